@@ -1,0 +1,74 @@
+# The verbs of the project. `make install`, `make demo` and `make test` need nothing but Debian or Ubuntu,
+# Python 3.11 or newer, and (for the lab) root.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+TOOLS := build/tools
+UV := $(TOOLS)/bin/uv
+UV_VERSION := 0.13.9
+
+.DEFAULT_GOAL := help
+.PHONY: help install lab-install demo up down test test-fast bench fmt lint type lock clean
+
+help:            ## what there is
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+install: $(VENV)/.installed   ## .venv with the escalator command; Debian packages where they lack
+
+$(UV):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; set PYTHON=..." >&2; exit 2; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "installing Debian's python3-venv"; apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends python3-venv; }
+	$(PYTHON) -m venv $(TOOLS)
+	$(TOOLS)/bin/pip install -q uv==$(UV_VERSION)
+
+$(VENV)/.installed: requirements-dev.lock pyproject.toml | $(UV)
+	$(UV) venv -q --allow-existing --no-python-downloads --python $(PYTHON) $(VENV)
+	$(UV) pip sync -q --compile-bytecode -p $(VENV) requirements-dev.lock
+	$(UV) pip install -q --no-deps -p $(VENV) -e .
+	@touch $@
+	@echo "installed: $(BIN)/escalator"
+
+lab-install: install   ## the lab's Debian packages and virtual environments
+	$(BIN)/escalator lab install
+
+demo: install    ## the main job: four nodes of a real OpenStack, Nova 33 -> 34, with a report
+	$(BIN)/escalator demo
+
+up: install      ## keep the lab and Airflow running for a person
+	$(BIN)/escalator demo --keep --no-campaign
+
+down: install    ## end what `make up` started
+	$(BIN)/escalator demo --down
+
+test: install    ## everything: style, types, unit, lab, scheduler
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/escalator lab install
+	$(BIN)/pytest
+
+test-fast: install   ## the pure part only
+	$(BIN)/pytest -m "not airflow and not lab and not stack"
+
+bench: install   ## own overhead, API calls, parse time, beside a serial loop
+	$(BIN)/python benchmarks/run.py
+
+fmt: install     ## format
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lint: install    ## style and import rules
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/lint-imports
+
+type: install    ## types
+	$(BIN)/mypy
+
+lock: $(UV)      ## resolve the dependencies anew
+	$(UV) pip compile -q --universal --no-header --no-annotate --python-version 3.11 pyproject.toml -o requirements.lock
+	$(UV) pip compile -q --universal --no-header --no-annotate --python-version 3.11 pyproject.toml --group dev -o requirements-dev.lock
+
+clean:           ## what was built here
+	rm -rf build $(VENV)

@@ -1,0 +1,7 @@
+"""Airflow DAG inventory: reads a cloud and writes the file that the upgrade DAGs are made from."""
+
+from __future__ import annotations
+
+from escalator_airflow.generate import inventory_dag
+
+dag = inventory_dag()

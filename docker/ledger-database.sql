@@ -1,0 +1,2 @@
+-- Run once, when the database volume is made: the ledger lives beside Airflow's own database.
+CREATE DATABASE escalator;

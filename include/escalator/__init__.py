@@ -1,0 +1,1 @@
+"""Escalator: upgrade the compute nodes of an OpenStack cloud, node by node."""

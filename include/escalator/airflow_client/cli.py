@@ -1,0 +1,191 @@
+"""``escalator run``: start an upgrade through Airflow's REST API, and follow it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+
+from escalator.airflow_client.client import AirflowClient
+from escalator.airflow_client.errors import NotInAirflowError, RunTimeoutError
+from escalator.airflow_client.follow import follow, view_for
+from escalator.airflow_client.naming import upgrade_dag_id, upgrade_dag_prefix
+from escalator.airflow_client.records import RunState, TaskState
+from escalator.airflow_client.transport import Password
+from escalator.model.errors import EscalatorError, InvalidRequestError, TransientError
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Mapping
+
+    from escalator.airflow_client.records import DagRun
+
+DONE, FAILED, BAD_INPUT = 0, 1, 2
+URL_VARIABLE = "ESCALATOR_AIRFLOW_URL"
+USER_VARIABLE = "ESCALATOR_AIRFLOW_USER"
+PASSWORD_VARIABLE = "ESCALATOR_AIRFLOW_PASSWORD"  # noqa: S105 - the name of a variable
+PASSWORD_FILE_VARIABLE = "ESCALATOR_AIRFLOW_PASSWORD_FILE"  # noqa: S105 - the name of a variable
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> argparse.ArgumentParser:
+    """Add the verb ``run`` to a command line."""
+    parser = subparsers.add_parser("run", help="upgrade the nodes of a drain domain through Airflow")
+    what = parser.add_argument_group("what to upgrade")
+    what.add_argument("--cloud", help="name of the cloud in the inventory")
+    what.add_argument("--domain", help="drain domain; may be left out when the cloud has one only")
+    what.add_argument("--dag", help="id of the DAG, instead of cloud and domain")
+    what.add_argument("--bundle", required=True, help="the version files to bring")
+    what.add_argument(
+        "--hosts",
+        action="append",
+        default=[],
+        metavar="HOST[,HOST]",
+        help="nodes; none means all of the domain",
+    )
+    what.add_argument("--max-parallel", type=int, default=1, metavar="K", help="nodes out of service at once")
+    what.add_argument("--max-failed-nodes", type=int, default=0, metavar="N", help="failures before it stops")
+    what.add_argument("--dry-run", action="store_true", help="decide everything, write nothing")
+    parser.add_argument("--run-id", help="id of the run; made by Airflow when left out")
+    parser.add_argument("--follow", action="store_true", help="show every step until the run has ended")
+    add_airflow_options(parser)
+    parser.set_defaults(run=run)
+    return parser
+
+
+def add_airflow_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say where Airflow is and how to log in."""
+    where = parser.add_argument_group("where Airflow is")
+    where.add_argument("--airflow-url", help=f"address of the API server ({URL_VARIABLE})")
+    where.add_argument("--airflow-user", help=f"user ({USER_VARIABLE}; admin)")
+    where.add_argument(
+        "--airflow-password-file",
+        type=Path,
+        help=f"file with the password ({PASSWORD_FILE_VARIABLE}; the password itself: {PASSWORD_VARIABLE})",
+    )
+
+
+def client_from(args: argparse.Namespace, environment: Mapping[str, str] = os.environ) -> AirflowClient:
+    """Make a client from options, else from the environment.
+
+    :raises InvalidRequestError: the address or the password is missing or cannot be read.
+    """
+    url = args.airflow_url or environment.get(URL_VARIABLE)
+    if not url:
+        raise InvalidRequestError(
+            "no address of Airflow is known", remedy=f"set {URL_VARIABLE} or --airflow-url"
+        )
+    return AirflowClient(
+        url,
+        login=Password(
+            user=args.airflow_user or environment.get(USER_VARIABLE) or "admin",
+            password=_read_password(args.airflow_password_file, environment),
+        ),
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Start the run; follow it when asked to.
+
+    :return: 0 started (or, when followed, done), 1 failed, 2 bad input: nothing was started.
+    """
+    try:
+        with client_from(args) as client:
+            started = start(client, args)
+            print(f"run {started.run_id} of {started.dag_id} is {started.state}", flush=True)
+            return _follow(client, started) if args.follow else DONE
+    except RunTimeoutError as error:
+        complain(error)
+        return FAILED
+    except (InvalidRequestError, TransientError) as error:
+        complain(error)
+        return BAD_INPUT
+
+
+def start(client: AirflowClient, args: argparse.Namespace) -> DagRun:
+    """Find the DAG and trigger it.
+
+    :raises InvalidRequestError: there is no such DAG, it is paused, or Airflow refuses the parameters.
+    """
+    dag_id = args.dag or _dag_of(client, cloud=args.cloud, domain=args.domain)
+    try:
+        dag = client.get_dag(dag_id)
+    except NotInAirflowError as error:
+        raise InvalidRequestError(
+            f"Airflow has no DAG {dag_id}: {error.detail}",
+            remedy="check --cloud and --domain; a new inventory takes some seconds to be read",
+        ) from error
+    if dag.is_paused:
+        raise InvalidRequestError(
+            f"the DAG {dag_id} is paused: its runs would wait for ever",
+            remedy=f"unpause it: airflow dags unpause {dag_id}",
+        )
+    return client.trigger(dag_id, conf_of(args), run_id=args.run_id)
+
+
+def conf_of(args: argparse.Namespace) -> dict[str, Any]:
+    """Return the parameters of the run as the DAG's form names them."""
+    return {
+        "bundle": args.bundle,
+        "hosts": [host for item in args.hosts for host in item.split(",") if host],
+        "max_parallel": args.max_parallel,
+        "max_failed_nodes": args.max_failed_nodes,
+        "dry_run": args.dry_run,
+    }
+
+
+def complain(error: EscalatorError) -> None:
+    """Say an error on stderr: one line what, one line what to do."""
+    print(f"escalator: {error.message}", file=sys.stderr)
+    if error.remedy:
+        print(f"  {error.remedy}", file=sys.stderr)
+
+
+def _follow(client: AirflowClient, started: DagRun) -> int:
+    with view_for(Console()) as view:
+        ended = follow(client, started, view)
+    print(f"run {ended.run_id} of {ended.dag_id}: {ended.state}", flush=True)
+    if ended.state is RunState.SUCCESS:
+        return DONE
+    for task in client.task_instances(ended.dag_id, ended.run_id):
+        if task.state is TaskState.FAILED:
+            print(f"escalator: {task.task_id} failed: {task.note or 'see its log'}", file=sys.stderr)
+    return FAILED
+
+
+def _dag_of(client: AirflowClient, *, cloud: str | None, domain: str | None) -> str:
+    if not cloud:
+        raise InvalidRequestError("no cloud is named", remedy="give --cloud, or --dag")
+    if domain:
+        return upgrade_dag_id(cloud, domain)
+    found = [dag.dag_id for dag in client.list_dags(prefix=upgrade_dag_prefix(cloud))]
+    match found:
+        case [only]:
+            return only
+        case []:
+            raise InvalidRequestError(
+                f"Airflow has no upgrade DAG of a cloud {cloud}",
+                remedy="write its inventory: escalator inventory",
+            )
+        case _:
+            raise InvalidRequestError(
+                f"the cloud {cloud} has {len(found)} drain domains",
+                remedy=f"name one of --dag {', '.join(found)}",
+            )
+
+
+def _read_password(path: Path | None, environment: Mapping[str, str]) -> str:
+    if path is None and (password := environment.get(PASSWORD_VARIABLE)):
+        return password
+    chosen = path or environment.get(PASSWORD_FILE_VARIABLE)
+    if not chosen:
+        raise InvalidRequestError(
+            "no password for Airflow is known",
+            remedy=f"set {PASSWORD_FILE_VARIABLE} or {PASSWORD_VARIABLE}, or give --airflow-password-file",
+        )
+    try:
+        return Path(chosen).read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise InvalidRequestError(f"the password file {chosen} cannot be read: {error.strerror}") from error

@@ -1,0 +1,172 @@
+"""HTTP to Airflow's API server: log in, send, translate every failure into an error of ours."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import quote
+
+import httpx
+
+from escalator.airflow_client.errors import (
+    AirflowUnavailableError,
+    LoginRefusedError,
+    NotInAirflowError,
+    RequestRefusedError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from types import TracebackType
+
+API = "/api/v2"
+LOGIN = "/auth/token"
+LOGIN_REMEDY = "check the Airflow user and password"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Password:
+    """Log in with a name and a password; a token that ran out is renewed."""
+
+    user: str
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Token:
+    """Use a ready token."""
+
+    value: str = field(repr=False)
+
+
+class Transport:
+    """One connection to one Airflow.
+
+    :param url: address of the API server, without ``/api/v2``.
+    :param login: how to authenticate; logging in happens with the first request.
+    :param timeout_seconds: longest wait for one answer.
+    :param http: replaces the network in tests.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        login: Password | Token,
+        timeout_seconds: float = 30.0,
+        http: httpx.BaseTransport | None = None,
+    ) -> None:
+        self.url = url.rstrip("/")
+        self._login = login
+        self._token = login.value if isinstance(login, Token) else None
+        self._http = httpx.Client(
+            base_url=self.url,
+            timeout=timeout_seconds,
+            transport=http or httpx.HTTPTransport(retries=2),
+            trust_env=False,
+        )
+
+    def __enter__(self) -> Self:
+        """Return the transport itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the connection."""
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection; a second time does nothing."""
+        self._http.close()
+
+    def request(
+        self,
+        method: str,
+        *path: str,
+        query: Mapping[str, str | int | bool] | None = None,
+        body: Mapping[str, Any] | None = None,
+        public: bool = False,
+    ) -> dict[str, Any]:
+        """Send one request and return the JSON object of the answer; an empty answer is an empty object.
+
+        :param path: parts of the path below ``/api/v2``, each quoted here.
+        :param public: the resource needs no login.
+        :raises RequestRefusedError: 4xx; NotInAirflowError and LoginRefusedError are kinds of it.
+        :raises AirflowUnavailableError: no answer, or 5xx.
+        """
+        target = "/".join((API, *(quote(part, safe="") for part in path)))
+        if not public and self._token is None:
+            self._token = self._fetch_token()
+        answer = self._send(method, target, query=query, body=body)
+        if answer.status_code == HTTPStatus.UNAUTHORIZED and isinstance(self._login, Password):
+            self._token = self._fetch_token()
+            answer = self._send(method, target, query=query, body=body)
+        return _read(answer)
+
+    def _fetch_token(self) -> str:
+        if isinstance(self._login, Token):
+            return self._login.value
+        credentials = {"username": self._login.user, "password": self._login.password}
+        token: str = _read(self._send("POST", LOGIN, body=credentials))["access_token"]
+        return token
+
+    def _send(
+        self,
+        method: str,
+        target: str,
+        *,
+        query: Mapping[str, str | int | bool] | None = None,
+        body: Mapping[str, Any] | None = None,
+    ) -> httpx.Response:
+        headers = {"Accept": "application/json"}
+        if self._token and target != LOGIN:
+            headers["Authorization"] = f"Bearer {self._token}"
+        try:
+            return self._http.request(method, target, params=query, json=body, headers=headers)
+        except httpx.HTTPError as error:
+            raise AirflowUnavailableError(
+                f"Airflow at {self.url} does not answer: {error or type(error).__name__}",
+                remedy="check the address and that the API server runs",
+            ) from error
+
+
+def _read(answer: httpx.Response) -> dict[str, Any]:
+    """Return the object in an answer, or raise what its status means."""
+    match answer.status_code:
+        case status if status < HTTPStatus.BAD_REQUEST:
+            document: dict[str, Any] = answer.json() if answer.content else {}
+            return document
+        case HTTPStatus.UNAUTHORIZED:
+            raise LoginRefusedError(detail_of(answer), status=answer.status_code, remedy=LOGIN_REMEDY)
+        case HTTPStatus.NOT_FOUND:
+            raise NotInAirflowError(detail_of(answer), status=answer.status_code)
+        case HTTPStatus.TOO_MANY_REQUESTS | HTTPStatus.REQUEST_TIMEOUT:
+            raise AirflowUnavailableError(f"Airflow is busy: {detail_of(answer)}")
+        case status if status < HTTPStatus.INTERNAL_SERVER_ERROR:
+            raise RequestRefusedError(detail_of(answer), status=status)
+        case status:
+            raise AirflowUnavailableError(
+                f"Airflow answered {status}: {detail_of(answer)}", remedy="read the API server's log"
+            )
+
+
+def detail_of(answer: httpx.Response) -> str:
+    """Return Airflow's own words about a failure, as one text."""
+    try:
+        detail = answer.json().get("detail")
+    except (ValueError, AttributeError):
+        return answer.text.strip()[:500] or f"HTTP {answer.status_code}"
+    if isinstance(detail, list):
+        return "; ".join(_of_validation(item) for item in detail)
+    if isinstance(detail, dict):
+        return ": ".join(str(detail[key]) for key in ("reason", "message") if detail.get(key)) or str(detail)
+    return str(detail or f"HTTP {answer.status_code}")
+
+
+def _of_validation(item: object) -> str:
+    if not isinstance(item, dict):
+        return str(item)
+    place = ".".join(str(part) for part in item.get("loc", ()))
+    return f"{place}: {item.get('msg', '')}"

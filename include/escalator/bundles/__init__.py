@@ -1,0 +1,1 @@
+"""Bundle files: reading the folder of bundles that campaigns choose from."""

@@ -1,0 +1,60 @@
+"""The command line ``escalator``: one verb a package that has one."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+
+from escalator.model.errors import EscalatorError
+
+VERBS: tuple[tuple[str, str, str], ...] = (
+    ("lab", "escalator.lab.cli", "an embedded OpenStack of real services"),
+    ("airflow", "escalator.airflow_stack.cli", "Airflow as processes beside the lab"),
+    ("demo", "escalator.demo.cli", "the lab, Airflow, and one campaign from start to end"),
+    ("snapshot", "escalator.cloud_manager.cli", "read a cloud into a file"),
+    ("inventory", "escalator.cloud_manager.cli", "write the inventory that the DAGs are made from"),
+    ("ledger", "escalator.ledger.cli", "the ledger's schema"),
+    ("run", "escalator.airflow_client.cli", "start a campaign through Airflow and follow it"),
+)
+"""Verb, module with ``add_parser(subparsers)`` and ``run(args) -> int``, one line of help."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one verb; only its own module is loaded.
+
+    :return: 0 done, 1 not met or failed, 2 bad input.
+    """
+    words = list(sys.argv[1:] if argv is None else argv)
+    module = next((module for verb, module, _ in VERBS if words and words[0] == verb), None)
+    if module is None:
+        return _usage(words)
+    verb = importlib.import_module(module)
+    parser = argparse.ArgumentParser(prog="escalator")
+    verb.add_parser(parser.add_subparsers(dest="verb", required=True))
+    args = parser.parse_args(words)
+    try:
+        return int(verb.run(args))
+    except EscalatorError as exc:
+        print(f"escalator: {exc.message}", file=sys.stderr)
+        if exc.remedy:
+            print(f"escalator: {exc.remedy}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+
+
+def _usage(words: list[str]) -> int:
+    asked = bool(words) and words[0] in {"-h", "--help", "help"}
+    stream = sys.stdout if asked else sys.stderr
+    if words and not asked:
+        print(f"escalator: there is no verb {words[0]!r}", file=stream)
+    print("usage: escalator VERB ...  (escalator VERB --help)", file=stream)
+    for verb, _, what in VERBS:
+        print(f"  {verb:<10} {what}", file=stream)
+    return 0 if asked else 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

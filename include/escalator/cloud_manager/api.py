@@ -1,0 +1,187 @@
+"""Calls one OpenStack service: raw requests, pinned microversion, pages, retries of reads only.
+
+The service catalogue gives the endpoint and no version discovery is made: one call is one request.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Protocol
+from urllib.parse import parse_qs, urlsplit
+
+import requests
+from keystoneauth1 import exceptions as ksa
+from keystoneauth1.adapter import Adapter
+from openstack.connection import Connection
+
+from escalator.cloud_manager.translation import translated
+from escalator.model.errors import TransientError
+
+READ_RETRIES = 3
+_RETRIED_STATUSES = (502, 503)
+_VERSIONED = re.compile(r"/v\d+(\.\d+)?(/|$)")
+
+log = logging.getLogger(__name__)
+
+Record = Mapping[str, Any]
+"""One JSON object of an answer."""
+Query = Mapping[str, str | int]
+
+
+class Requester(Protocol):
+    """What is needed of a keystoneauth adapter."""
+
+    def request(self, url: str, method: str, **kwargs: Any) -> requests.Response:  # noqa: ANN401
+        """Send one request."""
+
+    def get_endpoint(self) -> str | None:
+        """Return the service's address."""
+
+
+class ServiceApi:
+    """One service of one cloud.
+
+    :param requester: a keystoneauth adapter of that service.
+    :param service: its type, for messages: compute, placement, network, image.
+    :param microversions: those that the calls are written for, the preferred one first; the next one is
+        taken when the service refuses the one before. Empty for services that have none.
+    :param root: the path of the API when the catalogue's address does not end in a version: ``/v2.0``.
+    """
+
+    def __init__(
+        self, requester: Requester, service: str, *, microversions: Sequence[str] = (), root: str = ""
+    ) -> None:
+        self._requester = requester
+        self._service = service
+        self._microversions = tuple(microversions)
+        self._root = root
+
+    def exists(self) -> bool:
+        """Tell whether the catalogue lists the service; costs a token, if there is none yet."""
+        with translated(f"catalogue entry of {self._service}"):
+            try:
+                return self._requester.get_endpoint() is not None
+            except ksa.EndpointNotFound:
+                return False
+
+    def get(
+        self, path: str, query: Query | None = None, *, microversion: str | None = None
+    ) -> dict[str, Any]:
+        """Read; sent again on 502, 503 and connection failures."""
+        response = self._send(
+            "GET",
+            path,
+            microversion=microversion,
+            params=dict(query or {}),
+            connect_retries=READ_RETRIES,
+            status_code_retries=READ_RETRIES,
+            retriable_status_codes=list(_RETRIED_STATUSES),
+        )
+        return self._body(response, path)
+
+    def pages(
+        self, path: str, key: str, query: Query | None = None, *, microversion: str | None = None
+    ) -> Iterator[Record]:
+        """Read a list to its end, page by page, as its ``<key>_links`` lead.
+
+        :param key: name of the list in the answer.
+        """
+        query = dict(query or {})
+        while True:
+            body = self.get(path, query, microversion=microversion)
+            yield from body[key]
+            marker = next_marker(body.get(f"{key}_links", ()))
+            if marker is None:
+                return
+            query["marker"] = marker
+
+    def post(self, path: str, body: Record) -> dict[str, Any]:
+        """Create or act; never sent again: a lost answer is a TransientError with an unknown outcome."""
+        return self._body(self._send("POST", path, json=body), path)
+
+    def put(self, path: str, body: Record) -> dict[str, Any]:
+        """Replace; never sent again."""
+        return self._body(self._send("PUT", path, json=body), path)
+
+    def delete(self, path: str) -> None:
+        """Delete; never sent again."""
+        self._send("DELETE", path)
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        *,
+        microversion: str | None = None,
+        **kwargs: Any,  # noqa: ANN401 - options of keystoneauth
+    ) -> requests.Response:
+        wanted = microversion or (self._microversions[0] if self._microversions else None)
+        with translated(f"{method} {self._service} {path}"):
+            url = self._url(path)
+            try:
+                return self._requester.request(url, method, microversion=wanted, **kwargs)
+            except ksa.NotAcceptable:
+                if microversion is not None or len(self._microversions) < 2:  # noqa: PLR2004 - no other to try
+                    raise
+                self._microversions = self._microversions[1:]
+                log.info("%s does not know %s, using %s", self._service, wanted, self._microversions[0])
+                return self._requester.request(url, method, microversion=self._microversions[0], **kwargs)
+
+    def _url(self, path: str) -> str:
+        if not self._root:
+            return path
+        endpoint = self._requester.get_endpoint() or ""
+        return path if _VERSIONED.search(urlsplit(endpoint).path) else self._root + path
+
+    def _body(self, response: requests.Response, path: str) -> dict[str, Any]:
+        if not response.content:
+            return {}
+        try:
+            body: dict[str, Any] = response.json()
+        except requests.exceptions.JSONDecodeError as exc:
+            message = f"{self._service} {path}: the answer is not JSON: {response.text[:80]!r}"
+            raise TransientError(message, remedy="see what stands before the API") from exc
+        return body
+
+
+def next_marker(links: Sequence[Record]) -> str | None:
+    """Return the marker of the next page; only the marker is taken, a proxy may have changed the rest."""
+    following = next((link["href"] for link in links if link.get("rel") == "next"), None)
+    if following is None:
+        return None
+    markers = parse_qs(urlsplit(str(following)).query)["marker"]
+    return markers[0]
+
+
+COMPUTE_MICROVERSIONS = ("2.96", "2.90")
+"""2.96 (2024.1) shows the zone that a server is pinned to; everything else is there at 2.90 (Xena)."""
+PLACEMENT_MICROVERSIONS = ("1.29",)
+"""1.29: summaries of providers hold all resource classes, traits and the tree."""
+
+
+def api_of(connection: Connection, service: str) -> ServiceApi:
+    """Make the API of one service of a connection.
+
+    :param service: compute, placement, network or image.
+    """
+    config = connection.config
+    adapter = Adapter(
+        connection.session,
+        service_type=service,
+        interface=config.get_interface(service),
+        region_name=config.get_region_name(service),
+        endpoint_override=config.get_endpoint(service),
+    )
+    match service:
+        case "compute":
+            return ServiceApi(adapter, service, microversions=COMPUTE_MICROVERSIONS)
+        case "placement":
+            return ServiceApi(adapter, service, microversions=PLACEMENT_MICROVERSIONS)
+        case "network":
+            return ServiceApi(adapter, service, root="/v2.0")
+        case "image":
+            return ServiceApi(adapter, service, root="/v2")
+        case _:
+            raise ValueError(service)

@@ -1,0 +1,228 @@
+"""The canary: a tiny server that proves a node before tenants get it, while the node is still disabled.
+
+Nova does not offer a node whose provider has ``COMPUTE_STATUS_DISABLED``, not even when it is named. So the
+trait is taken away for the moment in which the canary is scheduled, and the service stays disabled: Nova's
+ComputeFilter keeps everybody off who does not force the host, as the canary does: see docs/adr/0006.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from escalator.cloud_manager.api import Record, ServiceApi
+from escalator.cloud_manager.hypervisors import Hypervisors
+from escalator.cloud_manager.placement import Placement
+from escalator.cloud_manager.services import ComputeServices
+from escalator.model.cloud import ServiceStatus
+from escalator.model.errors import ConflictError, InvalidRequestError, NodeFaultError, NotFoundError
+
+PREFIX = "escalator-canary"
+_METADATA_KEY = "escalator_canary"
+_HOST = "OS-EXT-SRV-ATTR:host"
+_NAME_LENGTH = 255
+_PLACED_WITHIN_SECONDS = 60.0
+_GONE_WITHIN_SECONDS = 60.0
+_POLL_SECONDS = 0.5
+_GIB = 1024**3
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CanaryShape:
+    """What a canary is made of: ids of a flavor and of an image."""
+
+    flavor: str
+    image: str
+
+
+class Canaries:
+    """Boots, watches and deletes canaries. They belong to the project of the connection.
+
+    :param sleep: waits that many seconds.
+    :param monotonic: a clock in seconds that only goes forward.
+    """
+
+    def __init__(
+        self,
+        compute: ServiceApi,
+        image: ServiceApi,
+        services: ComputeServices,
+        hypervisors: Hypervisors,
+        placement: Placement,
+        *,
+        sleep: Callable[[float], None] = time.sleep,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._compute = compute
+        self._image = image
+        self._services = services
+        self._hypervisors = hypervisors
+        self._placement = placement
+        self._sleep = sleep
+        self._monotonic = monotonic
+        self._shape: CanaryShape | None = None
+
+    def boot(self, host: str, *, run_tag: str, shape: CanaryShape | None = None) -> str:
+        """Boot a canary on a node, disabled or not; a second run with the same tag takes the one there is.
+
+        :param run_tag: tells apart the canaries of different attempts; part of the name.
+        :param shape: what to boot; by default the smallest flavor without extra specs and the smallest image.
+        :return: id of the server, which has been placed on the node; it may still be building.
+        :raises NodeFaultError: it cannot be placed there, or fails while it is built.
+        """
+        name = canary_name(host, run_tag)
+        for server in self._find(host):
+            if server["name"] != name:
+                continue
+            if server["status"] != "ERROR":
+                return str(server["id"])
+            self._force_delete(server["id"])
+        shape = shape or self._default_shape()
+        try:
+            return self._place(host, name, shape)
+        except NodeFaultError as exc:
+            log.info("%s: once more, nova-compute may have written its traits just then: %s", host, exc)
+            self.delete_all(host)
+            return self._place(host, name, shape)
+
+    def wait(self, server_id: str, host: str, *, timeout_seconds: float) -> None:
+        """Wait until a canary is ACTIVE on its node.
+
+        :raises NodeFaultError: it fails, is elsewhere, or takes too long.
+        """
+        record = self._until(server_id, host, timeout_seconds, lambda server: server["status"] == "ACTIVE")
+        if record.get(_HOST) != host:
+            raise NodeFaultError(
+                f"the canary of {host} runs on {record.get(_HOST)}", remedy="see the scheduler"
+            )
+
+    def delete_all(self, host: str) -> int:
+        """Delete every canary of a node and wait until they are gone; a second run finds none.
+
+        :return: how many were there.
+        :raises NodeFaultError: one does not go away.
+        """
+        found = self._find(host)
+        for server in found:
+            self._force_delete(server["id"])
+        deadline = self._monotonic() + _GONE_WITHIN_SECONDS
+        left = found
+        while left and (left := self._find(host)):
+            if self._monotonic() > deadline:
+                names = ", ".join(str(server["name"]) for server in left)
+                raise NodeFaultError(f"{host}: not deleted: {names}", remedy="see nova-compute's log there")
+            self._sleep(_POLL_SECONDS)
+        return len(found)
+
+    def _place(self, host: str, name: str, shape: CanaryShape) -> str:
+        with self._open_to_forced(host):
+            server_id = self._create(host, name, shape)
+            self._until(server_id, host, _PLACED_WITHIN_SECONDS, lambda server: bool(server.get(_HOST)))
+        log.info("%s: canary %s placed", host, server_id)
+        return server_id
+
+    @contextmanager
+    def _open_to_forced(self, host: str) -> Iterator[None]:
+        """Let Placement offer a disabled node inside the block; then it is as its service says again."""
+        hypervisor = self._hypervisors.fetch(host)
+        if hypervisor.status is ServiceStatus.ENABLED:
+            yield
+            return
+        try:
+            self._placement.ensure_disabled_trait(hypervisor.id, present=False)
+            yield
+        finally:
+            self.restore_trait(host, hypervisor.id)
+
+    def restore_trait(self, host: str, provider_id: str) -> None:
+        """Make Nova's disabled trait agree with the service; a second run writes nothing."""
+        disabled = self._services.fetch(host).status is ServiceStatus.DISABLED
+        self._placement.ensure_disabled_trait(provider_id, present=disabled)
+
+    def _create(self, host: str, name: str, shape: CanaryShape) -> str:
+        request = {
+            "name": name,
+            "flavorRef": shape.flavor,
+            "imageRef": shape.image,
+            "networks": "none",
+            "availability_zone": f":{host}",
+            "metadata": {_METADATA_KEY: host},
+        }
+        return str(self._compute.post("/servers", {"server": request})["server"]["id"])
+
+    def _until(
+        self, server_id: str, host: str, timeout_seconds: float, reached: Callable[[Record], bool]
+    ) -> Record:
+        deadline = self._monotonic() + timeout_seconds
+        while True:
+            record: Record = self._compute.get(f"/servers/{server_id}")["server"]
+            if record["status"] == "ERROR":
+                said = (record.get("fault") or {}).get("message", "no fault recorded")
+                raise NodeFaultError(f"the canary of {host} failed: {said}", remedy=f"see server {server_id}")
+            if reached(record):
+                return record
+            if self._monotonic() > deadline:
+                message = f"the canary of {host} is {record['status']} after {timeout_seconds:.0f} s"
+                raise NodeFaultError(message, remedy=f"see server {server_id} and nova-compute's log")
+            self._sleep(_POLL_SECONDS)
+
+    def _find(self, host: str) -> list[Record]:
+        """List our own project's canaries of a node: no tenant's server can be among them."""
+        query = {"name": f"^{re.escape(canary_name(host, ''))}"}
+        found = self._compute.pages("/servers/detail", "servers", query)
+        return [server for server in found if server["metadata"].get(_METADATA_KEY) == host]
+
+    def _force_delete(self, server_id: str) -> None:
+        """Delete at once, also where deleted servers are kept for a while."""
+        try:
+            self._compute.post(f"/servers/{server_id}/action", {"forceDelete": None})
+        except (NotFoundError, ConflictError) as exc:
+            log.info("canary %s: %s", server_id, exc)
+
+    def _default_shape(self) -> CanaryShape:
+        if self._shape is None:
+            flavor = self._smallest_flavor()
+            self._shape = CanaryShape(flavor=flavor["id"], image=self._smallest_image(flavor)["id"])
+        return self._shape
+
+    def _smallest_flavor(self) -> Record:
+        query = {"sort_key": "memory_mb", "sort_dir": "asc"}
+        flavors = self._compute.pages("/flavors/detail", "flavors", query)
+        plain = [flavor for flavor in flavors if not flavor.get("extra_specs")]
+        if not plain:
+            raise InvalidRequestError(
+                "no flavor without extra specs to boot a canary with",
+                remedy="make one, such as 1 VCPU, 512 MiB",
+            )
+        return min(plain, key=lambda flavor: (flavor["ram"], flavor["vcpus"], flavor["disk"]))
+
+    def _smallest_image(self, flavor: Record) -> Record:
+        images = self._image.get("/images", {"status": "active", "sort": "size:asc"})["images"]
+        image = next((image for image in images if fits(image, flavor)), None)
+        if image is None:
+            raise InvalidRequestError(
+                f"no active image fits flavor {flavor['name']}", remedy="upload a tiny image for canaries"
+            )
+        found: Record = image
+        return found
+
+
+def canary_name(host: str, run_tag: str) -> str:
+    """Name the canary of a node and an attempt."""
+    return f"{PREFIX}-{host}-{run_tag}"[:_NAME_LENGTH]
+
+
+def fits(image: Record, flavor: Record) -> bool:
+    """Tell whether an image boots with a flavor: memory, disk, and really there."""
+    room = flavor["disk"] * _GIB or float("inf")
+    return (
+        0 < (image.get("size") or 0) <= room
+        and image.get("min_ram", 0) <= flavor["ram"]
+        and image.get("min_disk", 0) <= (flavor["disk"] or float("inf"))
+    )

@@ -1,0 +1,232 @@
+"""One OpenStack cloud: the face of this package."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
+
+from openstack.connection import Connection
+
+from escalator.cloud_manager.agents import fetch_agents
+from escalator.cloud_manager.api import api_of
+from escalator.cloud_manager.call_counter import CallCounter
+from escalator.cloud_manager.canary import Canaries, CanaryShape
+from escalator.cloud_manager.hypervisors import Hypervisors
+from escalator.cloud_manager.migrations import Migrations
+from escalator.cloud_manager.placement import Inventories, Placement
+from escalator.cloud_manager.servers import Servers
+from escalator.cloud_manager.services import ComputeServices
+from escalator.cloud_manager.snapshot_reader import DomainOf, NodeWords, SnapshotReader
+from escalator.model.cloud import CloudSnapshot, ComputeService, Hypervisor, Migration, NetworkAgent, Server
+from escalator.model.lease import Lease
+
+
+class Cloud:
+    """Reads a cloud and writes the little that an upgrade needs. Methods raise the errors of the model.
+
+    Threads may share it. What it keeps between calls are inventories of resource providers, checked by
+    their capacities, and the canary's flavor and image.
+
+    :param counter: counts the requests of this connection.
+    :param sleep: waits that many seconds.
+    :param clock: returns the time, aware.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        counter: CallCounter,
+        *,
+        sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self.counter = counter
+        self._clock = clock
+        compute = api_of(connection, "compute")
+        self._network = api_of(connection, "network")
+        self._services = ComputeServices(compute)
+        self._servers = Servers(compute, self._services)
+        self._migrations = Migrations(compute)
+        self._hypervisors = Hypervisors(compute)
+        self._placement = Placement(api_of(connection, "placement"))
+        self._reader = SnapshotReader(
+            compute, self._services, self._servers, self._migrations, self._hypervisors, self._placement
+        )
+        self._canaries = Canaries(
+            compute,
+            api_of(connection, "image"),
+            self._services,
+            self._hypervisors,
+            self._placement,
+            sleep=sleep,
+        )
+
+    # the whole cloud
+
+    def fetch_snapshot(
+        self,
+        cloud_name: str,
+        *,
+        domain_of: DomainOf,
+        target_version: str | None = None,
+        node_versions: Mapping[str, str] | None = None,
+        targets: Iterable[str] = (),
+        cells: Mapping[str, str] | None = None,
+    ) -> CloudSnapshot:
+        """Read nodes, servers, unfinished migrations and server groups, in few calls.
+
+        :param domain_of: names a node's drain domain from its cell, zone and aggregates.
+        :param target_version: the version that makes a node count as upgraded.
+        :param node_versions: host -> version of nova-compute as read on the node: Nova's API has none.
+        :param targets: hosts that the campaign is to upgrade.
+        :param cells: host -> name of its cell, where there is more than one: Nova's API does not tell.
+        :raises TransientError: a cell is down, or a service does not answer.
+        """
+        words = NodeWords(
+            target_version=target_version,
+            versions=node_versions or {},
+            targets=frozenset(targets),
+            cells=cells or {},
+        )
+        return self._reader.fetch(cloud_name, taken_at=self._clock(), domain_of=domain_of, words=words)
+
+    # nova-compute services, and the lease in them
+
+    def fetch_services(self) -> tuple[ComputeService, ...]:
+        """Read every nova-compute service, sorted by host. One call."""
+        return self._services.fetch_all()
+
+    def fetch_service(self, host: str) -> ComputeService:
+        """Read the nova-compute service of a host. One call.
+
+        :raises NotFoundError: there is none.
+        """
+        return self._services.fetch(host)
+
+    def ensure_disabled(self, host: str, reason: str) -> ComputeService:
+        """Disable the service with that reason; a second run writes nothing.
+
+        :return: the service as read back.
+        :raises LeaseLostError: it is disabled for a reason of somebody else.
+        """
+        return self._services.ensure_disabled(host, reason)
+
+    def ensure_enabled(self, host: str, *, lease: Lease | None = None) -> ComputeService:
+        """Enable the service; a second run writes nothing.
+
+        :param lease: when given, only a service that is disabled with this lease is enabled.
+        :return: the service as read back.
+        :raises LeaseLostError: it is disabled for a reason of somebody else.
+        """
+        return self._services.ensure_enabled(host, lease=lease)
+
+    # servers and their moves
+
+    def fetch_servers(self, host: str) -> tuple[Server, ...]:
+        """Read the servers on a node, soft-deleted ones too. One call, two when there is none."""
+        return self._servers.fetch_on(host)
+
+    def fetch_server(self, server_id: str) -> Server:
+        """Read one server. One call.
+
+        :raises NotFoundError: there is none.
+        """
+        return self._servers.fetch(server_id)
+
+    def fetch_migrations(
+        self, host: str | None = None, server_id: str | None = None, since: datetime | None = None
+    ) -> tuple[Migration, ...]:
+        """Read migrations, the newest first: from or to a host, of a server, changed since then."""
+        return self._migrations.fetch(host=host, server_id=server_id, since=since)
+
+    def start_live_migration(self, server_id: str, destination: str) -> None:
+        """Ask for a live migration that the scheduler checks; that it is accepted is not success.
+
+        :raises ConflictError: the server's state forbids it.
+        """
+        self._servers.start_live_migration(server_id, destination)
+
+    def start_cold_migration(self, server_id: str, destination: str) -> None:
+        """Ask for a cold migration, which has to be confirmed when it is finished.
+
+        :raises ConflictError: the server's state forbids it.
+        """
+        self._servers.start_cold_migration(server_id, destination)
+
+    def confirm_resize(self, server_id: str) -> None:
+        """Confirm a finished cold migration.
+
+        :raises ConflictError: the server does not wait for that.
+        """
+        self._servers.confirm_resize(server_id)
+
+    def abort_migration(self, server_id: str, migration_id: int) -> None:
+        """Abort a live migration.
+
+        :raises ConflictError: the server does not migrate any more.
+        :raises NotFoundError: there is no such migration under way.
+        """
+        self._servers.abort_migration(server_id, migration_id)
+
+    def force_complete(self, server_id: str, migration_id: int) -> None:
+        """Let a running live migration end now, with a pause of the server."""
+        self._servers.force_complete(server_id, migration_id)
+
+    # what proves a node
+
+    def fetch_hypervisor(self, host: str) -> Hypervisor:
+        """Read the hypervisor of a nova-compute host.
+
+        :raises NotFoundError: it has none.
+        """
+        return self._hypervisors.fetch(host)
+
+    def fetch_addresses(self) -> dict[str, str]:
+        """Read the hypervisors' IP addresses: host -> ``my_ip`` of its nova-compute. One call."""
+        return {h.host: h.host_ip for h in self._hypervisors.fetch_all() if h.host_ip}
+
+    def fetch_inventory(self, provider_id: str) -> Inventories:
+        """Read what Placement has of a node: resource class -> inventory. One call."""
+        return self._placement.fetch_inventory(provider_id)
+
+    def fetch_agents(self, host: str) -> tuple[NetworkAgent, ...]:
+        """Read the Neutron agents of a host; none when the cloud has no Neutron."""
+        return fetch_agents(self._network, host)
+
+    def run_canary(self, host: str, *, tag: str, timeout_seconds: float = 120.0) -> None:
+        """Prove that a node, disabled or not, can run a server: boot a canary, see it ACTIVE, delete it.
+
+        A second run with the same tag goes on where the first one was. Nothing of it stays behind.
+
+        :param tag: tells apart the canaries of different attempts; part of the server's name.
+        :param timeout_seconds: how long the canary may take to become ACTIVE once it is placed.
+        :raises NodeFaultError: it cannot be placed, fails, takes too long, or does not go away.
+        """
+        try:
+            server_id = self._canaries.boot(host, run_tag=tag)
+            self._canaries.wait(server_id, host, timeout_seconds=timeout_seconds)
+        finally:
+            self._canaries.delete_all(host)
+
+    def boot_canary(self, host: str, *, run_tag: str, shape: CanaryShape | None = None) -> str:
+        """Boot a canary on a node, disabled or not; a second run with the same tag takes the one there is.
+
+        :return: id of the server, placed on the node, perhaps still building.
+        :raises NodeFaultError: it cannot be placed there.
+        """
+        return self._canaries.boot(host, run_tag=run_tag, shape=shape)
+
+    def wait_for_canary(self, server_id: str, host: str, *, timeout_seconds: float = 120.0) -> None:
+        """Wait until a canary is ACTIVE on its node.
+
+        :raises NodeFaultError: it fails, is elsewhere, or takes too long.
+        """
+        self._canaries.wait(server_id, host, timeout_seconds=timeout_seconds)
+
+    def delete_canaries(self, host: str) -> int:
+        """Delete every canary of a node and wait until they are gone; a second run finds none.
+
+        :return: how many there were.
+        """
+        return self._canaries.delete_all(host)

@@ -1,0 +1,91 @@
+"""Makes the connection to a cloud: one session, counted requests, limits on waiting."""
+
+from __future__ import annotations
+
+import logging
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import requests
+from keystoneauth1 import session as ksa_session
+from openstack.config import OpenStackConfig
+from openstack.connection import Connection
+
+from escalator.cloud_manager.call_counter import CallCounter, label_of
+from escalator.cloud_manager.credentials import CloudCredentials
+from escalator.cloud_manager.translation import translated
+
+APP_NAME = "escalator"
+API_TIMEOUT_SECONDS = 60.0
+"""How long one request may take. The slowest is Placement's answer about all providers of a large cloud."""
+POOL_CONNECTIONS = 16
+_ADAPTERS = ("http://", "https://")
+
+log = logging.getLogger(__name__)
+
+
+class CountingAdapter(ksa_session.TCPKeepAliveAdapter):
+    """The transport under the session: every request that is sent passes here, and is counted."""
+
+    def __init__(self, counter: CallCounter) -> None:
+        super().__init__(pool_connections=POOL_CONNECTIONS, pool_maxsize=POOL_CONNECTIONS)
+        self._counter = counter
+
+    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:  # noqa: ANN401
+        """Count the request, then send it."""
+        self._counter.count(label_of(request.method or "?", request.url or ""))
+        return super().send(request, *args, **kwargs)
+
+
+def connect(
+    credentials: CloudCredentials,
+    counter: CallCounter,
+    *,
+    timeout_seconds: float = API_TIMEOUT_SECONDS,
+) -> Connection:
+    """Prepare a connection; nothing is sent before the first call.
+
+    :param counter: counts every request of this connection.
+    :param timeout_seconds: how long one request may take.
+    :raises InvalidRequestError: the cloud is not in ``clouds.yaml``, or its entry cannot be used.
+    """
+    with translated(f"configuration of cloud {credentials.label}"):
+        region = _config(credentials).get_one(**_options(credentials), api_timeout=timeout_seconds)
+        connection = Connection(config=region)
+        transport = requests.Session()
+        for prefix in _ADAPTERS:
+            transport.mount(prefix, CountingAdapter(counter))
+        connection.session.session = transport
+    return connection
+
+
+def _config(credentials: CloudCredentials) -> OpenStackConfig:
+    files = [credentials.clouds_yaml] if credentials.clouds_yaml else None
+    return OpenStackConfig(
+        config_files=files,
+        load_yaml_config=credentials.cloud is not None,
+        load_envvars=False,
+        app_name=APP_NAME,
+        app_version=_app_version(),
+    )
+
+
+def _options(credentials: CloudCredentials) -> dict[str, Any]:
+    options: dict[str, Any] = {
+        "region_name": credentials.region_name,
+        "interface": credentials.interface,
+        "cacert": credentials.cacert,
+    }
+    options = {name: value for name, value in options.items() if value is not None}
+    if not credentials.verify:
+        options["verify"] = False
+    if credentials.cloud is not None:
+        return options | {"cloud": credentials.cloud}
+    return options | {"auth_type": credentials.auth_type, "auth": dict(credentials.auth)}
+
+
+def _app_version() -> str:
+    try:
+        return version(APP_NAME)
+    except PackageNotFoundError:
+        return "0"

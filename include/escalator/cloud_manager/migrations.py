@@ -1,0 +1,60 @@
+"""Migrations: every move that Nova knows of, with how it stands."""
+
+from __future__ import annotations
+
+from concurrent.futures import Executor
+from datetime import datetime
+from itertools import chain
+
+from escalator.cloud_manager.api import ServiceApi
+from escalator.cloud_manager.records import migration_of
+from escalator.model.cloud import Migration, MigrationStatus
+
+PAGE = 1000
+_PATH = "/os-migrations"
+_UNFINISHED = tuple(status for status in MigrationStatus if status.unfinished)
+
+
+class Migrations:
+    """Reads ``GET /os-migrations``."""
+
+    def __init__(self, compute: ServiceApi) -> None:
+        self._compute = compute
+
+    def fetch(
+        self, *, host: str | None = None, server_id: str | None = None, since: datetime | None = None
+    ) -> tuple[Migration, ...]:
+        """Read migrations, the newest first: one call for each thousand.
+
+        :param host: only those from or to that node.
+        :param server_id: only those of that server.
+        :param since: only those changed since then (aware).
+        """
+        query: dict[str, str | int] = {}
+        if host is not None:
+            query["host"] = host
+        if server_id is not None:
+            query["instance_uuid"] = server_id
+        if since is not None:
+            query["changes-since"] = since.isoformat()
+        return _newest_first([migration_of(r) for r in self._compute.pages(_PATH, "migrations", query)])
+
+    def fetch_unfinished(self, pool: Executor) -> tuple[Migration, ...]:
+        """Read every migration that may still be written to, the newest first.
+
+        Nova filters by one status only and keeps old migrations for ever. One call, which is enough where
+        there were fewer than a thousand; else one more for each unfinished status.
+        """
+        newest = self._compute.get(_PATH, {"limit": PAGE})
+        if "migrations_links" not in newest:
+            found = [migration_of(record) for record in newest["migrations"]]
+        else:
+            found = list(chain.from_iterable(pool.map(self._of_status, _UNFINISHED)))
+        return _newest_first([migration for migration in found if migration.status.unfinished])
+
+    def _of_status(self, status: MigrationStatus) -> list[Migration]:
+        return [migration_of(r) for r in self._compute.pages(_PATH, "migrations", {"status": status.value})]
+
+
+def _newest_first(migrations: list[Migration]) -> tuple[Migration, ...]:
+    return tuple(sorted(migrations, key=lambda migration: (migration.created_at, migration.id), reverse=True))

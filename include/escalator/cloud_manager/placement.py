@@ -1,0 +1,135 @@
+"""Placement: what every node has, what is taken of it, and its traits, in few calls.
+
+Usages and traits of all providers come in one answer, the provider summaries of ``/allocation_candidates``.
+It holds capacities only, so the inventories (total, reserved, ratio, largest unit) are read once a provider
+and kept as long as they still give those capacities: they change when hardware or configuration does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from threading import Lock
+
+from escalator.cloud_manager.api import Record, ServiceApi
+from escalator.cloud_manager.records import inventory_of
+from escalator.model.cloud import ResourceInventory
+from escalator.model.errors import ConflictError, NotFoundError, TransientError
+
+Inventories = Mapping[str, ResourceInventory]
+
+DISABLED_TRAIT = "COMPUTE_STATUS_DISABLED"
+"""Nova's mark on the provider of a disabled nova-compute: Placement offers no such provider to Nova."""
+_ANY_FREE = "MEMORY_MB:1"
+"""Asks for every provider with a MiB of memory left; the few that have none are read one by one."""
+_ATTEMPTS = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderState:
+    """One resource provider: what it has (by resource class), what is allocated of it, its traits."""
+
+    inventory: Inventories
+    usage: Mapping[str, int]
+    traits: frozenset[str]
+
+
+class Placement:
+    """Reads resource providers; the only thing it writes is Nova's own disabled trait."""
+
+    def __init__(self, placement: ServiceApi) -> None:
+        self._placement = placement
+        self._known: dict[str, Inventories] = {}
+        self._lock = Lock()
+
+    def fetch_summaries(self) -> dict[str, Record]:
+        """Read capacity, use and traits of every provider that has memory left. One call.
+
+        :return: provider id -> provider summary of Placement's.
+        """
+        query = {"resources": _ANY_FREE}
+        summaries: dict[str, Record] = self._placement.get("/allocation_candidates", query)[
+            "provider_summaries"
+        ]
+        return summaries
+
+    def fetch_states(
+        self, provider_ids: Iterable[str], summaries: Mapping[str, Record], pool: Executor
+    ) -> dict[str, ProviderState]:
+        """Complete the summaries of these providers with inventories that are not known yet.
+
+        One call for each provider seen for the first time, or changed; three for each that is full.
+
+        :param summaries: what :meth:`fetch_summaries` has read.
+        :return: provider id -> state; a provider that Placement does not know is left out.
+        """
+        wanted = list(provider_ids)
+        states = pool.map(lambda provider_id: self._state(provider_id, summaries.get(provider_id)), wanted)
+        return {
+            provider_id: state for provider_id, state in zip(wanted, states, strict=True) if state is not None
+        }
+
+    def fetch_inventory(self, provider_id: str) -> Inventories:
+        """Read the inventories of one provider. One call.
+
+        :raises NotFoundError: there is no such provider.
+        """
+        records = self._placement.get(f"/resource_providers/{provider_id}/inventories")["inventories"]
+        inventories = {name: inventory_of(record) for name, record in records.items()}
+        with self._lock:
+            self._known[provider_id] = inventories
+        return inventories
+
+    def fetch_usage(self, provider_id: str) -> dict[str, int]:
+        """Read what is allocated on one provider. One call."""
+        return dict(self._placement.get(f"/resource_providers/{provider_id}/usages")["usages"])
+
+    def fetch_traits(self, provider_id: str) -> frozenset[str]:
+        """Read the traits of one provider. One call."""
+        return frozenset(self._placement.get(f"/resource_providers/{provider_id}/traits")["traits"])
+
+    def ensure_disabled_trait(self, provider_id: str, *, present: bool) -> bool:
+        """Set or remove Nova's disabled trait; a second run finds it so and writes nothing. One or two calls.
+
+        :return: whether it had to be written.
+        :raises TransientError: somebody else kept writing to the provider.
+        """
+        path = f"/resource_providers/{provider_id}/traits"
+        for _ in range(_ATTEMPTS):
+            found = self._placement.get(path)
+            if (DISABLED_TRAIT in found["traits"]) is present:
+                return False
+            others = [trait for trait in found["traits"] if trait != DISABLED_TRAIT]
+            traits = [*others, DISABLED_TRAIT] if present else others
+            generation = found["resource_provider_generation"]
+            try:
+                self._placement.put(path, {"traits": traits, "resource_provider_generation": generation})
+            except ConflictError:
+                continue
+            return True
+        raise TransientError(f"the traits of provider {provider_id} are written by others all the time")
+
+    def _state(self, provider_id: str, summary: Record | None) -> ProviderState | None:
+        try:
+            if summary is None:
+                return ProviderState(
+                    inventory=self.fetch_inventory(provider_id),
+                    usage=self.fetch_usage(provider_id),
+                    traits=self.fetch_traits(provider_id),
+                )
+            capacities = {name: int(item["capacity"]) for name, item in summary["resources"].items()}
+            return ProviderState(
+                inventory=self._inventory(provider_id, capacities),
+                usage={name: int(item["used"]) for name, item in summary["resources"].items()},
+                traits=frozenset(summary["traits"]),
+            )
+        except NotFoundError:
+            return None
+
+    def _inventory(self, provider_id: str, capacities: Mapping[str, int]) -> Inventories:
+        with self._lock:
+            known = self._known.get(provider_id, {})
+        if known and {name: item.capacity for name, item in known.items()} == capacities:
+            return known
+        return self.fetch_inventory(provider_id)

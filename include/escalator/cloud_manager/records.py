@@ -1,0 +1,201 @@
+"""Reads Nova's, Neutron's and Placement's JSON records into the model."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from escalator.model.cloud import (
+    ComputeService,
+    Hypervisor,
+    Migration,
+    MigrationStatus,
+    NetworkAgent,
+    ResourceInventory,
+    Server,
+    ServerGroup,
+    ServiceState,
+    ServiceStatus,
+)
+from escalator.model.errors import TransientError
+
+Record = Mapping[str, Any]
+
+UNKNOWN = "UNKNOWN"
+"""What Nova says of a service or server when it cannot reach its cell."""
+_POWER_STATES = {0: "nostate", 1: "running", 3: "paused", 4: "shutdown", 6: "crashed", 7: "suspended"}
+_METHODS = {"active": "live", "paused": "live", "stopped": "cold"}
+_MIB_PER_GIB = 1024
+_TRAIT = "trait:"
+_RESOURCES = "resources:"
+
+log = logging.getLogger(__name__)
+
+
+def moment(text: str | None) -> datetime | None:
+    """Read a time of OpenStack's, which is UTC with or without a sign of it; None stays None."""
+    if text is None:
+        return None
+    read = datetime.fromisoformat(text)
+    return read if read.tzinfo else read.replace(tzinfo=UTC)
+
+
+def refuse_partial(record: Record, kind: str) -> None:
+    """Refuse a record that Nova could fill in part only, because the cell's database does not answer.
+
+    :raises TransientError: a cell is down: what it holds is not known, so nothing may be concluded.
+    """
+    if record.get("status") == UNKNOWN:
+        name = record.get("host") or record.get("id")
+        raise TransientError(
+            f"{kind} {name} is UNKNOWN: Nova cannot reach its cell",
+            remedy="bring the cell's database back; an outage looks like empty nodes",
+        )
+
+
+def service_of(record: Record) -> ComputeService:
+    """Read one record of ``GET /os-services``.
+
+    :raises TransientError: its cell is down.
+    """
+    refuse_partial(record, "nova-compute service")
+    return ComputeService(
+        id=str(record["id"]),
+        host=record["host"],
+        zone=record["zone"],
+        state=ServiceState(record["state"]),
+        status=ServiceStatus(record["status"]),
+        disabled_reason=record.get("disabled_reason"),
+        forced_down=bool(record.get("forced_down")),
+        updated_at=moment(record.get("updated_at")),
+    )
+
+
+def hypervisor_of(record: Record) -> Hypervisor:
+    """Read one record of ``GET /os-hypervisors/detail``."""
+    version = record.get("hypervisor_version")
+    return Hypervisor(
+        id=str(record["id"]),
+        hostname=record["hypervisor_hostname"],
+        host=record["service"]["host"],
+        state=ServiceState(record["state"]),
+        status=ServiceStatus(record["status"]),
+        version=dotted(int(version)) if version else None,
+        host_ip=record.get("host_ip"),
+    )
+
+
+def dotted(version: int) -> str:
+    """Spell a hypervisor version as people do: 8002001 -> ``8.2.1``."""
+    return f"{version // 1_000_000}.{version // 1_000 % 1_000}.{version % 1_000}"
+
+
+def server_of(record: Record, server_groups: Mapping[str, str] | None = None) -> Server:
+    """Read one record of ``GET /servers/detail``.
+
+    :param server_groups: server id -> id of its group.
+    :raises TransientError: its cell is down.
+    """
+    refuse_partial(record, "server")
+    flavor = record["flavor"]
+    vm_state = record["OS-EXT-STS:vm_state"]
+    return Server(
+        id=record["id"],
+        name=record["name"],
+        host=record.get("OS-EXT-SRV-ATTR:host"),
+        vm_state=vm_state,
+        project_id=record["tenant_id"],
+        status=record["status"],
+        task_state=record.get("OS-EXT-STS:task_state"),
+        power_state=_POWER_STATES.get(record["OS-EXT-STS:power_state"], "nostate"),
+        locked=bool(record.get("locked")),
+        resources=resources_of(flavor, volume_backed=not record.get("image")),
+        required_traits=traits_of(flavor.get("extra_specs", {})),
+        pinned_zone=record.get("pinned_availability_zone"),
+        migration=_METHODS.get(vm_state, "none"),
+        server_group=(server_groups or {}).get(record["id"]),
+        metadata=record.get("metadata", {}),
+    )
+
+
+def resources_of(flavor: Record, *, volume_backed: bool) -> dict[str, int]:
+    """Return what a server of this flavor asks of Placement, as Nova computes it.
+
+    :param flavor: the flavor as embedded in a server's record.
+    :param volume_backed: the root disk is a volume and takes nothing of the node's.
+    """
+    specs: Mapping[str, str] = flavor.get("extra_specs", {})
+    swap_gib = -(-int(flavor.get("swap") or 0) // _MIB_PER_GIB)
+    root_gib = 0 if volume_backed else int(flavor["disk"])
+    cpu_class = "PCPU" if specs.get("hw:cpu_policy") == "dedicated" else "VCPU"
+    wanted = {
+        cpu_class: int(flavor["vcpus"]),
+        "MEMORY_MB": int(flavor["ram"]),
+        "DISK_GB": root_gib + int(flavor.get("ephemeral") or 0) + swap_gib,
+    }
+    for key, amount in specs.items():
+        if key.startswith(_RESOURCES):
+            wanted[key.removeprefix(_RESOURCES)] = int(amount)
+    return {name: amount for name, amount in wanted.items() if amount > 0}
+
+
+def traits_of(extra_specs: Mapping[str, str]) -> frozenset[str]:
+    """Return the traits that a flavor requires of a node."""
+    return frozenset(
+        key.removeprefix(_TRAIT)
+        for key, value in extra_specs.items()
+        if key.startswith(_TRAIT) and value == "required"
+    )
+
+
+def migration_of(record: Record) -> Migration:
+    """Read one record of ``GET /os-migrations``."""
+    created_at = moment(record["created_at"])
+    return Migration(
+        id=int(record["id"]),
+        uuid=record["uuid"],
+        server_id=record["instance_uuid"],
+        type=record["migration_type"],
+        status=_migration_status(record),
+        source_host=record["source_compute"],
+        dest_host=record.get("dest_compute"),
+        created_at=created_at or datetime.min.replace(tzinfo=UTC),
+        updated_at=moment(record.get("updated_at")),
+    )
+
+
+def _migration_status(record: Record) -> MigrationStatus:
+    """Read the status; one that is not known counts as under way: unknown is never safe."""
+    try:
+        return MigrationStatus(record["status"])
+    except ValueError:
+        log.warning("migration %s has the unknown status %r", record["id"], record["status"])
+        return MigrationStatus.RUNNING
+
+
+def agent_of(record: Record) -> NetworkAgent:
+    """Read one record of Neutron's ``GET /agents``."""
+    return NetworkAgent(
+        id=record["id"],
+        binary=record["binary"],
+        host=record["host"],
+        alive=bool(record["alive"]),
+        admin_state_up=bool(record["admin_state_up"]),
+    )
+
+
+def inventory_of(record: Record) -> ResourceInventory:
+    """Read one resource class of Placement's ``GET /resource_providers/{id}/inventories``."""
+    return ResourceInventory(
+        total=int(record["total"]),
+        reserved=int(record["reserved"]),
+        allocation_ratio=float(record["allocation_ratio"]),
+        max_unit=int(record["max_unit"]),
+    )
+
+
+def server_group_of(record: Record) -> ServerGroup:
+    """Read one record of ``GET /os-server-groups``."""
+    return ServerGroup(id=record["id"], policy=record["policy"], members=tuple(record["members"]))

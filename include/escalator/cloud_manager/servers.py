@@ -1,0 +1,108 @@
+"""Servers: reading them, and the requests that move them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from escalator.cloud_manager.api import ServiceApi
+from escalator.cloud_manager.records import server_of
+from escalator.cloud_manager.services import ComputeServices
+from escalator.model.cloud import Server
+
+_SOFT_DELETED = "soft-delete"
+
+
+class Servers:
+    """Reads servers and asks Nova to move them. A request that is accepted is not a move that succeeded."""
+
+    def __init__(self, compute: ServiceApi, services: ComputeServices) -> None:
+        self._compute = compute
+        self._services = services
+
+    def fetch_all(self, server_groups: Mapping[str, str] | None = None) -> tuple[Server, ...]:
+        """Read every server of the cloud, sorted by name: one call for each thousand.
+
+        No filter is used: with one, Nova leaves out the servers of a cell that is down without a word.
+
+        :param server_groups: server id -> id of its group.
+        :raises TransientError: a cell is down.
+        """
+        records = self._compute.pages("/servers/detail", "servers", {"all_tenants": "True"})
+        return _sorted([server_of(record, server_groups) for record in records])
+
+    def fetch_soft_deleted(self) -> tuple[Server, ...]:
+        """Read the servers that were deleted but still take their place; a plain list leaves them out."""
+        query = {"all_tenants": "True", "soft_deleted": "True", "vm_state": _SOFT_DELETED}
+        return _sorted([server_of(r) for r in self._compute.pages("/servers/detail", "servers", query)])
+
+    def fetch_on(self, host: str) -> tuple[Server, ...]:
+        """Read the servers of one node, soft-deleted ones too, sorted by name.
+
+        One call for each thousand, and one more when there is none: an empty answer is believed only when
+        the cell of the node answers.
+
+        :raises TransientError: the cell is down.
+        :raises NotFoundError: the answer is empty and there is no such host.
+        """
+        query = {"all_tenants": "True", "soft_deleted": "True", "host": host}
+        servers = _sorted([server_of(r) for r in self._compute.pages("/servers/detail", "servers", query)])
+        if not servers:
+            self._services.fetch(host)
+        return servers
+
+    def fetch(self, server_id: str) -> Server:
+        """Read one server.
+
+        :raises NotFoundError: there is none.
+        """
+        return server_of(self._compute.get(f"/servers/{server_id}")["server"])
+
+    def start_live_migration(self, server_id: str, destination: str) -> None:
+        """Ask for a live migration to a host, which the scheduler checks: it is never forced.
+
+        Nova decides by itself whether disks are copied. The checks run after the answer: that the host is
+        disabled, full, or the server's own shows in the migration only, which ends in ``error``.
+
+        :raises ConflictError: the server's state forbids it.
+        :raises InvalidRequestError: there is no such host.
+        """
+        self._act(server_id, {"os-migrateLive": {"host": destination, "block_migration": "auto"}})
+
+    def start_cold_migration(self, server_id: str, destination: str) -> None:
+        """Ask for a cold migration to a host; it waits in VERIFY_RESIZE to be confirmed.
+
+        :raises ConflictError: the server's state forbids it.
+        """
+        self._act(server_id, {"migrate": {"host": destination}})
+
+    def confirm_resize(self, server_id: str) -> None:
+        """Confirm a cold migration, which frees the place on the source.
+
+        The migration is ``confirmed`` a moment before the server leaves the vm_state ``resized``.
+
+        :raises ConflictError: the server does not wait for that.
+        """
+        self._act(server_id, {"confirmResize": None})
+
+    def abort_migration(self, server_id: str, migration_id: int) -> None:
+        """Abort a live migration that is queued, preparing or running.
+
+        :raises ConflictError: the server does not migrate any more.
+        :raises NotFoundError: there is no such migration under way.
+        """
+        self._compute.delete(f"/servers/{server_id}/migrations/{migration_id}")
+
+    def force_complete(self, server_id: str, migration_id: int) -> None:
+        """Let a running live migration end now: the server pauses until its memory has been copied.
+
+        :raises ConflictError: the migration does not run.
+        """
+        path = f"/servers/{server_id}/migrations/{migration_id}/action"
+        self._compute.post(path, {"force_complete": None})
+
+    def _act(self, server_id: str, action: Mapping[str, object]) -> None:
+        self._compute.post(f"/servers/{server_id}/action", action)
+
+
+def _sorted(servers: list[Server]) -> tuple[Server, ...]:
+    return tuple(sorted(servers, key=lambda server: (server.name, server.id)))

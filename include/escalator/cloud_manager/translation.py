@@ -1,0 +1,107 @@
+"""Turns what keystoneauth and openstacksdk raise into Escalator's errors, with the request id."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+import requests
+from keystoneauth1 import exceptions as ksa
+from openstack import exceptions as sdk
+
+from escalator.model.errors import (
+    ConflictError,
+    EscalatorError,
+    InvalidRequestError,
+    NotFoundError,
+    TransientError,
+)
+
+_SERVER_ERROR = 500
+_POOL_NOISE = re.compile(r": HTTPS?ConnectionPool.*", re.DOTALL)
+_REQUEST_ID_HEADERS = ("x-openstack-request-id", "x-compute-request-id")
+
+
+@contextmanager
+def translated(action: str) -> Iterator[None]:
+    """Raise Escalator's errors for whatever the client library raises inside.
+
+    :param action: what is being done, in words that begin an error message.
+    """
+    try:
+        yield
+    except (ksa.ClientException, sdk.SDKException) as exc:
+        raise translate(action, exc) from exc
+
+
+def translate(action: str, exc: Exception) -> EscalatorError:
+    """Choose the error by what the caller must do about it.
+
+    :param action: what was being done, in words that begin an error message.
+    :param exc: an exception of keystoneauth or openstacksdk.
+    """
+    if isinstance(exc, ksa.HttpError):
+        return _of_status(action, exc)
+    if isinstance(exc, ksa.SSLError):
+        return InvalidRequestError(f"{action}: {exc}", remedy="name the CA bundle in `cacert`")
+    if isinstance(exc, ksa.ConnectTimeout):
+        return TransientError(f"{action}: {exc}", remedy="the outcome is unknown: read before writing again")
+    if isinstance(exc, (ksa.ConnectionError, ksa.DiscoveryFailure)):
+        said = _POOL_NOISE.sub("", str(exc))
+        return TransientError(f"{action}: {said}", remedy="see whether the API answers at its endpoint")
+    if isinstance(exc, ksa.EndpointNotFound):
+        return NotFoundError(f"{action}: {exc}", remedy="see region, interface and the service catalogue")
+    return InvalidRequestError(f"{action}: {exc}", remedy="see the credentials of the cloud")
+
+
+_BY_STATUS: Mapping[int, tuple[type[EscalatorError], str | None]] = {
+    401: (InvalidRequestError, "see the credentials of the cloud"),
+    403: (InvalidRequestError, "the user needs the admin role, or a policy that allows this"),
+    404: (NotFoundError, None),
+    406: (InvalidRequestError, "the cloud is older than Escalator supports"),
+    408: (TransientError, None),
+    409: (ConflictError, None),
+    413: (TransientError, "the cloud limits the rate of calls"),
+    425: (TransientError, None),
+    429: (TransientError, "the cloud limits the rate of calls"),
+}
+"""HTTP status -> error and remedy; others from 500 on are transient, below that the request is wrong."""
+
+
+def _of_status(action: str, exc: ksa.HttpError) -> EscalatorError:
+    status = exc.http_status or _SERVER_ERROR
+    kind = TransientError if status >= _SERVER_ERROR else InvalidRequestError
+    error, remedy = _BY_STATUS.get(status, (kind, None))
+    message = f"{action}: HTTP {status}: {detail_of(exc)}"
+    return error(message, remedy=remedy, request_id=request_id_of(exc))
+
+
+def detail_of(exc: ksa.HttpError) -> str:
+    """Return what the service said, on one line; each service wraps it in its own way."""
+    text = _spoken(exc.response) or exc.details or exc.message or str(exc)
+    return " ".join(str(text).split())
+
+
+def _spoken(response: object) -> str | None:
+    """Find the words: ``{"kind": {"message": …}}`` of Nova and Neutron, Placement's ``{"errors": [{…}]}``."""
+    if not isinstance(response, requests.Response):
+        return None
+    try:
+        body = response.json()
+    except requests.exceptions.JSONDecodeError:
+        return None
+    inner = next(iter(body.values()), None) if isinstance(body, dict) else None
+    if isinstance(inner, list) and inner:
+        inner = inner[0]
+    if not isinstance(inner, dict):
+        return None
+    return inner.get("message") or inner.get("detail") or inner.get("title")
+
+
+def request_id_of(exc: ksa.HttpError) -> str | None:
+    """Return the request id that the service answered with."""
+    if exc.request_id:
+        return str(exc.request_id)
+    headers = getattr(exc.response, "headers", None) or {}
+    return next((str(headers[name]) for name in _REQUEST_ID_HEADERS if name in headers), None)

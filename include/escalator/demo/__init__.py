@@ -1,0 +1,1 @@
+"""The demonstration: a real OpenStack, a real Airflow, one campaign from start to end."""

@@ -1,0 +1,111 @@
+"""``escalator demo``: from nothing to an upgraded cloud, with a report."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from escalator.airflow_client.follow import Lines, follow, wait_for_dag
+from escalator.airflow_client.records import RunState
+from escalator.airflow_stack.settings import default_home
+from escalator.airflow_stack.stack import AirflowStack
+from escalator.demo.world import CLOUD, World
+from escalator.lab.lab import Lab
+from escalator.lab.progress import Progress
+from escalator.lab.settings import LabSettings
+from escalator.model.clock import utcnow
+from escalator.model.naming import dag_id_of
+from escalator.steps.conclude import folder_name
+
+DOMAIN = "cell1/az1/general"
+BUNDLE = "nova-34"
+DAG_WITHIN_SECONDS = 90.0
+RUN_WITHIN_SECONDS = 1800.0
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the verb ``demo``."""
+    parser = subparsers.add_parser("demo", help="the lab, Airflow, and one campaign from start to end")
+    parser.add_argument("--nodes", type=int, default=4)
+    parser.add_argument("--servers", type=int, default=12)
+    parser.add_argument("--folder", type=Path, default=Path("build/demo"), help="where the report goes")
+    parser.add_argument("--keep", action="store_true", help="leave the lab and Airflow running")
+    parser.add_argument("--no-campaign", action="store_true", help="start both and trigger nothing")
+    parser.add_argument("--down", action="store_true", help="end the lab and Airflow, nothing else")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the demonstration.
+
+    :return: 0 when every node was upgraded, 1 when not, 2 on bad input.
+    """
+    progress = Progress(print_line)
+    settings = LabSettings.from_environment(nodes=args.nodes, servers=args.servers)
+    world = World(
+        lab=Lab(settings, progress=progress),
+        folder=args.folder.absolute(),
+        stack_home=default_home(os.environ),
+        instance=settings.instance,
+        checkout=Path(__file__).resolve().parents[3],
+    )
+    stack = world.stack(progress)
+    if args.down:
+        stack.down()
+        world.lab.down()
+        return 0
+    try:
+        bring_up(world, stack)
+        code = 0 if args.no_campaign else campaign(world, stack, progress)
+    except BaseException:
+        if not args.keep:
+            bring_down(world, stack)
+        raise
+    if args.keep:
+        progress.say(f"Airflow: {stack.settings.url}  user admin, password in {stack.settings.password_file}")
+    else:
+        bring_down(world, stack)
+    return code
+
+
+def bring_up(world: World, stack: AirflowStack) -> None:
+    """Start the lab and Airflow side by side and wire them."""
+    world.folder.mkdir(parents=True, exist_ok=True)
+    with ThreadPoolExecutor(2) as pool:
+        airflow = pool.submit(stack.up)
+        pool.submit(world.lab.up).result()
+        world.write_inventory()
+        airflow.result()
+    world.connect_airflow(stack)
+
+
+def bring_down(world: World, stack: AirflowStack) -> None:
+    """End Airflow, then the lab."""
+    stack.down()
+    world.lab.down()
+
+
+def campaign(world: World, stack: AirflowStack, progress: Progress) -> int:
+    """Trigger the upgrade, follow it, keep its report in the demo's folder, and say how it went."""
+    dag_id = dag_id_of("upgrade", CLOUD, DOMAIN)
+    with stack.client() as client:
+        wait_for_dag(client, dag_id, timeout_seconds=DAG_WITHIN_SECONDS)
+        run = client.trigger(dag_id, {"bundle": BUNDLE})
+        progress.say(f"triggered {dag_id}, run {run.run_id}: {stack.settings.url}/dags/{dag_id}")
+        ended = follow(client, run, Lines(print_line, clock=utcnow), timeout_seconds=RUN_WITHIN_SECONDS)
+    progress.say(f"the run has ended: {ended.state}")
+    report = world.report_dir / folder_name(dag_id, run.run_id)
+    for path in sorted(report.glob("report.*")):
+        shutil.copy(path, world.folder / path.name)
+    markdown = world.folder / "report.md"
+    if markdown.exists():
+        print_line(markdown.read_text(encoding="utf-8"))
+    progress.say(f"report: {world.folder}/report.html, .md, .json")
+    return 0 if ended.state is RunState.SUCCESS else 1
+
+
+def print_line(text: str) -> None:
+    """Print for the person who runs the demonstration."""
+    print(text, flush=True)

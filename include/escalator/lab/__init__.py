@@ -1,0 +1,1 @@
+"""The lab: real OpenStack services and compute nodes on loopback, for the demonstration and the tests."""

@@ -1,0 +1,388 @@
+"""A lab: real OpenStack services and compute nodes on loopback, from nothing to servers that run."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from escalator.lab import services
+from escalator.lab.api import NOT_FOUND, Cloud
+from escalator.lab.bootstrap import Databases, make_catalogue, make_resources
+from escalator.lab.clients import write_client_files
+from escalator.lab.config import ControlConfig
+from escalator.lab.errors import ApiError, LabError
+from escalator.lab.install import Installer
+from escalator.lab.nodes import Node
+from escalator.lab.ports import Endpoint, check_free, fetch_listeners
+from escalator.lab.progress import Progress, silent
+from escalator.lab.servers import Servers, ServerSpec, standard_set
+from escalator.lab.services import Service, ServiceRunner
+from escalator.lab.status import LabStatus, fetch_status
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from escalator.lab.settings import LabSettings
+
+AGGREGATE = "general"
+COMPUTE_SECONDS = 120.0
+POLL_SECONDS = 0.3
+
+
+class Lab:
+    """One lab instance.
+
+    :param settings: where it is and how large it shall be; a lab that was brought up already keeps its shape.
+    :param progress: told about what takes time; nothing is said when it is left out.
+    """
+
+    def __init__(self, settings: LabSettings, *, progress: Progress | None = None) -> None:
+        self._wanted = settings
+        self._progress = progress or silent()
+        self._runner = ServiceRunner(run=settings.run)
+        self._use(self._kept_settings() or settings)
+
+    def _use(self, settings: LabSettings) -> None:
+        self.settings = settings
+        self.config = ControlConfig(settings=settings)
+        self.cloud = Cloud(config=self.config)
+        self.servers = Servers(cloud=self.cloud)
+
+    # -- up and down
+
+    def up(self) -> None:
+        """Bring the lab up. A second run starts only what does not run; a lab of another shape is refused.
+
+        :raises LabError: saying what is in the way.
+        """
+        if os.geteuid() != 0:
+            raise LabError(
+                "the lab needs root: namespaces and port 22 of its nodes", "run it with root's rights"
+            )
+        self._wanted.home.mkdir(parents=True, exist_ok=True)
+        with self._wanted.run.with_suffix(".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # another command may be bringing this very lab up
+            self._up()
+        self._progress.say(
+            f"the lab is up: {self.settings.nodes} nodes; clients: {self.settings.run / 'clouds.yaml'}"
+        )
+
+    def _up(self) -> None:
+        fresh = not self._is_anything_alive()
+        if not fresh and not self._ready_mark.exists():
+            self._progress.say("an earlier start was not finished: ending what it left")
+            self.down()
+            fresh = True
+        if fresh:
+            self._use(self._wanted)
+        self._refuse_other_shape()
+        check_free(self._wanted_endpoints(), fetch_listeners())
+        Installer(settings=self.settings, progress=self._progress).ensure()
+        if fresh:
+            self._up_from_nothing()
+        else:
+            self._start_what_is_down()
+
+    def down(self) -> bool:
+        """End everything that ``up`` started, and nothing else; logs and files stay until the next ``up``.
+
+        :return: whether there was something to end.
+        """
+        with ThreadPoolExecutor(max_workers=16) as pool:
+            nodes = list(pool.map(lambda node: (node.is_on, node.stop()), self.nodes()))
+            front = list(pool.map(self._runner.ensure_stopped, services.openstack_services(self.config)))
+            back = list(pool.map(self._runner.ensure_stopped, self._base_services()))
+        return any(was_on for was_on, _ in nodes) or any(front) or any(back)
+
+    def reset(self) -> None:
+        """Bring every node back to the first release, enabled in Nova, without faults."""
+        with ThreadPoolExecutor(max_workers=8) as pool:
+            restarted = list(pool.map(Node.reset, self.nodes()))
+        since = datetime.now(UTC)  # from here on nobody but the new processes can report
+        for service in self._compute_services():
+            if service["status"] != "enabled" or service["forced_down"]:
+                body = {"status": "enabled", "forced_down": False}
+                self.cloud.put("nova", f"/os-services/{service['id']}", body)
+        waited_for = [node.host for node, again in zip(self.nodes(), restarted, strict=True) if again]
+        self._wait_computes(waited_for, since=since)
+
+    # -- what is there
+
+    def status(self) -> LabStatus:
+        """Return what runs, what does not, and the servers."""
+        everything = (*self._base_services(), *services.openstack_services(self.config))
+        running = {service.name: self._runner.is_alive(service.name) for service in everything}
+        return fetch_status(settings=self.settings, cloud=self.cloud, services=running, nodes=self.nodes())
+
+    def nodes(self) -> tuple[Node, ...]:
+        """Return the nodes."""
+        return tuple(Node(host=host, config=self.config) for host in self.settings.hosts)
+
+    def node(self, host: str) -> Node:
+        """Return one node.
+
+        :raises LabError: when the lab has none of that name.
+        """
+        found = [node for node in self.nodes() if node.host == host]
+        if not found:
+            raise LabError(
+                f"the lab has no node {host}", f"choose {', '.join(node.host for node in self.nodes())}"
+            )
+        return found[0]
+
+    def guest_events(self) -> tuple[dict[str, Any], ...]:
+        """Return what happened to the guests, oldest first; ``t`` is in seconds since the epoch."""
+        lines = [line for node in self.nodes() for line in _lines(node.events_file)]
+        return tuple(sorted((json.loads(line) for line in lines), key=lambda event: float(event["t"])))
+
+    def release_versions(self) -> dict[str, int]:
+        """Return Nova's service version by node (72 for release 33, 74 for 34), which no API tells."""
+        sql = "SELECT host, version FROM services WHERE \"binary\" = 'nova-compute' AND deleted = 0"
+        rows = services.run_sql(self.settings, "nova_cell1", sql).splitlines()
+        return {host: int(version) for host, _, version in (row.partition("|") for row in rows)}
+
+    # -- servers
+
+    def boot(self, spec: ServerSpec) -> str:
+        """Boot one server, wait for its state and return its id."""
+        return self.servers.boot([spec])[spec.name]
+
+    def restore_servers(
+        self, specs: Iterable[ServerSpec] | None = None, *, fresh: bool = False
+    ) -> dict[str, str]:
+        """Make the lab hold the standard set of servers, or the one that is given, and no others.
+
+        :param fresh: replace those too that are as they should be.
+        :return: the ids by name.
+        """
+        if fresh:
+            self.servers.delete_all()
+        standard = standard_set(self.settings.hosts, self.settings.servers)
+        return self.servers.ensure(standard if specs is None else specs)
+
+    # -- from nothing
+
+    def _up_from_nothing(self) -> None:
+        self._clear_run()
+        databases = Databases(config=self.config, progress=self._progress)
+        with ThreadPoolExecutor(max_workers=4) as pool:
+            written = pool.submit(self._write_nodes)
+            services.write_rabbitmq_config(self.settings)
+            self._ensure_running(services.epmd(self.settings))
+            self._runner.ensure_started(services.rabbitmq(self.settings))
+            known = databases.restore()
+            if not known:
+                databases.initialise()
+            self._ensure_running(services.postgresql(self.settings))
+            written.result()
+        self._fill_databases(databases, known=known)
+        self._start_openstack()
+        if not known:
+            self._progress.say("filling the cloud: catalogue, flavors, image, network; saved as a template")
+            make_catalogue(self.cloud)
+            self._wait_openstack()
+            make_resources(self.cloud)
+            databases.save_template()
+        databases.map_hosts(self.settings.hosts)
+        self._wait_openstack()
+        self._progress.say("control plane answers; starting the nodes")
+        self._start_nodes()
+        self._add_to_aggregates()
+        shape = standard_set(self.settings.hosts, self.settings.servers)
+        self._progress.say(f"booting {len(shape)} servers")
+        self.servers.boot(shape)
+        self._ready_mark.touch()
+
+    def _clear_run(self) -> None:
+        shutil.rmtree(self.settings.run, ignore_errors=True)
+        self.config.write()
+        (self.settings.run / "settings.json").write_text(json.dumps(asdict(self.settings), default=str))
+
+    def _write_nodes(self) -> None:
+        for node in self.nodes():
+            node.write()
+        write_client_files(self.config, self.nodes())
+
+    def _fill_databases(self, databases: Databases, *, known: bool) -> None:
+        if known:
+            databases.adopt()
+            self._progress.say("databases copied from the template")
+        else:
+            self._progress.say("making the databases (once; later labs copy them)")
+            databases.make_schemas()
+
+    def _start_openstack(self) -> None:
+        self._runner.wait_ready(services.rabbitmq(self.settings))
+        keystone, *others = services.openstack_services(self.config)
+        self._ensure_running(keystone)
+        for service in others:
+            self._runner.ensure_started(service)
+
+    def _wait_openstack(self) -> None:
+        for service in services.openstack_services(self.config):
+            self._runner.wait_ready(service)
+
+    def _start_nodes(self) -> None:
+        since = datetime.now(UTC)
+        self._each_node(Node.start)
+        self._wait_computes([node.host for node in self.nodes()], since=since)
+        self._progress.say(f"{self.settings.nodes} nova-compute services are up")
+
+    def _add_to_aggregates(self) -> None:
+        """Make the zones and put the nodes into them, as soon as Nova has found the nodes."""
+        self._wait_hypervisors()
+        zones = self.settings.zones
+        for zone in range(1, zones + 1):
+            name = AGGREGATE if zones == 1 else f"{AGGREGATE}-{zone}"
+            body = {"aggregate": {"name": name, "availability_zone": f"az{zone}"}}
+            aggregate = self.cloud.post("nova", "/os-aggregates", body)["aggregate"]["id"]
+            for host in self.settings.hosts[zone - 1 :: zones]:
+                self._add_host(aggregate, host)
+
+    def _wait_hypervisors(self) -> None:
+        """Wait until Nova knows the hypervisor of every node: before that no server can be sent there.
+
+        :raises LabError: naming those that it does not know.
+        """
+        deadline = time.monotonic() + COMPUTE_SECONDS
+        while True:
+            known = {
+                entry["hypervisor_hostname"]
+                for entry in self.cloud.get("nova", "/os-hypervisors")["hypervisors"]
+            }
+            missing = [host for host in self.settings.hosts if host not in known]
+            if not missing:
+                return
+            if time.monotonic() > deadline:
+                raise LabError(f"Nova has not found the hypervisors of {', '.join(missing)}")
+            time.sleep(POLL_SECONDS)
+
+    def _add_host(self, aggregate: int, host: str) -> None:
+        deadline = time.monotonic() + COMPUTE_SECONDS
+        while True:
+            try:
+                self.cloud.post("nova", f"/os-aggregates/{aggregate}/action", {"add_host": {"host": host}})
+            except ApiError as error:
+                if error.status != NOT_FOUND or time.monotonic() > deadline:
+                    raise
+                time.sleep(POLL_SECONDS)
+            else:
+                return
+
+    # -- again
+
+    def _start_what_is_down(self) -> None:
+        down = [service.name for service in self._all_services() if not self._runner.is_alive(service.name)]
+        off = [node for node in self.nodes() if not node.is_on]
+        if not down and not off:
+            self._progress.say("everything runs already")
+            return
+        self._progress.say(f"starting again: {', '.join((*down, *(node.host for node in off)))}")
+        for service in self._base_services():
+            self._ensure_running(service)
+        self._start_openstack()
+        self._wait_openstack()
+        since = datetime.now(UTC)
+        self._each_node(Node.start)
+        self._wait_computes([node.host for node in off], since=since)
+
+    def _refuse_other_shape(self) -> None:
+        for name in ("nodes", "zones", "from_release", "ssh_port"):
+            there, wanted = getattr(self.settings, name), getattr(self._wanted, name)
+            if there != wanted:
+                raise LabError(
+                    f"a lab with {name} = {there} runs already, not {wanted}", "run: escalator lab down"
+                )
+
+    def _kept_settings(self) -> LabSettings | None:
+        """Return the settings that the files in the run folder were made with; None when there are none."""
+        try:
+            kept = json.loads((self._wanted.run / "settings.json").read_text())
+            return type(self._wanted)(**(kept | {"home": self._wanted.home, "python": Path(kept["python"])}))
+        except (OSError, ValueError, KeyError):
+            return None
+
+    @property
+    def _ready_mark(self) -> Path:
+        return self._wanted.run / "ready"
+
+    def _is_anything_alive(self) -> bool:
+        return any(self._runner.is_alive(path.stem) for path in (self.settings.run / "pid").glob("*.json"))
+
+    # -- pieces
+
+    def _base_services(self) -> tuple[Service, ...]:
+        here = self.settings
+        return (services.epmd(here), services.rabbitmq(here), services.postgresql(here))
+
+    def _all_services(self) -> tuple[Service, ...]:
+        return (*self._base_services(), *services.openstack_services(self.config))
+
+    def _ensure_running(self, service: Service) -> None:
+        self._runner.ensure_started(service)
+        self._runner.wait_ready(service)
+
+    def _each_node(self, act: Callable[[Node], object]) -> None:
+        with ThreadPoolExecutor(max_workers=8) as pool:
+            list(pool.map(act, self.nodes()))
+
+    def _compute_services(self) -> Sequence[dict[str, Any]]:
+        return list(self.cloud.get("nova", "/os-services?binary=nova-compute")["services"])
+
+    def _wait_computes(self, hosts: Sequence[str], *, since: datetime) -> None:
+        """Wait until Nova has heard from the hosts after a moment.
+
+        :raises LabError: naming those that it has not heard from.
+        """
+        deadline = time.monotonic() + COMPUTE_SECONDS
+        while True:
+            heard = {
+                service["host"] for service in self._compute_services() if _reported_after(service, since)
+            }
+            missing = [host for host in hosts if host not in heard]
+            if not missing:
+                return
+            if time.monotonic() > deadline:
+                logs = self.node(missing[0]).directory / "log"
+                raise LabError(
+                    f"nova-compute did not report from {', '.join(missing)}", f"read the logs in {logs}"
+                )
+            time.sleep(POLL_SECONDS)
+
+    def _wanted_endpoints(self) -> list[Endpoint]:
+        """Return what ``up`` will listen on, except where it does already."""
+        ports = self.settings.ports.as_dict()
+        running = {service.port for service in self._all_services() if self._runner.is_alive(service.name)}
+        if self._runner.is_alive("rabbitmq"):
+            running.add(self.settings.ports.rabbitmq_distribution)
+        wanted = [
+            Endpoint(address="127.0.0.1", port=port, purpose=name.replace("_", " "))
+            for name, port in ports.items()
+            if port not in running
+        ]
+        off = [node for node in self.nodes() if not node.is_on]
+        port = self.settings.ssh_port
+        return wanted + [
+            Endpoint(address=node.address, port=port, purpose=f"ssh of {node.host}") for node in off
+        ]
+
+
+def _reported_after(service: dict[str, Any], since: datetime) -> bool:
+    updated = service["updated_at"]
+    return (
+        service["state"] == "up"
+        and updated is not None
+        and datetime.fromisoformat(f"{updated}+00:00") >= since
+    )
+
+
+def _lines(path: Path) -> list[str]:
+    return path.read_text().splitlines() if path.exists() else []

@@ -1,0 +1,168 @@
+"""Settings of a lab: where its files are, which ports and addresses it uses, how large it is."""
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from escalator.lab import pins
+from escalator.lab.errors import LabError
+
+INSTANCES = range(10)
+MAX_NODES = 99
+NODE_SSH_PORT = 22
+
+
+def base_interpreter() -> Path:
+    """Return the interpreter that this process's virtual environment was made from."""
+    return Path(getattr(sys, "_base_executable", sys.executable)).resolve()
+
+
+def default_home(environment: Mapping[str, str]) -> Path:
+    """Return ESCALATOR_LAB_HOME, or ``escalator-lab`` in the user's cache folder."""
+    if chosen := environment.get("ESCALATOR_LAB_HOME"):
+        return Path(chosen).expanduser().absolute()
+    cache = environment.get("XDG_CACHE_HOME") or "~/.cache"
+    return Path(cache).expanduser().absolute() / "escalator-lab"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ports:
+    """TCP ports of one lab instance on 127.0.0.1."""
+
+    keystone: int
+    placement: int
+    nova: int
+    glance: int
+    neutron: int
+    rabbitmq: int
+    rabbitmq_distribution: int
+    epmd: int
+    postgresql: int
+
+    @classmethod
+    def of_instance(cls, instance: int) -> "Ports":
+        """Compute the ports: a base of 21000, one hundred ports apart from instance to instance."""
+        base = 21000 + 100 * instance
+        return cls(
+            keystone=base,
+            placement=base + 1,
+            nova=base + 2,
+            glance=base + 3,
+            neutron=base + 4,
+            rabbitmq=base + 5,
+            rabbitmq_distribution=base + 6,
+            epmd=base + 7,
+            postgresql=base + 8,
+        )
+
+    def as_dict(self) -> dict[str, int]:
+        """Return the ports by the name of the service."""
+        return {name: getattr(self, name) for name in self.__dataclass_fields__}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabSettings:
+    """What a person chooses about a lab; everything else is computed from it.
+
+    :param home: folder shared by all instances: virtual environments, package caches, templates.
+    :param instance: 0 to 9; chooses ports, addresses and the run folder.
+    :param nodes: number of compute nodes, 1 to 99.
+    :param servers: number of servers that ``up`` boots.
+    :param from_release: Nova release that the nodes run at first.
+    :param to_release: Nova release whose packages are made ready for an upgrade.
+    :param ssh_port: port of the nodes' sshd, on an address of each node's own.
+    :param zones: number of availability zones, each with one host aggregate.
+    :param python: the interpreter that every virtual environment of the lab is made from.
+    :raises LabError: when a value is out of range.
+    """
+
+    home: Path = field(default_factory=lambda: default_home(os.environ))
+    instance: int = 0
+    nodes: int = 4
+    servers: int = 12
+    from_release: str = "33.0.2"
+    to_release: str = "34.0.0"
+    ssh_port: int = NODE_SSH_PORT
+    zones: int = 1
+    python: Path = field(default_factory=base_interpreter)
+
+    def __post_init__(self) -> None:
+        """Check the ranges."""
+        if self.instance not in INSTANCES:
+            raise LabError(f"lab instance {self.instance} does not exist", "choose 0 to 9")
+        if not 1 <= self.nodes <= MAX_NODES:
+            raise LabError(f"a lab of {self.nodes} nodes is not possible", f"choose 1 to {MAX_NODES}")
+        if self.servers < 0:
+            raise LabError(f"{self.servers} servers are not possible", "choose 0 or more")
+        if not 1 <= self.zones <= self.nodes:
+            raise LabError(f"{self.zones} zones are not possible", "choose 1 up to the number of nodes")
+
+    @classmethod
+    def from_environment(
+        cls, environment: Mapping[str, str] = os.environ, **chosen: int | str
+    ) -> "LabSettings":
+        """Make settings from ESCALATOR_LAB_HOME, _INSTANCE and _SSH_PORT and the values given.
+
+        :raises LabError: when a variable is not a number or out of range.
+        """
+        return cls(
+            home=default_home(environment),
+            instance=_number(environment, "ESCALATOR_LAB_INSTANCE", 0),
+            ssh_port=_number(environment, "ESCALATOR_LAB_SSH_PORT", NODE_SSH_PORT),
+            **chosen,  # type: ignore[arg-type]
+        )
+
+    @property
+    def ports(self) -> Ports:
+        """Return the TCP ports of this instance."""
+        return Ports.of_instance(self.instance)
+
+    @property
+    def run(self) -> Path:
+        """Return the folder of everything that belongs to the running instance."""
+        return self.home / f"run-{self.instance}"
+
+    @property
+    def control_venv(self) -> Path:
+        """Return the virtual environment of the control plane."""
+        return self.home / "venvs" / f"control-{pins.control_plane_digest(self.python)}"
+
+    @property
+    def uv_cache(self) -> Path:
+        """Return the package cache that the nodes share."""
+        return self.home / "uv-cache"
+
+    @property
+    def pycache(self) -> Path:
+        """Return the bytecode cache that the nodes share (PYTHONPYCACHEPREFIX)."""
+        return self.home / "pycache"
+
+    @property
+    def ssh_key(self) -> Path:
+        """Return the private key that opens the nodes."""
+        return self.home / "ssh" / "id_ed25519"
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """Return the names of the nodes."""
+        return tuple(f"node-{number:02d}" for number in range(1, self.nodes + 1))
+
+    def release_tree(self, release: str) -> Path:
+        """Return the folder that is seen as /opt/nova while the template of a release is made."""
+        return self.home / "releases" / f"{release}-{pins.digest(str(self.python), release)}"
+
+    def address(self, host: str) -> str:
+        """Return the loopback address of a node."""
+        return f"127.0.{10 + self.instance}.{int(host.rpartition('-')[2])}"
+
+
+def _number(environment: Mapping[str, str], name: str, default: int) -> int:
+    text = environment.get(name, "")
+    if not text:
+        return default
+    try:
+        return int(text)
+    except ValueError:
+        raise LabError(f"{name}={text!r} is not a number", f"unset {name} or give it a number") from None

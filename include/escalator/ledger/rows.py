@@ -1,0 +1,101 @@
+"""Finding, locking and putting rows, alike on SQLite and PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.orm import Session
+
+from escalator.ledger.tables import Base, CampaignRow, NodeRow
+from escalator.model.campaign import NodeState
+from escalator.model.errors import NotFoundError
+
+
+def insert_or_ignore(session: Session, row: type[Base], values: Mapping[str, Any]) -> None:
+    """Insert a row unless one with the same unique key is there."""
+    session.execute(_insert(session, row).values(**values).on_conflict_do_nothing())
+
+
+def insert_or_update(
+    session: Session,
+    row: type[Base],
+    values: Mapping[str, Any],
+    *,
+    key: Sequence[str],
+    keep: str | None = None,
+) -> None:
+    """Insert a row, or overwrite the one with the same key.
+
+    :param key: names of the columns of a unique key.
+    :param keep: name of a column whose value stays when the new one is NULL.
+    """
+    insert = _insert(session, row).values(**values)
+    changes = {name: insert.excluded[name] for name in values if name not in key}
+    if keep is not None:
+        changes[keep] = sa.func.coalesce(insert.excluded[keep], row.__table__.c[keep])
+    session.execute(insert.on_conflict_do_update(index_elements=list(key), set_=changes))
+
+
+def find_campaign(session: Session, campaign: str, run_id: str) -> CampaignRow | None:
+    """Return the row of a run; None when it was never opened."""
+    return session.scalar(
+        sa.select(CampaignRow).where(CampaignRow.campaign == campaign, CampaignRow.run_id == run_id)
+    )
+
+
+def campaign_id(session: Session, campaign: str, run_id: str) -> int:
+    """Return the key of a run.
+
+    :raises NotFoundError: when it was never opened.
+    """
+    found = session.scalar(
+        sa.select(CampaignRow.id).where(CampaignRow.campaign == campaign, CampaignRow.run_id == run_id)
+    )
+    if found is None:
+        raise NotFoundError(
+            f"run {run_id} of campaign {campaign} is not in the ledger",
+            remedy="see whether check_conditions has run, and on this ledger",
+        )
+    return found
+
+
+def find_node(session: Session, campaign: str, run_id: str, host: str) -> NodeRow | None:
+    """Return the row of a node in a run; None when nothing is recorded."""
+    return session.scalar(
+        sa.select(NodeRow)
+        .join(CampaignRow, NodeRow.campaign_id == CampaignRow.id)
+        .where(CampaignRow.campaign == campaign, CampaignRow.run_id == run_id, NodeRow.host == host)
+    )
+
+
+def locked_node(session: Session, campaign: str, run_id: str, host: str) -> NodeRow:
+    """Return the row of a node, made when missing, locked until the transaction ends.
+
+    :raises NotFoundError: when the run was never opened.
+    """
+    owner = campaign_id(session, campaign, run_id)
+    insert_or_ignore(session, NodeRow, waiting_node(owner, host))
+    return session.scalars(
+        sa.select(NodeRow).where(NodeRow.campaign_id == owner, NodeRow.host == host).with_for_update()
+    ).one()
+
+
+def waiting_node(owner: int, host: str, since: object = None) -> dict[str, Any]:
+    """Return the columns of a node that nothing was done with."""
+    return {
+        "campaign_id": owner,
+        "host": host,
+        "state": NodeState.WAITING.value,
+        "message": "",
+        "since": since,
+        "fence": 0,
+    }
+
+
+def _insert(session: Session, row: type[Base]) -> Any:  # noqa: ANN401  (two dialects, one interface)
+    postgresql = session.get_bind().dialect.name == "postgresql"
+    return postgresql_insert(row) if postgresql else sqlite_insert(row)

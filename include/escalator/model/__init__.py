@@ -1,0 +1,1 @@
+"""The words of Escalator: frozen data, enums and errors that every other package speaks."""

@@ -1,0 +1,76 @@
+"""Errors, by what the caller must do about them.
+
+"Not now" is a verdict, not an error. Exceptions of other libraries are translated into these at the edge
+of the package that calls them, with the OpenStack request id where there is one.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from escalator.model.verdict import Verdict
+
+
+class EscalatorError(Exception):
+    """Any error that Escalator raises on purpose.
+
+    :param message: what is wrong, and where.
+    :param remedy: what a person can do about it.
+    :param request_id: the ``x-openstack-request-id`` of the call that failed.
+    """
+
+    def __init__(self, message: str, *, remedy: str | None = None, request_id: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.remedy = remedy
+        self.request_id = request_id
+
+    def __str__(self) -> str:
+        """Say the message, the remedy and the request id on one line."""
+        text = self.message
+        if self.remedy:
+            text = f"{text} -> {self.remedy}"
+        return f"{text} [{self.request_id}]" if self.request_id else text
+
+
+class InvalidRequestError(EscalatorError):
+    """What was asked for is wrong; nothing was written."""
+
+
+class NotFoundError(EscalatorError):
+    """A named thing does not exist in the cloud (any more)."""
+
+
+class ConflictError(EscalatorError):
+    """The thing is in a state that forbids the call (HTTP 409); nothing was written."""
+
+
+class PlanInfeasibleError(EscalatorError):
+    """The request cannot be carried out on this cloud; carries every reason."""
+
+    def __init__(self, message: str, *, blockers: Sequence[Verdict] = (), remedy: str | None = None) -> None:
+        super().__init__(message, remedy=remedy)
+        self.blockers = tuple(blockers)
+
+
+class TransientError(EscalatorError):
+    """A call failed in a way that another try may mend."""
+
+
+class NodeFaultError(EscalatorError):
+    """Something is wrong with this node only; the campaign decides what that means for the others."""
+
+
+class LeaseLostError(NodeFaultError):
+    """The node is not ours (any more): somebody enabled it, or changed its reason."""
+
+
+class SupersededError(EscalatorError):
+    """A newer attempt at the same step has begun: this one must not write any more."""
+
+
+class SafetyStopError(EscalatorError):
+    """The campaign must not go on."""

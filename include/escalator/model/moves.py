@@ -1,0 +1,77 @@
+"""Moves of servers: what is planned for each, and what happened."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from escalator.model.verdict import Code, Verdict
+
+
+class MoveMethod(StrEnum):
+    """How a server leaves its node."""
+
+    LIVE = "live"
+    COLD = "cold"
+
+
+class FailureAction(StrEnum):
+    """What to do with a server whose move did not succeed."""
+
+    RETRY_ELSEWHERE = "retry_elsewhere"
+    ABORT = "abort"
+    HOLD = "hold"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedMove:
+    """One server's move: its method and the destinations to try, best first."""
+
+    server_id: str
+    server_name: str
+    method: MoveMethod
+    destinations: tuple[str, ...]
+    memory_mib: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrainPlan:
+    """How a node is emptied: the moves, in order, and the findings about every server."""
+
+    host: str
+    moves: tuple[PlannedMove, ...] = ()
+    verdicts: tuple[Verdict, ...] = ()
+
+    @property
+    def feasible(self) -> bool:
+        """Tell whether no finding blocks the drain."""
+        return not any(v.blocks for v in self.verdicts)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MoveRecord:
+    """One attempt to move a server, as it ended; ``migration`` is Nova's migration UUID."""
+
+    server_id: str
+    server_name: str
+    from_host: str
+    to_host: str | None
+    method: MoveMethod
+    succeeded: bool
+    started_at: datetime
+    ended_at: datetime
+    migration: str | None = None
+    code: Code | None = None
+    message: str = ""
+    interruption_ms: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrainReport:
+    """What a drain came to: every attempt, and what is left on the node."""
+
+    host: str
+    moves: tuple[MoveRecord, ...] = ()
+    left: tuple[str, ...] = ()
+    verdicts: tuple[Verdict, ...] = ()

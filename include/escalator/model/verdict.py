@@ -1,0 +1,127 @@
+"""Verdicts: what a check says, with the reason and the remedy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Severity(StrEnum):
+    """How much a verdict matters: a blocker stops what it is about."""
+
+    BLOCKER = "blocker"
+    WARNING = "warning"
+    INFO = "info"
+
+
+class SubjectType(StrEnum):
+    """What kind of thing a verdict is about."""
+
+    CLOUD = "cloud"
+    CAMPAIGN = "campaign"
+    DOMAIN = "domain"
+    NODE = "node"
+    SERVER = "server"
+    MIGRATION = "migration"
+    BUNDLE = "bundle"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """The thing a verdict is about: its kind, its id (host name, UUID, bundle name) and a readable name."""
+
+    type: SubjectType
+    id: str
+    name: str | None = None
+
+    def __str__(self) -> str:
+        """Say kind and name: ``server web-1 (3f…)``."""
+        return f"{self.type} {self.name} ({self.id})" if self.name else f"{self.type} {self.id}"
+
+
+class Code(StrEnum):
+    """The closed catalogue of reasons; documented in docs/codes.md."""
+
+    # requests
+    REQUEST_UNKNOWN_KEY = "request_unknown_key"
+    REQUEST_UNKNOWN_HOST = "request_unknown_host"
+    REQUEST_NO_HOST = "request_no_host"
+    REQUEST_BAD_VALUE = "request_bad_value"
+    REQUEST_PARALLEL_IMPOSSIBLE = "request_parallel_impossible"
+    BUNDLE_UNREADABLE = "bundle_unreadable"
+    # the cloud
+    SERVICE_DOWN = "service_down"
+    INVENTORY_STALE = "inventory_stale"
+    MIGRATION_UNFINISHED = "migration_unfinished"
+    # admission
+    ADMITTED = "admitted"
+    PARALLEL_LIMIT = "parallel_limit"
+    CAPACITY = "capacity"
+    WINDOW_CLOSED = "window_closed"
+    FAILURE_BUDGET = "failure_budget"
+    NOT_SELECTED = "not_selected"
+    ALREADY_UPGRADED = "already_upgraded"
+    DISABLED_BY_OTHERS = "disabled_by_others"
+    LEASED_BY_OTHERS = "leased_by_others"
+    LEASE_LOST = "lease_lost"
+    NODE_DOWN = "node_down"
+    NODE_UNKNOWN = "node_unknown"
+    DRY_RUN = "dry_run"
+    # servers
+    SERVER_ERROR = "server_error"
+    SERVER_BUSY = "server_busy"
+    SERVER_SUSPENDED = "server_suspended"
+    SERVER_RESCUED = "server_rescued"
+    SERVER_UNCONFIRMED_RESIZE = "server_unconfirmed_resize"
+    SERVER_UNKNOWN_STATE = "server_unknown_state"
+    SERVER_SOFT_DELETED = "server_soft_deleted"
+    SERVER_PINNED = "server_pinned"
+    SERVER_LOCKED = "server_locked"
+    SERVERS_UNSETTLED = "servers_unsettled"
+    NO_DESTINATION = "no_destination"
+    # moves
+    MIGRATION_FAILED = "migration_failed"
+    MIGRATION_HUNG = "migration_hung"
+    NODE_NOT_EMPTY = "node_not_empty"
+    # upgrade and verification
+    STAGE_FAILED = "stage_failed"
+    UPGRADE_FAILED = "upgrade_failed"
+    NODE_UNREACHABLE = "node_unreachable"
+    NODE_NO_PRIVILEGE = "node_no_privilege"
+    NODE_PATH_UNUSABLE = "node_path_unusable"
+    NODE_TOOL_MISSING = "node_tool_missing"
+    SERVICE_NOT_UP = "service_not_up"
+    VERSION_MISMATCH = "version_mismatch"
+    HYPERVISOR_DOWN = "hypervisor_down"
+    INVENTORY_MISSING = "inventory_missing"
+    AGENT_DOWN = "agent_down"
+    CANARY_FAILED = "canary_failed"
+    NOT_VERIFIED = "not_verified"
+    CLOUD_UNREACHABLE = "cloud_unreachable"
+    INTERNAL = "internal"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """One finding of one check; every finding names its subject and, when it blocks, its remedy."""
+
+    code: Code
+    message: str
+    subject: Subject
+    severity: Severity = Severity.BLOCKER
+    remedy: str | None = None
+
+    @property
+    def blocks(self) -> bool:
+        """Tell whether this finding stops its subject."""
+        return self.severity is Severity.BLOCKER
+
+    def __str__(self) -> str:
+        """Say the finding on one line: ``server web-1 (3f…): message -> remedy [code]``."""
+        remedy = f" -> {self.remedy}" if self.remedy else ""
+        return f"{self.subject}: {self.message}{remedy} [{self.code}]"
+
+
+def blockers(verdicts: tuple[Verdict, ...]) -> tuple[Verdict, ...]:
+    """Return the findings that stop their subject."""
+    return tuple(v for v in verdicts if v.blocks)

@@ -1,0 +1,130 @@
+"""The report of a campaign as one document: ``escalator.report/1``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from datetime import datetime
+from enum import StrEnum
+from statistics import median
+from typing import Any
+
+from escalator.model.campaign import NodeState, Step
+from escalator.reports.facts import CampaignFacts
+from escalator.reports.findings import compare_servers, find
+from escalator.reports.interruptions import GuestEvents
+from escalator.reports.node_times import NodeTimes
+from escalator.reports.nodes import NOT_MEASURED, describe_nodes, iso, measure_nodes, rounded
+from escalator.reports.trace import build_trace
+
+SCHEMA = "escalator.report/1"
+_AT_REST = frozenset({NodeState.RELEASED, NodeState.SKIPPED})
+
+
+class CampaignOutcome(StrEnum):
+    """How a campaign ended."""
+
+    COMPLETED = "completed"
+    INCOMPLETE = "incomplete"
+    REFUSED = "refused"
+    DRY_RUN = "dry-run"
+
+
+def build_report(facts: CampaignFacts, events: GuestEvents | None = None) -> dict[str, Any]:
+    """Write the report.
+
+    :param events: what the hypervisors logged of their guests; without, interruptions are not measured.
+    :return: JSON-able; times in UTC, durations in seconds, interruptions in milliseconds.
+    """
+    watched = events or GuestEvents()
+    times = measure_nodes(facts)
+    nodes = describe_nodes(facts, times, watched)
+    plan = facts.plan
+    return {
+        "schema": SCHEMA,
+        "campaign": plan.campaign,
+        "run_id": plan.run_id,
+        "cloud": plan.request.cloud,
+        "domain": plan.request.domain,
+        "bundle": {
+            "name": plan.request.bundle,
+            "target_version": plan.target_version,
+            "document": dict(facts.bundle_document),
+        },
+        "request": _request(facts),
+        "outcome": str(_outcome(facts)),
+        "started": iso(facts.started_at),
+        "ended": iso(facts.ended_at),
+        "nodes": nodes,
+        "totals": _totals(facts, times, nodes),
+        "servers": compare_servers(facts),
+        "findings": find(facts, watched, [move for node in nodes for move in node["moves"]]),
+        "trace": build_trace(facts, times),
+        "snapshot_before": facts.snapshot_before,
+        "snapshot_after": facts.snapshot_after,
+    }
+
+
+def _request(facts: CampaignFacts) -> dict[str, Any]:
+    request = asdict(facts.plan.request)
+    return {
+        **request,
+        "hosts": list(facts.plan.request.hosts),
+        "window_end": iso(facts.plan.request.window_end),
+    }
+
+
+def _outcome(facts: CampaignFacts) -> CampaignOutcome:
+    """Judge the campaign: complete when every node was upgraded, or needed or wanted no upgrade."""
+    if facts.refused:
+        return CampaignOutcome.REFUSED
+    if facts.plan.request.dry_run:
+        return CampaignOutcome.DRY_RUN
+    rested = all(facts.view.of(host).state in _AT_REST for host in facts.plan.hosts)
+    return CampaignOutcome.COMPLETED if rested else CampaignOutcome.INCOMPLETE
+
+
+def _totals(
+    facts: CampaignFacts, times: Mapping[str, NodeTimes], nodes: list[dict[str, Any]]
+) -> dict[str, Any]:
+    moves = [move for node in nodes for move in node["moves"]]
+    done = [move for move in moves if move["succeeded"]]
+    migrate_calls = sum(node["api_calls"].get(Step.MIGRATE, 0) for node in nodes)
+    node_calls = sum(sum(node["api_calls"].values()) for node in nodes)
+    overheads = [t.own_overhead_seconds for t in times.values() if t.own_overhead_seconds is not None]
+    states = [node["state"] for node in nodes]
+    return {
+        "nodes": len(nodes),
+        "states": {state: states.count(state) for state in sorted(set(states))},
+        "moves": len(done),
+        "move_attempts": len(moves),
+        "servers_moved": len({move["id"] for move in done}),
+        "api_calls": node_calls + sum(facts.campaign_api_calls.values()),
+        "campaign_api_calls": dict(facts.campaign_api_calls),
+        "migrate_api_calls": migrate_calls,
+        "api_calls_per_moved_server": round(migrate_calls / len(done), 3) if done else None,
+        "interruption_ms": _interruptions(done),
+        "own_overhead_seconds": _spread(overheads),
+        "upgrade_duration_seconds": _upgrade_duration(facts, times),
+    }
+
+
+def _interruptions(moves: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    values = [m["interruption_ms"] for m in moves if m["interruption_ms"] is not None]
+    unknown = sum(m["interruption_note"] == NOT_MEASURED for m in moves)
+    return {**_spread(values), "measured": len(values), "not_measured": unknown}
+
+
+def _spread(values: list[float]) -> dict[str, float | None]:
+    if not values:
+        return {"longest": None, "median": None}
+    return {"longest": round(max(values), 3), "median": round(median(values), 3)}
+
+
+def _upgrade_duration(facts: CampaignFacts, times: Mapping[str, NodeTimes]) -> float | None:
+    """Return the seconds from the first possible impact, the first lease, to the end of the last release."""
+    leases: list[datetime] = [outage.start for t in times.values() for outage in t.outages]
+    releases = [s.ended_at for s in facts.steps if s.step is Step.RELEASE and s.ended_at is not None]
+    if not leases or not releases:
+        return None
+    return rounded(max(0.0, (max(releases) - min(leases)).total_seconds()))

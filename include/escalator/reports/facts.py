@@ -1,0 +1,71 @@
+"""What a report is made from: plain records of a campaign, whoever kept them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from escalator.model.campaign import CampaignPlan, LedgerView, Step
+from escalator.model.moves import MoveRecord
+from escalator.model.verdict import Verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepRun:
+    """One attempt at one step of one node.
+
+    :ivar ended_at: None when nobody recorded its end: it was killed, or still runs.
+    :ivar result: ok, skipped, held or failed; None without an end.
+    :ivar details: may hold ``leased_at`` (admit) and ``released_at`` (release) as ISO times, and
+        ``upgrade_seconds`` (upgrade): how long the job on the node ran, up to the end of the attempt.
+    """
+
+    host: str
+    step: Step
+    try_number: int
+    started_at: datetime
+    ended_at: datetime | None = None
+    result: str | None = None
+    code: str | None = None
+    message: str = ""
+    api_calls: int = 0
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CampaignFacts:
+    """All that is known of a campaign when it ends; times are aware.
+
+    :ivar moves: every attempt to move a server; its ``from_host`` is the node that was drained.
+    :ivar versions_before: what each node ran when it was first asked.
+    :ivar versions_after: what each node was last known to run.
+    :ivar snapshot_before: ``escalator.snapshot/1``; None when none was taken.
+    :ivar campaign_api_calls: API calls that belong to no node, by task, such as ``check_conditions``.
+    :ivar verdicts: what the check of the conditions found.
+    :ivar refused: the campaign was refused before any write.
+    """
+
+    plan: CampaignPlan
+    started_at: datetime
+    ended_at: datetime
+    view: LedgerView = field(default_factory=LedgerView)
+    steps: tuple[StepRun, ...] = ()
+    moves: tuple[MoveRecord, ...] = ()
+    versions_before: Mapping[str, str] = field(default_factory=dict)
+    versions_after: Mapping[str, str] = field(default_factory=dict)
+    bundle_document: Mapping[str, Any] = field(default_factory=dict)
+    snapshot_before: Mapping[str, Any] | None = None
+    snapshot_after: Mapping[str, Any] | None = None
+    campaign_api_calls: Mapping[str, int] = field(default_factory=dict)
+    verdicts: tuple[Verdict, ...] = ()
+    refused: bool = False
+
+    def steps_of(self, host: str) -> tuple[StepRun, ...]:
+        """Return the attempts at the steps of a node, in the order of their starts."""
+        return tuple(sorted((s for s in self.steps if s.host == host), key=lambda s: s.started_at))
+
+    def moves_of(self, host: str) -> tuple[MoveRecord, ...]:
+        """Return the attempts to move servers off a node, in the order of their starts."""
+        return tuple(sorted((m for m in self.moves if m.from_host == host), key=lambda m: m.started_at))

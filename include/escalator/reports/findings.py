@@ -1,0 +1,256 @@
+"""Findings: what is not as it was before the campaign, and what a person should look at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
+from typing import Any
+
+from escalator.model.campaign import NodeState
+from escalator.model.verdict import Severity, SubjectType
+from escalator.reports.facts import CampaignFacts
+from escalator.reports.interruptions import GuestEvents
+
+Row = dict[str, Any]
+INTERRUPTION_LIMIT_MS = 1000.0
+"""Interruption of one server that Escalator's requirements allow for one switch."""
+_ORDER = (Severity.BLOCKER, Severity.WARNING, Severity.INFO)
+_NOT_DONE = frozenset({NodeState.FAILED, NodeState.HELD})
+
+
+class Finding(StrEnum):
+    """The closed list of what a report finds beside the codes of verdicts; documented in docs/codes.md."""
+
+    SERVER_VANISHED = "server_vanished"
+    SERVER_CHANGED_STATE = "server_changed_state"
+    SERVER_ON_DISABLED_NODE = "server_on_disabled_node"
+    SERVER_APPEARED = "server_appeared"
+    NODE_VANISHED = "node_vanished"
+    NODE_CHANGED_STATUS = "node_changed_status"
+    NODE_UNFINISHED = "node_unfinished"
+    SNAPSHOT_MISSING = "snapshot_missing"
+    EVENTS_UNREADABLE = "events_unreadable"
+    INTERRUPTION_LONG = "interruption_long"
+
+
+def find(facts: CampaignFacts, events: GuestEvents, moves: Iterable[Row]) -> list[Row]:
+    """Collect every finding, the gravest first.
+
+    :param moves: the moves as the report describes them.
+    """
+    rows = [*_verdicts(facts), *_nodes(facts), *_interruptions(moves)]
+    before, after = facts.snapshot_before, facts.snapshot_after
+    if before is not None and after is not None:
+        rows += [*_servers(before, after), *_services(before, after)]
+    elif not facts.refused and not facts.plan.request.dry_run:
+        rows.append(
+            _of_campaign(
+                facts,
+                Severity.WARNING,
+                Finding.SNAPSHOT_MISSING,
+                "a snapshot before or after is missing: servers cannot be compared",
+            )
+        )
+    if events.unreadable_lines:
+        rows.append(
+            _of_campaign(
+                facts,
+                Severity.INFO,
+                Finding.EVENTS_UNREADABLE,
+                f"{events.unreadable_lines} line(s) of the guest event logs are unreadable",
+            )
+        )
+    return sorted(rows, key=lambda row: _ORDER.index(row["severity"]))
+
+
+def compare_servers(facts: CampaignFacts) -> list[Row]:
+    """List every server of the two snapshots: where and how it was, before and after."""
+    before, after = _servers_of(facts.snapshot_before), _servers_of(facts.snapshot_after)
+    moves: dict[str, int] = {}
+    for move in facts.moves:
+        moves[move.server_id] = moves.get(move.server_id, 0) + move.succeeded
+    rows = []
+    for server_id in sorted(before.keys() | after.keys()):
+        old, new = before.get(server_id, {}), after.get(server_id, {})
+        rows.append(
+            {
+                "id": server_id,
+                "name": new.get("name", old.get("name")),
+                "vm_state_before": old.get("vm_state"),
+                "vm_state_after": new.get("vm_state"),
+                "host_before": old.get("host"),
+                "host_after": new.get("host"),
+                "moves": moves.get(server_id, 0),
+            }
+        )
+    return sorted(rows, key=lambda row: (str(row["name"]), row["id"]))
+
+
+def _row(
+    severity: Severity,
+    code: str,
+    kind: SubjectType,
+    subject: str,
+    name: str | None = None,
+    *,
+    message: str,
+    remedy: str | None = None,
+) -> Row:
+    return {
+        "severity": severity,
+        "code": str(code),
+        "subject": {"type": str(kind), "id": subject, "name": name},
+        "message": message,
+        "remedy": remedy,
+    }
+
+
+def _of_campaign(facts: CampaignFacts, severity: Severity, code: Finding, message: str) -> Row:
+    return _row(severity, code, SubjectType.CAMPAIGN, facts.plan.campaign, message=message)
+
+
+def _interruptions(moves: Iterable[Row]) -> Iterable[Row]:
+    for move in moves:
+        gap = move["interruption_ms"]
+        if gap is not None and gap > INTERRUPTION_LIMIT_MS:
+            message = f"was interrupted for {gap:.0f} ms on its way to {move['to']}"
+            yield _row(
+                Severity.WARNING,
+                Finding.INTERRUPTION_LONG,
+                SubjectType.SERVER,
+                move["id"],
+                move["name"],
+                message=message,
+            )
+
+
+def _verdicts(facts: CampaignFacts) -> Iterable[Row]:
+    for v in facts.verdicts:
+        yield _row(
+            v.severity,
+            v.code,
+            v.subject.type,
+            v.subject.id,
+            v.subject.name,
+            message=v.message,
+            remedy=v.remedy,
+        )
+
+
+def _nodes(facts: CampaignFacts) -> Iterable[Row]:
+    """Name the nodes that the campaign did not bring to an end."""
+    if facts.refused or facts.plan.request.dry_run:
+        return
+    for host in facts.plan.hosts:
+        node = facts.view.of(host)
+        if node.state in _NOT_DONE:
+            code = node.code or Finding.NODE_UNFINISHED
+            yield _row(
+                Severity.BLOCKER, code, SubjectType.NODE, host, message=f"{node.state}: {node.message}"
+            )
+        elif node.state not in {NodeState.RELEASED, NodeState.SKIPPED}:
+            message = f"the campaign ended while it was {node.state}" + (
+                f": {node.message}" if node.message else ""
+            )
+            yield _row(
+                Severity.WARNING,
+                node.code or Finding.NODE_UNFINISHED,
+                SubjectType.NODE,
+                host,
+                message=message,
+            )
+
+
+def _servers(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterable[Row]:
+    """Compare every server with itself."""
+    old, new = _servers_of(before), _servers_of(after)
+    for server_id in sorted(old.keys() - new.keys()):
+        server = old[server_id]
+        message = f"was on {server.get('host')}, {server.get('vm_state')}; is not there any more"
+        yield _row(
+            Severity.BLOCKER,
+            Finding.SERVER_VANISHED,
+            SubjectType.SERVER,
+            server_id,
+            server.get("name"),
+            message=message,
+            remedy="ask its owner whether it was deleted on purpose",
+        )
+    for server_id in sorted(new.keys() - old.keys()):
+        server = new[server_id]
+        yield _row(
+            Severity.INFO,
+            Finding.SERVER_APPEARED,
+            SubjectType.SERVER,
+            server_id,
+            server.get("name"),
+            message=f"came during the campaign, is on {server.get('host')}",
+        )
+    disabled = {n["host"]: n for n in after.get("nodes", []) if n.get("status") == "disabled"}
+    for server_id in sorted(old.keys() & new.keys()):
+        was, now = old[server_id], new[server_id]
+        yield from _changes(was, now)
+        host = now.get("host")
+        if host in disabled and host != was.get("host"):
+            yield _row(
+                Severity.WARNING,
+                Finding.SERVER_ON_DISABLED_NODE,
+                SubjectType.SERVER,
+                server_id,
+                now.get("name"),
+                message=f"came to {host}, which is {_status(disabled[host])}",
+            )
+
+
+def _changes(was: Mapping[str, Any], now: Mapping[str, Any]) -> Iterable[Row]:
+    """Say in which words the state of a server differs."""
+    words = ("vm_state", "power_state", "task_state")
+    changed = [
+        f"{word} {was.get(word)} -> {now.get(word)}" for word in words if was.get(word) != now.get(word)
+    ]
+    if changed:
+        grave = was.get("vm_state") != now.get("vm_state")
+        yield _row(
+            Severity.BLOCKER if grave else Severity.WARNING,
+            Finding.SERVER_CHANGED_STATE,
+            SubjectType.SERVER,
+            now["id"],
+            now.get("name"),
+            message="; ".join(changed),
+            remedy="compare with what its owner did meanwhile",
+        )
+
+
+def _services(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterable[Row]:
+    """Compare whether each node is in service, and the reason when it is not."""
+    new = {n["host"]: n for n in after.get("nodes", [])}
+    for node in before.get("nodes", []):
+        host = node["host"]
+        if host not in new:
+            yield _row(
+                Severity.WARNING,
+                Finding.NODE_VANISHED,
+                SubjectType.NODE,
+                host,
+                message="Nova does not list it any more",
+            )
+            continue
+        was, now = _status(node), _status(new[host])
+        if was != now:
+            yield _row(
+                Severity.WARNING,
+                Finding.NODE_CHANGED_STATUS,
+                SubjectType.NODE,
+                host,
+                message=f"was {was}, is {now}",
+            )
+
+
+def _status(node: Mapping[str, Any]) -> str:
+    reason = node.get("disabled_reason")
+    status = str(node.get("status"))
+    return f"{status} ({reason})" if status == "disabled" else status
+
+
+def _servers_of(snapshot: Mapping[str, Any] | None) -> dict[str, Mapping[str, Any]]:
+    return {server["id"]: server for server in (snapshot or {}).get("servers", [])}

@@ -1,0 +1,128 @@
+"""The trace of a real campaign, in the form that a simulated one has: ``escalator.trace/1``."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from escalator.model.campaign import NodeState, Step
+from escalator.model.verdict import Code
+from escalator.reports.facts import CampaignFacts
+from escalator.reports.node_times import NodeTimes, upgrade_jobs
+from escalator.reports.nodes import moved
+
+SCHEMA = "escalator.trace/1"
+_ORDER = ("upgrade_end", "move_end", "release", "admit", "move_start", "upgrade_start")
+"""Events of one moment: what ends comes before what begins."""
+_WITHOUT_HOST = frozenset({"shelved_offloaded", "deleted"})
+
+_Moment = tuple[datetime, dict[str, Any]]
+
+
+def build_trace(facts: CampaignFacts, times: Mapping[str, NodeTimes]) -> dict[str, Any]:
+    """Write what happened as events; ``t`` is in seconds since the campaign's start.
+
+    Moves that failed are not in it: they changed no server's place.
+    """
+    moments = [*_moves(facts)]
+    for host in facts.plan.hosts:
+        moments += [*_outages(host, times[host]), *_upgrades(facts, host)]
+    moments.sort(key=lambda m: (m[0], _ORDER.index(m[1]["event"])))
+    start = facts.started_at
+    events = [{"t": round((at - start).total_seconds(), 3), **event} for at, event in moments]
+    return {
+        "schema": SCHEMA,
+        "snapshot_sha256": _digest(facts.snapshot_before),
+        "max_parallel": facts.plan.request.max_parallel,
+        "events": events,
+        "result": _result(facts, times, events),
+    }
+
+
+def upgraded_hosts(facts: CampaignFacts) -> tuple[str, ...]:
+    """Return the nodes that the campaign upgraded, verified and gave back."""
+    return tuple(h for h in facts.plan.hosts if facts.view.of(h).state is NodeState.RELEASED)
+
+
+def _outages(host: str, times: NodeTimes) -> list[_Moment]:
+    moments: list[_Moment] = []
+    for outage in times.outages:
+        moments.append((outage.start, {"event": "admit", "host": host}))
+        if outage.end is not None:
+            moments.append((outage.end, {"event": "release", "host": host}))
+    return moments
+
+
+def _moves(facts: CampaignFacts) -> list[_Moment]:
+    moments: list[_Moment] = []
+    for move in moved(facts.moves):
+        place = {
+            "server": move.server_id,
+            "from": move.from_host,
+            "to": move.to_host,
+            "kind": str(move.method),
+        }
+        moments.append((move.started_at, {"event": "move_start", **place}))
+        moments.append((move.ended_at, {"event": "move_end", **place}))
+    return moments
+
+
+def _upgrades(facts: CampaignFacts, host: str) -> list[_Moment]:
+    """Write the upgrade of a node: from its first begin to its last success, if there was one."""
+    runs = [run for run in facts.steps_of(host) if run.step is Step.UPGRADE and run.result != "held"]
+    if not runs:
+        return []
+    jobs = upgrade_jobs(runs[:1])
+    begin = jobs[0].start if jobs else runs[0].started_at
+    ended = [run.ended_at for run in runs if run.result == "ok" and run.ended_at is not None]
+    moments: list[_Moment] = [(begin, {"event": "upgrade_start", "host": host})]
+    if ended:
+        moments.append((max(ended), {"event": "upgrade_end", "host": host}))
+    return moments
+
+
+def _result(
+    facts: CampaignFacts, times: Mapping[str, NodeTimes], events: list[dict[str, Any]]
+) -> dict[str, Any]:
+    """Sum up; the lower bounds are what no order of the nodes could have gone below."""
+    upgraded = upgraded_hosts(facts)
+    jobs = [times[host].upgrade_seconds for host in upgraded]
+    bound = max([sum(jobs) / facts.plan.request.max_parallel, *jobs])
+    return {
+        "upgraded": list(upgraded),
+        "held": _held(facts),
+        "moves": len(moved(facts.moves)),
+        "standby_moves": 0,
+        "moves_lower_bound": _servers_on(facts, upgraded),
+        "switchovers": 0,
+        "makespan_seconds": round(events[-1]["t"] - events[0]["t"], 3) if events else 0.0,
+        "makespan_lower_bound_seconds": round(bound, 3),
+        "cpu_seconds": 0.0,
+    }
+
+
+def _held(facts: CampaignFacts) -> list[dict[str, str]]:
+    """Name every node that was not upgraded and does not run the target already, with the reason."""
+    held = []
+    for host in facts.plan.hosts:
+        node = facts.view.of(host)
+        if node.state is not NodeState.RELEASED and node.code is not Code.ALREADY_UPGRADED:
+            held.append({"host": host, "code": str(node.code or node.state), "reason": node.message})
+    return held
+
+
+def _servers_on(facts: CampaignFacts, hosts: tuple[str, ...]) -> int:
+    """Count the servers that were on nodes which had to be emptied."""
+    servers = (facts.snapshot_before or {}).get("servers", [])
+    return sum(s.get("host") in hosts and s.get("vm_state") not in _WITHOUT_HOST for s in servers)
+
+
+def _digest(snapshot: Mapping[str, Any] | None) -> str | None:
+    """Return the SHA-256 of a snapshot, written with sorted keys and without spaces."""
+    if snapshot is None:
+        return None
+    text = json.dumps(snapshot, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,118 @@
+"""Admit: ask once more whether the node may go, and take the lease.
+
+A second run finds its own lease and succeeds without writing.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+
+from escalator.model.campaign import NodeState
+from escalator.model.cloud import CloudSnapshot
+from escalator.model.decisions import Admission, AdmissionDecision
+from escalator.model.errors import EscalatorError
+from escalator.model.lease import Lease
+from escalator.model.verdict import Code
+from escalator.steps.context import CampaignContext, StepContext
+from escalator.steps.versions import read_version
+from escalator.upgrade_manager.admission import decide, lease_kept
+from escalator.upgrade_manager.domains import domain_of, neighbours
+
+log = logging.getLogger("escalator.steps.admit")
+
+
+def decide_now(campaign: CampaignContext) -> tuple[CloudSnapshot, dict[str, AdmissionDecision]]:
+    """Read the cloud and the ledger and decide about every node of the campaign."""
+    snapshot = campaign.cloud.fetch_snapshot(
+        campaign.plan.request.cloud,
+        domain_of=domain_of,
+        target_version=campaign.plan.target_version,
+        node_versions=known_versions(campaign),
+        targets=campaign.plan.hosts,
+    )
+    view = campaign.ledger.view(*campaign.key)
+    return snapshot, dict(decide(snapshot, campaign.plan, view, campaign.clock()))
+
+
+def known_versions(campaign: CampaignContext) -> dict[str, str]:
+    """Return the nova-compute version of each node, as this campaign last saw it over SSH."""
+    facts = campaign.ledger.facts(*campaign.key, "version")
+    return {host: str(version) for host, version in facts.items()}
+
+
+def take(ctx: StepContext) -> AdmissionDecision:
+    """Take the lease of a node that may go; undo it when the check after the write says so.
+
+    :return: ADMIT when the lease is held, else why not (WAIT: ask again later).
+    """
+    snapshot, decisions = decide_now(ctx.campaign)
+    decision = decision_for(ctx.host, decisions)
+    if decision.admission is not Admission.ADMIT:
+        return _recorded(ctx, decision)
+    found = ctx.cloud.fetch_service(ctx.host).lease
+    lease = ctx.plan.lease(ctx.host)
+    if not lease.same_holder(found):
+        skip = _upgraded_meanwhile(ctx)
+        if skip is not None:
+            return _recorded(ctx, skip)
+    if found != lease:
+        ctx.ensure_current()
+        ctx.put_fact("leased_at", ctx.now().isoformat())
+        ctx.cloud.ensure_disabled(ctx.host, lease.render())
+    around = [node.host for node in neighbours(snapshot, ctx.host)]
+    return _recorded(ctx, _check_after_write(ctx, around, found))
+
+
+def decision_for(host: str, decisions: Mapping[str, AdmissionDecision]) -> AdmissionDecision:
+    """Return the decision about a host; one that nobody asked for is skipped."""
+    unasked = AdmissionDecision(
+        host=host,
+        admission=Admission.SKIP,
+        code=Code.NOT_SELECTED,
+        message=f"{host} is not part of this campaign",
+    )
+    return decisions.get(host, unasked)
+
+
+def _upgraded_meanwhile(ctx: StepContext) -> AdmissionDecision | None:
+    """Look on the node itself: another run may have upgraded it since this one began."""
+    try:
+        version = read_version(ctx.campaign, ctx.host)
+    except EscalatorError as exc:
+        return AdmissionDecision(
+            host=ctx.host, admission=Admission.HOLD, code=Code.NODE_UNREACHABLE, message=str(exc)
+        )
+    ctx.put_fact("version", version)
+    if ctx.fact("from_version") is None:
+        ctx.put_fact("from_version", version)
+    if version != ctx.plan.target_version:
+        return None
+    return AdmissionDecision(
+        host=ctx.host,
+        admission=Admission.SKIP,
+        code=Code.ALREADY_UPGRADED,
+        message=f"{ctx.host} already runs {version}",
+    )
+
+
+def _check_after_write(ctx: StepContext, around: list[str], found: Lease | None) -> AdmissionDecision:
+    """Read all leases back; if more are out than allowed, put back what was found: enabled, or our mark."""
+    decision = lease_kept(ctx.cloud.fetch_services(), around, ctx.plan, ctx.host)
+    if decision.admission is not Admission.ADMIT:
+        log.warning("%s: lease given back: %s", ctx.host, decision.message)
+        if found is None:
+            ctx.cloud.ensure_enabled(ctx.host, lease=ctx.plan.lease(ctx.host))
+        else:
+            ctx.cloud.ensure_disabled(ctx.host, found.render())
+    return decision
+
+
+def _recorded(ctx: StepContext, decision: AdmissionDecision) -> AdmissionDecision:
+    state = {
+        Admission.ADMIT: NodeState.ADMITTED,
+        Admission.HOLD: NodeState.HELD,
+        Admission.SKIP: NodeState.SKIPPED,
+    }.get(decision.admission, NodeState.WAITING)
+    ctx.progress(state, decision.code, decision.message)
+    return decision

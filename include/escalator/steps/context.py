@@ -1,0 +1,108 @@
+"""What every step is given: the plan, the node, the cloud, a shell, the ledger, the clock."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from escalator.cloud_manager.cloud import Cloud
+from escalator.ledger.ledger import Ledger
+from escalator.ledger.records import StepAttempt
+from escalator.model.bundle import Bundle
+from escalator.model.campaign import CampaignPlan, NodeState, Step
+from escalator.model.cloud import ComputeService
+from escalator.model.errors import LeaseLostError
+from escalator.model.inventory import Inventory
+from escalator.model.verdict import Code
+from escalator.system_support.ssh import NodeShell
+
+log = logging.getLogger("escalator.steps")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CampaignContext:
+    """The campaign's side of a step: what holds for all of its nodes."""
+
+    plan: CampaignPlan
+    bundle: Bundle
+    inventory: Inventory
+    cloud: Cloud
+    ledger: Ledger
+    connect: Callable[[str], NodeShell]
+    clock: Callable[[], datetime]
+    sleep: Callable[[float], None]
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Return what the ledger knows the campaign by: campaign and run id."""
+        return self.plan.campaign, self.plan.run_id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepContext:
+    """One attempt at one step of one node."""
+
+    campaign: CampaignContext
+    host: str
+    step: Step
+    attempt: StepAttempt = field(repr=False)
+
+    @property
+    def plan(self) -> CampaignPlan:
+        """Return the campaign's plan."""
+        return self.campaign.plan
+
+    @property
+    def cloud(self) -> Cloud:
+        """Return the cloud."""
+        return self.campaign.cloud
+
+    @property
+    def ledger(self) -> Ledger:
+        """Return the ledger."""
+        return self.campaign.ledger
+
+    def now(self) -> datetime:
+        """Return the time, aware."""
+        return self.campaign.clock()
+
+    def ensure_current(self) -> None:
+        """Refuse to write when a newer attempt at this node has begun.
+
+        :raises SupersededError: this attempt is not the newest of its node.
+        """
+        self.ledger.check_fence(self.attempt)
+
+    def ensure_leased(self) -> ComputeService:
+        """Read the node's service and refuse to go on without our lease on it.
+
+        :return: the service, as read.
+        :raises LeaseLostError: the node is enabled, or disabled by somebody else.
+        """
+        service = self.cloud.fetch_service(self.host)
+        if not self.plan.lease(self.host).same_holder(service.lease):
+            found = f"{service.status}, reason {service.disabled_reason!r}"
+            raise LeaseLostError(
+                f"{self.host} is not leased by this run any more: {found}",
+                remedy="find out who changed it; nothing more is done to this node by this run",
+            )
+        self.ensure_current()
+        return service
+
+    def progress(self, state: NodeState, code: Code | None = None, message: str = "") -> None:
+        """Record how the node stands, and say so in the log."""
+        self.ledger.set_progress(
+            *self.campaign.key, self.host, state, code=code, message=message, now=self.now()
+        )
+        log.info("%s: %s %s", self.host, state, message)
+
+    def put_fact(self, key: str, value: object) -> None:
+        """Remember a fact about the node in this campaign, over attempts and steps."""
+        self.ledger.put_fact(*self.campaign.key, self.host, key, value)
+
+    def fact(self, key: str) -> object | None:
+        """Recall a fact about the node in this campaign."""
+        value: object = self.ledger.fact(*self.campaign.key, self.host, key)
+        return value

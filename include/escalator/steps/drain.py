@@ -1,0 +1,197 @@
+"""The drain: moves under way, watched by one shared poll of Nova's migrations.
+
+Killed and run again, it finds the migrations that are under way, waits for them, and requests none twice.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from escalator.model.cloud import Migration
+from escalator.model.errors import EscalatorError, TransientError
+from escalator.model.moves import DrainPlan, FailureAction, MoveMethod, MoveRecord, PlannedMove
+from escalator.model.verdict import Code
+from escalator.steps.context import StepContext
+from escalator.steps.flights import Flight, FlightState, can_abort
+from escalator.upgrade_manager.drains import next_action
+
+log = logging.getLogger("escalator.steps.drain")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrainPace:
+    """How many servers move at once, and how often Nova is asked.
+
+    The expected time of a move is ``fixed_seconds`` + ``seconds_per_gib`` x memory: the first poll comes when
+    about that much has passed, later ones every ``poll_seconds``.
+    """
+
+    at_once: int = 4
+    fixed_seconds: float = 5.0
+    seconds_per_gib: float = 1.07
+    poll_seconds: float = 3.0
+
+    def expected(self, moves: Sequence[PlannedMove]) -> float:
+        """Return the seconds after which the first of the moves may have ended."""
+        least = min((m.memory_mib for m in moves), default=0)
+        return self.fixed_seconds + self.seconds_per_gib * least / 1024
+
+
+@dataclass(slots=True, kw_only=True)
+class Drain:
+    """One node's drain, as it goes: what waits, what flies, what ended."""
+
+    ctx: StepContext
+    since: datetime
+    after_id: int
+    pace: DrainPace = field(default_factory=DrainPace)
+    waiting: list[PlannedMove] = field(default_factory=list)
+    flying: list[Flight] = field(default_factory=list)
+    ended: list[MoveRecord] = field(default_factory=list)
+    held: list[str] = field(default_factory=list)
+    started: int = 0
+
+    @property
+    def limit(self) -> timedelta:
+        """Return how long one move may take."""
+        return timedelta(seconds=self.ctx.plan.request.migration_timeout_seconds)
+
+    def adopt(self, plan: DrainPlan, migrations: Sequence[Migration]) -> None:
+        """Take the plan's moves, and those of them that are under way already as flights."""
+        under_way = {m.server_id: m for m in migrations if m.status.unfinished}
+        for move in plan.moves:
+            migration = under_way.get(move.server_id)
+            if migration is None:
+                self.waiting.append(move)
+                continue
+            log.info("%s: %s is on its way already", self.ctx.host, move.server_name)
+            self.flying.append(
+                Flight(
+                    move=move,
+                    destination=migration.dest_host,
+                    started_at=migration.created_at,
+                    after_id=migration.id - 1,
+                    migration=migration,
+                )
+            )
+
+    def run(self) -> None:
+        """Move every waiting server, or end with the reasons why some stay."""
+        while self.waiting or self.flying:
+            fresh = self._start_some()
+            if self.flying:
+                expected = self.pace.expected([f.move for f in fresh])
+                self.ctx.campaign.sleep(expected if fresh else self.pace.poll_seconds)
+                self._poll()
+
+    def _start_some(self) -> list[Flight]:
+        fresh = []
+        while self.waiting and len(self.flying) < self.pace.at_once:
+            if self.held:
+                self.waiting.clear()  # the node is held: what flies lands, nothing more starts
+                break
+            flight = self._start(self.waiting.pop(0))
+            if flight is not None:
+                fresh.append(flight)
+        self.flying.extend(fresh)
+        return fresh
+
+    def _start(self, move: PlannedMove) -> Flight | None:
+        """Request one move; a request that Nova refuses is a failed attempt."""
+        self.ctx.ensure_current()
+        destination = move.destinations[0]
+        flight = Flight(move=move, destination=destination, started_at=self.ctx.now(), after_id=self.after_id)
+        try:
+            if move.method is MoveMethod.LIVE:
+                self.ctx.cloud.start_live_migration(move.server_id, destination)
+            else:
+                self.ctx.cloud.start_cold_migration(move.server_id, destination)
+        except TransientError:
+            raise
+        except EscalatorError as exc:
+            log.warning("%s: Nova refuses to move %s: %s", self.ctx.host, move.server_name, exc)
+            refused = flight.record(self.ctx.host, self.ctx.now(), FlightState.FAILED)
+            self._failed(move, replace(refused, message=str(exc)))
+            return None
+        self.started += 1
+        log.info(
+            "%s: %s migration of %s to %s requested",
+            self.ctx.host,
+            move.method,
+            move.server_name,
+            destination,
+        )
+        return flight
+
+    def _poll(self) -> None:
+        """Ask Nova once for all migrations of the node and go through the flights."""
+        migrations = self.ctx.cloud.fetch_migrations(host=self.ctx.host, since=self.since)
+        now = self.ctx.now()
+        flying, self.flying = self.flying, []
+        for flight in flying:
+            seen = flight.seen(migrations)
+            state = seen.state(now, self.limit)
+            match state:
+                case FlightState.FLYING:
+                    self.flying.append(seen)
+                case FlightState.CONFIRM:
+                    self.ctx.ensure_current()
+                    self.ctx.cloud.confirm_resize(seen.move.server_id)
+                    self.flying.append(replace(seen, confirmed=True))
+                case FlightState.LATE:
+                    self.flying.extend(self._late(seen, now))
+                case FlightState.ARRIVED:
+                    self._landed(seen.record(self.ctx.host, now, state))
+                case FlightState.FAILED | FlightState.STUCK:
+                    self._failed(
+                        seen.move, seen.record(self.ctx.host, now, state), stuck=state is FlightState.STUCK
+                    )
+        self.after_id = max([self.after_id, *(m.id for m in migrations)])
+
+    def _late(self, flight: Flight, now: datetime) -> list[Flight]:
+        """Abort a move that hangs; one that cannot be aborted holds the node."""
+        name = flight.move.server_name
+        if not can_abort(flight) or flight.migration is None:
+            self._failed(flight.move, flight.record(self.ctx.host, now, FlightState.STUCK), stuck=True)
+            return []
+        log.warning(
+            "%s: the migration of %s takes longer than %s: aborting it", self.ctx.host, name, self.limit
+        )
+        self.ctx.ensure_current()
+        try:
+            self.ctx.cloud.abort_migration(flight.move.server_id, flight.migration.id)
+        except TransientError:
+            raise
+        except EscalatorError as exc:
+            log.warning("%s: Nova does not abort the migration of %s: %s", self.ctx.host, name, exc)
+        return [replace(flight, aborted_at=now)]
+
+    def _landed(self, record: MoveRecord) -> None:
+        log.info("%s: %s is on %s", self.ctx.host, record.server_name, record.to_host)
+        self._keep(record)
+
+    def _failed(self, move: PlannedMove, record: MoveRecord, *, stuck: bool = False) -> None:
+        """Ask the policy what comes next: another destination, or the node is held."""
+        self._keep(record)
+        attempts = [r for r in self.ended if r.server_id == move.server_id]
+        action = FailureAction.HOLD if stuck else next_action(attempts, move)
+        rest = tuple(d for d in move.destinations if d != record.to_host)
+        if action is FailureAction.RETRY_ELSEWHERE and rest:
+            log.warning("%s: %s; trying %s", self.ctx.host, record.message, rest[0])
+            self.waiting.append(replace(move, destinations=rest))
+            return
+        log.error("%s: %s; the node is held", self.ctx.host, record.message)
+        self.held.append(record.message)
+
+    def _keep(self, record: MoveRecord) -> None:
+        self.ended.append(record)
+        self.ctx.ledger.record_move(*self.ctx.campaign.key, self.ctx.host, record)
+
+    @property
+    def code(self) -> Code:
+        """Return the code of the first reason that held the node."""
+        failed = (r.code for r in self.ended if r.code is not None)
+        return next(failed, Code.NODE_NOT_EMPTY)

@@ -1,0 +1,104 @@
+"""One server on its way: from the request to Nova until its migration has ended, one way or the other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from escalator.model.cloud import Migration, MigrationStatus
+from escalator.model.moves import MoveMethod, MoveRecord, PlannedMove
+from escalator.model.verdict import Code
+
+APPEARS_WITHIN = timedelta(seconds=60)
+"""How long Nova may take to write a migration record after it accepted the request."""
+ABORTS_WITHIN = timedelta(seconds=60)
+"""How long an aborted migration may take to end."""
+
+
+class FlightState(StrEnum):
+    """What is to be done with a flight now."""
+
+    FLYING = "flying"
+    CONFIRM = "confirm"
+    LATE = "late"
+    ARRIVED = "arrived"
+    FAILED = "failed"
+    STUCK = "stuck"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flight:
+    """A move under way. ``after_id`` is the newest migration id known before the request.
+
+    ``aborted_at`` is when its abort was asked for, ``confirmed`` whether its confirmation was.
+    """
+
+    move: PlannedMove
+    destination: str | None
+    started_at: datetime
+    after_id: int
+    migration: Migration | None = None
+    aborted_at: datetime | None = None
+    confirmed: bool = False
+
+    def seen(self, migrations: Iterable[Migration]) -> Flight:
+        """Return this flight with its own migration as Nova has it now."""
+        own = [m for m in migrations if m.server_id == self.move.server_id and m.id > self.after_id]
+        newest = max(own, key=lambda m: m.id, default=None)
+        if newest is None:
+            return self
+        return replace(self, migration=newest, destination=newest.dest_host or self.destination)
+
+    def state(self, now: datetime, limit: timedelta) -> FlightState:
+        """Judge the flight at a moment: a migration that takes longer than ``limit`` is late."""
+        if self.migration is None:
+            return FlightState.FAILED if now - self.started_at > APPEARS_WITHIN else FlightState.FLYING
+        status = self.migration.status
+        if status.failed or status is MigrationStatus.REVERTED:
+            return FlightState.FAILED
+        if status is MigrationStatus.FINISHED:
+            return FlightState.FLYING if self.confirmed else FlightState.CONFIRM
+        if not status.unfinished:
+            return FlightState.ARRIVED
+        if self.aborted_at is not None:
+            return FlightState.STUCK if now - self.aborted_at > ABORTS_WITHIN else FlightState.FLYING
+        return FlightState.LATE if now - self.started_at > limit else FlightState.FLYING
+
+    def record(self, host: str, now: datetime, state: FlightState) -> MoveRecord:
+        """Write down how the flight ended."""
+        code, message = self._reason(state)
+        return MoveRecord(
+            server_id=self.move.server_id,
+            server_name=self.move.server_name,
+            from_host=host,
+            to_host=self.destination,
+            method=self.move.method,
+            succeeded=state is FlightState.ARRIVED,
+            started_at=self.started_at,
+            ended_at=self._ended_at(now),
+            migration=self.migration.uuid if self.migration else None,
+            code=code,
+            message=message,
+        )
+
+    def _ended_at(self, now: datetime) -> datetime:
+        """Return when Nova wrote the migration last, if that is in between; polls come later."""
+        told = self.migration.updated_at if self.migration else None
+        return told if told is not None and self.started_at <= told <= now else now
+
+    def _reason(self, state: FlightState) -> tuple[Code | None, str]:
+        what = f"{self.move.method} migration of {self.move.server_name} to {self.destination}"
+        if state is FlightState.ARRIVED:
+            return None, ""
+        if state is FlightState.STUCK or self.aborted_at is not None:
+            return Code.MIGRATION_HUNG, f"{what} took too long and was aborted"
+        if self.migration is None:
+            return Code.MIGRATION_FAILED, f"{what}: Nova has no record of it"
+        return Code.MIGRATION_FAILED, f"{what} ended in status {self.migration.status}"
+
+
+def can_abort(flight: Flight) -> bool:
+    """Tell whether Nova can abort it: live migrations only."""
+    return flight.move.method is MoveMethod.LIVE and flight.migration is not None

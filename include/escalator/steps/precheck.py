@@ -1,0 +1,101 @@
+"""Precheck: look at the node and its servers again, after the disable, and say every blocker at once.
+
+Reads only; a second run reads again. What it finds becomes the drain plan that migrate carries out.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+
+from escalator.model.bundle import MechanismType
+from escalator.model.campaign import NodeState
+from escalator.model.cloud import CloudSnapshot, Server
+from escalator.model.moves import DrainPlan
+from escalator.model.verdict import Code, Subject, SubjectType, Verdict, blockers
+from escalator.steps.context import StepContext
+from escalator.steps.documents import drain_plan_to_document
+from escalator.steps.results import Outcome, StepResult
+from escalator.system_support.venv_mechanism import check_privileges
+from escalator.upgrade_manager.domains import domain_of
+from escalator.upgrade_manager.drains import plan_drain
+from escalator.upgrade_manager.prechecks import check_servers, settled
+
+log = logging.getLogger("escalator.steps.precheck")
+
+SETTLE_SECONDS = 1.0
+"""Pause between two reads that must agree."""
+PATIENCE = timedelta(seconds=90)
+"""How long servers may be busy before the node is held."""
+
+
+def precheck(ctx: StepContext) -> StepResult:
+    """Check the node and its servers; hold the node with every blocker, or plan its drain."""
+    ctx.ensure_leased()
+    plan, snapshot = _settled_plan(ctx)
+    verdicts = plan.verdicts + _node_verdicts(ctx)
+    for verdict in verdicts:
+        log.log(logging.WARNING if verdict.blocks else logging.INFO, "%s", verdict)
+    blocking = blockers(verdicts)
+    details = {"servers": len(snapshot.servers_on(ctx.host)), "verdicts": [str(v) for v in verdicts]}
+    if blocking:
+        message = f"{len(blocking)} blocker(s): " + "; ".join(str(v) for v in blocking)
+        return StepResult(outcome=Outcome.HELD, code=blocking[0].code, message=message, details=details)
+    last = max((m.id for m in ctx.cloud.fetch_migrations(host=ctx.host)), default=0)
+    ctx.put_fact("drain_plan", drain_plan_to_document(plan))
+    ctx.put_fact("last_migration", last)
+    ctx.put_fact("drain_started", None)
+    ctx.put_fact("verified", None)
+    message = f"{len(plan.moves)} server(s) to move, no blocker"
+    ctx.progress(NodeState.CHECKED, message=message)
+    return StepResult(message=message, details=details)
+
+
+def _settled_plan(ctx: StepContext) -> tuple[DrainPlan, CloudSnapshot]:
+    """Read until two reads agree and nobody is busy, or patience ends; then plan with what is there."""
+    deadline = ctx.now() + PATIENCE
+    before: tuple[Server, ...] = ctx.cloud.fetch_servers(ctx.host)
+    while True:
+        ctx.campaign.sleep(SETTLE_SECONDS)
+        servers = ctx.cloud.fetch_servers(ctx.host)
+        agree = settled(before, servers)
+        if agree and not any(v.code is Code.SERVER_BUSY for v in check_servers(servers)):
+            break
+        if ctx.now() > deadline:
+            log.warning("%s: its servers did not come to rest in %s", ctx.host, PATIENCE)
+            break
+        before = servers
+    snapshot = ctx.cloud.fetch_snapshot(
+        ctx.plan.request.cloud,
+        domain_of=domain_of,
+        target_version=ctx.plan.target_version,
+        node_versions=_versions(ctx),
+    )
+    on_node = snapshot.servers_on(ctx.host)
+    verdicts = check_servers(on_node, snapshot.migrations, host=ctx.host)
+    if not settled(servers, on_node):
+        verdicts += (_unsettled(ctx.host),)
+    return plan_drain(snapshot, ctx.host, verdicts), snapshot
+
+
+def _versions(ctx: StepContext) -> dict[str, str]:
+    facts = ctx.ledger.facts(*ctx.campaign.key, "version")
+    return {host: str(version) for host, version in facts.items()}
+
+
+def _unsettled(host: str) -> Verdict:
+    return Verdict(
+        code=Code.SERVERS_UNSETTLED,
+        message="servers still come and go, or change state",
+        subject=Subject(type=SubjectType.NODE, id=host),
+        remedy="wait until they rest, then clear the node's admit task with downstream",
+    )
+
+
+def _node_verdicts(ctx: StepContext) -> tuple[Verdict, ...]:
+    """Check over SSH what the upgrade will need."""
+    mechanism = ctx.campaign.bundle.mechanism
+    if mechanism.type is MechanismType.NONE:
+        return ()
+    with ctx.campaign.connect(ctx.host) as shell:
+        return check_privileges(shell, mechanism)

@@ -1,0 +1,28 @@
+"""How a step ended, as data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from escalator.model.verdict import Code
+
+
+class Outcome(StrEnum):
+    """The ways a step ends: done, nothing to do, node held, node failed."""
+
+    OK = "ok"
+    SKIPPED = "skipped"
+    HELD = "held"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepResult:
+    """One step's end: what came of it, why, and JSON-able details for the report."""
+
+    outcome: Outcome = Outcome.OK
+    code: Code | None = None
+    message: str = ""
+    details: Mapping[str, object] = field(default_factory=dict)

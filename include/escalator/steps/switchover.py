@@ -1,0 +1,25 @@
+"""Switchover: let VNFs move their own service first. Servers without a registered VNF go on to migrate.
+
+Reads only for now: no VNF can be registered yet, and the step says so for every server.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from escalator.steps.context import StepContext
+from escalator.steps.documents import drain_plan_from_document
+from escalator.steps.results import Outcome, StepResult
+
+log = logging.getLogger("escalator.steps.switchover")
+
+
+def switchover(ctx: StepContext) -> StepResult:
+    """Say for every server which VNF it belongs to; without one, migrate moves it."""
+    ctx.ensure_leased()
+    plan = drain_plan_from_document(ctx.host, ctx.fact("drain_plan"))
+    names = [move.server_name for move in plan.moves]
+    for name in names:
+        log.info("%s: no VNF registered for server %s: migrate moves it", ctx.host, name)
+    message = f"no VNF registered for {len(names)} server(s)"
+    return StepResult(outcome=Outcome.OK, message=message, details={"servers": names})

@@ -1,0 +1,90 @@
+"""Upgrade: bring the bundle to the empty node, over SSH, as a job that survives a lost connection.
+
+Killed and run again, it joins the job that runs on the node, and does not restart what was restarted.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from functools import partial
+
+from escalator.model.bundle import MechanismType
+from escalator.model.campaign import NodeState
+from escalator.model.errors import NodeFaultError
+from escalator.model.verdict import Code
+from escalator.steps.context import StepContext
+from escalator.steps.migrate import GOES_WITHOUT_MOVE
+from escalator.steps.results import Outcome, StepResult
+from escalator.system_support.venv_mechanism import Outcome as Activation
+from escalator.system_support.venv_mechanism import ensure_activated, ensure_staged
+
+log = logging.getLogger("escalator.steps.upgrade")
+
+QUIET_WITHIN = timedelta(minutes=5)
+"""How long migrations into or out of the node may go on before it is held."""
+POLL_SECONDS = 3.0
+
+
+def upgrade(ctx: StepContext) -> StepResult:
+    """Stage what is not staged, switch, restart the service; the node must be empty and quiet."""
+    ctx.ensure_leased()
+    busy = _wait_until_quiet(ctx)
+    if busy:
+        return StepResult(outcome=Outcome.HELD, code=Code.NODE_NOT_EMPTY, message=busy)
+    ctx.progress(NodeState.UPGRADING, message=f"to {ctx.plan.target_version}")
+    ctx.put_fact("verified", None)
+    mechanism = ctx.campaign.bundle.mechanism
+    if mechanism.type is MechanismType.NONE:
+        return StepResult(message="the bundle brings nothing to the node")
+    ctx.ensure_current()
+    expected = ctx.campaign.bundle.expected_upgrade_seconds
+    begun = ctx.now()
+    job = ctx.plan.lease(ctx.host).token
+    on_node = partial(_on_node, ctx, deadline=begun + timedelta(seconds=max(300.0, 5 * expected)))
+    try:
+        on_node(ensure_staged, job_id=f"{job}-stage")
+        ctx.ensure_current()
+        ctx.put_fact("upgrade_begun", ctx.now().isoformat())
+        outcome = on_node(ensure_activated, job_id=f"{job}-activate")
+    except NodeFaultError as exc:
+        return StepResult(outcome=Outcome.FAILED, code=Code.UPGRADE_FAILED, message=str(exc))
+    if outcome is Activation.ACTIVATED or ctx.fact("restarted_at") is None:
+        ctx.put_fact("restarted_at", ctx.now().isoformat())
+    seconds = (ctx.now() - begun).total_seconds()
+    ctx.progress(NodeState.UPGRADED, message=f"to {ctx.plan.target_version}, not verified yet")
+    return StepResult(message=f"activated in {seconds:.1f} s", details={"upgrade_seconds": seconds})
+
+
+def _on_node(
+    ctx: StepContext, work: Callable[..., Activation], *, job_id: str, deadline: datetime
+) -> Activation:
+    """Run one of the mechanism's jobs on the node."""
+    return work(
+        partial(ctx.campaign.connect, ctx.host),
+        ctx.campaign.bundle.mechanism,
+        ctx.plan.target_version,
+        job_id=job_id,
+        deadline=deadline,
+        clock=ctx.campaign.clock,
+        sleep=ctx.campaign.sleep,
+    )
+
+
+def _wait_until_quiet(ctx: StepContext) -> str:
+    """Wait until the node is source or destination of no migration; say what is still there, if anything."""
+    deadline = ctx.now() + QUIET_WITHIN
+    while True:
+        moving = [m for m in ctx.cloud.fetch_migrations(host=ctx.host) if m.status.unfinished]
+        if not moving:
+            break
+        if ctx.now() > deadline:
+            names = ", ".join(f"{m.type} {m.uuid} of {m.server_id} ({m.status})" for m in moving)
+            return f"migrations in or out of {ctx.host} do not end: {names}"
+        log.info("%s: %d migration(s) in or out of the node: waiting", ctx.host, len(moving))
+        ctx.campaign.sleep(POLL_SECONDS)
+    left = [s for s in ctx.cloud.fetch_servers(ctx.host) if s.vm_state not in GOES_WITHOUT_MOVE]
+    if left:
+        return f"{ctx.host} is not empty: " + ", ".join(f"{s.name} ({s.id}, {s.vm_state})" for s in left)
+    return ""

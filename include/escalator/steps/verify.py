@@ -1,0 +1,144 @@
+"""Verify: prove the node before tenants get it. Only what is proved here may be enabled by release."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime, timedelta
+
+from escalator.model.bundle import MechanismType
+from escalator.model.campaign import NodeState
+from escalator.model.cloud import ServiceState
+from escalator.model.errors import EscalatorError, NotFoundError, TransientError
+from escalator.model.verdict import Code, Subject, SubjectType, Verdict
+from escalator.steps.context import StepContext
+from escalator.steps.results import Outcome, StepResult
+from escalator.system_support.venv_mechanism import installed_version, service_active
+
+log = logging.getLogger("escalator.steps.verify")
+
+SERVICE_WITHIN = timedelta(seconds=120)
+"""How long the service may take to send a heartbeat after the restart."""
+POLL_SECONDS = 1.0
+
+
+def verify(ctx: StepContext) -> StepResult:
+    """Check service, version, hypervisor, inventory, agents and a canary server; remember the proof."""
+    ctx.ensure_leased()
+    ctx.put_fact("verified", None)
+    faults = _service(ctx) or (*_version(ctx), *_hypervisor(ctx), *_agents(ctx))
+    if not faults:
+        faults = _canary(ctx)
+    for fault in faults:
+        log.error("%s", fault)
+    if faults:
+        message = "; ".join(str(fault) for fault in faults)
+        return StepResult(outcome=Outcome.FAILED, code=faults[0].code, message=message)
+    ctx.ensure_leased()
+    ctx.put_fact("verified", {"version": ctx.plan.target_version, "at": ctx.now().isoformat()})
+    ctx.put_fact("version", ctx.plan.target_version)
+    ctx.progress(NodeState.VERIFIED, message=f"runs {ctx.plan.target_version}")
+    return StepResult(message="service, version, hypervisor, inventory, agents and canary are good")
+
+
+def _fault(ctx: StepContext, code: Code, message: str, remedy: str) -> tuple[Verdict, ...]:
+    subject = Subject(type=SubjectType.NODE, id=ctx.host)
+    return (Verdict(code=code, message=message, subject=subject, remedy=remedy),)
+
+
+def _service(ctx: StepContext) -> tuple[Verdict, ...]:
+    """Wait for a heartbeat that is newer than the restart."""
+    restarted = _restarted_at(ctx)
+    deadline = ctx.now() + SERVICE_WITHIN
+    while True:
+        service = ctx.cloud.fetch_service(ctx.host)
+        beat = service.updated_at
+        if service.state is ServiceState.UP and beat is not None and (restarted is None or beat > restarted):
+            return ()
+        if ctx.now() > deadline or not _process_lives(ctx):
+            said = f"nova-compute is {service.state}, last heartbeat {beat}, restarted {restarted}"
+            return _fault(
+                ctx,
+                Code.SERVICE_NOT_UP,
+                said,
+                "read its log on the node, mend it, then clear the node's upgrade task with downstream",
+            )
+        ctx.campaign.sleep(POLL_SECONDS)
+
+
+def _restarted_at(ctx: StepContext) -> datetime | None:
+    """Return when upgrade was done with the restart, in whole seconds as Nova reports heartbeats.
+
+    It is our clock's time, heartbeats carry the cloud's: like Nova itself, this needs clocks that agree.
+    """
+    fact = ctx.fact("restarted_at")
+    return datetime.fromisoformat(str(fact)).replace(microsecond=0) if fact else None
+
+
+def _process_lives(ctx: StepContext) -> bool:
+    """Ask the node itself: a service that has exited will send no heartbeat."""
+    mechanism = ctx.campaign.bundle.mechanism
+    if mechanism.type is MechanismType.NONE:
+        return True
+    try:
+        with ctx.campaign.connect(ctx.host) as shell:
+            return service_active(shell, mechanism.service)
+    except TransientError:
+        return True
+
+
+def _version(ctx: StepContext) -> tuple[Verdict, ...]:
+    """Compare what runs with what the bundle brings."""
+    mechanism = ctx.campaign.bundle.mechanism
+    if mechanism.type is MechanismType.NONE:
+        return ()
+    with ctx.campaign.connect(ctx.host) as shell:
+        version = installed_version(shell, mechanism).running
+    if version == ctx.plan.target_version:
+        return ()
+    said = f"runs {version}, not {ctx.plan.target_version}"
+    return _fault(ctx, Code.VERSION_MISMATCH, said, "restart the service on the node and clear this task")
+
+
+def _hypervisor(ctx: StepContext) -> tuple[Verdict, ...]:
+    """Check that Nova's hypervisor is up and Placement has its inventory."""
+    hypervisor = ctx.cloud.fetch_hypervisor(ctx.host)
+    if hypervisor.state is not ServiceState.UP:
+        return _fault(
+            ctx, Code.HYPERVISOR_DOWN, f"hypervisor is {hypervisor.state}", "look at nova-compute's log"
+        )
+    try:
+        inventory = ctx.cloud.fetch_inventory(hypervisor.id)
+    except NotFoundError:
+        inventory = {}
+    if not {"VCPU", "MEMORY_MB"} <= {name for name, item in inventory.items() if item.total > 0}:
+        return _fault(
+            ctx,
+            Code.INVENTORY_MISSING,
+            "Placement has no VCPU and MEMORY_MB of it",
+            "look at nova-compute's log",
+        )
+    return ()
+
+
+def _agents(ctx: StepContext) -> tuple[Verdict, ...]:
+    """Check that every Neutron agent of the node is alive."""
+    dead = [a.binary for a in ctx.cloud.fetch_agents(ctx.host) if not a.alive]
+    if not dead:
+        return ()
+    return _fault(
+        ctx, Code.AGENT_DOWN, f"agents not alive: {', '.join(dead)}", "start them, then clear this task"
+    )
+
+
+def _canary(ctx: StepContext) -> tuple[Verdict, ...]:
+    """Boot a canary server on the node and delete it; nothing of it stays behind."""
+    ctx.ensure_current()
+    try:
+        server = ctx.cloud.boot_canary(ctx.host, run_tag=ctx.plan.lease(ctx.host).token)
+        ctx.cloud.wait_for_canary(server, ctx.host)
+        ctx.cloud.delete_canaries(ctx.host)
+    except TransientError:
+        raise
+    except EscalatorError as exc:
+        return _fault(ctx, Code.CANARY_FAILED, str(exc), "read the server's fault in nova-compute's log")
+    return ()

@@ -1,0 +1,248 @@
+"""The shell scripts that bring a version as a virtual environment: pure text, everything quoted.
+
+Beside the link ``<venv>`` of a mechanism lie, for each version, ``<venv>-<version>`` and three files:
+``<venv>.lock`` (one script at a time), ``<venv>.previous`` (where the link pointed before) and ``.switched``
+(boot id, clock ticks since boot, target): when the link was switched, on the clock by which the kernel dates
+processes, so that setting the time of day cannot make an old process look new.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import PurePosixPath
+
+from escalator.model.bundle import Mechanism, MechanismType
+from escalator.model.errors import InvalidRequestError
+
+MARKER = ".escalator-complete"
+"""The file in an environment that says that it was made to the end, and in which boot of the machine."""
+DURABLE = ".escalator-durable"
+"""The file that says that the environment has reached the disk: it outlives a loss of power."""
+
+_PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+!@-]*")
+
+_FUNCTIONS = """\
+set -eu
+umask 022
+link={link}
+package={package}
+service={service}
+home=$(readlink -f "$(dirname "$link")")
+base="$home/$(basename "$link")"
+say() {{ printf 'escalator: %s\\n' "$1"; }}
+fail() {{ printf 'escalator: %s\\n' "$1" >&2; exit 1; }}
+metadata() {{
+  "$1/bin/python" -I -c 'import importlib.metadata, sys
+print(importlib.metadata.version(sys.argv[1]))' "$package"
+}}
+main_pid() {{
+  found=$(systemctl show --property=MainPID "$service" 2>/dev/null | sed -n 's/^MainPID=//p')
+  [ "${{found:-0}}" != 0 ] && printf '%s\\n' "$found"
+}}
+ticks() {{ read -r up _ </proc/uptime; printf '%s\\n' "$up" | tr -d .; }}
+boot() {{ cat /proc/sys/kernel/random/boot_id; }}
+complete() {{
+  [ -e "$1/{marker}" ] || return 1
+  [ -e "$1/{durable}" ] || [ "$(cat "$1/{marker}")" = "$(boot)" ]
+}}
+# Nobody waits for the disk: that would be for all that others write, too.
+mark_complete() {{
+  boot >"$1/{marker}"
+  ( sync -f "$1" && : >"$1/{durable}" ) >/dev/null 2>&1 7>&- 9>&- &
+}}
+# The version that process $1 runs: by the files it has in memory, else by its command line.
+loaded() {{
+  {{ cat "/proc/$1/maps"; tr '\\0' '\\n' <"/proc/$1/cmdline"; }} 2>/dev/null | awk -v p="$base-" '
+    {{ i = index($0, p) }}
+    i {{ rest = substr($0, i + length(p)); sub("/.*", "", rest); print rest; exit }}'
+}}
+# Whether process $1 began after the link was switched to $2. The kernel counts ticks of 1/100 s.
+began_after_switch() {{
+  read -r switched_boot switched_at switched_to <"$link.switched" 2>/dev/null || return 1
+  [ "$switched_to" = "$2" ] || return 1
+  [ "$switched_boot" = "$(boot)" ] || return 0
+  began=$(sed 's/.*) //' "/proc/$1/stat" 2>/dev/null | cut -d' ' -f20)
+  [ -n "$began" ] && [ "$began" -ge "$switched_at" ]
+}}
+"""
+
+_STAGE = """\
+version={version}
+target="$base-$version"
+exec 7>"$link.lock"
+flock 7
+verified() {{
+  found=$(metadata "$target") || return 1
+  [ "$found" = "$version" ] || {{ say "$package in $target is $found" >&2; return 1; }}
+}}
+in_use() {{
+  [ "$(readlink -f "$link")" = "$target" ] && return 0
+  pid=$(main_pid) && [ "$(loaded "$pid")" = "$version" ]
+}}
+if complete "$target" && verified; then say already-staged; exit 0; fi
+if [ -e "$target" ] && in_use; then
+  verified || fail "$target is in use and is not $package $version"
+else
+  rm -rf "$target"
+  {build}
+  verified || fail "the installer brought another version than $version"
+fi
+mark_complete "$target"
+say staged
+"""
+
+_BUILD_PIP = """\
+{python} -m venv "$target"
+  "$target/bin/python" -m pip install --no-input --disable-pip-version-check --compile {requirement}"""
+_BUILD_UV = """\
+{uv} venv --no-progress{python} "$target"
+  {uv} pip install --no-progress --compile-bytecode --python "$target/bin/python" {requirement}"""
+
+_ACTIVATE = """\
+version={version}
+target="$base-$version"
+exec 7>"$link.lock"
+flock 7
+complete "$target" || fail "$target is not staged"
+[ -L "$link" ] || [ ! -e "$link" ] || fail "$link is not a symbolic link"
+current=$(readlink -f "$link" || true)
+if [ "$current" != "$target" ]; then
+  if [ -L "$link" ]; then
+    printf '%s\\n' "$current" >"$link.previous.new"
+    mv -T "$link.previous.new" "$link.previous"
+  fi
+  rm -f "$link.new"
+  ln -s "$target" "$link.new"
+  mv -T "$link.new" "$link"
+  printf '%s %s %s\\n' "$(boot)" "$(ticks)" "$target" >"$link.switched.new"
+  mv -T "$link.switched.new" "$link.switched"
+fi
+fresh() {{
+  pid=$(main_pid) || return 1
+  running=$(loaded "$pid")
+  if [ -n "$running" ]; then [ "$running" = "$version" ]; else began_after_switch "$pid" "$target"; fi
+}}
+outcome=already-active
+if ! fresh; then
+  systemctl restart "$service" 7>&- 9>&- || fail "$service does not start"
+  outcome=activated
+fi
+systemctl is-active "$service" >/dev/null || fail "$service is not active"
+say "$outcome"
+"""
+
+_READ = """\
+pid=$(main_pid) || pid=
+target=$(readlink -f "$link" || true)
+printf 'link=%s\\n' "$target"
+printf 'version=%s\\n' "$(metadata "$link" 2>/dev/null || true)"
+printf 'previous=%s\\n' "$(cat "$link.previous" 2>/dev/null || true)"
+printf 'pid=%s\\n' "$pid"
+printf 'active=%s\\n' "$(systemctl is-active "$service" 2>/dev/null || true)"
+running=
+if [ -n "$pid" ]; then
+  running=$(loaded "$pid") || true
+  if [ -z "$running" ] && began_after_switch "$pid" "$target"; then running="${{target#"$base-"}}"; fi
+fi
+printf 'running=%s\\n' "$running"
+"""
+
+_CHECK = """\
+[ "$(id -u)" = 0 ] || echo 'privilege|the user is not root'
+mkdir -p {jobs} 2>/dev/null && [ -w {jobs} ] || echo 'path|the job folder cannot be written'
+[ -d "$home" ] && [ -w "$home" ] || echo 'path|the folder of the link cannot be written'
+[ -L "$link" ] || [ ! -e "$link" ] || echo 'path|the link is a folder or a file, not a symbolic link'
+for tool in flock setsid systemctl awk {tools}; do
+  command -v "$tool" >/dev/null 2>&1 || echo "tool|the command $tool is not on the PATH of the user"
+done
+"""
+_CHECK_PIP = """\
+{python} -c 'import venv, ensurepip' 2>/dev/null || echo 'tool|the interpreter lacks venv or ensurepip'
+"""
+
+
+def stage_script(mechanism: Mechanism, version: str) -> str:
+    """Write the script that makes ``<venv>-<version>`` beside the link; run again it only verifies.
+
+    An environment that was not made to the end, or may not have reached the disk before a loss of power, is
+    removed and made again, unless the link points to it or the service runs from it; then it is adopted when
+    its metadata says the right version.
+
+    :param version: exact version, as ``importlib.metadata`` says it.
+    :raises InvalidRequestError: when the mechanism or the version is not usable.
+    """
+    requirement = shlex.quote(f"{mechanism.package}=={_plain('version', version)}")
+    if uses_uv(mechanism):
+        uv, python = shlex.quote(mechanism.installer), _uv_python(mechanism)
+        build = _BUILD_UV.format(uv=uv, python=python, requirement=requirement)
+    else:
+        build = _BUILD_PIP.format(python=shlex.quote(mechanism.python), requirement=requirement)
+    return _functions(mechanism) + _STAGE.format(version=shlex.quote(version), build=build)
+
+
+def activate_script(mechanism: Mechanism, version: str) -> str:
+    """Write the script that points the link to a staged version and restarts the service.
+
+    Run again it changes nothing when the link is there and the service runs that version or, where that
+    is not to be seen, began after the switch. A run that was cut short between the two restarts the service.
+
+    :raises InvalidRequestError: when the mechanism or the version is not usable.
+    """
+    return _functions(mechanism) + _ACTIVATE.format(version=shlex.quote(_plain("version", version)))
+
+
+def read_script(mechanism: Mechanism) -> str:
+    """Write the script that says, as ``key=value`` lines, what is installed and what runs."""
+    return _functions(mechanism) + _READ.format()
+
+
+def check_script(mechanism: Mechanism, jobs: str) -> str:
+    """Write the script that says, as ``kind|message`` lines, what keeps the mechanism from working.
+
+    :param jobs: folder of the remote jobs.
+    """
+    own = mechanism.installer if uses_uv(mechanism) else mechanism.python
+    text = _functions(mechanism) + _CHECK.format(jobs=shlex.quote(jobs), tools=shlex.quote(own))
+    return text if uses_uv(mechanism) else text + _CHECK_PIP.format(python=shlex.quote(mechanism.python))
+
+
+def _uv_python(mechanism: Mechanism) -> str:
+    """Name the interpreter only when the bundle does: else uv chooses, or UV_PYTHON on the node."""
+    return "" if mechanism.python == "python3" else f" --python {shlex.quote(mechanism.python)}"
+
+
+def uses_uv(mechanism: Mechanism) -> bool:
+    """Tell whether the installer is uv, by name or by path."""
+    return PurePosixPath(mechanism.installer).name == "uv"
+
+
+def _functions(mechanism: Mechanism) -> str:
+    """Check the mechanism and write what all scripts begin with."""
+    if mechanism.type is not MechanismType.VENV:
+        raise InvalidRequestError(f"mechanism {mechanism.type} is not venv", remedy="correct the bundle")
+    link = PurePosixPath(mechanism.venv)
+    if not link.is_absolute() or ".." in link.parts or len(link.parts) < 2 or "\n" in mechanism.venv:  # noqa: PLR2004
+        raise InvalidRequestError(
+            f"mechanism.venv {mechanism.venv!r} is not an absolute path of a link",
+            remedy="correct the bundle",
+        )
+    if mechanism.installer != "pip" and not uses_uv(mechanism):
+        raise InvalidRequestError(
+            f"mechanism.installer {mechanism.installer!r} is not known", remedy="use pip, uv or a path of uv"
+        )
+    return _FUNCTIONS.format(
+        link=shlex.quote(str(link)),
+        package=shlex.quote(_plain("package", mechanism.package)),
+        service=shlex.quote(_plain("service", mechanism.service)),
+        marker=MARKER,
+        durable=DURABLE,
+    )
+
+
+def _plain(name: str, text: str) -> str:
+    if not _PLAIN.fullmatch(text):
+        raise InvalidRequestError(
+            f"{name} {text!r} of the mechanism is not possible", remedy="correct the bundle"
+        )
+    return text

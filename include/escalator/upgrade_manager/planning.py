@@ -1,0 +1,89 @@
+"""Planning: which nodes a campaign upgrades, and in which order."""
+
+from __future__ import annotations
+
+from escalator.model.bundle import Bundle
+from escalator.model.campaign import CampaignPlan, CampaignRequest
+from escalator.model.cloud import CloudSnapshot, ServiceState, ServiceStatus
+from escalator.model.errors import InvalidRequestError, PlanInfeasibleError
+from escalator.model.verdict import Code, Subject, SubjectType, Verdict
+from escalator.upgrade_manager.capacity import MEMORY, CapacityBook
+from escalator.upgrade_manager.domains import neighbours
+
+_COMPUTE = "nova-compute"
+
+
+def plan_campaign(
+    request: CampaignRequest, *, campaign: str, run_id: str, snapshot: CloudSnapshot, bundle: Bundle
+) -> CampaignPlan:
+    """Put the nodes of a request in order: fewest resources in use first, then by name.
+
+    An empty node goes first and becomes the place where the servers of the others land. Nodes that will be
+    skipped or held stay in the plan: the admission says so of each, with its reason.
+
+    :param campaign: id of the campaign: the DAG id.
+    :param run_id: id of the run.
+    :param bundle: what ``request.bundle`` names.
+    :raises InvalidRequestError: the bundle does not say which release nova-compute is to have.
+    :raises PlanInfeasibleError: no node of the request can be upgraded; carries what is in the way of each.
+    """
+    target = bundle.target_version(_COMPUTE)
+    if target is None:
+        raise InvalidRequestError(
+            f"bundle {bundle.name} brings no {_COMPUTE}", remedy=f"name {_COMPUTE} among its components"
+        )
+    hosts = request.hosts or tuple(n.host for n in snapshot.nodes if n.domain == request.domain)
+    if not hosts:
+        raise PlanInfeasibleError(
+            f"no node to upgrade: domain {request.domain} has none", remedy="refresh the inventory"
+        )
+    book = CapacityBook(snapshot)
+    obstacles = {host: _obstacle(snapshot, book, host) for host in hosts}
+    blockers = tuple(verdict for verdict in obstacles.values() if verdict is not None)
+    if len(blockers) == len(obstacles):
+        reasons = "; ".join(map(str, blockers))
+        raise PlanInfeasibleError(f"no node can be upgraded: {reasons}", blockers=blockers)
+    return CampaignPlan(
+        campaign=campaign,
+        run_id=run_id,
+        request=request,
+        hosts=tuple(sorted(obstacles, key=lambda h: _weight(book, h))),
+        target_version=target,
+        window_end=request.window_end,
+    )
+
+
+def _weight(book: CapacityBook, host: str) -> tuple[int, int, int, str]:
+    used = book.used(host)
+    return (used.get(MEMORY, 0), used.get("VCPU", 0), used.get("DISK_GB", 0), host)
+
+
+def _obstacle(snapshot: CloudSnapshot, book: CapacityBook, host: str) -> Verdict | None:
+    """Say why a node cannot be upgraded at all; None when it can, now or later, or needs nothing."""
+    node = snapshot.node(host)
+    if node is None:
+        return _verdict(
+            host, Code.NODE_UNKNOWN, "the cloud has no such compute node", "refresh the inventory"
+        )
+    if node.lease is not None or (node.upgraded and node.status is ServiceStatus.ENABLED):
+        return None
+    if node.status is ServiceStatus.DISABLED:
+        return _verdict(
+            host,
+            Code.DISABLED_BY_OTHERS,
+            f"somebody disabled the node ({node.disabled_reason or 'no reason given'})",
+            "enable it, or leave it out",
+        )
+    if node.state is ServiceState.DOWN or node.forced_down:
+        return _verdict(host, Code.NODE_DOWN, "its nova-compute is down", "bring nova-compute up again")
+    simulation = book.simulate({host})
+    out_now = (n.lease is not None and n.lease.mark is None for n in neighbours(snapshot, host))
+    if simulation.feasible or any(out_now):
+        return None
+    remedy = "add or free capacity in the domain"
+    return _verdict(host, Code.CAPACITY, simulation.shortfall, remedy)
+
+
+def _verdict(host: str, code: Code, message: str, remedy: str) -> Verdict:
+    subject = Subject(type=SubjectType.NODE, id=host)
+    return Verdict(code=code, message=message, subject=subject, remedy=remedy)

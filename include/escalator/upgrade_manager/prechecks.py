@@ -1,0 +1,192 @@
+"""Prechecks: may the servers of a node be moved? Every finding about every server at once.
+
+What Nova allows in which state is in the decorators of ``nova/compute/api.py``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from escalator.model.cloud import Migration, MigrationStatus, Server
+from escalator.model.verdict import Code, Severity, Subject, SubjectType, Verdict
+
+MOVABLE_STATES = frozenset({"active", "paused", "stopped"})
+"""States from which Nova moves a server."""
+_GONE = frozenset({"deleted", "shelved_offloaded"})
+"""States of servers that are on no node any more."""
+_STUCK = {
+    "suspended": (
+        Code.SERVER_SUSPENDED,
+        "it is suspended: Nova does not move it, and its memory lies on this node",
+        "resume it, or shelve it, with its owner's consent",
+    ),
+    "rescued": (Code.SERVER_RESCUED, "it is in rescue mode: Nova does not move it", "unrescue it"),
+    "error": (
+        Code.SERVER_ERROR,
+        "it is in ERROR: Nova does not move it",
+        "find out why, then reset its state or delete it",
+    ),
+    "resized": (
+        Code.SERVER_UNCONFIRMED_RESIZE,
+        "its resize waits for confirmation, with a copy of it on another node",
+        "confirm or revert the resize",
+    ),
+    "soft-delete": (
+        Code.SERVER_SOFT_DELETED,
+        "it is soft-deleted, but still on the node",
+        "delete it for good, or restore it",
+    ),
+    "building": (Code.SERVER_BUSY, "it is being built", "wait for it, or delete it if it hangs"),
+    "shelved": (
+        Code.SERVER_BUSY,
+        "it is shelved, but not yet off the node",
+        "offload it (openstack server shelve --offload), or unshelve it",
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerContext:
+    """What else a filter may need to know of a server: its own migrations."""
+
+    migrations: tuple[Migration, ...] = ()
+
+
+ServerFilter = Callable[[Server, ServerContext], Verdict | None]
+
+
+def check_state(server: Server, _context: ServerContext) -> Verdict | None:
+    """Find a server whose state Nova does not move it from; an unknown state is such a one."""
+    if server.vm_state in MOVABLE_STATES:
+        return None
+    code, message, remedy = _STUCK.get(
+        server.vm_state,
+        (
+            Code.SERVER_UNKNOWN_STATE,
+            f"its state {server.vm_state!r} is not known",
+            "bring it into a known state, or take it off the node by hand",
+        ),
+    )
+    return _verdict(server, code, message, remedy)
+
+
+def check_task(server: Server, _context: ServerContext) -> Verdict | None:
+    """Find a server that something is being done with."""
+    if server.task_state is None:
+        return None
+    remedy = "wait for it to end; if it hangs, reset the server's state"
+    return _verdict(server, Code.SERVER_BUSY, f"it is busy: {server.task_state}", remedy)
+
+
+def check_migrations(server: Server, context: ServerContext) -> Verdict | None:
+    """Find a server with an unfinished migration; a resize that waits is told by the server's state."""
+    unfinished = [m for m in context.migrations if m.status.unfinished]
+    if server.vm_state == "resized":
+        unfinished = [m for m in unfinished if m.status is not MigrationStatus.FINISHED]
+    if not unfinished:
+        return None
+    named = ", ".join(f"{m.type} {m.uuid} is {m.status}" for m in unfinished)
+    remedy = "wait for it to end, or abort it"
+    return _verdict(server, Code.MIGRATION_UNFINISHED, f"a migration of it goes on: {named}", remedy)
+
+
+def check_movable(server: Server, _context: ServerContext) -> Verdict | None:
+    """Find a server that must not be moved, or not in the state it is in."""
+    if server.migration == "none":
+        message, remedy = "it must not be moved", "take it off the node by hand, or allow its move"
+    elif server.migration == "cold" and server.vm_state == "paused":
+        message, remedy = (
+            "it can be moved cold only, which Nova does not do when paused",
+            "stop or unpause it",
+        )
+    else:
+        return None
+    return _verdict(server, Code.SERVER_PINNED, message, remedy)
+
+
+def check_lock(server: Server, _context: ServerContext) -> Verdict | None:
+    """Note a locked server: an administrator moves it all the same."""
+    if not server.locked:
+        return None
+    return _verdict(
+        server,
+        Code.SERVER_LOCKED,
+        "it is locked; an administrator may move it all the same",
+        "nothing to do; its lock stays",
+        Severity.INFO,
+    )
+
+
+FILTERS: tuple[ServerFilter, ...] = (check_state, check_task, check_migrations, check_movable, check_lock)
+"""What every server is asked, in this order."""
+
+
+def check_server(server: Server, context: ServerContext | None = None) -> tuple[Verdict, ...]:
+    """Return every finding about one server; none about one that is on no node any more."""
+    if server.vm_state in _GONE and server.task_state is None:
+        return ()
+    known = context or ServerContext()
+    findings = (check(server, known) for check in FILTERS)
+    return tuple(verdict for verdict in findings if verdict is not None)
+
+
+def check_servers(
+    servers: Sequence[Server], migrations: Iterable[Migration] = (), *, host: str | None = None
+) -> tuple[Verdict, ...]:
+    """Return every finding about the servers of a node, and about migrations of others that touch it.
+
+    :param servers: the servers whose host is the node.
+    :param migrations: migrations of the cloud; those that do not touch the node do not matter.
+    :param host: the node; when it is left out, it is the host of the servers.
+    """
+    of_server: dict[str, list[Migration]] = {server.id: [] for server in servers}
+    hosts = {host} if host is not None else {server.host for server in servers}
+    besides: list[Migration] = []
+    for migration in migrations:
+        if migration.server_id in of_server:
+            of_server[migration.server_id].append(migration)
+        elif not hosts.isdisjoint({migration.source_host, migration.dest_host} - {None}):
+            besides.append(migration)
+    verdicts = [
+        verdict
+        for server in sorted(servers, key=lambda s: (s.name, s.id))
+        for verdict in check_server(server, ServerContext(migrations=tuple(of_server[server.id])))
+    ]
+    verdicts += [_passing(m) for m in sorted(besides, key=lambda m: m.id) if m.status.unfinished]
+    return tuple(verdicts)
+
+
+def settled(first: Iterable[Server], second: Iterable[Server]) -> bool:
+    """Tell whether two reads of a node agree: the same servers in the same states with the same tasks."""
+    return _essence(first) == _essence(second)
+
+
+def _essence(servers: Iterable[Server]) -> frozenset[tuple[str, str, str | None]]:
+    return frozenset((s.id, s.vm_state, s.task_state) for s in servers)
+
+
+def _passing(migration: Migration) -> Verdict:
+    """Say that a migration holds the node although its server is on another one."""
+    subject = Subject(type=SubjectType.MIGRATION, id=migration.uuid)
+    where = f"from {migration.source_host} to {migration.dest_host or 'a node not chosen yet'}"
+    if migration.status is MigrationStatus.FINISHED:
+        return Verdict(
+            code=Code.SERVER_UNCONFIRMED_RESIZE,
+            message=f"server {migration.server_id} was resized {where} and waits for confirmation",
+            subject=subject,
+            remedy="confirm or revert the resize",
+        )
+    return Verdict(
+        code=Code.MIGRATION_UNFINISHED,
+        message=f"the {migration.type} of server {migration.server_id} {where} is {migration.status}",
+        subject=subject,
+        remedy="wait for it to end, or abort it",
+    )
+
+
+def _verdict(
+    server: Server, code: Code, message: str, remedy: str, severity: Severity = Severity.BLOCKER
+) -> Verdict:
+    subject = Subject(type=SubjectType.SERVER, id=server.id, name=server.name)
+    return Verdict(code=code, message=message, subject=subject, severity=severity, remedy=remedy)

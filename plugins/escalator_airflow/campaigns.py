@@ -1,0 +1,63 @@
+"""From an Airflow task to the campaign it belongs to: plan, cloud, shell, ledger."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from escalator.inventory.inventory_file import read_inventory
+
+from escalator.ledger.ledger import Ledger
+from escalator.ledger.records import Document
+from escalator.model.bundle import Bundle
+from escalator.model.campaign import CampaignPlan
+from escalator.model.clock import utcnow
+from escalator.model.errors import InvalidRequestError
+from escalator.model.inventory import Inventory
+from escalator.steps.context import CampaignContext
+from escalator.upgrade_manager.bundles import parse_bundle
+from escalator_airflow.hooks.node_ssh import NodeShellHook
+from escalator_airflow.hooks.openstack import OpenStackCloudHook
+from escalator_airflow.settings import inventory_dir
+
+
+def load_inventory(cloud: str) -> Inventory:
+    """Read the inventory file of a cloud."""
+    return read_inventory(inventory_dir() / f"{cloud}.json")
+
+
+def make_context(plan: CampaignPlan, bundle: Bundle, ledger: Ledger) -> CampaignContext:
+    """Open what the steps of a campaign need."""
+    inventory = load_inventory(plan.request.cloud)
+    return CampaignContext(
+        plan=plan,
+        bundle=bundle,
+        inventory=inventory,
+        cloud=OpenStackCloudHook(inventory.cloud_conn_id).get_conn(),
+        ledger=ledger,
+        connect=NodeShellHook(inventory).get_conn(),
+        clock=utcnow,
+        sleep=time.sleep,
+    )
+
+
+def open_campaign(dag_id: str, run_id: str) -> CampaignContext:
+    """Open the campaign of a run, as check_conditions wrote it into the ledger.
+
+    :raises InvalidRequestError: there is none.
+    """
+    ledger = Ledger()
+    plan = ledger.plan(dag_id, run_id)
+    if plan is None:
+        raise InvalidRequestError(
+            f"no campaign of {dag_id}, run {run_id}, is in the ledger",
+            remedy="see that ESCALATOR_LEDGER_URL is the same everywhere, then clear check_conditions",
+        )
+    document = ledger.document(dag_id, run_id, Document.BUNDLE)
+    return make_context(plan, parse_bundle(document), ledger)
+
+
+def run_of(context: Mapping[str, Any]) -> tuple[str, str]:
+    """Return DAG id and run id of a task's context."""
+    return str(context["dag_run"].dag_id), str(context["dag_run"].run_id)

@@ -1,0 +1,62 @@
+"""The DAGs that the files ask for: inventory files and bundles are read, no cloud is called."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from datetime import timedelta
+
+from airflow.sdk import DAG, Param
+from escalator.inventory.inventory_file import read_inventory
+
+from escalator.bundles.bundle_file import bundle_names
+from escalator.model.errors import EscalatorError
+from escalator.model.inventory import Inventory
+from escalator.model.naming import dag_id_of
+from escalator_airflow.graph import MAX_NODES, build_upgrade_dag
+from escalator_airflow.operators.inventory import InventoryOperator
+from escalator_airflow.settings import bundle_dir, inventory_dir
+
+log = logging.getLogger(__name__)
+
+
+def inventories() -> Iterator[Inventory]:
+    """Read every inventory file; one that is unreadable is named in the log and left out."""
+    for path in sorted(inventory_dir().glob("*.json")):
+        try:
+            yield read_inventory(path)
+        except EscalatorError as exc:
+            log.error("inventory left out: %s", exc)  # noqa: TRY400  the message says it all
+
+
+def upgrade_dags(wanted: str | None = None) -> Iterator[DAG]:
+    """Declare the upgrade DAGs of every inventory; when a task needs one of them, only that one."""
+    bundles = bundle_names(bundle_dir())
+    for inventory in inventories():
+        for domain in inventory.domains():
+            hosts = inventory.hosts(domain)
+            parts = [hosts[n : n + MAX_NODES] for n in range(0, len(hosts), MAX_NODES)]
+            for number, part in enumerate(parts, start=1):
+                numbered = number if len(parts) > 1 else None
+                if wanted in {None, dag_id_of("upgrade", inventory.cloud, domain, numbered)}:
+                    yield build_upgrade_dag(inventory, domain, part, bundles, numbered)
+
+
+def inventory_dag() -> DAG:
+    """Declare the DAG that refreshes an inventory file from a cloud."""
+    with DAG(
+        dag_id="inventory",
+        description="Read a cloud and write the inventory that the upgrade DAGs are made from",
+        schedule=None,
+        catchup=False,
+        max_active_runs=1,
+        is_paused_upon_creation=False,
+        params={
+            "cloud": Param(type="string", pattern="^[A-Za-z0-9_.-]+$", title="Cloud", default="lab"),
+            "cloud_conn_id": Param("openstack_default", type="string", title="Connection of the cloud"),
+            "ssh_conn_id": Param("escalator_ssh", type="string", title="Connection of its nodes"),
+        },
+        tags=["escalator"],
+    ) as dag:
+        InventoryOperator(task_id="refresh", execution_timeout=timedelta(minutes=15))
+    return dag

@@ -1,0 +1,118 @@
+"""The graph of a campaign: one task group a node, one DAG a drain domain."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from airflow.sdk import DAG, BaseOperator, TaskGroup, TriggerRule
+
+from escalator.model.campaign import Step
+from escalator.model.inventory import Inventory
+from escalator.model.naming import dag_id_of
+from escalator_airflow.operators.campaign import (
+    CheckConditionsOperator,
+    ConcludeOperator,
+    PrepareOperator,
+)
+from escalator_airflow.operators.node import AdmitOperator, NodeStepOperator
+from escalator_airflow.params import campaign_params
+
+MAX_NODES = 100
+"""Nodes a DAG may have; a larger domain is cut into several DAGs that share the lease."""
+RUNS_AT_ONCE = 4
+_LIMITS = {
+    Step.PRECHECK: timedelta(minutes=15),
+    Step.SWITCHOVER: timedelta(minutes=30),
+    Step.MIGRATE: timedelta(hours=12),
+    Step.UPGRADE: timedelta(hours=3),
+    Step.VERIFY: timedelta(minutes=30),
+    Step.RELEASE: timedelta(minutes=15),
+}
+_PRIORITIES = {
+    Step.PRECHECK: 10,
+    Step.SWITCHOVER: 20,
+    Step.MIGRATE: 30,
+    Step.UPGRADE: 40,
+    Step.VERIFY: 90,
+    Step.RELEASE: 100,
+}
+"""What is nearer to giving a node back goes first."""
+
+
+def build_upgrade_dag(
+    inventory: Inventory,
+    domain: str,
+    hosts: tuple[str, ...],
+    bundles: tuple[str, ...],
+    part: int | None = None,
+) -> DAG:
+    """Declare the upgrade of a domain's nodes (or of one part of a large domain)."""
+    dag = DAG(
+        dag_id=dag_id_of("upgrade", inventory.cloud, domain, part),
+        description=f"Upgrade the compute nodes of {domain} in {inventory.cloud}, node by node",
+        schedule=None,
+        catchup=False,
+        max_active_runs=RUNS_AT_ONCE,
+        max_active_tasks=2 * MAX_NODES,
+        params=campaign_params(hosts, bundles),
+        default_args={"weight_rule": "absolute"},
+        tags=["escalator", inventory.cloud, domain],
+        is_paused_upon_creation=False,
+    )
+    with dag:
+        check = CheckConditionsOperator(
+            task_id="check_conditions",
+            cloud=inventory.cloud,
+            domain=domain,
+            execution_timeout=timedelta(minutes=15),
+        )
+        prepare = PrepareOperator(
+            task_id="prepare",
+            execution_timeout=timedelta(hours=2),
+            retries=2,
+            retry_delay=timedelta(seconds=5),
+        )
+        conclude = ConcludeOperator(
+            task_id="conclude",
+            trigger_rule=TriggerRule.ALL_DONE,
+            execution_timeout=timedelta(minutes=15),
+            retries=2,
+            retry_delay=timedelta(seconds=5),
+        )
+        check >> prepare
+        for host in hosts:
+            first, last = node_group(host)
+            prepare >> first
+            last >> conclude
+    return dag
+
+
+def node_group(host: str) -> tuple[BaseOperator, BaseOperator]:
+    """Declare the life of one node; return its first and its last task."""
+    with TaskGroup(host, tooltip=f"Upgrade of {host}"):
+        admit = AdmitOperator(
+            task_id=Step.ADMIT.value,
+            host=host,
+            priority_weight=1,
+            retries=5,
+            retry_delay=timedelta(seconds=5),
+            execution_timeout=timedelta(minutes=5),
+        )
+        steps = {step: _step(host, step) for step in _LIMITS}
+        release = steps.pop(Step.RELEASE).as_teardown(setups=admit)
+        previous: BaseOperator = admit
+        for task in steps.values():
+            [admit, previous] >> task  # under an admission always: clearing a step clears admit, its setup
+            previous = task
+        previous >> release
+    return admit, release
+
+
+def _step(host: str, step: Step) -> BaseOperator:
+    return NodeStepOperator(
+        task_id=step.value,
+        host=host,
+        step=step.value,
+        priority_weight=_PRIORITIES[step],
+        execution_timeout=_LIMITS[step],
+    )

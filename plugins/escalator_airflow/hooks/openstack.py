@@ -1,0 +1,51 @@
+"""An OpenStack cloud through an Airflow connection of type ``openstack``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow.sdk import BaseHook
+
+from escalator.cloud_manager.call_counter import CallCounter
+from escalator.cloud_manager.cloud import Cloud
+from escalator.cloud_manager.connection import connect
+from escalator.cloud_manager.credentials import CloudCredentials
+
+
+class OpenStackCloudHook(BaseHook):
+    """Reads the connection and opens the cloud with openstacksdk.
+
+    The connection has the fields of ``apache-airflow-providers-openstack`` (which need not be installed):
+    auth URL in host, login, password, extras ``OS_*``; or, in its extras, ``cloud`` and ``clouds_yaml``, an
+    application credential, ``cacert``, ``region_name``, ``interface``.
+    """
+
+    conn_name_attr = "openstack_conn_id"
+    default_conn_name = "openstack_default"
+    conn_type = "openstack"
+    hook_name = "OpenStack"
+
+    def __init__(self, openstack_conn_id: str = default_conn_name) -> None:
+        super().__init__()
+        self.openstack_conn_id = openstack_conn_id
+
+    def get_conn(self) -> Cloud:
+        """Open the cloud; every request is counted."""
+        return open_cloud(self.get_connection(self.openstack_conn_id))
+
+
+def open_cloud(connection: Any) -> Cloud:
+    """Open the cloud that an Airflow connection describes.
+
+    :raises InvalidRequestError: a field is missing; named before any call.
+    """
+    credentials = CloudCredentials.from_connection_fields(
+        host=connection.host,
+        login=connection.login,
+        password=connection.password,
+        schema=connection.schema,
+        port=connection.port,
+        extra=connection.extra_dejson,
+    )
+    counter = CallCounter()
+    return Cloud(connect(credentials, counter), counter)

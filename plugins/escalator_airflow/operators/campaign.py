@@ -1,0 +1,114 @@
+"""Operators around the nodes: check conditions, prepare, conclude."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from airflow.sdk import BaseOperator
+from airflow.sdk.exceptions import AirflowFailException
+
+from escalator.bundles.bundle_file import bundle_names, read_bundle_document
+from escalator.ledger.ledger import Ledger
+from escalator.model.campaign import CampaignPlan
+from escalator.model.clock import utcnow
+from escalator.model.errors import EscalatorError, InvalidRequestError, PlanInfeasibleError
+from escalator.steps.check import check
+from escalator.steps.conclude import conclude
+from escalator.steps.prepare import prepare
+from escalator.upgrade_manager.bundles import parse_bundle
+from escalator.upgrade_manager.requests import parse_request
+from escalator_airflow.campaigns import load_inventory, make_context, open_campaign, run_of
+from escalator_airflow.settings import bundle_dir, report_dir
+
+
+class CheckConditionsOperator(BaseOperator):
+    """Refuses a bad request with one clear message, before any write.
+
+    :param cloud: name of the cloud, as its inventory file is called.
+    :param domain: drain domain.
+    """
+
+    def __init__(self, *, cloud: str, domain: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.cloud = cloud
+        self.domain = domain
+
+    def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
+        """Judge the request, the bundle, the nodes and the cloud; open the campaign."""
+        try:
+            plan = self._check(context)
+        except (InvalidRequestError, PlanInfeasibleError) as exc:
+            raise AirflowFailException(f"Refused, nothing was changed: {exc}") from exc
+        return {"schema_version": 1, "hosts": list(plan.hosts), "target_version": plan.target_version}
+
+    def _check(self, context: Mapping[str, Any]) -> CampaignPlan:
+        dag_id, run_id = run_of(context)
+        inventory = load_inventory(self.cloud)
+        request = parse_request(
+            _asked_for(context),
+            cloud=self.cloud,
+            domain=self.domain,
+            known_hosts=inventory.hosts(self.domain),
+            bundles=bundle_names(bundle_dir()),
+            now=utcnow(),
+        )
+        document = read_bundle_document(bundle_dir(), request.bundle)
+        bundle = parse_bundle(document)
+        draft = CampaignPlan(
+            campaign=dag_id,
+            run_id=run_id,
+            request=request,
+            hosts=(),
+            target_version=bundle.target_version() or "",
+            window_end=request.window_end or _interval_end(context),
+        )
+        campaign = make_context(draft, bundle, Ledger())
+        plan, _ = check(campaign, json.loads(json.dumps(document)))
+        self.log.info("order: %s", ", ".join(plan.hosts))
+        return plan
+
+
+def _asked_for(context: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the form's values, and the keys of the conf that the form does not have."""
+    conf = dict(context["dag_run"].conf or {})
+    return {**conf, **dict(context["params"])}
+
+
+def _interval_end(context: Mapping[str, Any]) -> datetime | None:
+    """Return the end of a maintenance window; a run without an interval of its own has none."""
+    start, end = context["dag_run"].data_interval_start, context["dag_run"].data_interval_end
+    return end if start is not None and end is not None and end > start else None
+
+
+class PrepareOperator(BaseOperator):
+    """Stages the bundle on every node before the first one drains."""
+
+    def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
+        """Stage; nodes that could not be staged try again in their own upgrade step."""
+        faults = prepare(open_campaign(*run_of(context)))
+        for host, fault in faults.items():
+            self.log.warning("%s is not staged: %s", host, fault)
+        return {"schema_version": 1, "not_staged": faults}
+
+
+class ConcludeOperator(BaseOperator):
+    """Writes the report, always, and fails the run when a node is not as it should be."""
+
+    def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
+        """Write JSON, Markdown and HTML; say where."""
+        dag_id, run_id = run_of(context)
+        try:
+            campaign = open_campaign(dag_id, run_id)
+        except InvalidRequestError as exc:
+            raise AirflowFailException("No campaign was opened: see check_conditions for the reason") from exc
+        try:
+            outcome = conclude(campaign, report_dir())
+        except EscalatorError as exc:
+            raise AirflowFailException(f"The report could not be written: {exc}") from exc
+        self.log.info("report: %s", outcome.paths.html)
+        if outcome.faults:
+            raise AirflowFailException("Not every node was upgraded: " + "; ".join(outcome.faults))
+        return {"schema_version": 1, "report": str(outcome.paths.json)}

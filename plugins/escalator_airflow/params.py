@@ -1,0 +1,66 @@
+"""The form of a campaign: JSON schema makes the fields, Airflow refuses what does not fit with HTTP 400."""
+
+from __future__ import annotations
+
+from airflow.sdk import Param
+
+
+def campaign_params(hosts: tuple[str, ...], bundles: tuple[str, ...]) -> dict[str, Param]:
+    """Make the form's fields for a domain's hosts and the bundles that are there."""
+    return {
+        "bundle": Param(
+            bundles[0] if bundles else None,
+            type="string",
+            enum=list(bundles) or ["(no bundle: put one into the bundle folder)"],
+            title="Bundle",
+            description="What to bring to the nodes",
+        ),
+        "hosts": Param(
+            [],
+            type="array",
+            items={"type": "string"},
+            examples=list(hosts),
+            title="Hosts",
+            description="nova-compute service hosts; empty: every node of the domain",
+        ),
+        "max_parallel": Param(
+            1,
+            type="integer",
+            minimum=1,
+            maximum=max(1, len(hosts) - 1),
+            title="Nodes out at a time",
+            description="Never more than this; less when redundant capacity does not carry it",
+            section="Safety",
+        ),
+        "max_failed_nodes": Param(
+            0,
+            type="integer",
+            minimum=0,
+            title="Failed nodes tolerated",
+            description="One more than this stops further admissions; nodes in flight finish",
+            section="Safety",
+        ),
+        "dry_run": Param(
+            False,
+            type="boolean",
+            title="Dry run",
+            description="Check and plan, write nothing to the cloud",
+            section="Safety",
+        ),
+        "migration_timeout_seconds": Param(
+            900,
+            type="integer",
+            minimum=10,
+            title="Longest migration (s)",
+            description="A migration that takes longer is aborted and tried elsewhere",
+            section="Safety",
+        ),
+        "window_end": Param(
+            None,
+            type=["null", "string"],
+            format="date-time",
+            title="No new node after",
+            description="Nodes in flight finish; default: the end of the maintenance window, if any",
+            section="Safety",
+        ),
+    }

@@ -1,0 +1,92 @@
+"""The trigger of admit: many nodes wait, one poll of the cloud a campaign serves them all."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from airflow.triggers.base import BaseTrigger, TriggerEvent
+from asgiref.sync import sync_to_async
+
+from escalator.model.decisions import Admission, AdmissionDecision
+from escalator.model.errors import EscalatorError
+from escalator.steps.admit import decision_for
+
+POLL_SECONDS = 2.0
+"""Pause between two looks at the cloud."""
+
+
+@dataclass(slots=True)
+class _Poll:
+    """The last decisions of one campaign, shared by all of its waiting nodes in this process."""
+
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    watcher: Any = None
+    taken: float = float("-inf")
+    decisions: dict[str, AdmissionDecision] = field(default_factory=dict)
+
+
+_POLLS: dict[tuple[str, str], _Poll] = {}
+
+
+class AdmissionTrigger(BaseTrigger):
+    """Fires when its node need not wait any more: it may go, or waiting is vain.
+
+    :param host: nova-compute service host.
+    :param pause_seconds: how long to wait before the first look, after a lost race.
+    """
+
+    def __init__(self, host: str, pause_seconds: float = 0.0) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.host = host
+        self.pause_seconds = pause_seconds
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Return the class path and the arguments."""
+        path = f"{type(self).__module__}.{type(self).__qualname__}"
+        return path, {"host": self.host, "pause_seconds": self.pause_seconds}
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Look at the decision every few seconds; log the reason whenever it changes."""
+        await asyncio.sleep(self.pause_seconds)
+        ti = self.task_instance
+        if ti is None:
+            raise RuntimeError("the trigger was started without its task instance")
+        said = ""
+        while True:
+            try:
+                decision = await _decision(ti.dag_id, ti.run_id, self.host)
+            except EscalatorError as exc:
+                message, waits = f"cannot look at the cloud: {exc}", True
+            else:
+                message = f"{decision.admission}: {decision.message}"
+                waits = decision.admission is Admission.WAIT
+            if message != said:
+                self.log.info("%s: %s", self.host, message)
+                said = message
+            if not waits:
+                yield TriggerEvent({"host": self.host, "message": message})  # type: ignore[no-untyped-call]
+                return
+            await asyncio.sleep(POLL_SECONDS)
+
+
+def _in_thread(function: Any) -> Any:
+    """Run blocking code beside the event loop; the triggerer's connection look-ups need asgiref's way."""
+    return sync_to_async(function, thread_sensitive=False)
+
+
+async def _decision(dag_id: str, run_id: str, host: str) -> AdmissionDecision:
+    """Return the campaign's current decision about a host; at most one poll at a time."""
+    poll = _POLLS.setdefault((dag_id, run_id), _Poll())
+    async with poll.lock:
+        if time.monotonic() - poll.taken >= POLL_SECONDS:
+            from escalator_airflow.watching import Watcher  # noqa: PLC0415  heavy, not needed to parse a DAG
+
+            if poll.watcher is None:
+                poll.watcher = await _in_thread(Watcher)(dag_id, run_id)
+            poll.decisions = await _in_thread(poll.watcher.look)()
+            poll.taken = time.monotonic()
+    return decision_for(host, poll.decisions)

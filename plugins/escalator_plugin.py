@@ -1,0 +1,14 @@
+"""The one module that Airflow loads from the plugins folder: registers what Escalator adds to Airflow."""
+
+from __future__ import annotations
+
+from airflow.plugins_manager import AirflowPlugin
+
+from escalator_airflow import pools
+
+
+class EscalatorPlugin(AirflowPlugin):
+    """Escalator in Airflow: the listener that makes the admission pool."""
+
+    name = "escalator"
+    listeners = [pools]  # noqa: RUF012

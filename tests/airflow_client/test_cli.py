@@ -1,0 +1,131 @@
+import argparse
+from pathlib import Path
+
+import pytest
+from fake_airflow import URL, FakeAirflow, dag_document, run_document, task_document
+
+from escalator.airflow_client import cli
+from escalator.model.errors import InvalidRequestError
+
+DAG = "upgrade__lab__cell1-az1-general"
+RUNS = f"/api/v2/dags/{DAG}/dagRuns"
+
+
+def parse(*arguments: str) -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    cli.add_parser(parser.add_subparsers())
+    return parser.parse_args(["run", *arguments])
+
+
+@pytest.fixture
+def airflow(monkeypatch: pytest.MonkeyPatch) -> FakeAirflow:
+    fake = FakeAirflow()
+    fake.on("GET", f"/api/v2/dags/{DAG}", (200, dag_document(DAG)))
+    fake.on("POST", RUNS, (200, run_document(dag_id=DAG)))
+    monkeypatch.setattr(cli, "client_from", lambda _args: fake.client())
+    return fake
+
+
+def test_the_options_become_the_parameters_of_the_run(
+    airflow: FakeAirflow, capsys: pytest.CaptureFixture[str]
+) -> None:
+    args = parse(
+        *("--cloud", "lab", "--domain", "cell1/az1/general", "--bundle", "nova-34"),
+        *("--hosts", "node-01,node-02", "--hosts", "node-03"),
+        *("--max-parallel", "2", "--max-failed-nodes", "1", "--dry-run"),
+    )
+    assert args.run(args) == 0
+    assert airflow.sent("POST", RUNS)[-1]["conf"] == {
+        "bundle": "nova-34",
+        "hosts": ["node-01", "node-02", "node-03"],
+        "max_parallel": 2,
+        "max_failed_nodes": 1,
+        "dry_run": True,
+    }
+    assert "run manual__1" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("state", "code"), [("success", 0), ("failed", 1)])
+def test_following_ends_with_the_state_of_the_run(
+    airflow: FakeAirflow, capsys: pytest.CaptureFixture[str], state: str, code: int
+) -> None:
+    task = "success" if state == "success" else "failed"
+    airflow.on("GET", f"{RUNS}/manual__1", (200, run_document(state, dag_id=DAG)))
+    airflow.on(
+        "GET",
+        f"{RUNS}/manual__1/taskInstances",
+        (200, {"task_instances": [task_document("node-01.upgrade", task)], "total_entries": 1}),
+    )
+    assert cli.run(parse("--dag", DAG, "--bundle", "b", "--follow")) == code
+    said = capsys.readouterr()
+    assert f"node-01 upgrade {task}" in said.out
+    assert ("node-01.upgrade failed" in said.err) is (code == 1)
+
+
+def test_the_only_domain_of_a_cloud_needs_no_name(airflow: FakeAirflow) -> None:
+    airflow.on("GET", "/api/v2/dags", (200, {"dags": [dag_document(DAG)], "total_entries": 1}))
+    assert cli.run(parse("--cloud", "lab", "--bundle", "b")) == 0
+    assert airflow.sent("POST", RUNS)
+
+
+@pytest.mark.parametrize(
+    ("dags", "message"), [([], "has no upgrade DAG"), ([DAG, "upgrade__lab__b"], "has 2 drain domains")]
+)
+def test_no_domain_or_many_is_bad_input(
+    airflow: FakeAirflow, capsys: pytest.CaptureFixture[str], dags: list[str], message: str
+) -> None:
+    answer = {"dags": [dag_document(dag) for dag in dags], "total_entries": len(dags)}
+    airflow.on("GET", "/api/v2/dags", (200, answer))
+    assert cli.run(parse("--cloud", "lab", "--bundle", "b")) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_airflows_refusal_is_bad_input_and_is_shown(
+    airflow: FakeAirflow, capsys: pytest.CaptureFixture[str]
+) -> None:
+    airflow.on("POST", RUNS, (400, {"detail": "Invalid input for param max_parallel"}))
+    assert cli.run(parse("--dag", DAG, "--bundle", "b", "--max-parallel", "0")) == 2
+    assert "Invalid input for param max_parallel" in capsys.readouterr().err
+
+
+def test_an_unknown_dag_and_a_paused_one_are_bad_input(
+    airflow: FakeAirflow, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.run(parse("--dag", "nope", "--bundle", "b")) == 2
+    assert "no DAG nope" in capsys.readouterr().err
+    airflow.on("GET", f"/api/v2/dags/{DAG}", (200, dag_document(DAG, is_paused=True)))
+    assert cli.run(parse("--dag", DAG, "--bundle", "b")) == 2
+    assert "is paused" in capsys.readouterr().err
+    assert airflow.sent("POST", RUNS) == []
+
+
+def test_no_cloud_is_bad_input(airflow: FakeAirflow, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(parse("--bundle", "b")) == 2
+    assert "--cloud" in capsys.readouterr().err
+    assert airflow.requests == []
+
+
+def test_address_and_password_come_from_options_or_environment(tmp_path: Path) -> None:
+    file = tmp_path / "password"
+    file.write_text("secret\n")
+    by_option = cli.client_from(
+        parse("--bundle", "b", "--airflow-url", URL, "--airflow-password-file", str(file)), {}
+    )
+    by_variable = cli.client_from(
+        parse("--bundle", "b"), {cli.URL_VARIABLE: URL + "/", cli.PASSWORD_FILE_VARIABLE: str(file)}
+    )
+    assert by_option.url == by_variable.url == URL
+    assert by_option._transport._login == by_variable._transport._login
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {},
+        {cli.URL_VARIABLE: URL},
+        {cli.URL_VARIABLE: URL, cli.PASSWORD_FILE_VARIABLE: "/nowhere/password"},
+    ],
+)
+def test_a_missing_address_or_password_is_bad_input(environment: dict[str, str]) -> None:
+    with pytest.raises(InvalidRequestError):
+        cli.client_from(parse("--bundle", "b"), environment)

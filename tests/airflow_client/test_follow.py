@@ -1,0 +1,87 @@
+import io
+from datetime import UTC, datetime
+
+from fake_airflow import FakeAirflow, run_document, task_document
+from rich.console import Console
+from rich.live import Live
+
+from escalator.airflow_client.follow import Lines, NodeTable, follow, table_of, view_for
+from escalator.airflow_client.progress import changes_since, standings
+from escalator.airflow_client.records import DagRun, RunState, TaskInstance
+
+NOW = datetime(2026, 11, 22, 8, 0, 30, tzinfo=UTC)
+RUN = "/api/v2/dags/upgrade__lab__a/dagRuns/manual__1"
+
+
+def tasks(*documents: dict[str, object]) -> list[TaskInstance]:
+    return [TaskInstance.from_json(document) for document in documents]
+
+
+def page(*documents: dict[str, object]) -> tuple[int, dict[str, object]]:
+    return 200, {"task_instances": list(documents), "total_entries": len(documents)}
+
+
+def test_every_change_is_one_line_up_to_the_end_of_the_run() -> None:
+    airflow = FakeAirflow()
+    airflow.on(
+        "GET",
+        RUN,
+        (200, run_document("running")),
+        (200, run_document("running")),
+        (200, run_document("failed")),
+    )
+    airflow.on(
+        "GET",
+        f"{RUN}/taskInstances",
+        page(task_document("node-01.admit", "running")),
+        (503, {"detail": "away"}),
+        page(
+            task_document("node-01.admit", "success"),
+            task_document("node-01.precheck", "failed", note="ERROR vm"),
+        ),
+    )
+    lines: list[str] = []
+    ended = follow(
+        airflow.client(),
+        DagRun.from_json(run_document()),
+        Lines(lines.append, clock=lambda: NOW),
+        poll_seconds=0,
+    )
+    assert ended.state is RunState.FAILED
+    assert lines == [
+        "08:00:30 node-01 admit running",
+        "08:00:30 node-01 admit success",
+        "08:00:30 node-01 precheck failed: ERROR vm",
+    ]
+
+
+def test_the_table_says_where_every_node_is_and_for_how_long() -> None:
+    console = Console(file=io.StringIO(), width=100, record=True)
+    nodes = standings(
+        tasks(
+            task_document("node-01.migrate", "running", start_date="2026-11-22T08:00:10Z"),
+            task_document("node-02.admit"),
+        )
+    )
+    console.print(table_of(nodes, now=NOW))
+    rows = [line.split("│")[1:-1] for line in console.export_text().splitlines() if "│" in line]
+    assert [cell.strip() for cell in rows[0]] == ["node-01", "migrate", "running", "1", "20", ""]
+    assert [cell.strip() for cell in rows[1]][:3] == ["node-02", "-", "waiting"]
+
+
+def test_trouble_stays_above_the_table() -> None:
+    written = io.StringIO()
+    console = Console(file=written, width=100, force_terminal=True)
+    found = tasks(task_document("node-01.upgrade", "failed", note="[disk] full"))
+    with Live(console=console, auto_refresh=False) as live:
+        NodeTable(live, clock=lambda: NOW).show(changes_since({}, found), found)
+    shown = written.getvalue()
+    assert "08:00:30 node-01 upgrade failed: [disk] full" in shown
+    assert shown.count("[disk] full") > shown.count("08:00:30")
+
+
+def test_a_pipe_gets_lines_and_a_terminal_a_table() -> None:
+    with view_for(Console(file=io.StringIO())) as view:
+        assert isinstance(view, Lines)
+    with view_for(Console(file=io.StringIO(), force_terminal=True)) as view:
+        assert isinstance(view, NodeTable)

@@ -1,0 +1,147 @@
+"""Campaigns on the real thing: trigger, watch Nova from outside, wait, look at what came of it."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from escalator.airflow_client.client import AirflowClient
+from escalator.airflow_client.records import DagRun
+from escalator.airflow_stack.stack import AirflowStack
+from escalator.cloud_manager.cloud import Cloud
+from escalator.demo.world import CLOUD, World
+from escalator.lab.lab import Lab
+from escalator.model.cloud import ServiceStatus
+from escalator.model.naming import dag_id_of
+
+DAG_ID = dag_id_of("upgrade", CLOUD, "cell1/az1/general")
+NEW, OLD = "34.0.0", "33.0.2"
+RUN_SECONDS = 600.0
+
+
+@dataclass
+class OutSampler:
+    """Asks Nova all the time which nodes are disabled, whatever our own records say."""
+
+    cloud: Cloud
+    ignore: frozenset[str] = frozenset()
+    most: int = 0
+    samples: int = 0
+    seen: set[str] = field(default_factory=set)
+    _stop: threading.Event = field(default_factory=threading.Event)
+
+    def sample(self) -> None:
+        """Look once."""
+        out = {s.host for s in self.cloud.fetch_services() if s.status is ServiceStatus.DISABLED}
+        out -= self.ignore
+        self.most = max(self.most, len(out))
+        self.seen |= out
+        self.samples += 1
+
+    @contextmanager
+    def watching(self) -> Iterator[OutSampler]:
+        """Look four times a second until the block ends."""
+
+        def look() -> None:
+            while not self._stop.wait(0.25):
+                self.sample()
+
+        thread = threading.Thread(target=look, daemon=True)
+        thread.start()
+        try:
+            yield self
+        finally:
+            self._stop.set()
+            thread.join()
+
+
+@dataclass(frozen=True)
+class Harness:
+    """The lab, Airflow and one DAG."""
+
+    world: World
+    stack: AirflowStack
+    client: AirflowClient
+
+    @property
+    def lab(self) -> Lab:
+        return self.world.lab
+
+    def fresh(self, servers: object = None) -> dict[str, Any]:
+        """Bring nodes and servers back to the beginning; return the servers by name."""
+        self.lab.reset()
+        self.lab.restore_servers(servers)  # type: ignore[arg-type]
+        return self.servers()
+
+    def trigger(self, **conf: Any) -> DagRun:
+        return self.client.trigger(DAG_ID, {"bundle": "nova-34", **conf})
+
+    def wait(self, run: DagRun, timeout_seconds: float = RUN_SECONDS) -> str:
+        """Wait for the end of a run; return its state."""
+        return str(self.client.wait(DAG_ID, run.run_id, timeout_seconds=timeout_seconds).state)
+
+    def states(self, run: DagRun) -> dict[str, str | None]:
+        """Return task id -> state."""
+        return {t.task_id: t.state and str(t.state) for t in self.client.task_instances(DAG_ID, run.run_id)}
+
+    def wait_for(self, run: DagRun, task_id: str, *states: str, timeout_seconds: float = 300.0) -> str:
+        """Wait until a task is in one of the states."""
+        deadline = time.monotonic() + timeout_seconds
+        while True:
+            state = str(self.states(run).get(task_id))
+            if state in states:
+                return state
+            if time.monotonic() > deadline:
+                raise AssertionError(f"{task_id} is {state}, not {states}; all: {self.states(run)}")
+            time.sleep(0.5)
+
+    def order(self, run: DagRun) -> list[str]:
+        """Wait for the plan and return its hosts in order."""
+        self.wait_for(run, "check_conditions", "success")
+        value = self.client.xcom(DAG_ID, run.run_id, "check_conditions")
+        assert isinstance(value, Mapping)
+        return list(value["hosts"])
+
+    def log(self, run: DagRun, task_id: str) -> str:
+        """Return the log of the last try of a task."""
+        tries = self.client.get_task_instance(DAG_ID, run.run_id, task_id).try_number
+        return self.client.task_log(DAG_ID, run.run_id, task_id, try_number=max(1, tries))
+
+    def clear(self, run: DagRun, task_id: str) -> None:
+        """Clear one task with downstream, as an operator does."""
+        self.client.clear_tasks(DAG_ID, run.run_id, [task_id])
+
+    def report(self, run: DagRun) -> dict[str, Any]:
+        """Read the report of a run."""
+        from escalator.steps.conclude import folder_name
+
+        path = self.world.report_dir / folder_name(DAG_ID, run.run_id) / "report.json"
+        document: dict[str, Any] = json.loads(path.read_text())
+        return document
+
+    def servers(self) -> dict[str, Any]:
+        """Return the servers by name, as Nova has them."""
+        return {s["name"]: s for s in self.lab.servers.fetch()}
+
+    def services(self) -> dict[str, Any]:
+        """Return the nova-compute services by host."""
+        return {s.host: s for s in self.world.cloud().fetch_services()}
+
+    def running(self, host: str) -> str:
+        """Return the release that nova-compute really runs on a node."""
+        return self.lab.node(host).running_release()
+
+
+def state_of(server: Mapping[str, Any]) -> tuple[str, Any]:
+    """Return what must not change: status and task."""
+    return server["status"], server["OS-EXT-STS:task_state"]
+
+
+def host_of(server: Mapping[str, Any]) -> str:
+    """Return the node of a server."""
+    return str(server["OS-EXT-SRV-ATTR:host"])

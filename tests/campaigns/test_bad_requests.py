@@ -1,0 +1,78 @@
+"""Bad input over REST: refused with one clear message before any write to the cloud."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from escalator.airflow_client.errors import RequestRefusedError
+from tests.campaigns.harness import DAG_ID, Harness
+
+pytestmark = [pytest.mark.lab, pytest.mark.stack]
+
+
+@pytest.mark.parametrize(
+    ("conf", "said"),
+    [
+        ({"bundle": "no-such-bundle"}, "bundle"),
+        ({"max_parallel": 0}, "max_parallel"),
+        ({"max_parallel": 4}, "max_parallel"),
+        ({"max_parallel": "two"}, "max_parallel"),
+        ({"max_failed_nodes": -1}, "max_failed_nodes"),
+        ({"hosts": "node-01"}, "hosts"),
+        ({"dry_run": "yes"}, "dry_run"),
+        ({"window_end": "tomorrow"}, "window_end"),
+    ],
+)
+def test_what_the_form_forbids_is_refused_with_400(harness: Harness, conf: dict[str, Any], said: str) -> None:
+    with pytest.raises(RequestRefusedError) as refused:
+        harness.client.trigger(DAG_ID, {"bundle": "nova-34", **conf})
+    assert said in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("conf", "said"),
+    [
+        ({"max_paralel": 2}, "max_parallel"),
+        ({"hosts": ["node-01", "node-99"]}, "node-99"),
+        ({"hosts": ["node-01", "node-01"]}, "node-01"),
+        ({"window_end": "2020-01-01T00:00:00Z"}, "window_end"),
+    ],
+)
+def test_what_only_the_first_task_can_see_is_refused_there(
+    harness: Harness, conf: dict[str, Any], said: str
+) -> None:
+    before = harness.services()
+    run = harness.trigger(**conf)
+    assert harness.wait(run) == "failed"
+    states = harness.states(run)
+    assert states["check_conditions"] == "failed"
+    assert {s for t, s in states.items() if t.endswith(".admit")} == {"upstream_failed"}
+    log = harness.log(run, "check_conditions")
+    assert "Refused, nothing was changed" in log
+    assert said in log
+    assert {h: s.disabled_reason for h, s in harness.services().items()} == {
+        h: s.disabled_reason for h, s in before.items()
+    }
+
+
+@pytest.fixture
+def broken_bundle() -> Iterator[str]:
+    path = Path(__file__).resolve().parents[2] / "include" / "bundles" / "broken-for-a-test.yaml"
+    path.write_text("schema: escalator.bundle/1\nname: [")
+    try:
+        yield path.stem
+    finally:
+        path.unlink()
+
+
+def test_a_dry_run_writes_nothing(harness: Harness) -> None:
+    harness.fresh()
+    run = harness.trigger(dry_run=True)
+    assert harness.wait(run) == "success", harness.states(run)
+    assert {s for t, s in harness.states(run).items() if t.endswith(".admit")} == {"skipped"}
+    assert {s.status for s in harness.services().values()} == {"enabled"}
+    assert harness.report(run)["outcome"] == "dry-run"

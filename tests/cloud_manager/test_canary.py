@@ -1,0 +1,193 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from escalator.cloud_manager.canary import canary_name, fits
+from escalator.cloud_manager.cloud import Cloud
+from escalator.model.errors import InvalidRequestError, NodeFaultError
+
+TRAITS = "/placement/resource_providers/rp-1/traits"
+SERVERS = "/compute/v2.1/servers"
+DETAIL = f"{SERVERS}/detail"
+ONE = f"{SERVERS}/s-1"
+DISABLED = "COMPUTE_STATUS_DISABLED"
+
+
+def server(
+    status: str = "ACTIVE", host: str | None = "node-01", name: str = "escalator-canary-node-01-t"
+) -> dict[str, Any]:
+    return {
+        "id": "s-1",
+        "name": name,
+        "status": status,
+        "OS-EXT-SRV-ATTR:host": host,
+        "metadata": {"escalator_canary": "node-01"},
+        "fault": {"message": "No valid host was found."} if status == "ERROR" else None,
+    }
+
+
+def flavor(name: str, ram: int, specs: dict[str, str] | None = None) -> dict[str, Any]:
+    return {"id": name, "name": name, "ram": ram, "vcpus": 1, "disk": 1, "extra_specs": specs or {}}
+
+
+@pytest.fixture
+def nova(fake: Any) -> Any:
+    """A node that is disabled, without canaries."""
+    hypervisor = {
+        "id": "rp-1",
+        "hypervisor_hostname": "node-01",
+        "state": "up",
+        "status": "disabled",
+        "service": {"id": "x", "host": "node-01", "disabled_reason": "r"},
+    }
+    fake.tell("GET", "/compute/v2.1/os-hypervisors/detail", {"hypervisors": [hypervisor]})
+    told_of(fake, "disabled")
+    flavors = [flavor("large", 8192), flavor("odd", 128, {"hw:mem_page_size": "large"}), flavor("tiny", 512)]
+    fake.tell("GET", "/compute/v2.1/flavors/detail", {"flavors": flavors})
+    images = [{"id": "i-0", "size": 0}, {"id": "i-1", "size": 4096, "min_ram": 0, "min_disk": 0}]
+    fake.tell("GET", "/image/v2/images", {"images": images})
+    fake.tell("GET", DETAIL, {"servers": []})
+    fake.tell("GET", TRAITS, traits(DISABLED), traits())
+    fake.tell("PUT", TRAITS, {})
+    fake.tell("POST", SERVERS, (202, {"server": {"id": "s-1"}}))
+    fake.tell(
+        "GET", ONE, {"server": server("BUILD", None)}, {"server": server("BUILD")}, {"server": server()}
+    )
+    fake.tell("POST", f"{ONE}/action", (202, b""))
+    return fake
+
+
+def traits(*extra: str) -> dict[str, Any]:
+    return {"traits": ["COMPUTE_NODE", *extra], "resource_provider_generation": 7}
+
+
+def told_of(fake: Any, status: str) -> None:
+    record = {
+        "host": "node-01",
+        "id": "svc",
+        "zone": "az1",
+        "state": "up",
+        "status": status,
+        "binary": "nova-compute",
+    }
+    fake.tell("GET", "/compute/v2.1/os-services", {"services": [record]})
+
+
+def test_trait_is_away_only_while_the_canary_is_placed(nova: Any, cloud: Cloud) -> None:
+    assert cloud.boot_canary("node-01", run_tag="t") == "s-1"
+    writes = [
+        (a.method, a.path, a.body)
+        for a in nova.asked
+        if a.method in {"PUT", "POST"} and "tokens" not in a.path
+    ]
+    assert [path for _, path, _ in writes] == [TRAITS, SERVERS, TRAITS]
+    assert writes[0][2] == {"traits": ["COMPUTE_NODE"], "resource_provider_generation": 7}
+    assert writes[2][2] == {"traits": ["COMPUTE_NODE", DISABLED], "resource_provider_generation": 7}
+
+
+def test_canary_is_small_forced_and_without_network(nova: Any, cloud: Cloud) -> None:
+    cloud.boot_canary("node-01", run_tag="t")
+    assert nova.requests_of("POST", SERVERS)[0].body["server"] == {
+        "name": "escalator-canary-node-01-t",
+        "flavorRef": "tiny",
+        "imageRef": "i-1",
+        "networks": "none",
+        "availability_zone": ":node-01",
+        "metadata": {"escalator_canary": "node-01"},
+    }
+
+
+def test_service_is_never_enabled_for_it(nova: Any, cloud: Cloud) -> None:
+    cloud.run_canary("node-01", tag="t")
+    assert not [asked for asked in nova.asked if asked.method == "PUT" and "os-services" in asked.path]
+
+
+def test_node_that_was_enabled_meanwhile_does_not_get_the_trait(nova: Any, cloud: Cloud) -> None:
+    told_of(nova, "enabled")
+    cloud.boot_canary("node-01", run_tag="t")
+    assert [DISABLED in asked.body["traits"] for asked in nova.requests_of("PUT", TRAITS)] == [False]
+
+
+def test_trait_comes_back_when_the_boot_is_refused(nova: Any, cloud: Cloud) -> None:
+    nova.tell("POST", SERVERS, (403, {"forbidden": {"message": "quota"}}))
+    with pytest.raises(InvalidRequestError, match="quota"):
+        cloud.boot_canary("node-01", run_tag="t")
+    assert DISABLED in nova.requests_of("PUT", TRAITS)[-1].body["traits"]
+
+
+def test_trait_that_somebody_writes_at_once_is_written_again(nova: Any, cloud: Cloud) -> None:
+    conflict = (409, {"errors": [{"detail": "generation"}]})
+    nova.tell("PUT", TRAITS, conflict, {}, {})
+    nova.tell("GET", TRAITS, traits(DISABLED), traits(DISABLED), traits())
+    assert cloud.boot_canary("node-01", run_tag="t") == "s-1"
+    assert len(nova.requests_of("PUT", TRAITS)) == 3
+
+
+def test_canary_that_finds_no_host_is_tried_once_more(nova: Any, cloud: Cloud) -> None:
+    nova.tell("GET", ONE, {"server": server("ERROR", None)}, {"server": server()})
+    nova.tell("GET", DETAIL, {"servers": []}, {"servers": [server("ERROR", None)]}, {"servers": []})
+    nova.tell("GET", TRAITS, traits(DISABLED), traits(), traits(DISABLED), traits())
+    assert cloud.boot_canary("node-01", run_tag="t") == "s-1"
+    assert len(nova.requests_of("POST", f"{ONE}/action")) == 1
+
+
+def test_second_failure_is_the_nodes_fault(nova: Any, cloud: Cloud) -> None:
+    nova.tell("GET", ONE, {"server": server("ERROR", None)})
+    with pytest.raises(NodeFaultError, match="No valid host was found"):
+        cloud.run_canary("node-01", tag="t")
+    assert len(nova.requests_of("POST", SERVERS)) == 2
+
+
+def test_second_run_takes_the_canary_that_is_there(nova: Any, cloud: Cloud) -> None:
+    nova.tell("GET", DETAIL, {"servers": [server("BUILD")]})
+    assert cloud.boot_canary("node-01", run_tag="t") == "s-1"
+    assert nova.requests_of("POST", SERVERS) == []
+    assert nova.requests_of("PUT", TRAITS) == []
+
+
+def test_only_our_own_canaries_are_deleted(nova: Any, cloud: Cloud) -> None:
+    tenants = {**server(), "id": "s-2", "metadata": {}}
+    nova.tell("GET", DETAIL, {"servers": [tenants, server()]}, {"servers": [tenants]})
+    assert cloud.delete_canaries("node-01") == 1
+    assert nova.requests_of("POST", f"{SERVERS}/s-2/action") == []
+    assert nova.requests_of("POST", f"{ONE}/action")[0].body == {"forceDelete": None}
+    assert all("all_tenants" not in asked.query for asked in nova.requests_of("GET", DETAIL))
+
+
+def test_canary_elsewhere_is_a_fault(nova: Any, cloud: Cloud) -> None:
+    nova.tell("GET", ONE, {"server": server(host="node-02")})
+    with pytest.raises(NodeFaultError, match="node-02"):
+        cloud.wait_for_canary("s-1", "node-01")
+
+
+def test_canary_that_takes_too_long_is_a_fault(nova: Any, cloud: Cloud) -> None:
+    nova.tell("GET", ONE, {"server": server("BUILD")})
+    with pytest.raises(NodeFaultError, match="BUILD after 0 s"):
+        cloud.wait_for_canary("s-1", "node-01", timeout_seconds=0.0)
+
+
+def test_without_a_plain_flavor_the_operator_is_asked_for_one(nova: Any, cloud: Cloud) -> None:
+    nova.tell("GET", "/compute/v2.1/flavors/detail", {"flavors": [flavor("odd", 128, {"a": "b"})]})
+    with pytest.raises(InvalidRequestError, match="flavor"):
+        cloud.boot_canary("node-01", run_tag="t")
+    assert nova.requests_of("PUT", TRAITS) == []
+
+
+@pytest.mark.parametrize(
+    ("image", "good"),
+    [
+        ({"size": 4096}, True),
+        ({"size": 4096, "min_ram": 1024}, False),
+        ({"size": 4096, "min_disk": 2}, False),
+        ({"size": 2 * 1024**3}, False),
+        ({"size": None}, False),
+    ],
+)
+def test_image_must_fit_the_flavor(image: dict[str, Any], good: object) -> None:
+    assert fits(image, flavor("tiny", 512)) is good
+
+
+def test_name_is_no_longer_than_nova_allows() -> None:
+    assert len(canary_name("n" * 250, "tag")) == 255

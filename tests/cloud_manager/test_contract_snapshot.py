@@ -1,0 +1,103 @@
+"""What a snapshot says, beside what openstacksdk's own proxies say of the same cloud."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from escalator.cloud_manager.call_counter import CallCounter
+from escalator.cloud_manager.cloud import Cloud
+from escalator.cloud_manager.connection import connect
+from escalator.cloud_manager.credentials import CloudCredentials
+from escalator.cloud_manager.snapshots import snapshot_from_document, snapshot_to_document
+from escalator.lab.lab import Lab
+from escalator.lab.servers import ServerSpec
+from escalator.model.cloud import CloudSnapshot
+from escalator.upgrade_manager.domains import domain_of
+
+pytestmark = pytest.mark.lab
+SPECS = (
+    ServerSpec(name="s-active", host="node-01"),
+    ServerSpec(name="s-off", host="node-01", state="SHUTOFF", flavor="m1.small"),
+    ServerSpec(name="s-paused", host="node-02", state="PAUSED"),
+)
+
+
+def opened(lab: Lab) -> tuple[Cloud, CallCounter]:
+    counter = CallCounter()
+    credentials = CloudCredentials.from_clouds_yaml("lab", path=lab.settings.run / "clouds.yaml")
+    return Cloud(connect(credentials, counter), counter), counter
+
+
+def taken(cloud: Cloud) -> CloudSnapshot:
+    return cloud.fetch_snapshot("lab", domain_of=domain_of)
+
+
+def test_snapshot_agrees_with_nova_and_placement(empty_lab: Lab) -> None:
+    ids = empty_lab.servers.boot(SPECS)
+    cloud, counter = opened(empty_lab)
+    snapshot = taken(cloud)
+    assert counter.total <= 16
+    first = counter.total
+    assert taken(cloud).servers == snapshot.servers
+    assert counter.total - first <= 8
+
+    path = empty_lab.settings.run / "clouds.yaml"
+    sdk = connect(CloudCredentials.from_clouds_yaml("lab", path=path), CallCounter())
+    services = {s.host: s for s in sdk.compute.services(binary="nova-compute")}
+    assert {n.host: (n.state, n.status, n.zone) for n in snapshot.nodes} == {
+        host: (s.state, s.status, s.availability_zone) for host, s in services.items()
+    }
+    for node in snapshot.nodes:
+        assert node.provider_id is not None
+        provider = sdk.placement.get_resource_provider(node.provider_id)
+        assert provider.name == node.hypervisor_hostname
+        there = {i.resource_class: i for i in sdk.placement.resource_provider_inventories(provider)}
+        assert {
+            name: (i.total, i.reserved, i.allocation_ratio, i.max_unit) for name, i in node.inventory.items()
+        } == {name: (i.total, i.reserved, i.allocation_ratio, i.max_unit) for name, i in there.items()}
+        assert node.traits == set(
+            sdk.placement.get(f"/resource_providers/{provider.id}/traits", microversion="1.6").json()[
+                "traits"
+            ]
+        )
+        assert dict(node.usage) == cloud_usage(snapshot, node.host)
+        assert (node.domain, node.aggregates) == ("cell1/az1/general", ("general",))
+    servers = {s.id: s for s in sdk.compute.servers(details=True, all_projects=True)}
+    assert {s.id: (s.name, s.vm_state, s.host) for s in snapshot.servers} == {
+        i: (s.name, s.vm_state, s.compute_host) for i, s in servers.items()
+    }
+    assert {s.name: s.power_state for s in snapshot.servers} == {
+        "s-active": "running",
+        "s-off": "shutdown",
+        "s-paused": "paused",
+    }
+    assert {s.id for s in cloud.fetch_servers("node-01")} == {ids["s-active"], ids["s-off"]}
+    assert cloud.fetch_servers("node-03") == ()
+
+
+def cloud_usage(snapshot: CloudSnapshot, host: str) -> dict[str, int]:
+    """Add up the servers: without moves, Placement has allocated exactly that."""
+    usage = {"VCPU": 0, "MEMORY_MB": 0, "DISK_GB": 0}
+    for server in snapshot.servers_on(host):
+        usage = {name: amount + server.resources.get(name, 0) for name, amount in usage.items()}
+    return usage
+
+
+def test_document_of_a_real_cloud_is_read_back(lab: Lab) -> None:
+    snapshot = taken(opened(lab)[0])
+    assert len(snapshot.nodes) == len(lab.settings.hosts)
+    assert snapshot_from_document(json.loads(json.dumps(snapshot_to_document(snapshot)))) == snapshot
+
+
+def test_more_servers_cost_no_more_calls(empty_lab: Lab) -> None:
+    cloud, counter = opened(empty_lab)
+    taken(cloud)
+    before = counter.total
+    taken(cloud)
+    without = counter.total - before
+    empty_lab.servers.boot([ServerSpec(name=f"many-{n}") for n in range(6)])
+    before = counter.total
+    assert len(taken(cloud).servers) == 6
+    assert counter.total - before == without

@@ -1,0 +1,205 @@
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from escalator.cloud_manager.snapshots import snapshot_from_document, snapshot_to_document
+from escalator.model.cloud import (
+    CloudSnapshot,
+    HaGroup,
+    Migration,
+    MigrationStatus,
+    Node,
+    ResourceInventory,
+    Server,
+    ServerGroup,
+    ServiceState,
+    ServiceStatus,
+)
+from escalator.model.errors import InvalidRequestError
+
+WORDS = st.text("abcdef-0123", min_size=1, max_size=6)
+MAYBE = st.none() | WORDS
+AMOUNTS = st.dictionaries(WORDS, st.integers(0, 10**9), max_size=3)
+MOMENTS = st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
+INVENTORIES = st.builds(
+    ResourceInventory,
+    total=st.integers(0, 10**9),
+    reserved=st.integers(0, 100),
+    allocation_ratio=st.floats(0.0, 16.0),
+    max_unit=st.none() | st.integers(0, 99),
+)
+NODES = st.builds(
+    Node,
+    host=WORDS,
+    domain=WORDS,
+    cell=WORDS,
+    zone=WORDS,
+    aggregates=st.lists(WORDS, max_size=2).map(tuple),
+    service_id=MAYBE,
+    hypervisor_hostname=MAYBE,
+    provider_id=MAYBE,
+    state=st.sampled_from(ServiceState),
+    status=st.sampled_from(ServiceStatus),
+    disabled_reason=MAYBE,
+    forced_down=st.booleans(),
+    upgraded=st.booleans(),
+    target=st.booleans(),
+    inventory=st.dictionaries(WORDS, INVENTORIES, max_size=2),
+    usage=AMOUNTS,
+    traits=st.frozensets(WORDS, max_size=2),
+    versions=st.dictionaries(WORDS, WORDS, max_size=2),
+)
+SERVERS = st.builds(
+    Server,
+    id=WORDS,
+    name=WORDS,
+    host=MAYBE,
+    vm_state=WORDS,
+    task_state=MAYBE,
+    locked=st.booleans(),
+    resources=AMOUNTS,
+    required_traits=st.frozensets(WORDS, max_size=2),
+    pinned_zone=MAYBE,
+    migration=st.sampled_from(["live", "cold", "none"]),
+    server_group=MAYBE,
+    ha_group=MAYBE,
+    ha_role=st.sampled_from([None, "active", "standby", "member"]),
+    metadata=st.dictionaries(WORDS, WORDS, max_size=2),
+)
+MIGRATIONS = st.builds(
+    Migration,
+    id=st.integers(1, 99),
+    uuid=WORDS,
+    server_id=WORDS,
+    type=st.just("live-migration"),
+    status=st.sampled_from(MigrationStatus),
+    source_host=WORDS,
+    dest_host=MAYBE,
+    created_at=MOMENTS,
+    updated_at=st.none() | MOMENTS,
+)
+SNAPSHOTS = st.builds(
+    CloudSnapshot,
+    cloud=WORDS,
+    taken_at=MOMENTS,
+    nodes=st.lists(NODES, max_size=3, unique_by=lambda n: n.host).map(
+        lambda nodes: tuple(sorted(nodes, key=lambda n: n.host))
+    ),
+    servers=st.lists(SERVERS, max_size=3, unique_by=lambda s: s.id).map(
+        lambda servers: tuple(sorted(servers, key=lambda s: (s.name, s.id)))
+    ),
+    migrations=st.lists(MIGRATIONS, max_size=2).map(tuple),
+    server_groups=st.lists(
+        st.builds(ServerGroup, id=WORDS, policy=WORDS, members=st.lists(WORDS, max_size=2).map(tuple)),
+        max_size=2,
+    ).map(tuple),
+    ha_groups=st.lists(
+        st.builds(
+            HaGroup,
+            id=WORDS,
+            mode=st.sampled_from(["active-standby", "load-balanced", "none"]),
+            members=st.lists(WORDS, max_size=2).map(tuple),
+            max_impacted=st.none() | st.integers(0, 9),
+            min_preserved=st.none() | st.integers(0, 9),
+            recovery_seconds=st.floats(0, 1000),
+            lead_seconds=st.floats(0, 1000),
+        ),
+        max_size=2,
+    ).map(tuple),
+)
+
+SMALL: dict[str, Any] = {
+    "schema": "escalator.snapshot/1",
+    "cloud": "lab",
+    "taken_at": "2026-11-22T08:00:00Z",
+    "nodes": [
+        {
+            "host": "node-01",
+            "domain": "cell1/az1/general",
+            "inventory": {"VCPU": {"total": 16, "reserved": 0, "allocation_ratio": 4.0}},
+        }
+    ],
+    "servers": [{"id": "s", "name": "web-1", "host": "node-01", "vm_state": "active"}],
+}
+
+
+@settings(max_examples=60, deadline=None)
+@given(SNAPSHOTS)
+def test_what_is_written_is_read_back(snapshot: CloudSnapshot) -> None:
+    text = json.dumps(snapshot_to_document(snapshot))
+    assert snapshot_from_document(json.loads(text)) == snapshot
+
+
+def test_left_out_keys_take_their_defaults() -> None:
+    snapshot = snapshot_from_document(SMALL)
+    node, server = snapshot.nodes[0], snapshot.servers[0]
+    assert (node.cell, node.zone, node.state, node.status) == ("cell1", "nova", "up", "enabled")
+    assert node.inventory["VCPU"].capacity == 64
+    assert (server.migration, server.power_state, server.locked) == ("live", "running", False)
+    assert snapshot.migrations == ()
+
+
+def changed(path: tuple[str | int, ...], value: Any) -> dict[str, Any]:
+    document: Any = json.loads(json.dumps(SMALL))
+    inner = document
+    for step in path[:-1]:
+        inner = inner[step]
+    inner[path[-1]] = value
+    return document  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "fault"),
+    [
+        (("schema",), "escalator.snapshot/2", "schema: must be escalator.snapshot/1"),
+        (("taken_at",), "2026-11-22T08:00:00", "taken_at: must be a time with its offset"),
+        (("nodes",), {}, "nodes: must be a list"),
+        (("nodes", 0), 7, "nodes[0]: must be an object"),
+        (("nodes", 0, "host"), 7, "nodes[0].host: must be a string"),
+        (("nodes", 0, "colour"), "red", "nodes[0].colour: is not a known key"),
+        (("nodes", 0, "state"), "sideways", "nodes[0].state: must be one of up, down"),
+        (("nodes", 0, "upgraded"), "yes", "nodes[0].upgraded: must be true or false"),
+        (("nodes", 0, "usage"), {"VCPU": -1}, "nodes[0].usage: must be an object of whole numbers"),
+        (("nodes", 0, "traits"), "A", "nodes[0].traits: must be a list of strings"),
+        (
+            ("nodes", 0, "inventory", "VCPU", "total"),
+            True,
+            "nodes[0].inventory.VCPU.total: must be a whole number",
+        ),
+        (("nodes", 0, "inventory", "VCPU", "allocation_ratio"), "4", "allocation_ratio: must be a number"),
+        (("nodes", 0, "inventory", "VCPU", "size"), 1, "nodes[0].inventory.VCPU.size: is not a known key"),
+        (("servers", 0, "migration"), "fast", "servers[0].migration: must be one of live, cold, none"),
+        (("servers", 0, "ha_role"), "king", "servers[0].ha_role: must be one of active, standby, member"),
+        (("ha_groups",), [{"id": "h"}], "ha_groups[0].mode: is missing"),
+        (("weather",), "fine", "weather: is not a known key"),
+        (("nodes",), [SMALL["nodes"][0]] * 2, "nodes: 'node-01' is there more than once"),
+    ],
+)
+def test_fault_is_named_with_its_path(path: tuple[str | int, ...], value: Any, fault: str) -> None:
+    with pytest.raises(InvalidRequestError) as caught:
+        snapshot_from_document(changed(path, value))
+    assert fault in caught.value.message
+
+
+def test_every_fault_is_named_at_once() -> None:
+    with pytest.raises(InvalidRequestError) as caught:
+        snapshot_from_document({"schema": "escalator.snapshot/1", "nodes": [{}], "servers": [{"name": 1}]})
+    for fault in (
+        "cloud: is missing",
+        "taken_at: is missing",
+        "nodes[0].host",
+        "nodes[0].domain",
+        "servers[0].id",
+    ):
+        assert fault in caught.value.message
+
+
+def test_document_that_is_no_object_is_refused() -> None:
+    with pytest.raises(InvalidRequestError, match="document: must be an object"):
+        snapshot_from_document([])  # type: ignore[arg-type]

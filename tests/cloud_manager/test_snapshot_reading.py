@@ -1,0 +1,205 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from escalator.cloud_manager.call_counter import CallCounter
+from escalator.cloud_manager.cloud import Cloud
+from escalator.model.cloud import CloudSnapshot
+from escalator.model.errors import TransientError
+
+HOSTS = ("node-01", "node-02", "node-03", "node-04")
+CANDIDATES = "/placement/allocation_candidates"
+MIGRATIONS = "/compute/v2.1/os-migrations"
+Read = Callable[..., CloudSnapshot]
+
+
+def service(host: str, **changes: Any) -> dict[str, Any]:
+    plain = {
+        "binary": "nova-compute",
+        "host": host,
+        "id": f"svc-{host}",
+        "zone": "az1",
+        "status": "enabled",
+        "state": "up",
+        "updated_at": "2026-11-22T10:03:16.719451",
+        "disabled_reason": None,
+        "forced_down": False,
+    }
+    return plain | changes
+
+
+def migration(number: int, status: str = "completed") -> dict[str, Any]:
+    return {
+        "id": number,
+        "uuid": f"u-{number}",
+        "instance_uuid": "s-1",
+        "migration_type": "live-migration",
+        "status": status,
+        "source_compute": "node-01",
+        "dest_compute": "node-02",
+        "created_at": "2026-11-22T10:00:00.000000",
+        "updated_at": None,
+    }
+
+
+def inventories(ratio: float = 4.0) -> dict[str, Any]:
+    plain = {"reserved": 0, "min_unit": 1, "step_size": 1}
+    return {
+        "inventories": {
+            "VCPU": {**plain, "total": 16, "max_unit": 16, "allocation_ratio": ratio},
+            "MEMORY_MB": {**plain, "total": 4096, "reserved": 96, "max_unit": 4096, "allocation_ratio": 1.0},
+        }
+    }
+
+
+def summaries(hosts: tuple[str, ...], vcpus: int = 64) -> dict[str, Any]:
+    return {
+        "allocation_requests": [],
+        "provider_summaries": {
+            f"rp-{host}": {
+                "resources": {
+                    "VCPU": {"capacity": vcpus, "used": 3},
+                    "MEMORY_MB": {"capacity": 4000, "used": 512},
+                },
+                "traits": ["COMPUTE_NODE"],
+                "parent_provider_uuid": None,
+                "root_provider_uuid": f"rp-{host}",
+            }
+            for host in hosts
+        },
+    }
+
+
+@pytest.fixture
+def whole(fake: Any) -> Any:
+    """A cloud of four nodes without servers."""
+    fake.tell("GET", "/compute/v2.1/os-services", {"services": [service(host) for host in HOSTS]})
+    aggregates = [{"name": "fast", "hosts": ["node-02"]}, {"name": "az1", "hosts": list(HOSTS)}]
+    fake.tell("GET", "/compute/v2.1/os-aggregates", {"aggregates": aggregates})
+    hypervisors = [
+        {
+            "id": f"rp-{host}",
+            "hypervisor_hostname": f"{host}.example",
+            "state": "up",
+            "status": "enabled",
+            "hypervisor_version": 8002000,
+            "host_ip": "10.0.0.1",
+            "service": {"id": "x", "host": host, "disabled_reason": None},
+        }
+        for host in HOSTS
+    ]
+    fake.tell("GET", "/compute/v2.1/os-hypervisors/detail", {"hypervisors": hypervisors})
+    fake.tell("GET", "/compute/v2.1/servers/detail", {"servers": []})
+    fake.tell("GET", "/compute/v2.1/os-server-groups", {"server_groups": []})
+    fake.tell("GET", MIGRATIONS, {"migrations": []})
+    fake.tell("GET", CANDIDATES, summaries(HOSTS))
+    for host in HOSTS:
+        fake.tell("GET", f"/placement/resource_providers/rp-{host}/inventories", inventories())
+    return fake
+
+
+@pytest.fixture
+def read(whole: Any, cloud: Cloud) -> Read:
+    assert whole.url
+    return lambda **words: cloud.fetch_snapshot(
+        "c", domain_of=lambda *of: "/".join((*of[:2], *of[2])), **words
+    )
+
+
+def test_four_nodes_take_thirteen_calls_then_eight(read: Read, counter: CallCounter) -> None:
+    read()
+    assert counter.total == 13
+    read()
+    assert counter.total == 13 + 8
+
+
+def test_nodes_are_put_together(read: Read) -> None:
+    snapshot = read(
+        target_version="34.0.0", node_versions={"node-02": "34.0.0", "node-01": "33.0.2"}, targets=["node-01"]
+    )
+    node = snapshot.node("node-02")
+    assert node is not None
+    assert (node.domain, node.aggregates) == ("cell1/az1/az1/fast", ("az1", "fast"))
+    assert (node.provider_id, node.hypervisor_hostname) == ("rp-node-02", "node-02.example")
+    assert node.usage == {"VCPU": 3, "MEMORY_MB": 512}
+    assert node.free() == {"VCPU": 61, "MEMORY_MB": 3488}
+    assert node.inventory["VCPU"].max_unit == 16
+    assert node.versions == {"nova-compute": "34.0.0", "hypervisor": "8.2.0"}
+    assert [n.host for n in snapshot.nodes if n.upgraded] == ["node-02"]
+    assert [n.host for n in snapshot.nodes if n.target] == ["node-01"]
+
+
+def test_cell_is_what_the_caller_knows(read: Read) -> None:
+    snapshot = read(cells={"node-01": "cell2"})
+    assert [node.cell for node in snapshot.nodes] == ["cell2", "cell1", "cell1", "cell1"]
+
+
+def test_inventory_that_changed_is_read_again(read: Read, whole: Any) -> None:
+    read()
+    path = "/placement/resource_providers/rp-node-01/inventories"
+    whole.tell("GET", path, inventories(ratio=8.0))
+    changed = summaries(HOSTS)
+    changed["provider_summaries"]["rp-node-01"]["resources"]["VCPU"]["capacity"] = 128
+    whole.tell("GET", CANDIDATES, changed)
+    node = read().node("node-01")
+    assert node is not None
+    assert node.inventory["VCPU"].allocation_ratio == 8.0
+    assert len(whole.requests_of("GET", path)) == 2
+
+
+def test_full_node_is_read_by_itself(read: Read, whole: Any) -> None:
+    whole.tell("GET", CANDIDATES, summaries(HOSTS[1:]))
+    whole.tell(
+        "GET", "/placement/resource_providers/rp-node-01/usages", {"usages": {"VCPU": 8, "MEMORY_MB": 4000}}
+    )
+    whole.tell("GET", "/placement/resource_providers/rp-node-01/traits", {"traits": ["COMPUTE_NODE"]})
+    node = read().node("node-01")
+    assert node is not None
+    assert node.free() == {"VCPU": 56, "MEMORY_MB": 0}
+    assert node.traits == {"COMPUTE_NODE"}
+
+
+def test_node_without_hypervisor_or_provider_has_no_room(read: Read, whole: Any) -> None:
+    whole.tell("GET", "/compute/v2.1/os-hypervisors/detail", {"hypervisors": []})
+    node = read().node("node-01")
+    assert node is not None
+    assert (node.provider_id, node.inventory, node.free()) == (None, {}, {})
+
+
+def test_cell_that_is_down_is_said_first(read: Read, whole: Any) -> None:
+    partial = {"binary": "nova-compute", "host": "node-02", "status": "UNKNOWN"}
+    whole.tell("GET", "/compute/v2.1/os-services", {"services": [service("node-01"), partial]})
+    whole.tell("GET", MIGRATIONS, (500, {"computeFault": {"message": "TypeError"}}))
+    with pytest.raises(TransientError, match="cannot reach its cell"):
+        read()
+
+
+def test_only_unfinished_migrations_are_kept(read: Read, whole: Any) -> None:
+    whole.tell(
+        "GET", MIGRATIONS, {"migrations": [migration(3, "running"), migration(2), migration(1, "error")]}
+    )
+    assert [m.id for m in read().migrations] == [3]
+    assert len(whole.requests_of("GET", MIGRATIONS)) == 1
+
+
+def test_with_a_long_past_each_unfinished_status_is_asked_for(read: Read, whole: Any) -> None:
+    link = {"rel": "next", "href": "http://x/os-migrations?marker=u-1"}
+    ended = {"migrations": [migration(1)], "migrations_links": [link]}
+    whole.tell("GET", MIGRATIONS, ended, {"migrations": [migration(9, "queued")]})
+    assert {m.id for m in read().migrations} == {9}
+    asked = [r.query["status"][0] for r in whole.requests_of("GET", MIGRATIONS)[1:]]
+    assert {"queued", "running", "post-migrating", "finished"} <= set(asked)
+    assert not {"completed", "error", "failed", "cancelled", "confirmed"} & set(asked)
+    assert all("marker" not in r.query for r in whole.requests_of("GET", MIGRATIONS))
+
+
+def test_empty_node_is_believed_when_its_cell_answers(whole: Any, cloud: Cloud) -> None:
+    whole.tell("GET", "/compute/v2.1/os-services", {"services": [service("node-01")]})
+    assert cloud.fetch_servers("node-01") == ()
+    partial = {"binary": "nova-compute", "host": "node-01", "status": "UNKNOWN"}
+    whole.tell("GET", "/compute/v2.1/os-services", {"services": [partial]})
+    with pytest.raises(TransientError):
+        cloud.fetch_servers("node-01")

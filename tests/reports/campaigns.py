@@ -1,0 +1,148 @@
+"""A campaign of two nodes, made by hand: node-01 goes through, node-02 fails and is mended."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from escalator.model.campaign import CampaignPlan, CampaignRequest, LedgerView, NodeProgress, NodeState, Step
+from escalator.model.moves import MoveMethod, MoveRecord
+from escalator.model.verdict import Code
+from escalator.reports.facts import CampaignFacts, StepRun
+from escalator.reports.interruptions import GuestEvent, GuestEvents
+
+T0 = datetime(2026, 11, 22, 8, 0, 0, tzinfo=UTC)
+
+
+def at(seconds: float) -> datetime:
+    return T0 + timedelta(seconds=seconds)
+
+
+def run(host: str, step: Step, start: float, end: float | None, **more: Any) -> StepRun:
+    more.setdefault("result", None if end is None else "ok")
+    more.setdefault("try_number", 1)
+    ended = None if end is None else at(end)
+    return StepRun(host=host, step=step, started_at=at(start), ended_at=ended, **more)
+
+
+def move(name: str, source: str, target: str, start: float, end: float, **more: Any) -> MoveRecord:
+    more.setdefault("method", MoveMethod.LIVE)
+    more.setdefault("succeeded", True)
+    return MoveRecord(
+        server_id=f"id-{name}",
+        server_name=name,
+        from_host=source,
+        to_host=target,
+        started_at=at(start),
+        ended_at=at(end),
+        **more,
+    )
+
+
+def plan(**request: Any) -> CampaignPlan:
+    hosts = ("node-01", "node-02")
+    asked = CampaignRequest(cloud="lab", domain="cell1/az1/general", bundle="nova-34", hosts=hosts, **request)
+    return CampaignPlan(
+        campaign="upgrade__lab__cell1-az1-general",
+        run_id="manual__1",
+        request=asked,
+        hosts=hosts,
+        target_version="34.0.0",
+    )
+
+
+def snapshot(places: Mapping[str, str], **disabled: str) -> dict[str, Any]:
+    hosts = ("node-01", "node-02", "node-03")
+    states = {"web-3": ("stopped", "shutdown")}
+    return {
+        "schema": "escalator.snapshot/1",
+        "cloud": "lab",
+        "nodes": [
+            {
+                "host": host,
+                "status": "disabled" if host.replace("-", "_") in disabled else "enabled",
+                "disabled_reason": disabled.get(host.replace("-", "_")),
+            }
+            for host in hosts
+        ],
+        "servers": [
+            {
+                "id": f"id-{name}",
+                "name": name,
+                "host": host,
+                "vm_state": states.get(name, ("active", "running"))[0],
+                "power_state": states.get(name, ("active", "running"))[1],
+                "task_state": None,
+            }
+            for name, host in places.items()
+        ],
+    }
+
+
+BEFORE = snapshot({"web-1": "node-01", "web-2": "node-01", "web-3": "node-02", "web-4": "node-03"})
+AFTER = snapshot({"web-1": "node-01", "web-2": "node-03", "web-3": "node-01", "web-4": "node-03"})
+
+STEPS = (
+    run("node-01", Step.ADMIT, 10, 12, api_calls=20),
+    run("node-01", Step.PRECHECK, 13, 16, api_calls=15),
+    run("node-01", Step.SWITCHOVER, 17, 18, api_calls=1),
+    run("node-01", Step.MIGRATE, 19, 31, api_calls=5),
+    run("node-01", Step.UPGRADE, 32, 45, api_calls=3, details={"upgrade_seconds": 10.0}),
+    run("node-01", Step.VERIFY, 46, 56, api_calls=12),
+    run("node-01", Step.RELEASE, 57, 58, api_calls=3),
+    # node-02: its admit is killed after the lease was written, its upgrade fails, a person mends it
+    run("node-02", Step.ADMIT, 60, None),
+    run("node-02", Step.ADMIT, 64, 65, try_number=2, api_calls=20),
+    run("node-02", Step.PRECHECK, 66, 68, api_calls=15),
+    run("node-02", Step.SWITCHOVER, 69, 70, api_calls=1),
+    run("node-02", Step.MIGRATE, 71, 82, api_calls=4),
+    run("node-02", Step.UPGRADE, 83, 90, result="failed", code="upgrade_failed", message="exit code 1"),
+    run("node-02", Step.RELEASE, 92, 93, result="failed", code="upgrade_failed", api_calls=3),
+    run("node-02", Step.UPGRADE, 193, 205, try_number=2, api_calls=3, details={"upgrade_seconds": 8.0}),
+    run("node-02", Step.VERIFY, 206, 216, api_calls=12),
+    run("node-02", Step.RELEASE, 217, 218, try_number=2, api_calls=3),
+)
+MOVES = (
+    move("web-1", "node-01", "node-02", 20, 27, migration="m-1"),
+    move("web-2", "node-01", "node-02", 20, 23, migration="m-2", succeeded=False,
+         code=Code.MIGRATION_FAILED, message="ended in status error"),
+    move("web-2", "node-01", "node-03", 24, 30, migration="m-3"),
+    move("web-1", "node-02", "node-01", 72, 78, migration="m-4"),
+    move("web-3", "node-02", "node-01", 72, 81, migration="m-5", method=MoveMethod.COLD),
+)  # fmt: skip
+EVENTS = (
+    ("web-1", "paused", 26.0), ("web-1", "resumed", 26.12),
+    ("web-2", "paused", 29.0), ("web-2", "resumed", 29.34),
+    ("web-1", "paused", 77.0), ("web-1", "resumed", 77.2),
+    ("web-3", "moved", 80.0),
+)  # fmt: skip
+"""Interruptions of 120, 340 and 200 ms."""
+
+
+def events(rows: tuple[tuple[str, str, float], ...] = EVENTS) -> GuestEvents:
+    return GuestEvents.of(
+        GuestEvent(t=at(seconds).timestamp(), guest=f"id-{name}", event=event)
+        for name, event, seconds in rows
+    )
+
+
+def facts(**changes: Any) -> CampaignFacts:
+    view = LedgerView(
+        nodes=(
+            NodeProgress(host="node-01", state=NodeState.RELEASED, message="runs 34.0.0"),
+            NodeProgress(host="node-02", state=NodeState.RELEASED, message="runs 34.0.0"),
+        )
+    )
+    known: dict[str, Any] = {
+        "plan": plan(),
+        "started_at": T0,
+        "ended_at": at(230),
+        "view": view,
+        "steps": STEPS,
+        "moves": MOVES,
+        "versions_before": {"node-01": "33.0.2", "node-02": "33.0.2"},
+        "versions_after": {"node-01": "34.0.0", "node-02": "34.0.0"},
+        "snapshot_before": BEFORE,
+        "snapshot_after": AFTER,
+        "campaign_api_calls": {"check_conditions": 16, "conclude": 16},
+    }
+    return CampaignFacts(**(known | changes))

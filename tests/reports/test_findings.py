@@ -1,0 +1,74 @@
+import copy
+from typing import Any
+
+import pytest
+
+from escalator.reports.document import build_report
+
+from . import campaigns as made
+
+SERVERS = {"web-1": "node-01", "web-2": "node-03", "web-3": "node-01", "web-4": "node-03"}
+
+
+def findings(after: dict[str, Any] | None) -> list[tuple[str, str, str, str]]:
+    document = build_report(made.facts(snapshot_after=after), made.events())
+    return [(f["severity"], f["code"], f["subject"]["id"], f["message"]) for f in document["findings"]]
+
+
+def test_nothing_is_found_when_everything_is_as_it_was() -> None:
+    assert findings(made.AFTER) == []
+
+
+def test_a_vanished_server() -> None:
+    after = made.snapshot({name: host for name, host in SERVERS.items() if name != "web-4"})
+    expected = "was on node-03, active; is not there any more"
+    assert findings(after) == [("blocker", "server_vanished", "id-web-4", expected)]
+
+
+def test_a_new_server() -> None:
+    after = made.snapshot({**SERVERS, "web-9": "node-01"})
+    expected = "came during the campaign, is on node-01"
+    assert findings(after) == [("info", "server_appeared", "id-web-9", expected)]
+
+
+@pytest.mark.parametrize(
+    ("word", "value", "severity", "message"),
+    [
+        ("vm_state", "error", "blocker", "vm_state active -> error"),
+        ("power_state", "paused", "warning", "power_state running -> paused"),
+        ("task_state", "migrating", "warning", "task_state None -> migrating"),
+    ],
+)
+def test_a_server_that_changed(word: str, value: str, severity: str, message: str) -> None:
+    after = copy.deepcopy(made.AFTER)
+    after["servers"][0][word] = value
+    assert findings(after) == [(severity, "server_changed_state", "id-web-1", message)]
+
+
+def test_a_server_that_came_to_a_disabled_node() -> None:
+    found = findings(made.snapshot(SERVERS, node_03="disk swap"))
+    assert found == [
+        ("warning", "server_on_disabled_node", "id-web-2", "came to node-03, which is disabled (disk swap)"),
+        ("warning", "node_changed_status", "node-03", "was enabled, is disabled (disk swap)"),
+    ]
+
+
+def test_a_node_with_another_reason_and_a_node_that_is_gone() -> None:
+    before = made.snapshot({}, node_01="disk swap")
+    after = made.snapshot({}, node_01="something else")
+    after["nodes"] = after["nodes"][:2]
+    document = build_report(made.facts(snapshot_before=before, snapshot_after=after), made.events())
+    assert [(f["code"], f["message"]) for f in document["findings"]] == [
+        ("node_changed_status", "was disabled (disk swap), is disabled (something else)"),
+        ("node_vanished", "Nova does not list it any more"),
+    ]
+
+
+def test_a_missing_snapshot_is_said() -> None:
+    assert [row[:2] for row in findings(None)] == [("warning", "snapshot_missing")]
+
+
+def test_the_gravest_come_first() -> None:
+    after = made.snapshot({"web-1": "node-01", "web-2": "node-03", "web-3": "node-01", "new": "node-01"})
+    after["servers"][0]["power_state"] = "paused"
+    assert [severity for severity, *_ in findings(after)] == ["blocker", "warning", "info"]

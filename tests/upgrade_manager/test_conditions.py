@@ -1,0 +1,156 @@
+from collections.abc import Mapping
+
+import pytest
+from hypothesis import given
+
+from escalator.model.campaign import CampaignPlan, LedgerView
+from escalator.model.cloud import CloudSnapshot, Migration, MigrationStatus
+from escalator.model.lease import LeaseMark
+from escalator.model.verdict import Code, Severity, SubjectType, Verdict
+from escalator.upgrade_manager.admission import decide
+from escalator.upgrade_manager.conditions import check_conditions
+
+from .clouds import NOW, cloud, clouds, disabled, down, few, leased, make_plan, node, server
+
+PLAN = make_plan("a", "b")
+
+
+def checked(
+    snapshot: CloudSnapshot, plan: CampaignPlan = PLAN, reachable: Mapping[str, str | None] | None = None
+) -> tuple[Verdict, ...]:
+    return check_conditions(plan, snapshot, reachable=reachable or {})
+
+
+def brief(verdicts: tuple[Verdict, ...]) -> list[tuple[str, Code, Severity]]:
+    return [(v.subject.id, v.code, v.severity) for v in verdicts]
+
+
+def test_a_healthy_cloud_has_no_findings() -> None:
+    snapshot = cloud([node("a"), node("b")], [server("s", "a")])
+    assert checked(snapshot, reachable={"a": None, "b": None}) == ()
+
+
+def test_down_blocks_a_target_and_warns_of_another() -> None:
+    snapshot = cloud([down(node("a")), node("b"), node("c", forced_down=True)])
+    verdicts = checked(snapshot)
+    assert brief(verdicts) == [
+        ("a", Code.SERVICE_DOWN, Severity.BLOCKER),
+        ("c", Code.SERVICE_DOWN, Severity.WARNING),
+    ]
+    assert "forced down" in verdicts[1].message
+
+
+def test_a_target_that_the_cloud_does_not_have() -> None:
+    assert brief(checked(cloud([node("a")]))) == [("b", Code.NODE_UNKNOWN, Severity.BLOCKER)]
+
+
+def test_disabled_by_a_person_is_named() -> None:
+    (verdict,) = checked(cloud([disabled(node("a")), node("b"), disabled(node("c"))]))
+    assert brief((verdict,)) == [("a", Code.DISABLED_BY_OTHERS, Severity.INFO)]
+    assert "broken fan" in verdict.message
+    assert verdict.remedy
+
+
+@pytest.mark.parametrize("mark", [None, LeaseMark.FAILED])
+def test_leased_by_another_campaign(mark: LeaseMark | None) -> None:
+    other = make_plan("a", campaign="other", run_id="other-run")
+    (verdict,) = checked(cloud([leased(node("a"), other, mark), node("b")]))
+    assert brief((verdict,)) == [("a", Code.LEASED_BY_OTHERS, Severity.WARNING)]
+    assert "campaign other" in verdict.message
+    assert ("FAILED" in verdict.message) == (mark is not None)
+
+
+def test_our_own_lease_is_no_finding() -> None:
+    assert checked(cloud([leased(node("a"), PLAN), node("b")], [server("s", "a")])) == ()
+
+
+def test_unreachable_targets() -> None:
+    verdicts = checked(
+        cloud([node("a"), node("b")]), reachable={"a": None, "b": "host key unknown", "x": "no"}
+    )
+    assert brief(verdicts) == [("b", Code.NODE_UNREACHABLE, Severity.BLOCKER)]
+    assert "host key unknown" in verdicts[0].message
+
+
+def test_error_servers_of_the_domain_are_warned_of() -> None:
+    nodes = [node("a"), node("b"), node("c"), node("far", domain="elsewhere")]
+    servers = [server(f"s-{n.host}", n.host, vm_state="error") for n in nodes] + [
+        server("lost", None, vm_state="error")
+    ]
+    assert brief(checked(cloud(nodes, servers))) == [
+        (f"id-s-{host}", Code.SERVER_ERROR, Severity.WARNING) for host in "abc"
+    ]
+
+
+def test_unfinished_migrations_of_the_domain_are_warned_of() -> None:
+    def moving(number: int, status: MigrationStatus, source: str, dest: str | None) -> Migration:
+        return Migration(
+            id=number,
+            uuid=f"m-{number}",
+            server_id="s",
+            type="resize",
+            status=status,
+            source_host=source,
+            dest_host=dest,
+            created_at=NOW,
+        )
+
+    migrations = (
+        moving(3, MigrationStatus.FINISHED, "x", "a"),
+        moving(1, MigrationStatus.RUNNING, "a", None),
+        moving(2, MigrationStatus.COMPLETED, "a", "b"),
+        moving(4, MigrationStatus.RUNNING, "x", "y"),
+    )
+    verdicts = checked(cloud([node("a"), node("b")], migrations=migrations))
+    assert brief(verdicts) == [
+        ("m-1", Code.MIGRATION_UNFINISHED, Severity.WARNING),
+        ("m-3", Code.MIGRATION_UNFINISHED, Severity.WARNING),
+    ]
+    assert all(v.subject.type is SubjectType.MIGRATION for v in verdicts)
+
+
+def test_a_target_that_cannot_be_emptied_blocks_with_numbers() -> None:
+    snapshot = cloud([node("a"), node("b", memory=1024)], [server("big", "a", memory=4096)])
+    (verdict,) = checked(snapshot)
+    assert brief((verdict,)) == [("a", Code.CAPACITY, Severity.BLOCKER)]
+    assert "1 of 1 servers would have no place (big: " in verdict.message
+    assert "b, lacks 3072 MEMORY_MB" in verdict.message
+
+
+def test_room_that_may_return_is_only_a_warning() -> None:
+    other = make_plan("b", campaign="other", run_id="other-run")
+    snapshot = cloud([node("a"), leased(node("b"), other)], [server("s", "a")])
+    assert ("a", Code.CAPACITY, Severity.WARNING) in brief(checked(snapshot, make_plan("a")))
+
+
+def test_upgraded_targets_are_not_emptied_any_more() -> None:
+    snapshot = cloud([node("a", upgraded=True)], [server("big", "a", memory=9999)])
+    assert checked(snapshot, make_plan("a")) == ()
+
+
+def test_a_limit_beyond_the_capacity_names_the_one_that_works() -> None:
+    nodes = [node(host, memory=8192) for host in "abcd"]
+    servers = [server(f"s-{host}", host, memory=5000) for host in "abc"]
+    (verdict,) = checked(cloud(nodes, servers), make_plan("a", "b", "c", max_parallel=3))
+    assert (verdict.code, verdict.severity) == (Code.REQUEST_PARALLEL_IMPOSSIBLE, Severity.WARNING)
+    assert "a, b cannot be out together; 1 works" in verdict.message
+    nodes.append(node("e", memory=8192))
+    (verdict,) = checked(cloud(nodes, servers), make_plan("a", "b", "c", max_parallel=3))
+    assert "a, b, c cannot be out together; 2 works" in verdict.message
+    assert "max_parallel=2" in (verdict.remedy or "")
+
+
+@given(clouds())
+@few
+def test_findings_are_total_and_explain_what_is_held(snapshot: CloudSnapshot) -> None:
+    plan = make_plan(*(n.host for n in snapshot.nodes), max_parallel=2)
+    verdicts = check_conditions(plan, snapshot, reachable={})
+    assert all(v.message and v.remedy for v in verdicts)
+    named = {v.subject.id for v in verdicts}
+    held = {h for h, d in decide_all(snapshot, plan).items() if d in {"node_down", "leased_by_others"}}
+    assert held <= named
+
+
+def decide_all(snapshot: CloudSnapshot, plan: CampaignPlan) -> dict[str, str]:
+    decisions = decide(snapshot, plan, LedgerView(), NOW)
+    return {host: decision.code.value for host, decision in decisions.items()}

@@ -1,0 +1,169 @@
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from escalator.model.campaign import CampaignRequest
+from escalator.model.errors import InvalidRequestError
+from escalator.upgrade_manager.requests import parse_request
+
+from .clouds import DOMAIN, NOW, few
+from .documents_drawn import json_values, mutilated
+
+HOSTS = ("node-01", "node-02", "node-03", "node-04")
+FULL: dict[str, object] = {
+    "bundle": "nova-34",
+    "hosts": ["node-02", "node-01"],
+    "max_parallel": 3,
+    "max_failed_nodes": 2,
+    "dry_run": True,
+    "migration_timeout_seconds": 60,
+    "window_end": "2026-11-22T10:00:00+01:00",
+}
+
+
+def parsed(conf: Any, **changes: Any) -> CampaignRequest:
+    known: dict[str, Any] = {"known_hosts": HOSTS, "bundles": ["nova-34", "nova-35"], "now": NOW}
+    return parse_request(conf, cloud="lab", domain=DOMAIN, **{**known, **changes})
+
+
+def refusal(conf: Any, **changes: Any) -> str:
+    with pytest.raises(InvalidRequestError) as caught:
+        parsed(conf, **changes)
+    assert "nothing was changed" in str(caught.value)
+    return caught.value.message
+
+
+def test_defaults() -> None:
+    assert parsed({"bundle": "nova-34"}) == CampaignRequest(cloud="lab", domain=DOMAIN, bundle="nova-34")
+    assert parsed({"bundle": "nova-34", "hosts": None, "window_end": None}).hosts == ()
+
+
+def test_everything_said() -> None:
+    assert parsed(FULL) == CampaignRequest(
+        cloud="lab",
+        domain=DOMAIN,
+        bundle="nova-34",
+        hosts=("node-02", "node-01"),
+        max_parallel=3,
+        max_failed_nodes=2,
+        dry_run=True,
+        migration_timeout_seconds=60,
+        window_end=datetime(2026, 11, 22, 9, 0, tzinfo=UTC),
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"max_paralel": 2}, "max_paralel: is not known, did you mean max_parallel?"),
+        ({"zzz": 2}, "zzz: is not known"),
+        (
+            {"bundle": "nvoa-34"},
+            "bundle: 'nvoa-34' is not known, did you mean nova-34? (known are nova-34, nova-35)",
+        ),
+        ({"bundle": ""}, "bundle: must not be empty"),
+        ({"bundle": None}, "bundle: is required"),
+        ({"bundle": 34}, "bundle: must be text, not 34: put it in quotes"),
+        ({"hosts": ["node-1"]}, f"hosts: 'node-1' is not a node of domain {DOMAIN}, did you mean node-01?"),
+        ({"hosts": ["node-01", "node-01"]}, "hosts: 'node-01' stands there 2 times"),
+        ({"hosts": "node-01"}, "hosts: must be a list, not 'node-01'"),
+        ({"hosts": ["node-01", 7]}, "hosts[1]: must be text, not 7"),
+        ({"hosts": [" "]}, "hosts[0]: must be text, not ' '"),
+        ({"max_parallel": 0}, "max_parallel: must be at least 1, not 0"),
+        ({"max_parallel": True}, "max_parallel: must be a whole number, not true"),
+        ({"max_parallel": 1.0}, "max_parallel: must be a whole number, not 1.0"),
+        ({"max_parallel": "2"}, "max_parallel: must be a whole number, not '2'"),
+        ({"max_parallel": None}, "max_parallel: must be a whole number, not null"),
+        (
+            {"max_parallel": 4},
+            f"max_parallel: 4 is impossible: domain {DOMAIN} has 4 nodes and one must stay in",
+        ),
+        ({"max_failed_nodes": -1}, "max_failed_nodes: must be at least 0, not -1"),
+        ({"max_failed_nodes": False}, "max_failed_nodes: must be a whole number, not false"),
+        ({"dry_run": 1}, "dry_run: must be true or false, not 1"),
+        ({"migration_timeout_seconds": 9}, "migration_timeout_seconds: must be at least 10, not 9"),
+        ({"window_end": "2026-11-22"}, "window_end: must be a date and time with its offset"),
+        ({"window_end": "2026-11-22T09:00:00"}, "window_end: must be a date and time with its offset"),
+        ({"window_end": "2026-02-30T09:00:00Z"}, "is not a date and time that exists"),
+        ({"window_end": "2026-11-22T08:00:00Z"}, "window_end: 2026-11-22T08:00:00Z is in the past"),
+        ({"window_end": 5}, "window_end: must be text, not 5"),
+    ],
+)
+def test_refusals(change: dict[str, object], message: str) -> None:
+    told = refusal({**FULL, **change})
+    assert message in told
+    assert told.count(";") == 0
+
+
+def test_every_fault_at_once() -> None:
+    told = refusal({"bundl": "x", "hosts": ["nobody"], "max_parallel": -1, "dry_run": "no"})
+    assert told.count("; ") == 4
+    for part in ("bundl:", "bundle: is required", "'nobody'", "max_parallel", "dry_run"):
+        assert part in told
+
+
+@pytest.mark.parametrize("conf", [None, [], "x", 3])
+def test_a_request_that_is_no_mapping(conf: object) -> None:
+    assert "document: must be a mapping" in refusal(conf)
+
+
+def test_an_empty_domain_and_a_domain_of_one() -> None:
+    assert "has no node" in refusal({"bundle": "nova-34"}, known_hosts=())
+    assert "has one node only" in refusal({"bundle": "nova-34"}, known_hosts=("node-01",))
+    assert parsed({"bundle": "nova-34"}, known_hosts=HOSTS[:2]).max_parallel == 1
+
+
+def test_no_bundle_at_all() -> None:
+    assert "there is no bundle at all" in refusal({"bundle": "nova-34"}, bundles=())
+
+
+def test_without_a_clock_the_past_is_not_judged() -> None:
+    end = parsed({"bundle": "nova-34", "window_end": "0001-01-01t00:00:00.123456789z"}, now=None).window_end
+    assert end is not None
+    assert end.utcoffset() == timedelta(0)
+
+
+@pytest.mark.parametrize("text", ["0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59"])
+def test_the_ends_of_time_are_compared(text: str) -> None:
+    if text.startswith("0"):
+        assert "in the past" in refusal({**FULL, "window_end": text})
+    else:
+        assert parsed({**FULL, "window_end": text}).window_end is not None
+
+
+@given(json_values | mutilated(FULL))
+@few
+def test_any_json_is_a_request_or_refused(conf: object) -> None:
+    try:
+        request = parsed(conf)
+    except InvalidRequestError as error:
+        told = error.message
+    else:
+        told = ""
+        assert request.bundle in {"nova-34", "nova-35"}
+        assert set(request.hosts) <= set(HOSTS)
+        assert 1 <= request.max_parallel < len(HOSTS)
+        assert type(request.max_parallel) is type(request.max_failed_nodes) is int
+    assert not told or told.startswith("the request is refused: ")
+
+
+@given(st.text(max_size=30))
+@few
+def test_any_window_end_is_read_or_refused(text: str) -> None:
+    try:
+        end = parsed({"bundle": "nova-34", "window_end": text}).window_end
+    except InvalidRequestError as error:
+        told = error.message
+    else:
+        told = ""
+        assert end is not None
+        assert end > NOW
+    assert not told or "window_end" in told
+
+
+def test_an_endless_name_is_cut_in_the_message() -> None:
+    assert len(refusal({**FULL, "bundle": "x" * 10_000, "y" * 10_000: 1})) < 1000
+    assert "a very large number" in refusal({**FULL, "max_parallel": 10**5000})
