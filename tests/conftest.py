@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from escalator.lab.lab import Lab
+    from tests.campaigns.harness import Harness
+
+OWN_INSTANCE = 9
+ROOT = Path(__file__).resolve().parents[1]
 
 SLOWNESS = ("airflow", "lab", "stack")
 
@@ -21,19 +31,43 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def harness(lab: object, tmp_path_factory: pytest.TempPathFactory) -> Iterator[object]:
+def lab() -> Iterator[Lab]:
+    """A running lab: the instance that ESCALATOR_TEST_LAB names, or one of our own."""
+    from escalator.lab.lab import Lab
+    from escalator.lab.progress import Progress
+    from escalator.lab.settings import LabSettings
+
+    chosen = os.environ.get("ESCALATOR_TEST_LAB")
+    if chosen is not None:
+        yield Lab(LabSettings.from_environment({**os.environ, "ESCALATOR_LAB_INSTANCE": chosen}))
+        return
+    environment = {**os.environ, "ESCALATOR_LAB_INSTANCE": str(OWN_INSTANCE)}
+    own = Lab(LabSettings.from_environment(environment, servers=0), progress=Progress())
+    try:
+        own.up()
+        yield own
+    finally:
+        own.down()
+
+
+@pytest.fixture(scope="session")
+def harness(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Harness]:
     """The lab with an Airflow beside it that knows it."""
     from escalator.airflow_stack.settings import default_home
     from escalator.demo.world import World
     from escalator.lab.progress import Progress
     from tests.campaigns.harness import Harness
 
+    folder = tmp_path_factory.mktemp("world")
+    bundles = Path(shutil.copytree(ROOT / "include" / "bundles", folder / "bundles"))
+    (bundles / "unreadable.yaml").write_text("schema: escalator.bundle/1\nname: [")
     world = World(
-        lab=lab,  # type: ignore[arg-type]
-        folder=tmp_path_factory.mktemp("world"),
+        lab=lab,
+        folder=folder,
         stack_home=default_home(os.environ),
-        instance=9,
-        checkout=Path(__file__).resolve().parents[1],
+        instance=OWN_INSTANCE,
+        checkout=ROOT,
+        bundle_dir=bundles,
         heartbeat_timeout_seconds=10,
     )
     world.write_inventory()

@@ -13,8 +13,8 @@ VERBS: tuple[tuple[str, str, str], ...] = (
     ("lab", "escalator.lab.cli", "an embedded OpenStack of real services"),
     ("airflow", "escalator.airflow_stack.cli", "Airflow as processes beside the lab"),
     ("demo", "escalator.demo.cli", "the lab, Airflow, and one campaign from start to end"),
-    ("snapshot", "escalator.cloud_manager.cli", "read a cloud into a file"),
-    ("inventory", "escalator.cloud_manager.cli", "write the inventory that the DAGs are made from"),
+    ("snapshot", "escalator.steps.cli", "read a cloud into a file"),
+    ("inventory", "escalator.steps.cli", "write the inventory that the DAGs are made from"),
     ("ledger", "escalator.ledger.cli", "the ledger's schema"),
     ("run", "escalator.airflow_client.cli", "start a campaign through Airflow and follow it"),
 )

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from escalator.inventory.inventory_file import read_inventory
-
 from escalator.ledger.ledger import Ledger
 from escalator.ledger.records import Document
 from escalator.model.bundle import Bundle

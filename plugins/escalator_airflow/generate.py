@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from airflow.sdk import DAG, Param
-from escalator.inventory.inventory_file import read_inventory
 
 from escalator.bundles.bundle_file import bundle_names
+from escalator.inventory.inventory_file import read_inventory
 from escalator.model.errors import EscalatorError
 from escalator.model.inventory import Inventory
 from escalator.model.naming import dag_id_of

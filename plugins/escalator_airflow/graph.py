@@ -20,6 +20,8 @@ from escalator_airflow.params import campaign_params
 MAX_NODES = 100
 """Nodes a DAG may have; a larger domain is cut into several DAGs that share the lease."""
 RUNS_AT_ONCE = 4
+WAITS_AT_MOST = timedelta(days=14)
+"""How long a node may wait at the door: Airflow counts the wait in the triggerer as the task's time."""
 _LIMITS = {
     Step.PRECHECK: timedelta(minutes=15),
     Step.SWITCHOVER: timedelta(minutes=30),
@@ -96,7 +98,7 @@ def node_group(host: str) -> tuple[BaseOperator, BaseOperator]:
             priority_weight=1,
             retries=5,
             retry_delay=timedelta(seconds=5),
-            execution_timeout=timedelta(minutes=5),
+            execution_timeout=WAITS_AT_MOST,
         )
         steps = {step: _step(host, step) for step in _LIMITS}
         release = steps.pop(Step.RELEASE).as_teardown(setups=admit)

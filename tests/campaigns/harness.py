@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
+
+import psycopg2
 
 from escalator.airflow_client.client import AirflowClient
 from escalator.airflow_client.records import DagRun
@@ -16,12 +18,16 @@ from escalator.airflow_stack.stack import AirflowStack
 from escalator.cloud_manager.cloud import Cloud
 from escalator.demo.world import CLOUD, World
 from escalator.lab.lab import Lab
+from escalator.lab.servers import ServerSpec, standard_set
 from escalator.model.cloud import ServiceStatus
 from escalator.model.naming import dag_id_of
 
 DAG_ID = dag_id_of("upgrade", CLOUD, "cell1/az1/general")
 NEW, OLD = "34.0.0", "33.0.2"
 RUN_SECONDS = 600.0
+SERVICE_VERSIONS = {72: OLD, 74: NEW}
+"""Version numbers of Nova's service objects."""
+_VERSION_OF = "SELECT version FROM services WHERE \"binary\" = 'nova-compute' AND host = %s"
 
 
 @dataclass
@@ -72,10 +78,10 @@ class Harness:
     def lab(self) -> Lab:
         return self.world.lab
 
-    def fresh(self, servers: object = None) -> dict[str, Any]:
+    def fresh(self, servers: Sequence[ServerSpec] | None = None) -> dict[str, Any]:
         """Bring nodes and servers back to the beginning; return the servers by name."""
         self.lab.reset()
-        self.lab.restore_servers(servers)  # type: ignore[arg-type]
+        self.lab.restore_servers(standard_set(self.lab.settings.hosts, 12) if servers is None else servers)
         return self.servers()
 
     def trigger(self, **conf: Any) -> DagRun:
@@ -133,8 +139,14 @@ class Harness:
         return {s.host: s for s in self.world.cloud().fetch_services()}
 
     def running(self, host: str) -> str:
-        """Return the release that nova-compute really runs on a node."""
-        return self.lab.node(host).running_release()
+        """Return the release that nova-compute itself told Nova: the service's version in Nova's database."""
+        url = self.lab.config.database("nova_cell1").replace("+psycopg2", "")
+        with closing(psycopg2.connect(url)) as connection, connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT version FROM services WHERE \"binary\" = 'nova-compute' AND host = %s", (host,)
+            )
+            row = cursor.fetchone()
+        return SERVICE_VERSIONS[row[0]] if row else ""
 
 
 def state_of(server: Mapping[str, Any]) -> tuple[str, Any]:

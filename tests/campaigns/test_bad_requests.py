@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -39,6 +37,7 @@ def test_what_the_form_forbids_is_refused_with_400(harness: Harness, conf: dict[
         ({"max_paralel": 2}, "max_parallel"),
         ({"hosts": ["node-01", "node-99"]}, "node-99"),
         ({"hosts": ["node-01", "node-01"]}, "node-01"),
+        ({"bundle": "unreadable"}, "unreadable"),
         ({"window_end": "2020-01-01T00:00:00Z"}, "window_end"),
     ],
 )
@@ -57,16 +56,6 @@ def test_what_only_the_first_task_can_see_is_refused_there(
     assert {h: s.disabled_reason for h, s in harness.services().items()} == {
         h: s.disabled_reason for h, s in before.items()
     }
-
-
-@pytest.fixture
-def broken_bundle() -> Iterator[str]:
-    path = Path(__file__).resolve().parents[2] / "include" / "bundles" / "broken-for-a-test.yaml"
-    path.write_text("schema: escalator.bundle/1\nname: [")
-    try:
-        yield path.stem
-    finally:
-        path.unlink()
 
 
 def test_a_dry_run_writes_nothing(harness: Harness) -> None:

@@ -50,6 +50,15 @@ def test_what_cannot_be_done_is_told_with_a_remedy(
     assert second.startswith("what to do: ")
 
 
+def test_up_needs_root(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    assert cli.main(["up"]) == 2
+    assert "needs root" in capsys.readouterr().err
+    assert not (tmp_path / "run-6").exists()
+
+
 def test_an_instance_that_is_no_number(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -18,11 +18,16 @@ class FakeCloud:
 
     def __init__(self) -> None:
         self.servers: dict[str, dict[str, Any]] = {}
+        self.orphans: list[str] = []
         self.calls: list[str] = []
         self.boots_into = "ACTIVE"
         self._numbers = itertools.count(1)
 
     def get(self, service: str, path: str) -> Any:
+        if path.endswith("/allocations"):
+            return {"allocations": dict.fromkeys([*self.servers, *self.orphans])}
+        if service == "placement":
+            return {"resource_providers": [{"uuid": "provider"}]}
         if service != "nova":
             return {"images": [{"id": "image"}], "networks": [{"id": "net"}]}
         wanted = re.search(r"status=(\w+)", path)
@@ -52,7 +57,9 @@ class FakeCloud:
         return {"server": made}
 
     def delete(self, service: str, path: str) -> None:
-        assert service == "nova"
+        if service == "placement":
+            self.orphans.remove(path.split("/")[2])
+            return
         gone = self.servers.pop(path.split("/")[2])
         self.calls.append(f"delete {gone['name']}")
 
@@ -91,6 +98,14 @@ def test_what_is_as_specified_is_left_alone(cloud: FakeCloud, servers: Servers) 
     assert cloud.calls == []
 
 
+def test_fresh_replaces_all(cloud: FakeCloud, servers: Servers) -> None:
+    before = servers.ensure(SPECS)
+    after = servers.ensure(SPECS, fresh=True)
+    assert set(after) == set(before)
+    assert not set(after.values()) & set(before.values())
+    assert set(cloud.servers) == set(after.values())
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -118,6 +133,13 @@ def test_what_is_not_specified_is_deleted(cloud: FakeCloud, servers: Servers) ->
     assert sorted(each["name"] for each in cloud.servers.values()) == ["a", "b", "c"]
     servers.ensure(())
     assert cloud.servers == {}
+
+
+def test_what_a_failed_migration_left_in_placement_is_freed(cloud: FakeCloud, servers: Servers) -> None:
+    cloud.orphans = ["migration-1", "deleted-server"]
+    ids = servers.ensure(SPECS)
+    assert cloud.orphans == []
+    assert set(ids.values()) == set(cloud.servers)
 
 
 def test_a_server_that_does_not_boot_is_told(cloud: FakeCloud, servers: Servers) -> None:

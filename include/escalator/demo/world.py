@@ -30,7 +30,8 @@ SSH_CONNECTION = "lab_ssh"
 class World:
     """A lab, an Airflow that knows it, and the folder of what they leave.
 
-    :param folder: inventory, ledger address and reports.
+    :param folder: inventory and reports.
+    :param bundle_dir: bundles to choose from, when not those of the checkout.
     """
 
     lab: Lab
@@ -38,6 +39,7 @@ class World:
     stack_home: Path
     instance: int
     checkout: Path
+    bundle_dir: Path | None = None
     heartbeat_timeout_seconds: int = 30
 
     @property
@@ -60,7 +62,10 @@ class World:
             extra_env={
                 "ESCALATOR_INVENTORY_DIR": str(self.inventory_dir),
                 "ESCALATOR_REPORT_DIR": str(self.report_dir),
-                "ESCALATOR_GUEST_EVENTS": str(self.lab.settings.run / "hypervisors" / "*" / "guest-events.jsonl"),
+                "ESCALATOR_GUEST_EVENTS": str(
+                    self.lab.settings.run / "hypervisors" / "*" / "guest-events.jsonl"
+                ),
+                **({"ESCALATOR_BUNDLE_DIR": str(self.bundle_dir)} if self.bundle_dir else {}),
             },
         )
         return AirflowStack(settings, progress=progress)

@@ -163,10 +163,8 @@ class Lab:
         :param fresh: replace those too that are as they should be.
         :return: the ids by name.
         """
-        if fresh:
-            self.servers.delete_all()
         standard = standard_set(self.settings.hosts, self.settings.servers)
-        return self.servers.ensure(standard if specs is None else specs)
+        return self.servers.ensure(standard if specs is None else specs, fresh=fresh)
 
     # -- from nothing
 

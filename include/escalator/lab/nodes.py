@@ -286,6 +286,8 @@ class Node:
             "my_ip": self.address,
             "compute_driver": "lab.driver.LabDriver",
             "log_file": f"{UNIT}.log",
+            "graceful_shutdown_timeout": 2,
+            "manager_shutdown_timeout": 1,
             "reserved_host_memory_mb": 0,
             "sync_power_state_interval": 60,
             "update_resources_interval": 30,

@@ -99,11 +99,12 @@ class Servers:
         self.wait_for(changing)
         return ids
 
-    def ensure(self, specs: Iterable[ServerSpec]) -> dict[str, str]:
+    def ensure(self, specs: Iterable[ServerSpec], *, fresh: bool = False) -> dict[str, str]:
         """Make the cloud hold these servers and no others; those that are as specified are left alone.
 
         A second run finds them all and does nothing.
 
+        :param fresh: replace those too that are as specified.
         :return: the ids by name.
         :raises LabError: when one does not get there.
         """
@@ -112,12 +113,13 @@ class Servers:
         kept = {
             server["name"]: str(server["id"])
             for server in found
-            if server["name"] in wanted and _is_as_specified(server, wanted[server["name"]])
+            if not fresh and server["name"] in wanted and _is_as_specified(server, wanted[server["name"]])
         }
         others = {server["id"] for server in found} - set(kept.values())
         self._delete(others)
         booted = self.boot(spec for name, spec in wanted.items() if name not in kept)
         self._wait_gone(others)
+        self._delete_orphans({*kept.values(), *booted.values()})
         return kept | booted
 
     def delete_all(self) -> None:
@@ -136,6 +138,15 @@ class Servers:
             if time.monotonic() > deadline:
                 raise LabError(f"servers were not deleted: {', '.join(sorted(left))}")
             time.sleep(POLL_SECONDS)
+
+    def _delete_orphans(self, ids: set[str]) -> None:
+        """Free what failed migrations have left behind in Placement: allocations of no server that exists."""
+        providers = self.cloud.get("placement", "/resource_providers")["resource_providers"]
+        for provider in providers:
+            path = f"/resource_providers/{provider['uuid']}/allocations"
+            for consumer in self.cloud.get("placement", path)["allocations"]:
+                if consumer not in ids:
+                    self.cloud.delete("placement", f"/allocations/{consumer}")
 
     def wait_for(self, statuses: Mapping[str, str]) -> None:
         """Wait until servers (by id) have a status and no task.

@@ -134,9 +134,7 @@ def _canary(ctx: StepContext) -> tuple[Verdict, ...]:
     """Boot a canary server on the node and delete it; nothing of it stays behind."""
     ctx.ensure_current()
     try:
-        server = ctx.cloud.boot_canary(ctx.host, run_tag=ctx.plan.lease(ctx.host).token)
-        ctx.cloud.wait_for_canary(server, ctx.host)
-        ctx.cloud.delete_canaries(ctx.host)
+        ctx.cloud.run_canary(ctx.host, tag=ctx.plan.lease(ctx.host).token)
     except TransientError:
         raise
     except EscalatorError as exc:

@@ -7,8 +7,8 @@ from typing import Any
 
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
-from escalator.inventory.inventory_file import read_inventory, write_inventory
 
+from escalator.inventory.inventory_file import read_inventory, write_inventory
 from escalator.model.errors import InvalidRequestError
 from escalator.steps.survey import survey
 from escalator_airflow.hooks.openstack import OpenStackCloudHook

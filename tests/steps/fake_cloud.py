@@ -1,0 +1,552 @@
+"""A small Nova for the steps: it moves servers poll by poll, goes wrong on order, and keeps what was written.
+
+``test_fake_cloud_contract.py`` holds it to what the real Nova does.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
+
+from escalator.cloud_manager.call_counter import CallCounter
+from escalator.model.cloud import (
+    CloudSnapshot,
+    ComputeService,
+    Hypervisor,
+    Migration,
+    MigrationStatus,
+    NetworkAgent,
+    Node,
+    ResourceInventory,
+    Server,
+    ServiceState,
+    ServiceStatus,
+)
+from escalator.model.errors import (
+    ConflictError,
+    InvalidRequestError,
+    LeaseLostError,
+    NodeFaultError,
+    NotFoundError,
+)
+from escalator.model.lease import Lease
+
+P = ParamSpec("P")
+R = TypeVar("R")
+START = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
+DOMAIN = "cell1/az1/general"
+METHODS = {"active": "live", "paused": "live", "stopped": "cold"}
+
+
+class StepsCloud(Protocol):
+    """What the steps ask of a cloud; the real one and this one have it."""
+
+    counter: CallCounter
+
+    def fetch_snapshot(
+        self,
+        cloud_name: str,
+        *,
+        domain_of: Callable[[str, str, tuple[str, ...]], str],
+        target_version: str | None = None,
+        node_versions: Mapping[str, str] | None = None,
+        targets: Iterable[str] = (),
+        cells: Mapping[str, str] | None = None,
+    ) -> CloudSnapshot: ...
+    def fetch_services(self) -> tuple[ComputeService, ...]: ...
+    def fetch_service(self, host: str) -> ComputeService: ...
+    def ensure_disabled(self, host: str, reason: str) -> ComputeService: ...
+    def ensure_enabled(self, host: str, *, lease: Lease | None = None) -> ComputeService: ...
+    def fetch_servers(self, host: str) -> tuple[Server, ...]: ...
+    def fetch_server(self, server_id: str) -> Server: ...
+    def fetch_migrations(
+        self, host: str | None = None, server_id: str | None = None, since: datetime | None = None
+    ) -> tuple[Migration, ...]: ...
+    def start_live_migration(self, server_id: str, destination: str) -> None: ...
+    def start_cold_migration(self, server_id: str, destination: str) -> None: ...
+    def confirm_resize(self, server_id: str) -> None: ...
+    def abort_migration(self, server_id: str, migration_id: int) -> None: ...
+    def fetch_hypervisor(self, host: str) -> Hypervisor: ...
+    def fetch_addresses(self) -> dict[str, str]: ...
+    def fetch_inventory(self, provider_id: str) -> Mapping[str, ResourceInventory]: ...
+    def fetch_agents(self, host: str) -> tuple[NetworkAgent, ...]: ...
+    def run_canary(self, host: str, *, tag: str, timeout_seconds: float = 120.0) -> None: ...
+
+
+class Fault(StrEnum):
+    """How the moves of a server go wrong."""
+
+    NONE = ""
+    REFUSE = "refuse"
+    """The request is answered with a conflict."""
+    LOST = "lost"
+    """The request is accepted, no migration record ever appears, the server stays busy."""
+    FAIL = "fail"
+    PRECHECK_FAIL = "precheck-fail"
+    HANG = "hang"
+    DIE = "die"
+    """The source's nova-compute dies: the migration runs for ever, and an abort does not help."""
+
+
+_LIVE = {
+    Fault.FAIL: ("running", "failed"),
+    Fault.PRECHECK_FAIL: ("preparing", "error"),
+    Fault.HANG: ("preparing", "running"),
+    Fault.DIE: ("preparing", "running"),
+}
+_COLD = {
+    Fault.FAIL: ("migrating", "error"),
+    Fault.PRECHECK_FAIL: ("error",),
+    Fault.HANG: ("migrating",),
+    Fault.DIE: ("migrating",),
+}
+
+
+class KilledError(BaseException):
+    """The process was killed here: nothing catches it, nothing is cleaned up."""
+
+
+@dataclass
+class Fuse:
+    """Counts what a process does to the world, and kills it at the count that a test has set."""
+
+    left: int | None = None
+    burnt: int = 0
+
+    def burn(self) -> None:
+        """Count one act."""
+        self.burnt += 1
+        if self.left is not None:
+            self.left -= 1
+            if self.left < 0:
+                self.left = None
+                raise KilledError
+
+
+@dataclass
+class Clock:
+    """The time, which goes on when somebody sleeps."""
+
+    now: datetime = START
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+
+
+@dataclass
+class Host:
+    """A nova-compute service with what hangs on it."""
+
+    name: str
+    status: ServiceStatus = ServiceStatus.ENABLED
+    reason: str | None = None
+    died_at: datetime | None = None
+    hypervisor: ServiceState = ServiceState.UP
+    inventory: dict[str, ResourceInventory] = field(default_factory=dict)
+    agents: tuple[NetworkAgent, ...] = ()
+    canary_fault: str | None = None
+
+
+@dataclass
+class Guest:
+    """A server."""
+
+    id: str
+    host: str
+    vm_state: str = "active"
+    task_state: str | None = None
+    fault: Fault = Fault.NONE
+    faults_left: int = 99
+    memory_mib: int = 512
+
+
+@dataclass
+class Move:
+    """A migration, and the statuses that it has before it."""
+
+    id: int
+    guest: Guest
+    type: str
+    source: str
+    dest: str
+    created_at: datetime
+    script: list[str]
+    was: str
+    status: MigrationStatus = MigrationStatus.ACCEPTED
+    visible: bool = False
+    updated_at: datetime | None = None
+    deaf: bool = False
+
+    def record(self) -> Migration:
+        """Return it as Nova shows it."""
+        return Migration(
+            id=self.id,
+            uuid=f"migration-{self.id}",
+            server_id=self.guest.id,
+            type=self.type,
+            status=self.status,
+            source_host=self.source,
+            dest_host=self.dest,
+            created_at=self.created_at,
+            updated_at=self.updated_at,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Write:
+    """One write that changed something: what was done to whom, and how it was found."""
+
+    verb: str
+    subject: str
+    detail: str = ""
+    found: str | None = None
+
+
+def request(method: Callable[Concatenate[Any, P], R]) -> Callable[Concatenate[Any, P], R]:
+    """Make a method one request: counted, refused when ordered, a place to be killed before and after."""
+
+    @functools.wraps(method)
+    def asked(self: Any, *args: P.args, **kwargs: P.kwargs) -> R:
+        self.counter.count(method.__name__)
+        self.fuse.burn()
+        if self.before is not None:
+            self.before(method.__name__)
+        if errors := self.errors.get(method.__name__):
+            raise errors.pop(0)
+        result = method(self, *args, **kwargs)
+        self.fuse.burn()
+        return result
+
+    return asked
+
+
+@dataclass
+class FakeCloud:
+    """A cloud of equal nodes.
+
+    :ivar errors: method -> what its next calls raise.
+    :ivar before: called before every request with its name: the rest of the world acts.
+    :ivar audit: called with every write that changed something.
+    """
+
+    clock: Clock
+    fuse: Fuse = field(default_factory=Fuse)
+    hosts: dict[str, Host] = field(default_factory=dict)
+    guests: dict[str, Guest] = field(default_factory=dict)
+    moves: list[Move] = field(default_factory=list)
+    writes: list[Write] = field(default_factory=list)
+    errors: dict[str, list[Exception]] = field(default_factory=dict)
+    before: Callable[[str], None] | None = None
+    audit: Callable[[Write], None] | None = None
+    counter: CallCounter = field(default_factory=CallCounter)
+
+    # what a test does
+
+    def add_host(self, name: str) -> Host:
+        inventory = {
+            "VCPU": ResourceInventory(total=64),
+            "MEMORY_MB": ResourceInventory(total=65536),
+            "DISK_GB": ResourceInventory(total=1000),
+        }
+        self.hosts[name] = Host(name=name, inventory=inventory)
+        return self.hosts[name]
+
+    def boot(self, name: str, host: str, **fields: Any) -> Guest:
+        self.guests[name] = Guest(id=name, host=host, **fields)
+        return self.guests[name]
+
+    def person_disables(self, host: str, reason: str | None = "broken fan") -> None:
+        self.hosts[host].status, self.hosts[host].reason = ServiceStatus.DISABLED, reason
+
+    def person_enables(self, host: str) -> None:
+        self.hosts[host].status, self.hosts[host].reason = ServiceStatus.ENABLED, None
+
+    def requested(self, server_id: str) -> list[str]:
+        """Return where a server was asked to go, in order."""
+        return [w.detail for w in self.writes if w.verb in {"live", "cold"} and w.subject == server_id]
+
+    def unfinished(self, host: str) -> list[Move]:
+        return [m for m in self.moves if m.status.unfinished and host in {m.source, m.dest}]
+
+    # services
+
+    @request
+    def fetch_services(self) -> tuple[ComputeService, ...]:
+        return tuple(self._service(name) for name in sorted(self.hosts))
+
+    @request
+    def fetch_service(self, host: str) -> ComputeService:
+        return self._service(host)
+
+    @request
+    def ensure_disabled(self, host: str, reason: str) -> ComputeService:
+        service = self._service(host)
+        ours = Lease.parse(reason)
+        if service.status is ServiceStatus.DISABLED:
+            if service.disabled_reason == reason:
+                return service
+            if ours is None or not ours.same_holder(service.lease):
+                raise LeaseLostError(f"{host} is disabled already: {service.disabled_reason!r}")
+        self._wrote("disable", host, reason, service.disabled_reason)
+        self.hosts[host].status, self.hosts[host].reason = ServiceStatus.DISABLED, reason
+        return self._service(host)
+
+    @request
+    def ensure_enabled(self, host: str, *, lease: Lease | None = None) -> ComputeService:
+        service = self._service(host)
+        if service.status is ServiceStatus.ENABLED:
+            return service
+        if lease is not None and not lease.same_holder(service.lease):
+            raise LeaseLostError(f"{host} is disabled by somebody else: {service.disabled_reason!r}")
+        self._wrote("enable", host, "", service.disabled_reason)
+        self.hosts[host].status, self.hosts[host].reason = ServiceStatus.ENABLED, None
+        return self._service(host)
+
+    def _service(self, name: str) -> ComputeService:
+        if name not in self.hosts:
+            raise NotFoundError(f"no nova-compute service on host {name}")
+        host = self.hosts[name]
+        return ComputeService(
+            id=f"service-{name}",
+            host=name,
+            zone="az1",
+            state=ServiceState.DOWN if host.died_at else ServiceState.UP,
+            status=host.status,
+            disabled_reason=host.reason,
+            updated_at=(host.died_at or self.clock.now).replace(microsecond=0),
+        )
+
+    # servers and their moves
+
+    @request
+    def fetch_servers(self, host: str) -> tuple[Server, ...]:
+        self._service(host)
+        return tuple(self._server(g) for g in self._sorted() if g.host == host)
+
+    @request
+    def fetch_server(self, server_id: str) -> Server:
+        return self._server(self._guest(server_id))
+
+    @request
+    def fetch_migrations(
+        self, host: str | None = None, server_id: str | None = None, since: datetime | None = None
+    ) -> tuple[Migration, ...]:
+        for move in self.moves:
+            self._advance(move)
+        found = [
+            m.record()
+            for m in self.moves
+            if m.visible
+            and (host is None or host in {m.source, m.dest})
+            and (server_id is None or m.guest.id == server_id)
+            and (since is None or (m.updated_at or m.created_at) >= since)
+        ]
+        return tuple(sorted(found, key=lambda m: (m.created_at, m.id), reverse=True))
+
+    @request
+    def start_live_migration(self, server_id: str, destination: str) -> None:
+        guest = self._movable(server_id, destination, {"active", "paused"})
+        guest.task_state = "migrating"
+        self._depart(guest, "live", "live-migration", destination, _LIVE, ("queued", "running", "completed"))
+
+    @request
+    def start_cold_migration(self, server_id: str, destination: str) -> None:
+        guest = self._movable(server_id, destination, {"active", "stopped"})
+        guest.task_state = "resize_prep"
+        self._depart(guest, "cold", "migration", destination, _COLD, ("migrating", "finished", "waits"))
+
+    @request
+    def confirm_resize(self, server_id: str) -> None:
+        guest = self._guest(server_id)
+        if guest.vm_state != "resized":
+            raise ConflictError(f"HTTP 409: {server_id} does not wait for confirmation")
+        move = next(m for m in reversed(self.moves) if m.guest is guest)
+        self._wrote("confirm", server_id, f"migration-{move.id}")
+        move.status = MigrationStatus.CONFIRMING
+        move.script = ["confirmed"]
+
+    @request
+    def abort_migration(self, server_id: str, migration_id: int) -> None:
+        move = next((m for m in self.moves if m.id == migration_id and m.guest.id == server_id), None)
+        if move is None:
+            raise NotFoundError(f"migration {migration_id} of {server_id}")
+        if not move.status.unfinished:
+            raise ConflictError(f"HTTP 409: {server_id} does not migrate")
+        self._wrote("abort", server_id, f"migration-{move.id}")
+        if not move.deaf:
+            move.script = ["cancelled"]
+
+    def _movable(self, server_id: str, destination: str, states: set[str]) -> Guest:
+        guest = self._guest(server_id)
+        if destination not in self.hosts:
+            raise InvalidRequestError(f"HTTP 400: compute host {destination} could not be found")
+        if guest.vm_state not in states or guest.task_state is not None or self._fault(guest) is Fault.REFUSE:
+            raise ConflictError(f"HTTP 409: {server_id} is {guest.vm_state}, {guest.task_state}")
+        return guest
+
+    def _depart(
+        self,
+        guest: Guest,
+        verb: str,
+        kind: str,
+        destination: str,
+        wrong: Mapping[Fault, tuple[str, ...]],
+        well: tuple[str, ...],
+    ) -> None:
+        self._wrote(verb, guest.id, destination, guest.host)
+        fault = self._fault(guest)
+        closed = self.hosts[destination].status is ServiceStatus.DISABLED or destination == guest.host
+        script = ("error",) if closed else wrong.get(fault, well)
+        guest.faults_left -= fault is not Fault.NONE
+        if fault is Fault.LOST:
+            return
+        self.moves.append(
+            Move(
+                id=len(self.moves) + 1,
+                guest=guest,
+                type=kind,
+                source=guest.host,
+                dest=destination,
+                created_at=self.clock.now,
+                script=list(script),
+                was=guest.vm_state,
+                deaf=fault is Fault.DIE,
+            )
+        )
+
+    def _fault(self, guest: Guest) -> Fault:
+        return guest.fault if guest.faults_left > 0 else Fault.NONE
+
+    def _advance(self, move: Move) -> None:
+        """Go one status on: the record appears a poll after the request."""
+        if not move.visible:
+            move.visible = move.updated_at is not None
+            move.updated_at = self.clock.now
+            return
+        if not move.script:
+            return
+        word = move.script.pop(0)
+        if word == "waits":
+            move.guest.vm_state, move.guest.task_state = "resized", None
+            return
+        move.status, move.updated_at = MigrationStatus(word), self.clock.now
+        if move.status is MigrationStatus.FINISHED:
+            move.guest.host, move.guest.task_state = move.dest, "resize_finish"
+        elif not move.status.unfinished:
+            move.guest.task_state = None
+            move.guest.vm_state = move.was
+            if not move.status.failed:
+                move.guest.host = move.dest
+
+    def _guest(self, server_id: str) -> Guest:
+        if server_id not in self.guests:
+            raise NotFoundError(f"HTTP 404: server {server_id}")
+        return self.guests[server_id]
+
+    def _sorted(self) -> list[Guest]:
+        return [self.guests[key] for key in sorted(self.guests)]
+
+    def _server(self, guest: Guest) -> Server:
+        return Server(
+            id=guest.id,
+            name=guest.id,
+            host=guest.host,
+            vm_state=guest.vm_state,
+            task_state=guest.task_state,
+            migration=METHODS.get(guest.vm_state, "none"),
+            resources={"VCPU": 1, "MEMORY_MB": guest.memory_mib, "DISK_GB": 1},
+        )
+
+    # the whole cloud, and what proves a node
+
+    @request
+    def fetch_snapshot(
+        self,
+        cloud_name: str,
+        *,
+        domain_of: Callable[[str, str, tuple[str, ...]], str],
+        target_version: str | None = None,
+        node_versions: Mapping[str, str] | None = None,
+        targets: Iterable[str] = (),
+        cells: Mapping[str, str] | None = None,
+    ) -> CloudSnapshot:
+        del cells
+        versions, wanted = node_versions or {}, set(targets)
+        nodes = tuple(
+            replace(
+                self._node(name, domain_of("cell1", "az1", ("general",))),
+                target=name in wanted,
+                versions={"nova-compute": versions[name]} if name in versions else {},
+                upgraded=target_version is not None and versions.get(name) == target_version,
+            )
+            for name in sorted(self.hosts)
+        )
+        return CloudSnapshot(
+            cloud=cloud_name,
+            taken_at=self.clock.now,
+            nodes=nodes,
+            servers=tuple(map(self._server, self._sorted())),
+            migrations=tuple(m.record() for m in self.moves if m.visible and m.status.unfinished),
+        )
+
+    def _node(self, name: str, domain: str) -> Node:
+        service = self._service(name)
+        guests = [g for g in self._sorted() if g.host == name]
+        return Node(
+            host=name,
+            domain=domain,
+            zone=service.zone,
+            aggregates=("general",),
+            state=service.state,
+            status=service.status,
+            disabled_reason=service.disabled_reason,
+            inventory=self.hosts[name].inventory,
+            usage={"VCPU": len(guests), "MEMORY_MB": sum(g.memory_mib for g in guests)},
+        )
+
+    @request
+    def fetch_hypervisor(self, host: str) -> Hypervisor:
+        service = self._service(host)
+        return Hypervisor(
+            id=f"provider-{host}",
+            hostname=f"{host}.example",
+            host=host,
+            state=self.hosts[host].hypervisor,
+            status=service.status,
+            host_ip="192.0.2.1",
+        )
+
+    @request
+    def fetch_addresses(self) -> dict[str, str]:
+        return {name: f"192.0.2.{n}" for n, name in enumerate(sorted(self.hosts), start=1)}
+
+    @request
+    def fetch_inventory(self, provider_id: str) -> Mapping[str, ResourceInventory]:
+        found = self.hosts[provider_id.removeprefix("provider-")].inventory
+        if not found:
+            raise NotFoundError(f"HTTP 404: resource provider {provider_id}")
+        return found
+
+    @request
+    def fetch_agents(self, host: str) -> tuple[NetworkAgent, ...]:
+        return self.hosts[host].agents
+
+    @request
+    def run_canary(self, host: str, *, tag: str, timeout_seconds: float = 120.0) -> None:
+        del timeout_seconds
+        self._wrote("canary", host, tag)
+        if self.hosts[host].canary_fault:
+            raise NodeFaultError(f"the canary of {host} failed: {self.hosts[host].canary_fault}")
+
+    def _wrote(self, verb: str, subject: str, detail: str, found: str | None = None) -> None:
+        write = Write(verb=verb, subject=subject, detail=detail, found=found)
+        if self.audit is not None:
+            self.audit(write)
+        self.writes.append(write)
