@@ -20,6 +20,13 @@ from escalator_airflow.params import campaign_params
 MAX_NODES = 100
 """Nodes a DAG may have; a larger domain is cut into several DAGs that share the lease."""
 RUNS_AT_ONCE = 4
+PATIENT = {
+    "retries": 20,
+    "retry_delay": timedelta(seconds=5),
+    "retry_exponential_backoff": True,
+    "max_retry_delay": timedelta(minutes=5),
+}
+"""Tries over more than an hour: what holds a lease outlasts an outage of Nova's."""
 WAITS_AT_MOST = timedelta(days=14)
 """How long a node may wait at the door: Airflow counts the wait in the triggerer as the task's time."""
 _LIMITS = {
@@ -66,6 +73,9 @@ def build_upgrade_dag(
             task_id="check_conditions",
             cloud=inventory.cloud,
             domain=domain,
+            hosts=hosts,
+            retries=2,
+            retry_delay=timedelta(seconds=5),
             execution_timeout=timedelta(minutes=15),
         )
         prepare = PrepareOperator(
@@ -96,8 +106,7 @@ def node_group(host: str) -> tuple[BaseOperator, BaseOperator]:
             task_id=Step.ADMIT.value,
             host=host,
             priority_weight=1,
-            retries=5,
-            retry_delay=timedelta(seconds=5),
+            **PATIENT,
             execution_timeout=WAITS_AT_MOST,
         )
         steps = {step: _step(host, step) for step in _LIMITS}
@@ -106,7 +115,7 @@ def node_group(host: str) -> tuple[BaseOperator, BaseOperator]:
         for task in steps.values():
             [admit, previous] >> task  # under an admission always: clearing a step clears admit, its setup
             previous = task
-        previous >> release
+        list(steps.values()) >> release  # a step that is cleared alone is waited for, too
     return admit, release
 
 
@@ -116,5 +125,6 @@ def _step(host: str, step: Step) -> BaseOperator:
         host=host,
         step=step.value,
         priority_weight=_PRIORITIES[step],
+        **PATIENT,
         execution_timeout=_LIMITS[step],
     )

@@ -27,14 +27,17 @@ class Watcher:
         self._taken = float("-inf")
         self._decisions: dict[str, AdmissionDecision] = {}
 
-    def look(self) -> dict[str, AdmissionDecision]:
-        """Return the current decision about every node of the campaign, and record why nodes wait."""
+    def look(self, asking: frozenset[str]) -> dict[str, AdmissionDecision]:
+        """Return the current decision about every node of the campaign, and record why nodes wait.
+
+        :param asking: hosts whose triggers wait in this process.
+        """
         campaign = self._campaign
         progress = campaign.ledger.view(*campaign.key).nodes
-        seen = (_signs(campaign.cloud.fetch_services()), _stages(progress))
+        seen = (_signs(campaign.cloud.fetch_services()), _stages(progress), asking)
         now = time.monotonic()
         if seen != self._seen or now - self._taken > FULL_LOOK_SECONDS:
-            _, self._decisions = decide_now(campaign)
+            _, self._decisions = decide_now(campaign, asking=asking)
             self._seen, self._taken = seen, now
             waiting = {h: d for h, d in self._decisions.items() if d.admission is Admission.WAIT}
             campaign.ledger.note_waiting(*campaign.key, waiting, campaign.clock())

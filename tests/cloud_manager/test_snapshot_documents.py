@@ -70,7 +70,6 @@ SERVERS = st.builds(
     server_group=MAYBE,
     ha_group=MAYBE,
     ha_role=st.sampled_from([None, "active", "standby", "member"]),
-    metadata=st.dictionaries(WORDS, WORDS, max_size=2),
 )
 MIGRATIONS = st.builds(
     Migration,

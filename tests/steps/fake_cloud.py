@@ -75,6 +75,7 @@ class StepsCloud(Protocol):
     def fetch_inventory(self, provider_id: str) -> Mapping[str, ResourceInventory]: ...
     def fetch_agents(self, host: str) -> tuple[NetworkAgent, ...]: ...
     def run_canary(self, host: str, *, tag: str, timeout_seconds: float = 120.0) -> None: ...
+    def delete_canaries(self, host: str) -> int: ...
 
 
 class Fault(StrEnum):
@@ -544,6 +545,11 @@ class FakeCloud:
         self._wrote("canary", host, tag)
         if self.hosts[host].canary_fault:
             raise NodeFaultError(f"the canary of {host} failed: {self.hosts[host].canary_fault}")
+
+    @request
+    def delete_canaries(self, host: str) -> int:
+        self._service(host)
+        return 0
 
     def _wrote(self, verb: str, subject: str, detail: str, found: str | None = None) -> None:
         write = Write(verb=verb, subject=subject, detail=detail, found=found)

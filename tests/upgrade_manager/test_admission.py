@@ -109,9 +109,9 @@ def test_left_out_by_another_run(mark: LeaseMark) -> None:
 
 
 @pytest.mark.parametrize("broken", [down(node("a")), node("a", forced_down=True)])
-def test_a_node_that_is_down_is_held_and_holds_up_nobody(broken: Node) -> None:
+def test_a_node_that_is_down_waits_and_holds_up_nobody(broken: Node) -> None:
     decisions = asked([broken, node("b"), node("c")])
-    assert answers(decisions)["a"] == (Admission.HOLD, Code.NODE_DOWN)
+    assert answers(decisions)["a"] == (Admission.WAIT, Code.NODE_DOWN)
     assert decisions["b"].admission is Admission.ADMIT
 
 
@@ -133,9 +133,19 @@ def test_a_failure_is_counted_once_and_against_the_budget() -> None:
     assert asked(nodes, plan, state("c", NodeState.FAILED))["a"].code is Code.FAILURE_BUDGET
 
 
-def test_a_held_node_does_not_count_as_failed() -> None:
+def test_a_node_that_this_run_left_out_part_way_stops_the_others_like_a_failed_one() -> None:
     nodes = [node("a"), leased(node("b"), PLAN, LeaseMark.HELD), node("c")]
-    assert asked(nodes)["a"].admission is Admission.ADMIT
+    assert asked(nodes)["a"].admission is Admission.STOP
+
+
+def test_an_own_node_that_is_down_may_be_tried_again() -> None:
+    nodes = [leased(down(node("a")), PLAN, LeaseMark.FAILED), node("b")]
+    assert asked(nodes, ledger=state("a", NodeState.FAILED))["a"].admission is Admission.ADMIT
+
+
+def test_a_node_that_nobody_asks_for_takes_nobodys_turn() -> None:
+    decisions = decide(cloud([node("a"), node("b"), node("c")]), PLAN, NOTHING, NOW, asking={"b"})
+    assert [decisions[host].admission for host in "abc"] == [Admission.WAIT, Admission.ADMIT, Admission.WAIT]
 
 
 def test_another_campaigns_failure_does_not_stop_this_one() -> None:

@@ -5,7 +5,7 @@ from hypothesis import given
 
 from escalator.model.bundle import Bundle, Component, Impact, Mechanism, MechanismType, RebootPolicy
 from escalator.model.errors import InvalidRequestError
-from escalator.upgrade_manager.bundles import parse_bundle
+from escalator.upgrade_manager.bundles import parse_bundle, refuse_unserved
 
 from .clouds import few
 from .documents_drawn import json_values, mutilated
@@ -175,3 +175,23 @@ def test_any_document_is_a_bundle_or_refused(document: object) -> None:
         assert bundle.components
         assert bundle.expected_upgrade_seconds > 0
     assert not told or "cannot be read: " in told
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"reboot": "always"}, "reboot"),
+        ({"impact": "reboot"}, "impact: reboot"),
+        ({"hooks": {"pre": ["true"]}}, "hooks.pre"),
+        ({"artefacts": [{"path": "x", "sha256": "0" * 64}]}, "artefacts"),
+    ],
+)
+def test_what_no_step_does_is_refused(change: dict[str, object], said: str) -> None:
+    with pytest.raises(InvalidRequestError, match=f"does not do: {said}"):
+        refuse_unserved(parse_bundle({**FULL, "hooks": {}, **change}))
+
+
+def test_a_bundle_that_asks_for_what_is_done_is_not_refused() -> None:
+    plain = parse_bundle({**FULL, "hooks": {"pre": []}})
+    refuse_unserved(plain)
+    assert plain.name

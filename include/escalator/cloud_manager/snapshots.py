@@ -131,7 +131,6 @@ def _server_to_document(server: Server) -> Document:
         "server_group": server.server_group,
         "ha_group": server.ha_group,
         "ha_role": server.ha_role,
-        "metadata": dict(sorted(server.metadata.items())),
     }
 
 
@@ -215,7 +214,6 @@ def _server(fields: Fields) -> Server:
         server_group=fields.text_or_none("server_group"),
         ha_group=fields.text_or_none("ha_group"),
         ha_role=fields.word_or_none("ha_role", HA_ROLES),
-        metadata=fields.words("metadata"),
     )
     fields.end()
     return server

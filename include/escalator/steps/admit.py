@@ -6,12 +6,12 @@ A second run finds its own lease and succeeds without writing.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from escalator.model.campaign import NodeState
 from escalator.model.cloud import CloudSnapshot
 from escalator.model.decisions import Admission, AdmissionDecision
-from escalator.model.errors import EscalatorError
+from escalator.model.errors import NodeFaultError
 from escalator.model.lease import Lease
 from escalator.model.verdict import Code
 from escalator.steps.context import CampaignContext, StepContext
@@ -22,8 +22,13 @@ from escalator.upgrade_manager.domains import domain_of, neighbours
 log = logging.getLogger("escalator.steps.admit")
 
 
-def decide_now(campaign: CampaignContext) -> tuple[CloudSnapshot, dict[str, AdmissionDecision]]:
-    """Read the cloud and the ledger and decide about every node of the campaign."""
+def decide_now(
+    campaign: CampaignContext, *, asking: Collection[str]
+) -> tuple[CloudSnapshot, dict[str, AdmissionDecision]]:
+    """Read the cloud and the ledger and decide about every node of the campaign.
+
+    :param asking: hosts for which somebody waits at the door now; the others take no turn.
+    """
     snapshot = campaign.cloud.fetch_snapshot(
         campaign.plan.request.cloud,
         domain_of=domain_of,
@@ -32,7 +37,7 @@ def decide_now(campaign: CampaignContext) -> tuple[CloudSnapshot, dict[str, Admi
         targets=campaign.plan.hosts,
     )
     view = campaign.ledger.view(*campaign.key)
-    return snapshot, dict(decide(snapshot, campaign.plan, view, campaign.clock()))
+    return snapshot, dict(decide(snapshot, campaign.plan, view, campaign.clock(), asking=asking))
 
 
 def known_versions(campaign: CampaignContext) -> dict[str, str]:
@@ -46,7 +51,7 @@ def take(ctx: StepContext) -> AdmissionDecision:
 
     :return: ADMIT when the lease is held, else why not (WAIT: ask again later).
     """
-    snapshot, decisions = decide_now(ctx.campaign)
+    snapshot, decisions = decide_now(ctx.campaign, asking=(ctx.host,))
     decision = decision_for(ctx.host, decisions)
     if decision.admission is not Admission.ADMIT:
         return _recorded(ctx, decision)
@@ -79,7 +84,7 @@ def _upgraded_meanwhile(ctx: StepContext) -> AdmissionDecision | None:
     """Look on the node itself: another run may have upgraded it since this one began."""
     try:
         version = read_version(ctx.campaign, ctx.host)
-    except EscalatorError as exc:
+    except NodeFaultError as exc:
         return AdmissionDecision(
             host=ctx.host, admission=Admission.HOLD, code=Code.NODE_UNREACHABLE, message=str(exc)
         )
@@ -100,8 +105,9 @@ def _check_after_write(ctx: StepContext, around: list[str], found: Lease | None)
     """Read all leases back; if more are out than allowed, put back what was found: enabled, or our mark."""
     decision = lease_kept(ctx.cloud.fetch_services(), around, ctx.plan, ctx.host)
     if decision.admission is not Admission.ADMIT:
-        log.warning("%s: lease given back: %s", ctx.host, decision.message)
-        if found is None:
+        ctx.ensure_current()
+        if found is None or (found.mark is None and not ctx.touched):
+            log.warning("%s: lease given back: %s", ctx.host, decision.message)
             ctx.cloud.ensure_enabled(ctx.host, lease=ctx.plan.lease(ctx.host))
         else:
             ctx.cloud.ensure_disabled(ctx.host, found.render())

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from escalator.cloud_manager.snapshots import snapshot_to_document
 from escalator.model.campaign import CampaignPlan
@@ -19,15 +20,16 @@ log = logging.getLogger("escalator.steps.check")
 
 
 def check(
-    campaign: CampaignContext, bundle_document: Mapping[str, object]
+    campaign: CampaignContext, bundle_document: Mapping[str, object], *, known_hosts: Sequence[str]
 ) -> tuple[CampaignPlan, tuple[Verdict, ...]]:
     """Read the cloud and the nodes, judge the request, open the campaign in the ledger.
 
+    :param known_hosts: nodes that the campaign may touch: those its DAG has a group for.
     :param campaign: its plan names the request only; the plan that is returned has the nodes in order.
     :raises PlanInfeasibleError: the request cannot be carried out; carries every reason; nothing was written.
     """
     request = campaign.plan.request
-    hosts = request.hosts or campaign.inventory.hosts(request.domain)
+    hosts = request.hosts or tuple(known_hosts)
     versions, reachable = read_versions(campaign, hosts)
     snapshot = campaign.cloud.fetch_snapshot(
         request.cloud,
@@ -37,7 +39,7 @@ def check(
         targets=hosts,
     )
     plan = plan_campaign(
-        request,
+        replace(request, hosts=hosts),
         campaign=campaign.plan.campaign,
         run_id=campaign.plan.run_id,
         snapshot=snapshot,
@@ -59,5 +61,6 @@ def check(
     )
     for host, version in versions.items():
         campaign.ledger.put_fact(plan.campaign, plan.run_id, host, "version", version)
-        campaign.ledger.put_fact(plan.campaign, plan.run_id, host, "from_version", version)
+        if campaign.ledger.fact(plan.campaign, plan.run_id, host, "from_version") is None:
+            campaign.ledger.put_fact(plan.campaign, plan.run_id, host, "from_version", version)
     return plan, verdicts

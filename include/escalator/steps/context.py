@@ -15,10 +15,14 @@ from escalator.model.campaign import CampaignPlan, NodeState, Step
 from escalator.model.cloud import ComputeService
 from escalator.model.errors import LeaseLostError
 from escalator.model.inventory import Inventory
+from escalator.model.lease import LeaseMark
 from escalator.model.verdict import Code
 from escalator.system_support.ssh import NodeShell
 
 log = logging.getLogger("escalator.steps")
+
+_TOUCHES = ("drain_started", "upgrade_begun", "restarted_at")
+"""Facts of a node that is not what it was: only a proof lets it be enabled."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +68,11 @@ class StepContext:
         """Return the ledger."""
         return self.campaign.ledger
 
+    @property
+    def touched(self) -> bool:
+        """Tell whether more than the lease of the node may have been changed since its last precheck."""
+        return any(self.fact(key) is not None for key in _TOUCHES)
+
     def now(self) -> datetime:
         """Return the time, aware."""
         return self.campaign.clock()
@@ -91,10 +100,27 @@ class StepContext:
         self.ensure_current()
         return service
 
-    def progress(self, state: NodeState, code: Code | None = None, message: str = "") -> None:
-        """Record how the node stands, and say so in the log."""
+    def progress(
+        self,
+        state: NodeState,
+        code: Code | None = None,
+        message: str = "",
+        *,
+        mark: LeaseMark | None = None,
+    ) -> None:
+        """Record how the node stands, and say so in the log.
+
+        :raises SupersededError: this attempt is not the newest of its node; nothing was recorded.
+        """
         self.ledger.set_progress(
-            *self.campaign.key, self.host, state, code=code, message=message, now=self.now()
+            *self.campaign.key,
+            self.host,
+            state,
+            code=code,
+            message=message,
+            mark=mark,
+            now=self.now(),
+            attempt=self.attempt,
         )
         log.info("%s: %s %s", self.host, state, message)
 

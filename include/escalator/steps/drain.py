@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from escalator.model.cloud import Migration
-from escalator.model.errors import EscalatorError, TransientError
+from escalator.model.errors import ConflictError, EscalatorError, NotFoundError, TransientError
 from escalator.model.moves import DrainPlan, FailureAction, MoveMethod, MoveRecord, PlannedMove
 from escalator.model.verdict import Code
 from escalator.steps.context import StepContext
@@ -52,7 +52,7 @@ class Drain:
     flying: list[Flight] = field(default_factory=list)
     ended: list[MoveRecord] = field(default_factory=list)
     held: list[str] = field(default_factory=list)
-    started: int = 0
+    adopted: set[str] = field(default_factory=set)
 
     @property
     def limit(self) -> timedelta:
@@ -68,6 +68,7 @@ class Drain:
                 self.waiting.append(move)
                 continue
             log.info("%s: %s is on its way already", self.ctx.host, move.server_name)
+            self.adopted.add(move.server_id)
             self.flying.append(
                 Flight(
                     move=move,
@@ -75,6 +76,7 @@ class Drain:
                     started_at=migration.created_at,
                     after_id=migration.id - 1,
                     migration=migration,
+                    running_since=self.ctx.now(),
                 )
             )
 
@@ -88,8 +90,8 @@ class Drain:
                 self._poll()
 
     def _start_some(self) -> list[Flight]:
-        fresh = []
-        while self.waiting and len(self.flying) < self.pace.at_once:
+        fresh: list[Flight] = []
+        while self.waiting and len(self.flying) + len(fresh) < self.pace.at_once:
             if self.held:
                 self.waiting.clear()  # the node is held: what flies lands, nothing more starts
                 break
@@ -111,12 +113,14 @@ class Drain:
                 self.ctx.cloud.start_cold_migration(move.server_id, destination)
         except TransientError:
             raise
+        except (NotFoundError, ConflictError) as exc:
+            log.info("%s: %s has changed, it is looked at again: %s", self.ctx.host, move.server_name, exc)
+            return None
         except EscalatorError as exc:
             log.warning("%s: Nova refuses to move %s: %s", self.ctx.host, move.server_name, exc)
             refused = flight.record(self.ctx.host, self.ctx.now(), FlightState.FAILED)
             self._failed(move, replace(refused, message=str(exc)))
             return None
-        self.started += 1
         log.info(
             "%s: %s migration of %s to %s requested",
             self.ctx.host,
@@ -132,15 +136,13 @@ class Drain:
         now = self.ctx.now()
         flying, self.flying = self.flying, []
         for flight in flying:
-            seen = flight.seen(migrations)
+            seen = flight.seen(migrations, now)
             state = seen.state(now, self.limit)
             match state:
                 case FlightState.FLYING:
                     self.flying.append(seen)
                 case FlightState.CONFIRM:
-                    self.ctx.ensure_current()
-                    self.ctx.cloud.confirm_resize(seen.move.server_id)
-                    self.flying.append(replace(seen, confirmed=True))
+                    self.flying.append(self._confirmed(seen, now))
                 case FlightState.LATE:
                     self.flying.extend(self._late(seen, now))
                 case FlightState.ARRIVED:
@@ -150,6 +152,16 @@ class Drain:
                         seen.move, seen.record(self.ctx.host, now, state), stuck=state is FlightState.STUCK
                     )
         self.after_id = max([self.after_id, *(m.id for m in migrations)])
+
+    def _confirmed(self, flight: Flight, now: datetime) -> Flight:
+        """Confirm a cold migration; Nova refuses for a moment after it is finished: then at the next poll."""
+        self.ctx.ensure_current()
+        try:
+            self.ctx.cloud.confirm_resize(flight.move.server_id)
+        except ConflictError as exc:
+            log.info("%s: %s cannot be confirmed yet: %s", self.ctx.host, flight.move.server_name, exc)
+            return replace(flight, refused_at=flight.refused_at or now)
+        return replace(flight, confirmed_at=now)
 
     def _late(self, flight: Flight, now: datetime) -> list[Flight]:
         """Abort a move that hangs; one that cannot be aborted holds the node."""
@@ -179,6 +191,9 @@ class Drain:
         attempts = [r for r in self.ended if r.server_id == move.server_id]
         action = FailureAction.HOLD if stuck else next_action(attempts, move)
         rest = tuple(d for d in move.destinations if d != record.to_host)
+        if not stuck and not rest and move.server_id in self.adopted:
+            log.warning("%s: %s; it is planned anew", self.ctx.host, record.message)
+            return
         if action is FailureAction.RETRY_ELSEWHERE and rest:
             log.warning("%s: %s; trying %s", self.ctx.host, record.message, rest[0])
             self.waiting.append(replace(move, destinations=rest))

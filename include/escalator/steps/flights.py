@@ -16,6 +16,10 @@ APPEARS_WITHIN = timedelta(seconds=60)
 ABORTS_WITHIN = timedelta(seconds=60)
 """How long an aborted migration may take to end."""
 
+QUEUED_FOR = 10
+"""Times the limit that a migration may wait in Nova's queue."""
+_QUEUED = frozenset({MigrationStatus.ACCEPTED, MigrationStatus.QUEUED})
+
 
 class FlightState(StrEnum):
     """What is to be done with a flight now."""
@@ -30,9 +34,11 @@ class FlightState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flight:
-    """A move under way. ``after_id`` is the newest migration id known before the request.
+    """A move under way.
 
-    ``aborted_at`` is when its abort was asked for, ``confirmed`` whether its confirmation was.
+    ``after_id`` is the newest migration id known before the request. ``running_since`` is when it was first
+    seen to have left Nova's queue, ``aborted_at`` when its abort was asked for, ``confirmed_at`` when its
+    confirmation was, ``refused_at`` when Nova first refused to confirm it.
     """
 
     move: PlannedMove
@@ -40,31 +46,43 @@ class Flight:
     started_at: datetime
     after_id: int
     migration: Migration | None = None
+    running_since: datetime | None = None
     aborted_at: datetime | None = None
-    confirmed: bool = False
+    confirmed_at: datetime | None = None
+    refused_at: datetime | None = None
 
-    def seen(self, migrations: Iterable[Migration]) -> Flight:
+    def seen(self, migrations: Iterable[Migration], now: datetime) -> Flight:
         """Return this flight with its own migration as Nova has it now."""
         own = [m for m in migrations if m.server_id == self.move.server_id and m.id > self.after_id]
         newest = max(own, key=lambda m: m.id, default=None)
         if newest is None:
             return self
-        return replace(self, migration=newest, destination=newest.dest_host or self.destination)
+        since = self.running_since or (None if newest.status in _QUEUED else now)
+        destination = newest.dest_host or self.destination
+        return replace(self, migration=newest, destination=destination, running_since=since)
 
     def state(self, now: datetime, limit: timedelta) -> FlightState:
-        """Judge the flight at a moment: a migration that takes longer than ``limit`` is late."""
+        """Judge the flight at a moment: a migration that runs longer than ``limit`` is late.
+
+        Nova runs one live migration a source by default: what waits in its queue has its time before it.
+        """
         if self.migration is None:
             return FlightState.FAILED if now - self.started_at > APPEARS_WITHIN else FlightState.FLYING
         status = self.migration.status
         if status.failed or status is MigrationStatus.REVERTED:
             return FlightState.FAILED
-        if status is MigrationStatus.FINISHED:
-            return FlightState.FLYING if self.confirmed else FlightState.CONFIRM
+        if status is MigrationStatus.FINISHED and self.confirmed_at is None:
+            late = self.refused_at is not None and now - self.refused_at > limit
+            return FlightState.LATE if late else FlightState.CONFIRM
         if not status.unfinished:
             return FlightState.ARRIVED
         if self.aborted_at is not None:
             return FlightState.STUCK if now - self.aborted_at > ABORTS_WITHIN else FlightState.FLYING
-        return FlightState.LATE if now - self.started_at > limit else FlightState.FLYING
+        return FlightState.LATE if self._overdue(now, limit) else FlightState.FLYING
+
+    def _overdue(self, now: datetime, limit: timedelta) -> bool:
+        began = self.confirmed_at or self.running_since
+        return now - self.started_at > QUEUED_FOR * limit if began is None else now - began > limit
 
     def record(self, host: str, now: datetime, state: FlightState) -> MoveRecord:
         """Write down how the flight ended."""
@@ -93,7 +111,8 @@ class Flight:
         if state is FlightState.ARRIVED:
             return None, ""
         if state is FlightState.STUCK or self.aborted_at is not None:
-            return Code.MIGRATION_HUNG, f"{what} took too long and was aborted"
+            aborted = " and was aborted" if self.aborted_at is not None else ""
+            return Code.MIGRATION_HUNG, f"{what} took too long{aborted}"
         if self.migration is None:
             return Code.MIGRATION_FAILED, f"{what}: Nova has no record of it"
         return Code.MIGRATION_FAILED, f"{what} ended in status {self.migration.status}"

@@ -12,6 +12,7 @@ from escalator.model.verdict import Code, blockers
 from escalator.steps.context import StepContext
 from escalator.steps.documents import drain_plan_from_document, drain_plan_to_document
 from escalator.steps.drain import Drain
+from escalator.steps.flights import Flight, FlightState
 from escalator.steps.results import Outcome, StepResult
 from escalator.upgrade_manager.domains import domain_of
 from escalator.upgrade_manager.drains import plan_drain
@@ -19,6 +20,8 @@ from escalator.upgrade_manager.prechecks import check_servers
 
 log = logging.getLogger("escalator.steps.migrate")
 
+ROUNDS = 3
+"""How often the node is planned: servers may change under us, or arrive late."""
 PATIENCE = timedelta(seconds=60)
 """How long a busy server may be without a migration on record."""
 REST_SECONDS = 2.0
@@ -32,22 +35,38 @@ def migrate(ctx: StepContext) -> StepResult:
     if lease is not None and lease.mark is not None:
         message = f"{ctx.host} gave up its place ({lease.mark}): clear {ctx.host}.admit with downstream"
         return StepResult(outcome=Outcome.HELD, code=Code.LEASE_LOST, message=message)
-    if ctx.fact("drain_started") is None:
-        plan = drain_plan_from_document(ctx.host, ctx.fact("drain_plan"))
+    first = ctx.fact("drain_started") is None
+    if first:
         ctx.put_fact("drain_started", ctx.now().isoformat())
-        drain = _drain(ctx)
-        drain.adopt(plan, ())
-        faults: tuple[str, ...] = ()
-    else:
-        drain, faults = _resume(ctx)
+    drain = _drain(ctx)
+    faults = _adopt_plan(ctx, drain) if first else _resume(ctx, drain)
     ctx.progress(NodeState.MIGRATING, message=f"{len(drain.waiting) + len(drain.flying)} server(s) to move")
-    drain.run()
-    left = faults + tuple(drain.held) + _left(ctx, drain)
+    left = _empty(ctx, drain, faults)
     details = {"moved": sum(r.succeeded for r in drain.ended), "attempts": len(drain.ended)}
     if left:
         return StepResult(outcome=Outcome.HELD, code=drain.code, message="; ".join(left), details=details)
     ctx.progress(NodeState.EMPTY, message=f"{details['moved']} server(s) moved")
     return StepResult(message=f"{details['moved']} server(s) moved, the node is empty", details=details)
+
+
+def _empty(ctx: StepContext, drain: Drain, faults: tuple[str, ...]) -> tuple[str, ...]:
+    """Drain; look again at what is left, and at what came late; say what stays in the end."""
+    for _ in range(ROUNDS):
+        drain.run()
+        if drain.held or faults:
+            return faults + tuple(drain.held)
+        left = _left(ctx)
+        if not left:
+            return ()
+        log.info("%s: planning anew: %s", ctx.host, "; ".join(left))
+        faults = _resume(ctx, drain)
+    return left + faults
+
+
+def _adopt_plan(ctx: StepContext, drain: Drain) -> tuple[str, ...]:
+    """Take the plan that precheck made a moment ago."""
+    drain.adopt(drain_plan_from_document(ctx.host, ctx.fact("drain_plan")), ())
+    return ()
 
 
 def _drain(ctx: StepContext) -> Drain:
@@ -57,17 +76,15 @@ def _drain(ctx: StepContext) -> Drain:
     return Drain(ctx=ctx, since=since, after_id=after if isinstance(after, int) else 0)
 
 
-def _resume(ctx: StepContext) -> tuple[Drain, tuple[str, ...]]:
-    """Plan afresh: an earlier attempt began, or somebody asks for another one."""
-    drain = _drain(ctx)
-    snapshot = ctx.cloud.fetch_snapshot(
-        ctx.plan.request.cloud,
-        domain_of=domain_of,
-        target_version=ctx.plan.target_version,
-        node_versions={h: str(v) for h, v in ctx.ledger.facts(*ctx.campaign.key, "version").items()},
-    )
+def _resume(ctx: StepContext, drain: Drain) -> tuple[str, ...]:
+    """Plan afresh by what is there now.
+
+    :return: what blocks servers that are still on the node.
+    """
+    planned = {move.server_id for move in _last_plan(ctx).moves}
     servers, migrations = _come_to_rest(ctx, drain.since)
-    away = [m for m in migrations if _ours_to_land(m, ctx.host)]
+    _record_ended(ctx, migrations, planned)
+    away = [m for m in migrations if _ours_to_land(m, ctx.host, planned)]
     moving = {m.server_id for m in away}
     snapshot = ctx.cloud.fetch_snapshot(
         ctx.plan.request.cloud,
@@ -75,16 +92,41 @@ def _resume(ctx: StepContext) -> tuple[Drain, tuple[str, ...]]:
         target_version=ctx.plan.target_version,
         node_versions={h: str(v) for h, v in ctx.ledger.facts(*ctx.campaign.key, "version").items()},
     )
-    verdicts = check_servers(tuple(s for s in servers if s.id not in moving), ())
+    verdicts = check_servers(tuple(s for s in servers if s.id not in moving))
     replanned = plan_drain(snapshot, ctx.host, verdicts)
     names = {s.id: s.name for s in snapshot.servers}
     flights = tuple(_adopted(m, names) for m in away)
-    moves = tuple(m for m in replanned.moves if m.server_id not in moving)
-    plan = DrainPlan(host=ctx.host, moves=flights + moves)
+    plan = DrainPlan(
+        host=ctx.host, moves=flights + tuple(m for m in replanned.moves if m.server_id not in moving)
+    )
+    ctx.ensure_current()
     ctx.put_fact("drain_plan", drain_plan_to_document(plan))
     drain.adopt(plan, away)
     drain.after_id = max([drain.after_id, *(m.id for m in migrations)])
-    return drain, tuple(str(v) for v in blockers(replanned.verdicts) if v.subject.id not in moving)
+    return tuple(str(v) for v in blockers(replanned.verdicts) if v.subject.id not in moving)
+
+
+def _last_plan(ctx: StepContext) -> DrainPlan:
+    document = ctx.fact("drain_plan")
+    return DrainPlan(host=ctx.host) if document is None else drain_plan_from_document(ctx.host, document)
+
+
+def _record_ended(ctx: StepContext, migrations: tuple[Migration, ...], planned: set[str]) -> None:
+    """Record moves that ended while no attempt of ours was there to see it."""
+    known = {move.migration for move in ctx.ledger.moves(*ctx.campaign.key, ctx.host)}
+    for migration in migrations:
+        ended = migration.source_host == ctx.host and not migration.status.unfinished
+        if ended and migration.server_id in planned and migration.uuid not in known:
+            flight = Flight(
+                move=_adopted(migration, {}),
+                destination=migration.dest_host,
+                started_at=migration.created_at,
+                after_id=migration.id - 1,
+                migration=migration,
+            )
+            state = FlightState.FAILED if migration.status.failed else FlightState.ARRIVED
+            record = flight.record(ctx.host, migration.updated_at or ctx.now(), state)
+            ctx.ledger.record_move(*ctx.campaign.key, ctx.host, record)
 
 
 def _come_to_rest(ctx: StepContext, since: datetime) -> tuple[tuple[Server, ...], tuple[Migration, ...]]:
@@ -99,10 +141,15 @@ def _come_to_rest(ctx: StepContext, since: datetime) -> tuple[tuple[Server, ...]
         ctx.campaign.sleep(REST_SECONDS)
 
 
-def _ours_to_land(migration: Migration, host: str) -> bool:
-    """Tell whether a migration takes a server away from the node; a resize waits for its owner."""
-    away = migration.source_host == host and migration.status.unfinished
-    return away and migration.type in {"live-migration", "migration"}
+def _ours_to_land(migration: Migration, host: str, planned: set[str]) -> bool:
+    """Tell whether a migration takes a server away from the node; what others began waits for its owner.
+
+    A live migration is watched whoever asked for it; a cold one is confirmed only when we planned it.
+    """
+    if migration.source_host != host or not migration.status.unfinished:
+        return False
+    live = migration.type == "live-migration"
+    return live or (migration.type == "migration" and migration.server_id in planned)
 
 
 def _adopted(migration: Migration, names: dict[str, str]) -> PlannedMove:
@@ -116,9 +163,7 @@ def _adopted(migration: Migration, names: dict[str, str]) -> PlannedMove:
     )
 
 
-def _left(ctx: StepContext, drain: Drain) -> tuple[str, ...]:
-    """Say what keeps the node from being empty: servers on it, or migrations in or out."""
-    if drain.held:
-        return ()
+def _left(ctx: StepContext) -> tuple[str, ...]:
+    """Say which servers keep the node from being empty."""
     servers = [s for s in ctx.cloud.fetch_servers(ctx.host) if s.vm_state not in GOES_WITHOUT_MOVE]
     return tuple(f"server {s.name} ({s.id}) is still on {ctx.host}, {s.vm_state}" for s in servers)

@@ -10,7 +10,7 @@ from datetime import timedelta
 
 from escalator.model.bundle import MechanismType
 from escalator.model.campaign import NodeState
-from escalator.model.cloud import CloudSnapshot, Server
+from escalator.model.cloud import Server
 from escalator.model.moves import DrainPlan
 from escalator.model.verdict import Code, Subject, SubjectType, Verdict, blockers
 from escalator.steps.context import StepContext
@@ -25,41 +25,50 @@ log = logging.getLogger("escalator.steps.precheck")
 
 SETTLE_SECONDS = 1.0
 """Pause between two reads that must agree."""
-PATIENCE = timedelta(seconds=90)
-"""How long servers may be busy before the node is held."""
+PATIENCE = timedelta(minutes=10)
+"""How long servers may be busy, or migrations into the node go on, before the node is held."""
+RECENT = timedelta(hours=1)
+"""Migrations that changed before that are looked at once, in the snapshot."""
+_PASSING = frozenset({Code.SERVER_BUSY, Code.MIGRATION_UNFINISHED})
 
 
 def precheck(ctx: StepContext) -> StepResult:
     """Check the node and its servers; hold the node with every blocker, or plan its drain."""
     ctx.ensure_leased()
-    plan, snapshot = _settled_plan(ctx)
+    plan, servers, last = _settled_plan(ctx)
     verdicts = plan.verdicts + _node_verdicts(ctx)
     for verdict in verdicts:
         log.log(logging.WARNING if verdict.blocks else logging.INFO, "%s", verdict)
     blocking = blockers(verdicts)
-    details = {"servers": len(snapshot.servers_on(ctx.host)), "verdicts": [str(v) for v in verdicts]}
+    details = {"servers": servers, "verdicts": [str(v) for v in verdicts]}
     if blocking:
         message = f"{len(blocking)} blocker(s): " + "; ".join(str(v) for v in blocking)
         return StepResult(outcome=Outcome.HELD, code=blocking[0].code, message=message, details=details)
-    last = max((m.id for m in ctx.cloud.fetch_migrations(host=ctx.host)), default=0)
+    ctx.ensure_current()
     ctx.put_fact("drain_plan", drain_plan_to_document(plan))
     ctx.put_fact("last_migration", last)
     ctx.put_fact("drain_started", None)
     ctx.put_fact("verified", None)
+    ctx.put_fact("agents", [agent.binary for agent in ctx.cloud.fetch_agents(ctx.host) if agent.alive])
     message = f"{len(plan.moves)} server(s) to move, no blocker"
     ctx.progress(NodeState.CHECKED, message=message)
     return StepResult(message=message, details=details)
 
 
-def _settled_plan(ctx: StepContext) -> tuple[DrainPlan, CloudSnapshot]:
-    """Read until two reads agree and nobody is busy, or patience ends; then plan with what is there."""
+def _settled_plan(ctx: StepContext) -> tuple[DrainPlan, int, int]:
+    """Read until two reads agree and nobody is busy, or patience ends; then plan with what is there.
+
+    :return: the plan, how many servers are on the node, and the id of its newest migration (0: none).
+    """
+    ctx.cloud.delete_canaries(ctx.host)
     deadline = ctx.now() + PATIENCE
     before: tuple[Server, ...] = ctx.cloud.fetch_servers(ctx.host)
     while True:
         ctx.campaign.sleep(SETTLE_SECONDS)
         servers = ctx.cloud.fetch_servers(ctx.host)
-        agree = settled(before, servers)
-        if agree and not any(v.code is Code.SERVER_BUSY for v in check_servers(servers)):
+        migrations = ctx.cloud.fetch_migrations(host=ctx.host, since=deadline - PATIENCE - RECENT)
+        verdicts = check_servers(servers, migrations, host=ctx.host)
+        if settled(before, servers) and not any(v.blocks and v.code in _PASSING for v in verdicts):
             break
         if ctx.now() > deadline:
             log.warning("%s: its servers did not come to rest in %s", ctx.host, PATIENCE)
@@ -75,7 +84,8 @@ def _settled_plan(ctx: StepContext) -> tuple[DrainPlan, CloudSnapshot]:
     verdicts = check_servers(on_node, snapshot.migrations, host=ctx.host)
     if not settled(servers, on_node):
         verdicts += (_unsettled(ctx.host),)
-    return plan_drain(snapshot, ctx.host, verdicts), snapshot
+    last = max((m.id for m in migrations), default=0)
+    return plan_drain(snapshot, ctx.host, verdicts), len(on_node), last
 
 
 def _versions(ctx: StepContext) -> dict[str, str]:

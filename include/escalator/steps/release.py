@@ -10,7 +10,7 @@ import logging
 
 from escalator.model.campaign import NodeProgress, NodeState
 from escalator.model.cloud import ComputeService, ServiceStatus
-from escalator.model.lease import LeaseMark
+from escalator.model.lease import Lease, LeaseMark
 from escalator.model.verdict import Code
 from escalator.steps.context import StepContext
 from escalator.steps.results import Outcome, StepResult
@@ -25,11 +25,12 @@ def release(ctx: StepContext) -> StepResult:
     """Bring the node's service to where the steps before entitle it."""
     progress = ctx.ledger.progress(*ctx.campaign.key, ctx.host)
     service = ctx.cloud.fetch_service(ctx.host)
-    if not ctx.plan.lease(ctx.host).same_holder(service.lease):
+    lease = service.lease
+    if lease is None or not ctx.plan.lease(ctx.host).same_holder(lease):
         return _not_ours(ctx, service, progress)
     ctx.ensure_current()
-    if _entitled(ctx, progress):
-        ctx.cloud.ensure_enabled(ctx.host, lease=service.lease)
+    if _entitled(ctx, progress, lease):
+        ctx.cloud.ensure_enabled(ctx.host, lease=lease)
         released = {"released_at": ctx.now().isoformat()}
         if progress.state is NodeState.VERIFIED:
             ctx.progress(NodeState.RELEASED, message=progress.message)
@@ -37,12 +38,15 @@ def release(ctx: StepContext) -> StepResult:
     return _leave_out(ctx, progress)
 
 
-def _entitled(ctx: StepContext, progress: NodeProgress) -> bool:
-    """Tell whether the node may be enabled: verified with proof, or never touched but for the lease."""
+def _entitled(ctx: StepContext, progress: NodeProgress, lease: Lease) -> bool:
+    """Tell whether the node may be enabled: verified with proof, or never touched but for the lease.
+
+    A mark in the lease says that an earlier release left the node out: only a proof changes that.
+    """
     if progress.state is NodeState.VERIFIED:
         return ctx.fact("verified") is not None
-    touched = ctx.fact("drain_started") is not None or ctx.fact("restarted_at") is not None
-    return not touched and (progress.state.untouched or progress.state in {NodeState.HELD, NodeState.SKIPPED})
+    given_up = progress.state in {NodeState.HELD, NodeState.SKIPPED}
+    return lease.mark is None and (progress.state.untouched or given_up) and not ctx.touched
 
 
 def _leave_out(ctx: StepContext, progress: NodeProgress) -> StepResult:
@@ -56,9 +60,7 @@ def _leave_out(ctx: StepContext, progress: NodeProgress) -> StepResult:
     message = progress.message or f"ended in state {progress.state}"
     lease = ctx.plan.lease(ctx.host).marked(mark, f"[{code}] {message}"[:WORDS_LENGTH])
     ctx.cloud.ensure_disabled(ctx.host, lease.render())
-    ctx.ledger.set_progress(
-        *ctx.campaign.key, ctx.host, state, code=code, message=message, now=ctx.now(), mark=mark
-    )
+    ctx.progress(state, code, message, mark=mark)
     outcome = Outcome.HELD if mark is LeaseMark.HELD else Outcome.FAILED
     log.error("%s stays disabled (%s): %s", ctx.host, mark, message)
     return StepResult(outcome=outcome, code=code, message=f"{ctx.host} stays out of service: {message}")

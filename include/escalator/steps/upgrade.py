@@ -12,7 +12,7 @@ from functools import partial
 
 from escalator.model.bundle import MechanismType
 from escalator.model.campaign import NodeState
-from escalator.model.errors import NodeFaultError
+from escalator.model.errors import LeaseLostError, NodeFaultError
 from escalator.model.verdict import Code
 from escalator.steps.context import StepContext
 from escalator.steps.migrate import GOES_WITHOUT_MOVE
@@ -28,33 +28,43 @@ POLL_SECONDS = 3.0
 
 
 def upgrade(ctx: StepContext) -> StepResult:
-    """Stage what is not staged, switch, restart the service; the node must be empty and quiet."""
+    """Stage what is not staged, switch, restart the service; the node must be ours, empty and quiet."""
     ctx.ensure_leased()
-    busy = _wait_until_quiet(ctx)
-    if busy:
-        return StepResult(outcome=Outcome.HELD, code=Code.NODE_NOT_EMPTY, message=busy)
-    ctx.progress(NodeState.UPGRADING, message=f"to {ctx.plan.target_version}")
-    ctx.put_fact("verified", None)
-    mechanism = ctx.campaign.bundle.mechanism
-    if mechanism.type is MechanismType.NONE:
-        return StepResult(message="the bundle brings nothing to the node")
-    ctx.ensure_current()
-    expected = ctx.campaign.bundle.expected_upgrade_seconds
     begun = ctx.now()
+    expected = ctx.campaign.bundle.expected_upgrade_seconds
     job = ctx.plan.lease(ctx.host).token
     on_node = partial(_on_node, ctx, deadline=begun + timedelta(seconds=max(300.0, 5 * expected)))
+    bare = ctx.campaign.bundle.mechanism.type is MechanismType.NONE
     try:
-        on_node(ensure_staged, job_id=f"{job}-stage")
-        ctx.ensure_current()
+        if not bare:
+            on_node(ensure_staged, job_id=f"{job}-stage")
+        busy = _wait_until_quiet(ctx)
+        if busy:
+            return StepResult(outcome=Outcome.HELD, code=Code.NODE_NOT_EMPTY, message=busy)
+        ctx.ensure_leased()
+        ctx.progress(NodeState.UPGRADING, message=f"to {ctx.plan.target_version}")
+        if bare:
+            return StepResult(message="the bundle brings nothing to the node")
+        ctx.put_fact("verified", None)
         ctx.put_fact("upgrade_begun", ctx.now().isoformat())
+        switching = ctx.now()
         outcome = on_node(ensure_activated, job_id=f"{job}-activate")
     except NodeFaultError as exc:
-        return StepResult(outcome=Outcome.FAILED, code=Code.UPGRADE_FAILED, message=str(exc))
+        return _not_upgraded(ctx, exc)
     if outcome is Activation.ACTIVATED or ctx.fact("restarted_at") is None:
         ctx.put_fact("restarted_at", ctx.now().isoformat())
-    seconds = (ctx.now() - begun).total_seconds()
+    seconds = (ctx.now() - switching).total_seconds()
     ctx.progress(NodeState.UPGRADED, message=f"to {ctx.plan.target_version}, not verified yet")
     return StepResult(message=f"activated in {seconds:.1f} s", details={"upgrade_seconds": seconds})
+
+
+def _not_upgraded(ctx: StepContext, fault: NodeFaultError) -> StepResult:
+    """Say whether the node still has the software it had."""
+    if isinstance(fault, LeaseLostError):
+        raise fault
+    staged_only = ctx.fact("upgrade_begun") is None
+    code = Code.STAGE_FAILED if staged_only else Code.UPGRADE_FAILED
+    return StepResult(outcome=Outcome.FAILED, code=code, message=str(fault))
 
 
 def _on_node(
@@ -84,7 +94,10 @@ def _wait_until_quiet(ctx: StepContext) -> str:
             return f"migrations in or out of {ctx.host} do not end: {names}"
         log.info("%s: %d migration(s) in or out of the node: waiting", ctx.host, len(moving))
         ctx.campaign.sleep(POLL_SECONDS)
-    left = [s for s in ctx.cloud.fetch_servers(ctx.host) if s.vm_state not in GOES_WITHOUT_MOVE]
+    servers = ctx.cloud.fetch_servers(ctx.host)
+    if servers and ctx.cloud.delete_canaries(ctx.host):
+        servers = ctx.cloud.fetch_servers(ctx.host)
+    left = [s for s in servers if s.vm_state not in GOES_WITHOUT_MOVE]
     if left:
         return f"{ctx.host} is not empty: " + ", ".join(f"{s.name} ({s.id}, {s.vm_state})" for s in left)
     return ""

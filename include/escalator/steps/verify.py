@@ -121,8 +121,11 @@ def _hypervisor(ctx: StepContext) -> tuple[Verdict, ...]:
 
 
 def _agents(ctx: StepContext) -> tuple[Verdict, ...]:
-    """Check that every Neutron agent of the node is alive."""
-    dead = [a.binary for a in ctx.cloud.fetch_agents(ctx.host) if not a.alive]
+    """Check that every Neutron agent of the node is alive that was alive before."""
+    before = ctx.fact("agents")
+    known = set(before) if isinstance(before, list) else None
+    agents = ctx.cloud.fetch_agents(ctx.host)
+    dead = [a.binary for a in agents if not a.alive and (known is None or a.binary in known)]
     if not dead:
         return ()
     return _fault(

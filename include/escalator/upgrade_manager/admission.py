@@ -13,7 +13,7 @@ from datetime import datetime
 from escalator.model.campaign import CampaignPlan, LedgerView, NodeState
 from escalator.model.cloud import CloudSnapshot, ComputeService, Node, ServiceState, ServiceStatus
 from escalator.model.decisions import Admission, AdmissionDecision
-from escalator.model.lease import Lease, LeaseMark
+from escalator.model.lease import Lease
 from escalator.model.verdict import Code
 from escalator.upgrade_manager.capacity import CapacityBook
 from escalator.upgrade_manager.domains import adjoining
@@ -22,23 +22,29 @@ _ENDED = frozenset({NodeState.RELEASED, NodeState.SKIPPED, NodeState.HELD, NodeS
 
 
 def decide(
-    snapshot: CloudSnapshot, plan: CampaignPlan, ledger: LedgerView, now: datetime
+    snapshot: CloudSnapshot,
+    plan: CampaignPlan,
+    ledger: LedgerView,
+    now: datetime,
+    *,
+    asking: Collection[str] | None = None,
 ) -> Mapping[str, AdmissionDecision]:
     """Decide for every host of a plan, and every host that was asked for, whether it may go now.
 
     The nodes are asked in the order of the plan, each knowing those that were admitted before it. A node
-    whose part in the campaign ended comes last: tried again, it takes the turn of no node that waits.
+    whose part in the campaign ended, or for which nobody asks, comes last: it takes nobody's turn.
 
     :param snapshot: the cloud as it is.
     :param ledger: how the campaign's own nodes stand.
     :param now: an aware time.
+    :param asking: hosts for which somebody waits at the door now; None: for all of them.
     :return: host -> decision, in the order of the plan.
     """
     scene = _Scene.of(snapshot, plan, ledger, now)
     hosts = tuple(dict.fromkeys((*plan.hosts, *plan.request.hosts)))
     decisions: dict[str, AdmissionDecision] = {}
     admitted: list[str] = []
-    for host in sorted(hosts, key=lambda h: h in scene.ended):
+    for host in sorted(hosts, key=lambda h: h in scene.ended or (asking is not None and h not in asking)):
         decision = _first(_EARLY_RULES, scene, host)
         if decision is None:
             decision = _first(_RULES, scene, host) or _turn(scene, scene.nodes[host], admitted)
@@ -80,7 +86,7 @@ class _Scene:
     own: frozenset[str]
     """Hosts whose lease this run holds."""
     failed: frozenset[str]
-    """Hosts that failed in this run."""
+    """Hosts that failed in this run, or that it left out of service with their old software."""
     ended: frozenset[str]
     """Hosts whose part in the campaign ended, or that this run left out of service under a marked lease."""
     book: CapacityBook
@@ -97,7 +103,7 @@ class _Scene:
             nodes={node.host: node for node in snapshot.nodes},
             leases=leases,
             own=own,
-            failed=frozenset(recorded | {host for host in own if leases[host].mark is LeaseMark.FAILED}),
+            failed=frozenset(recorded | {host for host in own if leases[host].mark is not None}),
             ended=frozenset(ended | {host for host in own if leases[host].mark is not None}),
             book=CapacityBook(snapshot),
         )
@@ -174,11 +180,11 @@ def _leased(scene: _Scene, host: str) -> AdmissionDecision | None:
 
 def _down(scene: _Scene, host: str) -> AdmissionDecision | None:
     node = scene.nodes[host]
-    if node.state is ServiceState.UP and not node.forced_down:
-        return None
+    if host in scene.own or (node.state is ServiceState.UP and not node.forced_down):
+        return None  # a node of ours that is down is what its own steps are to mend
     how = "is forced down" if node.forced_down else "sends no heartbeat"
     message = f"nova-compute on {host} {how}: its servers cannot be moved; bring it up first"
-    return _decision(host, Admission.HOLD, Code.NODE_DOWN, message)
+    return _decision(host, Admission.WAIT, Code.NODE_DOWN, message)
 
 
 def _budget(scene: _Scene, host: str) -> AdmissionDecision | None:
@@ -186,7 +192,7 @@ def _budget(scene: _Scene, host: str) -> AdmissionDecision | None:
     allowed = scene.plan.request.max_failed_nodes
     if len(failed) <= allowed:
         return None
-    message = f"{', '.join(failed)} failed and {allowed} may: no further node goes out"
+    message = f"{', '.join(failed)} failed or is held, and {allowed} may: no further node goes out"
     return _decision(host, Admission.STOP, Code.FAILURE_BUDGET, message)
 
 
@@ -225,9 +231,17 @@ def _turn(scene: _Scene, node: Node, admitted: Sequence[str]) -> AdmissionDecisi
     if out:
         message = f"not while {', '.join(out)} is out: {simulation.shortfall}"
         return _decision(node.host, Admission.WAIT, Code.CAPACITY, message)
+    absent = [other.host for other in scene.nodes.values() if _absent_beside(node, other)]
+    if absent:
+        message = f"not without {', '.join(sorted(absent))}, down or disabled now: {simulation.shortfall}"
+        return _decision(node.host, Admission.WAIT, Code.CAPACITY, message)
     return _decision(
         node.host, Admission.HOLD, Code.CAPACITY, f"waiting will not help: {simulation.shortfall}"
     )
+
+
+def _absent_beside(node: Node, other: Node) -> bool:
+    return other.host != node.host and adjoining(node, other) and not other.eligible_destination
 
 
 def _limit(plan: CampaignPlan, leases: Mapping[str, Lease]) -> int:

@@ -136,6 +136,25 @@ def _artefacts(fields: Fields) -> tuple[Mapping[str, str], ...]:
     return tuple(artefacts)
 
 
+def refuse_unserved(bundle: Bundle) -> None:
+    """Refuse a bundle that asks for what no step of this release does: better no start than half of it.
+
+    :raises InvalidRequestError: names every such wish.
+    """
+    wishes = {
+        "impact: reboot": bundle.impact is Impact.REBOOT,
+        "reboot": bundle.reboot is not RebootPolicy.NEVER,
+        "artefacts": bool(bundle.artefacts),
+        **{f"hooks.{name}": bool(commands) for name, commands in bundle.hooks.items()},
+    }
+    asked = [name for name, wanted in wishes.items() if wanted]
+    if asked:
+        raise InvalidRequestError(
+            f"bundle {bundle.name} asks for what this release does not do: {', '.join(asked)}",
+            remedy="take it out of the bundle, and do it by other means before or after the campaign",
+        )
+
+
 def _hooks(fields: Fields) -> Mapping[str, tuple[str, ...]]:
     section = fields.section("hooks", keys=_HOOKS)
     return {name: section.texts(name) for name in _HOOKS if section.has(name)}

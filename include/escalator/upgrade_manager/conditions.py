@@ -29,7 +29,7 @@ def check_conditions(
             _presence(plan, snapshot),
             _services(plan, snapshot),
             _disabled(plan, snapshot),
-            _reachability(plan, reachable),
+            _reachability(plan, snapshot, reachable),
             _servers(plan, snapshot),
             _migrations(plan, snapshot),
             _capacity(plan, snapshot, book),
@@ -53,7 +53,8 @@ def _services(plan: CampaignPlan, snapshot: CloudSnapshot) -> Iterator[Verdict]:
     for node in _by_name(snapshot):
         if _up(node):
             continue
-        target = node.host in plan.hosts
+        own = plan.lease(node.host).same_holder(node.lease)
+        target = node.host in plan.hosts and (node.status is ServiceStatus.ENABLED or own)
         how = "is forced down" if node.forced_down else "sends no heartbeat"
         yield _about(
             node.host,
@@ -89,9 +90,12 @@ def _disabled(plan: CampaignPlan, snapshot: CloudSnapshot) -> Iterator[Verdict]:
             )
 
 
-def _reachability(plan: CampaignPlan, reachable: Mapping[str, str | None]) -> Iterator[Verdict]:
+def _reachability(
+    plan: CampaignPlan, snapshot: CloudSnapshot, reachable: Mapping[str, str | None]
+) -> Iterator[Verdict]:
+    skipped = {n.host for n in snapshot.nodes if n.status is not ServiceStatus.ENABLED and n.lease is None}
     for host in sorted(plan.hosts):
-        if (problem := reachable.get(host)) is not None:
+        if host not in skipped and (problem := reachable.get(host)) is not None:
             yield _about(
                 host,
                 Code.NODE_UNREACHABLE,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -14,13 +14,13 @@ from escalator.bundles.bundle_file import bundle_names, read_bundle_document
 from escalator.ledger.ledger import Ledger
 from escalator.model.campaign import CampaignPlan
 from escalator.model.clock import utcnow
-from escalator.model.errors import EscalatorError, InvalidRequestError, PlanInfeasibleError
+from escalator.model.errors import EscalatorError, InvalidRequestError, PlanInfeasibleError, TransientError
 from escalator.steps.check import check
 from escalator.steps.conclude import conclude
 from escalator.steps.prepare import prepare
-from escalator.upgrade_manager.bundles import parse_bundle
+from escalator.upgrade_manager.bundles import parse_bundle, refuse_unserved
 from escalator.upgrade_manager.requests import parse_request
-from escalator_airflow.campaigns import load_inventory, make_context, open_campaign, run_of
+from escalator_airflow.campaigns import make_context, open_campaign, run_of
 from escalator_airflow.settings import bundle_dir, report_dir
 
 
@@ -29,10 +29,12 @@ class CheckConditionsOperator(BaseOperator):
 
     :param cloud: name of the cloud, as its inventory file is called.
     :param domain: drain domain.
+    :param hosts: nodes that the DAG has a group for.
     """
 
-    def __init__(self, *, cloud: str, domain: str, **kwargs: Any) -> None:
+    def __init__(self, *, cloud: str, domain: str, hosts: Sequence[str], **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        self.hosts = tuple(hosts)
         self.cloud = cloud
         self.domain = domain
 
@@ -46,17 +48,17 @@ class CheckConditionsOperator(BaseOperator):
 
     def _check(self, context: Mapping[str, Any]) -> CampaignPlan:
         dag_id, run_id = run_of(context)
-        inventory = load_inventory(self.cloud)
         request = parse_request(
             _asked_for(context),
             cloud=self.cloud,
             domain=self.domain,
-            known_hosts=inventory.hosts(self.domain),
+            known_hosts=self.hosts,
             bundles=bundle_names(bundle_dir()),
             now=utcnow(),
         )
         document = read_bundle_document(bundle_dir(), request.bundle)
         bundle = parse_bundle(document)
+        refuse_unserved(bundle)
         draft = CampaignPlan(
             campaign=dag_id,
             run_id=run_id,
@@ -66,7 +68,7 @@ class CheckConditionsOperator(BaseOperator):
             window_end=request.window_end or _interval_end(context),
         )
         campaign = make_context(draft, bundle, Ledger())
-        plan, _ = check(campaign, json.loads(json.dumps(document)))
+        plan, _ = check(campaign, json.loads(json.dumps(document)), known_hosts=self.hosts)
         self.log.info("order: %s", ", ".join(plan.hosts))
         return plan
 
@@ -106,6 +108,8 @@ class ConcludeOperator(BaseOperator):
             raise AirflowFailException("No campaign was opened: see check_conditions for the reason") from exc
         try:
             outcome = conclude(campaign, report_dir())
+        except TransientError:
+            raise
         except EscalatorError as exc:
             raise AirflowFailException(f"The report could not be written: {exc}") from exc
         self.log.info("report: %s", outcome.paths.html)

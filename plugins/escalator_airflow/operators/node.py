@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
-from datetime import timedelta
 from typing import Any
 
 from airflow.sdk import BaseOperator
@@ -73,8 +72,6 @@ class NodeStepOperator(BaseOperator):
     """
 
     def __init__(self, *, host: str, step: str, **kwargs: Any) -> None:
-        kwargs.setdefault("retries", 3)
-        kwargs.setdefault("retry_delay", timedelta(seconds=5))
         super().__init__(**kwargs)
         self.host = host
         self.step = step

@@ -12,11 +12,13 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 from asgiref.sync import sync_to_async
 
 from escalator.model.decisions import Admission, AdmissionDecision
-from escalator.model.errors import EscalatorError
+from escalator.model.errors import EscalatorError, InvalidRequestError
 from escalator.steps.admit import decision_for
 
 POLL_SECONDS = 2.0
 """Pause between two looks at the cloud."""
+ASKS_WITHIN_SECONDS = 30.0
+"""A node whose trigger has not asked for so long is not waiting at the door any more."""
 
 
 @dataclass(slots=True)
@@ -26,6 +28,7 @@ class _Poll:
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     watcher: Any = None
     taken: float = float("-inf")
+    asking: dict[str, float] = field(default_factory=dict)
     decisions: dict[str, AdmissionDecision] = field(default_factory=dict)
 
 
@@ -59,6 +62,8 @@ class AdmissionTrigger(BaseTrigger):
         while True:
             try:
                 decision = await _decision(ti.dag_id, ti.run_id, self.host)
+            except InvalidRequestError:
+                raise  # no campaign, no right to look: waiting mends neither
             except EscalatorError as exc:
                 message, waits = f"cannot look at the cloud: {exc}", True
             else:
@@ -78,15 +83,28 @@ def _in_thread(function: Any) -> Any:
     return sync_to_async(function, thread_sensitive=False)
 
 
+async def _look(poll: _Poll) -> dict[str, AdmissionDecision]:
+    """Look once for all that ask; after an error the next look opens its connections anew."""
+    late = time.monotonic() - ASKS_WITHIN_SECONDS
+    asking = frozenset(host for host, at in poll.asking.items() if at > late)
+    try:
+        decisions: dict[str, AdmissionDecision] = await _in_thread(poll.watcher.look)(asking)
+    except EscalatorError:
+        poll.watcher = None
+        raise
+    return decisions
+
+
 async def _decision(dag_id: str, run_id: str, host: str) -> AdmissionDecision:
     """Return the campaign's current decision about a host; at most one poll at a time."""
     poll = _POLLS.setdefault((dag_id, run_id), _Poll())
+    poll.asking[host] = time.monotonic()
     async with poll.lock:
         if time.monotonic() - poll.taken >= POLL_SECONDS:
             from escalator_airflow.watching import Watcher  # noqa: PLC0415  heavy, not needed to parse a DAG
 
             if poll.watcher is None:
                 poll.watcher = await _in_thread(Watcher)(dag_id, run_id)
-            poll.decisions = await _in_thread(poll.watcher.look)()
+            poll.decisions = await _look(poll)
             poll.taken = time.monotonic()
     return decision_for(host, poll.decisions)

@@ -1,0 +1,181 @@
+from __future__ import annotations
+
+import pytest
+
+from escalator.model.campaign import NodeState, Step
+from escalator.model.decisions import Admission
+from escalator.model.errors import LeaseLostError, NodeFaultError, SupersededError, TransientError
+from escalator.model.lease import Lease, LeaseMark
+from escalator.model.verdict import Code
+
+from .conftest import MakeWorld
+from .fake_cloud import KilledError
+from .worlds import NEW, NODE, OLD, World
+
+
+def test_the_lease_is_taken_and_what_was_found_is_remembered(world: World) -> None:
+    decision = world.admit()
+    assert decision.admission is Admission.ADMIT
+    assert world.service().lease == world.plan.lease(NODE)
+    assert world.progress().state is NodeState.ADMITTED
+    assert (world.fact("version"), world.fact("from_version")) == (OLD, OLD)
+    assert world.fact("leased_at")
+
+
+def test_its_own_lease_is_success_without_a_write(world: World) -> None:
+    world.admit()
+    writes = len(world.cloud.writes)
+    assert world.admit().admission is Admission.ADMIT
+    assert len(world.cloud.writes) == writes
+
+
+def test_a_node_that_must_wait_is_not_written(world: World) -> None:
+    world.admit()
+    decision = world.admit("node-02")
+    assert (decision.admission, decision.code) == (Admission.WAIT, Code.PARALLEL_LIMIT)
+    assert world.enabled("node-02")
+    assert world.progress("node-02").state is NodeState.WAITING
+    assert NODE in world.progress("node-02").message
+
+
+@pytest.mark.parametrize("reason", ["broken fan", None])
+def test_a_node_that_a_person_disabled_is_skipped(world: World, reason: str | None) -> None:
+    world.cloud.person_disables(NODE, reason)
+    assert world.admit().admission is Admission.SKIP
+    assert (world.progress().state, world.verbs()) == (NodeState.SKIPPED, [])
+
+
+def test_a_host_outside_the_plan_is_skipped(world: World) -> None:
+    world.cloud.add_host("node-99")
+    decision = world.admit("node-99")
+    assert (decision.admission, decision.code) == (Admission.SKIP, Code.NOT_SELECTED)
+
+
+def test_a_node_that_was_upgraded_meanwhile_is_skipped(world: World) -> None:
+    world.nodes[NODE].running = NEW
+    decision = world.admit()
+    assert (decision.admission, decision.code) == (Admission.SKIP, Code.ALREADY_UPGRADED)
+    assert world.verbs() == []
+
+
+def test_a_node_that_cannot_be_reached_now_is_another_try(world: World) -> None:
+    world.nodes[NODE].unreachable = [TransientError("no route")]
+    with pytest.raises(TransientError):
+        world.admit()
+    assert world.verbs() == []
+    assert world.admit().admission is Admission.ADMIT
+
+
+def test_a_node_that_refuses_is_held_before_any_write(world: World) -> None:
+    world.nodes[NODE].unreachable = [NodeFaultError("host key changed")]
+    decision = world.admit()
+    assert (decision.admission, decision.code) == (Admission.HOLD, Code.NODE_UNREACHABLE)
+    assert (world.progress().state, world.verbs()) == (NodeState.HELD, [])
+
+
+def another_takes(world: World, host: str, method: str = "ensure_disabled") -> None:
+    """Let another run take a node at the moment of our own write."""
+
+    def act(called: str) -> None:
+        if called == method:
+            world.cloud.before = None
+            world.cloud.person_disables(host, world.make_plan("another").lease(host).render())
+
+    world.cloud.before = act
+
+
+def test_the_loser_of_a_race_gives_its_lease_back(world: World) -> None:
+    another_takes(world, "node-02")
+    decision = world.admit()
+    assert (decision.admission, decision.code) == (Admission.WAIT, Code.PARALLEL_LIMIT)
+    assert world.enabled()
+    assert world.verbs() == ["disable", "enable"]
+    assert world.progress().state is NodeState.WAITING
+
+
+def test_after_a_lost_race_a_failed_node_has_its_mark_again(world: World) -> None:
+    marked = world.plan.lease(NODE).marked(LeaseMark.FAILED, "[upgrade_failed] disk full")
+    world.cloud.person_disables(NODE, marked.render())
+    another_takes(world, "node-02")
+    assert world.admit().admission is Admission.WAIT
+    assert world.service().lease == marked
+
+
+def test_two_killed_between_write_and_check_do_not_wait_for_each_other_for_ever(world: World) -> None:
+    """Both hold a lease that nobody checked: the one that is tried again first makes room."""
+    world.cloud.person_disables(NODE, world.plan.lease(NODE).render())
+    world.cloud.person_disables("node-02", world.make_plan("another").lease("node-02").render())
+    assert world.admit().admission is Admission.WAIT
+    assert world.enabled()
+
+
+def test_a_touched_node_keeps_its_lease_when_too_many_are_out(world: World) -> None:
+    world.admit()
+    world.begin(Step.MIGRATE).put_fact("drain_started", "2026")
+    world.cloud.person_disables("node-02", world.make_plan("another").lease("node-02").render())
+    assert world.admit().admission is Admission.WAIT
+    assert world.holds_lease()
+
+
+def test_a_superseded_attempt_gives_nothing_back(world: World) -> None:
+    """What it wrote is the newer attempt's to judge."""
+    another_takes(world, "node-02")
+    before = world.cloud.before
+
+    def act(method: str) -> None:
+        if before is not None:
+            before(method)
+        if method == "ensure_disabled":
+            world.cloud.before = newer
+
+    def newer(method: str) -> None:
+        if method == "fetch_services":
+            world.cloud.before = None
+            world.begin(Step.ADMIT)
+
+    world.cloud.before = act
+    with pytest.raises(SupersededError):
+        world.admit()
+    assert world.verbs() == ["disable"]
+
+
+def test_another_holder_in_the_last_moment_is_not_overwritten(world: World) -> None:
+    another_takes(world, NODE)
+    with pytest.raises(LeaseLostError):
+        world.admit()
+    other = world.make_plan("another").lease(NODE)
+    assert world.service().lease == other
+
+
+def test_admission_stops_after_a_failure(world: World) -> None:
+    world.cloud.person_disables("node-02", world.plan.lease("node-02").marked(LeaseMark.FAILED).render())
+    assert world.admit().admission is Admission.STOP
+    assert world.enabled()
+
+
+def test_a_dry_run_writes_nothing(make_world: MakeWorld) -> None:
+    world = make_world(dry_run=True)
+    decision = world.admit()
+    assert (decision.admission, decision.code) == (Admission.SKIP, Code.DRY_RUN)
+    assert world.verbs() == []
+
+
+def test_killed_anywhere_and_tried_again_it_holds_one_lease(make_world: MakeWorld) -> None:
+    whole = make_world()
+    whole.admit()
+    for count in range(whole.fuse.burnt):
+        world = make_world()
+        world.fuse.left = count
+        with pytest.raises(KilledError):
+            world.admit()
+        assert world.admit().admission is Admission.ADMIT
+        assert world.verbs().count("disable") == 1, count
+        assert world.service().lease == world.plan.lease(NODE)
+
+
+def test_a_lease_says_the_limit_to_others(make_world: MakeWorld) -> None:
+    world = make_world(max_parallel=2)
+    world.admit()
+    lease = Lease.parse(world.service().disabled_reason)
+    assert lease is not None
+    assert lease.max_parallel == 2

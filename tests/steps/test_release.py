@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import pytest
+
+from escalator.model.campaign import NodeState, Step
+from escalator.model.lease import LeaseMark
+from escalator.model.verdict import Code
+from escalator.steps.results import Outcome
+
+from .conftest import MakeWorld
+from .worlds import NODE, World
+
+TOUCHING = {"drain_started": "2026", "restarted_at": "2026", "upgrade_begun": "2026"}
+
+
+def stand(world: World, state: NodeState, **facts: object) -> None:
+    """Bring a leased node into a state of the ledger."""
+    world.cloud.person_disables(NODE, world.plan.lease(NODE).render())
+    ctx = world.begin(Step.VERIFY)
+    for key, value in facts.items():
+        ctx.put_fact(key, value)
+    ctx.progress(state, message="as it was")
+
+
+def test_a_verified_node_is_given_back(world: World) -> None:
+    stand(world, NodeState.VERIFIED, verified={"version": "34.0.0"}, **TOUCHING)
+    result = world.run(Step.RELEASE)
+    assert result.outcome is Outcome.OK
+    assert result.details["released_at"]
+    assert world.enabled()
+    assert world.progress().state is NodeState.RELEASED
+
+
+def test_verified_without_its_proof_is_not_enough(world: World) -> None:
+    stand(world, NodeState.VERIFIED, **TOUCHING)
+    assert world.run(Step.RELEASE).outcome is Outcome.FAILED
+    assert not world.enabled()
+    assert ":FAILED" in str(world.service().disabled_reason)
+
+
+@pytest.mark.parametrize("state", [NodeState.ADMITTED, NodeState.CHECKED, NodeState.HELD, NodeState.SKIPPED])
+def test_an_untouched_node_is_given_back(world: World, state: NodeState) -> None:
+    stand(world, state)
+    assert world.run(Step.RELEASE).outcome is Outcome.OK
+    assert world.enabled()
+    assert world.progress().state is state
+
+
+@pytest.mark.parametrize("state", [s for s in NodeState if s not in {NodeState.VERIFIED}])
+@pytest.mark.parametrize("fact", TOUCHING)
+def test_a_touched_node_stays_out_whatever_its_state(world: World, state: NodeState, fact: str) -> None:
+    stand(world, state, **{fact: "2026"})
+    result = world.run(Step.RELEASE)
+    assert result.outcome in {Outcome.HELD, Outcome.FAILED}
+    assert not world.enabled()
+    lease = world.service().lease
+    assert lease is not None
+    assert lease.mark is not None
+    assert world.progress().mark is lease.mark
+
+
+def test_old_software_is_held_and_new_is_failed(make_world: MakeWorld) -> None:
+    marks = {}
+    for fact in ("drain_started", "upgrade_begun"):
+        world = make_world()
+        stand(world, NodeState.EMPTY, **{fact: "2026"})
+        world.run(Step.RELEASE)
+        marks[fact] = world.progress().mark
+    assert marks == {"drain_started": LeaseMark.HELD, "upgrade_begun": LeaseMark.FAILED}
+
+
+def test_the_reason_is_in_the_lease(world: World) -> None:
+    stand(world, NodeState.MIGRATING, drain_started="2026")
+    world.begin(Step.MIGRATE).progress(NodeState.HELD, Code.MIGRATION_HUNG, "m" * 500)
+    world.run(Step.RELEASE)
+    reason = str(world.service().disabled_reason)
+    assert f"[{Code.MIGRATION_HUNG}] mmm" in reason
+    assert len(reason) <= 255
+
+
+@pytest.mark.parametrize("state", list(NodeState))
+@pytest.mark.parametrize("reason", ["broken fan", None, "AUTO: failed builds"])
+def test_what_a_person_disabled_is_never_written(world: World, state: NodeState, reason: str | None) -> None:
+    stand(world, state, verified={"version": "34.0.0"})
+    world.cloud.person_disables(NODE, reason)
+    world.run(Step.RELEASE)
+    assert world.cloud.writes == []
+    assert world.service().disabled_reason == reason
+    assert not world.enabled()
+
+
+def test_another_runs_lease_is_left_alone(world: World) -> None:
+    stand(world, NodeState.VERIFIED, verified={"version": "34.0.0"})
+    other = world.make_plan("another").lease(NODE)
+    world.cloud.person_disables(NODE, other.render())
+    result = world.run(Step.RELEASE)
+    assert (result.outcome, result.code) == (Outcome.HELD, Code.LEASE_LOST)
+    assert world.service().lease == other
+
+
+@pytest.mark.parametrize("state", list(NodeState))
+@pytest.mark.parametrize("fact", [None, *TOUCHING])
+def test_twice_is_as_good_as_once(world: World, state: NodeState, fact: str | None) -> None:
+    stand(world, state, verified={"version": "34.0.0"}, **({fact: "2026"} if fact else {}))
+    world.run(Step.RELEASE)
+    once = (world.service(), world.progress(), len(world.cloud.writes))
+    world.run(Step.RELEASE)
+    assert (world.service(), world.progress(), len(world.cloud.writes)) == once
+
+
+def test_a_superseded_release_writes_nothing(world: World) -> None:
+    stand(world, NodeState.VERIFIED, verified={"version": "34.0.0"})
+
+    def newer(_method: str) -> None:
+        world.cloud.before = None
+        world.begin(Step.RELEASE)
+
+    world.cloud.before = newer
+    with pytest.raises(Exception, match="superseded"):
+        world.run(Step.RELEASE)
+    assert world.cloud.writes == []

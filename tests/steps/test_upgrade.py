@@ -1,0 +1,162 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from escalator.model.bundle import MechanismType
+from escalator.model.campaign import NodeState, Step
+from escalator.model.errors import NodeFaultError, SupersededError, TransientError
+from escalator.model.verdict import Code
+from escalator.steps.prepare import prepare
+from escalator.steps.results import Outcome
+from escalator.steps.upgrade import QUIET_WITHIN
+
+from .conftest import MakeWorld
+from .fake_cloud import START, Fault, KilledError
+from .worlds import BUNDLE, NEW, NODE, OLD, World
+
+
+def emptied(world: World) -> World:
+    world.boot("web")
+    world.run_up_to(Step.MIGRATE)
+    return world
+
+
+@pytest.fixture
+def empty(world: World) -> World:
+    return emptied(world)
+
+
+def test_the_node_is_brought_to_the_new_release(empty: World) -> None:
+    result = empty.run(Step.UPGRADE)
+    assert result.outcome is Outcome.OK
+    assert (empty.nodes[NODE].running, empty.nodes[NODE].switched) == (NEW, 1)
+    assert empty.progress().state is NodeState.UPGRADED
+    assert empty.fact("restarted_at")
+    assert empty.fact("verified") is None
+
+
+def test_a_second_run_restarts_nothing_and_keeps_the_time_of_the_restart(empty: World) -> None:
+    empty.run(Step.UPGRADE)
+    restarted = empty.fact("restarted_at")
+    empty.clock.sleep(60)
+    assert empty.run(Step.UPGRADE).outcome is Outcome.OK
+    assert (empty.nodes[NODE].switched, empty.fact("restarted_at")) == (1, restarted)
+
+
+def test_a_node_that_is_not_empty_is_not_touched(empty: World) -> None:
+    empty.boot("late")
+    result = empty.run(Step.UPGRADE)
+    assert (result.outcome, result.code) == (Outcome.HELD, Code.NODE_NOT_EMPTY)
+    assert "late" in result.message
+    assert empty.nodes[NODE].switched == 0
+
+
+def test_it_waits_until_no_server_moves_to_or_from_the_node(empty: World) -> None:
+    empty.cloud.hosts[NODE].status, reason = empty.cloud.hosts["node-02"].status, empty.service()
+    empty.boot("peer", "node-02")
+    empty.cloud.person_enables(NODE)
+    empty.cloud.start_live_migration("peer", NODE)
+    empty.cloud.fetch_migrations()
+    empty.cloud.fetch_migrations()
+    empty.cloud.person_disables(NODE, reason.disabled_reason)
+    result = empty.run(Step.UPGRADE)
+    assert (result.outcome, result.code) == (Outcome.HELD, Code.NODE_NOT_EMPTY)  # it has landed here
+    assert empty.cloud.unfinished(NODE) == []
+    assert empty.nodes[NODE].switched == 0
+
+
+def test_a_migration_that_does_not_end_holds_the_node(empty: World) -> None:
+    empty.boot("peer", "node-02", fault=Fault.HANG)
+    reason = empty.service().disabled_reason
+    empty.cloud.person_enables(NODE)
+    empty.cloud.start_live_migration("peer", NODE)
+    empty.cloud.fetch_migrations()
+    empty.cloud.fetch_migrations()
+    empty.cloud.person_disables(NODE, reason)
+    began = empty.clock.now
+    result = empty.run(Step.UPGRADE)
+    assert (result.outcome, result.code) == (Outcome.HELD, Code.NODE_NOT_EMPTY)
+    assert "do not end" in result.message
+    assert empty.clock.now - began > QUIET_WITHIN
+
+
+@pytest.mark.parametrize(
+    ("where", "code"), [("stage_faults", Code.STAGE_FAILED), ("activate_faults", Code.UPGRADE_FAILED)]
+)
+def test_a_job_that_fails_fails_the_node(empty: World, where: str, code: Code) -> None:
+    setattr(empty.nodes[NODE], where, [NodeFaultError("disk full")])
+    result = empty.run(Step.UPGRADE)
+    assert (result.outcome, result.code) == (Outcome.FAILED, code)
+    assert "disk full" in result.message
+    empty.run(Step.RELEASE)
+    assert ":FAILED" in str(empty.service().disabled_reason)
+
+
+def test_a_connection_that_is_lost_is_another_try(empty: World) -> None:
+    empty.nodes[NODE].unreachable = [TransientError("lost"), TransientError("lost")]
+    with pytest.raises(TransientError):
+        empty.run(Step.UPGRADE)
+    assert empty.progress().state is NodeState.EMPTY
+    with pytest.raises(TransientError):
+        empty.run(Step.UPGRADE, last_try=True)
+    assert (empty.progress().state, empty.progress().code) == (NodeState.FAILED, Code.CLOUD_UNREACHABLE)
+
+
+def test_killed_anywhere_and_tried_again_it_restarts_once(make_world: MakeWorld) -> None:
+    whole = emptied(make_world())
+    before = whole.fuse.burnt
+    whole.run(Step.UPGRADE)
+    for count in range(whole.fuse.burnt - before):
+        world = emptied(make_world())
+        world.fuse.left = count
+        with pytest.raises(KilledError):
+            world.run(Step.UPGRADE)
+        assert world.run(Step.UPGRADE).outcome is Outcome.OK
+        assert (world.nodes[NODE].running, world.nodes[NODE].switched) == (NEW, 1), count
+        assert world.fact("restarted_at")
+
+
+def test_a_superseded_attempt_does_not_switch(empty: World) -> None:
+    stage = empty.nodes[NODE].stage
+
+    def newer(version: str) -> object:
+        done = stage(version)
+        empty.begin(Step.UPGRADE)
+        return done
+
+    empty.nodes[NODE].stage = newer  # type: ignore[method-assign,assignment]
+    with pytest.raises(SupersededError):
+        empty.run(Step.UPGRADE)
+    assert empty.nodes[NODE].switched == 0
+
+
+def test_a_bundle_that_brings_nothing_leaves_the_node_alone(world: World) -> None:
+    world.bundle = replace(BUNDLE, mechanism=replace(BUNDLE.mechanism, type=MechanismType.NONE))
+    emptied(world)
+    assert world.run(Step.UPGRADE).outcome is Outcome.OK
+    assert (world.nodes[NODE].running, world.nodes[NODE].switched) == (OLD, 0)
+    assert world.clock.now >= START
+
+
+def test_without_the_lease_the_node_is_not_touched(empty: World) -> None:
+    empty.cloud.person_disables(NODE)
+    result = empty.run(Step.UPGRADE)
+    assert (result.outcome, result.code) == (Outcome.HELD, Code.LEASE_LOST)
+    assert empty.nodes[NODE].switched == 0
+
+
+def test_prepare_stages_where_it_is_needed_and_says_where_it_could_not(world: World) -> None:
+    world.ledger.put_fact(*world.context().key, "node-03", "version", NEW)
+    world.nodes["node-02"].stage_faults = [NodeFaultError("disk full")]
+    assert prepare(world.context()) == {"node-02": "disk full"}
+    assert [host for host, node in world.nodes.items() if node.staged] == [NODE]
+    assert prepare(world.context()) == {}
+    assert [host for host, node in world.nodes.items() if node.staged] == [NODE, "node-02"]
+
+
+def test_prepare_touches_nothing_in_a_dry_run(make_world: MakeWorld) -> None:
+    world = make_world(dry_run=True)
+    assert prepare(world.context()) == {}
+    assert not any(node.staged for node in world.nodes.values())

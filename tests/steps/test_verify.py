@@ -1,0 +1,169 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from escalator.model.bundle import MechanismType
+from escalator.model.campaign import NodeState, Step
+from escalator.model.cloud import NetworkAgent, ResourceInventory, ServiceState
+from escalator.model.errors import TransientError
+from escalator.model.verdict import Code
+from escalator.steps.results import Outcome
+from escalator.steps.verify import SERVICE_WITHIN
+
+from .worlds import BUNDLE, NEW, NODE, World
+
+
+def agent(*, alive: bool) -> NetworkAgent:
+    return NetworkAgent(
+        id="a", binary="neutron-openvswitch-agent", host=NODE, alive=alive, admin_state_up=True
+    )
+
+
+@pytest.fixture
+def upgraded(world: World) -> World:
+    world.cloud.hosts[NODE].agents = (agent(alive=True),)
+    world.run_up_to(Step.UPGRADE)
+    return world
+
+
+def test_a_good_node_is_proved(upgraded: World) -> None:
+    assert upgraded.run(Step.VERIFY).outcome is Outcome.OK
+    assert upgraded.progress().state is NodeState.VERIFIED
+    assert upgraded.fact("verified")["version"] == NEW
+    assert upgraded.fact("version") == NEW
+    assert upgraded.verbs().count("canary") == 1
+
+
+def test_the_heartbeat_must_be_newer_than_the_restart(upgraded: World) -> None:
+    beats: list[object] = []
+
+    def look(method: str) -> None:
+        if method == "fetch_service":
+            beats.append(upgraded.service().updated_at)
+
+    upgraded.cloud.before = look
+    assert upgraded.run(Step.VERIFY).outcome is Outcome.OK
+    assert len(set(map(str, beats))) > 1  # the first was of the second of the restart
+
+
+def break_service(world: World) -> None:
+    world.cloud.hosts[NODE].died_at = world.clock.now
+
+
+def break_version(world: World) -> None:
+    world.nodes[NODE].running = "33.0.2"
+
+
+def break_hypervisor(world: World) -> None:
+    world.cloud.hosts[NODE].hypervisor = ServiceState.DOWN
+
+
+def break_inventory(world: World) -> None:
+    world.cloud.hosts[NODE].inventory = {}
+
+
+def empty_inventory(world: World) -> None:
+    world.cloud.hosts[NODE].inventory["MEMORY_MB"] = ResourceInventory(total=0)
+
+
+def break_agent(world: World) -> None:
+    world.cloud.hosts[NODE].agents = (agent(alive=False),)
+
+
+def break_canary(world: World) -> None:
+    world.cloud.hosts[NODE].canary_fault = "no bootable device"
+
+
+FAULTS = {
+    break_service: Code.SERVICE_NOT_UP,
+    break_version: Code.VERSION_MISMATCH,
+    break_hypervisor: Code.HYPERVISOR_DOWN,
+    break_inventory: Code.INVENTORY_MISSING,
+    empty_inventory: Code.INVENTORY_MISSING,
+    break_agent: Code.AGENT_DOWN,
+    break_canary: Code.CANARY_FAILED,
+}
+
+
+@pytest.mark.parametrize(("fault", "code"), FAULTS.items())
+def test_what_is_not_good_fails_the_node_for_good(upgraded: World, fault: object, code: Code) -> None:
+    fault(upgraded)  # type: ignore[operator]
+    result = upgraded.run(Step.VERIFY)
+    assert (result.outcome, result.code) == (Outcome.FAILED, code)
+    assert upgraded.fact("verified") is None
+    upgraded.run(Step.RELEASE)
+    assert f":FAILED [{code}]" in str(upgraded.service().disabled_reason)
+
+
+def test_all_faults_are_told_at_once_and_no_canary_is_booted(upgraded: World) -> None:
+    for fault in (break_version, break_hypervisor, break_agent):
+        fault(upgraded)
+    message = upgraded.run(Step.VERIFY).message
+    for code in (Code.VERSION_MISMATCH, Code.HYPERVISOR_DOWN, Code.AGENT_DOWN):
+        assert code in message
+    assert "canary" not in upgraded.verbs()
+
+
+def test_an_agent_that_was_dead_before_is_not_held_against_the_node(world: World) -> None:
+    world.cloud.hosts[NODE].agents = (agent(alive=False),)
+    world.run_up_to(Step.UPGRADE)
+    assert world.run(Step.VERIFY).outcome is Outcome.OK
+
+
+def test_a_process_that_has_ended_is_not_waited_for(upgraded: World) -> None:
+    break_service(upgraded)
+    upgraded.nodes[NODE].alive = False
+    began = upgraded.clock.now
+    assert upgraded.run(Step.VERIFY).code is Code.SERVICE_NOT_UP
+    assert upgraded.clock.now == began
+
+
+def test_a_service_without_a_heartbeat_is_waited_for_a_while(upgraded: World) -> None:
+    break_service(upgraded)
+    began = upgraded.clock.now
+    upgraded.run(Step.VERIFY)
+    assert upgraded.clock.now - began > SERVICE_WITHIN
+
+
+def test_a_node_that_does_not_answer_while_it_starts_is_waited_for(upgraded: World) -> None:
+    upgraded.nodes[NODE].unreachable = [TransientError("no route")]
+    assert upgraded.run(Step.VERIFY).outcome is Outcome.OK
+
+
+def test_a_retry_forgets_the_proof_until_it_has_a_new_one(upgraded: World) -> None:
+    upgraded.run(Step.VERIFY)
+    upgraded.cloud.errors["fetch_hypervisor"] = [TransientError("HTTP 503")]
+    with pytest.raises(TransientError):
+        upgraded.run(Step.VERIFY, last_try=True)
+    assert upgraded.fact("verified") is None
+    upgraded.run(Step.RELEASE)
+    assert not upgraded.enabled()
+
+
+def test_a_canary_that_cannot_be_asked_for_is_another_try(upgraded: World) -> None:
+    upgraded.cloud.errors["run_canary"] = [TransientError("HTTP 503")]
+    with pytest.raises(TransientError):
+        upgraded.run(Step.VERIFY)
+    assert upgraded.run(Step.VERIFY).outcome is Outcome.OK
+
+
+def test_a_person_who_takes_the_node_during_the_canary_ends_it(upgraded: World) -> None:
+    def take(method: str) -> None:
+        if method == "run_canary":
+            upgraded.cloud.before = None
+            upgraded.cloud.person_disables(NODE)
+
+    upgraded.cloud.before = take
+    assert upgraded.run(Step.VERIFY).code is Code.LEASE_LOST
+    assert upgraded.fact("verified") is None
+    upgraded.run(Step.RELEASE)
+    assert upgraded.service().disabled_reason == "broken fan"
+
+
+def test_a_bundle_that_brings_nothing_is_not_asked_for_a_version(world: World) -> None:
+    world.bundle = replace(BUNDLE, mechanism=replace(BUNDLE.mechanism, type=MechanismType.NONE))
+    world.run_up_to(Step.UPGRADE)
+    world.nodes[NODE].unreachable = [TransientError("no route")] * 9
+    assert world.run(Step.VERIFY).outcome is Outcome.OK
