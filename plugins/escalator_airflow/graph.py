@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 from datetime import timedelta
 
 from airflow.sdk import DAG, BaseOperator, TaskGroup, TriggerRule
@@ -17,6 +19,7 @@ from escalator_airflow.operators.campaign import (
 from escalator_airflow.operators.node import AdmitOperator, NodeStepOperator
 from escalator_airflow.params import campaign_params
 
+_PLAIN = re.compile(r"[A-Za-z0-9.-]+")
 MAX_NODES = 100
 """Nodes a DAG may have; a larger domain is cut into several DAGs that share the lease."""
 RUNS_AT_ONCE = 4
@@ -101,7 +104,7 @@ def build_upgrade_dag(
 
 def node_group(host: str) -> tuple[BaseOperator, BaseOperator]:
     """Declare the life of one node; return its first and its last task."""
-    with TaskGroup(host, tooltip=f"Upgrade of {host}"):
+    with TaskGroup(group_id_of(host), group_display_name=host, tooltip=f"Upgrade of {host}"):
         admit = AdmitOperator(
             task_id=Step.ADMIT.value,
             host=host,
@@ -117,6 +120,14 @@ def node_group(host: str) -> tuple[BaseOperator, BaseOperator]:
             previous = task
         list(steps.values()) >> release  # a step that is cleared alone is waited for, too
     return admit, release
+
+
+def group_id_of(host: str) -> str:
+    """Return a node's group id: Airflow takes no dots there, and names of hosts may be full domain names."""
+    if _PLAIN.fullmatch(host):
+        return host.replace(".", "_")
+    digest = hashlib.sha256(host.encode()).hexdigest()[:6]
+    return f"{re.sub(r'[^A-Za-z0-9-]', '-', host)}-{digest}"
 
 
 def _step(host: str, step: Step) -> BaseOperator:

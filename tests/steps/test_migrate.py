@@ -13,8 +13,8 @@ from escalator.steps.migrate import PATIENCE
 from escalator.steps.results import Outcome
 
 from .conftest import MakeWorld
-from .fake_cloud import START, Fault, KilledError
-from .worlds import NODE, World
+from .fake_cloud import Fault, KilledError
+from .worlds import NODE, QuickLedger, World
 
 
 def loaded(world: World) -> World:
@@ -123,7 +123,8 @@ def test_a_hung_migration_is_aborted_and_tried_elsewhere(ready: World) -> None:
     assert len(set(ready.cloud.requested("web"))) == 2
 
 
-def test_nothing_more_starts_on_a_held_node_and_what_flies_lands(world: World) -> None:
+def test_nothing_more_starts_on_a_held_node_and_what_flies_lands(ledger: QuickLedger) -> None:
+    world = World(ledger=ledger, hosts=(NODE, "node-02"))  # no second destination
     world.boot("a-huge", memory_mib=8192, fault=Fault.FAIL)
     for number in range(40):
         world.boot(f"web-{number:02d}")
@@ -271,4 +272,3 @@ def test_a_busy_server_without_a_record_is_waited_for_on_a_retry(ready: World) -
     result = ready.run(Step.MIGRATE)
     assert (result.outcome, "busy" in result.message) == (Outcome.HELD, True)
     assert ready.clock.now - began > PATIENCE
-    assert ready.clock.now > START

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from hypothesis import given
@@ -12,6 +13,7 @@ from escalator.upgrade_manager.prechecks import (
     ServerContext,
     check_server,
     check_servers,
+    ongoing,
     settled,
 )
 
@@ -163,3 +165,51 @@ def test_two_reads_agree_on_ids_states_and_tasks() -> None:
     assert not settled([one], [replace(one, task_state="migrating")])
     assert not settled([one], [replace(one, vm_state="paused")])
     assert settled([], [])
+
+
+def _moving(status: MigrationStatus, seconds_ago: float, kind: str = "live-migration") -> Migration:
+    written = NOW - timedelta(seconds=seconds_ago)
+    return Migration(
+        id=1,
+        uuid="m-1",
+        server_id="id-web",
+        type=kind,
+        status=status,
+        source_host="a",
+        dest_host="b",
+        created_at=written,
+        updated_at=written,
+    )
+
+
+@pytest.mark.parametrize(
+    "status", [MigrationStatus.QUEUED, MigrationStatus.PREPARING, MigrationStatus.RUNNING]
+)
+def test_a_record_that_a_dead_compute_left_is_stale_once_its_server_rests(status: str) -> None:
+    assert ongoing([_moving(MigrationStatus(status), 61)], [server("web", "a")], NOW) == ()
+
+
+@pytest.mark.parametrize(
+    ("migration", "task"),
+    [
+        (_moving(MigrationStatus.RUNNING, 59), None),
+        (_moving(MigrationStatus.RUNNING, 3600), "migrating"),
+        (_moving(MigrationStatus.POST_MIGRATING, 3600), None),
+        (_moving(MigrationStatus.FINISHED, 3600, "migration"), None),
+        (_moving(MigrationStatus.MIGRATING, 3600, "migration"), None),
+    ],
+)
+def test_what_may_still_write_goes_on(migration: Migration, task: str | None) -> None:
+    assert ongoing([migration], [server("web", "a", task_state=task)], NOW) == (migration,)
+
+
+def test_a_migration_of_a_server_that_is_not_known_goes_on() -> None:
+    migration = _moving(MigrationStatus.RUNNING, 3600)
+    assert ongoing([migration], [], NOW) == (migration,)
+
+
+def test_a_migration_that_ended_does_not_go_on() -> None:
+    assert (
+        ongoing([_moving(MigrationStatus.COMPLETED, 1)], [server("web", "a", task_state="migrating")], NOW)
+        == ()
+    )

@@ -34,6 +34,7 @@ def clouds_yaml(config: ControlConfig) -> str:
     return f"""\
 clouds:
   {CLOUD_NAME}:
+    auth_type: v3password
     auth:
       auth_url: {config.auth_url}
       username: admin

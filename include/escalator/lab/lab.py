@@ -104,15 +104,16 @@ class Lab:
 
     def reset(self) -> None:
         """Bring every node back to the first release, enabled in Nova, without faults."""
-        with ThreadPoolExecutor(max_workers=8) as pool:
-            restarted = list(pool.map(Node.reset, self.nodes()))
-        since = datetime.now(UTC)  # from here on nobody but the new processes can report
-        for service in self._compute_services():
+        for service in self._compute_services():  # first: a write to a service looks like a heartbeat of it
             if service["status"] != "enabled" or service["forced_down"]:
                 body = {"status": "enabled", "forced_down": False}
                 self.cloud.put("nova", f"/os-services/{service['id']}", body)
-        waited_for = [node.host for node, again in zip(self.nodes(), restarted, strict=True) if again]
-        self._wait_computes(waited_for, since=since)
+        with ThreadPoolExecutor(max_workers=8) as pool:
+            restarted = list(pool.map(Node.reset, self.nodes()))
+        since = datetime.now(UTC)  # from here on nobody but the new processes can report
+        late = {s["host"] for s in self._compute_services() if s["state"] != "up"}
+        again = {node.host for node, begun in zip(self.nodes(), restarted, strict=True) if begun}
+        self._wait_computes(sorted(late | again), since=since)
 
     # -- what is there
 

@@ -16,7 +16,7 @@ from escalator.steps.flights import Flight, FlightState
 from escalator.steps.results import Outcome, StepResult
 from escalator.upgrade_manager.domains import domain_of
 from escalator.upgrade_manager.drains import plan_drain
-from escalator.upgrade_manager.prechecks import check_servers
+from escalator.upgrade_manager.prechecks import check_servers, ongoing
 
 log = logging.getLogger("escalator.steps.migrate")
 
@@ -84,14 +84,15 @@ def _resume(ctx: StepContext, drain: Drain) -> tuple[str, ...]:
     planned = {move.server_id for move in _last_plan(ctx).moves}
     servers, migrations = _come_to_rest(ctx, drain.since)
     _record_ended(ctx, migrations, planned)
-    away = [m for m in migrations if _ours_to_land(m, ctx.host, planned)]
-    moving = {m.server_id for m in away}
     snapshot = ctx.cloud.fetch_snapshot(
         ctx.plan.request.cloud,
         domain_of=domain_of,
         target_version=ctx.plan.target_version,
         node_versions={h: str(v) for h, v in ctx.ledger.facts(*ctx.campaign.key, "version").items()},
     )
+    going_on = ongoing(migrations, snapshot.servers, ctx.now())
+    away = [m for m in going_on if _ours_to_land(m, ctx.host, planned)]
+    moving = {m.server_id for m in away}
     verdicts = check_servers(tuple(s for s in servers if s.id not in moving))
     replanned = plan_drain(snapshot, ctx.host, verdicts)
     names = {s.id: s.name for s in snapshot.servers}
@@ -146,7 +147,7 @@ def _ours_to_land(migration: Migration, host: str, planned: set[str]) -> bool:
 
     A live migration is watched whoever asked for it; a cold one is confirmed only when we planned it.
     """
-    if migration.source_host != host or not migration.status.unfinished:
+    if migration.source_host != host:
         return False
     live = migration.type == "live-migration"
     return live or (migration.type == "migration" and migration.server_id in planned)

@@ -19,7 +19,7 @@ from escalator.steps.results import Outcome, StepResult
 from escalator.system_support.venv_mechanism import check_privileges
 from escalator.upgrade_manager.domains import domain_of
 from escalator.upgrade_manager.drains import plan_drain
-from escalator.upgrade_manager.prechecks import check_servers, settled
+from escalator.upgrade_manager.prechecks import check_servers, ongoing, settled
 
 log = logging.getLogger("escalator.steps.precheck")
 
@@ -67,7 +67,7 @@ def _settled_plan(ctx: StepContext) -> tuple[DrainPlan, int, int]:
         ctx.campaign.sleep(SETTLE_SECONDS)
         servers = ctx.cloud.fetch_servers(ctx.host)
         migrations = ctx.cloud.fetch_migrations(host=ctx.host, since=deadline - PATIENCE - RECENT)
-        verdicts = check_servers(servers, migrations, host=ctx.host)
+        verdicts = check_servers(servers, ongoing(migrations, servers, ctx.now()), host=ctx.host)
         if settled(before, servers) and not any(v.blocks and v.code in _PASSING for v in verdicts):
             break
         if ctx.now() > deadline:
@@ -81,7 +81,9 @@ def _settled_plan(ctx: StepContext) -> tuple[DrainPlan, int, int]:
         node_versions=_versions(ctx),
     )
     on_node = snapshot.servers_on(ctx.host)
-    verdicts = check_servers(on_node, snapshot.migrations, host=ctx.host)
+    moving = ongoing(snapshot.migrations, snapshot.servers, ctx.now())
+    here = [m for m in moving if ctx.host in {m.source_host, m.dest_host}]
+    verdicts = check_servers(on_node, here, host=ctx.host)
     if not settled(servers, on_node):
         verdicts += (_unsettled(ctx.host),)
     last = max((m.id for m in migrations), default=0)

@@ -7,18 +7,21 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
 
 from escalator.model.bundle import MechanismType
 from escalator.model.campaign import NodeState
-from escalator.model.errors import LeaseLostError, NodeFaultError
+from escalator.model.cloud import Migration
+from escalator.model.errors import LeaseLostError, NodeFaultError, NotFoundError
 from escalator.model.verdict import Code
 from escalator.steps.context import StepContext
 from escalator.steps.migrate import GOES_WITHOUT_MOVE
 from escalator.steps.results import Outcome, StepResult
 from escalator.system_support.venv_mechanism import Outcome as Activation
 from escalator.system_support.venv_mechanism import ensure_activated, ensure_staged
+from escalator.upgrade_manager.prechecks import ongoing
 
 log = logging.getLogger("escalator.steps.upgrade")
 
@@ -82,11 +85,22 @@ def _on_node(
     )
 
 
+def _going_on(ctx: StepContext) -> tuple[Migration, ...]:
+    """Return the migrations in or out of the node that really go on."""
+    unfinished = [m for m in ctx.cloud.fetch_migrations(host=ctx.host) if m.status.unfinished]
+    servers = []
+    for server_id in {migration.server_id for migration in unfinished}:
+        with suppress(NotFoundError):
+            servers.append(ctx.cloud.fetch_server(server_id))
+    there = {server.id for server in servers}
+    return ongoing([m for m in unfinished if m.server_id in there], servers, ctx.now())
+
+
 def _wait_until_quiet(ctx: StepContext) -> str:
     """Wait until the node is source or destination of no migration; say what is still there, if anything."""
     deadline = ctx.now() + QUIET_WITHIN
     while True:
-        moving = [m for m in ctx.cloud.fetch_migrations(host=ctx.host) if m.status.unfinished]
+        moving = _going_on(ctx)
         if not moving:
             break
         if ctx.now() > deadline:

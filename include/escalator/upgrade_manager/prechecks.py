@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from escalator.model.cloud import Migration, MigrationStatus, Server
 from escalator.model.verdict import Code, Severity, Subject, SubjectType, Verdict
@@ -54,6 +55,10 @@ class ServerContext:
 
 
 ServerFilter = Callable[[Server, ServerContext], Verdict | None]
+
+
+STALE_AFTER = timedelta(seconds=60)
+"""Silence after which an unfinished live migration of a server without a task is only a record."""
 
 
 def check_state(server: Server, _context: ServerContext) -> Verdict | None:
@@ -190,3 +195,26 @@ def _verdict(
 ) -> Verdict:
     subject = Subject(type=SubjectType.SERVER, id=server.id, name=server.name)
     return Verdict(code=code, message=message, subject=subject, severity=severity, remedy=remedy)
+
+
+def ongoing(
+    migrations: Iterable[Migration], servers: Iterable[Server], now: datetime
+) -> tuple[Migration, ...]:
+    """Return the unfinished migrations that really go on.
+
+    When a nova-compute dies, Nova may leave a live migration ``preparing`` or ``queued`` for ever, though its
+    server is back at rest. While a live migration goes on its server has a task; from ``post-migrating`` on
+    the server has none, but the source is still being cleaned up. A record that is neither, and that nobody
+    has written to for a while, is stale. A migration whose server is not known goes on.
+    """
+    known = {server.id: server for server in servers}
+    return tuple(
+        m for m in migrations if m.status.unfinished and not _is_stale(m, known.get(m.server_id), now)
+    )
+
+
+def _is_stale(migration: Migration, server: Server | None, now: datetime) -> bool:
+    if server is None or server.task_state is not None or migration.type != "live-migration":
+        return False
+    written = migration.updated_at or migration.created_at
+    return migration.status is not MigrationStatus.POST_MIGRATING and now - written > STALE_AFTER

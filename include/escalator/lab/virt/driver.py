@@ -202,6 +202,8 @@ class LabDriver(fake.FakeDriverWithoutFakeNodes):  # type: ignore[misc]
             order=order,
         )
         self._event(instance, "migration-start", dest=dest, seconds=copy.seconds)
+        if order.fault is MigrationFault.HANG:
+            self._faults.strike(order)
         failure = self._copy_memory(instance, copy, migrate_data.migration)
         if failure is not None:
             self._event(instance, "migration-rollback", dest=dest, status=failure)

@@ -1,0 +1,216 @@
+from __future__ import annotations
+
+import ast
+import logging
+from datetime import timedelta
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.plugins.airflow_home import write_inventory
+
+from escalator.model.campaign import Step
+
+from .conftest import ROOT, Parse
+
+pytestmark = pytest.mark.airflow
+HOSTS = [f"general-{n:03d}" for n in range(1, 5)]
+AROUND = {"check_conditions", "prepare", "conclude"}
+MOST_LINES = 120
+FILES = sorted((ROOT / "dags").glob("*.py"))
+
+
+def tasks(dag: Any) -> dict[str, Any]:
+    return {task.task_id: task for task in dag.tasks}
+
+
+def test_nothing_fails_to_import_and_there_is_one_dag_a_domain(parse: Parse, dags: dict[str, Any]) -> None:
+    assert parse().import_errors == {}
+    assert set(dags) == {
+        "inventory",
+        "upgrade__lab__cell1-az1-general",
+        "upgrade__lab__cell1-az2-fast-ssd",
+        *(f"upgrade__big__cell1-az1-large__part{n}" for n in (1, 2, 3)),
+    }
+
+
+def test_a_broken_inventory_is_left_out_and_named(
+    airflow_home: Path, inventories: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert airflow_home
+    from escalator_airflow.generate import inventories as read
+
+    monkeypatch.setenv("ESCALATOR_INVENTORY_DIR", str(inventories))
+    with caplog.at_level(logging.ERROR):
+        assert [inventory.cloud for inventory in read()] == ["big", "lab"]
+    assert "broken.json" in caplog.text
+
+
+def test_a_domain_of_250_nodes_is_cut_into_three_that_share_nothing(dags: dict[str, Any]) -> None:
+    parts = [dags[f"upgrade__big__cell1-az1-large__part{n}"] for n in (1, 2, 3)]
+    groups = [set(part.task_group.get_task_group_dict()) - {None} for part in parts]
+    assert [len(group) for group in groups] == [100, 100, 50]
+    assert len(set.union(*groups)) == 250
+    assert {task.domain for part in parts for task in part.tasks if task.task_id == "check_conditions"} == {
+        "cell1/az1/large"
+    }
+
+
+def test_each_node_is_a_group_of_its_steps_in_order(dag: Any) -> None:
+    assert set(tasks(dag)) == AROUND | {f"{host}.{step}" for host in HOSTS for step in Step}
+    for host in HOSTS:
+        chain = [tasks(dag)[f"{host}.{step}"] for step in Step]
+        for before, after in pairwise(chain):
+            assert after.task_id in before.downstream_task_ids
+
+
+def test_the_operators_know_their_node_and_step(dag: Any) -> None:
+    for host in HOSTS:
+        for step in Step:
+            task = tasks(dag)[f"{host}.{step}"]
+            assert task.host == host
+            assert getattr(task, "step", "admit") == step
+
+
+def test_admit_is_the_setup_of_release_and_stands_before_every_step(dag: Any) -> None:
+    for host in HOSTS:
+        admit, release = tasks(dag)[f"{host}.admit"], tasks(dag)[f"{host}.release"]
+        assert admit.is_setup
+        assert release.is_teardown
+        assert admit.task_id in release.upstream_task_ids
+        for step in list(Step)[1:]:
+            assert admit.task_id in tasks(dag)[f"{host}.{step}"].upstream_task_ids, step
+            assert not tasks(dag)[f"{host}.{step}"].is_setup
+
+
+def test_no_node_waits_for_another(dag: Any) -> None:
+    for host in HOSTS:
+        for step in Step:
+            near = tasks(dag)[f"{host}.{step}"]
+            others = {t.split(".")[0] for t in near.upstream_task_ids | near.downstream_task_ids}
+            assert others <= AROUND | {host}
+
+
+def test_what_is_around_the_nodes(dag: Any) -> None:
+    check, prepare, conclude = (tasks(dag)[name] for name in ("check_conditions", "prepare", "conclude"))
+    assert check.upstream_task_ids == set()
+    assert check.downstream_task_ids == {"prepare"}
+    assert prepare.downstream_task_ids == {f"{host}.admit" for host in HOSTS}
+    assert conclude.upstream_task_ids == {f"{host}.release" for host in HOSTS}
+    assert conclude.trigger_rule == "all_done"
+    assert conclude.downstream_task_ids == set()
+
+
+def test_every_task_ends_some_time_and_may_try_again(dags: dict[str, Any]) -> None:
+    for dag in dags.values():
+        for task in dag.tasks:
+            assert task.execution_timeout is not None, task
+            assert timedelta(minutes=5) <= task.execution_timeout <= timedelta(days=14), task
+            if dag.dag_id != "inventory":
+                assert task.retries >= 2, task
+                assert task.retry_delay <= timedelta(seconds=30), task
+
+
+def test_what_is_nearer_to_giving_a_node_back_goes_first(dag: Any) -> None:
+    weights = [tasks(dag)[f"{HOSTS[0]}.{step}"].priority_weight for step in Step]
+    assert weights == sorted(set(weights))
+    assert {task.weight_rule for task in dag.tasks} == {"absolute"}
+
+
+def test_only_admit_is_in_the_pool_of_one(dag: Any) -> None:
+    for name, task in tasks(dag).items():
+        expected = "escalator_admission" if name.endswith(".admit") else "default_pool"
+        assert task.pool == expected, name
+        assert bool(getattr(task, "start_from_trigger", False)) is name.endswith(".admit"), name
+
+
+def test_a_run_of_another_shape_does_not_stop_a_campaign(dags: dict[str, Any]) -> None:
+    for dag in dags.values():
+        assert not dag.fail_fast
+        assert dag.schedule is None
+        assert not dag.catchup
+        assert "escalator" in dag.tags
+        assert dag.is_paused_upon_creation is False
+
+
+def test_the_form_offers_the_hosts_and_the_bundles(dag: Any) -> None:
+    hosts, bundle = dag.params.get_param("hosts"), dag.params.get_param("bundle")
+    assert hosts.schema["examples"] == HOSTS
+    assert "nova-34" in bundle.schema["enum"]
+
+
+def test_a_task_of_one_dag_builds_that_one_only(parse: Parse, monkeypatch: pytest.MonkeyPatch) -> None:
+    from escalator_airflow import generate
+
+    built: list[str] = []
+    build = generate.build_upgrade_dag
+
+    def count(*args: Any) -> Any:
+        made = build(*args)
+        built.append(made.dag_id)
+        return made
+
+    monkeypatch.setattr(generate, "build_upgrade_dag", count)
+    wanted = "upgrade__big__cell1-az1-large__part2"
+    bag = parse(ROOT / "dags" / "upgrade.py", wanted)
+    assert built == [wanted]
+    assert set(bag.dags) == {wanted}
+
+
+def test_dag_ids_are_such_that_airflow_takes_them(dags: dict[str, Any]) -> None:
+    for dag_id in dags:
+        assert len(dag_id) <= 250
+        assert dag_id.isascii()
+        assert not set(dag_id) - set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-")
+
+
+def test_hosts_with_domain_names_keep_their_own_groups(
+    parse: Parse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_inventory(tmp_path, "named", {"d": 2})
+    path.write_text(
+        path.read_text().replace("d-001", "cmp-1.dc1.example").replace("d-002", "cmp-1.dc2.example")
+    )
+    monkeypatch.setenv("ESCALATOR_INVENTORY_DIR", str(tmp_path))
+    bag = parse(ROOT / "dags" / "upgrade.py")
+    assert bag.import_errors == {}
+    (dag,) = bag.dags.values()
+    hosts = {task.host for task in dag.tasks if hasattr(task, "step")}
+    assert hosts == {"cmp-1.dc1.example", "cmp-1.dc2.example"}
+    groups = dag.task_group.get_task_group_dict()
+    assert {g.group_display_name for name, g in groups.items() if name} == hosts
+    assert "cmp-1_dc1_example.admit" in tasks(dag)
+
+
+def test_no_two_hosts_share_a_group(airflow_home: Path) -> None:
+    assert airflow_home
+    from escalator_airflow.graph import group_id_of
+
+    hosts = ["node-01", "a.b", "a_b", "a-b", "a+b", "a b", "ä-b"]
+    groups = [group_id_of(host) for host in hosts]
+    assert len(set(groups)) == len(hosts)
+    assert groups[0] == "node-01"
+    assert all(set(group) <= set("abcdefghijklmnopqrstuvwxyz0123456789_-") for group in groups)
+
+
+def test_without_any_inventory_there_is_the_dag_that_makes_one(
+    parse: Parse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ESCALATOR_INVENTORY_DIR", str(tmp_path / "not there"))
+    bag = parse()
+    assert (set(bag.dags), bag.import_errors) == ({"inventory"}, {})
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_dag_files_declare_and_do_nothing_else(path: Path) -> None:
+    text = path.read_text()
+    assert len(text.splitlines()) <= MOST_LINES
+    assert "airflow" in text.lower()
+    assert "dag" in text.lower()
+    imported = {
+        node.module or ""
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.ImportFrom) and node.module != "__future__"
+    }
+    assert all(name.startswith(("escalator_airflow", "airflow.sdk")) for name in imported), imported

@@ -1,0 +1,64 @@
+"""What the tests of the Airflow layer share: Airflow's home, folders of our own, a ledger."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from .airflow_home import DOMAIN, own_home, write_inventory
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="session")
+def airflow_home() -> Path:
+    return own_home()
+
+
+@pytest.fixture(scope="session")
+def ledger_url(tmp_path_factory: pytest.TempPathFactory) -> str:
+    from escalator.ledger.ledger import Ledger
+
+    url = f"sqlite:///{tmp_path_factory.mktemp('ledger')}/ledger.db"
+    Ledger.create_or_upgrade(url)
+    return url
+
+
+@pytest.fixture
+def folders(airflow_home: Path, tmp_path: Path, ledger_url: str, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Inventory, bundles, reports and ledger of one test."""
+    assert airflow_home.is_dir()
+    (tmp_path / "inventory").mkdir()
+    write_inventory(tmp_path / "inventory", "lab", {DOMAIN: 3})
+    shutil.copytree(ROOT / "include" / "bundles", tmp_path / "bundles")
+    monkeypatch.setenv("ESCALATOR_INVENTORY_DIR", str(tmp_path / "inventory"))
+    monkeypatch.setenv("ESCALATOR_BUNDLE_DIR", str(tmp_path / "bundles"))
+    monkeypatch.setenv("ESCALATOR_REPORT_DIR", str(tmp_path / "reports"))
+    monkeypatch.setenv("ESCALATOR_LEDGER_URL", ledger_url)
+    return tmp_path
+
+
+def context(
+    *,
+    conf: dict[str, Any] | None = None,
+    params: dict[str, Any] | None = None,
+    run_id: str = "run-1",
+    **ti: Any,
+) -> dict[str, Any]:
+    """Make the context of a task of one run."""
+    run = SimpleNamespace(
+        dag_id="upgrade__lab__cell1-az1-general",
+        run_id=run_id,
+        conf=conf or {},
+        data_interval_start=None,
+        data_interval_end=None,
+    )
+    return {
+        "dag_run": run,
+        "params": params or {},
+        "ti": SimpleNamespace(**{"try_number": 1, "max_tries": 3, **ti}),
+    }

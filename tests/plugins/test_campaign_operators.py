@@ -1,0 +1,159 @@
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from escalator.ledger.ledger import Ledger
+from escalator.model.errors import EscalatorError, NodeFaultError, TransientError
+
+from .airflow_home import DOMAIN
+from .conftest import context
+
+pytestmark = pytest.mark.airflow
+HOSTS = ("general-001", "general-002", "general-003")
+GOOD = {"bundle": "nova-34", "hosts": [], "max_parallel": 1}
+
+
+@pytest.fixture
+def module(folders: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The operators, with every way out of the process closed."""
+    assert folders
+    from escalator_airflow.operators import campaign
+
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("the cloud was asked")
+
+    monkeypatch.setattr(campaign, "make_context", refuse)
+    return campaign
+
+
+def check(module: Any, run_id: str = "refused", **asked: Any) -> Any:
+    operator = module.CheckConditionsOperator(task_id="check", cloud="lab", domain=DOMAIN, hosts=HOSTS)
+    params = {k: v for k, v in asked.items() if k in {*GOOD, "dry_run", "window_end"}}
+    return operator.execute(context(conf=asked, params={**GOOD, **params}, run_id=run_id))
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        ({"max_paralel": 2}, "max_paralel"),
+        ({"force": True, "hosts": ["general-009"]}, "general-009"),
+        ({"hosts": ["general-01"]}, "general-01"),
+        ({"hosts": ["general-001", "general-001"]}, "2 times"),
+        ({"max_parallel": 3}, "impossible"),
+        ({"bundle": "nova-35"}, "nova-35"),
+        ({"window_end": "2020-01-01T00:00:00Z"}, "in the past"),
+    ],
+)
+def test_a_wrong_request_is_refused_before_any_call_or_write(
+    module: Any, asked: dict[str, Any], words: str
+) -> None:
+    from airflow.sdk.exceptions import AirflowFailException
+
+    with pytest.raises(AirflowFailException, match="Refused, nothing was changed") as refused:
+        check(module, **asked)
+    assert words in str(refused.value)
+    assert Ledger().plan("upgrade__lab__cell1-az1-general", "refused") is None
+
+
+def test_every_fault_of_a_request_is_told_at_once(module: Any) -> None:
+    from airflow.sdk.exceptions import AirflowFailException
+
+    with pytest.raises(AirflowFailException) as refused:
+        check(module, force=True, hosts=["x"], max_parallel=9)
+    for words in ("force", "'x'", "9"):
+        assert words in str(refused.value)
+
+
+def test_an_unreadable_bundle_is_refused(module: Any, folders: Path) -> None:
+    from airflow.sdk.exceptions import AirflowFailException
+
+    (folders / "bundles" / "broken.yaml").write_text("schema: [")
+    with pytest.raises(AirflowFailException, match=r"broken\.yaml cannot be read"):
+        check(module, bundle="broken")
+
+
+def opened(module: Any, monkeypatch: pytest.MonkeyPatch, function: str, answer: Any) -> None:
+    def act(*_: object, **__: object) -> Any:
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(module, "open_campaign", lambda *_: "campaign")
+    monkeypatch.setattr(module, function, act)
+
+
+def test_a_cloud_that_is_away_is_another_try(module: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "make_context", lambda *_: "campaign")
+    opened(module, monkeypatch, "check", TransientError("HTTP 503"))
+    with pytest.raises(TransientError):
+        check(module)
+
+
+def test_a_good_request_gives_the_plan_as_json(module: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[Any] = []
+
+    def judge(draft: Any, document: Any, *, known_hosts: Any) -> Any:
+        seen.append((draft, document, known_hosts))
+        return SimpleNamespace(hosts=HOSTS[::-1], target_version="34.0.0"), ()
+
+    monkeypatch.setattr(module, "make_context", lambda draft, _bundle, _ledger: draft)
+    monkeypatch.setattr(module, "check", judge)
+    assert check(module) == {"schema_version": 1, "hosts": list(HOSTS[::-1]), "target_version": "34.0.0"}
+    ((draft, document, known),) = seen
+    assert (draft.target_version, draft.request.domain, known) == ("34.0.0", DOMAIN, HOSTS)
+    assert document["name"] == "nova-34"
+
+
+def test_prepare_names_the_nodes_that_it_could_not_stage(
+    module: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened(module, monkeypatch, "prepare", {"general-001": "disk full"})
+    answer = module.PrepareOperator(task_id="prepare").execute(context())
+    assert answer == {"schema_version": 1, "not_staged": {"general-001": "disk full"}}
+
+
+def test_conclude_without_a_campaign_points_to_the_reason(module: Any) -> None:
+    from airflow.sdk.exceptions import AirflowFailException
+
+    with pytest.raises(AirflowFailException, match="see check_conditions"):
+        module.ConcludeOperator(task_id="conclude").execute(context(run_id="never opened"))
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (EscalatorError("disk full"), "could not be written: disk full"),
+        (NodeFaultError("odd"), "could not be written: odd"),
+        (
+            SimpleNamespace(paths=SimpleNamespace(html="r.html"), faults=("node-01 is held",)),
+            "node-01 is held",
+        ),
+    ],
+)
+def test_conclude_fails_the_run_when_a_node_or_the_report_is_not_good(
+    module: Any, monkeypatch: pytest.MonkeyPatch, answer: Any, words: str
+) -> None:
+    from airflow.sdk.exceptions import AirflowFailException
+
+    opened(module, monkeypatch, "conclude", answer)
+    with pytest.raises(AirflowFailException, match=words):
+        module.ConcludeOperator(task_id="conclude").execute(context())
+
+
+def test_conclude_of_a_good_campaign_says_where_the_report_is(
+    module: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = SimpleNamespace(html="r.html", json=Path("r.json"))
+    opened(module, monkeypatch, "conclude", SimpleNamespace(paths=paths, faults=()))
+    answer = module.ConcludeOperator(task_id="conclude").execute(context())
+    assert answer == {"schema_version": 1, "report": "r.json"}
+
+
+def test_conclude_tries_again_when_the_cloud_is_away(module: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened(module, monkeypatch, "conclude", TransientError("HTTP 503"))
+    with pytest.raises(TransientError):
+        module.ConcludeOperator(task_id="conclude").execute(context())

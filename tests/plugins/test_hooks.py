@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from escalator.model.errors import InvalidRequestError
+from escalator.model.inventory import Inventory, InventoryNode
+
+pytestmark = pytest.mark.airflow
+INVENTORY = Inventory(
+    cloud="lab",
+    taken_at=datetime(2026, 11, 22, tzinfo=UTC),
+    nodes=(InventoryNode(host="node-01", domain="d", address="192.0.2.7"),),
+    ssh_conn_id="the_nodes",
+)
+
+
+def connection(monkeypatch: pytest.MonkeyPatch, name: str, **fields: Any) -> None:
+    monkeypatch.setenv(f"AIRFLOW_CONN_{name.upper()}", json.dumps(fields))
+
+
+@pytest.fixture
+def opened(airflow_home: Path, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """Collect the credentials that are connected with; nothing is called."""
+    assert airflow_home
+    from escalator_airflow.hooks import openstack
+
+    seen: list[Any] = []
+    monkeypatch.setattr(openstack, "connect", lambda credentials, _counter: seen.append(credentials))
+    monkeypatch.setattr(openstack, "Cloud", lambda _connection, counter: counter)
+    return seen
+
+
+def test_the_providers_fields_are_read(opened: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    from escalator_airflow.hooks.openstack import OpenStackCloudHook
+
+    extra = {"OS_REGION_NAME": "R", "OS_PROJECT_ID": "p", "OS_PROJECT_DOMAIN_ID": "default"}
+    connection(
+        monkeypatch,
+        "openstack_default",
+        conn_type="openstack",
+        host="https://keystone:5000/v3",
+        login="admin",
+        password="secret",
+        extra=json.dumps(extra),
+    )
+    OpenStackCloudHook().get_conn()
+    (credentials,) = opened
+    assert credentials.region_name == "R"
+    assert credentials.auth["auth_url"] == "https://keystone:5000/v3"
+    assert (credentials.auth["username"], credentials.auth["password"]) == ("admin", "secret")
+    assert credentials.auth["project_id"] == "p"
+    assert "secret" not in repr(credentials)
+
+
+def test_a_cloud_of_clouds_yaml_is_read(opened: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    from escalator_airflow.hooks.openstack import OpenStackCloudHook
+
+    extra = {"cloud": "lab", "clouds_yaml": "/etc/openstack/clouds.yaml"}
+    connection(monkeypatch, "lab", conn_type="openstack", extra=json.dumps(extra))
+    OpenStackCloudHook("lab").get_conn()
+    assert (opened[0].cloud, opened[0].clouds_yaml) == ("lab", "/etc/openstack/clouds.yaml")
+
+
+def test_a_field_that_is_missing_is_named_before_any_call(
+    opened: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from escalator_airflow.hooks.openstack import OpenStackCloudHook
+
+    connection(monkeypatch, "lab", conn_type="openstack", host="https://keystone:5000/v3", password="x")
+    with pytest.raises(InvalidRequestError, match="login"):
+        OpenStackCloudHook("lab").get_conn()
+    assert opened == []
+
+
+@pytest.fixture
+def shells(airflow_home: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    assert airflow_home
+    from escalator_airflow.hooks import node_ssh
+
+    monkeypatch.setattr(node_ssh, "NodeShell", lambda target: target)
+    return node_ssh.NodeShellHook(INVENTORY)
+
+
+def test_one_connection_reaches_each_node_at_its_own_address(
+    shells: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    extra = {"key_file": "/keys/id", "known_hosts": "/keys/known_hosts"}
+    connection(
+        monkeypatch,
+        "the_nodes",
+        conn_type="ssh",
+        host="ignored",
+        login="ops",
+        port=2222,
+        extra=json.dumps(extra),
+    )
+    target = shells.get_conn()("node-01")
+    assert (target.host, target.address, target.port, target.user) == ("node-01", "192.0.2.7", 2222, "ops")
+    assert str(target.known_hosts) == "/keys/known_hosts"
+
+
+@pytest.mark.parametrize("extra", [{"no_host_key_check": "true"}, {"no_host_key_check": True}])
+def test_switching_host_keys_off_is_refused(
+    shells: Any, monkeypatch: pytest.MonkeyPatch, extra: dict[str, object]
+) -> None:
+    connection(monkeypatch, "the_nodes", conn_type="ssh", extra=json.dumps(extra))
+    with pytest.raises(InvalidRequestError, match="host keys are always verified"):
+        shells.get_conn()("node-01")
+
+
+def test_a_node_that_is_not_in_the_inventory_has_no_address(
+    shells: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connection(monkeypatch, "the_nodes", conn_type="ssh")
+    with pytest.raises(InvalidRequestError, match="node-99 has no address"):
+        shells.get_conn()("node-99")

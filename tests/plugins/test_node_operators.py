@@ -1,0 +1,168 @@
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from escalator.model.campaign import Step
+from escalator.model.decisions import Admission, AdmissionDecision
+from escalator.model.errors import SupersededError, TransientError
+from escalator.model.verdict import Code
+from escalator.steps.results import Outcome, StepResult
+
+from .conftest import context
+
+pytestmark = pytest.mark.airflow
+
+
+@pytest.fixture
+def module(airflow_home: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    assert airflow_home
+    from escalator_airflow.operators import node
+
+    monkeypatch.setattr(node, "open_campaign", lambda dag_id, run_id: (dag_id, run_id))
+    return node
+
+
+@pytest.fixture
+def admit(module: Any) -> Any:
+    return module.AdmitOperator(task_id="admit", host="node-01")
+
+
+def decide(module: Any, monkeypatch: pytest.MonkeyPatch, admission: Admission) -> list[Any]:
+    asked: list[Any] = []
+
+    def run_admit(campaign: object, host: str, *, try_number: int) -> AdmissionDecision:
+        asked.append((campaign, host, try_number))
+        return AdmissionDecision(host=host, admission=admission, code=Code.ADMITTED, message="the reason")
+
+    monkeypatch.setattr(module, "run_admit", run_admit)
+    return asked
+
+
+def test_admit_starts_in_the_triggerer_and_resumes_in_the_pool_of_one(admit: Any) -> None:
+    from importlib import import_module
+
+    assert admit.start_from_trigger is True
+    assert admit.pool == "escalator_admission"
+    arguments = admit.start_trigger_args
+    path, name = arguments.trigger_cls.rsplit(".", 1)
+    trigger = getattr(import_module(path), name)(**arguments.trigger_kwargs)
+    assert trigger.host == "node-01"
+    assert callable(getattr(admit, arguments.next_method))
+    assert arguments.timeout is None
+
+
+@pytest.mark.parametrize("entry", ["execute", "take"])
+def test_a_node_that_is_admitted_goes_on(
+    admit: Any, module: Any, monkeypatch: pytest.MonkeyPatch, entry: str
+) -> None:
+    asked = decide(module, monkeypatch, Admission.ADMIT)
+    getattr(admit, entry)(context(try_number=4))
+    assert asked == [(("upgrade__lab__cell1-az1-general", "run-1"), "node-01", 4)]
+
+
+@pytest.mark.parametrize("admission", [Admission.SKIP, Admission.STOP])
+def test_a_node_for_which_waiting_is_vain_is_skipped(
+    admit: Any, module: Any, monkeypatch: pytest.MonkeyPatch, admission: Admission
+) -> None:
+    from airflow.sdk.exceptions import AirflowSkipException
+
+    decide(module, monkeypatch, admission)
+    with pytest.raises(AirflowSkipException, match="the reason"):
+        admit.take(context())
+
+
+def test_a_held_node_fails_without_another_try(
+    admit: Any, module: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from airflow.sdk.exceptions import AirflowFailException
+
+    decide(module, monkeypatch, Admission.HOLD)
+    with pytest.raises(AirflowFailException, match="the reason"):
+        admit.take(context())
+
+
+def test_the_loser_of_a_race_goes_back_to_wait_for_a_while_of_its_own(
+    admit: Any, module: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from airflow.sdk.exceptions import TaskDeferred
+
+    decide(module, monkeypatch, Admission.WAIT)
+    pauses = set()
+    for _ in range(5):
+        with pytest.raises(TaskDeferred) as deferred:
+            admit.take(context())
+        assert deferred.value.method_name == "take"
+        assert deferred.value.trigger.host == "node-01"  # type: ignore[attr-defined]
+        pauses.add(deferred.value.trigger.pause_seconds)  # type: ignore[attr-defined]
+    assert len(pauses) > 1
+    assert all(1 <= pause <= 5 for pause in pauses)
+
+
+def run(
+    module: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    answer: StepResult | Exception,
+    step: Step = Step.MIGRATE,
+    **ti: Any,
+) -> tuple[str, list[Any]]:
+    asked: list[Any] = []
+
+    def run_step(_campaign: object, host: str, step: Step, **fields: Any) -> StepResult:
+        asked.append(SimpleNamespace(host=host, step=step, **fields))
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(module, "run_step", run_step)
+    operator = module.NodeStepOperator(task_id="t", host="node-01", step=step.value)
+    return operator.execute(context(**ti)), asked
+
+
+def test_a_step_that_is_done_says_so(module: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    message, (asked,) = run(module, monkeypatch, StepResult(message="3 moved"))
+    assert message == "3 moved"
+    assert (asked.host, asked.step, asked.try_number) == ("node-01", Step.MIGRATE, 1)
+
+
+@pytest.mark.parametrize(("try_number", "last"), [(1, False), (3, False), (4, True)])
+def test_the_last_try_is_known(
+    module: Any, monkeypatch: pytest.MonkeyPatch, try_number: int, *, last: bool
+) -> None:
+    _, (asked,) = run(module, monkeypatch, StepResult(), try_number=try_number, max_tries=3)
+    assert asked.last_try is last
+
+
+@pytest.mark.parametrize("outcome", [Outcome.HELD, Outcome.FAILED])
+@pytest.mark.parametrize("step", [Step.PRECHECK, Step.VERIFY, Step.RELEASE])
+def test_a_held_or_failed_node_fails_the_task_for_good(
+    module: Any, monkeypatch: pytest.MonkeyPatch, outcome: Outcome, step: Step
+) -> None:
+    from airflow.sdk.exceptions import AirflowFailException
+
+    with pytest.raises(AirflowFailException, match=f"node-01 {outcome}: why"):
+        run(module, monkeypatch, StepResult(outcome=outcome, message="why"), step)
+
+
+def test_nothing_to_do_is_a_skip_but_not_of_release(module: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from airflow.sdk.exceptions import AirflowSkipException
+
+    skipped = StepResult(outcome=Outcome.SKIPPED, message="nothing")
+    with pytest.raises(AirflowSkipException, match="nothing"):
+        run(module, monkeypatch, skipped)
+    assert run(module, monkeypatch, skipped, Step.RELEASE)[0] == "nothing"
+
+
+def test_what_another_try_may_mend_is_raised_as_it_is(module: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(TransientError, match="503"):
+        run(module, monkeypatch, TransientError("503"))
+
+
+def test_a_superseded_attempt_is_not_tried_again(module: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from airflow.sdk.exceptions import AirflowFailException
+
+    with pytest.raises(AirflowFailException, match="older"):
+        run(module, monkeypatch, SupersededError("older"))

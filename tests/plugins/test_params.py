@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.airflow
+HOSTS = ("node-01", "node-02", "node-03")
+
+
+@pytest.fixture
+def form(airflow_home: object) -> Any:
+    assert airflow_home
+    from airflow.sdk.definitions.param import ParamsDict
+
+    from escalator_airflow.params import campaign_params
+
+    return ParamsDict(campaign_params(HOSTS, ("nova-34", "nova-35")))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("bundle", "nova-99"),
+        ("bundle", None),
+        ("hosts", "node-01"),
+        ("hosts", [1]),
+        ("max_parallel", 0),
+        ("max_parallel", 3),
+        ("max_parallel", "2"),
+        ("max_parallel", 1.5),
+        ("max_failed_nodes", -1),
+        ("dry_run", "yes"),
+        ("migration_timeout_seconds", 9),
+        ("window_end", "tomorrow"),
+        ("window_end", "2026-11-22 08:00"),
+        ("window_end", 7),
+    ],
+)
+def test_a_bad_value_is_refused(form: Any, key: str, value: object) -> None:
+    from airflow.sdk.exceptions import ParamValidationError
+
+    with pytest.raises(ParamValidationError):
+        form[key] = value
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("bundle", "nova-35"),
+        ("hosts", ["node-02"]),
+        ("max_parallel", 2),
+        ("max_failed_nodes", 3),
+        ("dry_run", True),
+        ("migration_timeout_seconds", 10),
+        ("window_end", "2026-11-22T08:00:00Z"),
+        ("window_end", None),
+    ],
+)
+def test_a_good_value_is_taken(form: Any, key: str, value: object) -> None:
+    form[key] = value
+    assert form.validate()[key] == value
+
+
+def test_the_defaults_are_good_and_are_what_a_request_knows(form: Any) -> None:
+    from escalator.upgrade_manager.requests import KEYS, parse_request
+
+    defaults = form.validate()
+    assert set(defaults) == set(KEYS)
+    request = parse_request(defaults, cloud="lab", domain="d", known_hosts=HOSTS, bundles=("nova-34",))
+    assert (request.bundle, request.max_parallel, request.hosts, request.dry_run) == ("nova-34", 1, (), False)
+
+
+def test_without_a_bundle_there_is_a_form_but_no_run(airflow_home: object) -> None:
+    assert airflow_home
+    from airflow.sdk.definitions.param import ParamsDict
+    from airflow.sdk.exceptions import ParamValidationError
+
+    from escalator_airflow.params import campaign_params
+
+    with pytest.raises(ParamValidationError):
+        ParamsDict(campaign_params(HOSTS, ())).validate()  # type: ignore[arg-type]
+
+
+def test_a_domain_of_one_node_has_a_form(airflow_home: object) -> None:
+    assert airflow_home
+    from escalator_airflow.params import campaign_params
+
+    assert campaign_params(("node-01",), ("b",))["max_parallel"].schema["maximum"] == 1

@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.airflow
+
+
+@pytest.fixture
+def made(airflow_home: Path, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    assert airflow_home
+    from airflow.models.pool import Pool
+
+    calls: list[Any] = []
+    monkeypatch.setattr(
+        Pool, "create_or_update_pool", lambda name, **fields: calls.append((name, fields)), raising=True
+    )
+    return calls
+
+
+def test_a_scheduler_makes_the_pool_of_one_slot(made: list[Any]) -> None:
+    from escalator_airflow import pools
+
+    pools.on_starting(SimpleNamespace(job_type="SchedulerJob"))
+    ((name, fields),) = made
+    assert name == "escalator_admission"
+    assert (fields["slots"], fields["include_deferred"]) == (1, False)
+
+
+@pytest.mark.parametrize("component", ["TriggererJob", "DagProcessorJob", "LocalTaskJob", None])
+def test_other_components_make_none(made: list[Any], component: str | None) -> None:
+    from escalator_airflow import pools
+
+    pools.on_starting(SimpleNamespace(job_type=component))
+    pools.on_starting(object())
+    assert made == []
+
+
+def test_the_plugin_registers_the_listener_and_nothing_heavy(airflow_home: Path) -> None:
+    assert airflow_home
+    import escalator_plugin
+    from escalator_airflow import pools
+
+    assert escalator_plugin.EscalatorPlugin.listeners == [pools]
+    assert escalator_plugin.EscalatorPlugin.name == "escalator"

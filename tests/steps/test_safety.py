@@ -1,0 +1,268 @@
+"""What holds whatever goes wrong: lives of a node with faults, kills and people in every place."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from escalator.model.campaign import NodeState, Step
+from escalator.model.cloud import MigrationStatus
+from escalator.model.decisions import Admission
+from escalator.model.errors import EscalatorError, NodeFaultError, SupersededError, TransientError
+from escalator.model.lease import Lease
+from escalator.steps.results import Outcome
+
+from .conftest import MakeWorld
+from .fake_cloud import Fault, KilledError, Write
+from .worlds import NEW, NODE, OLD, NodeSoftware, World
+
+some = settings(max_examples=25, deadline=None, derandomize=True)
+TRIES = 3
+WORK = [s for s in Step if s not in {Step.ADMIT, Step.RELEASE}]
+NODE_FAULTS = ["", "", "stage", "activate", "lost", "wrong-version", "dead", "canary"]
+PEOPLE = ["", "", "", "disables", "enables", "takes-over"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Life:
+    """What happens to a node in one campaign."""
+
+    servers: list[tuple[str, Fault, int]] = field(default_factory=list)
+    node_fault: str = ""
+    kills: list[int] = field(default_factory=list)
+    person: str = ""
+    person_at: int = 0
+    transient_at: int = -1
+
+
+lives = st.builds(
+    Life,
+    servers=st.lists(
+        st.tuples(
+            st.sampled_from(["active", "active", "paused", "stopped", "error"]),
+            st.sampled_from([Fault.NONE, Fault.NONE, Fault.NONE, *Fault]),
+            st.integers(1, 3),
+        ),
+        max_size=3,
+    ),
+    node_fault=st.sampled_from(NODE_FAULTS),
+    kills=st.lists(st.integers(0, 40), max_size=4),
+    person=st.sampled_from(PEOPLE),
+    person_at=st.integers(0, 45),
+    transient_at=st.integers(-1, 40),
+)
+
+
+class Watch:
+    """Judges every write at the moment it is made, by the world and not by what the steps recorded."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.moved = False
+        self.proved = False
+        world.cloud.audit = self.judge
+        node = world.nodes[NODE]
+        activate = node.activate
+
+        def watched(version: str) -> Any:
+            assert not world.cloud.unfinished(NODE), "switched while a migration goes on"
+            assert not [g for g in world.cloud.guests.values() if g.host == NODE], "switched under servers"
+            self.proved = False
+            return activate(version)
+
+        node.activate = watched  # type: ignore[method-assign]
+
+    def judge(self, write: Write) -> None:
+        """Refuse what must never be written."""
+        match write.verb:
+            case "enable":
+                self.judge_lease(write)
+                node = self.world.nodes[NODE]
+                good = self.proved and node.running == NEW
+                assert good or not (self.moved or node.switched), "enabled, neither verified nor untouched"
+            case "disable":
+                self.judge_lease(write)
+            case "live" | "cold":
+                guest = self.world.cloud.guests[write.subject]
+                assert guest.host == NODE
+                under_way = [m for m in self.world.cloud.moves if m.guest is guest and m.status.unfinished]
+                assert not under_way, "asked to move twice"
+                self.moved = True
+            case "canary":
+                self.proved = self.world.cloud.hosts[NODE].canary_fault is None
+            case "confirm" | "abort":
+                assert self.moved
+
+    def judge_lease(self, write: Write) -> None:
+        """A reason that is not ours is never written over."""
+        if write.found is not None:
+            assert self.world.plan.lease(NODE).same_holder(Lease.parse(write.found)), write
+
+
+def break_node(node: NodeSoftware, world: World, fault: str) -> None:
+    """Order a fault of the node."""
+    match fault:
+        case "stage":
+            node.stage_faults = [NodeFaultError("no space")]
+        case "activate":
+            node.activate_faults = [NodeFaultError("no start")]
+        case "lost":
+            node.unreachable = [TransientError("no route")]
+        case "wrong-version":
+            node.starts_as = OLD
+        case "dead":
+            world.cloud.hosts[NODE].died_at = world.clock.now
+            node.alive = False
+        case "canary":
+            world.cloud.hosts[NODE].canary_fault = "no bootable device"
+
+
+class Play:
+    """Plays one life as Airflow would: steps in order, retries, then release until it is done."""
+
+    def __init__(self, world: World, life: Life) -> None:
+        self.world, self.life = world, life
+        self.kills = list(life.kills)
+        self.calls = 0
+        self.outcomes: dict[Step, Outcome] = {}
+        self.touched_by_person: str | None = None
+        for number, (state, fault, times) in enumerate(life.servers):
+            world.boot(f"web-{number}", vm_state=state, fault=fault, faults_left=times)
+        self.watch = Watch(world)
+
+    def before(self, _method: str) -> None:
+        """Let a person act, or the API be away, at a call of this life."""
+        self.calls += 1
+        cloud = self.world.cloud
+        if self.calls == self.life.transient_at:
+            raise TransientError("HTTP 503")
+        if self.calls != self.life.person_at or not self.life.person:
+            return
+        self.touched_by_person = self.life.person
+        match self.life.person:
+            case "disables":
+                cloud.person_disables(NODE)
+            case "enables":
+                cloud.person_enables(NODE)
+            case "takes-over":
+                cloud.person_disables(NODE, self.world.make_plan("another").lease(NODE).render())
+
+    def attempt(self, step: Step, *, last: bool) -> Outcome | None:
+        """Run one try of a step; None: it is to be tried again."""
+        self.world.fuse.left = self.kills.pop(0) if self.kills else None
+        try:
+            if step is Step.ADMIT:
+                admitted = self.world.admit().admission is Admission.ADMIT
+                return Outcome.OK if admitted else Outcome.SKIPPED
+            return self.world.run(step, last_try=last).outcome
+        except (KilledError, EscalatorError):
+            return None
+        finally:
+            self.world.fuse.left = None
+
+    def run(self, step: Step) -> Outcome | None:
+        for number in range(TRIES):
+            outcome = self.attempt(step, last=number == TRIES - 1)
+            if outcome is not None:
+                self.outcomes[step] = outcome
+                return outcome
+        return None
+
+    def live(self) -> None:
+        """Go through the steps, and release whatever came of them."""
+        self.world.cloud.before = self.before
+        if self.run(Step.ADMIT) is Outcome.OK:
+            break_node(self.world.nodes[NODE], self.world, self.life.node_fault)
+            for step in WORK:
+                if self.run(step) is not Outcome.OK:
+                    break
+            self.kills.clear()
+            while self.attempt(Step.RELEASE, last=False) is None:
+                continue
+
+
+@some
+@given(life=lives)
+@example(life=Life(servers=[("active", Fault.FAIL, 1), ("stopped", Fault.NONE, 1)], kills=[30, 9]))
+@example(life=Life(node_fault="activate", kills=[]))
+@example(life=Life(servers=[("active", Fault.NONE, 1)], person="disables", person_at=25))
+@example(life=Life(node_fault="wrong-version"))
+def test_no_life_breaks_a_rule(make_world: MakeWorld, life: Life) -> None:
+    world = make_world()
+    play = Play(world, life)
+    play.live()
+    progress = world.progress()
+    if play.touched_by_person == "disables":
+        assert world.service().disabled_reason == "broken fan"
+    elif play.touched_by_person == "takes-over":
+        assert not world.holds_lease()
+    elif play.touched_by_person is None and play.outcomes.get(Step.ADMIT) is Outcome.OK:
+        done = progress.state is NodeState.RELEASED
+        assert done == (play.outcomes.get(Step.VERIFY) is Outcome.OK)
+        assert world.enabled() or progress.mark is not None
+    if Step.MIGRATE in play.outcomes:
+        waiting = [m for m in world.cloud.moves if m.status is MigrationStatus.FINISHED]
+        assert waiting == [], "left unconfirmed"
+    once = (world.service().disabled_reason, world.enabled(), progress, len(world.cloud.writes))
+    world.cloud.before = None
+    world.run(Step.RELEASE)
+    assert once == (
+        world.service().disabled_reason,
+        world.enabled(),
+        world.progress(),
+        len(world.cloud.writes),
+    )
+
+
+@some
+@given(life=lives)
+def test_a_second_life_after_the_cause_is_gone_obeys_too(make_world: MakeWorld, life: Life) -> None:
+    """An operator mends what was wrong and clears the node's admit with downstream."""
+    world = make_world()
+    play = Play(world, life)
+    play.live()
+    node, host = world.nodes[NODE], world.cloud.hosts[NODE]
+    node.stage_faults, node.activate_faults, node.unreachable, node.starts_as = [], [], [], None
+    node.alive, host.died_at, host.canary_fault = True, None, None
+    for guest in world.cloud.guests.values():
+        guest.fault = Fault.NONE
+    play.life = Life(transient_at=life.kills[0] if life.kills else -1)
+    play.calls, play.kills = 0, list(reversed(life.kills))
+    play.outcomes.clear()
+    play.watch.moved = False if world.enabled() else play.watch.moved
+    play.live()
+    if play.outcomes.get(Step.VERIFY) is Outcome.OK:
+        assert world.enabled()
+        assert node.running == NEW
+    elif play.outcomes.get(Step.ADMIT) is Outcome.OK:
+        assert world.progress().state is not NodeState.RELEASED
+
+
+@some
+@given(step=st.sampled_from(WORK), at=st.integers(1, 12))
+def test_a_superseded_attempt_writes_nothing_more(make_world: MakeWorld, step: Step, at: int) -> None:
+    world = make_world()
+    world.boot("web")
+    world.boot("off", vm_state="stopped")
+    world.admit()
+    for earlier in WORK[: WORK.index(step)]:
+        world.run(earlier)
+    calls = 0
+
+    def newer(_method: str) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == at:
+            world.begin(step)
+
+    world.cloud.before = newer
+    begun: list[Write] = []
+    world.cloud.audit = lambda write: begun.append(write) if calls > at else None
+    with suppress(SupersededError):
+        world.run(step, last_try=True)
+    assert begun == []
+    assert world.progress().state not in {NodeState.HELD, NodeState.FAILED}
