@@ -8,9 +8,8 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
-from enum import StrEnum
-from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
+from datetime import datetime
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from escalator.cloud_manager.call_counter import CallCounter
 from escalator.model.cloud import (
@@ -35,179 +34,11 @@ from escalator.model.errors import (
 )
 from escalator.model.lease import Lease
 
+from .fake_records import WRONG_COLD, WRONG_LIVE, Clock, Fault, Fuse, Guest, Host, Move, Write
+
 P = ParamSpec("P")
 R = TypeVar("R")
-START = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
-DOMAIN = "cell1/az1/general"
 METHODS = {"active": "live", "paused": "live", "stopped": "cold"}
-
-
-class StepsCloud(Protocol):
-    """What the steps ask of a cloud; the real one and this one have it."""
-
-    counter: CallCounter
-
-    def fetch_snapshot(
-        self,
-        cloud_name: str,
-        *,
-        domain_of: Callable[[str, str, tuple[str, ...]], str],
-        target_version: str | None = None,
-        node_versions: Mapping[str, str] | None = None,
-        targets: Iterable[str] = (),
-        cells: Mapping[str, str] | None = None,
-    ) -> CloudSnapshot: ...
-    def fetch_services(self) -> tuple[ComputeService, ...]: ...
-    def fetch_service(self, host: str) -> ComputeService: ...
-    def ensure_disabled(self, host: str, reason: str) -> ComputeService: ...
-    def ensure_enabled(self, host: str, *, lease: Lease | None = None) -> ComputeService: ...
-    def fetch_servers(self, host: str) -> tuple[Server, ...]: ...
-    def fetch_server(self, server_id: str) -> Server: ...
-    def fetch_migrations(
-        self, host: str | None = None, server_id: str | None = None, since: datetime | None = None
-    ) -> tuple[Migration, ...]: ...
-    def start_live_migration(self, server_id: str, destination: str) -> None: ...
-    def start_cold_migration(self, server_id: str, destination: str) -> None: ...
-    def confirm_resize(self, server_id: str) -> None: ...
-    def abort_migration(self, server_id: str, migration_id: int) -> None: ...
-    def fetch_hypervisor(self, host: str) -> Hypervisor: ...
-    def fetch_addresses(self) -> dict[str, str]: ...
-    def fetch_inventory(self, provider_id: str) -> Mapping[str, ResourceInventory]: ...
-    def fetch_agents(self, host: str) -> tuple[NetworkAgent, ...]: ...
-    def run_canary(self, host: str, *, tag: str, timeout_seconds: float = 120.0) -> None: ...
-    def delete_canaries(self, host: str) -> int: ...
-
-
-class Fault(StrEnum):
-    """How the moves of a server go wrong."""
-
-    NONE = ""
-    REFUSE = "refuse"
-    """The request is answered with a conflict."""
-    LOST = "lost"
-    """The request is accepted, no migration record ever appears, the server stays busy."""
-    FAIL = "fail"
-    PRECHECK_FAIL = "precheck-fail"
-    HANG = "hang"
-    DIE = "die"
-    """The source's nova-compute dies: the migration runs for ever, and an abort does not help."""
-
-
-_LIVE = {
-    Fault.FAIL: ("running", "failed"),
-    Fault.PRECHECK_FAIL: ("preparing", "error"),
-    Fault.HANG: ("preparing", "running"),
-    Fault.DIE: ("preparing", "running"),
-}
-_COLD = {
-    Fault.FAIL: ("migrating", "error"),
-    Fault.PRECHECK_FAIL: ("error",),
-    Fault.HANG: ("migrating",),
-    Fault.DIE: ("migrating",),
-}
-
-
-class KilledError(BaseException):
-    """The process was killed here: nothing catches it, nothing is cleaned up."""
-
-
-@dataclass
-class Fuse:
-    """Counts what a process does to the world, and kills it at the count that a test has set."""
-
-    left: int | None = None
-    burnt: int = 0
-
-    def burn(self) -> None:
-        """Count one act."""
-        self.burnt += 1
-        if self.left is not None:
-            self.left -= 1
-            if self.left < 0:
-                self.left = None
-                raise KilledError
-
-
-@dataclass
-class Clock:
-    """The time, which goes on when somebody sleeps."""
-
-    now: datetime = START
-
-    def __call__(self) -> datetime:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.now += timedelta(seconds=seconds)
-
-
-@dataclass
-class Host:
-    """A nova-compute service with what hangs on it."""
-
-    name: str
-    status: ServiceStatus = ServiceStatus.ENABLED
-    reason: str | None = None
-    died_at: datetime | None = None
-    hypervisor: ServiceState = ServiceState.UP
-    inventory: dict[str, ResourceInventory] = field(default_factory=dict)
-    agents: tuple[NetworkAgent, ...] = ()
-    canary_fault: str | None = None
-
-
-@dataclass
-class Guest:
-    """A server."""
-
-    id: str
-    host: str
-    vm_state: str = "active"
-    task_state: str | None = None
-    fault: Fault = Fault.NONE
-    faults_left: int = 99
-    memory_mib: int = 512
-
-
-@dataclass
-class Move:
-    """A migration, and the statuses that it has before it."""
-
-    id: int
-    guest: Guest
-    type: str
-    source: str
-    dest: str
-    created_at: datetime
-    script: list[str]
-    was: str
-    status: MigrationStatus = MigrationStatus.ACCEPTED
-    visible: bool = False
-    updated_at: datetime | None = None
-    deaf: bool = False
-
-    def record(self) -> Migration:
-        """Return it as Nova shows it."""
-        return Migration(
-            id=self.id,
-            uuid=f"migration-{self.id}",
-            server_id=self.guest.id,
-            type=self.type,
-            status=self.status,
-            source_host=self.source,
-            dest_host=self.dest,
-            created_at=self.created_at,
-            updated_at=self.updated_at,
-        )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Write:
-    """One write that changed something: what was done to whom, and how it was found."""
-
-    verb: str
-    subject: str
-    detail: str = ""
-    found: str | None = None
 
 
 def request(method: Callable[Concatenate[Any, P], R]) -> Callable[Concatenate[Any, P], R]:
@@ -355,13 +186,15 @@ class FakeCloud:
     def start_live_migration(self, server_id: str, destination: str) -> None:
         guest = self._movable(server_id, destination, {"active", "paused"})
         guest.task_state = "migrating"
-        self._depart(guest, "live", "live-migration", destination, _LIVE, ("queued", "running", "completed"))
+        self._depart(
+            guest, "live", "live-migration", destination, WRONG_LIVE, ("queued", "running", "completed")
+        )
 
     @request
     def start_cold_migration(self, server_id: str, destination: str) -> None:
         guest = self._movable(server_id, destination, {"active", "stopped"})
         guest.task_state = "resize_prep"
-        self._depart(guest, "cold", "migration", destination, _COLD, ("migrating", "finished", "waits"))
+        self._depart(guest, "cold", "migration", destination, WRONG_COLD, ("migrating", "finished", "waits"))
 
     @request
     def confirm_resize(self, server_id: str) -> None:

@@ -23,7 +23,9 @@ from escalator.model.errors import ConflictError, InvalidRequestError, LeaseLost
 from escalator.model.lease import Lease, LeaseMark
 from escalator.upgrade_manager.domains import domain_of
 
-from .fake_cloud import Clock, FakeCloud, Fault, StepsCloud
+from .fake_cloud import FakeCloud
+from .fake_records import Clock, Fault
+from .steps_cloud import StepsCloud
 
 T = TypeVar("T")
 LEASE = Lease.of(campaign="contract", run_id="r", host="node-01", words="max_parallel=1")

@@ -18,7 +18,7 @@ from escalator.steps.flights import (
     can_abort,
 )
 
-from .fake_cloud import START
+from .fake_records import START
 
 LIMIT = timedelta(seconds=900)
 SECOND = timedelta(seconds=1)

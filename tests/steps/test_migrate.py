@@ -13,7 +13,7 @@ from escalator.steps.migrate import PATIENCE
 from escalator.steps.results import Outcome
 
 from .conftest import MakeWorld
-from .fake_cloud import Fault, KilledError
+from .fake_records import Fault, KilledError
 from .worlds import NODE, QuickLedger, World
 
 
@@ -239,7 +239,7 @@ def test_killed_anywhere_and_tried_again_no_server_is_asked_twice(make_world: Ma
     whole = loaded(make_world())
     before = whole.fuse.burnt
     whole.run(Step.MIGRATE)
-    for count in range(0, whole.fuse.burnt - before, 2):
+    for count in range(0, whole.fuse.burnt - before, 4):
         world = loaded(make_world())
         world.fuse.left = count
         with pytest.raises(KilledError):

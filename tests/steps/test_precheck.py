@@ -13,7 +13,7 @@ from escalator.steps.precheck import PATIENCE
 from escalator.steps.results import Outcome
 
 from .conftest import MakeWorld
-from .fake_cloud import START
+from .fake_records import START
 from .worlds import BUNDLE, NODE, World
 
 

@@ -17,10 +17,10 @@ from escalator.model.lease import Lease
 from escalator.steps.results import Outcome
 
 from .conftest import MakeWorld
-from .fake_cloud import Fault, KilledError, Write
+from .fake_records import Fault, KilledError, Write
 from .worlds import NEW, NODE, OLD, NodeSoftware, World
 
-some = settings(max_examples=25, deadline=None, derandomize=True)
+some = settings(max_examples=16, deadline=None, derandomize=True)
 TRIES = 3
 WORK = [s for s in Step if s not in {Step.ADMIT, Step.RELEASE}]
 NODE_FAULTS = ["", "", "stage", "activate", "lost", "wrong-version", "dead", "canary"]

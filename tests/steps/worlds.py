@@ -26,7 +26,8 @@ from escalator.steps.results import StepResult
 from escalator.steps.running import begin, run_admit, run_step
 from escalator.system_support.venv_mechanism import InstalledVersion, Outcome
 
-from .fake_cloud import DOMAIN, START, Clock, FakeCloud, Fuse, Guest
+from .fake_cloud import FakeCloud
+from .fake_records import DOMAIN, START, Clock, Fuse, Guest
 
 OLD, NEW = "33.0.2", "34.0.0"
 NODE = "node-01"

@@ -51,16 +51,18 @@ def migrate(ctx: StepContext) -> StepResult:
 
 def _empty(ctx: StepContext, drain: Drain, faults: tuple[str, ...]) -> tuple[str, ...]:
     """Drain; look again at what is left, and at what came late; say what stays in the end."""
+    left: tuple[str, ...] = ()
     for _ in range(ROUNDS):
+        if left:
+            log.info("%s: planning anew: %s", ctx.host, "; ".join(left))
+            faults = _resume(ctx, drain)
         drain.run()
         if drain.held or faults:
             return faults + tuple(drain.held)
         left = _left(ctx)
         if not left:
             return ()
-        log.info("%s: planning anew: %s", ctx.host, "; ".join(left))
-        faults = _resume(ctx, drain)
-    return left + faults
+    return left
 
 
 def _adopt_plan(ctx: StepContext, drain: Drain) -> tuple[str, ...]:

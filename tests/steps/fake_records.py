@@ -1,0 +1,152 @@
+"""What the small cloud is made of: hosts, servers, moves, writes; and the clock and the fuse of a test."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+
+from escalator.model.cloud import (
+    Migration,
+    MigrationStatus,
+    NetworkAgent,
+    ResourceInventory,
+    ServiceState,
+    ServiceStatus,
+)
+
+START = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
+DOMAIN = "cell1/az1/general"
+
+
+class Fault(StrEnum):
+    """How the moves of a server go wrong."""
+
+    NONE = ""
+    REFUSE = "refuse"
+    """The request is answered with a conflict."""
+    LOST = "lost"
+    """The request is accepted, no migration record ever appears, the server stays busy."""
+    FAIL = "fail"
+    PRECHECK_FAIL = "precheck-fail"
+    HANG = "hang"
+    DIE = "die"
+    """The source's nova-compute dies: the migration runs for ever, and an abort does not help."""
+
+
+WRONG_LIVE = {
+    Fault.FAIL: ("running", "failed"),
+    Fault.PRECHECK_FAIL: ("preparing", "error"),
+    Fault.HANG: ("preparing", "running"),
+    Fault.DIE: ("preparing", "running"),
+}
+WRONG_COLD = {
+    Fault.FAIL: ("migrating", "error"),
+    Fault.PRECHECK_FAIL: ("error",),
+    Fault.HANG: ("migrating",),
+    Fault.DIE: ("migrating",),
+}
+"""The statuses of a move that goes wrong, one a poll."""
+
+
+class KilledError(BaseException):
+    """The process was killed here: nothing catches it, nothing is cleaned up."""
+
+
+@dataclass
+class Fuse:
+    """Counts what a process does to the world, and kills it at the count that a test has set."""
+
+    left: int | None = None
+    burnt: int = 0
+
+    def burn(self) -> None:
+        """Count one act."""
+        self.burnt += 1
+        if self.left is not None:
+            self.left -= 1
+            if self.left < 0:
+                self.left = None
+                raise KilledError
+
+
+@dataclass
+class Clock:
+    """The time, which goes on when somebody sleeps."""
+
+    now: datetime = START
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+
+
+@dataclass
+class Host:
+    """A nova-compute service with what hangs on it."""
+
+    name: str
+    status: ServiceStatus = ServiceStatus.ENABLED
+    reason: str | None = None
+    died_at: datetime | None = None
+    hypervisor: ServiceState = ServiceState.UP
+    inventory: dict[str, ResourceInventory] = field(default_factory=dict)
+    agents: tuple[NetworkAgent, ...] = ()
+    canary_fault: str | None = None
+
+
+@dataclass
+class Guest:
+    """A server."""
+
+    id: str
+    host: str
+    vm_state: str = "active"
+    task_state: str | None = None
+    fault: Fault = Fault.NONE
+    faults_left: int = 99
+    memory_mib: int = 512
+
+
+@dataclass
+class Move:
+    """A migration, and the statuses that it has before it."""
+
+    id: int
+    guest: Guest
+    type: str
+    source: str
+    dest: str
+    created_at: datetime
+    script: list[str]
+    was: str
+    status: MigrationStatus = MigrationStatus.ACCEPTED
+    visible: bool = False
+    updated_at: datetime | None = None
+    deaf: bool = False
+
+    def record(self) -> Migration:
+        """Return it as Nova shows it."""
+        return Migration(
+            id=self.id,
+            uuid=f"migration-{self.id}",
+            server_id=self.guest.id,
+            type=self.type,
+            status=self.status,
+            source_host=self.source,
+            dest_host=self.dest,
+            created_at=self.created_at,
+            updated_at=self.updated_at,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Write:
+    """One write that changed something: what was done to whom, and how it was found."""
+
+    verb: str
+    subject: str
+    detail: str = ""
+    found: str | None = None
