@@ -19,7 +19,6 @@ ROOT = Path(__file__).resolve().parents[1]
 def main(nodes: int) -> None:
     """Write an inventory of that many nodes and parse the DAG file that is made from it."""
     from escalator.inventory.inventory_file import write_inventory
-
     from escalator.model.inventory import Inventory, InventoryNode
 
     folder = Path(tempfile.mkdtemp(prefix="escalator-parse-"))

@@ -30,7 +30,7 @@ class DrainPace:
     """
 
     at_once: int = 4
-    fixed_seconds: float = 5.0
+    fixed_seconds: float = 6.0
     seconds_per_gib: float = 1.07
     poll_seconds: float = 3.0
 
