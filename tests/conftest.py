@@ -15,19 +15,32 @@ if TYPE_CHECKING:
     from escalator.lab.lab import Lab
     from tests.campaigns.harness import Harness
 
-OWN_INSTANCE = 9
 ROOT = Path(__file__).resolve().parents[1]
 
 SLOWNESS = ("airflow", "lab", "stack")
+INSTANCES = {"gw0": 9, "gw1": 5}
+"""Labs and Airflows of the workers that run side by side."""
+CAMPAIGNS = ROOT / "tests" / "campaigns"
+
+
+def own_instance() -> int:
+    """Return the instance of lab and Airflow that this worker starts."""
+    return INSTANCES.get(os.environ.get("PYTEST_XDIST_WORKER", "gw0"), 9)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run what tells soonest first: pure, then Airflow, then the lab, then whole campaigns."""
-    items.sort(
-        key=lambda item: max(
-            (SLOWNESS.index(m) + 1 for m in SLOWNESS if item.get_closest_marker(m)), default=0
-        )
-    )
+    """Give whole campaigns a worker of their own; in the other, what tells soonest goes first."""
+    for item in items:
+        if CAMPAIGNS in item.path.parents:
+            item.add_marker(pytest.mark.xdist_group("campaigns"))
+        elif _slowness(item) > 1:
+            item.add_marker(pytest.mark.xdist_group("lab"))
+    side_by_side = "PYTEST_XDIST_WORKER" in os.environ
+    items.sort(key=lambda item: -1 if side_by_side and CAMPAIGNS in item.path.parents else _slowness(item))
+
+
+def _slowness(item: pytest.Item) -> int:
+    return max((SLOWNESS.index(mark) + 1 for mark in SLOWNESS if item.get_closest_marker(mark)), default=0)
 
 
 @pytest.fixture(scope="session")
@@ -41,7 +54,7 @@ def lab() -> Iterator[Lab]:
     if chosen is not None:
         yield Lab(LabSettings.from_environment({**os.environ, "ESCALATOR_LAB_INSTANCE": chosen}))
         return
-    environment = {**os.environ, "ESCALATOR_LAB_INSTANCE": str(OWN_INSTANCE)}
+    environment = {**os.environ, "ESCALATOR_LAB_INSTANCE": str(own_instance())}
     own = Lab(LabSettings.from_environment(environment, servers=0), progress=Progress())
     try:
         own.up()
@@ -65,7 +78,7 @@ def harness(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Harn
         lab=lab,
         folder=folder,
         stack_home=default_home(os.environ),
-        instance=OWN_INSTANCE,
+        instance=own_instance(),
         checkout=ROOT,
         bundle_dir=bundles,
         heartbeat_timeout_seconds=10,

@@ -48,7 +48,7 @@ def test_a_migration_that_always_fails_holds_the_node_and_loses_nothing(harness:
 def test_a_node_whose_compute_dies_in_mid_migration_is_held_and_completes_later(harness: Harness) -> None:
     harness.fresh(_servers(lab_migrate_seconds="6"))
     harness.lab.node("node-01").fault(migrate="die", once=True)
-    run = harness.trigger(hosts=["node-01"], migration_timeout_seconds=20)
+    run = harness.trigger(hosts=["node-01"], migration_timeout_seconds=10)
     assert harness.wait(run) == "failed"
     assert harness.services()["node-01"].status == "disabled"
     assert {"good", "bad", "elsewhere"} == set(harness.servers())

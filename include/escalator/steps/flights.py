@@ -13,7 +13,7 @@ from escalator.model.verdict import Code
 
 APPEARS_WITHIN = timedelta(seconds=60)
 """How long Nova may take to write a migration record after it accepted the request."""
-ABORTS_WITHIN = timedelta(seconds=60)
+ABORTS_WITHIN = timedelta(seconds=30)
 """How long an aborted migration may take to end."""
 
 QUEUED_FOR = 10
