@@ -23,11 +23,21 @@ def campaign_params(hosts: tuple[str, ...], bundles: tuple[str, ...]) -> dict[st
             title="Hosts",
             description="nova-compute service hosts; empty: every node of the domain",
         ),
+        **_safety(max_parallel=max(1, len(hosts) - 1)),
+    }
+
+
+def _safety(max_parallel: int) -> dict[str, Param]:
+    """Make the fields of the section Safety.
+
+    :param max_parallel: the largest limit that leaves a node in service.
+    """
+    return {
         "max_parallel": Param(
             1,
             type="integer",
             minimum=1,
-            maximum=max(1, len(hosts) - 1),
+            maximum=max_parallel,
             title="Nodes out at a time",
             description="Never more than this; less when redundant capacity does not carry it",
             section="Safety",

@@ -6,11 +6,9 @@ import json
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
-
-import psycopg2
 
 from escalator.airflow_client.client import AirflowClient
 from escalator.airflow_client.records import DagRun
@@ -27,7 +25,6 @@ NEW, OLD = "34.0.0", "33.0.2"
 RUN_SECONDS = 600.0
 SERVICE_VERSIONS = {72: OLD, 74: NEW}
 """Version numbers of Nova's service objects."""
-_VERSION_OF = "SELECT version FROM services WHERE \"binary\" = 'nova-compute' AND host = %s"
 
 
 @dataclass
@@ -140,13 +137,7 @@ class Harness:
 
     def running(self, host: str) -> str:
         """Return the release that nova-compute itself told Nova: the service's version in Nova's database."""
-        url = self.lab.config.database("nova_cell1").replace("+psycopg2", "")
-        with closing(psycopg2.connect(url)) as connection, connection.cursor() as cursor:
-            cursor.execute(
-                "SELECT version FROM services WHERE \"binary\" = 'nova-compute' AND host = %s", (host,)
-            )
-            row = cursor.fetchone()
-        return SERVICE_VERSIONS[row[0]] if row else ""
+        return SERVICE_VERSIONS[self.lab.release_versions()[host]]
 
 
 def state_of(server: Mapping[str, Any]) -> tuple[str, Any]:

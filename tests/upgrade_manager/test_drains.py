@@ -5,7 +5,7 @@ from escalator.model.cloud import CloudSnapshot
 from escalator.model.moves import FailureAction, MoveMethod, MoveRecord, PlannedMove
 from escalator.model.verdict import Code, Severity, Subject, SubjectType, Verdict
 from escalator.upgrade_manager.capacity import CapacityBook
-from escalator.upgrade_manager.drains import next_action, plan_drain, replan_move
+from escalator.upgrade_manager.drains import next_action, plan_drain
 from escalator.upgrade_manager.prechecks import check_servers
 
 from .clouds import NOW, cloud, clouds, disabled, down, few, leased, make_plan, node, server
@@ -114,21 +114,6 @@ def test_every_server_is_planned_or_named_and_nothing_overfills(snapshot: CloudS
         offered = [m for m in plan.moves if target.host in m.destinations]
         assert not offered or (target.eligible_destination and target.host != host)
     assert all(len(set(m.destinations)) == len(m.destinations) <= 4 for m in plan.moves)
-
-
-def test_replan_leaves_out_what_was_tried() -> None:
-    mover = server("s", "a")
-    snapshot = cloud([node("a"), node("b"), node("c"), node("d", upgraded=True)], [mover])
-    fresh = replan_move(snapshot, mover, {"d"})
-    assert fresh is not None
-    assert fresh.destinations == ("b", "c")
-    assert fresh.method is MoveMethod.LIVE
-    assert replan_move(snapshot, mover, {"b", "c", "d"}) is None
-
-
-def test_replan_of_a_server_that_cannot_move() -> None:
-    stuck = server("s", "a", vm_state="error")
-    assert replan_move(cloud([node("a"), node("b")], [stuck]), stuck, ()) is None
 
 
 def attempt(to: str | None, *, of: str = "id-s", succeeded: bool = False) -> MoveRecord:

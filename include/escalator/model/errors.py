@@ -70,7 +70,3 @@ class LeaseLostError(NodeFaultError):
 
 class SupersededError(EscalatorError):
     """A newer attempt at the same step has begun: this one must not write any more."""
-
-
-class SafetyStopError(EscalatorError):
-    """The campaign must not go on."""

@@ -20,7 +20,6 @@ class FailureAction(StrEnum):
     """What to do with a server whose move did not succeed."""
 
     RETRY_ELSEWHERE = "retry_elsewhere"
-    ABORT = "abort"
     HOLD = "hold"
 
 
@@ -65,13 +64,3 @@ class MoveRecord:
     code: Code | None = None
     message: str = ""
     interruption_ms: float | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DrainReport:
-    """What a drain came to: every attempt, and what is left on the node."""
-
-    host: str
-    moves: tuple[MoveRecord, ...] = ()
-    left: tuple[str, ...] = ()
-    verdicts: tuple[Verdict, ...] = ()

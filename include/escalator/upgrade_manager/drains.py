@@ -44,20 +44,6 @@ def plan_drain(
     return DrainPlan(host=host, moves=moves, verdicts=(*verdicts, *findings, *homeless))
 
 
-def replan_move(snapshot: CloudSnapshot, server: Server, tried: Collection[str]) -> PlannedMove | None:
-    """Choose destinations for one server afresh, after a failure.
-
-    :param tried: hosts where it failed already.
-    :return: the move, or None when no other node may take it or its state forbids any move.
-    """
-    method = _method(server)
-    if method is None:
-        return None
-    placing = Placing(CapacityBook(snapshot), closed=tried)
-    nodes = placing.ranked(server)
-    return _planned(server, method, placing, first=nodes[0].host) if nodes else None
-
-
 def next_action(attempts: Sequence[MoveRecord], move: PlannedMove) -> FailureAction:
     """Say what to do after attempts that failed: another destination while there is one, else hold the node.
 
