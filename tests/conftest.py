@@ -20,7 +20,6 @@ ROOT = Path(__file__).resolve().parents[1]
 SLOWNESS = ("airflow", "lab", "stack")
 INSTANCES = {"gw0": 9, "gw1": 5}
 """Labs and Airflows of the workers that run side by side."""
-CAMPAIGNS = ROOT / "tests" / "campaigns"
 
 
 def own_instance() -> int:
@@ -29,14 +28,9 @@ def own_instance() -> int:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give whole campaigns a worker of their own; in the other, what tells soonest goes first."""
-    for item in items:
-        if CAMPAIGNS in item.path.parents:
-            item.add_marker(pytest.mark.xdist_group("campaigns"))
-        elif _slowness(item) > 1:
-            item.add_marker(pytest.mark.xdist_group("lab"))
-    side_by_side = "PYTEST_XDIST_WORKER" in os.environ
-    items.sort(key=lambda item: -1 if side_by_side and CAMPAIGNS in item.path.parents else _slowness(item))
+    """Run what tells soonest first; side by side, what takes longest."""
+    order = -1 if "PYTEST_XDIST_WORKER" in os.environ else 1
+    items.sort(key=lambda item: order * _slowness(item))
 
 
 def _slowness(item: pytest.Item) -> int:

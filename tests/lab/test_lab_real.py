@@ -178,6 +178,7 @@ def test_the_hypervisor_version_is_what_was_ordered(clean: Lab) -> None:
     node.clear_faults()
     node.systemctl("restart", "nova-compute")
     wait(lambda: version() == 8002000, "the usual version")
+    assert version() == 8002000
 
 
 def test_a_node_is_upgraded_over_ssh_in_seconds_and_reset_brings_it_back(clean: Lab) -> None:
