@@ -18,19 +18,13 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[1]
 
 SLOWNESS = ("airflow", "lab", "stack")
-INSTANCES = {"gw0": 9, "gw1": 5}
-"""Labs and Airflows of the workers that run side by side."""
-
-
-def own_instance() -> int:
-    """Return the instance of lab and Airflow that this worker starts."""
-    return INSTANCES.get(os.environ.get("PYTEST_XDIST_WORKER", "gw0"), 9)
+OWN_INSTANCE = 9
+"""The lab and the Airflow that the tests start."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run what tells soonest first; side by side, what takes longest."""
-    order = -1 if "PYTEST_XDIST_WORKER" in os.environ else 1
-    items.sort(key=lambda item: order * _slowness(item))
+    """Run what tells soonest first: pure, then Airflow, then the lab, then whole campaigns."""
+    items.sort(key=_slowness)
 
 
 def _slowness(item: pytest.Item) -> int:
@@ -48,7 +42,7 @@ def lab() -> Iterator[Lab]:
     if chosen is not None:
         yield Lab(LabSettings.from_environment({**os.environ, "ESCALATOR_LAB_INSTANCE": chosen}))
         return
-    environment = {**os.environ, "ESCALATOR_LAB_INSTANCE": str(own_instance())}
+    environment = {**os.environ, "ESCALATOR_LAB_INSTANCE": str(OWN_INSTANCE)}
     own = Lab(LabSettings.from_environment(environment, servers=0), progress=Progress())
     try:
         own.up()
@@ -72,7 +66,7 @@ def harness(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Harn
         lab=lab,
         folder=folder,
         stack_home=default_home(os.environ),
-        instance=own_instance(),
+        instance=OWN_INSTANCE,
         checkout=ROOT,
         bundle_dir=bundles,
         heartbeat_timeout_seconds=10,
