@@ -41,7 +41,7 @@ def main() -> int:
     parser.add_argument("--servers", type=int, default=24)
     args = parser.parse_args()
     progress = Progress(print_line)
-    lab = Lab(LabSettings.from_environment(nodes=args.nodes, servers=0, instance=INSTANCE), progress=progress)
+    lab = Lab(LabSettings(nodes=args.nodes, servers=0, instance=INSTANCE), progress=progress)
     world = World(
         lab=lab,
         folder=ROOT / "build" / "bench",
