@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -21,20 +20,23 @@ def made(airflow_home: Path, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     return calls
 
 
-def test_a_scheduler_makes_the_pool_of_one_slot(made: list[Any]) -> None:
+def test_a_job_of_airflows_makes_the_pool_of_one_slot(made: list[Any]) -> None:
+    from airflow.jobs.job import Job
+
     from escalator_airflow import pools
 
-    pools.on_starting(SimpleNamespace(job_type="SchedulerJob"))
+    pools.on_starting(Job.__new__(Job))  # Airflow hands it over before it knows its own kind
     ((name, fields),) = made
     assert name == "escalator_admission"
     assert (fields["slots"], fields["include_deferred"]) == (1, False)
 
 
-@pytest.mark.parametrize("component", ["TriggererJob", "DagProcessorJob", "LocalTaskJob", None])
-def test_other_components_make_none(made: list[Any], component: str | None) -> None:
+def test_what_is_no_job_makes_none(made: list[Any]) -> None:
+    from airflow.sdk.execution_time.task_runner import TaskRunnerMarker
+
     from escalator_airflow import pools
 
-    pools.on_starting(SimpleNamespace(job_type=component))
+    pools.on_starting(TaskRunnerMarker())
     pools.on_starting(object())
     assert made == []
 

@@ -59,6 +59,7 @@ class World:
             instance=self.instance,
             checkout=self.checkout,
             heartbeat_timeout_seconds=self.heartbeat_timeout_seconds,
+            pools={},  # the plugin makes the one there is
             extra_env={
                 "ESCALATOR_INVENTORY_DIR": str(self.inventory_dir),
                 "ESCALATOR_REPORT_DIR": str(self.report_dir),

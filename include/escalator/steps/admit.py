@@ -15,7 +15,7 @@ from escalator.model.errors import NodeFaultError
 from escalator.model.lease import Lease
 from escalator.model.verdict import Code
 from escalator.steps.context import CampaignContext, StepContext
-from escalator.steps.versions import read_version
+from escalator.steps.versions import known_versions, read_version
 from escalator.upgrade_manager.admission import decide, lease_kept
 from escalator.upgrade_manager.domains import domain_of, neighbours
 
@@ -38,12 +38,6 @@ def decide_now(
     )
     view = campaign.ledger.view(*campaign.key)
     return snapshot, dict(decide(snapshot, campaign.plan, view, campaign.clock(), asking=asking))
-
-
-def known_versions(campaign: CampaignContext) -> dict[str, str]:
-    """Return the nova-compute version of each node, as this campaign last saw it over SSH."""
-    facts = campaign.ledger.facts(*campaign.key, "version")
-    return {host: str(version) for host, version in facts.items()}
 
 
 def take(ctx: StepContext) -> AdmissionDecision:

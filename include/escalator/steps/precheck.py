@@ -16,6 +16,7 @@ from escalator.model.verdict import Code, Subject, SubjectType, Verdict, blocker
 from escalator.steps.context import StepContext
 from escalator.steps.documents import drain_plan_to_document
 from escalator.steps.results import Outcome, StepResult
+from escalator.steps.versions import known_versions
 from escalator.system_support.venv_mechanism import check_privileges
 from escalator.upgrade_manager.domains import domain_of
 from escalator.upgrade_manager.drains import plan_drain
@@ -78,7 +79,7 @@ def _settled_plan(ctx: StepContext) -> tuple[DrainPlan, int, int]:
         ctx.plan.request.cloud,
         domain_of=domain_of,
         target_version=ctx.plan.target_version,
-        node_versions=_versions(ctx),
+        node_versions=known_versions(ctx.campaign),
     )
     on_node = snapshot.servers_on(ctx.host)
     moving = ongoing(snapshot.migrations, snapshot.servers, ctx.now())
@@ -88,11 +89,6 @@ def _settled_plan(ctx: StepContext) -> tuple[DrainPlan, int, int]:
         verdicts += (_unsettled(ctx.host),)
     last = max((m.id for m in migrations), default=0)
     return plan_drain(snapshot, ctx.host, verdicts), len(on_node), last
-
-
-def _versions(ctx: StepContext) -> dict[str, str]:
-    facts = ctx.ledger.facts(*ctx.campaign.key, "version")
-    return {host: str(version) for host, version in facts.items()}
 
 
 def _unsettled(host: str) -> Verdict:
