@@ -52,3 +52,11 @@ def test_the_caches_of_the_nodes_are_in_the_home_of_the_lab(tmp_path: Path) -> N
     assert caches["UV_CACHE_DIR"] == str(tmp_path / "uv-cache")
     assert caches["PYTHONPYCACHEPREFIX"] == str(tmp_path / "pycache")
     assert caches["UV_PYTHON"] == str(settings.python)
+
+
+def test_uv_is_found_beside_the_interpreter_when_it_is_not_on_the_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    installer = Installer(settings=LabSettings(home=tmp_path), progress=silent())
+    assert installer._uv().endswith("/bin/uv")

@@ -133,9 +133,12 @@ class Installer:
             shutil.rmtree(upper, ignore_errors=True)
 
     def _uv(self) -> str:
-        found = shutil.which("uv")
+        beside = Path(sys.executable).parent
+        found = shutil.which("uv", path=os.pathsep.join((str(beside), os.environ.get("PATH", os.defpath))))
         if found is None:
-            raise LabError("uv is not on the PATH", f"{sys.executable} -m pip install uv")
+            raise LabError(
+                f"uv is neither in {beside} nor on the PATH", f"{sys.executable} -m pip install uv"
+            )
         return found
 
 
