@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -94,8 +95,9 @@ class Installer:
         shutil.rmtree(tree, ignore_errors=True)
         tree.mkdir(parents=True)
         venv = _NODE_PATH / f"venv-{release}"
-        self._enclosed(tree, [self._uv(), "venv", "-q", "--python", str(self.settings.python), str(venv)])
-        self._enclosed(tree, [self._uv(), "pip", "install", "-q", "-p", str(venv), nova(release)])
+        uv = self._kept_uv()
+        self._enclosed(tree, [uv, "venv", "-q", "--python", str(self.settings.python), str(venv)])
+        self._enclosed(tree, [uv, "pip", "install", "-q", "-p", str(venv), nova(release)])
         self.progress.say(f"compiling Nova {release}")
         self._enclosed(
             tree,
@@ -131,6 +133,15 @@ class Installer:
             )
         finally:
             shutil.rmtree(upper, ignore_errors=True)
+
+    def _kept_uv(self) -> str:
+        """Return uv as a node sees it: the lab's folder stays visible there, others may not (/tmp, /opt)."""
+        kept = self.settings.home / "bin" / "uv"
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        fresh = kept.with_name(f"uv.{os.getpid()}.{threading.get_ident()}")
+        shutil.copy2(self._uv(), fresh)
+        fresh.replace(kept)
+        return str(kept)
 
     def _uv(self) -> str:
         beside = Path(sys.executable).parent

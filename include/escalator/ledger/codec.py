@@ -68,7 +68,7 @@ def _read_collection(origin: Any, arguments: tuple[Any, ...], document: Any) -> 
     if origin is tuple:
         return tuple(_read(arguments[0], item) for item in document)
     if issubclass(origin, Mapping):
-        return {key: _read(arguments[1], item) for key, item in document.items()}
+        return {_read(arguments[0], key): _read(arguments[1], item) for key, item in document.items()}
     raise TypeError(f"{origin.__name__} is not supported")
 
 

@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from escalator.model.durations import DEFAULT_DURATIONS, Durations
 from escalator.model.lease import Lease, LeaseMark
+from escalator.model.step import Step as Step
 from escalator.model.verdict import Code
+
+
+class UpgradeMode(StrEnum):
+    """Smooth: servers keep running. Non-smooth: what cannot be moved is stopped and started again."""
+
+    SMOOTH = "smooth"
+    NON_SMOOTH = "non-smooth"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CampaignRequest:
     """What an operator asks for; ``hosts`` empty means every node of the domain.
 
-    A move of a server that takes longer than ``migration_timeout_seconds`` counts as hung.
+    A move of a server that takes longer than ``migration_timeout_seconds`` counts as hung. ``spill`` is the
+    share of the domain's servers that may be moved to nodes that are still to be upgraded, and so be moved
+    twice, only to have more nodes out at once (0.02: two in a hundred; 1: as many as it takes).
     """
 
     cloud: str
@@ -26,6 +38,8 @@ class CampaignRequest:
     dry_run: bool = False
     migration_timeout_seconds: int = 900
     window_end: datetime | None = None
+    mode: UpgradeMode = UpgradeMode.SMOOTH
+    spill: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +50,9 @@ class CampaignPlan:
     :ivar run_id: id of the run.
     :ivar hosts: nova-compute service hosts to upgrade, in order of preference.
     :ivar target_version: release that nova-compute reports when it is upgraded.
+    :ivar members_stay: members of HA groups stay on their node, their service being switched away or not
+        touched at all; else they are moved like any server.
+    :ivar expected: how long the steps of a node are expected to take.
     """
 
     campaign: str
@@ -44,23 +61,13 @@ class CampaignPlan:
     hosts: tuple[str, ...]
     target_version: str
     window_end: datetime | None = None
+    members_stay: bool = True
+    expected: Durations = field(default_factory=lambda: DEFAULT_DURATIONS)
 
     def lease(self, host: str) -> Lease:
         """Return the lease this campaign takes on a host."""
         words = f"max_parallel={self.request.max_parallel} upgrade to {self.request.bundle}"
         return Lease.of(campaign=self.campaign, run_id=self.run_id, host=host, words=words)
-
-
-class Step(StrEnum):
-    """The steps of a node's life, in order; also the task names."""
-
-    ADMIT = "admit"
-    PRECHECK = "precheck"
-    SWITCHOVER = "switchover"
-    MIGRATE = "migrate"
-    UPGRADE = "upgrade"
-    VERIFY = "verify"
-    RELEASE = "release"
 
 
 class NodeState(StrEnum):
@@ -99,9 +106,18 @@ class NodeProgress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerView:
-    """What a decision needs to know of the past: the progress of the campaign's own nodes."""
+    """What a decision needs to know of the past.
+
+    :ivar nodes: the progress of the campaign's own nodes.
+    :ivar given_back: host -> when any campaign gave it back last (aware).
+    :ivar spilled: domain -> moves of this campaign that ended on a node still to be upgraded.
+    :ivar noticed_at: when the owners of the servers were told of the campaign; None: at its start.
+    """
 
     nodes: tuple[NodeProgress, ...] = ()
+    given_back: Mapping[str, datetime] = field(default_factory=dict)
+    spilled: Mapping[str, int] = field(default_factory=dict)
+    noticed_at: datetime | None = None
 
     def of(self, host: str) -> NodeProgress:
         """Return the progress of a host; waiting when nothing is recorded."""

@@ -224,7 +224,14 @@ class ServerGroup:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HaGroup:
-    """Servers that stand in for one another; ``mode`` is active-standby, load-balanced or none."""
+    """Servers that stand in for one another; ``mode`` is active-standby, load-balanced or none.
+
+    :ivar max_impacted: members that may be impacted at once (ETSI: max_number_of_impacted_instances).
+    :ivar min_preserved: members that must not be (ETSI: min_number_of_preserved_instances).
+    :ivar recovery_seconds: for how long a member still counts as impacted after its node was given back
+        (ETSI: min_recovery_time_between_impacts).
+    :ivar lead_seconds: time between the notice and the first impact (ETSI: impact_notification_lead_time).
+    """
 
     id: str
     mode: str
@@ -233,6 +240,14 @@ class HaGroup:
     min_preserved: int | None = None
     recovery_seconds: float = 0.0
     lead_seconds: float = 0.0
+
+    @property
+    def tolerated(self) -> int:
+        """Return how many members may be impacted at once; one when the group does not say."""
+        if self.max_impacted is None and self.min_preserved is None:
+            return min(1, len(self.members))
+        most = len(self.members) if self.max_impacted is None else self.max_impacted
+        return max(0, min(most, len(self.members) - (self.min_preserved or 0)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -246,6 +261,7 @@ class CloudSnapshot:
     migrations: tuple[Migration, ...] = ()
     server_groups: tuple[ServerGroup, ...] = ()
     ha_groups: tuple[HaGroup, ...] = ()
+    agents: tuple[NetworkAgent, ...] = ()
 
     def node(self, host: str) -> Node | None:
         """Return the node of that nova-compute service host."""
