@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import yaml
 
 from escalator.model.errors import InvalidRequestError
+
+_HERE = Path(__file__).resolve().parents[2]
+
+
+def bundle_dir() -> Path:
+    """Return the folder of the bundles: ``ESCALATOR_BUNDLE_DIR``, else the one that comes along."""
+    return Path(os.environ.get("ESCALATOR_BUNDLE_DIR") or _HERE / "bundles")
 
 
 def bundle_names(folder: Path) -> tuple[str, ...]:
@@ -22,9 +30,17 @@ def read_bundle_document(folder: Path, name: str) -> object:
     if name not in bundle_names(folder):
         known = ", ".join(bundle_names(folder)) or "none"
         raise InvalidRequestError(f"no bundle {name!r} in {folder}", remedy=f"choose one of: {known}")
-    path = folder / f"{name}.yaml"
+    return read_bundle_file(folder / f"{name}.yaml")
+
+
+def read_bundle_file(path: Path) -> object:
+    """Read a bundle file as a document, unjudged.
+
+    :raises InvalidRequestError: there is no such file, or it is not YAML.
+    """
     try:
         document: object = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as exc:
-        raise InvalidRequestError(f"bundle {path} cannot be read: {exc}", remedy="mend the file") from exc
+        reason = " ".join(str(exc).split())
+        raise InvalidRequestError(f"bundle {path} cannot be read: {reason}", remedy="mend the file") from exc
     return document

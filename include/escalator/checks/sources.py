@@ -1,0 +1,133 @@
+"""What a verb judges: a cloud or its snapshot, a bundle, the hosts. Bad input is refused before anything."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from escalator.bundles.bundle_file import bundle_dir, read_bundle_document, read_bundle_file
+from escalator.cloud_manager.call_counter import CallCounter
+from escalator.cloud_manager.cloud import Cloud
+from escalator.cloud_manager.connection import connect
+from escalator.cloud_manager.credentials import CloudCredentials
+from escalator.cloud_manager.snapshots import snapshot_from_document
+from escalator.model.bundle import Bundle
+from escalator.model.campaign import UpgradeMode
+from escalator.model.cloud import CloudSnapshot
+from escalator.model.errors import InvalidRequestError
+from escalator.upgrade_manager.bundles import parse_bundle
+from escalator.upgrade_manager.documents import did_you_mean
+from escalator.upgrade_manager.domains import domain_of
+from escalator.upgrade_manager.targets import mark_targets
+
+
+class Source(NamedTuple):
+    """What was read: the snapshot with its targets marked, the bundle, the hosts of the targets by name."""
+
+    snapshot: CloudSnapshot
+    bundle: Bundle | None
+    hosts: tuple[str, ...]
+
+
+def add_source_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare ``--cloud | --snapshot``, ``--bundle``, ``--hosts``, ``--max-parallel`` and ``--mode``."""
+    where = parser.add_mutually_exclusive_group(required=True)
+    where.add_argument("--cloud", metavar="NAME", help="read this cloud of clouds.yaml")
+    where.add_argument("--snapshot", type=Path, metavar="FILE", help="read this snapshot")
+    parser.add_argument("--region", metavar="NAME", help="region, when the cloud has several")
+    parser.add_argument("--clouds-yaml", type=Path, metavar="FILE", help="default: the usual places")
+    parser.add_argument("--bundle", metavar="B", help="what to bring: name of a bundle, or its file")
+    parser.add_argument(
+        "--hosts", action="append", default=[], metavar="HOST[,HOST]", help="nodes; default: all to upgrade"
+    )
+    parser.add_argument("--max-parallel", type=int, default=1, metavar="K", help="nodes out at once (1)")
+    parser.add_argument(
+        "--mode",
+        choices=tuple(map(str, UpgradeMode)),
+        default=UpgradeMode.SMOOTH.value,
+        help="default: smooth",
+    )
+
+
+def read_source(args: argparse.Namespace) -> Source:
+    """Read what :func:`add_source_arguments` asked for.
+
+    The targets are ``--hosts``; else the nodes that the snapshot marks as targets; else all that are not
+    upgraded yet. A node that runs what the bundle brings of nova-compute counts as upgraded.
+
+    :raises InvalidRequestError: a file cannot be read, a host is not known, or K is impossible.
+    :raises EscalatorError: the cloud cannot be read.
+    """
+    bundle = read_bundle(args.bundle) if args.bundle else None
+    snapshot = read_snapshot(args.snapshot) if args.snapshot else _read_cloud(args)
+    hosts = _known_hosts(args.hosts, snapshot)
+    _refuse_impossible(args.max_parallel, snapshot)
+    marked = mark_targets(snapshot, bundle, hosts)
+    return Source(marked, bundle, tuple(node.host for node in marked.nodes if node.target))
+
+
+def read_snapshot(path: Path) -> CloudSnapshot:
+    """Read a snapshot file.
+
+    :raises InvalidRequestError: it cannot be read, is no JSON, or has faults.
+    """
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as exc:
+        raise InvalidRequestError(
+            f"snapshot {path} cannot be read: {exc.strerror}",
+            remedy="write one with `escalator snapshot --cloud NAME -o FILE`",
+        ) from exc
+    except (ValueError, RecursionError) as exc:
+        raise InvalidRequestError(
+            f"snapshot {path} is no JSON: {exc}",
+            remedy="write one with `escalator snapshot --cloud NAME -o FILE`",
+        ) from exc
+    return snapshot_from_document(document)
+
+
+def read_bundle(name: str) -> Bundle:
+    """Read a bundle by its name among the bundles, or by its path.
+
+    :raises InvalidRequestError: there is none, it is no YAML, or has faults.
+    """
+    if "/" in name or name.endswith((".yaml", ".yml")):
+        return parse_bundle(read_bundle_file(Path(name)))
+    return parse_bundle(read_bundle_document(bundle_dir(), name))
+
+
+def _read_cloud(args: argparse.Namespace) -> CloudSnapshot:
+    counter = CallCounter()
+    credentials = CloudCredentials.from_clouds_yaml(args.cloud, args.region, path=args.clouds_yaml)
+    return Cloud(connect(credentials, counter), counter).fetch_snapshot(args.cloud, domain_of=domain_of)
+
+
+def _known_hosts(words: Sequence[str], snapshot: CloudSnapshot) -> tuple[str, ...]:
+    asked = [host for word in words for host in map(str.strip, word.split(","))]
+    if words and not any(asked):
+        raise InvalidRequestError("--hosts names no host", remedy="leave it out to mean all nodes")
+    known = {node.host for node in snapshot.nodes}
+    unknown = [f"{host!r}{did_you_mean(host, known)}" for host in asked if host and host not in known]
+    if unknown:
+        raise InvalidRequestError(
+            f"cloud {snapshot.cloud} has no compute node {'; '.join(unknown)}",
+            remedy="use the names of `openstack compute service list --service nova-compute`",
+        )
+    return tuple(sorted({host for host in asked if host}))
+
+
+def _refuse_impossible(max_parallel: int, snapshot: CloudSnapshot) -> None:
+    """Refuse a K that no state of the cloud could carry: one node at least must stay in."""
+    if not snapshot.nodes:
+        raise InvalidRequestError(
+            f"cloud {snapshot.cloud} has no compute node", remedy="see `openstack compute service list`"
+        )
+    most = max(1, len(snapshot.nodes) - 1)
+    if not 1 <= max_parallel <= most:
+        raise InvalidRequestError(
+            f"--max-parallel {max_parallel} is impossible: the cloud has {len(snapshot.nodes)} nodes",
+            remedy=f"choose a number from 1 to {most}",
+        )
