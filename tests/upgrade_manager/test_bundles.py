@@ -5,7 +5,7 @@ from hypothesis import given
 
 from escalator.model.bundle import Bundle, Component, Impact, Mechanism, MechanismType, RebootPolicy
 from escalator.model.errors import InvalidRequestError
-from escalator.upgrade_manager.bundles import parse_bundle, refuse_unserved
+from escalator.upgrade_manager.bundles import members_stay, parse_bundle, refuse_unserved
 
 from .clouds import few
 from .documents_drawn import json_values, mutilated
@@ -195,3 +195,8 @@ def test_a_bundle_that_asks_for_what_is_done_is_not_refused() -> None:
     plain = parse_bundle({**FULL, "hooks": {"pre": []}})
     refuse_unserved(plain)
     assert plain.name
+
+
+@pytest.mark.parametrize(("impact", "stay"), [("control", True), ("data", False), ("reboot", False)])
+def test_members_of_ha_groups_stay_only_when_guests_are_not_touched(*, impact: str, stay: bool) -> None:
+    assert members_stay(parse_bundle({**FULL, "impact": impact})) is stay

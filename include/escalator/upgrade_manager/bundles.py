@@ -136,6 +136,15 @@ def _artefacts(fields: Fields) -> tuple[Mapping[str, str], ...]:
     return tuple(artefacts)
 
 
+def members_stay(bundle: Bundle) -> bool:
+    """Tell whether members of HA groups stay on their node while it is upgraded.
+
+    An upgrade of the agent alone does not touch the guests. One that touches the data plane or restarts the
+    machine stops them: members are moved then, like any server, as nobody switches their service away.
+    """
+    return bundle.impact is Impact.CONTROL
+
+
 def refuse_unserved(bundle: Bundle) -> None:
     """Refuse a bundle that asks for what no step of this release does: better no start than half of it.
 
