@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from airflow.sdk import Param
 
+from escalator.model.campaign import UpgradeMode
+
 
 def campaign_params(hosts: tuple[str, ...], bundles: tuple[str, ...]) -> dict[str, Param]:
     """Make the form's fields for a domain's hosts and the bundles that are there."""
@@ -23,6 +25,14 @@ def campaign_params(hosts: tuple[str, ...], bundles: tuple[str, ...]) -> dict[st
             title="Hosts",
             description="nova-compute service hosts; empty: every node of the domain",
         ),
+        "mode": Param(
+            UpgradeMode.SMOOTH.value,
+            type="string",
+            enum=[str(mode) for mode in UpgradeMode],
+            title="Mode",
+            description="smooth: servers keep running; non-smooth: those that cannot be moved are stopped "
+            "before the upgrade of their node and started after it",
+        ),
         **_safety(max_parallel=max(1, len(hosts) - 1)),
     }
 
@@ -40,6 +50,16 @@ def _safety(max_parallel: int) -> dict[str, Param]:
             maximum=max_parallel,
             title="Nodes out at a time",
             description="Never more than this; less when redundant capacity does not carry it",
+            section="Safety",
+        ),
+        "spill": Param(
+            1.0,
+            type="number",
+            minimum=0,
+            maximum=1,
+            title="Servers that may move twice",
+            description="Share of the servers that may go to nodes still to be upgraded only to have "
+            "more nodes out at once: 0.02 is two in a hundred, 1 as many as it takes",
             section="Safety",
         ),
         "max_failed_nodes": Param(

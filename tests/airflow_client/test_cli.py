@@ -33,6 +33,7 @@ def test_the_options_become_the_parameters_of_the_run(
         *("--cloud", "lab", "--domain", "cell1/az1/general", "--bundle", "nova-34"),
         *("--hosts", "node-01,node-02", "--hosts", "node-03"),
         *("--max-parallel", "2", "--max-failed-nodes", "1", "--dry-run"),
+        *("--mode", "non-smooth", "--spill", "0.02"),
     )
     assert args.run(args) == 0
     assert airflow.sent("POST", RUNS)[-1]["conf"] == {
@@ -41,6 +42,8 @@ def test_the_options_become_the_parameters_of_the_run(
         "max_parallel": 2,
         "max_failed_nodes": 1,
         "dry_run": True,
+        "mode": "non-smooth",
+        "spill": 0.02,
     }
     assert "run manual__1" in capsys.readouterr().out
 

@@ -32,6 +32,9 @@ def form(airflow_home: object) -> Any:
         ("max_failed_nodes", -1),
         ("dry_run", "yes"),
         ("migration_timeout_seconds", 9),
+        ("mode", "rough"),
+        ("spill", 1.5),
+        ("spill", "2 %"),
         ("window_end", "tomorrow"),
         ("window_end", "2026-11-22 08:00"),
         ("window_end", 7),
@@ -55,6 +58,9 @@ def test_a_bad_value_is_refused(form: Any, key: str, value: object) -> None:
         ("migration_timeout_seconds", 10),
         ("window_end", "2026-11-22T08:00:00Z"),
         ("window_end", None),
+        ("mode", "non-smooth"),
+        ("spill", 0.02),
+        ("spill", 0),
     ],
 )
 def test_a_good_value_is_taken(form: Any, key: str, value: object) -> None:

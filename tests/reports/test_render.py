@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from escalator.model.campaign import LedgerView, NodeProgress, NodeState
+from escalator.model.campaign import LedgerView, NodeProgress, NodeState, UpgradeMode
 from escalator.model.verdict import Code
 from escalator.reports import formatting
 from escalator.reports.document import build_report
@@ -171,3 +171,10 @@ def test_nothing_is_said_of_servers_that_were_not_compared() -> None:
     for render in (render_html, render_markdown):
         assert "every server is there" in render(build_report(made.facts(), made.events()))
         assert "every server is there" not in render(build_report(dry))
+
+
+def test_the_report_says_in_which_mode_and_with_which_spill_it_ran() -> None:
+    document = build_report(made.facts(plan=made.plan(mode=UpgradeMode.NON_SMOOTH, spill=0.02)))
+    assert (document["request"]["mode"], document["request"]["spill"]) == ("non-smooth", 0.02)
+    assert "non-smooth, 2 % of the servers may move twice" in render_html(document)
+    assert re.search(r"Servers that may move twice +\| 2 %", render_markdown(document))

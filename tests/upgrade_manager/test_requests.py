@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from escalator.model.campaign import CampaignRequest
+from escalator.model.campaign import CampaignRequest, UpgradeMode
 from escalator.model.errors import InvalidRequestError
 from escalator.upgrade_manager.requests import parse_request
 
@@ -21,6 +21,8 @@ FULL: dict[str, object] = {
     "dry_run": True,
     "migration_timeout_seconds": 60,
     "window_end": "2026-11-22T10:00:00+01:00",
+    "mode": "non-smooth",
+    "spill": 0.02,
 }
 
 
@@ -52,6 +54,8 @@ def test_everything_said() -> None:
         dry_run=True,
         migration_timeout_seconds=60,
         window_end=datetime(2026, 11, 22, 9, 0, tzinfo=UTC),
+        mode=UpgradeMode.NON_SMOOTH,
+        spill=0.02,
     )
 
 
@@ -89,6 +93,13 @@ def test_everything_said() -> None:
         ({"window_end": "2026-11-22T09:00:00"}, "window_end: must be a date and time with its offset"),
         ({"window_end": "2026-02-30T09:00:00Z"}, "is not a date and time that exists"),
         ({"window_end": "2026-11-22T08:00:00Z"}, "window_end: 2026-11-22T08:00:00Z is in the past"),
+        ({"mode": "smoth"}, "mode: is 'smoth', must be one of smooth, non-smooth, did you mean smooth?"),
+        ({"mode": 1}, "mode: must be text, not 1"),
+        ({"spill": 1.5}, "spill: must be a number from 0 to 1, not 1.5"),
+        ({"spill": -0.1}, "spill: must be a number from 0 to 1, not -0.1"),
+        ({"spill": float("nan")}, "spill: must be a number from 0 to 1, not nan"),
+        ({"spill": True}, "spill: must be a number from 0 to 1, not true"),
+        ({"spill": "2 %"}, "spill: must be a number from 0 to 1, not '2 %'"),
         ({"window_end": 5}, "window_end: must be text, not 5"),
     ],
 )

@@ -15,6 +15,7 @@ from escalator.airflow_client.follow import follow, view_for
 from escalator.airflow_client.naming import upgrade_dag_id, upgrade_dag_prefix
 from escalator.airflow_client.records import RunState, TaskState
 from escalator.airflow_client.transport import Password
+from escalator.model.campaign import UpgradeMode
 from escalator.model.errors import EscalatorError, InvalidRequestError, TransientError
 
 if TYPE_CHECKING:
@@ -47,6 +48,10 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     what.add_argument("--max-parallel", type=int, default=1, metavar="K", help="nodes out of service at once")
     what.add_argument("--max-failed-nodes", type=int, default=0, metavar="N", help="failures before it stops")
+    what.add_argument("--mode", choices=tuple(map(str, UpgradeMode)), default=UpgradeMode.SMOOTH.value)
+    what.add_argument(
+        "--spill", type=float, default=1.0, metavar="SHARE", help="servers that may move twice, 0 to 1 (1)"
+    )
     what.add_argument("--dry-run", action="store_true", help="decide everything, write nothing")
     parser.add_argument("--run-id", help="id of the run; made by Airflow when left out")
     parser.add_argument("--follow", action="store_true", help="show every step until the run has ended")
@@ -133,6 +138,8 @@ def conf_of(args: argparse.Namespace) -> dict[str, Any]:
         "max_parallel": args.max_parallel,
         "max_failed_nodes": args.max_failed_nodes,
         "dry_run": args.dry_run,
+        "mode": args.mode,
+        "spill": args.spill,
     }
 
 

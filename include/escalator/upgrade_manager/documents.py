@@ -151,6 +151,14 @@ class Fields:
         self.fault(key, f"must be a number above 0 and below {_LARGEST}, not {shown(value)}")
         return default
 
+    def share(self, key: str, default: float) -> float:
+        """Read a number from 0 to 1; the default without one."""
+        value = self.values.get(key, default)
+        if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1:
+            return float(value)
+        self.fault(key, f"must be a number from 0 to 1, not {shown(value)}")
+        return default
+
     def section(self, key: str, *, keys: Collection[str] | None) -> Fields:
         """Read a mapping below this one; an empty one when it is not there."""
         document = self.values[key] if self.has(key) else {}

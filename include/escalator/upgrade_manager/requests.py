@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping
 from datetime import datetime
 
-from escalator.model.campaign import CampaignRequest
+from escalator.model.campaign import CampaignRequest, UpgradeMode
 from escalator.model.errors import InvalidRequestError
 from escalator.upgrade_manager.documents import Fields, did_you_mean, shown
 
@@ -19,6 +19,8 @@ KEYS = (
     "dry_run",
     "migration_timeout_seconds",
     "window_end",
+    "mode",
+    "spill",
 )
 """What a request may say."""
 _MIGRATION_SECONDS = 900
@@ -64,6 +66,8 @@ def parse_request(
             "migration_timeout_seconds", default=_MIGRATION_SECONDS, least=_LEAST_MIGRATION_SECONDS
         ),
         window_end=_window_end(fields, now),
+        mode=UpgradeMode(fields.choice("mode", tuple(UpgradeMode), UpgradeMode.SMOOTH)),
+        spill=fields.share("spill", 1.0),
     )
     if faults:
         raise InvalidRequestError(
