@@ -12,7 +12,7 @@ from escalator.model.decisions import Admission, AdmissionDecision
 from escalator.model.lease import Lease, LeaseMark
 from escalator.model.verdict import Code
 from escalator.upgrade_manager.admission import decide, lease_kept
-from escalator.upgrade_manager.capacity import simulate_drain
+from escalator.upgrade_manager.placing import simulate_drain
 from escalator.upgrade_manager.domains import adjoining
 
 from .clouds import NOW, cloud, clouds, disabled, down, few, leased, make_plan, node, server
@@ -168,7 +168,8 @@ def test_a_node_whose_part_ended_takes_nobodys_turn(ended: NodeState) -> None:
 
 
 @pytest.mark.parametrize(
-    ("minutes", "admission"), [(-1, Admission.STOP), (0, Admission.STOP), (1, Admission.ADMIT)]
+    ("minutes", "admission"),
+    [(-1, Admission.STOP), (0, Admission.STOP), (1, Admission.STOP), (10, Admission.ADMIT)],
 )
 def test_the_window(minutes: int, admission: Admission) -> None:
     end = NOW + timedelta(minutes=minutes)

@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from escalator.model.cloud import CloudSnapshot, ResourceInventory
 from escalator.model.verdict import Code
-from escalator.upgrade_manager.capacity import CapacityBook, needs_place, simulate_drain
+from escalator.upgrade_manager.capacity import CapacityBook, needs_place
+from escalator.upgrade_manager.placing import simulate_drain
 
 from .clouds import DOMAIN, cloud, clouds, disabled, down, few, node, server
 

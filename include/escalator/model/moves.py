@@ -36,11 +36,15 @@ class PlannedMove:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DrainPlan:
-    """How a node is emptied: the moves, in order, and the findings about every server."""
+    """How a node is emptied: the moves, in order, and the findings about every server.
+
+    :ivar staying: ids of the servers that stay: members of HA groups.
+    """
 
     host: str
     moves: tuple[PlannedMove, ...] = ()
     verdicts: tuple[Verdict, ...] = ()
+    staying: tuple[str, ...] = ()
 
     @property
     def feasible(self) -> bool:

@@ -67,6 +67,8 @@ class Code(StrEnum):
     NODE_DOWN = "node_down"
     NODE_UNKNOWN = "node_unknown"
     DRY_RUN = "dry_run"
+    HA_GROUP = "ha_group"
+    HA_NOTICE = "ha_notice"
     # servers
     SERVER_ERROR = "server_error"
     SERVER_BUSY = "server_busy"
@@ -77,6 +79,7 @@ class Code(StrEnum):
     SERVER_SOFT_DELETED = "server_soft_deleted"
     SERVER_PINNED = "server_pinned"
     SERVER_LOCKED = "server_locked"
+    SERVER_GROUP = "server_group"
     SERVERS_UNSETTLED = "servers_unsettled"
     NO_DESTINATION = "no_destination"
     # moves
@@ -97,6 +100,15 @@ class Code(StrEnum):
     AGENT_DOWN = "agent_down"
     CANARY_FAILED = "canary_failed"
     NOT_VERIFIED = "not_verified"
+    # conditions that are met, by what was looked at
+    TARGETS_KNOWN = "targets_known"
+    NODES_REACHABLE = "nodes_reachable"
+    SYSTEM_NORMAL = "system_normal"
+    SERVERS_MOVABLE = "servers_movable"
+    SERVER_METHOD = "server_method"
+    PARALLEL_CARRIED = "parallel_carried"
+    NOT_CHECKED = "not_checked"
+    # anything else
     CLOUD_UNREACHABLE = "cloud_unreachable"
     INTERNAL = "internal"
 

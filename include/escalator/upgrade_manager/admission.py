@@ -8,15 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from escalator.model.campaign import CampaignPlan, LedgerView, NodeState
 from escalator.model.cloud import CloudSnapshot, ComputeService, Node, ServiceState, ServiceStatus
 from escalator.model.decisions import Admission, AdmissionDecision
 from escalator.model.lease import Lease
 from escalator.model.verdict import Code
+from escalator.upgrade_manager.availability import Availability, seconds_of
 from escalator.upgrade_manager.capacity import CapacityBook
 from escalator.upgrade_manager.domains import adjoining
+from escalator.upgrade_manager.expectations import node_seconds
+from escalator.upgrade_manager.placing import DrainSimulation, place
+from escalator.upgrade_manager.turns import Standing, ha_decision, turns
 
 _ENDED = frozenset({NodeState.RELEASED, NodeState.SKIPPED, NodeState.HELD, NodeState.FAILED})
 
@@ -43,26 +47,39 @@ def decide(
     scene = _Scene.of(snapshot, plan, ledger, now)
     hosts = tuple(dict.fromkeys((*plan.hosts, *plan.request.hosts)))
     decisions: dict[str, AdmissionDecision] = {}
-    admitted: list[str] = []
-    for host in sorted(hosts, key=lambda h: h in scene.ended or (asking is not None and h not in asking)):
+    free: list[str] = []
+    early: set[str] = set()
+    for host in hosts:
         decision = _first(_EARLY_RULES, scene, host)
+        if decision is not None:
+            early.add(host)
+        decision = decision or _first(_RULES, scene, host)
         if decision is None:
-            decision = _first(_RULES, scene, host) or _turn(scene, scene.nodes[host], admitted)
-            if decision.admission is Admission.ADMIT:
-                admitted.append(host)
-            if plan.request.dry_run:
-                decision = _dry(decision, scene)
-        decisions[host] = decision
+            free.append(host)
+        else:
+            decisions[host] = decision
+    late = {h for h in free if h in scene.ended or (asking is not None and h not in asking)}
+    decisions |= _turns(scene, sorted(free, key=late.__contains__), late)
+    if plan.request.dry_run:
+        decisions |= {h: _dry(d, scene) for h, d in decisions.items() if h not in early}
     return {host: decisions[host] for host in hosts}
 
 
 def lease_kept(
-    services: Sequence[ComputeService], neighbours: Collection[str], plan: CampaignPlan, host: str
+    services: Sequence[ComputeService],
+    neighbours: Collection[str],
+    plan: CampaignPlan,
+    host: str,
+    *,
+    snapshot: CloudSnapshot | None = None,
+    now: datetime | None = None,
 ) -> AdmissionDecision:
     """Check, after a lease was written, that it is there and that no more nodes are out than allowed.
 
     :param services: the compute services, read after the write.
     :param neighbours: hosts whose drains count against this one's.
+    :param snapshot: the cloud before the write: with it, HA groups are checked against what is out now.
+    :param now: an aware time, for the recovery of HA groups.
     :return: ADMIT when the lease may stay; WAIT when it must be undone (or is gone), to come again later.
     """
     leases = {s.host: s.lease for s in services if s.host in neighbours or s.host == host}
@@ -72,6 +89,13 @@ def lease_kept(
     limit = _limit(plan, out)
     if len(out) > limit:
         return _limited(host, sorted(out.keys() - {host}), limit)
+    if snapshot is not None:
+        book = CapacityBook(snapshot)
+        gone = {s.host for s in services if not _in_service(s)} - {host}
+        availability = Availability(snapshot.servers, book.memberships, out=gone)
+        obstacle = availability.obstacle(host, seconds_of(now) if now is not None else 0.0)
+        if obstacle is not None:
+            return replace(ha_decision(host, obstacle), admission=Admission.WAIT)
     return _decision(host, Admission.ADMIT, Code.ADMITTED, f"{len(out)} of at most {limit} node(s) out")
 
 
@@ -79,7 +103,9 @@ def lease_kept(
 class _Scene:
     """All that a decision looks at, prepared once."""
 
+    snapshot: CloudSnapshot
     plan: CampaignPlan
+    ledger: LedgerView
     now: datetime
     nodes: Mapping[str, Node]
     leases: Mapping[str, Lease]
@@ -89,31 +115,37 @@ class _Scene:
     """Hosts that failed in this run, or that it left out of service with their old software."""
     ended: frozenset[str]
     """Hosts whose part in the campaign ended, or that this run left out of service under a marked lease."""
-    book: CapacityBook
 
     @classmethod
     def of(cls, snapshot: CloudSnapshot, plan: CampaignPlan, ledger: LedgerView, now: datetime) -> _Scene:
         leases = {node.host: lease for node in snapshot.nodes if (lease := node.lease) is not None}
         own = frozenset(host for host, lease in leases.items() if plan.lease(host).same_holder(lease))
-        recorded = {n.host for n in ledger.nodes if n.state is NodeState.FAILED}
-        ended = {n.host for n in ledger.nodes if n.state in _ENDED}
+        marked = {host for host in own if leases[host].mark is not None}
         return cls(
+            snapshot=snapshot,
             plan=plan,
+            ledger=ledger,
             now=now,
             nodes={node.host: node for node in snapshot.nodes},
             leases=leases,
             own=own,
-            failed=frozenset(recorded | {host for host in own if leases[host].mark is not None}),
-            ended=frozenset(ended | {host for host in own if leases[host].mark is not None}),
-            book=CapacityBook(snapshot),
+            failed=frozenset({n.host for n in ledger.nodes if n.state is NodeState.FAILED} | marked),
+            ended=frozenset({n.host for n in ledger.nodes if n.state in _ENDED} | marked),
         )
 
-    def out_beside(self, node: Node) -> dict[str, Lease]:
-        """Return the unmarked leases whose nodes count against this one."""
+    @property
+    def ours_out(self) -> set[str]:
+        """Return the hosts that are out under an unmarked lease of this run."""
+        return {host for host in self.own if self.leases[host].mark is None}
+
+    def leases_beside(self, node: Node) -> dict[str, Lease]:
+        """Return the unmarked leases whose nodes count against this one: its neighbours', and all our own."""
         return {
             host: lease
             for host, lease in sorted(self.leases.items())
-            if lease.mark is None and adjoining(node, self.nodes[host])
+            if lease.mark is None
+            and host != node.host
+            and (host in self.own or adjoining(node, self.nodes[host]))
         }
 
 
@@ -197,10 +229,21 @@ def _budget(scene: _Scene, host: str) -> AdmissionDecision | None:
 
 
 def _window(scene: _Scene, host: str) -> AdmissionDecision | None:
+    """Stop at the end of the window, and before it when the node may not be done by then."""
     ends = [end for end in (scene.plan.window_end, scene.plan.request.window_end) if end is not None]
-    if not ends or scene.now < min(ends):
+    if not ends:
         return None
-    message = f"the window closed at {min(ends).isoformat()}: no further node goes out"
+    end = min(ends)
+    if scene.now >= end:
+        message = f"the window closed at {end.isoformat()}: no further node goes out"
+        return _decision(host, Admission.STOP, Code.WINDOW_CLOSED, message)
+    needed = timedelta(seconds=node_seconds(scene.snapshot.servers_on(host), scene.plan).p90)
+    if scene.now + needed <= end:
+        return None
+    message = (
+        f"the window closes at {end.isoformat()}, and nine nodes in ten like this one take up to "
+        f"{round(needed.total_seconds())} s: it would not be back in time"
+    )
     return _decision(host, Admission.STOP, Code.WINDOW_CLOSED, message)
 
 
@@ -213,35 +256,111 @@ def _first(rules: tuple[_Rule, ...], scene: _Scene, host: str) -> AdmissionDecis
     return next((decision for rule in rules if (decision := rule(scene, host)) is not None), None)
 
 
-def _turn(scene: _Scene, node: Node, admitted: Sequence[str]) -> AdmissionDecision:
-    """Decide for a node that nothing forbids, by the places that are free and the room for its servers.
+def _turns(scene: _Scene, free: list[str], late: Collection[str]) -> dict[str, AdmissionDecision]:
+    """Decide for the nodes that nothing forbids: places, HA groups, and the room for their servers."""
+    standing, cramped = _standing(scene, free, late)
+    before = {domain: sorted(hosts) for domain, hosts in standing.out.items()}
+    admitted: dict[str, AdmissionDecision] = {}
+    going: list[str] = []
 
-    :param admitted: hosts that this decision let go already.
+    def limited(host: str) -> AdmissionDecision | None:
+        leases = scene.leases_beside(scene.nodes[host])
+        limit = _limit(scene.plan, leases)
+        out = sorted({*leases, *going})
+        return _limited(host, out, limit) if len(out) >= limit else _cramped(host, out, cramped)
+
+    for turn in turns(standing, seconds_of(scene.now), limited):
+        domain = scene.nodes[turn.host].domain
+        beside = len({*before.get(domain, ()), *going})
+        going.append(turn.host)
+        again = " again" if turn.host in scene.ended else ""
+        message = f"the node may go{again}: {beside} out beside it, every server has a place"
+        admitted[turn.host] = _decision(turn.host, Admission.ADMIT, Code.ADMITTED, message)
+    rest = {h: _reason(standing, h, limited(h)) or _behind(h, going) for h in free if h not in admitted}
+    return admitted | rest
+
+
+def _reason(standing: Standing, host: str, limited: AdmissionDecision | None) -> AdmissionDecision | None:
+    """Return why a node does not go: what waiting will not mend is said first."""
+    found = standing.reasons.get(host)
+    return found if found is not None and found.admission is Admission.HOLD else limited or found
+
+
+def _behind(host: str, going: Iterable[str]) -> AdmissionDecision:
+    before = f"{', '.join(going)} goes first" if going else "nodes before it in the order have no room"
+    return _decision(host, Admission.WAIT, Code.CAPACITY, f"{before}: it is looked at next time")
+
+
+def _cramped(
+    host: str, out: Sequence[str], cramped: Mapping[str, DrainSimulation]
+) -> AdmissionDecision | None:
+    """Let nobody out beside a node whose own servers lack room."""
+    lacking = next((cramped[other] for other in out if other in cramped), None)
+    if lacking is None:
+        return None
+    message = f"not while {', '.join(out)} is out: {lacking.shortfall}"
+    return _decision(host, Admission.WAIT, Code.CAPACITY, message)
+
+
+def _standing(
+    scene: _Scene, free: list[str], late: Collection[str]
+) -> tuple[Standing, dict[str, DrainSimulation]]:
+    """Prepare a round: what is out keeps its claim on the places of its servers.
+
+    :return: how the campaign stands, and the nodes that are out whose own servers have no place.
     """
-    leases = scene.out_beside(node)
-    limit = _limit(scene.plan, leases)
-    out = sorted({*leases, *(h for h in admitted if adjoining(node, scene.nodes[h]))})
-    if len(out) >= limit:
-        return _limited(node.host, out, limit)
-    simulation = scene.book.simulate({node.host, *out})
-    if simulation.feasible:
-        again = " again" if node.host in scene.ended else ""
-        message = f"the node may go{again}: {len(out)} of at most {limit} out, every server has a place"
-        return _decision(node.host, Admission.ADMIT, Code.ADMITTED, message)
-    if out:
-        message = f"not while {', '.join(out)} is out: {simulation.shortfall}"
-        return _decision(node.host, Admission.WAIT, Code.CAPACITY, message)
-    absent = [other.host for other in scene.nodes.values() if _absent_beside(node, other)]
-    if absent:
-        message = f"not without {', '.join(sorted(absent))}, down or disabled now: {simulation.shortfall}"
-        return _decision(node.host, Admission.WAIT, Code.CAPACITY, message)
-    return _decision(
-        node.host, Admission.HOLD, Code.CAPACITY, f"waiting will not help: {simulation.shortfall}"
+    plan, nodes = scene.plan, scene.nodes
+    book = CapacityBook(scene.snapshot, members_stay=plan.members_stay, pending=set(plan.hosts))
+    out_of_service = {node.host for node in nodes.values() if not node.eligible_destination}
+    queues: dict[str, list[str]] = {}
+    for host in free:
+        queues.setdefault(nodes[host].domain, []).append(host)
+    leased = {host for host, lease in scene.leases.items() if lease.mark is None}
+    out: dict[str, set[str]] = {}
+    absent: dict[str, list[str]] = {}
+    for host in sorted(out_of_service):
+        if nodes[host].domain in queues:
+            if host in leased:
+                out.setdefault(nodes[host].domain, set()).add(host)
+            else:
+                absent.setdefault(nodes[host].domain, []).append(host)
+    noticed = scene.ledger.noticed_at
+    standing = Standing(
+        book=book,
+        availability=Availability(
+            scene.snapshot.servers,
+            book.memberships,
+            out=out_of_service,
+            given_back={h: seconds_of(t) for h, t in scene.ledger.given_back.items()},
+            noticed_at=seconds_of(noticed) if noticed is not None else float("-inf"),
+        ),
+        queues=queues,
+        out=out,
+        durations=plan.expected,
+        slots=plan.request.max_parallel + len(leased - scene.own),
+        spill=plan.request.spill,
+        absent=absent,
+        spilled=dict(scene.ledger.spilled),
+        place_of={host: number for number, host in enumerate(free)},
+        late=late,
     )
+    cramped: dict[str, DrainSimulation] = {}
+    for host in sorted(host for hosts in out.values() for host in hosts):
+        placing = place(book, book.movable((host,)), closed={host})
+        for server in book.movable((host,)):
+            if server.id in placing.placements:
+                standing.claim(server, placing.placements[server.id])
+        if placing.unplaced:
+            cramped[host] = placing.simulation()
+    return standing, cramped
 
 
-def _absent_beside(node: Node, other: Node) -> bool:
-    return other.host != node.host and adjoining(node, other) and not other.eligible_destination
+def _in_service(service: ComputeService) -> bool:
+    return (
+        service.state is ServiceState.UP
+        and service.status is ServiceStatus.ENABLED
+        and not service.forced_down
+    )
 
 
 def _limit(plan: CampaignPlan, leases: Mapping[str, Lease]) -> int:

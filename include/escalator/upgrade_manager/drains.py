@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from escalator.model.cloud import CloudSnapshot, Server
 from escalator.model.moves import DrainPlan, FailureAction, MoveMethod, MoveRecord, PlannedMove
 from escalator.model.verdict import Code, Verdict, blockers
-from escalator.upgrade_manager.capacity import MEMORY, CapacityBook, Fit, Placing
+from escalator.upgrade_manager.capacity import MEMORY, CapacityBook, largest_first
+from escalator.upgrade_manager.placing import Placing, place
 from escalator.upgrade_manager.prechecks import check_server
 
 ALTERNATIVES = 3
@@ -16,23 +17,35 @@ ALTERNATIVES = 3
 
 
 def plan_drain(
-    snapshot: CloudSnapshot, host: str, verdicts: Sequence[Verdict] = (), *, out: Collection[str] = ()
+    snapshot: CloudSnapshot,
+    host: str,
+    verdicts: Sequence[Verdict] = (),
+    *,
+    out: Collection[str] = (),
+    members_stay: bool = True,
+    pending: Collection[str] | None = None,
 ) -> DrainPlan:
     """Plan the move of every server off a node, largest memory first.
 
-    Upgraded nodes come first as destinations, then those where the least memory is left over; each placement
-    counts on those before it. Nodes that are down, disabled or leased are no destinations.
+    Upgraded nodes come first as destinations, then nodes that need no upgrade, each time those where the
+    least memory is left over; each placement counts on those before it. Nodes that are down, disabled or
+    leased are no destinations.
 
     :param host: the node to empty.
     :param verdicts: findings about its servers; a server with a blocker among them is not planned.
     :param out: further hosts that must not take servers.
+    :param members_stay: members of HA groups stay on the node.
+    :param pending: hosts that are still to be upgraded; None: those that the snapshot calls targets.
     :return: the moves, and all findings; a server without a place is a blocker of code NO_DESTINATION.
     """
-    book = CapacityBook(snapshot)
-    blocked = {v.subject.id for v in verdicts if v.blocks}
-    free = [s for s in _largest_first(snapshot.servers_on(host)) if s.id not in blocked]
-    methods = {s.id: method for s in free if (method := _method(s)) is not None}
-    placing = _placed(book, [s for s in free if s.id in methods], closed={host, *out})
+    book = CapacityBook(snapshot, members_stay=members_stay, pending=pending)
+    here = snapshot.servers_on(host)
+    staying = {s.id for s in here if book.stays(s)}
+    kept = tuple(v for v in verdicts if not (v.blocks and v.subject.id in staying))
+    blocked = {v.subject.id for v in kept if v.blocks}
+    free = [s for s in largest_first(here) if s.id not in blocked | staying]
+    methods = {s.id: method for s in free if (method := move_method(s)) is not None}
+    placing = place(book, [s for s in free if s.id in methods], closed={host, *out})
     simulation = placing.simulation()
     moves = tuple(
         _planned(server, methods[server.id], placing, first=simulation.placements[server.id])
@@ -41,7 +54,9 @@ def plan_drain(
     )
     findings = [v for s in free if s.id not in methods for v in blockers(check_server(s))]
     homeless = [replace(v, code=Code.NO_DESTINATION) for v in simulation.unplaced]
-    return DrainPlan(host=host, moves=moves, verdicts=(*verdicts, *findings, *homeless))
+    return DrainPlan(
+        host=host, moves=moves, verdicts=(*kept, *findings, *homeless), staying=tuple(sorted(staying))
+    )
 
 
 def next_action(attempts: Sequence[MoveRecord], move: PlannedMove) -> FailureAction:
@@ -60,11 +75,7 @@ def next_action(attempts: Sequence[MoveRecord], move: PlannedMove) -> FailureAct
     return FailureAction.RETRY_ELSEWHERE
 
 
-def _largest_first(servers: Iterable[Server]) -> list[Server]:
-    return sorted(servers, key=lambda s: (-s.resources.get(MEMORY, 0), s.id))
-
-
-def _method(server: Server) -> MoveMethod | None:
+def move_method(server: Server) -> MoveMethod | None:
     """Return how a server moves in the state it is in; None when it does not."""
     match (server.vm_state, server.migration):
         case ("active" | "paused", "live"):
@@ -73,19 +84,6 @@ def _method(server: Server) -> MoveMethod | None:
             return MoveMethod.COLD
         case _:
             return None
-
-
-def _placed(book: CapacityBook, servers: Sequence[Server], *, closed: Collection[str]) -> Placing:
-    """Place servers by best fit; where that leaves more of them without a place, by first fit."""
-    best, first = (Placing(book, closed=closed, fit=fit) for fit in (Fit.BEST, Fit.FIRST))
-    for server in servers:
-        best.add(server)
-    unplaced = len(best.simulation().unplaced)
-    if not unplaced:
-        return best
-    for server in servers:
-        first.add(server)
-    return first if len(first.simulation().unplaced) < unplaced else best
 
 
 def _planned(server: Server, method: MoveMethod, placing: Placing, *, first: str) -> PlannedMove:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from escalator.model.bundle import Bundle
 from escalator.model.campaign import CampaignPlan, CampaignRequest
 from escalator.model.cloud import CloudSnapshot, ServiceState, ServiceStatus
 from escalator.model.errors import InvalidRequestError, PlanInfeasibleError
 from escalator.model.verdict import Code, Subject, SubjectType, Verdict
-from escalator.upgrade_manager.capacity import MEMORY, CapacityBook
+from escalator.upgrade_manager.availability import Availability
+from escalator.upgrade_manager.bundles import members_stay
+from escalator.upgrade_manager.capacity import CapacityBook
 from escalator.upgrade_manager.domains import neighbours
+from escalator.upgrade_manager.ordering import order_hosts
+from escalator.upgrade_manager.placing import simulate
 
 _COMPUTE = "nova-compute"
 
@@ -16,7 +22,7 @@ _COMPUTE = "nova-compute"
 def plan_campaign(
     request: CampaignRequest, *, campaign: str, run_id: str, snapshot: CloudSnapshot, bundle: Bundle
 ) -> CampaignPlan:
-    """Put the nodes of a request in order: fewest resources in use first, then by name.
+    """Put the nodes of a request in order: the cheapest of each domain first, then as HA groups want it.
 
     An empty node goes first and becomes the place where the servers of the others land. Nodes that will be
     skipped or held stay in the plan: the admission says so of each, with its reason.
@@ -37,7 +43,8 @@ def plan_campaign(
         raise PlanInfeasibleError(
             f"no node to upgrade: domain {request.domain} has none", remedy="refresh the inventory"
         )
-    book = CapacityBook(snapshot)
+    stay = members_stay(bundle)
+    book = CapacityBook(snapshot, members_stay=stay, pending=hosts)
     obstacles = {host: _obstacle(snapshot, book, host) for host in hosts}
     blockers = tuple(verdict for verdict in obstacles.values() if verdict is not None)
     if len(blockers) == len(obstacles):
@@ -47,15 +54,19 @@ def plan_campaign(
         campaign=campaign,
         run_id=run_id,
         request=request,
-        hosts=tuple(sorted(obstacles, key=lambda h: _weight(book, h))),
+        hosts=ordered(book, snapshot, obstacles),
         target_version=target,
         window_end=request.window_end,
+        members_stay=stay,
     )
 
 
-def _weight(book: CapacityBook, host: str) -> tuple[int, int, int, str]:
-    used = book.used(host)
-    return (used.get(MEMORY, 0), used.get("VCPU", 0), used.get("DISK_GB", 0), host)
+def ordered(book: CapacityBook, snapshot: CloudSnapshot, hosts: Iterable[str]) -> tuple[str, ...]:
+    """Put hosts in the order in which they are asked; those that the cloud does not know come last."""
+    known = [host for host in hosts if host in book.nodes]
+    unknown = sorted(host for host in hosts if host not in book.nodes)
+    availability = Availability(snapshot.servers, book.memberships)
+    return (*order_hosts(book, availability, known), *unknown)
 
 
 def _obstacle(snapshot: CloudSnapshot, book: CapacityBook, host: str) -> Verdict | None:
@@ -76,7 +87,7 @@ def _obstacle(snapshot: CloudSnapshot, book: CapacityBook, host: str) -> Verdict
         )
     if node.state is ServiceState.DOWN or node.forced_down:
         return _verdict(host, Code.NODE_DOWN, "its nova-compute is down", "bring nova-compute up again")
-    simulation = book.simulate({host})
+    simulation = simulate(book, {host})
     out_now = (n.lease is not None and n.lease.mark is None for n in neighbours(snapshot, host))
     if simulation.feasible or any(out_now):
         return None

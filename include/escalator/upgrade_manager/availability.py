@@ -1,0 +1,174 @@
+"""Availability: how many members of an HA group may be impacted, over all nodes out for whatever reason.
+
+The rule is ETSI's (NfviMaintenanceInfo, SOL001 6.2.74): a member is impacted from the first action on its
+node until the recovery time after the node was given back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from escalator.model.cloud import HaGroup, Server
+from escalator.upgrade_manager.memberships import Memberships
+
+RUNNING = "running"
+_NEVER = float("-inf")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Obstacle:
+    """Why a node may not go out now; ``lasting`` when waiting will not help."""
+
+    message: str
+    lasting: bool
+    until: float | None = None
+    """Seconds at which a time alone will have lifted it; None: something else has to happen."""
+
+
+class Availability:
+    """Who is impacted now: kept by the simulator as things happen, made from a snapshot by a decision.
+
+    Times are seconds of any clock, the same for all calls.
+
+    :param out: hosts that are out of service for whatever reason.
+    :param given_back: host -> second at which it was given back.
+    :param noticed_at: second at which the owners were told of the campaign.
+    """
+
+    def __init__(
+        self,
+        servers: Iterable[Server],
+        memberships: Memberships,
+        *,
+        out: Collection[str] = (),
+        given_back: Mapping[str, float] | None = None,
+        noticed_at: float = _NEVER,
+    ) -> None:
+        self._memberships = memberships
+        self._noticed_at = noticed_at
+        self._host: dict[str, str] = {}
+        self._running: dict[str, bool] = {}
+        self._active: set[str] = set()
+        self._on: dict[str, dict[str, list[str]]] = {}
+        self._recovering: dict[str, float] = {}
+        self.out: set[str] = set(out)
+        for server in servers:
+            if server.id in memberships.ha_group_of and server.host is not None:
+                self._host[server.id] = server.host
+                self._running[server.id] = server.vm_state == "active" and server.power_state == RUNNING
+                self._members_on(server.host, server.id).append(server.id)
+                if server.ha_role == "active":
+                    self._active.add(server.id)
+        for host, second in (given_back or {}).items():
+            self._recover(host, second)
+
+    def groups_on(self, host: str) -> Mapping[str, list[str]]:
+        """Return the HA groups with members on a node: group id -> ids of the members there."""
+        return self._on.get(host, {})
+
+    def host_of(self, server_id: str) -> str | None:
+        """Return where a member is."""
+        return self._host.get(server_id)
+
+    def is_active(self, server_id: str) -> bool:
+        """Tell whether a member has the active role now."""
+        return server_id in self._active
+
+    def switch(self, active: str, standby: str) -> None:
+        """Record that the active role went from one member to another."""
+        self._active.discard(active)
+        self._active.add(standby)
+
+    def serves(self, server_id: str) -> bool:
+        """Tell whether a member runs on a node that is in service."""
+        return self._running.get(server_id, False) and self._host[server_id] not in self.out
+
+    def obstacle(self, host: str, now: float) -> Obstacle | None:
+        """Say why taking a node out would impact a group too much; None when it would not."""
+        found: Obstacle | None = None
+        for group_id, members in self.groups_on(host).items():
+            group = self._memberships.ha_groups[group_id]
+            if group.mode == "none":
+                continue
+            impact = self._impact(group, members, now)
+            if impact is not None and impact.lasting:
+                return impact
+            found = found or impact
+        return found
+
+    def take_out(self, host: str) -> None:
+        """Record that a node goes out."""
+        self.out.add(host)
+
+    def give_back(self, host: str, now: float) -> None:
+        """Record that a node is back in service; its members recover."""
+        self.out.discard(host)
+        self._recover(host, now)
+
+    def relocate(self, server_id: str, host: str) -> None:
+        """Record that a member is on another node now."""
+        if server_id in self._host:
+            self._members_on(self._host[server_id], server_id).remove(server_id)
+            self._host[server_id] = host
+            self._members_on(host, server_id).append(server_id)
+
+    def _impact(self, group: HaGroup, members: list[str], now: float) -> Obstacle | None:
+        if len(members) > group.tolerated:
+            message = (
+                f"HA group {group.id} has {len(members)} of its {len(group.members)} members on this node, "
+                f"and {group.tolerated} may be impacted at once"
+            )
+            return Obstacle(message=message, lasting=True)
+        if self._noticed_at + group.lead_seconds > now:
+            until = self._noticed_at + group.lead_seconds
+            return Obstacle(
+                message=f"HA group {group.id} is given {group.lead_seconds:g} s of notice",
+                lasting=False,
+                until=until,
+            )
+        others = [m for m in group.members if m not in members and self._impacted(m, now)]
+        if len(members) + len(others) <= group.tolerated:
+            return None
+        return self._crowded(group, others, now)
+
+    def _crowded(self, group: HaGroup, others: list[str], now: float) -> Obstacle:
+        where = sorted({self._host.get(m) or "no node" for m in others})
+        passing = [m for m in others if self._only_recovers(m)]
+        until = None
+        if len(passing) == len(others):
+            until = max(self._recovering[m] for m in passing)
+        how = "recovering" if until is not None and until > now else "impacted"
+        return Obstacle(
+            message=f"HA group {group.id} has {len(others)} member(s) {how} on {', '.join(where)}, "
+            f"and {group.tolerated} may be impacted at once",
+            lasting=False,
+            until=until,
+        )
+
+    def _impacted(self, server_id: str, now: float) -> bool:
+        host = self._host.get(server_id)
+        if host is None or host in self.out or not self._running[server_id]:
+            return True
+        return self._recovering.get(server_id, _NEVER) > now
+
+    def _only_recovers(self, server_id: str) -> bool:
+        host = self._host.get(server_id)
+        return host is not None and host not in self.out and self._running[server_id]
+
+    def _recover(self, host: str, second: float) -> None:
+        for group_id, members in self.groups_on(host).items():
+            seconds = self._memberships.ha_groups[group_id].recovery_seconds
+            if seconds > 0:
+                for member in members:
+                    self._recovering[member] = max(second + seconds, self._recovering.get(member, _NEVER))
+
+    def _members_on(self, host: str, server_id: str) -> list[str]:
+        group = self._memberships.ha_group_of[server_id]
+        return self._on.setdefault(host, {}).setdefault(group, [])
+
+
+def seconds_of(moment: datetime) -> float:
+    """Return an aware time as seconds."""
+    return moment.timestamp()

@@ -1,0 +1,259 @@
+"""Turns: which of the nodes that nothing forbids go next, and where their servers go.
+
+One greedy round serves the admission of a real campaign and the simulator alike. What matters, in this order:
+no HA group beyond its limit; a fair share of the places for each domain; one node a domain that is emptied
+onto nodes still to be upgraded (the seed), and afterwards only what the spill budget allows; long nodes first
+near the end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from escalator.model.cloud import Server
+from escalator.model.decisions import Admission, AdmissionDecision
+from escalator.model.durations import Durations
+from escalator.model.step import Step
+from escalator.model.verdict import Code
+from escalator.upgrade_manager.availability import Availability, Obstacle
+from escalator.upgrade_manager.capacity import MEMORY, CapacityBook, Tier, largest_first
+from escalator.upgrade_manager.placing import DrainSimulation, Placing, place
+
+WINDOW = 64
+"""Nodes of a domain that are looked at before the rest has to wait for the next event."""
+_TAIL_ROUNDS = 2
+"""The tail begins when so many rounds of the domain's places are left."""
+
+Limited = Callable[[str], AdmissionDecision | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """A node that may go out now, with the places of its servers."""
+
+    host: str
+    simulation: DrainSimulation
+
+
+@dataclass(slots=True, kw_only=True)
+class Standing:
+    """How a campaign stands: what waits, what is out, what the nodes carry. A round writes into it.
+
+    :ivar queues: domain -> hosts that wait, in the order of the plan.
+    :ivar out: domain -> hosts that are out and will come back.
+    :ivar absent: domain -> hosts that take no server now and may come back without this campaign.
+    :ivar spilled: domain -> moves so far to nodes that were still to be upgraded.
+    :ivar spill: share of a domain's servers that such moves may be, beside what cannot be helped.
+    :ivar slots: nodes that may be out at once.
+    :ivar reasons: why a host that was looked at in this round does not go.
+    :ivar place_of: host -> its number in the order of the plan.
+    :ivar late: hosts that come after all others.
+    :ivar claims: host -> servers of nodes that are out, for which places are taken there.
+    :ivar moving: claims are moves under way, which cannot be given other places any more.
+    :ivar explain: say of every host exactly what it lacks, which takes time.
+    """
+
+    book: CapacityBook
+    availability: Availability
+    queues: dict[str, list[str]]
+    out: dict[str, set[str]]
+    durations: Durations
+    slots: int
+    place_of: Mapping[str, int]
+    spill: float = 1.0
+    absent: Mapping[str, Collection[str]] = field(default_factory=dict)
+    spilled: dict[str, int] = field(default_factory=dict)
+    reasons: dict[str, AdmissionDecision] = field(default_factory=dict)
+    late: Collection[str] = ()
+    claims: dict[str, list[Server]] = field(default_factory=dict)
+    moving: bool = False
+    explain: bool = True
+    _left: dict[str, float] = field(default_factory=dict)
+    _movable: dict[str, int] = field(default_factory=dict)
+    _work: dict[str, float] = field(default_factory=dict)
+
+    def movable_in(self, domain: str) -> int:
+        """Return how many servers of a domain can be moved and do not stay."""
+        if domain not in self._movable:
+            hosts = [n.host for n in self.book.nodes.values() if n.domain == domain]
+            self._movable[domain] = len(self.book.movable(hosts))
+        return self._movable[domain]
+
+    def work(self, host: str) -> float:
+        """Return about how many seconds a node is out."""
+        if host not in self._work:
+            moves = len(self.book.servers(host)) / self.durations.moves_at_once
+            self._work[host] = (
+                self.durations.of(Step.UPGRADE).p50 + moves * self.durations.move_fixed_seconds + 1.0
+            )
+        return self._work[host]
+
+    def shares(self) -> dict[str, float]:
+        """Return how many places are each domain's, by the work that is left in it."""
+        if not self._left:
+            self._left.update({d: sum(map(self.work, queue)) for d, queue in self.queues.items()})
+        left = dict(self._left)
+        for domain, out in self.out.items():
+            left[domain] = left.get(domain, 0.0) + sum(map(self.work, out)) / 2
+        total = sum(left.values()) or 1.0
+        return {d: self.slots * work / total for d, work in left.items()}
+
+    def admit(self, turn: Turn) -> None:
+        """Record that a node goes out and that places are taken for its servers."""
+        domain = self.book.nodes[turn.host].domain
+        if self._left:
+            self._left[domain] -= self.work(turn.host)
+        self.queues[domain].remove(turn.host)
+        self.out.setdefault(domain, set()).add(turn.host)
+        self.availability.take_out(turn.host)
+        self.book.close(turn.host)
+        self.spilled[domain] = self.spilled.get(domain, 0) + turn.simulation.spilled
+        self.reasons.pop(turn.host, None)
+        claimed = self.claims.pop(turn.host, [])
+        for server in claimed:
+            self.book.take(turn.host, server, give_back=True)
+        for server in (*self.book.servers(turn.host), *claimed):
+            destination = turn.simulation.placements.get(server.id)
+            if destination is not None:
+                self.claim(server, destination)
+
+    def claim(self, server: Server, host: str) -> None:
+        """Take a place for a server that is on its way, or will be."""
+        self.book.take(host, server)
+        self.claims.setdefault(host, []).append(server)
+
+
+def turns(standing: Standing, now: float, limited: Limited | None = None) -> Iterator[Turn]:
+    """Give the nodes that go now, one after the other; each is recorded before the next is sought.
+
+    :param now: seconds, on the clock of the availability.
+    :param limited: says of a host why it may not go although nothing else forbids it; None: nothing does.
+    """
+    exhausted: set[str] = set()
+    while (domain := _neediest(standing, exhausted)) is not None:
+        turn = _next_of(standing, domain, now, limited)
+        if turn is None:
+            exhausted.add(domain)
+            continue
+        standing.admit(turn)
+        yield turn
+
+
+def _neediest(standing: Standing, exhausted: Collection[str]) -> str | None:
+    """Return the domain whose turn it is: below its fair share the first in order, else the least above."""
+    waiting = [d for d, queue in standing.queues.items() if queue and d not in exhausted]
+    if not waiting or sum(map(len, standing.out.values())) >= standing.slots:
+        return None
+    if len(standing.queues) == 1:
+        return waiting[0]
+    shares = standing.shares()
+    lacking = {d: shares[d] - len(standing.out.get(d, ())) for d in waiting}
+    below = [d for d in waiting if lacking[d] > 0]
+    if below:
+        return min(below, key=lambda d: standing.place_of[standing.queues[d][0]])
+    return max(waiting, key=lambda d: (lacking[d], d))
+
+
+def _next_of(standing: Standing, domain: str, now: float, limited: Limited | None) -> Turn | None:
+    """Return the first node of a domain that may go without spilling; else the one that spills least."""
+    room = _room(standing.book, domain)
+    best: Turn | None = None
+    for host in _candidates(standing, domain):
+        decision = limited(host) if limited is not None else None
+        decision = decision or _forbidden(standing, host, now)
+        if decision is not None:
+            standing.reasons[host] = decision
+            continue
+        servers = largest_first((*standing.book.movable((host,)), *standing.claims.get(host, ())))
+        if sum(s.resources.get(MEMORY, 0) for s in servers) <= room:
+            placed = _fits(standing.book, servers, host, Tier.SPARE)
+            if placed is not None:
+                return Turn(host=host, simulation=placed)
+        placed = _fits(standing.book, servers, host, Tier.PENDING)
+        if placed is None and not standing.out.get(domain):
+            placed = place(standing.book, servers, closed={host}).simulation()
+        if placed is None or not placed.feasible:
+            standing.reasons[host] = _no_room(standing, host, servers, placed)
+        elif _affordable(standing, domain, placed.spilled):
+            if best is None or placed.spilled < best.simulation.spilled:
+                best = Turn(host=host, simulation=placed)
+        else:
+            standing.reasons[host] = _waits_for_room(standing, host, placed.spilled)
+    return best
+
+
+def _candidates(standing: Standing, domain: str) -> Sequence[str]:
+    """Return the next nodes of a domain in order; near the end the longest first."""
+    queue = standing.queues[domain]
+    places = -(-standing.slots // len(standing.queues))
+    if len(queue) <= _TAIL_ROUNDS * places:
+        return sorted(queue, key=lambda h: (h in standing.late, -standing.work(h), standing.place_of[h]))
+    return queue[:WINDOW]
+
+
+def _room(book: CapacityBook, domain: str) -> int:
+    """Return the free memory of a domain's nodes that need not be upgraded any more (MiB)."""
+    tiers = book.open_tiers(domain)
+    return sum(free for tier in tiers[: Tier.PENDING] for free, _ in tier if free > 0)
+
+
+def _fits(book: CapacityBook, servers: Sequence[Server], host: str, worst: Tier) -> DrainSimulation | None:
+    """Place all servers by best fit, or give up at the first without a place."""
+    placing = Placing(book, closed=(host,), worst=worst)
+    return placing.simulation() if all(placing.try_add(server) for server in servers) else None
+
+
+def _affordable(standing: Standing, domain: str, spilled: int) -> bool:
+    """Tell whether a node may spill: when nothing else would go on in its domain, or within the budget."""
+    if not standing.out.get(domain) or standing.spill >= 1:
+        return True
+    return standing.spilled.get(domain, 0) + spilled <= standing.spill * standing.movable_in(domain)
+
+
+def _forbidden(standing: Standing, host: str, now: float) -> AdmissionDecision | None:
+    obstacle = standing.availability.obstacle(host, now)
+    if obstacle is not None:
+        return ha_decision(host, obstacle)
+    if standing.moving and standing.claims.get(host):
+        message = f"{len(standing.claims[host])} server(s) are on their way to it"
+        return AdmissionDecision(
+            host=host, admission=Admission.WAIT, code=Code.NODE_NOT_EMPTY, message=message
+        )
+    return None
+
+
+def ha_decision(host: str, obstacle: Obstacle) -> AdmissionDecision:
+    """Say what an obstacle of an HA group means for a node."""
+    return AdmissionDecision(
+        host=host,
+        admission=Admission.HOLD if obstacle.lasting else Admission.WAIT,
+        code=Code.HA_GROUP,
+        message=f"waiting will not help: {obstacle.message}" if obstacle.lasting else obstacle.message,
+    )
+
+
+def _no_room(
+    standing: Standing, host: str, servers: Sequence[Server], tried: DrainSimulation | None
+) -> AdmissionDecision:
+    """Say why the servers of a node have no place, and whether waiting helps."""
+    node = standing.book.nodes[host]
+    if not standing.explain:
+        return AdmissionDecision(host=host, admission=Admission.WAIT, code=Code.CAPACITY, message="no room")
+    simulation = tried or place(standing.book, servers, closed={host}).simulation()
+    out = sorted(standing.out.get(node.domain, ()))
+    absent = sorted(set(standing.absent.get(node.domain, ())) - {host})
+    if out:
+        message, admission = f"not while {', '.join(out)} is out: {simulation.shortfall}", Admission.WAIT
+    elif absent:
+        message = f"not without {', '.join(absent)}, down or disabled now: {simulation.shortfall}"
+        admission = Admission.WAIT
+    else:
+        message, admission = f"waiting will not help: {simulation.shortfall}", Admission.HOLD
+    return AdmissionDecision(host=host, admission=admission, code=Code.CAPACITY, message=message)
+
+
+def _waits_for_room(standing: Standing, host: str, spilled: int) -> AdmissionDecision:
+    out = ", ".join(sorted(standing.out.get(standing.book.nodes[host].domain, ())))
+    message = f"{spilled} of its servers would have to move twice: it waits for room until {out} is back"
+    return AdmissionDecision(host=host, admission=Admission.WAIT, code=Code.CAPACITY, message=message)
