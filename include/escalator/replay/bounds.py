@@ -1,0 +1,137 @@
+"""What no order of the nodes could have gone below: moves and makespan (docs/replay.md)."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from escalator.model.cloud import Server
+from escalator.replay.events import Event
+from escalator.replay.report import ReplayOptions
+from escalator.replay.world import PlayedNode, World
+
+_MEMORY = "MEMORY_MB"
+_STANDBY = "standby"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Start:
+    """How things stood before the first event: who has to leave each node, and what is taken there."""
+
+    leavers: Mapping[str, tuple[Server, ...]]
+    used: Mapping[str, Mapping[str, int]]
+
+    @classmethod
+    def of(cls, world: World) -> Start:
+        """Note a world before its first event."""
+        return cls(
+            leavers={host: tuple(world.leavers(host)) for host in world.nodes},
+            used={host: dict(played.used) for host, played in world.nodes.items()},
+        )
+
+
+def moves_lower_bound(world: World, start: Start, upgraded: Collection[str]) -> int:
+    """Return the fewest moves: every server that must leave once, and the first node of a domain twice.
+
+    Nothing moves twice in a domain with a node where servers can stay from the start: one that is upgraded
+    already, is not upgraded in this trace, or is empty.
+    """
+    domains: dict[str, list[int]] = defaultdict(list)
+    for host in upgraded:
+        domains[world.nodes[host].node.domain].append(len(start.leavers[host]))
+    landing = {
+        played.node.domain
+        for host, played in world.nodes.items()
+        if played.node.eligible_destination and host not in upgraded
+    }
+    return sum(sum(counts) + (0 if domain in landing else min(counts)) for domain, counts in domains.items())
+
+
+def makespan_lower_bound(
+    world: World, start: Start, upgraded: Collection[str], events: Iterable[Event], max_parallel: int
+) -> float:
+    """Return the shortest time in seconds: the work by K, the longest node, or what swing capacity allows.
+
+    The last is ``t_up / (1 - u)`` where all nodes are alike: the upgrades, weighed by the capacity that they
+    take out, by the capacity that is free when everything that has to move is somewhere.
+    """
+    if not upgraded:
+        return 0.0
+    times = _Times.measured(events) if not world.options.durations_given else _Times()
+    work = {host: _node_seconds(world.options, times, host, start.leavers[host]) for host in upgraded}
+    swing = _swing_seconds(world, start, upgraded, times)
+    return max(sum(work.values()) / max_parallel, swing, *work.values())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Times:
+    """What was measured: upgrades by host, first moves by server and source, most moves at once by source."""
+
+    upgrades: Mapping[str, float] = field(default_factory=dict)
+    moves: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    at_once: Mapping[str, int] = field(default_factory=dict)
+
+    @classmethod
+    def measured(cls, events: Iterable[Event]) -> _Times:
+        begun: dict[tuple[str, str], float] = {}
+        upgrades: dict[str, float] = {}
+        moves: dict[tuple[str, str], float] = {}
+        now: Counter[str] = Counter()
+        most: Counter[str] = Counter()
+        for event in events:
+            key = (event.subject, event.source)
+            match event.name:
+                case "move_start" if event.kind != _STANDBY:
+                    begun[key] = event.t
+                    now[event.source] += 1
+                    most[event.source] = max(most[event.source], now[event.source])
+                case "move_end" if key in begun:
+                    moves.setdefault(key, event.t - begun.pop(key))
+                    now[event.source] -= 1
+                case "upgrade_start":
+                    begun[key] = event.t
+                case "upgrade_end" if key in begun:
+                    upgrades[event.subject] = event.t - begun.pop(key)
+        return cls(upgrades=upgrades, moves=moves, at_once=most)
+
+    def upgrade(self, options: ReplayOptions, host: str) -> float:
+        given = options.upgrade_seconds
+        return self.upgrades.get(host, 0.0) if given is None else given
+
+
+def _node_seconds(options: ReplayOptions, times: _Times, host: str, leavers: Iterable[Server]) -> float:
+    """Return how long a node takes at least: its moves, side by side, and its upgrade."""
+    fixed, memory = options.migration_fixed_seconds, options.migration_seconds_per_gib
+    if fixed is None:
+        moving = sum(times.moves.get((s.id, host), 0.0) for s in leavers)
+    else:
+        moving = sum(fixed + memory * s.resources.get(_MEMORY, 0) / 1024 for s in leavers)
+    at_once = options.concurrent_migrations or times.at_once.get(host, 1)
+    return moving / max(1, at_once) + times.upgrade(options, host)
+
+
+def _swing_seconds(world: World, start: Start, upgraded: Collection[str], times: _Times) -> float:
+    """Return the largest bound by free capacity over domains and resource classes."""
+    out: dict[tuple[str, str], float] = defaultdict(float)
+    free: Counter[tuple[str, str]] = Counter()
+    for host, played in world.nodes.items():
+        if not played.node.eligible_destination:
+            continue
+        seconds = times.upgrade(world.options, host) if host in upgraded else 0.0
+        for key, (room, moving) in _rooms(played, start).items():
+            out[key] += seconds * room
+            free[key] += room - moving
+    return max((out[key] / left for key, left in free.items() if left > 0), default=0.0)
+
+
+def _rooms(played: PlayedNode, start: Start) -> dict[tuple[str, str], tuple[int, int]]:
+    """Return by domain and class what a node has beside what stays on it, and what of that has to move."""
+    host = played.node.host
+    moving: Counter[str] = Counter()
+    for server in start.leavers[host]:
+        moving.update(server.resources)
+    return {
+        (played.node.domain, name): (capacity - start.used[host].get(name, 0) + moving[name], moving[name])
+        for name, capacity in played.capacity.items()
+    }
