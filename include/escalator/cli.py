@@ -15,6 +15,8 @@ VERBS: tuple[tuple[str, str, str], ...] = (
     ("demo", "escalator.demo.cli", "the lab, Airflow, and one campaign from start to end"),
     ("snapshot", "escalator.steps.cli", "read a cloud into a file"),
     ("inventory", "escalator.steps.cli", "write the inventory that the DAGs are made from"),
+    ("check", "escalator.checks.cli", "may the nodes be upgraded smoothly, and if not, why"),
+    ("compat", "escalator.checks.cli", "what a step between two versions means, and whether it is allowed"),
     ("ledger", "escalator.ledger.cli", "the ledger's schema"),
     ("run", "escalator.airflow_client.cli", "start a campaign through Airflow and follow it"),
 )

@@ -8,7 +8,7 @@ from escalator.model.cloud import CloudSnapshot, Migration, MigrationStatus
 from escalator.model.lease import LeaseMark
 from escalator.model.verdict import Code, Severity, SubjectType, Verdict
 from escalator.upgrade_manager.admission import decide
-from escalator.upgrade_manager.conditions import check_conditions
+from escalator.upgrade_manager.conditions.check import check_conditions
 
 from .clouds import NOW, cloud, clouds, disabled, down, few, leased, make_plan, node, server
 
@@ -72,13 +72,15 @@ def test_unreachable_targets() -> None:
     assert "host key unknown" in verdicts[0].message
 
 
-def test_error_servers_of_the_domain_are_warned_of() -> None:
+def test_error_servers_block_their_target_and_are_warned_of_elsewhere_in_the_domain() -> None:
     nodes = [node("a"), node("b"), node("c"), node("far", domain="elsewhere")]
     servers = [server(f"s-{n.host}", n.host, vm_state="error") for n in nodes] + [
         server("lost", None, vm_state="error")
     ]
     assert brief(checked(cloud(nodes, servers))) == [
-        (f"id-s-{host}", Code.SERVER_ERROR, Severity.WARNING) for host in "abc"
+        ("id-s-c", Code.SERVER_ERROR, Severity.WARNING),
+        ("id-s-a", Code.SERVER_ERROR, Severity.BLOCKER),
+        ("id-s-b", Code.SERVER_ERROR, Severity.BLOCKER),
     ]
 
 

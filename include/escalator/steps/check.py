@@ -12,7 +12,7 @@ from escalator.model.errors import PlanInfeasibleError
 from escalator.model.verdict import Verdict, blockers
 from escalator.steps.context import CampaignContext
 from escalator.steps.versions import read_versions
-from escalator.upgrade_manager.conditions import check_conditions
+from escalator.upgrade_manager.conditions.check import check_conditions
 from escalator.upgrade_manager.domains import domain_of
 from escalator.upgrade_manager.planning import plan_campaign
 

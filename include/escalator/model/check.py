@@ -1,0 +1,112 @@
+"""The report of a check: the conditions of an upgrade, met or not (``escalator.check/1``)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from escalator.model.cloud import EMPTY
+from escalator.model.durations import Quantiles
+from escalator.model.verdict import Code, Severity, Subject, Verdict
+
+SCHEMA = "escalator.check/1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Condition:
+    """One condition of an upgrade and whether it is met; one that is not says what can be done."""
+
+    code: Code
+    met: bool
+    severity: Severity
+    subject: Subject
+    message: str
+    remedy: str | None = None
+
+    @property
+    def blocks(self) -> bool:
+        """Tell whether the upgrade must not begin for it."""
+        return not self.met and self.severity is Severity.BLOCKER
+
+    @property
+    def verdict(self) -> Verdict:
+        """Return the same finding as a verdict."""
+        return Verdict(
+            code=self.code,
+            message=self.message,
+            subject=self.subject,
+            severity=self.severity,
+            remedy=self.remedy,
+        )
+
+    def __str__(self) -> str:
+        """Say the condition on one line: ``node node-01: message -> remedy [code]``."""
+        return str(self.verdict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpareProposal:
+    """What is missing: so many more nodes of that inventory and those traits in that domain.
+
+    :ivar inventory: what one of them can give, by resource class.
+    :ivar alternatives: what would do instead, in words.
+    """
+
+    nodes: int
+    domain: str
+    inventory: Mapping[str, int] = field(default_factory=lambda: EMPTY)
+    traits: tuple[str, ...] = ()
+    alternatives: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckReport:
+    """All conditions of an upgrade, what is missing, and how long it is expected to take."""
+
+    conditions: tuple[Condition, ...]
+    spare: SpareProposal | None = None
+    expected: Quantiles = field(default_factory=lambda: Quantiles(p50=0.0, p90=0.0))
+
+    @property
+    def met(self) -> bool:
+        """Tell whether nothing is in the way."""
+        return not any(condition.blocks for condition in self.conditions)
+
+    @property
+    def unmet(self) -> tuple[Condition, ...]:
+        """Return the conditions that are not met, those that block first."""
+        found = (condition for condition in self.conditions if not condition.met)
+        return tuple(sorted(found, key=lambda condition: not condition.blocks))
+
+
+def check_to_document(report: CheckReport) -> dict[str, Any]:
+    """Write a report as plain JSON data of ``escalator.check/1``."""
+    return {
+        "schema": SCHEMA,
+        "met": report.met,
+        "conditions": [_condition_to_document(condition) for condition in report.conditions],
+        "spare": None if report.spare is None else _spare_to_document(report.spare),
+        "expected": {"p50_seconds": report.expected.p50, "p90_seconds": report.expected.p90},
+    }
+
+
+def _condition_to_document(condition: Condition) -> dict[str, Any]:
+    return {
+        "code": condition.code.value,
+        "met": condition.met,
+        "severity": condition.severity.value,
+        "subject": {"type": condition.subject.type.value, "id": condition.subject.id},
+        "message": condition.message,
+        "remedy": condition.remedy,
+    }
+
+
+def _spare_to_document(spare: SpareProposal) -> dict[str, Any]:
+    return {
+        "nodes": spare.nodes,
+        "domain": spare.domain,
+        "inventory": dict(sorted(spare.inventory.items())),
+        "traits": sorted(spare.traits),
+        "alternatives": list(spare.alternatives),
+    }

@@ -1,0 +1,153 @@
+"""What a check is asked: the cloud, the targets, the limits and the facts that others found out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from escalator.model.bundle import Bundle
+from escalator.model.campaign import CampaignPlan, UpgradeMode
+from escalator.model.check import Condition
+from escalator.model.cloud import CloudSnapshot, Node, Server, ServiceState, ServiceStatus
+from escalator.model.durations import DEFAULT_DURATIONS, Durations
+from escalator.model.verdict import Code, Severity, Subject, SubjectType
+from escalator.upgrade_manager.capacity import CapacityBook
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """May these hosts be upgraded? Made by :func:`ask`, which indexes the snapshot once.
+
+    :ivar hosts: the targets, in the order of the plan where there is one.
+    :ivar plan: the campaign that asks: its own leases do not count as others'.
+    :ivar reachable: host -> None when it was reached over SSH, else what went wrong; None: nobody tried.
+    :ivar pending: those of the targets that are still to be emptied, and may be.
+    :ivar domains: domains of the targets, sorted.
+    """
+
+    snapshot: CloudSnapshot
+    hosts: tuple[str, ...]
+    book: CapacityBook
+    nodes: Mapping[str, Node]
+    servers: Mapping[str, tuple[Server, ...]]
+    hosts_of: Mapping[str, tuple[str, ...]]
+    pending: tuple[str, ...]
+    domains: tuple[str, ...]
+    max_parallel: int = 1
+    mode: UpgradeMode = UpgradeMode.SMOOTH
+    bundle: Bundle | None = None
+    plan: CampaignPlan | None = None
+    reachable: Mapping[str, str | None] | None = None
+    durations: Durations = field(default_factory=lambda: DEFAULT_DURATIONS)
+
+    def owns(self, node: Node) -> bool:
+        """Tell whether the campaign that asks has the node out itself."""
+        return self.plan is not None and self.plan.lease(node.host).same_holder(node.lease)
+
+    def targets_in(self, domain: str) -> tuple[str, ...]:
+        """Return the targets of a domain that the cloud has."""
+        return tuple(h for h in self.hosts if h in self.nodes and self.nodes[h].domain == domain)
+
+    def pending_in(self, domain: str) -> tuple[str, ...]:
+        """Return the targets of a domain that are still to be emptied, and may be."""
+        return tuple(h for h in self.pending if self.nodes[h].domain == domain)
+
+
+def ask(
+    snapshot: CloudSnapshot,
+    hosts: Iterable[str],
+    *,
+    max_parallel: int = 1,
+    mode: UpgradeMode = UpgradeMode.SMOOTH,
+    members_stay: bool = True,
+    bundle: Bundle | None = None,
+    plan: CampaignPlan | None = None,
+    reachable: Mapping[str, str | None] | None = None,
+    durations: Durations = DEFAULT_DURATIONS,
+) -> Question:
+    """Put a question, as :class:`Question` describes it; every list of the snapshot is read once."""
+    targets = tuple(hosts)
+    nodes = {node.host: node for node in snapshot.nodes}
+    servers: dict[str, list[Server]] = {host: [] for host in nodes}
+    for server in snapshot.servers:
+        if server.host in servers:
+            servers[server.host].append(server)
+    hosts_of: dict[str, list[str]] = {}
+    for node in sorted(snapshot.nodes, key=lambda n: n.host):
+        hosts_of.setdefault(node.domain, []).append(node.host)
+    pending = tuple(h for h in targets if h in nodes and _pending(nodes[h], plan))
+    return Question(
+        snapshot=snapshot,
+        hosts=targets,
+        book=CapacityBook(snapshot, members_stay=members_stay, pending=pending),
+        nodes=nodes,
+        servers={host: tuple(there) for host, there in servers.items()},
+        hosts_of={domain: tuple(there) for domain, there in hosts_of.items()},
+        pending=pending,
+        domains=tuple(sorted({nodes[h].domain for h in targets if h in nodes})),
+        max_parallel=max_parallel,
+        mode=mode,
+        bundle=bundle,
+        plan=plan,
+        reachable=reachable,
+        durations=durations,
+    )
+
+
+def is_up(node: Node) -> bool:
+    """Tell whether nova-compute of a node answers."""
+    return node.state is ServiceState.UP and not node.forced_down
+
+
+def _pending(node: Node, plan: CampaignPlan | None) -> bool:
+    """Tell whether a node is still to be emptied, and may be."""
+    if not is_up(node):
+        return False
+    if node.status is ServiceStatus.ENABLED:
+        return not node.upgraded
+    return plan is not None and plan.lease(node.host).same_holder(node.lease)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Family:
+    """Conditions of one kind: how they are looked for, and what is said when all of them are met.
+
+    :ivar check: gives the conditions of a domain; of a family of the whole cloud, once with an empty domain.
+    :ivar says: what was looked at, of that domain; empty when there was nothing to look at.
+    """
+
+    code: Code
+    check: Callable[[Question, str], Iterator[Condition]]
+    says: Callable[[Question, str], str]
+
+
+def met(code: Code, subject: Subject, message: str) -> Condition:
+    """Make a condition that is met."""
+    return Condition(code=code, met=True, severity=Severity.INFO, subject=subject, message=message)
+
+
+def unmet(
+    code: Code, subject: Subject, message: str, remedy: str, severity: Severity = Severity.BLOCKER
+) -> Condition:
+    """Make a condition that is not met."""
+    return Condition(code=code, met=False, severity=severity, subject=subject, message=message, remedy=remedy)
+
+
+def node_subject(host: str) -> Subject:
+    """Name a node."""
+    return Subject(type=SubjectType.NODE, id=host)
+
+
+def domain_subject(domain: str) -> Subject:
+    """Name a drain domain."""
+    return Subject(type=SubjectType.DOMAIN, id=domain)
+
+
+def server_subject(server: Server) -> Subject:
+    """Name a server."""
+    return Subject(type=SubjectType.SERVER, id=server.id, name=server.name)
+
+
+def count(number: int, word: str) -> str:
+    """Write a number with its word: ``1 node``, ``2 nodes``."""
+    return f"{number} {word}" if number == 1 else f"{number} {word}s"

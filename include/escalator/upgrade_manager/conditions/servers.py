@@ -1,0 +1,138 @@
+"""The servers of the targets: how each leaves its node or why it does not, one by one or counted."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from enum import StrEnum
+
+from escalator.model.campaign import UpgradeMode
+from escalator.model.check import Condition
+from escalator.model.cloud import Migration, Server
+from escalator.model.verdict import Code, Severity, Verdict
+from escalator.upgrade_manager.conditions.question import (
+    Family,
+    Question,
+    count,
+    met,
+    node_subject,
+    server_subject,
+    unmet,
+)
+from escalator.upgrade_manager.prechecks import ServerContext, check_server, ongoing
+
+ONE_BY_ONE = 200
+"""Servers on the targets of a domain up to which each is named with its method."""
+_PASSING = frozenset({Code.SERVER_BUSY, Code.MIGRATION_UNFINISHED})
+"""Findings that may be over when the node's turn comes; it is asked again then."""
+_GONE = frozenset({"deleted", "shelved_offloaded"})
+
+
+class Method(StrEnum):
+    """What becomes of a server while its node is upgraded."""
+
+    LIVE = "live"
+    COLD = "cold"
+    STAY = "stay"
+    STOP = "stop"
+
+
+_SAYS = {
+    Method.LIVE: "it moves live",
+    Method.COLD: "it moves cold",
+    Method.STAY: "it stays: its HA group serves without it meanwhile",
+    Method.STOP: "it is stopped before the upgrade of its node, and started again after",
+}
+
+
+def method_of(question: Question, server: Server) -> Method | None:
+    """Return what becomes of a server that nothing blocks; None for one that is on no node any more."""
+    if server.vm_state in _GONE:
+        return None
+    if question.book.stays(server):
+        return Method.STAY
+    if server.migration == "none":
+        return Method.STOP
+    live = server.migration == "live" and server.vm_state in {"active", "paused"}
+    return Method.LIVE if live else Method.COLD
+
+
+def check_methods(question: Question, domain: str) -> Iterator[Condition]:
+    """Say of every server on the targets how it leaves, or what blocks it; of many, count the methods."""
+    pending = question.pending_in(domain)
+    one_by_one = sum(len(question.servers[host]) for host in pending) <= ONE_BY_ONE
+    migrations = _by_server(question)
+    for host in pending:
+        methods: Counter[Method] = Counter()
+        for server in question.servers[host]:
+            findings = tuple(_findings(question, server, migrations))
+            yield from findings
+            method = method_of(question, server)
+            if method is None or any(f.blocks for f in findings):
+                continue
+            methods[method] += 1
+            if one_by_one:
+                yield met(Code.SERVER_METHOD, server_subject(server), f"on {host}: {_SAYS[method]}")
+        yield met(Code.SERVER_METHOD, node_subject(host), _counted(methods, len(question.servers[host])))
+
+
+def _findings(
+    question: Question, server: Server, migrations: dict[str, tuple[Migration, ...]]
+) -> Iterator[Condition]:
+    """Give what is in the way of a server, in the mode that was asked for."""
+    context = ServerContext(migrations=migrations.get(server.id, ()))
+    for verdict in check_server(server, context):
+        if verdict.code is Code.SERVER_PINNED and server.migration == "none":
+            if question.book.stays(server) or question.mode is UpgradeMode.NON_SMOOTH:
+                continue
+            yield _unmet(server, replace(verdict, remedy=_PINNED_REMEDY))
+        elif verdict.severity is Severity.INFO:
+            yield met(verdict.code, verdict.subject, verdict.message)
+        elif verdict.code in _PASSING or question.book.stays(server):
+            yield _unmet(server, replace(verdict, severity=Severity.WARNING))
+        else:
+            yield _unmet(server, verdict)
+
+
+_PINNED_REMEDY = (
+    "upgrade in non-smooth mode, which stops it and starts it again; or take it off the node by hand, "
+    "or allow its move, or leave the node out"
+)
+
+
+def _unmet(server: Server, verdict: Verdict) -> Condition:
+    return unmet(
+        verdict.code,
+        verdict.subject,
+        f"on {server.host}: {verdict.message}",
+        verdict.remedy or "leave the node out",
+        verdict.severity,
+    )
+
+
+def _by_server(question: Question) -> dict[str, tuple[Migration, ...]]:
+    """Return the migrations that really go on, by the id of their server."""
+    snapshot = question.snapshot
+    if not snapshot.migrations:
+        return {}
+    found: dict[str, tuple[Migration, ...]] = {}
+    for migration in ongoing(snapshot.migrations, snapshot.servers, snapshot.taken_at):
+        found[migration.server_id] = (*found.get(migration.server_id, ()), migration)
+    return found
+
+
+def _counted(methods: Counter[Method], total: int) -> str:
+    if not total:
+        return "no server is on it"
+    parts = [f"{methods[method]} {method}" for method in Method if methods[method]]
+    blocked = total - methods.total()
+    return f"{count(total, 'server')}: " + ", ".join([*parts, *([f"{blocked} not"] if blocked else [])])
+
+
+def _says(question: Question, domain: str) -> str:
+    total = sum(len(question.servers[host]) for host in question.pending_in(domain))
+    return f"{count(total, 'server')} on the targets: none is in the way of its node"
+
+
+FAMILY = Family(code=Code.SERVERS_MOVABLE, check=check_methods, says=_says)

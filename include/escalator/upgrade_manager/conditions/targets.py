@@ -1,0 +1,111 @@
+"""The targets: whether they are there, whose they are, and whether SSH reaches them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from escalator.model.check import Condition
+from escalator.model.cloud import ServiceStatus
+from escalator.model.verdict import Code, Severity, Subject, SubjectType
+from escalator.upgrade_manager.conditions.question import (
+    Family,
+    Question,
+    count,
+    domain_subject,
+    is_up,
+    met,
+    node_subject,
+    unmet,
+)
+
+
+def check_presence(question: Question, _domain: str) -> Iterator[Condition]:
+    """Find targets that the cloud does not have, and a campaign that has nothing to upgrade."""
+    for host in question.hosts:
+        if host not in question.nodes:
+            yield unmet(
+                Code.NODE_UNKNOWN,
+                node_subject(host),
+                "it is in the plan, but the cloud has no such compute node",
+                "refresh the inventory, or leave the node out",
+            )
+    there = [question.nodes[host] for host in question.hosts if host in question.nodes]
+    subject = Subject(type=SubjectType.CLOUD, id=question.snapshot.cloud)
+    if all(n.upgraded and n.status is ServiceStatus.ENABLED for n in there):
+        yield met(Code.ALREADY_UPGRADED, subject, "nothing is to be done: every target is upgraded already")
+    elif not question.pending and not any(n.lease is not None or not is_up(n) for n in there):
+        yield unmet(
+            Code.REQUEST_NO_HOST,
+            subject,
+            f"none of the {count(len(question.hosts), 'target')} can be upgraded",
+            "enable the nodes that are to be upgraded, or name others",
+        )
+
+
+def check_holders(question: Question, domain: str) -> Iterator[Condition]:
+    """Find targets that somebody else has taken out of service."""
+    for host in sorted(question.targets_in(domain)):
+        node = question.nodes[host]
+        lease = node.lease
+        if node.status is ServiceStatus.ENABLED or question.owns(node):
+            continue
+        if lease is None:
+            yield unmet(
+                Code.DISABLED_BY_OTHERS,
+                node_subject(host),
+                f"somebody disabled it ({node.disabled_reason or 'no reason given'}): it will be skipped",
+                "enable it before the start if it is to be upgraded",
+                Severity.INFO,
+            )
+            continue
+        ended = lease.mark is not None
+        yield unmet(
+            Code.LEASED_BY_OTHERS,
+            node_subject(host),
+            f"campaign {lease.campaign} (run {lease.run}) "
+            + (f"left it out of service as {lease.mark}" if ended else "has it out of service now"),
+            "mend the node, then end that campaign's hold on it" if ended else "wait for that campaign",
+            Severity.WARNING,
+        )
+
+
+def check_reach(question: Question, domain: str) -> Iterator[Condition]:
+    """Find targets where SSH, or the privilege there, is missing; say so when nobody tried."""
+    targets = [
+        host
+        for host in sorted(question.targets_in(domain))
+        if question.nodes[host].status is ServiceStatus.ENABLED or question.nodes[host].lease is not None
+    ]
+    if question.reachable is None:
+        if targets:
+            yield unmet(
+                Code.NOT_CHECKED,
+                domain_subject(domain),
+                "SSH and the privileges on the nodes were not looked at",
+                "they are at the start of a campaign, or with the DAG check__<cloud>",
+                Severity.INFO,
+            )
+        return
+    for host in targets:
+        if (problem := question.reachable.get(host)) is not None:
+            yield unmet(
+                Code.NODE_UNREACHABLE,
+                node_subject(host),
+                f"SSH does not get there: {problem}",
+                "mend the connection, the host key or the account, or leave the node out",
+            )
+
+
+def _says_targets(question: Question, domain: str) -> str:
+    targets = question.targets_in(domain)
+    return f"{len(question.pending_in(domain))} of {count(len(targets), 'target')} are to be upgraded"
+
+
+def _says_reach(question: Question, domain: str) -> str:
+    tried = [host for host in question.targets_in(domain) if host in (question.reachable or {})]
+    return f"SSH reaches {count(len(tried), 'node')}" if tried else ""
+
+
+PRESENCE = Family(code=Code.TARGETS_KNOWN, check=check_presence, says=lambda _question, _domain: "")
+HOLDERS = Family(code=Code.TARGETS_KNOWN, check=check_holders, says=_says_targets)
+REACH = Family(code=Code.NODES_REACHABLE, check=check_reach, says=_says_reach)

@@ -1,0 +1,141 @@
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.upgrade_manager.clouds import cloud, disabled, down, node, server
+
+from escalator.cli import main
+from escalator.model.cloud import CloudSnapshot
+
+from .files import bundle_file, snapshot_file
+
+ROOMY = cloud([node("a"), node("b")], [server("web", "a"), server("db", "b", migration="cold")])
+TIGHT = cloud([node("a"), node("b", memory=1024)], [server("big", "a", memory=4096)])
+
+
+def check(
+    capsys: pytest.CaptureFixture[str], folder: Path, snapshot: CloudSnapshot, *words: str
+) -> tuple[int, str]:
+    code = main(["check", "--snapshot", str(snapshot_file(folder, snapshot)), *words])
+    return code, capsys.readouterr().out
+
+
+def document(capsys: pytest.CaptureFixture[str], folder: Path, snapshot: CloudSnapshot, *words: str) -> Any:
+    return json.loads(check(capsys, folder, snapshot, *words, "--json")[1])
+
+
+def test_a_met_check_ends_with_0_and_says_what_was_looked_at(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    code, out = check(capsys, tmp_path, ROOMY)
+    assert code == 0
+    assert out.startswith("MET: ")
+    assert re.search(
+        r"^met      server web \(id-web\): on a: it moves live \[server_method\]$", out, re.MULTILINE
+    )
+    assert re.search(r"^met      server db \(id-db\): on b: it moves cold", out, re.MULTILINE)
+
+
+def test_an_unmet_check_ends_with_1_and_gives_remedies(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    code, out = check(capsys, tmp_path, TIGHT)
+    assert code == 1
+    assert out.startswith("NOT MET: ")
+    assert re.search(r"^blocker  node a: 1 of 1 servers .* \[capacity\]\n +-> add or free", out, re.MULTILINE)
+
+
+def test_json_is_one_document_of_the_documented_form(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    found = document(capsys, tmp_path, TIGHT)
+    assert set(found) == {"schema", "met", "conditions", "spare", "expected"}
+    assert found["schema"] == "escalator.check/1"
+    assert found["met"] is False
+    assert set(found["expected"]) == {"p50_seconds", "p90_seconds"}
+    for condition in found["conditions"]:
+        assert set(condition) == {"code", "met", "severity", "subject", "message", "remedy"}
+        assert set(condition["subject"]) == {"type", "id"}
+        assert condition["met"] or condition["remedy"]
+    blocking = {(c["code"], c["subject"]["id"]) for c in found["conditions"] if c["severity"] == "blocker"}
+    assert blocking == {("capacity", "a")}
+
+
+def test_only_the_named_hosts_are_looked_at(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    code, out = check(capsys, tmp_path, TIGHT, "--hosts", "b")
+    assert code == 0
+    assert "big" not in out
+
+
+def test_a_finished_cloud_is_met_with_nothing_to_do(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    nodes = [node(host, versions={"nova-compute": "34.0.0"}) for host in "ab"]
+    code, out = check(capsys, tmp_path, cloud(nodes), "--bundle", str(bundle_file(tmp_path)))
+    assert code == 0
+    assert "nothing is to be done" in out
+
+
+def test_a_cloud_of_disabled_nodes_has_nothing_to_upgrade(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    code, out = check(capsys, tmp_path, cloud([disabled(node("a")), disabled(node("b"))]))
+    assert code == 1
+    assert "none of the 2 targets can be upgraded" in out
+
+
+def test_a_check_writes_nothing(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    path = snapshot_file(tmp_path, cloud([node("a"), down(node("b"))]))
+    before = path.read_bytes()
+    assert main(["check", "--snapshot", str(path)]) == 1
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+    assert "b: its nova-compute sends no heartbeat" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("words", [["--hosts", "x"], ["--max-parallel", "7"], ["--bundle", "no-such"]])
+def test_bad_input_ends_with_2_and_two_lines(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, words: list[str]
+) -> None:
+    assert main(["check", "--snapshot", str(snapshot_file(tmp_path, ROOMY)), *words]) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert len(printed.err.splitlines()) == 2
+
+
+def test_an_unreadable_snapshot_ends_with_2(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert main(["check", "--snapshot", str(tmp_path / "none.json")]) == 2
+    assert len(capsys.readouterr().err.splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["33.0.2", "34.0.0"], 0, "major: allowed"),
+        (["31.0.0", "34.0.0"], 1, "major: not allowed"),
+        (["34.0.0", "33.0.0"], 1, "downgrade: not allowed"),
+        (["29.0.1-0ubuntu1", "29.0.1-0ubuntu2", "--scheme", "deb"], 0, "none: allowed"),
+    ],
+)
+def test_compat_says_what_a_step_is(
+    capsys: pytest.CaptureFixture[str], words: list[str], code: int, said: str
+) -> None:
+    assert main(["compat", *words]) == code
+    assert capsys.readouterr().out.startswith(said)
+
+
+def test_compat_as_json(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["compat", "33.0.0", "34.0.0", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["step"], found["allowed"]) == ("major", True)
+
+
+def test_compat_refuses_what_it_cannot_read(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["compat", "3:29.0.1-0ubuntu1", "30.0.0"]) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert len(printed.err.splitlines()) == 2
