@@ -15,9 +15,9 @@ from escalator.model.errors import NodeFaultError
 from escalator.model.lease import Lease
 from escalator.model.verdict import Code
 from escalator.steps.context import CampaignContext, StepContext
-from escalator.steps.versions import known_versions, read_version
+from escalator.steps.versions import read_version
 from escalator.upgrade_manager.admission import decide, lease_kept
-from escalator.upgrade_manager.domains import domain_of, neighbours
+from escalator.upgrade_manager.domains import neighbours
 
 log = logging.getLogger("escalator.steps.admit")
 
@@ -29,13 +29,7 @@ def decide_now(
 
     :param asking: hosts for which somebody waits at the door now; the others take no turn.
     """
-    snapshot = campaign.cloud.fetch_snapshot(
-        campaign.plan.request.cloud,
-        domain_of=domain_of,
-        target_version=campaign.plan.target_version,
-        node_versions=known_versions(campaign),
-        targets=campaign.plan.hosts,
-    )
+    snapshot = campaign.fetch_snapshot()
     view = campaign.ledger.view(*campaign.key)
     return snapshot, dict(decide(snapshot, campaign.plan, view, campaign.clock(), asking=asking))
 

@@ -13,7 +13,6 @@ from escalator.model.verdict import Verdict, blockers
 from escalator.steps.context import CampaignContext
 from escalator.steps.versions import read_versions
 from escalator.upgrade_manager.conditions.check import check_conditions
-from escalator.upgrade_manager.domains import domain_of
 from escalator.upgrade_manager.planning import plan_campaign
 
 log = logging.getLogger("escalator.steps.check")
@@ -31,13 +30,7 @@ def check(
     request = campaign.plan.request
     hosts = request.hosts or tuple(known_hosts)
     versions, reachable = read_versions(campaign, hosts)
-    snapshot = campaign.cloud.fetch_snapshot(
-        request.cloud,
-        domain_of=domain_of,
-        target_version=campaign.plan.target_version,
-        node_versions=versions,
-        targets=hosts,
-    )
+    snapshot = campaign.fetch_snapshot(targets=hosts, versions=versions)
     plan = plan_campaign(
         replace(request, hosts=hosts),
         campaign=campaign.plan.campaign,

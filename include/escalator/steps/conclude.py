@@ -20,7 +20,6 @@ from escalator.reports.facts import CampaignFacts, StepRun
 from escalator.reports.files import ReportPaths, write_report
 from escalator.reports.interruptions import read_guest_events
 from escalator.steps.context import CampaignContext
-from escalator.upgrade_manager.domains import domain_of
 
 _GOOD = frozenset({NodeState.RELEASED, NodeState.SKIPPED})
 
@@ -43,7 +42,7 @@ def conclude(campaign: CampaignContext, report_dir: Path) -> Conclusion:
 
     :raises EscalatorError: the cloud, the ledger or the folder cannot be used.
     """
-    snapshot = campaign.cloud.fetch_snapshot(campaign.plan.request.cloud, domain_of=domain_of)
+    snapshot = campaign.fetch_snapshot()
     campaign.ledger.set_document(*campaign.key, Document.SNAPSHOT_AFTER, snapshot_to_document(snapshot))
     report = build_report(_facts(campaign), read_guest_events())
     campaign.ledger.set_document(*campaign.key, Document.REPORT, report)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -12,12 +12,13 @@ from escalator.ledger.ledger import Ledger
 from escalator.ledger.records import StepAttempt
 from escalator.model.bundle import Bundle
 from escalator.model.campaign import CampaignPlan, NodeState, Step
-from escalator.model.cloud import ComputeService
+from escalator.model.cloud import CloudSnapshot, ComputeService
 from escalator.model.errors import LeaseLostError
 from escalator.model.inventory import Inventory
 from escalator.model.lease import LeaseMark
 from escalator.model.verdict import Code
 from escalator.system_support.ssh import NodeShell
+from escalator.upgrade_manager.domains import domain_of
 
 log = logging.getLogger("escalator.steps")
 
@@ -42,6 +43,27 @@ class CampaignContext:
     def key(self) -> tuple[str, str]:
         """Return what the ledger knows the campaign by: campaign and run id."""
         return self.plan.campaign, self.plan.run_id
+
+    def known_versions(self) -> dict[str, str]:
+        """Return the nova-compute version of each node, as this campaign last saw it over SSH."""
+        facts = self.ledger.facts(*self.key, "version")
+        return {host: str(version) for host, version in facts.items()}
+
+    def fetch_snapshot(
+        self, *, targets: Sequence[str] | None = None, versions: Mapping[str, str] | None = None
+    ) -> CloudSnapshot:
+        """Read the cloud as every decision of the campaign sees it.
+
+        :param targets: hosts to upgrade; None: those of the plan.
+        :param versions: what the nodes run; None: as this campaign last saw it.
+        """
+        return self.cloud.fetch_snapshot(
+            self.plan.request.cloud,
+            domain_of=domain_of,
+            target_version=self.plan.target_version,
+            node_versions=self.known_versions() if versions is None else versions,
+            targets=self.plan.hosts if targets is None else targets,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

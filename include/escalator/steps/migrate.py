@@ -14,8 +14,6 @@ from escalator.steps.documents import drain_plan_from_document, drain_plan_to_do
 from escalator.steps.drain import Drain
 from escalator.steps.flights import Flight, FlightState
 from escalator.steps.results import Outcome, StepResult
-from escalator.steps.versions import known_versions
-from escalator.upgrade_manager.domains import domain_of
 from escalator.upgrade_manager.drains import plan_drain
 from escalator.upgrade_manager.prechecks import check_servers, ongoing
 
@@ -87,12 +85,7 @@ def _resume(ctx: StepContext, drain: Drain) -> tuple[str, ...]:
     planned = {move.server_id for move in _last_plan(ctx).moves}
     servers, migrations = _come_to_rest(ctx, drain.since)
     _record_ended(ctx, migrations, planned)
-    snapshot = ctx.cloud.fetch_snapshot(
-        ctx.plan.request.cloud,
-        domain_of=domain_of,
-        target_version=ctx.plan.target_version,
-        node_versions=known_versions(ctx.campaign),
-    )
+    snapshot = ctx.campaign.fetch_snapshot()
     going_on = ongoing(migrations, snapshot.servers, ctx.now())
     away = [m for m in going_on if _ours_to_land(m, ctx.host, planned)]
     moving = {m.server_id for m in away}

@@ -16,9 +16,7 @@ from escalator.model.verdict import Code, Subject, SubjectType, Verdict, blocker
 from escalator.steps.context import StepContext
 from escalator.steps.documents import drain_plan_to_document
 from escalator.steps.results import Outcome, StepResult
-from escalator.steps.versions import known_versions
 from escalator.system_support.venv_mechanism import check_privileges
-from escalator.upgrade_manager.domains import domain_of
 from escalator.upgrade_manager.drains import plan_drain
 from escalator.upgrade_manager.prechecks import check_servers, ongoing, settled
 
@@ -75,12 +73,7 @@ def _settled_plan(ctx: StepContext) -> tuple[DrainPlan, int, int]:
             log.warning("%s: its servers did not come to rest in %s", ctx.host, PATIENCE)
             break
         before = servers
-    snapshot = ctx.cloud.fetch_snapshot(
-        ctx.plan.request.cloud,
-        domain_of=domain_of,
-        target_version=ctx.plan.target_version,
-        node_versions=known_versions(ctx.campaign),
-    )
+    snapshot = ctx.campaign.fetch_snapshot()
     on_node = snapshot.servers_on(ctx.host)
     moving = ongoing(snapshot.migrations, snapshot.servers, ctx.now())
     here = [m for m in moving if ctx.host in {m.source_host, m.dest_host}]

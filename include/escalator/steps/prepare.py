@@ -13,7 +13,6 @@ from functools import partial
 from escalator.model.bundle import MechanismType
 from escalator.model.errors import EscalatorError
 from escalator.steps.context import CampaignContext
-from escalator.steps.versions import known_versions
 from escalator.system_support.venv_mechanism import ensure_staged
 
 log = logging.getLogger("escalator.steps.prepare")
@@ -30,7 +29,7 @@ def prepare(campaign: CampaignContext) -> dict[str, str]:
     """
     if campaign.bundle.mechanism.type is MechanismType.NONE or campaign.plan.request.dry_run:
         return {}
-    versions = known_versions(campaign)
+    versions = campaign.known_versions()
     hosts = [h for h in campaign.plan.hosts if versions.get(h) != campaign.plan.target_version]
     with ThreadPoolExecutor(NODES_AT_ONCE) as pool:
         answers = dict(zip(hosts, pool.map(partial(_stage, campaign), hosts), strict=True))

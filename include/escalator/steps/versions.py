@@ -50,9 +50,3 @@ def read_versions(
         answers = tuple(pool.map(one, hosts))
     versions = {host: version for host, version, _ in answers if version is not None}
     return versions, {host: fault for host, _, fault in answers}
-
-
-def known_versions(campaign: CampaignContext) -> dict[str, str]:
-    """Return the nova-compute version of each node, as this campaign last saw it over SSH."""
-    facts = campaign.ledger.facts(*campaign.key, "version")
-    return {host: str(version) for host, version in facts.items()}
