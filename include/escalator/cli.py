@@ -18,6 +18,7 @@ VERBS: tuple[tuple[str, str, str], ...] = (
     ("check", "escalator.checks.cli", "may the nodes be upgraded smoothly, and if not, why"),
     ("compat", "escalator.checks.cli", "what a step between two versions means, and whether it is allowed"),
     ("ledger", "escalator.ledger.cli", "the ledger's schema"),
+    ("replay", "escalator.replay.cli", "judge a trace against the snapshot it began from"),
     ("run", "escalator.airflow_client.cli", "start a campaign through Airflow and follow it"),
 )
 """Verb, module with ``add_parser(subparsers)`` and ``run(args) -> int``, one line of help."""

@@ -109,6 +109,7 @@ def play_release(world: World, event: Event) -> None:
         world.fault(
             ViolationCode.NOT_STARTED_AGAIN, world.name(server_id), f"is stopped when {subject} is released"
         )
+    world.stopped -= played.servers
     if played.out:
         played.closed = played.closed and played.node.lease is None
     played.out = played.upgrading = False
