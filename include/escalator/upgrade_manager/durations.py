@@ -1,0 +1,105 @@
+"""Durations, learnt: what the finished steps and moves of earlier campaigns say of the next one."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import combinations
+from statistics import median
+
+from escalator.model.bundle import Bundle
+from escalator.model.durations import DEFAULT_DURATIONS, Durations, Quantiles
+from escalator.model.step import Step
+
+LEAST_SAMPLES = 5
+"""Finished steps of a kind, or moves, below which the defaults hold."""
+_MOST_MOVES = 200
+"""Moves that are looked at, the newest of them: every pair is compared."""
+_SLOW = 2.5
+"""Nine in ten take at most so many times what half of them take; assumed while nothing is learnt."""
+_HANGS_AFTER = 4.0
+"""A step hangs that takes so many times as long as nine in ten."""
+HARD_LIMITS: Mapping[Step, float] = {
+    Step.PRECHECK: 15 * 60.0,
+    Step.SWITCHOVER: 30 * 60.0,
+    Step.MIGRATE: 12 * 3600.0,
+    Step.UPGRADE: 3 * 3600.0,
+    Step.VERIFY: 30 * 60.0,
+    Step.RELEASE: 15 * 60.0,
+}
+"""Seconds that a step may take in any case before it counts as hung."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MoveSample:
+    """One move of a server that arrived: its memory (MiB) and how long it took (s)."""
+
+    memory_mib: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """What finished campaigns recorded, newest first: seconds of each step that ended well, and the moves.
+
+    :ivar nodes: nodes that they come from.
+    """
+
+    steps: Mapping[Step, Sequence[float]] = field(default_factory=dict)
+    moves: Sequence[MoveSample] = ()
+    nodes: int = 0
+
+
+def learn(history: History, bundle: Bundle) -> Durations:
+    """Return the expected durations: learnt where there are samples enough, else assumed.
+
+    Before anything is learnt, an upgrade is taken to last as long as the bundle says.
+    """
+    assumed = {**DEFAULT_DURATIONS.steps, Step.UPGRADE: _told(bundle.expected_upgrade_seconds)}
+    learnt = {
+        step: quantiles(history.steps[step])
+        for step in assumed
+        if len(history.steps.get(step, ())) >= LEAST_SAMPLES
+    }
+    expected = replace(DEFAULT_DURATIONS, steps={**assumed, **learnt}, samples=history.nodes if learnt else 0)
+    if len(history.moves) < LEAST_SAMPLES:
+        return expected
+    fixed, per_gib = _line(history.moves[:_MOST_MOVES])
+    return replace(expected, move_fixed_seconds=fixed, move_seconds_per_gib=per_gib)
+
+
+def quantiles(samples: Sequence[float]) -> Quantiles:
+    """Return the smallest samples that half, and nine in ten, do not exceed.
+
+    :param samples: one at least, in any order.
+    """
+    ordered = sorted(samples)
+
+    def at(share: float) -> float:
+        return round(ordered[math.ceil(share * len(ordered)) - 1], 3)
+
+    return Quantiles(p50=at(0.5), p90=at(0.9))
+
+
+def hard_limit_seconds(step: Step, expected: Durations) -> float:
+    """Return after how many seconds a step hangs: several times what nine in ten take, never too soon."""
+    return max(HARD_LIMITS[step], _HANGS_AFTER * expected.of(step).p90)
+
+
+def _told(seconds: float) -> Quantiles:
+    return Quantiles(p50=seconds, p90=_SLOW * seconds)
+
+
+def _line(moves: Sequence[MoveSample]) -> tuple[float, float]:
+    """Fit seconds = fixed + per GiB x memory; a few moves that took far too long hardly matter.
+
+    The slope is the median of the slopes of all pairs (Theil and Sen).
+    """
+    points = [(move.memory_mib / 1024, move.seconds) for move in moves]
+    slopes = [(t2 - t1) / (m2 - m1) for (m1, t1), (m2, t2) in combinations(points, 2) if m1 != m2]
+    slope = max(0.0, median(slopes)) if slopes else DEFAULT_DURATIONS.move_seconds_per_gib
+    fixed = median(seconds - slope * gib for gib, seconds in points)
+    if fixed < 0:  # through the origin: no move takes less than nothing
+        fixed, slope = 0.0, median(seconds / gib for gib, seconds in points if gib > 0)
+    return round(fixed, 3), round(slope, 3)
