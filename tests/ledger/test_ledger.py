@@ -57,7 +57,8 @@ def test_an_opened_campaign_is_there_with_all_its_nodes_waiting(opened: Ledger, 
     assert opened.document(*RUN, Document.SNAPSHOT_BEFORE) == {"cloud": "lab"}
     assert opened.document(*RUN, Document.SNAPSHOT_AFTER) is None
     assert opened.view(*RUN) == LedgerView(
-        nodes=tuple(NodeProgress(host=host, since=NOW) for host in ("node-02", "node-01", "node-03"))
+        nodes=tuple(NodeProgress(host=host, since=NOW) for host in ("node-02", "node-01", "node-03")),
+        noticed_at=NOW,
     )
 
 

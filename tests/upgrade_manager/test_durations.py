@@ -6,13 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from escalator.model.durations import DEFAULT_DURATIONS, Durations, Quantiles
+from escalator.model.durations import DEFAULT_DURATIONS, Durations, History, MoveSample, Quantiles
 from escalator.model.step import Step
 from escalator.upgrade_manager.durations import (
     HARD_LIMITS,
     LEAST_SAMPLES,
-    History,
-    MoveSample,
     hard_limit_seconds,
     learn,
     quantiles,

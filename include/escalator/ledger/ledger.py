@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from escalator.ledger.codec import from_json, to_json
 from escalator.ledger.database import Database, ledger_url, parsed_url
+from escalator.ledger.history import read_history
 from escalator.ledger.records import (
     CampaignSummary,
     Document,
@@ -32,8 +33,10 @@ from escalator.ledger.rows import (
     waiting_node,
 )
 from escalator.ledger.tables import CampaignRow, DocumentRow, FactRow, MoveRow, NodeRow, StepRow
+from escalator.ledger.views import read_view
 from escalator.model.campaign import CampaignPlan, LedgerView, NodeProgress, NodeState, Step
 from escalator.model.decisions import Admission, AdmissionDecision
+from escalator.model.durations import History
 from escalator.model.errors import InvalidRequestError, NotFoundError, SupersededError
 from escalator.model.lease import LeaseMark
 from escalator.model.moves import MoveRecord
@@ -144,15 +147,14 @@ class Ledger:
             insert_or_update(session, DocumentRow, row, key=("campaign_id", "kind"))
 
     def view(self, campaign: str, run_id: str) -> LedgerView:
-        """Return how all nodes of a run stand, in the order of the plan; empty when it was never opened."""
-        query = (
-            sa.select(NodeRow)
-            .join(CampaignRow, NodeRow.campaign_id == CampaignRow.id)
-            .where(CampaignRow.campaign == campaign, CampaignRow.run_id == run_id)
-            .order_by(NodeRow.id)
-        )
+        """Return how all nodes of a run stand and what its decisions look back at; no nodes without a run."""
         with self._database.reading() as session:
-            return LedgerView(nodes=tuple(progress_of(row) for row in session.scalars(query)))
+            return read_view(session, campaign, run_id)
+
+    def history(self, *, cloud: str, bundle: str) -> History:
+        """Return what earlier campaigns that brought a bundle to a cloud tell of durations."""
+        with self._database.reading() as session:
+            return read_history(session, cloud=cloud, bundle=bundle)
 
     def progress(self, campaign: str, run_id: str, host: str) -> NodeProgress:
         """Return how one node stands; waiting when nothing is recorded."""

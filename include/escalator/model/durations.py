@@ -1,8 +1,8 @@
-"""Expected durations: how long the steps of a node take, learnt or assumed."""
+"""Durations: how long the steps of a node take, learnt or assumed, and what that is learnt from."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
@@ -55,3 +55,23 @@ DEFAULT_DURATIONS = Durations(
     moves_at_once=4,
 )
 """What is assumed before a campaign has taught better."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MoveSample:
+    """One move of a server that arrived: its memory (MiB) and how long it took (s)."""
+
+    memory_mib: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """What finished campaigns recorded, newest first: seconds of each step that ended well, and the moves.
+
+    :ivar nodes: nodes that they come from.
+    """
+
+    steps: Mapping[Step, Sequence[float]] = field(default_factory=dict)
+    moves: Sequence[MoveSample] = ()
+    nodes: int = 0

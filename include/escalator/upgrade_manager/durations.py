@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from itertools import combinations
 from statistics import median
 
 from escalator.model.bundle import Bundle
-from escalator.model.durations import DEFAULT_DURATIONS, Durations, Quantiles
+from escalator.model.durations import DEFAULT_DURATIONS, Durations, History, MoveSample, Quantiles
 from escalator.model.step import Step
 
 LEAST_SAMPLES = 5
@@ -29,26 +29,6 @@ HARD_LIMITS: Mapping[Step, float] = {
     Step.RELEASE: 15 * 60.0,
 }
 """Seconds that a step may take in any case before it counts as hung."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MoveSample:
-    """One move of a server that arrived: its memory (MiB) and how long it took (s)."""
-
-    memory_mib: int
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class History:
-    """What finished campaigns recorded, newest first: seconds of each step that ended well, and the moves.
-
-    :ivar nodes: nodes that they come from.
-    """
-
-    steps: Mapping[Step, Sequence[float]] = field(default_factory=dict)
-    moves: Sequence[MoveSample] = ()
-    nodes: int = 0
 
 
 def learn(history: History, bundle: Bundle) -> Durations:

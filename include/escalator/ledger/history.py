@@ -1,0 +1,62 @@
+"""What finished steps and moves of all campaigns tell the next one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from escalator.ledger.records import StepResult
+from escalator.ledger.tables import CampaignRow, FactRow, MoveRow, NodeRow, StepRow
+from escalator.model.durations import History, MoveSample
+from escalator.model.step import Step
+
+MOST_ROWS = 2000
+"""Finished steps, and moves, that are looked at: the newest."""
+
+
+def read_history(session: Session, *, cloud: str, bundle: str) -> History:
+    """Read what the campaigns that brought a bundle to a cloud recorded, newest first."""
+    request = CampaignRow.plan["request"]
+    ours = sa.and_(request["cloud"].as_string() == cloud, request["bundle"].as_string() == bundle)
+    query = (
+        sa.select(StepRow.node_id, StepRow.step, StepRow.begun_at, StepRow.ended_at)
+        .join(NodeRow, StepRow.node_id == NodeRow.id)
+        .join(CampaignRow, NodeRow.campaign_id == CampaignRow.id)
+        .where(ours, StepRow.result == StepResult.OK.value, StepRow.ended_at.is_not(None))
+        .order_by(StepRow.id.desc())
+        .limit(MOST_ROWS)
+    )
+    steps: dict[Step, list[float]] = {}
+    nodes = set()
+    for node, step, begun, ended in session.execute(query):
+        if ended is not None:
+            steps.setdefault(Step(step), []).append(max(0.0, (ended - begun).total_seconds()))
+        nodes.add(node)
+    return History(steps=steps, moves=tuple(_moves(session, ours)), nodes=len(nodes))
+
+
+def _moves(session: Session, ours: sa.ColumnElement[bool]) -> Iterator[MoveSample]:
+    """Give the moves that arrived; the memory of a server stands in the drain plan of the node it left."""
+    query = (
+        sa.select(MoveRow.server_id, MoveRow.started_at, MoveRow.ended_at, NodeRow.id)
+        .join(CampaignRow, MoveRow.campaign_id == CampaignRow.id)
+        .join(NodeRow, sa.and_(NodeRow.campaign_id == CampaignRow.id, NodeRow.host == MoveRow.host))
+        .where(ours, MoveRow.succeeded)
+        .order_by(MoveRow.id.desc())
+        .limit(MOST_ROWS)
+    )
+    rows = session.execute(query).all()
+    plans = sa.select(FactRow.node_id, FactRow.value).where(
+        FactRow.key == "drain_plan", FactRow.node_id.in_({node for *_, node in rows})
+    )
+    memories = {
+        (node, move["server_id"]): move.get("memory_mib")
+        for node, plan in session.execute(plans)
+        for move in (plan or {}).get("moves", ())
+    }
+    for server, started, ended, node in rows:
+        if memory := memories.get((node, server)):
+            seconds = max(0.0, (ended - started).total_seconds())
+            yield MoveSample(memory_mib=int(memory), seconds=seconds)

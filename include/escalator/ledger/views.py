@@ -1,0 +1,90 @@
+"""What a decision needs to know of the past, read for one campaign."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from escalator.ledger.records import StepResult, progress_of
+from escalator.ledger.rows import find_campaign
+from escalator.ledger.tables import CampaignRow, FactRow, MoveRow, NodeRow, StepRow
+from escalator.model.campaign import LedgerView, NodeProgress, NodeState
+from escalator.model.step import Step
+
+_OVER = frozenset({NodeState.SKIPPED, NodeState.HELD, NodeState.FAILED})
+"""States of a node that is not going to be upgraded any more by its campaign."""
+
+
+def read_view(session: Session, campaign: str, run_id: str) -> LedgerView:
+    """Read how the nodes of a run stand, in the order of the plan, and what its decisions look back at.
+
+    A campaign tells nobody of itself but by its start, which is when the owners of servers count as told.
+    """
+    row = find_campaign(session, campaign, run_id)
+    if row is None:
+        return LedgerView(given_back=_given_back(session))
+    nodes = tuple(
+        progress_of(node)
+        for node in session.scalars(
+            sa.select(NodeRow).where(NodeRow.campaign_id == row.id).order_by(NodeRow.id)
+        )
+    )
+    return LedgerView(
+        nodes=nodes,
+        given_back=_given_back(session),
+        spilled=_spilled(session, row, nodes),
+        noticed_at=row.opened_at,
+    )
+
+
+def _given_back(session: Session) -> dict[str, datetime]:
+    """Return when any campaign gave each node back last."""
+    last = sa.func.max(StepRow.ended_at, type_=StepRow.__table__.c.ended_at.type)
+    query = (
+        sa.select(NodeRow.host, last)
+        .join(NodeRow, StepRow.node_id == NodeRow.id)
+        .where(StepRow.step == Step.RELEASE.value, StepRow.result == StepResult.OK.value)
+        .group_by(NodeRow.host)
+    )
+    return {host: ended for host, ended in session.execute(query) if ended is not None}
+
+
+def _spilled(session: Session, row: CampaignRow, nodes: tuple[NodeProgress, ...]) -> dict[str, int]:
+    """Count the moves that ended on a node which was still to be upgraded then, and so will move again."""
+    moved = sa.select(MoveRow.to_host, MoveRow.ended_at).where(
+        MoveRow.campaign_id == row.id, MoveRow.succeeded, MoveRow.to_host.is_not(None)
+    )
+    moves = session.execute(moved).all()
+    pending_until = {node.host: node.since if node.state in _OVER else None for node in nodes}
+    pending_until |= _upgraded_at(session, row)
+    spilled = sum(
+        host in pending_until and ((until := pending_until[host]) is None or ended < until)
+        for host, ended in moves
+    )
+    return {row.plan["request"]["domain"]: spilled} if spilled else {}
+
+
+def _upgraded_at(session: Session, row: CampaignRow) -> dict[str, datetime]:
+    """Return since when each node of a run is upgraded: proved by verify, or found so at the start."""
+    verified = (
+        sa.select(NodeRow.host, StepRow.ended_at)
+        .join(NodeRow, StepRow.node_id == NodeRow.id)
+        .where(
+            NodeRow.campaign_id == row.id,
+            StepRow.step == Step.VERIFY.value,
+            StepRow.result == StepResult.OK.value,
+        )
+        .order_by(StepRow.id.desc())
+    )
+    found = (
+        sa.select(NodeRow.host, FactRow.value)
+        .join(NodeRow, FactRow.node_id == NodeRow.id)
+        .where(NodeRow.campaign_id == row.id, FactRow.key == "from_version")
+    )
+    target: Any = row.plan["target_version"]
+    # newest first: of a node that was verified several times the first time stays
+    upgraded = {host: ended for host, ended in session.execute(verified) if ended is not None}
+    return upgraded | {host: row.opened_at for host, version in session.execute(found) if version == target}
