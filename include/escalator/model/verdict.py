@@ -24,6 +24,8 @@ class SubjectType(StrEnum):
     SERVER = "server"
     MIGRATION = "migration"
     BUNDLE = "bundle"
+    SERVER_GROUP = "server_group"
+    HA_GROUP = "ha_group"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +109,26 @@ class Code(StrEnum):
     SERVERS_MOVABLE = "servers_movable"
     SERVER_METHOD = "server_method"
     PARALLEL_CARRIED = "parallel_carried"
+    VNF_REDUNDANCY = "vnf_redundancy"
+    VERSIONS_COMPATIBLE = "versions_compatible"
+    VERSION_STEP = "version_step"
+    BUNDLE_COMPLETE = "bundle_complete"
+    DURATION = "duration"
     NOT_CHECKED = "not_checked"
+    # conditions that are not met
+    HA_MEMBER_MISSING = "ha_member_missing"
+    HA_NO_REDUNDANCY = "ha_no_redundancy"
+    HA_NEVER = "ha_never"
+    HA_TOGETHER = "ha_together"
+    GROUP_DEADLOCK = "group_deadlock"
+    SERVER_TOO_LARGE = "server_too_large"
+    VERSION_DOWNGRADE = "version_downgrade"
+    VERSION_TOO_FAR = "version_too_far"
+    VERSION_UNREADABLE = "version_unreadable"
+    MIXED_RELEASES = "mixed_releases"
+    BUNDLE_INCOMPLETE = "bundle_incomplete"
+    BUNDLE_UNSERVED = "bundle_unserved"
+    NO_WAY_BACK = "no_way_back"
     # anything else
     CLOUD_UNREACHABLE = "cloud_unreachable"
     INTERNAL = "internal"
