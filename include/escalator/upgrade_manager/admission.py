@@ -340,7 +340,7 @@ def _standing(
         slots=plan.request.max_parallel + len(leased - scene.own),
         spill=plan.request.spill,
         absent=absent,
-        spilled=dict(scene.ledger.spilled),
+        spilled=sum(scene.ledger.spilled.values()),
         place_of={host: number for number, host in enumerate(free)},
         late=late,
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from heapq import heapify, heappop, heappush
 
 from escalator.model.cloud import HaGroup, Server
 from escalator.upgrade_manager.memberships import Memberships
@@ -53,6 +54,8 @@ class Availability:
         self._active: set[str] = set()
         self._on: dict[str, dict[str, list[str]]] = {}
         self._recovering: dict[str, float] = {}
+        self._expiries = [noticed_at + group.lead_seconds for group in memberships.ha_groups.values()]
+        heapify(self._expiries)
         self.out: set[str] = set(out)
         for server in servers:
             if server.id in memberships.ha_group_of and server.host is not None:
@@ -97,6 +100,12 @@ class Availability:
                 return impact
             found = found or impact
         return found
+
+    def next_change(self, now: float) -> float | None:
+        """Return the first second after now at which time alone may let a node go; None: never."""
+        while self._expiries and self._expiries[0] <= now:
+            heappop(self._expiries)
+        return self._expiries[0] if self._expiries else None
 
     def take_out(self, host: str) -> None:
         """Record that a node goes out."""
@@ -161,6 +170,7 @@ class Availability:
         for group_id, members in self.groups_on(host).items():
             seconds = self._memberships.ha_groups[group_id].recovery_seconds
             if seconds > 0:
+                heappush(self._expiries, second + seconds)
                 for member in members:
                     self._recovering[member] = max(second + seconds, self._recovering.get(member, _NEVER))
 

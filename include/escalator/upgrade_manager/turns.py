@@ -15,17 +15,31 @@ from escalator.model.cloud import Server
 from escalator.model.decisions import Admission, AdmissionDecision
 from escalator.model.durations import Durations
 from escalator.model.step import Step
-from escalator.model.verdict import Code
+from escalator.model.verdict import Code, Subject, SubjectType, Verdict
 from escalator.upgrade_manager.availability import Availability, Obstacle
 from escalator.upgrade_manager.capacity import MEMORY, CapacityBook, Tier, largest_first
 from escalator.upgrade_manager.placing import DrainSimulation, Placing, place
 
 WINDOW = 64
 """Nodes of a domain that are looked at before the rest has to wait for the next event."""
-_TAIL_ROUNDS = 2
+TRIES = 6
+"""Nodes of a domain that are tried on nodes still to be upgraded, to find the one that spills least."""
+_TAIL_ROUNDS = 3
 """The tail begins when so many rounds of the domain's places are left."""
 
 Limited = Callable[[str], AdmissionDecision | None]
+
+
+_NOWHERE = DrainSimulation(
+    placements={},
+    unplaced=(
+        Verdict(
+            code=Code.CAPACITY,
+            message="no room while other nodes are out",
+            subject=Subject(type=SubjectType.NODE, id=""),
+        ),
+    ),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,13 +57,15 @@ class Standing:
     :ivar queues: domain -> hosts that wait, in the order of the plan.
     :ivar out: domain -> hosts that are out and will come back.
     :ivar absent: domain -> hosts that take no server now and may come back without this campaign.
-    :ivar spilled: domain -> moves so far to nodes that were still to be upgraded.
-    :ivar spill: share of a domain's servers that such moves may be, beside what cannot be helped.
+    :ivar spilled: moves so far to nodes that were still to be upgraded, beside what cannot be helped.
+    :ivar spill: share of all movable servers that such moves may be.
     :ivar slots: nodes that may be out at once.
     :ivar reasons: why a host that was looked at in this round does not go.
     :ivar place_of: host -> its number in the order of the plan.
     :ivar late: hosts that come after all others.
     :ivar claims: host -> servers of nodes that are out, for which places are taken there.
+    :ivar quiet: domains in which nothing happened since none of their nodes could go.
+    :ivar on_the_way: ids of standbys that are being moved.
     :ivar moving: claims are moves under way, which cannot be given other places any more.
     :ivar explain: say of every host exactly what it lacks, which takes time.
     """
@@ -63,22 +79,50 @@ class Standing:
     place_of: Mapping[str, int]
     spill: float = 1.0
     absent: Mapping[str, Collection[str]] = field(default_factory=dict)
-    spilled: dict[str, int] = field(default_factory=dict)
+    spilled: int = 0
     reasons: dict[str, AdmissionDecision] = field(default_factory=dict)
     late: Collection[str] = ()
     claims: dict[str, list[Server]] = field(default_factory=dict)
     moving: bool = False
+    quiet: set[str] = field(default_factory=set)
+    on_the_way: set[str] = field(default_factory=set)
     explain: bool = True
     _left: dict[str, float] = field(default_factory=dict)
-    _movable: dict[str, int] = field(default_factory=dict)
+    _demand: dict[str, int] = field(default_factory=dict)
+    _leaving: dict[str, tuple[Server, ...]] = field(default_factory=dict)
+    _movable: int | None = None
     _work: dict[str, float] = field(default_factory=dict)
 
-    def movable_in(self, domain: str) -> int:
-        """Return how many servers of a domain can be moved and do not stay."""
-        if domain not in self._movable:
-            hosts = [n.host for n in self.book.nodes.values() if n.domain == domain]
-            self._movable[domain] = len(self.book.movable(hosts))
-        return self._movable[domain]
+    @property
+    def movable(self) -> int:
+        """Return how many servers of the domains that wait can be moved and do not stay."""
+        if self._movable is None:
+            hosts = [n.host for n in self.book.nodes.values() if n.domain in self.queues]
+            self._movable = len(self.book.movable(hosts))
+        return self._movable
+
+    def leaving(self, host: str) -> tuple[Server, ...]:
+        """Return the servers that need another place when a node goes, those on their way to it included."""
+        if host not in self._leaving:
+            claimed = self.claims.get(host, ())
+            self._leaving[host] = largest_first((*self.book.movable((host,)), *claimed))
+        return self._leaving[host]
+
+    def demand(self, host: str) -> int:
+        """Return the memory that the servers which leave a node want elsewhere (MiB)."""
+        if host not in self._demand:
+            self._demand[host] = sum(s.resources.get(MEMORY, 0) for s in self.leaving(host))
+        return self._demand[host]
+
+    def waits(self, host: str | None) -> bool:
+        """Tell whether a node is still to be upgraded and not out."""
+        return host in self.place_of and host in self.book.tiers and self.book.tiers[host] is Tier.PENDING
+
+    def forget(self, host: str) -> None:
+        """Look anew at a node whose servers have changed."""
+        self._leaving.pop(host, None)
+        self._demand.pop(host, None)
+        self.quiet.discard(self.book.nodes[host].domain)
 
     def work(self, host: str) -> float:
         """Return about how many seconds a node is out."""
@@ -88,6 +132,10 @@ class Standing:
                 self.durations.of(Step.UPGRADE).p50 + moves * self.durations.move_fixed_seconds + 1.0
             )
         return self._work[host]
+
+    def largest_demand(self, domain: str) -> int:
+        """Return the memory that the fullest node which still waits in a domain has to move (MiB)."""
+        return max(map(self.demand, self.queues.get(domain, ())), default=0)
 
     def shares(self) -> dict[str, float]:
         """Return how many places are each domain's, by the work that is left in it."""
@@ -108,7 +156,8 @@ class Standing:
         self.out.setdefault(domain, set()).add(turn.host)
         self.availability.take_out(turn.host)
         self.book.close(turn.host)
-        self.spilled[domain] = self.spilled.get(domain, 0) + turn.simulation.spilled
+        if self.out[domain] != {turn.host}:
+            self.spilled += turn.simulation.spilled
         self.reasons.pop(turn.host, None)
         claimed = self.claims.pop(turn.host, [])
         for server in claimed:
@@ -122,6 +171,7 @@ class Standing:
         """Take a place for a server that is on its way, or will be."""
         self.book.take(host, server)
         self.claims.setdefault(host, []).append(server)
+        self.forget(host)
 
 
 def turns(standing: Standing, now: float, limited: Limited | None = None) -> Iterator[Turn]:
@@ -130,11 +180,12 @@ def turns(standing: Standing, now: float, limited: Limited | None = None) -> Ite
     :param now: seconds, on the clock of the availability.
     :param limited: says of a host why it may not go although nothing else forbids it; None: nothing does.
     """
-    exhausted: set[str] = set()
+    exhausted = set(standing.quiet)
     while (domain := _neediest(standing, exhausted)) is not None:
         turn = _next_of(standing, domain, now, limited)
         if turn is None:
             exhausted.add(domain)
+            standing.quiet.add(domain)
             continue
         standing.admit(turn)
         yield turn
@@ -158,38 +209,96 @@ def _neediest(standing: Standing, exhausted: Collection[str]) -> str | None:
 def _next_of(standing: Standing, domain: str, now: float, limited: Limited | None) -> Turn | None:
     """Return the first node of a domain that may go without spilling; else the one that spills least."""
     room = _room(standing.book, domain)
-    best: Turn | None = None
-    for host in _candidates(standing, domain):
+    spilling: list[tuple[int, int, str]] = []
+    for number, host in enumerate(_candidates(standing, domain)):
         decision = limited(host) if limited is not None else None
         decision = decision or _forbidden(standing, host, now)
         if decision is not None:
             standing.reasons[host] = decision
             continue
-        servers = largest_first((*standing.book.movable((host,)), *standing.claims.get(host, ())))
-        if sum(s.resources.get(MEMORY, 0) for s in servers) <= room:
-            placed = _fits(standing.book, servers, host, Tier.SPARE)
+        if standing.demand(host) <= room:
+            placed = _fits(standing.book, standing.leaving(host), host, Tier.SPARE)
             if placed is not None:
                 return Turn(host=host, simulation=placed)
-        placed = _fits(standing.book, servers, host, Tier.PENDING)
-        if placed is None and not standing.out.get(domain):
-            placed = place(standing.book, servers, closed={host}).simulation()
-        if placed is None or not placed.feasible:
-            standing.reasons[host] = _no_room(standing, host, servers, placed)
-        elif _affordable(standing, domain, placed.spilled):
-            if best is None or placed.spilled < best.simulation.spilled:
-                best = Turn(host=host, simulation=placed)
-        else:
-            standing.reasons[host] = _waits_for_room(standing, host, placed.spilled)
+        spilling.append((_least_spilled(standing, host, room), number, host))
+    return _least_spilling(standing, domain, sorted(spilling))
+
+
+def _least_spilling(standing: Standing, domain: str, hosts: Sequence[tuple[int, int, str]]) -> Turn | None:
+    """Return the node that spills least, if that is affordable; note of the others why they wait.
+
+    :param hosts: how many servers each spills at least, its number in the order, and its name.
+    """
+    best: Turn | None = None
+    tries = TRIES
+    for least, _, host in hosts:
+        if best is not None and least >= best.simulation.spilled:
+            break
+        if tries and _affordable(standing, domain, least):
+            tries -= 1
+            placed = _any_place(standing, domain, host)
+            if placed.feasible and _affordable(standing, domain, placed.spilled):
+                if best is None or placed.spilled < best.simulation.spilled:
+                    best = Turn(host=host, simulation=placed)
+                continue
+            if not placed.feasible:
+                standing.reasons[host] = _no_room(standing, host, placed)
+                continue
+        standing.reasons[host] = _waits_for_room(standing, host, least)
     return best
+
+
+def _any_place(standing: Standing, domain: str, host: str) -> DrainSimulation:
+    """Place the servers of a node on any node; where nothing else goes on in the domain, by every fit."""
+    servers = standing.leaving(host)
+    placed = _fits(standing.book, servers, host, Tier.PENDING)
+    if placed is not None:
+        return placed
+    if standing.explain or not standing.out.get(domain):
+        return place(standing.book, servers, closed={host}).simulation()
+    return _NOWHERE
+
+
+def _least_spilled(standing: Standing, host: str, room: int) -> int:
+    """Return how many servers of a node go to pending nodes at least: the largest that the room lacks."""
+    lacking = standing.demand(host) - room
+    count = 0
+    for server in standing.leaving(host):
+        if lacking <= 0:
+            break
+        lacking -= server.resources.get(MEMORY, 0)
+        count += 1
+    return count
 
 
 def _candidates(standing: Standing, domain: str) -> Sequence[str]:
     """Return the next nodes of a domain in order; near the end the longest first."""
     queue = standing.queues[domain]
     places = -(-standing.slots // len(standing.queues))
+    if not standing.moving and len(queue) <= WINDOW:
+        return sorted(queue, key=lambda h: (h in standing.late, standing.place_of[h]))
     if len(queue) <= _TAIL_ROUNDS * places:
-        return sorted(queue, key=lambda h: (h in standing.late, -standing.work(h), standing.place_of[h]))
+        return sorted(
+            queue,
+            key=lambda h: (
+                h in standing.late,
+                -_conflicts(standing, h),
+                -standing.work(h),
+                standing.place_of[h],
+            ),
+        )
     return queue[:WINDOW]
+
+
+def _conflicts(standing: Standing, host: str) -> int:
+    """Return how many other waiting nodes cannot be out together with a node, counted once a group."""
+    availability, groups = standing.availability, standing.book.memberships.ha_groups
+    return sum(
+        standing.waits(availability.host_of(member))
+        for group, here in availability.groups_on(host).items()
+        for member in groups[group].members
+        if member not in here
+    )
 
 
 def _room(book: CapacityBook, domain: str) -> int:
@@ -206,9 +315,9 @@ def _fits(book: CapacityBook, servers: Sequence[Server], host: str, worst: Tier)
 
 def _affordable(standing: Standing, domain: str, spilled: int) -> bool:
     """Tell whether a node may spill: when nothing else would go on in its domain, or within the budget."""
-    if not standing.out.get(domain) or standing.spill >= 1:
+    if not spilled or not standing.out.get(domain) or standing.spill >= 1:
         return True
-    return standing.spilled.get(domain, 0) + spilled <= standing.spill * standing.movable_in(domain)
+    return standing.spilled + spilled <= standing.spill * standing.movable
 
 
 def _forbidden(standing: Standing, host: str, now: float) -> AdmissionDecision | None:
@@ -233,14 +342,9 @@ def ha_decision(host: str, obstacle: Obstacle) -> AdmissionDecision:
     )
 
 
-def _no_room(
-    standing: Standing, host: str, servers: Sequence[Server], tried: DrainSimulation | None
-) -> AdmissionDecision:
+def _no_room(standing: Standing, host: str, simulation: DrainSimulation) -> AdmissionDecision:
     """Say why the servers of a node have no place, and whether waiting helps."""
     node = standing.book.nodes[host]
-    if not standing.explain:
-        return AdmissionDecision(host=host, admission=Admission.WAIT, code=Code.CAPACITY, message="no room")
-    simulation = tried or place(standing.book, servers, closed={host}).simulation()
     out = sorted(standing.out.get(node.domain, ()))
     absent = sorted(set(standing.absent.get(node.domain, ())) - {host})
     if out:

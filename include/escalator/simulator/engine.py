@@ -1,0 +1,208 @@
+"""The engine: events in time. Decides nothing: turns and switchovers are the upgrade manager's."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from heapq import heappop, heappush
+from itertools import count
+from typing import Any
+
+from escalator.model.cloud import CloudSnapshot, Server
+from escalator.simulator.bounds import LowerBounds, lower_bounds
+from escalator.simulator.options import SimulationOptions
+from escalator.simulator.scene import Scene, open_scene
+from escalator.upgrade_manager.capacity import MEMORY
+from escalator.upgrade_manager.drains import move_method
+from escalator.upgrade_manager.switchovers import Switchover, plan_switchovers
+from escalator.upgrade_manager.turns import Turn, turns
+
+SCHEMA = "escalator.trace/1"
+Event = dict[str, Any]
+
+
+def simulate(snapshot: CloudSnapshot, options: SimulationOptions, *, digest: str | None = None) -> Event:
+    """Play a campaign over all targets of a snapshot; without targets, over all nodes not upgraded.
+
+    :param digest: SHA-256 of the snapshot, for the trace.
+    :return: the document ``escalator.trace/1``.
+    """
+    started = time.process_time()
+    scene = open_scene(snapshot, options)
+    bounds = lower_bounds(scene, options)
+    engine = Engine(scene=scene, options=options)
+    engine.run()
+    held = engine.held()
+    return {
+        "schema": SCHEMA,
+        "snapshot_sha256": digest,
+        "max_parallel": options.max_parallel,
+        "events": engine.events,
+        "result": _result(engine, held, bounds.without(set(held)), time.process_time() - started),
+    }
+
+
+def _result(engine: Engine, held: dict[str, tuple[str, str]], bounds: LowerBounds, cpu: float) -> Event:
+    events = engine.events
+    return {
+        "upgraded": sorted(engine.upgraded),
+        "held": [{"host": h, "code": code, "reason": why} for h, (code, why) in sorted(held.items())],
+        "moves": engine.moves,
+        "standby_moves": engine.standby_moves,
+        "moves_lower_bound": bounds.moves,
+        "switchovers": engine.switchovers,
+        "makespan_seconds": round(events[-1]["t"] - events[0]["t"], 3) if events else 0.0,
+        "makespan_lower_bound_seconds": round(bounds.makespan_seconds, 3),
+        "cpu_seconds": round(cpu, 3),
+    }
+
+
+@dataclass(slots=True, kw_only=True)
+class _Node:
+    """A node that is out: what it still waits for before its upgrade."""
+
+    moves: int = 0
+    switches: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Move:
+    server: Server
+    to: str
+    kind: str
+    switch: Switchover | None = None
+    of: str
+    """The node that waits for it."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Engine:
+    """A campaign being played."""
+
+    scene: Scene
+    options: SimulationOptions
+    events: list[Event] = field(default_factory=list)
+    upgraded: list[str] = field(default_factory=list)
+    now: float = 0.0
+    moves: int = 0
+    standby_moves: int = 0
+    switchovers: int = 0
+    _woken: float = -1.0
+    _agenda: list[tuple[float, int, Callable[[], None]]] = field(default_factory=list)
+    _number: Any = field(default_factory=count)
+    _nodes: dict[str, _Node] = field(default_factory=dict)
+    _lanes: dict[str, int] = field(default_factory=dict)
+    _waiting: dict[str, deque[_Move]] = field(default_factory=dict)
+
+    def run(self) -> None:
+        """Play until nothing is left to happen."""
+        self._admit()
+        while self._agenda:
+            self.now, _, action = heappop(self._agenda)
+            action()
+            while self._agenda and self._agenda[0][0] <= self.now:
+                heappop(self._agenda)[2]()
+            self._admit()
+
+    def held(self) -> dict[str, tuple[str, str]]:
+        """Return why each target that was not upgraded stays as it is: host -> (code, reason)."""
+        return self.scene.held(self.now)
+
+    def _admit(self) -> None:
+        if not self.scene.changed:
+            return
+        self.scene.changed = False
+        for turn in turns(self.scene.standing, self.now):
+            self._begin(turn)
+        wake = self.scene.standing.availability.next_change(self.now)
+        if wake is not None and wake != self._woken:
+            self._woken = wake
+            self._at(wake, self._wake)
+
+    def _wake(self) -> None:
+        self.scene.wake()
+
+    def _begin(self, turn: Turn) -> None:
+        host = turn.host
+        self._say("admit", host=host)
+        node = self._nodes[host] = _Node()
+        standing = self.scene.standing
+        for switch in plan_switchovers(standing, host):
+            if switch.move_to is None:
+                self._switch(switch)
+                continue
+            node.switches += 1
+            standby = self.scene.server(switch.standby)
+            standing.on_the_way.add(standby.id)
+            standing.claim(standby, switch.move_to)
+            self._queue(_Move(server=standby, to=switch.move_to, kind="standby", switch=switch, of=host))
+        for server_id, to in turn.simulation.placements.items():
+            server = self.scene.server(server_id)
+            method = move_method(server)
+            node.moves += 1
+            self._queue(_Move(server=server, to=to, kind=str(method or "live"), of=host))
+        self._upgrade_if_ready(host)
+
+    def _queue(self, move: _Move) -> None:
+        source = move.server.host or ""
+        if self._lanes.get(source, 0) < self.options.concurrent_migrations:
+            self._start(move)
+        else:
+            self._waiting.setdefault(source, deque()).append(move)
+
+    def _start(self, move: _Move) -> None:
+        source = move.server.host or ""
+        self._lanes[source] = self._lanes.get(source, 0) + 1
+        self._say("move_start", server=move.server.id, **{"from": source}, to=move.to, kind=move.kind)
+        seconds = self.options.durations.move_seconds(move.server.resources.get(MEMORY, 0))
+        self._at(self.now + seconds, lambda: self._land(move))
+
+    def _land(self, move: _Move) -> None:
+        source = move.server.host or ""
+        self._say("move_end", server=move.server.id, **{"from": source}, to=move.to, kind=move.kind)
+        self.scene.land(move.server, move.to)
+        self._lanes[source] -= 1
+        waiting = self._waiting.get(source)
+        if waiting:
+            self._start(waiting.popleft())
+        node = self._nodes[move.of]
+        if move.switch is not None:
+            self.standby_moves += 1
+            node.switches -= 1
+            self._switch(move.switch)
+        else:
+            self.moves += 1
+            node.moves -= 1
+        self._upgrade_if_ready(move.of)
+
+    def _switch(self, switch: Switchover) -> None:
+        self.switchovers += 1
+        self.scene.standing.availability.switch(switch.active, switch.standby)
+        self._say("switchover", ha_group=switch.group, **{"from": switch.active}, to=switch.standby)
+
+    def _upgrade_if_ready(self, host: str) -> None:
+        node = self._nodes[host]
+        if node.moves or node.switches:
+            return
+        stopped = self.scene.stopped_on(host)
+        for server in stopped:
+            self._say("stop", server=server.id)
+        self._say("upgrade_start", host=host)
+        self._at(self.now + self.options.upgrade_seconds, lambda: self._finish(host, stopped))
+
+    def _finish(self, host: str, stopped: list[Server]) -> None:
+        self._say("upgrade_end", host=host)
+        for server in stopped:
+            self._say("start", server=server.id)
+        self._say("release", host=host)
+        self.upgraded.append(host)
+        del self._nodes[host]
+        self.scene.give_back(host, self.now)
+
+    def _at(self, when: float, action: Callable[[], None]) -> None:
+        heappush(self._agenda, (when, next(self._number), action))
+
+    def _say(self, event: str, **fields: Any) -> None:  # noqa: ANN401  JSON
+        self.events.append({"t": round(self.now, 3), "event": event, **fields})

@@ -1,0 +1,42 @@
+"""What a simulated campaign is asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from escalator.model.campaign import UpgradeMode
+from escalator.model.durations import Durations, Quantiles
+from escalator.model.step import Step
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SimulationOptions:
+    """How many nodes at once, how long things take, how much may be moved twice.
+
+    :ivar spill: share of a domain's servers that may move twice to have more nodes out at once.
+    :ivar concurrent_migrations: moves at the same time from one node.
+    :ivar mode: smooth leaves nodes alone whose servers would have to be stopped; non-smooth stops them.
+    :ivar seed: of the order's annealing.
+    :ivar members_stay: members of HA groups stay on their node, their service being switched away.
+    """
+
+    max_parallel: int = 1
+    spill: float = 0.02
+    concurrent_migrations: int = 1
+    upgrade_seconds: float = 900.0
+    migration_fixed_seconds: float = 8.0
+    migration_seconds_per_gib: float = 1.07
+    seed: int = 0
+    mode: UpgradeMode = UpgradeMode.NON_SMOOTH
+    members_stay: bool = True
+
+    @property
+    def durations(self) -> Durations:
+        """Return what the decisions are to expect: exactly what will be played."""
+        upgrade = Quantiles(p50=self.upgrade_seconds, p90=self.upgrade_seconds)
+        return Durations(
+            steps={Step.UPGRADE: upgrade},
+            move_fixed_seconds=self.migration_fixed_seconds,
+            move_seconds_per_gib=self.migration_seconds_per_gib,
+            moves_at_once=self.concurrent_migrations,
+        )

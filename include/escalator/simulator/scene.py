@@ -1,0 +1,169 @@
+"""The scene: the cloud as the played campaign has changed it so far."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from escalator.model.campaign import UpgradeMode
+from escalator.model.cloud import CloudSnapshot, Node, Server, ServiceStatus
+from escalator.model.verdict import Code
+from escalator.simulator.options import SimulationOptions
+from escalator.upgrade_manager.availability import RUNNING, Availability
+from escalator.upgrade_manager.capacity import CapacityBook, Tier
+from escalator.upgrade_manager.ordering import order_hosts
+from escalator.upgrade_manager.prechecks import check_server
+from escalator.upgrade_manager.turns import Standing, turns
+
+
+@dataclass(slots=True, kw_only=True)
+class Scene:
+    """Where everything is, who is out, and which targets will never go.
+
+    :ivar changed: something happened after which a node may go that could not go before.
+    """
+
+    standing: Standing
+    snapshot: CloudSnapshot
+    targets: tuple[str, ...]
+    barred: dict[str, tuple[str, str]]
+    changed: bool = True
+    _servers: dict[str, Server] = field(default_factory=dict)
+
+    def server(self, server_id: str) -> Server:
+        """Return a server as it is now."""
+        return self._servers[server_id]
+
+    def land(self, server: Server, host: str) -> None:
+        """Record that a move has ended on its destination, whose place was taken when it was planned."""
+        standing = self.standing
+        standing.claims[host].remove(server)
+        if server.id in standing.on_the_way:
+            standing.on_the_way.discard(server.id)
+            standing.forget(server.host or "")
+            self.changed = True
+        there = replace(server, host=host)
+        standing.book.take(server.host or "", server, give_back=True)
+        standing.book.relocate(server, there)
+        standing.availability.relocate(server.id, host)
+        self._servers[server.id] = there
+        if host in standing.place_of and standing.book.tiers[host] is Tier.PENDING:
+            standing.forget(host)
+            self.changed = True
+
+    def give_back(self, host: str, now: float) -> None:
+        """Record that a node is upgraded and in service again."""
+        standing = self.standing
+        standing.out[standing.book.nodes[host].domain].discard(host)
+        standing.availability.give_back(host, now)
+        standing.book.reopen(host, upgraded=True)
+        standing.quiet.discard(standing.book.nodes[host].domain)
+        self.wake(host)
+
+    def wake(self, host: str | None = None) -> None:
+        """Let the domains be looked at again whose nodes share an HA group with a node; all without one."""
+        standing = self.standing
+        if host is None:
+            standing.quiet.clear()
+        else:
+            for group in standing.availability.groups_on(host):
+                for member in standing.book.memberships.ha_groups[group].members:
+                    other = standing.availability.host_of(member)
+                    if other is not None:
+                        standing.quiet.discard(standing.book.nodes[other].domain)
+        self.changed = True
+
+    def stopped_on(self, host: str) -> list[Server]:
+        """Return the servers that stay on a node and run: they stop while it is upgraded."""
+        return [s for s in self.standing.book.servers(host) if s.power_state == RUNNING]
+
+    def held(self, now: float) -> dict[str, tuple[str, str]]:
+        """Return why targets were not upgraded: host -> (code, reason)."""
+        standing = self.standing
+        standing.explain = True
+        standing.quiet.clear()
+        for _ in turns(standing, now):
+            raise RuntimeError("a node could go, but the campaign has ended")  # pragma: no cover
+        found = dict(self.barred)
+        for queue in standing.queues.values():
+            for host in queue:
+                decision = standing.reasons.get(host)
+                found[host] = (str(decision.code), decision.message) if decision else _UNSEEN
+        return found
+
+
+_UNSEEN = (str(Code.CAPACITY), "nodes before it in the order have no room")
+
+
+def open_scene(snapshot: CloudSnapshot, options: SimulationOptions) -> Scene:
+    """Prepare a campaign over the targets of a snapshot."""
+    targets = targets_of(snapshot)
+    barred = {host: why for host in targets if (why := _barred(snapshot.node(host))) is not None}
+    pending = [host for host in targets if host not in barred]
+    book = CapacityBook(snapshot, members_stay=options.members_stay, pending=set(pending))
+    for host in list(pending):
+        why = _stuck(book, host, options)
+        if why is not None:
+            barred[host] = why
+            pending.remove(host)
+    book = CapacityBook(snapshot, members_stay=options.members_stay, pending=set(pending))
+    away = {node.host for node in snapshot.nodes if not node.eligible_destination}
+    availability = Availability(snapshot.servers, book.memberships, out=away, noticed_at=0.0)
+    order = order_hosts(book, availability, pending, seed=options.seed)
+    queues: dict[str, list[str]] = {}
+    for host in order:
+        queues.setdefault(book.nodes[host].domain, []).append(host)
+    standing = Standing(
+        book=book,
+        availability=availability,
+        queues=queues,
+        out={},
+        durations=options.durations,
+        slots=options.max_parallel,
+        place_of={host: number for number, host in enumerate(order)},
+        spill=options.spill,
+        explain=False,
+        moving=True,
+    )
+    return Scene(
+        standing=standing,
+        snapshot=snapshot,
+        targets=tuple(pending),
+        barred=barred,
+        _servers={server.id: server for server in snapshot.servers},
+    )
+
+
+def targets_of(snapshot: CloudSnapshot) -> tuple[str, ...]:
+    """Return the nodes to upgrade: those the snapshot calls targets, else all; upgraded ones left out."""
+    named = any(node.target for node in snapshot.nodes)
+    return tuple(n.host for n in snapshot.nodes if not n.upgraded and (n.target or not named))
+
+
+def _barred(node: Node | None) -> tuple[str, str] | None:
+    """Say why a node is not ours to touch, or cannot be emptied."""
+    if node is None or node.eligible_destination:
+        return None
+    if node.status is ServiceStatus.DISABLED:
+        lease = node.lease
+        code = Code.LEASED_BY_OTHERS if lease is not None else Code.DISABLED_BY_OTHERS
+        return str(code), f"it is disabled: {node.disabled_reason or 'no reason given'}"
+    return str(Code.NODE_DOWN), "its nova-compute is down or forced down"
+
+
+def _stuck(book: CapacityBook, host: str, options: SimulationOptions) -> tuple[str, str] | None:
+    """Say which server cannot leave a node and must not stay on it either."""
+    for server in book.servers(host):
+        if book.stays(server) or server.vm_state in {"shelved_offloaded", "deleted"}:
+            continue
+        if server.migration == "none":
+            if options.mode is UpgradeMode.SMOOTH and server.power_state == RUNNING:
+                message = (
+                    f"server {server.name} ({server.id}) must not be moved: in non-smooth mode it is stopped "
+                    f"and started around the upgrade of its node"
+                )
+                return str(Code.SERVER_PINNED), message
+            continue
+        verdict = next((v for v in check_server(server) if v.blocks), None)
+        if verdict is not None:
+            return str(verdict.code), str(verdict)
+    return None

@@ -1,0 +1,88 @@
+"""Switchovers: who takes over the service of the active members on a node that goes out.
+
+A standby whose own node is still to be upgraded would have to hand the service back later: it is moved to an
+upgraded node first, where there is room to spare. Nobody notices the move of a standby.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from escalator.model.cloud import HaGroup, Server
+from escalator.upgrade_manager.availability import Availability
+from escalator.upgrade_manager.capacity import MEMORY, Tier, needs_place
+from escalator.upgrade_manager.placing import Placing
+from escalator.upgrade_manager.turns import Standing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Switchover:
+    """One group's switchover: from the active member to a standby, which moves to a host first, or not."""
+
+    group: str
+    active: str
+    standby: str
+    move_to: str | None = None
+
+
+def plan_switchovers(standing: Standing, host: str) -> Iterator[Switchover]:
+    """Say for each active member on a node who takes over; each is planned on top of those before it.
+
+    Groups without a standby in service are left out: the admission has refused their node.
+    """
+    book, availability = standing.book, standing.availability
+    if not book.members_stay:
+        return
+    for group_id, members in list(availability.groups_on(host).items()):
+        group = book.memberships.ha_groups[group_id]
+        if group.mode != "active-standby":
+            continue
+        for active in members:
+            if availability.is_active(active):
+                found = _switchover(standing, group, active)
+                if found is not None:
+                    yield found
+
+
+def _switchover(standing: Standing, group: HaGroup, active: str) -> Switchover | None:
+    availability = standing.availability
+    able = [m for m in group.members if m != active and availability.serves(m)]
+    if not able:
+        return None
+    standby = min(able, key=lambda m: (standing.book.tiers[_host(availability, m)], m))
+    move_to = None
+    source = _host(availability, standby)
+    if standing.book.tiers[source] is Tier.PENDING and standby not in standing.on_the_way:
+        move_to = _better_place(standing, group, standby, source)
+    return Switchover(group=group.id, active=active, standby=standby, move_to=move_to)
+
+
+def _better_place(standing: Standing, group: HaGroup, standby: str, source: str) -> str | None:
+    """Return an upgraded node with room to spare for a standby; None when there is none."""
+    book = standing.book
+    server = next((s for s in book.servers(source) if s.id == standby), None)
+    if server is None or not needs_place(server) or not _spare(standing, server):
+        return None
+    taken = {h for m in group.members if (h := standing.availability.host_of(m)) is not None}
+    placing = Placing(book, worst=Tier.UPGRADED)
+    return placing.placements[standby] if placing.try_add(server, beside=taken) else None
+
+
+def _spare(standing: Standing, server: Server) -> bool:
+    """Tell whether the upgraded nodes keep room for the largest node that is still to be emptied.
+
+    A node that is out alone in its domain is back before the next one goes: its room counts.
+    """
+    book = standing.book
+    domain = book.nodes[server.host or ""].domain
+    free = sum(room for room, _ in book.open_tiers(domain)[Tier.UPGRADED] if room > 0)
+    out = standing.out.get(domain, ())
+    if len(out) == 1:
+        (host,) = out
+        free += book.free(host).get(MEMORY, 0) + standing.demand(host)
+    return free - server.resources.get(MEMORY, 0) >= standing.largest_demand(domain)
+
+
+def _host(availability: Availability, server_id: str) -> str:
+    return availability.host_of(server_id) or ""
