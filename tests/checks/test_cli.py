@@ -62,7 +62,21 @@ def test_json_is_one_document_of_the_documented_form(
         assert set(condition["subject"]) == {"type", "id"}
         assert condition["met"] or condition["remedy"]
     blocking = {(c["code"], c["subject"]["id"]) for c in found["conditions"] if c["severity"] == "blocker"}
-    assert blocking == {("capacity", "a")}
+    assert blocking == {("capacity", "a"), ("server_too_large", "id-big")}
+    assert found["spare"] == {
+        "nodes": 1,
+        "domain": "cell1/az1/general",
+        "inventory": {
+            "DISK_GB": {"total": 1000, "reserved": 0, "allocation_ratio": 1.0},
+            "MEMORY_MB": {"total": 16384, "reserved": 0, "allocation_ratio": 1.0},
+            "VCPU": {"total": 16, "reserved": 0, "allocation_ratio": 1.0},
+        },
+        "traits": ["COMPUTE_NODE"],
+        "alternatives": [
+            "in non-smooth mode, stop big around the upgrade of their nodes (migration none)",
+            "leave a out",
+        ],
+    }
 
 
 def test_only_the_named_hosts_are_looked_at(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

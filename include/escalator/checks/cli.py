@@ -11,9 +11,8 @@ from escalator.checks.render import show
 from escalator.checks.sources import add_source_arguments, read_source
 from escalator.model.campaign import UpgradeMode
 from escalator.model.check import check_to_document
-from escalator.upgrade_manager.bundles import members_stay
 from escalator.upgrade_manager.compatibility import judge_step
-from escalator.upgrade_manager.conditions.check import check_upgrade
+from escalator.upgrade_manager.conditions.check import check_upgrade, plan_of_check
 from escalator.upgrade_manager.conditions.question import ask
 from escalator.upgrade_manager.versions import Scheme
 
@@ -47,15 +46,10 @@ def run(args: argparse.Namespace) -> int:
 
 def _check(args: argparse.Namespace) -> int:
     snapshot, bundle, hosts = read_source(args)
-    question = ask(
-        snapshot,
-        hosts,
-        max_parallel=args.max_parallel,
-        mode=UpgradeMode(args.mode),
-        members_stay=bundle is None or members_stay(bundle),
-        bundle=bundle,
+    plan = plan_of_check(
+        snapshot, hosts, bundle=bundle, max_parallel=args.max_parallel, mode=UpgradeMode(args.mode)
     )
-    report = check_upgrade(question)
+    report = check_upgrade(ask(plan, snapshot, bundle=bundle))
     if args.json:
         print(json.dumps(check_to_document(report), indent=1))
     else:

@@ -50,7 +50,7 @@ def headline(report: CheckReport) -> str:
 
 def spare_words(spare: SpareProposal) -> str:
     """Say in words which nodes are missing."""
-    amounts = ", ".join(f"{amount} {name}" for name, amount in sorted(spare.inventory.items()))
+    amounts = ", ".join(f"{item.capacity} {name}" for name, item in sorted(spare.inventory.items()))
     traits = f" and the traits {', '.join(spare.traits)}" if spare.traits else ""
     nodes = "1 more node" if spare.nodes == 1 else f"{spare.nodes} more nodes"
     return f"{nodes} in domain {spare.domain} would do, with {amounts}{traits}"

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from escalator.model.cloud import EMPTY
+from escalator.model.cloud import ResourceInventory
 from escalator.model.durations import Quantiles
 from escalator.model.verdict import Code, Severity, Subject, Verdict
 
@@ -49,13 +49,13 @@ class Condition:
 class SpareProposal:
     """What is missing: so many more nodes of that inventory and those traits in that domain.
 
-    :ivar inventory: what one of them can give, by resource class.
+    :ivar inventory: what each of them has, by resource class.
     :ivar alternatives: what would do instead, in words.
     """
 
     nodes: int
     domain: str
-    inventory: Mapping[str, int] = field(default_factory=lambda: EMPTY)
+    inventory: Mapping[str, ResourceInventory] = field(default_factory=dict)
     traits: tuple[str, ...] = ()
     alternatives: tuple[str, ...] = ()
 
@@ -106,7 +106,17 @@ def _spare_to_document(spare: SpareProposal) -> dict[str, Any]:
     return {
         "nodes": spare.nodes,
         "domain": spare.domain,
-        "inventory": dict(sorted(spare.inventory.items())),
+        "inventory": {name: _inventory_to_document(i) for name, i in sorted(spare.inventory.items())},
         "traits": sorted(spare.traits),
         "alternatives": list(spare.alternatives),
     }
+
+
+def _inventory_to_document(item: ResourceInventory) -> dict[str, Any]:
+    """Write an inventory as a snapshot does, so that the proposed node can be added to one."""
+    document: dict[str, Any] = {
+        "total": item.total,
+        "reserved": item.reserved,
+        "allocation_ratio": item.allocation_ratio,
+    }
+    return document if item.max_unit is None else document | {"max_unit": item.max_unit}

@@ -38,7 +38,7 @@ def check(
         snapshot=snapshot,
         bundle=campaign.bundle,
     )
-    verdicts = check_conditions(plan, snapshot, reachable=reachable)
+    verdicts = check_conditions(plan, snapshot, reachable=reachable, bundle=campaign.bundle)
     for verdict in verdicts:
         log.log(logging.ERROR if verdict.blocks else logging.INFO, "%s", verdict)
     if blockers(verdicts):

@@ -145,18 +145,23 @@ def members_stay(bundle: Bundle) -> bool:
     return bundle.impact is Impact.CONTROL
 
 
-def refuse_unserved(bundle: Bundle) -> None:
-    """Refuse a bundle that asks for what no step of this release does: better no start than half of it.
-
-    :raises InvalidRequestError: names every such wish.
-    """
+def unserved(bundle: Bundle) -> tuple[str, ...]:
+    """Return what a bundle asks for and no step of this release does."""
     wishes = {
         "impact: reboot": bundle.impact is Impact.REBOOT,
         "reboot": bundle.reboot is not RebootPolicy.NEVER,
         "artefacts": bool(bundle.artefacts),
         **{f"hooks.{name}": bool(commands) for name, commands in bundle.hooks.items()},
     }
-    asked = [name for name, wanted in wishes.items() if wanted]
+    return tuple(name for name, wanted in wishes.items() if wanted)
+
+
+def refuse_unserved(bundle: Bundle) -> None:
+    """Refuse a bundle that asks for what no step of this release does: better no start than half of it.
+
+    :raises InvalidRequestError: names every such wish.
+    """
+    asked = unserved(bundle)
     if asked:
         raise InvalidRequestError(
             f"bundle {bundle.name} asks for what this release does not do: {', '.join(asked)}",

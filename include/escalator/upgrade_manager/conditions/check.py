@@ -5,16 +5,32 @@ A blocker about a node keeps that node out; with any blocker the upgrade does no
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
-from escalator.model.campaign import CampaignPlan
-from escalator.model.check import CheckReport, Condition
+from escalator.model.bundle import Bundle
+from escalator.model.campaign import CampaignPlan, CampaignRequest, UpgradeMode
+from escalator.model.check import CheckReport, Condition, SpareProposal
 from escalator.model.cloud import CloudSnapshot
-from escalator.model.verdict import Subject, SubjectType, Verdict
-from escalator.upgrade_manager.conditions import redundancy, servers, system, targets
+from escalator.model.durations import DEFAULT_DURATIONS, History
+from escalator.model.verdict import Code, Subject, SubjectType, Verdict
+from escalator.upgrade_manager.bundles import members_stay
+from escalator.upgrade_manager.conditions import (
+    bundles,
+    deadlocks,
+    redundancy,
+    releases,
+    servers,
+    system,
+    targets,
+    timing,
+    vnfs,
+)
 from escalator.upgrade_manager.conditions.question import Family, Question, ask, met
+from escalator.upgrade_manager.durations import learn
+from escalator.upgrade_manager.hypervisors import brought_version
+from escalator.upgrade_manager.spare import propose_spare
 
-CLOUD_FAMILIES: tuple[Family, ...] = (targets.PRESENCE,)
+CLOUD_FAMILIES: tuple[Family, ...] = (targets.PRESENCE, bundles.FAMILY, releases.FAMILY, timing.FAMILY)
 """What is looked at once."""
 DOMAIN_FAMILIES: tuple[Family, ...] = (
     targets.HOLDERS,
@@ -22,35 +38,83 @@ DOMAIN_FAMILIES: tuple[Family, ...] = (
     system.FAMILY,
     servers.FAMILY,
     redundancy.CAPACITY,
+    deadlocks.FAMILY,
     redundancy.PARALLEL,
+    vnfs.FAMILY,
 )
 """What is looked at in every domain that has targets."""
 
 
 def check_upgrade(question: Question) -> CheckReport:
     """Find everything that speaks for and against an upgrade; what is not met says what can be done."""
-    return CheckReport(conditions=tuple(_conditions(question)))
+    return CheckReport(
+        conditions=tuple(_conditions(question)),
+        spare=_spare(question),
+        expected=timing.expected_seconds(question),
+    )
+
+
+def _spare(question: Question) -> SpareProposal | None:
+    """Propose spare nodes for the first domain whose targets have no places, and would not get them back."""
+    for domain in question.domains:
+        hosts = question.pending_in(domain)
+        if question.passing(domain) or question.sequence.stuck.keys().isdisjoint(hosts):
+            continue
+        spare = propose_spare(
+            question.snapshot,
+            domain,
+            hosts,
+            members_stay=question.plan.members_stay,
+            brings=brought_version(question.bundle),
+        )
+        if spare is not None:
+            return spare
+    return None
+
+
+def plan_of_check(
+    snapshot: CloudSnapshot,
+    hosts: Sequence[str],
+    *,
+    bundle: Bundle | None = None,
+    max_parallel: int = 1,
+    mode: UpgradeMode = UpgradeMode.SMOOTH,
+) -> CampaignPlan:
+    """Make the plan that a check outside a campaign is about: these hosts, of whatever domains."""
+    request = CampaignRequest(
+        cloud=snapshot.cloud,
+        domain="",
+        bundle=bundle.name if bundle else "",
+        hosts=tuple(hosts),
+        max_parallel=max_parallel,
+        mode=mode,
+    )
+    return CampaignPlan(
+        campaign="check",
+        run_id="check",
+        request=request,
+        hosts=tuple(hosts),
+        target_version=(bundle.target_version() if bundle else None) or "",
+        members_stay=bundle is None or members_stay(bundle),
+        expected=learn(History(), bundle) if bundle else DEFAULT_DURATIONS,
+    )
 
 
 def check_conditions(
-    plan: CampaignPlan, snapshot: CloudSnapshot, *, reachable: Mapping[str, str | None]
+    plan: CampaignPlan,
+    snapshot: CloudSnapshot,
+    *,
+    reachable: Mapping[str, str | None],
+    bundle: Bundle | None = None,
 ) -> tuple[Verdict, ...]:
     """Find everything that speaks against a campaign.
 
     :param reachable: host -> None when it was reached over SSH, else what went wrong; hosts that were not
         tried are left out.
     """
-    question = ask(
-        snapshot,
-        plan.hosts,
-        max_parallel=plan.request.max_parallel,
-        mode=plan.request.mode,
-        members_stay=plan.members_stay,
-        plan=plan,
-        reachable=reachable,
-        durations=plan.expected,
-    )
-    return tuple(condition.verdict for condition in check_upgrade(question).conditions if not condition.met)
+    question = ask(plan, snapshot, bundle=bundle, reachable=reachable)
+    report = check_upgrade(question)
+    return tuple(c.verdict for c in report.conditions if not c.met and c.code is not Code.NOT_CHECKED)
 
 
 def _conditions(question: Question) -> Iterator[Condition]:

@@ -2,71 +2,70 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 
 from escalator.model.bundle import Bundle
-from escalator.model.campaign import CampaignPlan, UpgradeMode
+from escalator.model.campaign import CampaignPlan
 from escalator.model.check import Condition
 from escalator.model.cloud import CloudSnapshot, Node, Server, ServiceState, ServiceStatus
-from escalator.model.durations import DEFAULT_DURATIONS, Durations
 from escalator.model.verdict import Code, Severity, Subject, SubjectType
 from escalator.upgrade_manager.capacity import CapacityBook
+from escalator.upgrade_manager.hypervisors import brought_version
+from escalator.upgrade_manager.sequence import DrainSequence, drain_in_turn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """May these hosts be upgraded? Made by :func:`ask`, which indexes the snapshot once.
+    """May the nodes of a plan be upgraded? Made by :func:`ask`, which reads the snapshot once.
 
-    :ivar hosts: the targets, in the order of the plan where there is one.
-    :ivar plan: the campaign that asks: its own leases do not count as others'.
+    :ivar plan: what is asked for; its own leases do not count as others'.
     :ivar reachable: host -> None when it was reached over SSH, else what went wrong; None: nobody tried.
-    :ivar pending: those of the targets that are still to be emptied, and may be.
-    :ivar domains: domains of the targets, sorted.
+    :ivar servers: host -> the servers there.
+    :ivar hosts_of: domain -> its hosts, sorted.
+    :ivar pending: those of the plan's hosts that are still to be emptied, and may be.
+    :ivar domains: domains of the plan's hosts, sorted.
+    :ivar sequence: how far it goes when they are emptied one after the other.
     """
 
+    plan: CampaignPlan
     snapshot: CloudSnapshot
-    hosts: tuple[str, ...]
+    bundle: Bundle | None
+    reachable: Mapping[str, str | None] | None
     book: CapacityBook
     nodes: Mapping[str, Node]
     servers: Mapping[str, tuple[Server, ...]]
     hosts_of: Mapping[str, tuple[str, ...]]
     pending: tuple[str, ...]
     domains: tuple[str, ...]
-    max_parallel: int = 1
-    mode: UpgradeMode = UpgradeMode.SMOOTH
-    bundle: Bundle | None = None
-    plan: CampaignPlan | None = None
-    reachable: Mapping[str, str | None] | None = None
-    durations: Durations = field(default_factory=lambda: DEFAULT_DURATIONS)
+    sequence: DrainSequence
 
     def owns(self, node: Node) -> bool:
         """Tell whether the campaign that asks has the node out itself."""
-        return self.plan is not None and self.plan.lease(node.host).same_holder(node.lease)
+        return self.plan.lease(node.host).same_holder(node.lease)
 
     def targets_in(self, domain: str) -> tuple[str, ...]:
         """Return the targets of a domain that the cloud has."""
-        return tuple(h for h in self.hosts if h in self.nodes and self.nodes[h].domain == domain)
+        return tuple(h for h in self.plan.hosts if h in self.nodes and self.nodes[h].domain == domain)
 
     def pending_in(self, domain: str) -> tuple[str, ...]:
         """Return the targets of a domain that are still to be emptied, and may be."""
         return tuple(h for h in self.pending if self.nodes[h].domain == domain)
 
+    def passing(self, domain: str) -> bool:
+        """Tell whether a campaign has nodes of a domain out that will come back."""
+        leases = (self.nodes[host].lease for host in self.hosts_of[domain])
+        return any(lease is not None and lease.mark is None for lease in leases)
+
 
 def ask(
+    plan: CampaignPlan,
     snapshot: CloudSnapshot,
-    hosts: Iterable[str],
     *,
-    max_parallel: int = 1,
-    mode: UpgradeMode = UpgradeMode.SMOOTH,
-    members_stay: bool = True,
     bundle: Bundle | None = None,
-    plan: CampaignPlan | None = None,
     reachable: Mapping[str, str | None] | None = None,
-    durations: Durations = DEFAULT_DURATIONS,
 ) -> Question:
-    """Put a question, as :class:`Question` describes it; every list of the snapshot is read once."""
-    targets = tuple(hosts)
+    """Put a question, as :class:`Question` describes it."""
     nodes = {node.host: node for node in snapshot.nodes}
     servers: dict[str, list[Server]] = {host: [] for host in nodes}
     for server in snapshot.servers:
@@ -75,22 +74,21 @@ def ask(
     hosts_of: dict[str, list[str]] = {}
     for node in sorted(snapshot.nodes, key=lambda n: n.host):
         hosts_of.setdefault(node.domain, []).append(node.host)
-    pending = tuple(h for h in targets if h in nodes and _pending(nodes[h], plan))
+    pending = tuple(h for h in plan.hosts if h in nodes and _pending(nodes[h], plan))
     return Question(
+        plan=plan,
         snapshot=snapshot,
-        hosts=targets,
-        book=CapacityBook(snapshot, members_stay=members_stay, pending=pending),
+        bundle=bundle,
+        reachable=reachable,
+        book=CapacityBook(snapshot, members_stay=plan.members_stay, pending=pending),
         nodes=nodes,
         servers={host: tuple(there) for host, there in servers.items()},
         hosts_of={domain: tuple(there) for domain, there in hosts_of.items()},
         pending=pending,
-        domains=tuple(sorted({nodes[h].domain for h in targets if h in nodes})),
-        max_parallel=max_parallel,
-        mode=mode,
-        bundle=bundle,
-        plan=plan,
-        reachable=reachable,
-        durations=durations,
+        domains=tuple(sorted({nodes[h].domain for h in plan.hosts if h in nodes})),
+        sequence=drain_in_turn(
+            snapshot, pending, members_stay=plan.members_stay, brings=brought_version(bundle)
+        ),
     )
 
 
@@ -99,13 +97,13 @@ def is_up(node: Node) -> bool:
     return node.state is ServiceState.UP and not node.forced_down
 
 
-def _pending(node: Node, plan: CampaignPlan | None) -> bool:
+def _pending(node: Node, plan: CampaignPlan) -> bool:
     """Tell whether a node is still to be emptied, and may be."""
     if not is_up(node):
         return False
     if node.status is ServiceStatus.ENABLED:
         return not node.upgraded
-    return plan is not None and plan.lease(node.host).same_holder(node.lease)
+    return plan.lease(node.host).same_holder(node.lease)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

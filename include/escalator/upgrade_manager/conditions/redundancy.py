@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from escalator.model.check import Condition
 from escalator.model.verdict import Code, Severity
@@ -15,69 +15,98 @@ from escalator.upgrade_manager.conditions.question import (
     node_subject,
     unmet,
 )
-from escalator.upgrade_manager.domains import neighbours
 from escalator.upgrade_manager.placing import simulate
+
+_EVERY_GROUP = 64
+"""Of up to so many nodes every group that follows one another is simulated, of more each node once."""
+_SHOWN = 5
+"""Hosts that a message names one by one."""
 
 
 def check_capacity(question: Question, domain: str) -> Iterator[Condition]:
-    """Simulate each target's drain alone.
+    """Empty the targets one after the other on paper.
 
     A node that lacks room only while others are out is warned of: they may return.
     """
+    severity = Severity.WARNING if question.passing(domain) else Severity.BLOCKER
     for host in question.pending_in(domain):
-        simulation = simulate(question.book, {host})
-        if simulation.feasible:
+        in_the_end = question.sequence.stuck.get(host)
+        if in_the_end is None:
             continue
-        passing = any(
-            n.lease is not None and n.lease.mark is None for n in neighbours(question.snapshot, host)
-        )
+        now = simulate(question.book, {host})
         yield unmet(
             Code.CAPACITY,
             node_subject(host),
-            simulation.shortfall,
+            (in_the_end if now.feasible else now).shortfall,
             "add or free capacity in the domain, or leave the node out",
-            Severity.WARNING if passing else Severity.BLOCKER,
+            severity,
         )
 
 
 def check_parallel(question: Question, domain: str) -> Iterator[Condition]:
     """Say how many nodes can be out at once when the capacity does not carry what was asked for."""
-    book = question.book
-    drainable = [host for host in question.pending_in(domain) if simulate(book, {host}).feasible]
-    wanted = min(question.max_parallel, len(drainable))
-    works = next((k for k in range(wanted, 1, -1) if _crowded(book, drainable, k) is None), 1)
-    if works >= wanted:
+    asked = question.plan.request.max_parallel
+    works, together = carried(question, domain)
+    if works >= min(asked, len(_ready(question, domain))):
         return
-    together = _crowded(book, drainable, works + 1) or ()
     yield unmet(
         Code.REQUEST_PARALLEL_IMPOSSIBLE,
         domain_subject(domain),
-        f"max_parallel={question.max_parallel} is more than the capacity carries: "
-        f"{', '.join(together)} cannot be out together; {works} works",
+        f"max_parallel={asked} is more than the capacity carries: {_named(together)} cannot be out together; "
+        f"{works} works",
         f"ask for max_parallel={works}; otherwise nodes wait until there is room",
         Severity.WARNING,
     )
 
 
-def _crowded(book: CapacityBook, hosts: list[str], together: int) -> tuple[str, ...] | None:
+def carried(question: Question, domain: str) -> tuple[int, Sequence[str]]:
+    """Return how many nodes that follow one another in the plan can be out at once, up to what was asked.
+
+    :return: the number, and the first nodes that cannot be when one more is out.
+    """
+    hosts = _ready(question, domain)
+    works, fails = 1, min(question.plan.request.max_parallel, len(hosts)) + 1
+    together: Sequence[str] = ()
+    while fails - works > 1:
+        tried = fails - 1 if fails - works <= _SHOWN else (works + fails) // 2
+        crowded = _crowded(question.book, hosts, tried)
+        if crowded:
+            fails, together = tried, crowded
+        else:
+            works = tried
+    return works, together
+
+
+def _ready(question: Question, domain: str) -> list[str]:
+    """Return the targets whose servers have a place now."""
+    hosts = (host for host in question.pending_in(domain) if host not in question.sequence.stuck)
+    return [host for host in hosts if simulate(question.book, {host}).feasible]
+
+
+def _crowded(book: CapacityBook, hosts: Sequence[str], together: int) -> Sequence[str]:
     """Return the first nodes that follow one another in the plan and cannot be out together."""
-    groups = (tuple(hosts[start : start + together]) for start in range(len(hosts) - together + 1))
-    return next((group for group in groups if not simulate(book, group).feasible), None)
+    step = 1 if len(hosts) <= _EVERY_GROUP else together
+    groups = (hosts[start : start + together] for start in range(0, len(hosts) - together + 1, step))
+    return next((group for group in groups if not simulate(book, group).feasible), ())
+
+
+def _named(hosts: Sequence[str]) -> str:
+    more = f" and {len(hosts) - _SHOWN} more" if len(hosts) > _SHOWN else ""
+    return ", ".join(hosts[:_SHOWN]) + more
 
 
 def _says_capacity(question: Question, domain: str) -> str:
     pending = question.pending_in(domain)
+    if not pending:
+        return ""
     servers = len(question.book.movable(pending))
-    return (
-        f"{count(servers, 'server')} of {count(len(pending), 'node')} have a place elsewhere"
-        if pending
-        else ""
-    )
+    return f"{count(servers, 'server')} of {count(len(pending), 'node')} have a place elsewhere, node by node"
 
 
 def _says_parallel(question: Question, domain: str) -> str:
-    pending = question.pending_in(domain)
-    return f"max_parallel={question.max_parallel} is carried by the capacity" if pending else ""
+    if not question.pending_in(domain):
+        return ""
+    return f"the capacity carries max_parallel={question.plan.request.max_parallel}"
 
 
 CAPACITY = Family(code=Code.CAPACITY, check=check_capacity, says=_says_capacity)

@@ -25,7 +25,7 @@ from escalator.upgrade_manager.prechecks import ServerContext, check_server, ong
 ONE_BY_ONE = 200
 """Servers on the targets of a domain up to which each is named with its method."""
 _PASSING = frozenset({Code.SERVER_BUSY, Code.MIGRATION_UNFINISHED})
-"""Findings that may be over when the node's turn comes; it is asked again then."""
+"""Findings that may be over when the node's turn comes; a resize, too, that another campaign will confirm."""
 _GONE = frozenset({"deleted", "shelved_offloaded"})
 
 
@@ -84,12 +84,12 @@ def _findings(
     context = ServerContext(migrations=migrations.get(server.id, ()))
     for verdict in check_server(server, context):
         if verdict.code is Code.SERVER_PINNED and server.migration == "none":
-            if question.book.stays(server) or question.mode is UpgradeMode.NON_SMOOTH:
+            if question.book.stays(server) or question.plan.request.mode is UpgradeMode.NON_SMOOTH:
                 continue
             yield _unmet(server, replace(verdict, remedy=_PINNED_REMEDY))
         elif verdict.severity is Severity.INFO:
             yield met(verdict.code, verdict.subject, verdict.message)
-        elif verdict.code in _PASSING or question.book.stays(server):
+        elif _passes(question, server, verdict) or question.book.stays(server):
             yield _unmet(server, replace(verdict, severity=Severity.WARNING))
         else:
             yield _unmet(server, verdict)
@@ -99,6 +99,13 @@ _PINNED_REMEDY = (
     "upgrade in non-smooth mode, which stops it and starts it again; or take it off the node by hand, "
     "or allow its move, or leave the node out"
 )
+
+
+def _passes(question: Question, server: Server, verdict: Verdict) -> bool:
+    """Tell whether a finding may be over when the turn of the server's node comes."""
+    if verdict.code is Code.SERVER_UNCONFIRMED_RESIZE and server.host is not None:
+        return question.passing(question.nodes[server.host].domain)
+    return verdict.code in _PASSING
 
 
 def _unmet(server: Server, verdict: Verdict) -> Condition:

@@ -35,7 +35,7 @@ def _services(question: Question, domain: str) -> Iterator[Condition]:
         node = question.nodes[host]
         if is_up(node):
             continue
-        target = host in question.hosts and (node.status is ServiceStatus.ENABLED or question.owns(node))
+        target = host in question.plan.hosts and (node.status is ServiceStatus.ENABLED or question.owns(node))
         how = "is forced down" if node.forced_down else "sends no heartbeat"
         yield unmet(
             Code.SERVICE_DOWN,

@@ -21,7 +21,7 @@ from escalator.upgrade_manager.conditions.question import (
 
 def check_presence(question: Question, _domain: str) -> Iterator[Condition]:
     """Find targets that the cloud does not have, and a campaign that has nothing to upgrade."""
-    for host in question.hosts:
+    for host in question.plan.hosts:
         if host not in question.nodes:
             yield unmet(
                 Code.NODE_UNKNOWN,
@@ -29,7 +29,7 @@ def check_presence(question: Question, _domain: str) -> Iterator[Condition]:
                 "it is in the plan, but the cloud has no such compute node",
                 "refresh the inventory, or leave the node out",
             )
-    there = [question.nodes[host] for host in question.hosts if host in question.nodes]
+    there = [question.nodes[host] for host in question.plan.hosts if host in question.nodes]
     subject = Subject(type=SubjectType.CLOUD, id=question.snapshot.cloud)
     if all(n.upgraded and n.status is ServiceStatus.ENABLED for n in there):
         yield met(Code.ALREADY_UPGRADED, subject, "nothing is to be done: every target is upgraded already")
@@ -37,7 +37,7 @@ def check_presence(question: Question, _domain: str) -> Iterator[Condition]:
         yield unmet(
             Code.REQUEST_NO_HOST,
             subject,
-            f"none of the {count(len(question.hosts), 'target')} can be upgraded",
+            f"none of the {count(len(question.plan.hosts), 'target')} can be upgraded",
             "enable the nodes that are to be upgraded, or name others",
         )
 

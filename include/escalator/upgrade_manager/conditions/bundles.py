@@ -1,0 +1,58 @@
+"""The bundle: whether it has all that an upgrade needs, and asks for nothing that no step does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from escalator.model.check import Condition
+from escalator.model.verdict import Code, Severity, Subject, SubjectType
+from escalator.upgrade_manager.bundles import SUPPORTED_MECHANISMS, unserved
+from escalator.upgrade_manager.conditions.question import Family, Question, unmet
+from escalator.upgrade_manager.targets import COMPUTE
+
+
+def check_bundle(question: Question, _domain: str) -> Iterator[Condition]:
+    """Find what is missing in the bundle; without one, say that nothing was looked at."""
+    bundle = question.bundle
+    if bundle is None:
+        return
+    subject = Subject(type=SubjectType.BUNDLE, id=bundle.name)
+    if bundle.target_version(COMPUTE) is None:
+        yield unmet(
+            Code.BUNDLE_INCOMPLETE,
+            subject,
+            f"it brings no {COMPUTE}: nothing tells whether a node is upgraded",
+            f"name {COMPUTE} among its components",
+        )
+    if bundle.mechanism.type not in SUPPORTED_MECHANISMS:
+        yield unmet(
+            Code.BUNDLE_UNSERVED,
+            subject,
+            f"its mechanism {bundle.mechanism.type} is not served by this release",
+            f"use one of {', '.join(SUPPORTED_MECHANISMS)}",
+        )
+    asked = unserved(bundle)
+    if asked:
+        yield unmet(
+            Code.BUNDLE_UNSERVED,
+            subject,
+            f"it asks for what this release does not do: {', '.join(asked)}",
+            "take it out of the bundle, and do it by other means before or after the campaign",
+        )
+    if not bundle.rollback_supported:
+        yield unmet(
+            Code.NO_WAY_BACK,
+            subject,
+            "it does not support a rollback: an upgraded node does not go back",
+            "have a backup, or another bundle that goes back",
+            Severity.INFO,
+        )
+
+
+def _says(question: Question, _domain: str) -> str:
+    if question.bundle is None:
+        return ""
+    return f"it names {COMPUTE} and a mechanism that is served, {question.bundle.mechanism.type}"
+
+
+FAMILY = Family(code=Code.BUNDLE_COMPLETE, check=check_bundle, says=_says)

@@ -1,0 +1,140 @@
+"""Deadlocks: servers that no free room would help, who they are, and the smallest thing that frees them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+
+from escalator.model.check import Condition
+from escalator.model.cloud import Server
+from escalator.model.verdict import Code, Subject, SubjectType
+from escalator.upgrade_manager.conditions.question import (
+    Family,
+    Question,
+    count,
+    domain_subject,
+    server_subject,
+    unmet,
+)
+from escalator.upgrade_manager.memberships import AFFINITY
+
+_SHOWN = 5
+"""Servers that a message names one by one."""
+
+
+def check_deadlocks(question: Question, domain: str) -> Iterator[Condition]:
+    """Explain what keeps servers of the stuck targets from every node, for good."""
+    by_code: dict[Code, list[Server]] = defaultdict(list)
+    for host in question.pending_in(domain):
+        simulation = question.sequence.stuck.get(host)
+        homeless = {v.subject.id: v.code for v in simulation.unplaced} if simulation else {}
+        for server in question.servers[host] if homeless else ():
+            if server.id in homeless:
+                by_code[homeless[server.id]].append(server)
+    yield from _groups(question, domain, by_code[Code.SERVER_GROUP])
+    yield from _zones(domain, by_code[Code.SERVER_PINNED])
+    yield from _no_node(question, domain, by_code[Code.NO_DESTINATION])
+    yield from _giants(question, domain, by_code[Code.CAPACITY])
+
+
+def _groups(question: Question, domain: str, servers: Sequence[Server]) -> Iterator[Condition]:
+    memberships = question.book.memberships
+    groups = sorted({memberships.server_group_of[server.id] for server in servers})
+    for group_id in groups:
+        policy = memberships.server_groups[group_id].policy
+        members = {
+            server.id: server
+            for host in question.hosts_of[domain]
+            for server in question.servers[host]
+            if memberships.server_group_of.get(server.id) == group_id
+        }
+        subject = Subject(type=SubjectType.SERVER_GROUP, id=group_id)
+        where = _named([f"{s.name} on {s.host}" for s in members.values()])
+        if policy == AFFINITY:
+            yield unmet(
+                Code.GROUP_DEADLOCK,
+                subject,
+                f"its policy {policy} keeps its {len(members)} members together ({where}), and Nova moves "
+                "servers one by one: none of them may go first",
+                f"give them a group of policy soft-affinity, or scale the group in by {len(members) - 1}, "
+                "or leave their node out",
+            )
+            continue
+        nodes = sum(question.nodes[host].eligible_destination for host in question.hosts_of[domain])
+        missing = max(1, len(members) + 1 - nodes)
+        yield unmet(
+            Code.GROUP_DEADLOCK,
+            subject,
+            f"its policy {policy} keeps its {len(members)} members apart ({where}), and domain {domain} has "
+            f"{count(nodes, 'node')} that take servers: one that leaves its node finds no other",
+            f"one of: {count(missing, 'more node')} in domain {domain}; a group of policy soft-{policy}; "
+            f"the group scaled in by {missing}",
+        )
+
+
+def _zones(domain: str, servers: Sequence[Server]) -> Iterator[Condition]:
+    zones = sorted({server.pinned_zone for server in servers if server.pinned_zone is not None})
+    for zone in zones:
+        pinned = [server.name for server in servers if server.pinned_zone == zone]
+        yield unmet(
+            Code.SERVER_PINNED,
+            domain_subject(domain),
+            f"{count(len(pinned), 'server')} pinned to zone {zone} ({_named(pinned)}) "
+            "may go to no other node of the domain",
+            f"one of: a node of zone {zone} in the domain; the servers unpinned (microversion 2.104)",
+        )
+
+
+def _no_node(question: Question, domain: str, servers: Sequence[Server]) -> Iterator[Condition]:
+    """Say which traits no other node has; without any, that there is no other node."""
+    wanting: dict[frozenset[str], list[Server]] = defaultdict(list)
+    for server in servers:
+        lacking = [
+            server.required_traits - question.nodes[host].traits
+            for host in question.hosts_of[domain]
+            if host != server.host and question.nodes[host].eligible_destination
+        ]
+        wanting[min(lacking, key=len, default=frozenset())].append(server)
+    for traits, there in sorted(wanting.items(), key=lambda item: sorted(item[0])):
+        names = _named([f"{s.name} on {s.host}" for s in there])
+        if traits:
+            words = ", ".join(sorted(traits))
+            message = f"{names}: no other node of the domain that takes servers has the traits {words}"
+            remedy = f"one of: a node with {words} in the domain; flavors that do not require them"
+        else:
+            message = f"{names}: no other node of the domain takes servers"
+            remedy = (
+                "one of: one more node in the domain, enabled and up; wider limits of zone and aggregate "
+                "(a zone can be unpinned from microversion 2.104 on)"
+            )
+        yield unmet(Code.NO_DESTINATION, domain_subject(domain), message, remedy)
+
+
+def _giants(question: Question, domain: str, servers: Sequence[Server]) -> Iterator[Condition]:
+    """Name the servers that would not fit on any other node of the domain, were it empty."""
+    book = question.book
+    for server in servers:
+        others = [h for h in question.hosts_of[domain] if h != server.host]
+        need = book.shape(server).need
+        if any(
+            all(amount <= book.max_unit(host, name) for name, amount in need)
+            for host in others
+            if question.nodes[host].eligible_destination
+        ):
+            continue
+        wants = ", ".join(f"{amount} {name}" for name, amount in need)
+        yield unmet(
+            Code.SERVER_TOO_LARGE,
+            server_subject(server),
+            f"on {server.host}: it wants {wants}, more than any other node of the domain has, were it empty",
+            "one of: a node of that size in the domain; a smaller flavor; the server stopped around the "
+            "upgrade of its node (migration none, non-smooth mode)",
+        )
+
+
+def _named(words: Sequence[str]) -> str:
+    more = f" and {len(words) - _SHOWN} more" if len(words) > _SHOWN else ""
+    return ", ".join(words[:_SHOWN]) + more
+
+
+FAMILY = Family(code=Code.GROUP_DEADLOCK, check=check_deadlocks, says=lambda _question, _domain: "")

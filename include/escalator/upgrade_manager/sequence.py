@@ -1,0 +1,110 @@
+"""Sequences of drains: can nodes be emptied one after the other, each back before the next one goes.
+
+Nothing but places is asked here: resources, traits, zones, server groups and the age of hypervisors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import permutations
+
+from escalator.model.cloud import CloudSnapshot
+from escalator.upgrade_manager.capacity import MEMORY, CapacityBook
+from escalator.upgrade_manager.hypervisors import HypervisorAges
+from escalator.upgrade_manager.placing import DrainSimulation, simulate
+from escalator.upgrade_manager.versions import ReleaseVersion
+
+_EVERY_ORDER = 5
+"""Of up to so many nodes of a domain, every order is tried."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrainSequence:
+    """How far it goes: the hosts in the order in which they were emptied, and what each other one lacks."""
+
+    order: tuple[str, ...]
+    stuck: Mapping[str, DrainSimulation] = field(default_factory=dict)
+
+    @property
+    def feasible(self) -> bool:
+        """Tell whether every node could be emptied."""
+        return not self.stuck
+
+
+def drain_in_turn(
+    snapshot: CloudSnapshot,
+    hosts: Iterable[str],
+    *,
+    members_stay: bool = True,
+    brings: ReleaseVersion | None = None,
+) -> DrainSequence:
+    """Empty nodes one after the other on paper; each takes servers again as an upgraded one when it is done.
+
+    Where the cheapest-first order gets stuck, others are tried: the fullest first, and for a few nodes all.
+
+    :param brings: the hypervisor that an upgraded node has; None: the one it had.
+    :return: for every domain the first sequence that serves all nodes, else the one that serves most.
+    """
+    wanted = tuple(dict.fromkeys(hosts))
+
+    def turns() -> _Turns:
+        return _Turns(CapacityBook(snapshot, members_stay=members_stay, pending=wanted), brings)
+
+    first = turns()
+    in_domains: dict[str, list[str]] = {}
+    for host in sorted(wanted, key=lambda h: (first.book.used(h).get(MEMORY, 0), h)):
+        in_domains.setdefault(first.book.nodes[host].domain, []).append(host)
+    order: list[str] = []
+    stuck: dict[str, DrainSimulation] = {}
+    for cheapest in in_domains.values():
+        best = first.through(cheapest)
+        for other in _other_orders(cheapest):
+            if best.feasible:
+                break
+            best = min(best, turns().through(other), key=lambda found: len(found.stuck))
+        order += best.order
+        stuck |= best.stuck
+    return DrainSequence(order=tuple(order), stuck=stuck)
+
+
+def _other_orders(hosts: Sequence[str]) -> Iterable[Sequence[str]]:
+    return permutations(hosts) if len(hosts) <= _EVERY_ORDER else [hosts[::-1]]
+
+
+class _Turns:
+    """A book in which one node after the other is emptied."""
+
+    def __init__(self, book: CapacityBook, brings: ReleaseVersion | None) -> None:
+        self.book = book
+        self._brings = brings
+        self._ages = HypervisorAges(book.nodes.values())
+
+    def through(self, order: Sequence[str]) -> DrainSequence:
+        """Empty nodes in an order; one that is stuck is tried again when others have gone."""
+        left: Sequence[str] = order
+        gone: list[str] = []
+        stuck: dict[str, DrainSimulation] = {}
+        while left:
+            stuck = {}
+            for host in left:
+                simulation = simulate(self.book, {host}, out=self._ages.older(host))
+                if simulation.feasible:
+                    self._empty(host, simulation.placements)
+                    gone.append(host)
+                else:
+                    stuck[host] = simulation
+            if len(stuck) == len(left):
+                break
+            left = list(stuck)
+        return DrainSequence(order=tuple(gone), stuck=stuck)
+
+    def _empty(self, host: str, placements: Mapping[str, str]) -> None:
+        for server in self.book.movable({host}):
+            self.book.take(placements[server.id], server)
+            self.book.take(host, server, give_back=True)
+            self.book.relocate(server, replace(server, host=placements[server.id]))
+        if self._brings is not None:
+            self._ages.note(self.book.nodes[host], self._brings)
+        self.book.close(host)
+        self.book.reopen(host, upgraded=True)
