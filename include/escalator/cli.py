@@ -17,6 +17,8 @@ VERBS: tuple[tuple[str, str, str], ...] = (
     ("inventory", "escalator.steps.cli", "write the inventory that the DAGs are made from"),
     ("check", "escalator.checks.cli", "may the nodes be upgraded smoothly, and if not, why"),
     ("compat", "escalator.checks.cli", "what a step between two versions means, and whether it is allowed"),
+    ("plan", "escalator.plans.cli", "in which order, where every server goes, how long, and why"),
+    ("simulate", "escalator.plans.cli", "play a campaign on a snapshot"),
     ("ledger", "escalator.ledger.cli", "the ledger's schema"),
     ("replay", "escalator.replay.cli", "judge a trace against the snapshot it began from"),
     ("run", "escalator.airflow_client.cli", "start a campaign through Airflow and follow it"),

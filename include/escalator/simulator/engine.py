@@ -11,9 +11,10 @@ from itertools import count
 from typing import Any
 
 from escalator.model.cloud import CloudSnapshot, Server
+from escalator.model.verdict import Code
 from escalator.simulator.bounds import LowerBounds, lower_bounds
 from escalator.simulator.options import SimulationOptions
-from escalator.simulator.scene import Scene, open_scene
+from escalator.simulator.scene import Scene, open_scene, refusals, refused
 from escalator.upgrade_manager.capacity import MEMORY
 from escalator.upgrade_manager.drains import move_method
 from escalator.upgrade_manager.switchovers import Switchover, plan_switchovers
@@ -26,6 +27,9 @@ Event = dict[str, Any]
 def simulate(snapshot: CloudSnapshot, options: SimulationOptions, *, digest: str | None = None) -> Event:
     """Play a campaign over all targets of a snapshot; without targets, over all nodes not upgraded.
 
+    A campaign in which a node could not be emptied for want of room is refused: nothing happens in it, and
+    every node is held with the reason.
+
     :param digest: SHA-256 of the snapshot, for the trace.
     :return: the document ``escalator.trace/1``.
     """
@@ -33,8 +37,14 @@ def simulate(snapshot: CloudSnapshot, options: SimulationOptions, *, digest: str
     scene = open_scene(snapshot, options)
     bounds = lower_bounds(scene, options)
     engine = Engine(scene=scene, options=options)
-    engine.run()
-    held = engine.held()
+    lacking = refusals(scene)
+    if not lacking:
+        engine.run()
+        held = engine.held()
+        lacking = {h: why for h, why in held.items() if why[0] == Code.CAPACITY}
+    if lacking:
+        engine = Engine(scene=scene, options=options)
+        held = refused(scene, lacking)
     return {
         "schema": SCHEMA,
         "snapshot_sha256": digest,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from escalator.model.campaign import UpgradeMode
@@ -91,6 +92,7 @@ class Scene:
         return found
 
 
+_SHOWN = 5
 _UNSEEN = (str(Code.CAPACITY), "nodes before it in the order have no room")
 
 
@@ -131,6 +133,43 @@ def open_scene(snapshot: CloudSnapshot, options: SimulationOptions) -> Scene:
         barred=barred,
         _servers={server.id: server for server in snapshot.servers},
     )
+
+
+def refusals(scene: Scene) -> dict[str, tuple[str, str]]:
+    """Return which targets can never be emptied for want of room, in any order: host -> (code, reason).
+
+    What is free on the other nodes of a domain stays the same, whoever moves where.
+    """
+    book = scene.standing.book
+    found: dict[str, tuple[str, str]] = {}
+    for domain, queue in scene.standing.queues.items():
+        hosts = [host for tier in book.open_tiers(domain) for _, host in tier]
+        free = _sums(book.free(host) for host in hosts)
+        for host in queue:
+            wanted = _sums(dict(book.shape(s).need) for s in book.movable((host,)))
+            for name, amount in sorted(wanted.items()):
+                there = free.get(name, 0) - max(0, book.free(host).get(name, 0))
+                if amount > there:
+                    message = (
+                        f"its servers want {amount} {name}, and the other nodes of {domain} have {there}"
+                    )
+                    found[host] = (str(Code.CAPACITY), message)
+    return found
+
+
+def refused(scene: Scene, lacking: Mapping[str, tuple[str, str]]) -> dict[str, tuple[str, str]]:
+    """Say of every target why a campaign is refused in which some of them cannot be emptied."""
+    hosts = ", ".join(sorted(lacking)[:_SHOWN]) + (" and more" if len(lacking) > _SHOWN else "")
+    why = (str(Code.CAPACITY), f"the campaign is refused before its start: {hosts} cannot be emptied")
+    return {**dict.fromkeys(scene.targets, why), **scene.barred, **lacking}
+
+
+def _sums(amounts: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    total: dict[str, int] = {}
+    for each in amounts:
+        for name, amount in each.items():
+            total[name] = total.get(name, 0) + max(0, amount)
+    return total
 
 
 def targets_of(snapshot: CloudSnapshot) -> tuple[str, ...]:

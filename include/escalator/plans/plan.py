@@ -1,0 +1,156 @@
+"""The plan as data: ``escalator.plan/1``. Order, waves, methods, expected times, and the reason of each."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from escalator.model.campaign import UpgradeMode
+from escalator.model.cloud import CloudSnapshot, Server
+from escalator.model.durations import Durations
+from escalator.model.step import Step
+from escalator.model.verdict import Code
+from escalator.simulator.engine import simulate
+from escalator.simulator.options import SimulationOptions
+from escalator.upgrade_manager.capacity import CapacityBook
+
+SCHEMA = "escalator.plan/1"
+SKIPPED = frozenset({Code.DISABLED_BY_OTHERS, Code.LEASED_BY_OTHERS})
+"""Codes of nodes that a plan leaves alone without being infeasible."""
+
+Document = dict[str, Any]
+
+
+def options_of(
+    durations: Durations, *, max_parallel: int, members_stay: bool, mode: UpgradeMode
+) -> SimulationOptions:
+    """Return how a campaign with these expectations is played."""
+    steps = sum(durations.of(step).p50 for step in Step)
+    return SimulationOptions(
+        max_parallel=max_parallel,
+        spill=1.0,
+        concurrent_migrations=durations.moves_at_once,
+        upgrade_seconds=steps,
+        migration_fixed_seconds=durations.move_fixed_seconds,
+        migration_seconds_per_gib=durations.move_seconds_per_gib,
+        members_stay=members_stay,
+        mode=mode,
+    )
+
+
+def plan_document(snapshot: CloudSnapshot, options: SimulationOptions, *, bundle: str | None) -> Document:
+    """Plan a campaign: what each node's turn is, why, and where its servers go.
+
+    :return: the document; ``sha256`` is that of all its other keys, as canonical JSON.
+    """
+    trace = simulate(snapshot, options)
+    result = trace["result"]
+    nodes = _nodes(snapshot, trace, options)
+    document: Document = {
+        "schema": SCHEMA,
+        "cloud": snapshot.cloud,
+        "taken_at": snapshot.taken_at.isoformat(),
+        "bundle": bundle,
+        "max_parallel": options.max_parallel,
+        "feasible": not any(held["code"] not in SKIPPED for held in result["held"]),
+        "nodes": nodes,
+        "held": result["held"],
+        "expected": {
+            "seconds": result["makespan_seconds"],
+            "least_seconds": result["makespan_lower_bound_seconds"],
+            "moves": result["moves"],
+            "standby_moves": result["standby_moves"],
+            "least_moves": result["moves_lower_bound"],
+            "switchovers": result["switchovers"],
+        },
+    }
+    return {**document, "sha256": digest(document)}
+
+
+def digest(document: Mapping[str, Any]) -> str:
+    """Return the SHA-256 of a document as canonical JSON: sorted keys, no spaces."""
+    text = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _nodes(snapshot: CloudSnapshot, trace: Document, options: SimulationOptions) -> list[Document]:
+    """Read every node's part from the events."""
+    servers = {server.id: server for server in snapshot.servers}
+    where = {server.id: server.host for server in snapshot.servers}
+    domains = {node.host: node.domain for node in snapshot.nodes}
+    first = _first_hosts(trace, domains)
+    parts: dict[str, Document] = {}
+    waves: dict[float, int] = {}
+    for event in trace["events"]:
+        match event["event"]:
+            case "admit":
+                wave = waves.setdefault(event["t"], len(waves) + 1)
+                parts[event["host"]] = _part(event, domains, wave, first)
+            case "move_end":
+                _moved(parts, servers, where, event)
+            case "switchover":
+                host = where.get(event["from"]) or ""
+                if host in parts:
+                    parts[host]["switchovers"].append({k: event[k] for k in ("ha_group", "from", "to")})
+            case "release":
+                parts[event["host"]]["ends_at_seconds"] = event["t"]
+    book = CapacityBook(snapshot, members_stay=options.members_stay)
+    for host, part in parts.items():
+        part["staying"] = [_staying(s) for s in book.servers(host) if book.stays(s) or s.migration == "none"]
+    return list(parts.values())
+
+
+def _part(event: Document, domains: Mapping[str, str], wave: int, first: Mapping[str, str]) -> Document:
+    host = event["host"]
+    domain = domains[host]
+    return {
+        "host": host,
+        "domain": domain,
+        "wave": wave,
+        "reason": _reason(host, domain, event["t"], first),
+        "starts_at_seconds": event["t"],
+        "ends_at_seconds": None,
+        "moves": [],
+        "switchovers": [],
+        "staying": [],
+    }
+
+
+def _reason(host: str, domain: str, when: float, first: Mapping[str, str]) -> str:
+    if first.get(domain) == host:
+        return f"the cheapest node of {domain} to empty: it makes room for the others"
+    if when == 0:
+        return "goes at once: there is room beside the nodes before it"
+    return "goes as soon as its servers have room on upgraded nodes and no HA group forbids it"
+
+
+def _first_hosts(trace: Document, domains: Mapping[str, str]) -> dict[str, str]:
+    first: dict[str, str] = {}
+    for event in trace["events"]:
+        if event["event"] == "admit":
+            first.setdefault(domains[event["host"]], event["host"])
+    return first
+
+
+def _moved(
+    parts: dict[str, Document], servers: Mapping[str, Server], where: dict[str, str | None], event: Document
+) -> None:
+    where[event["server"]] = event["to"]
+    owner = parts.get(event["from"])
+    if owner is None:  # a standby that makes way for another node's switchover
+        owner = list(parts.values())[-1]
+    owner["moves"].append(
+        {
+            "server": event["server"],
+            "name": servers[event["server"]].name,
+            "method": event["kind"],
+            "from": event["from"],
+            "to": event["to"],
+        }
+    )
+
+
+def _staying(server: Server) -> Document:
+    return {"server": server.id, "name": server.name, "ha_group": server.ha_group, "ha_role": server.ha_role}

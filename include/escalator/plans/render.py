@@ -1,0 +1,75 @@
+"""Plans and traces for people, line by line."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+_MINUTE = 60
+_HOUR = 3600
+_METHODS = {"live": "moved live", "cold": "moved cold", "standby": "standby moved"}
+_SHOWN = 12
+"""Servers that are shown one by one for a node of a small plan."""
+_SMALL = 20
+"""Nodes up to which a plan shows every server."""
+
+
+def plan_lines(document: Mapping[str, Any]) -> Iterator[str]:
+    """Give a plan as lines: the sum, then each node in order with its reason and its servers."""
+    nodes, expected = document["nodes"], document["expected"]
+    feasible = "feasible" if document["feasible"] else "NOT FEASIBLE"
+    bundle = f", bundle {document['bundle']}" if document["bundle"] else ""
+    at_once = f"{document['max_parallel']} at once"
+    yield f"{feasible}: {len(nodes)} node(s) of {document['cloud']}{bundle}, {at_once}"
+    yield (
+        f"{_time(expected['seconds'])} expected (at least {_time(expected['least_seconds'])}), "
+        f"{expected['moves']} move(s) (at least {expected['least_moves']}), "
+        f"{expected['standby_moves']} standby move(s), {expected['switchovers']} switchover(s)"
+    )
+    for number, node in enumerate(nodes, start=1):
+        yield from _node_lines(number, node, detailed=len(nodes) <= _SMALL)
+    for held in document["held"]:
+        yield f"held {held['host']}: {held['reason']} [{held['code']}]"
+    yield f"plan {document['sha256']}"
+
+
+def _node_lines(number: int, node: Mapping[str, Any], *, detailed: bool) -> Iterator[str]:
+    methods = Counter(move["method"] for move in node["moves"])
+    what = [f"{count} {_METHODS[method]}" for method, count in sorted(methods.items())]
+    if node["staying"]:
+        what.append(f"{len(node['staying'])} stay")
+    if node["switchovers"]:
+        what.append(f"{len(node['switchovers'])} switched over")
+    times = f"{_time(node['starts_at_seconds'])} to {_time(node['ends_at_seconds'])}"
+    where = f"wave {node['wave']}, {node['domain']}, {times}"
+    yield f"{number:>4}. {node['host']} ({where}): {', '.join(what) or 'empty'}"
+    if not detailed:
+        return
+    yield f"      because: {node['reason']}"
+    for move in node["moves"][:_SHOWN]:
+        yield f"      {move['name']}: {move['method']}, {move['from']} -> {move['to']}"
+    if len(node["moves"]) > _SHOWN:
+        yield f"      and {len(node['moves']) - _SHOWN} more"
+
+
+def trace_lines(trace: Mapping[str, Any]) -> Iterator[str]:
+    """Give the result of a trace as lines."""
+    result = trace["result"]
+    nodes = f"{len(result['upgraded'])} node(s) upgraded, {len(result['held'])} held"
+    yield f"{nodes}, {trace['max_parallel']} at once"
+    yield f"moves           {result['moves']} (lower bound {result['moves_lower_bound']})"
+    yield f"standby moves   {result['standby_moves']}"
+    yield f"switchovers     {result['switchovers']}"
+    bound = _time(result["makespan_lower_bound_seconds"])
+    yield f"makespan        {_time(result['makespan_seconds'])} (lower bound {bound})"
+    for held in result["held"]:
+        yield f"held {held['host']}: {held['reason']} [{held['code']}]"
+
+
+def _time(seconds: float) -> str:
+    if seconds < 2 * _MINUTE:
+        return f"{seconds:.0f} s"
+    if seconds < 2 * _HOUR:
+        return f"{seconds / _MINUTE:.0f} min"
+    return f"{seconds // _HOUR:.0f} h {seconds % _HOUR / _MINUTE:02.0f} min"
