@@ -13,9 +13,11 @@ from escalator.inventory.inventory_file import read_inventory
 from escalator.model.errors import EscalatorError
 from escalator.model.inventory import Inventory
 from escalator.model.naming import dag_id_of
+from escalator.model.window import Windows
 from escalator_airflow.graph import MAX_NODES, build_upgrade_dag
 from escalator_airflow.operators.inventory import InventoryOperator
 from escalator_airflow.settings import bundle_dir, inventory_dir
+from escalator_airflow.windows import NO_WINDOWS, load_windows, refuse_bad_windows
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +34,7 @@ def inventories() -> Iterator[Inventory]:
 def upgrade_dags(wanted: str | None = None) -> Iterator[DAG]:
     """Declare the upgrade DAGs of every inventory; when a task needs one of them, only that one."""
     bundles = bundle_names(bundle_dir())
+    windows = _good_windows()
     for inventory in inventories():
         for domain in inventory.domains():
             hosts = inventory.hosts(domain)
@@ -39,7 +42,28 @@ def upgrade_dags(wanted: str | None = None) -> Iterator[DAG]:
             for number, part in enumerate(parts, start=1):
                 numbered = number if len(parts) > 1 else None
                 if wanted in {None, dag_id_of("upgrade", inventory.cloud, domain, numbered)}:
-                    yield build_upgrade_dag(inventory, domain, part, bundles, numbered)
+                    window = windows.of(inventory.cloud, domain)
+                    yield build_upgrade_dag(inventory, domain, part, bundles, part=numbered, window=window)
+
+
+def judged_windows() -> Windows:
+    """Read the windows, and refuse those that no upgrade can begin with.
+
+    :raises InvalidRequestError: names every fault.
+    """
+    windows = load_windows()
+    if windows.windows:
+        refuse_bad_windows(windows, {i.cloud: i for i in inventories()}, bundle_names(bundle_dir()))
+    return windows
+
+
+def _good_windows() -> Windows:
+    """Read the windows; with any fault there are none: nothing is upgraded by mistake."""
+    try:
+        return judged_windows()
+    except EscalatorError as exc:
+        log.error("no maintenance windows: %s", exc)  # noqa: TRY400  the message says it all
+        return NO_WINDOWS
 
 
 def inventory_dag() -> DAG:

@@ -11,6 +11,7 @@ from airflow.sdk import DAG, BaseOperator, TaskGroup, TriggerRule
 from escalator.model.campaign import Step
 from escalator.model.inventory import Inventory
 from escalator.model.naming import dag_id_of
+from escalator.model.window import Window
 from escalator_airflow.operators.campaign import (
     CheckConditionsOperator,
     ConcludeOperator,
@@ -18,6 +19,7 @@ from escalator_airflow.operators.campaign import (
 )
 from escalator_airflow.operators.node import AdmitOperator, NodeStepOperator
 from escalator_airflow.params import campaign_params
+from escalator_airflow.windows import schedule_of
 
 _PLAIN = re.compile(r"[A-Za-z0-9.-]+")
 MAX_NODES = 100
@@ -56,17 +58,19 @@ def build_upgrade_dag(
     domain: str,
     hosts: tuple[str, ...],
     bundles: tuple[str, ...],
+    *,
     part: int | None = None,
+    window: Window | None = None,
 ) -> DAG:
-    """Declare the upgrade of a domain's nodes (or of one part of a large domain)."""
+    """Declare the upgrade of a domain's nodes (or of one part of a large domain), on demand or in windows."""
     dag = DAG(
         dag_id=dag_id_of("upgrade", inventory.cloud, domain, part),
         description=f"Upgrade the compute nodes of {domain} in {inventory.cloud}, node by node",
-        schedule=None,
+        schedule=None if window is None else schedule_of(window),
         catchup=False,
         max_active_runs=RUNS_AT_ONCE,
         max_active_tasks=2 * MAX_NODES,
-        params=campaign_params(hosts, bundles),
+        params=campaign_params(hosts, bundles, window.run if window is not None else None),
         default_args={"weight_rule": "absolute"},
         tags=["escalator", inventory.cloud, domain],
         is_paused_upon_creation=False,

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from airflow.sdk import Param
 
 from escalator.model.campaign import UpgradeMode
 
 
-def campaign_params(hosts: tuple[str, ...], bundles: tuple[str, ...]) -> dict[str, Param]:
-    """Make the form's fields for a domain's hosts and the bundles that are there."""
-    return {
+def campaign_params(
+    hosts: tuple[str, ...], bundles: tuple[str, ...], chosen: Mapping[str, object] | None = None
+) -> dict[str, Param]:
+    """Make the form's fields for a domain's hosts and the bundles that are there.
+
+    :param chosen: defaults that take the place of those here: what a scheduled run asks for.
+    """
+    fields = {
         "bundle": Param(
             bundles[0] if bundles else None,
             type="string",
@@ -35,6 +42,9 @@ def campaign_params(hosts: tuple[str, ...], bundles: tuple[str, ...]) -> dict[st
         ),
         **_safety(max_parallel=max(1, len(hosts) - 1)),
     }
+    for key, value in (chosen or {}).items():
+        fields[key].value = value
+    return fields
 
 
 def _safety(max_parallel: int) -> dict[str, Param]:

@@ -146,8 +146,8 @@ def test_a_task_of_one_dag_builds_that_one_only(parse: Parse, monkeypatch: pytes
     built: list[str] = []
     build = generate.build_upgrade_dag
 
-    def count(*args: Any) -> Any:
-        made = build(*args)
+    def count(*args: Any, **kwargs: Any) -> Any:
+        made = build(*args, **kwargs)
         built.append(made.dag_id)
         return made
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 NOW = "2026-11-22T08:00:00+00:00"
 DOMAIN = "cell1/az1/general"
+PLUGIN = Path(__file__).resolve().parents[2] / "plugins" / "escalator_plugin.py"
 
 
 def variables(home: Path) -> dict[str, str]:
@@ -34,6 +35,8 @@ def own_home() -> Path:
     home = Path(tempfile.mkdtemp(prefix="escalator-airflow-"))
     atexit.register(shutil.rmtree, home, ignore_errors=True)
     os.environ.update(variables(home))
+    (home / "plugins").mkdir()
+    shutil.copy(PLUGIN, home / "plugins")
     return home
 
 

@@ -1,0 +1,98 @@
+"""The timetable of a maintenance window: a run begins at the tick, its data interval is the window."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow.exceptions import AirflowTimetableInvalid
+from airflow.serialization.encoders import encode_timezone
+from airflow.timetables.base import DagRunInfo, DataInterval
+from airflow.timetables.trigger import CronTriggerTimetable
+from pendulum import DateTime, datetime, now
+
+if TYPE_CHECKING:
+    from airflow.timetables.base import TimeRestriction
+
+LONGEST_MINUTES = 7 * 24 * 60
+_TICKS_COMPARED = 100
+"""Ticks that are compared with the length: enough to see every gap that a weekly or monthly rule has."""
+
+
+class MaintenanceWindow(CronTriggerTimetable):
+    """Runs begin at the ticks of a cron rule; the data interval is ``[tick, tick + length]``.
+
+    So a task reads the end of its window as the end of its data interval. A run that a person starts during a
+    window ends with it; started at another time it has no window. A tick whose window is over is passed over;
+    one whose window is still open when Airflow comes to it is used.
+
+    :param cron: when windows open, such as ``0 22 * * 2``.
+    :param timezone: in which the cron rule is read, such as ``Europe/Warsaw``.
+    :param minutes: how long a window is open.
+    """
+
+    def __init__(self, cron: str, *, timezone: str = "UTC", minutes: int) -> None:
+        super().__init__(cron, timezone=timezone, run_immediately=timedelta(minutes=minutes))
+        self.minutes = minutes
+
+    @property
+    def summary(self) -> str:
+        """Say the rule and the length."""
+        return f"{self._expression} for {self.minutes} min"
+
+    def serialize(self) -> dict[str, Any]:
+        """Return the arguments as JSON."""
+        return {
+            "expression": self._expression,
+            "timezone": encode_timezone(self._timezone),
+            "minutes": self.minutes,
+        }
+
+    @classmethod
+    def deserialize(cls, data: dict[str, Any]) -> MaintenanceWindow:
+        """Make the timetable from what :meth:`serialize` wrote."""
+        return cls(data["expression"], timezone=data["timezone"], minutes=data["minutes"])
+
+    def validate(self) -> None:
+        """Refuse a rule that cannot be read, and a length that does not fit between two ticks.
+
+        :raises AirflowTimetableInvalid: says which.
+        """
+        super().validate()
+        if not 1 <= self.minutes <= LONGEST_MINUTES:
+            raise AirflowTimetableInvalid(
+                f"a window of {self.minutes} minutes: choose 1 to {LONGEST_MINUTES} minutes"
+            )
+        tick = self._get_next(datetime(2026, 1, 1))
+        for _ in range(_TICKS_COMPARED):
+            following = self._get_next(tick)
+            if following - tick < timedelta(minutes=self.minutes):
+                raise AirflowTimetableInvalid(
+                    f"windows overlap: {self.minutes} minutes from {tick.isoformat()}, "
+                    f"but the next opens at {following.isoformat()}"
+                )
+            tick = following
+
+    def next_dagrun_info(
+        self, *, last_automated_data_interval: DataInterval | None, restriction: TimeRestriction
+    ) -> DagRunInfo | None:
+        """Return the next window that is not over yet."""
+        last = last_automated_data_interval
+        if last is not None:  # the cron rule goes on from the tick, not from the end of the window
+            last = DataInterval.exact(last.start)
+        while True:
+            info = super().next_dagrun_info(last_automated_data_interval=last, restriction=restriction)
+            if info is None:
+                return None
+            window = self._window(info.run_after)
+            if window.end > now("UTC"):
+                return DagRunInfo(run_after=window.start, data_interval=window)
+            last = DataInterval.exact(window.start)
+
+    def infer_manual_data_interval(self, *, run_after: DateTime) -> DataInterval:
+        """Return the rest of the window that is open; without one, an interval without a length."""
+        window = self._window(self._align_to_prev(run_after))
+        return DataInterval(run_after, max(run_after, window.end))
+
+    def _window(self, tick: DateTime) -> DataInterval:
+        return DataInterval(tick, tick.add(minutes=self.minutes))
