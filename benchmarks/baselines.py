@@ -117,6 +117,7 @@ class Loop:
         self.on: dict[str, dict[str, Server]] = defaultdict(dict)
         for server in snapshot.servers:
             self.on[server.host or ""][server.id] = server
+        self.load = {host: sum(not s.ha_group for s in self.on[host].values()) for host in self.room.free}
         self.pair: dict[str, tuple[HaGroup, str]] = {}
         for group in snapshot.ha_groups:
             one, other = group.members
@@ -163,7 +164,7 @@ class Loop:
         able = (h for h in self.pending if not self.arm.knows_pairs or self._pairs_allow(h))
         if self.arm.order == "name":
             return next(able, None)
-        return min(able, key=lambda h: (sum(not s.ha_group for s in self.on[h].values()), h), default=None)
+        return min(able, key=lambda h: (self.load[h], h), default=None)
 
     def _pairs_allow(self, host: str) -> bool:
         others = (self.pair[s][1] for s in self.on[host] if s in self.pair)
@@ -231,6 +232,8 @@ class Loop:
         del self.on[host][server.id]
         self.on[to][server.id] = server
         self.place[server.id] = to
+        self.load[host] -= 1
+        self.load[to] += 1
         self.counts["moves"] += 1
 
     def _switch(self, host: str) -> None:
