@@ -260,7 +260,7 @@ def _arm_lines(rows: Iterable[Row]) -> list[str]:
 
 
 def _arm_line(arm: str, rows: tuple[Row, ...]) -> str:
-    """Write one arm: of its seeds the mean of ratios, the sum of what must not happen, the worst of the rest."""
+    """Write one arm: the mean of ratios, the sum of what must not happen, the worst of the rest."""
     if not any(row["upgraded"] for row in rows):
         return f"| {arm} | nothing upgraded, {sum(row['moves'] for row in rows)} moves | | | | | | | | |"
     standby = mean(row["standby_ratio"] for row in rows)
