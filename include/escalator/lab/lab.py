@@ -183,11 +183,10 @@ class Lab:
             self._ensure_running(services.postgresql(self.settings))
             written.result()
         self._fill_databases(databases, known=known)
-        self._start_openstack()
+        self._start_openstack(new=not known)
         if not known:
-            self._progress.say("filling the cloud: catalogue, flavors, image, network; saved as a template")
-            make_catalogue(self.cloud)
             self._wait_openstack()
+            self._progress.say("filling the cloud: flavors, image, network; saved as a template")
             make_resources(self.cloud)
             databases.save_template()
         databases.map_hosts(self.settings.hosts)
@@ -218,10 +217,13 @@ class Lab:
             self._progress.say("making the databases (once; later labs copy them)")
             databases.make_schemas()
 
-    def _start_openstack(self) -> None:
+    def _start_openstack(self, *, new: bool = False) -> None:
+        """Start Keystone, then the others: they end at once when Keystone does not know their users."""
         self._runner.wait_ready(services.rabbitmq(self.settings))
         keystone, *others = services.openstack_services(self.config)
         self._ensure_running(keystone)
+        if new:
+            make_catalogue(self.cloud)
         for service in others:
             self._runner.ensure_started(service)
 
