@@ -148,9 +148,9 @@ def test_conclude_of_a_good_campaign_says_where_the_report_is(
     module: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     paths = SimpleNamespace(html="r.html", json=Path("r.json"))
-    opened(module, monkeypatch, "conclude", SimpleNamespace(paths=paths, faults=()))
+    opened(module, monkeypatch, "conclude", SimpleNamespace(paths=paths, faults=(), left=("node-02",)))
     answer = module.ConcludeOperator(task_id="conclude").execute(context())
-    assert answer == {"schema_version": 1, "report": "r.json"}
+    assert answer == {"schema_version": 1, "report": "r.json", "left_for_next_window": ["node-02"]}
 
 
 def test_conclude_tries_again_when_the_cloud_is_away(module: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,6 +20,10 @@ HOSTILE = (
 )
 
 
+DONE = NodeProgress(host="node-01", state=NodeState.RELEASED)
+LEFT = NodeProgress(host="node-02", code=Code.WINDOW_CLOSED, message="the window closed at 02:00")
+
+
 class Page(HTMLParser):
     """What a browser would see of a page."""
 
@@ -125,6 +129,16 @@ def test_a_completed_campaign_with_grave_findings_does_not_look_good() -> None:
         ({"refused": True}, "Refused", "nothing was written to the cloud"),
         ({"plan": made.plan(dry_run=True)}, "Dry run", "A dry run over 2 nodes"),
         ({"view": LedgerView()}, "Not completed", "0 of 2 nodes upgraded to 34.0.0; 2 waiting."),
+        (
+            {"view": LedgerView(nodes=(DONE, LEFT))},
+            "To be continued",
+            "1 of 2 nodes upgraded to 34.0.0; 1 left for the next window.",
+        ),
+        (
+            {"view": LedgerView(nodes=(replace(DONE, state=NodeState.HELD), LEFT))},
+            "Not completed",
+            "0 of 2 nodes upgraded to 34.0.0; 1 held, 1 waiting.",
+        ),
     ],
 )
 def test_other_outcomes(changes: dict[str, Any], headline: str, sentence: str) -> None:
@@ -178,3 +192,10 @@ def test_the_report_says_in_which_mode_and_with_which_spill_it_ran() -> None:
     assert (document["request"]["mode"], document["request"]["spill"]) == ("non-smooth", 0.02)
     assert "non-smooth, 2 % of the servers may move twice" in render_html(document)
     assert re.search(r"Servers that may move twice +\| 2 %", render_markdown(document))
+
+
+def test_what_the_window_left_is_named_and_needs_nobody() -> None:
+    document = build_report(made.facts(view=LedgerView(nodes=(DONE, LEFT))))
+    (row,) = [f for f in document["findings"] if f["code"] == Code.WINDOW_CLOSED]
+    assert (document["outcome"], row["severity"]) == ("window-closed", "info")
+    assert row["message"] == "left for the next window: the window closed at 02:00"

@@ -1,17 +1,23 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from escalator.ledger.records import Document
 from escalator.model.campaign import NodeState, Step
+from escalator.model.decisions import Admission
 from escalator.model.errors import EscalatorError, NodeFaultError
+from escalator.model.lease import LeaseMark
+from escalator.model.verdict import Code
 from escalator.steps.conclude import conclude, folder_name
 
 from .conftest import MakeWorld
-from .worlds import NODE, OLD, World
+from .fake_records import START
+from .worlds import NEW, NODE, OLD, World
 
 
 @pytest.fixture(autouse=True)
@@ -89,3 +95,47 @@ def test_a_folder_that_cannot_be_written_says_what_to_set(world: World, tmp_path
 )
 def test_the_folder_is_safe_as_a_path(run_id: str, folder: str) -> None:
     assert folder_name("c", run_id) == folder
+
+
+def windowed(make_world: MakeWorld) -> World:
+    """Return a world whose window closes after the first node."""
+    world = make_world()
+    world.plan = replace(
+        world.plan, run_id=f"{world.plan.run_id}-w", window_end=START + timedelta(minutes=30)
+    )
+    world.open(world.plan)
+    whole_life(world, NODE)
+    world.clock.sleep(1800)
+    for host in world.hosts[1:]:
+        assert world.admit(host).admission is Admission.STOP
+    return world
+
+
+def test_what_only_the_window_kept_waiting_is_left_for_the_next_and_no_fault(
+    make_world: MakeWorld, tmp_path: Path
+) -> None:
+    world = windowed(make_world)
+    conclusion = conclude(world.context(), tmp_path)
+    assert (conclusion.faults, conclusion.left) == ((), ("node-02", "node-03"))
+    report = json.loads(conclusion.paths.json.read_text())
+    assert report["outcome"] == "window-closed"
+
+
+def test_the_run_of_the_next_window_goes_on_where_the_last_stopped(make_world: MakeWorld) -> None:
+    world = windowed(make_world)
+    world.plan = replace(world.plan, run_id=f"{world.plan.run_id}-2", window_end=None)
+    world.open(world.plan)
+    world.ledger.put_fact(*world.context().key, NODE, "version", NEW)
+    decisions = {host: world.admit(host) for host in world.hosts[:2]}
+    assert (decisions[NODE].admission, decisions[NODE].code) == (Admission.SKIP, Code.ALREADY_UPGRADED)
+    assert decisions["node-02"].admission is Admission.ADMIT
+
+
+def test_a_node_that_failed_before_the_window_closed_is_a_fault(
+    make_world: MakeWorld, tmp_path: Path
+) -> None:
+    world = windowed(make_world)
+    world.cloud.person_disables("node-02", world.plan.lease("node-02").marked(LeaseMark.FAILED).render())
+    conclusion = conclude(world.context(), tmp_path)
+    assert conclusion.left == ("node-03",)
+    assert "node-02" in str(conclusion.faults)

@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from escalator.model.durations import DEFAULT_DURATIONS, Durations
 from escalator.model.lease import Lease, LeaseMark
-from escalator.model.step import Step as Step
+from escalator.model.step import Step as Step  # noqa: PLC0414  part of this vocabulary
 from escalator.model.verdict import Code
 
 
@@ -102,6 +102,11 @@ class NodeProgress:
     message: str = ""
     since: datetime | None = None
     mark: LeaseMark | None = None
+
+    @property
+    def left_for_next_window(self) -> bool:
+        """Tell whether only the end of the maintenance window kept the node from its upgrade."""
+        return self.state is NodeState.WAITING and self.code is Code.WINDOW_CLOSED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

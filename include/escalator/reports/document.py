@@ -26,6 +26,7 @@ class CampaignOutcome(StrEnum):
 
     COMPLETED = "completed"
     INCOMPLETE = "incomplete"
+    WINDOW_CLOSED = "window-closed"
     REFUSED = "refused"
     DRY_RUN = "dry-run"
 
@@ -75,13 +76,19 @@ def _request(facts: CampaignFacts) -> dict[str, Any]:
 
 
 def _outcome(facts: CampaignFacts) -> CampaignOutcome:
-    """Judge the campaign: complete when every node was upgraded, or needed or wanted no upgrade."""
+    """Judge the campaign: complete when every node was upgraded, or needed or wanted no upgrade.
+
+    One that only the end of its window kept from being complete goes on in the next window.
+    """
     if facts.refused:
         return CampaignOutcome.REFUSED
     if facts.plan.request.dry_run:
         return CampaignOutcome.DRY_RUN
-    rested = all(facts.view.of(host).state in _AT_REST for host in facts.plan.hosts)
-    return CampaignOutcome.COMPLETED if rested else CampaignOutcome.INCOMPLETE
+    unrested = [n for h in facts.plan.hosts if (n := facts.view.of(h)).state not in _AT_REST]
+    if not unrested:
+        return CampaignOutcome.COMPLETED
+    left = all(node.left_for_next_window for node in unrested)
+    return CampaignOutcome.WINDOW_CLOSED if left else CampaignOutcome.INCOMPLETE
 
 
 def _totals(

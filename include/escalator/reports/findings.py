@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from escalator.model.campaign import NodeState
-from escalator.model.verdict import Severity, SubjectType
+from escalator.model.verdict import Code, Severity, SubjectType
 from escalator.reports.facts import CampaignFacts
 from escalator.reports.interruptions import GuestEvents
 
@@ -147,6 +147,12 @@ def _nodes(facts: CampaignFacts) -> Iterable[Row]:
             code = node.code or Finding.NODE_UNFINISHED
             yield _row(
                 Severity.BLOCKER, code, SubjectType.NODE, host, message=f"{node.state}: {node.message}"
+            )
+        elif node.left_for_next_window:
+            message = f"left for the next window: {node.message}"
+            remedy = "nothing: a run in the next window begins where this one ended"
+            yield _row(
+                Severity.INFO, Code.WINDOW_CLOSED, SubjectType.NODE, host, message=message, remedy=remedy
             )
         elif node.state not in {NodeState.RELEASED, NodeState.SKIPPED}:
             message = f"the campaign ended while it was {node.state}" + (

@@ -18,6 +18,7 @@ _TEMPLATES = Path(__file__).parent / "templates"
 _HEADLINES = {
     CampaignOutcome.COMPLETED: "Completed",
     CampaignOutcome.INCOMPLETE: "Not completed",
+    CampaignOutcome.WINDOW_CLOSED: "To be continued",
     CampaignOutcome.REFUSED: "Refused",
     CampaignOutcome.DRY_RUN: "Dry run",
 }
@@ -75,9 +76,13 @@ def _summary(document: Mapping[str, Any]) -> str:
             return "The campaign did not start; nothing was written to the cloud."
         case CampaignOutcome.DRY_RUN:
             return f"A dry run over {_count(total, 'node')}: nothing was written to the cloud."
-        case CampaignOutcome.COMPLETED | CampaignOutcome.INCOMPLETE:
+        case (
+            CampaignOutcome.COMPLETED | CampaignOutcome.INCOMPLETE | CampaignOutcome.WINDOW_CLOSED
+        ) as outcome:
             target = document["bundle"]["target_version"]
-            others = [f"{count} {state}" for state, count in states.items() if state != "released"]
+            closed = outcome is CampaignOutcome.WINDOW_CLOSED
+            words = {"waiting": "left for the next window"} if closed else {}
+            others = [f"{n} {words.get(state, state)}" for state, n in states.items() if state != "released"]
             rest = f"; {', '.join(others)}" if others else ""
             return f"{states.get('released', 0)} of {_count(total, 'node')} upgraded to {target}{rest}."
 

@@ -26,10 +26,14 @@ _GOOD = frozenset({NodeState.RELEASED, NodeState.SKIPPED})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conclusion:
-    """Where the report is, and why the campaign is not complete (empty: it is)."""
+    """Where the report is, and why the campaign is not complete (empty: it is).
+
+    :ivar left: hosts that only the end of the window kept from their upgrade: the next run has them.
+    """
 
     paths: ReportPaths
     faults: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
 
 
 def folder_name(campaign: str, run_id: str) -> str:
@@ -52,23 +56,30 @@ def conclude(campaign: CampaignContext, report_dir: Path) -> Conclusion:
         raise EscalatorError(
             f"the report cannot be written: {exc}", remedy="set ESCALATOR_REPORT_DIR to a folder that can be"
         ) from exc
-    return Conclusion(
-        paths=paths, faults=() if campaign.plan.request.dry_run else _faults(campaign, snapshot)
-    )
+    if campaign.plan.request.dry_run:
+        return Conclusion(paths=paths)
+    faults, left = _judge(campaign, snapshot)
+    return Conclusion(paths=paths, faults=faults, left=left)
 
 
-def _faults(campaign: CampaignContext, snapshot: CloudSnapshot) -> tuple[str, ...]:
-    """Name every node that is not upgraded or rightly left alone, or that still has our lease."""
+def _judge(campaign: CampaignContext, snapshot: CloudSnapshot) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Name every node that is not upgraded or rightly left alone, or that still has our lease.
+
+    :return: these faults, and the hosts that are only left for the next window.
+    """
     view = campaign.ledger.view(*campaign.key)
-    found = []
+    faults, left = [], []
     for host in campaign.plan.hosts:
         progress = view.of(host)
         node = snapshot.node(host)
-        if progress.state not in _GOOD:
-            found.append(f"{host} is {progress.state}: {progress.message}")
-        elif node is not None and campaign.plan.lease(host).same_holder(node.lease):
-            found.append(f"{host} is still out with our lease: clear {host}.release")
-    return tuple(found)
+        leased = node is not None and campaign.plan.lease(host).same_holder(node.lease)
+        if progress.left_for_next_window and not leased:
+            left.append(host)
+        elif progress.state not in _GOOD:
+            faults.append(f"{host} is {progress.state}: {progress.message}")
+        elif leased:
+            faults.append(f"{host} is still out with our lease: clear {host}.release")
+    return tuple(faults), tuple(left)
 
 
 def _facts(campaign: CampaignContext) -> CampaignFacts:

@@ -115,4 +115,10 @@ class ConcludeOperator(BaseOperator):
         self.log.info("report: %s", outcome.paths.html)
         if outcome.faults:
             raise AirflowFailException("Not every node was upgraded: " + "; ".join(outcome.faults))
-        return {"schema_version": 1, "report": str(outcome.paths.json)}
+        if outcome.left:
+            self.log.warning("The window closed; left for the next one: %s", ", ".join(outcome.left))
+        return {
+            "schema_version": 1,
+            "report": str(outcome.paths.json),
+            "left_for_next_window": list(outcome.left),
+        }
