@@ -72,15 +72,14 @@ def _better_place(standing: Standing, group: HaGroup, standby: str, source: str)
 def _spare(standing: Standing, server: Server) -> bool:
     """Tell whether the upgraded nodes keep room for the largest node that is still to be emptied.
 
-    A node that is out alone in its domain is back before the next one goes: its room counts.
+    Where a domain has its share of places out, the next node goes when one of them is back: its room counts.
     """
     book = standing.book
     domain = book.nodes[server.host or ""].domain
     free = sum(room for room, _ in book.open_tiers(domain)[Tier.UPGRADED] if room > 0)
     out = standing.out.get(domain, ())
-    if len(out) == 1:
-        (host,) = out
-        free += book.free(host).get(MEMORY, 0) + standing.demand(host)
+    if out and len(out) >= int(standing.shares().get(domain, 0.0)):
+        free += min(book.free(host).get(MEMORY, 0) + standing.demand(host) for host in out)
     return free - server.resources.get(MEMORY, 0) >= standing.largest_demand(domain)
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import fsum
 
 from escalator.model.cloud import Server
 from escalator.model.decisions import Admission, AdmissionDecision
@@ -44,10 +45,11 @@ _NOWHERE = DrainSimulation(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turn:
-    """A node that may go out now, with the places of its servers."""
+    """A node that may go out now, with the places of its servers; ``charged`` moves are of the budget."""
 
     host: str
     simulation: DrainSimulation
+    charged: int = 0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -140,11 +142,11 @@ class Standing:
     def shares(self) -> dict[str, float]:
         """Return how many places are each domain's, by the work that is left in it."""
         if not self._left:
-            self._left.update({d: sum(map(self.work, queue)) for d, queue in self.queues.items()})
+            self._left.update({d: fsum(map(self.work, queue)) for d, queue in self.queues.items()})
         left = dict(self._left)
         for domain, out in self.out.items():
-            left[domain] = left.get(domain, 0.0) + sum(map(self.work, out)) / 2
-        total = sum(left.values()) or 1.0
+            left[domain] = left.get(domain, 0.0) + fsum(map(self.work, out)) / 2
+        total = fsum(left.values()) or 1.0
         return {d: self.slots * work / total for d, work in left.items()}
 
     def admit(self, turn: Turn) -> None:
@@ -156,8 +158,7 @@ class Standing:
         self.out.setdefault(domain, set()).add(turn.host)
         self.availability.take_out(turn.host)
         self.book.close(turn.host)
-        if self.out[domain] != {turn.host}:
-            self.spilled += turn.simulation.spilled
+        self.spilled += turn.charged
         self.reasons.pop(turn.host, None)
         claimed = self.claims.pop(turn.host, [])
         for server in claimed:
@@ -177,18 +178,22 @@ class Standing:
 def turns(standing: Standing, now: float, limited: Limited | None = None) -> Iterator[Turn]:
     """Give the nodes that go now, one after the other; each is recorded before the next is sought.
 
+    First those whose servers need not move twice, in all domains; then those that spill.
+
     :param now: seconds, on the clock of the availability.
     :param limited: says of a host why it may not go although nothing else forbids it; None: nothing does.
     """
-    exhausted = set(standing.quiet)
-    while (domain := _neediest(standing, exhausted)) is not None:
-        turn = _next_of(standing, domain, now, limited)
-        if turn is None:
-            exhausted.add(domain)
-            standing.quiet.add(domain)
-            continue
-        standing.admit(turn)
-        yield turn
+    for spilling in (False, True):
+        exhausted = set(standing.quiet)
+        while (domain := _neediest(standing, exhausted)) is not None:
+            turn = _next_of(standing, domain, now, limited, spilling=spilling)
+            if turn is None:
+                exhausted.add(domain)
+                if spilling:
+                    standing.quiet.add(domain)
+                continue
+            standing.admit(turn)
+            yield turn
 
 
 def _neediest(standing: Standing, exhausted: Collection[str]) -> str | None:
@@ -202,17 +207,27 @@ def _neediest(standing: Standing, exhausted: Collection[str]) -> str | None:
     lacking = {d: shares[d] - len(standing.out.get(d, ())) for d in waiting}
     below = [d for d in waiting if lacking[d] > 0]
     if below:
-        return min(below, key=lambda d: standing.place_of[standing.queues[d][0]])
+        return min(
+            below, key=lambda d: (1 - lacking[d] / shares[d], standing.place_of[standing.queues[d][0]])
+        )
     return max(waiting, key=lambda d: (lacking[d], d))
 
 
-def _next_of(standing: Standing, domain: str, now: float, limited: Limited | None) -> Turn | None:
-    """Return the first node of a domain that may go without spilling; else the one that spills least."""
+def _next_of(
+    standing: Standing, domain: str, now: float, limited: Limited | None, *, spilling: bool
+) -> Turn | None:
+    """Return the first node of a domain that may go without spilling; else, if asked, one that spills."""
     room = _room(standing.book, domain)
-    spilling: list[tuple[int, int, str]] = []
+    seeds = _wants_seed(standing, domain)
+    crowded: list[tuple[int, int, str]] = []
+    passing = False
     for number, host in enumerate(_candidates(standing, domain)):
         decision = limited(host) if limited is not None else None
-        decision = decision or _forbidden(standing, host, now)
+        obstacle = standing.availability.obstacle(host, now) if decision is None else None
+        if obstacle is not None:
+            passing = passing or obstacle.until is not None
+            decision = ha_decision(host, obstacle)
+        decision = decision or _expecting(standing, host)
         if decision is not None:
             standing.reasons[host] = decision
             continue
@@ -220,29 +235,45 @@ def _next_of(standing: Standing, domain: str, now: float, limited: Limited | Non
             placed = _fits(standing.book, standing.leaving(host), host, Tier.SPARE)
             if placed is not None:
                 return Turn(host=host, simulation=placed)
-        spilling.append((_least_spilled(standing, host, room), number, host))
-    return _least_spilling(standing, domain, sorted(spilling))
+        if seeds:
+            placed = _any_place(standing, domain, host)
+            if placed.feasible:
+                return Turn(host=host, simulation=placed)
+        crowded.append((_least_spilled(standing, host, room), number, host))
+    if not spilling:
+        return None
+    free = not standing.out.get(domain) and not passing
+    return _least_spilling(standing, domain, sorted(crowded), free=free)
 
 
-def _least_spilling(standing: Standing, domain: str, hosts: Sequence[tuple[int, int, str]]) -> Turn | None:
+def _wants_seed(standing: Standing, domain: str) -> bool:
+    """Tell whether a node of a domain has to be emptied onto pending ones, as there are no others yet."""
+    tiers = standing.book.open_tiers(domain)
+    return not (standing.out.get(domain) or tiers[Tier.UPGRADED] or tiers[Tier.SPARE])
+
+
+def _least_spilling(
+    standing: Standing, domain: str, hosts: Sequence[tuple[int, int, str]], *, free: bool
+) -> Turn | None:
     """Return the node that spills least, if that is affordable; note of the others why they wait.
 
     :param hosts: how many servers each spills at least, its number in the order, and its name.
+    :param free: it costs no budget, as nothing else goes on in the domain.
     """
     best: Turn | None = None
     tries = TRIES
     for least, _, host in hosts:
         if best is not None and least >= best.simulation.spilled:
             break
-        if tries and _affordable(standing, domain, least):
+        if tries and (free or _affordable(standing, least)):
             tries -= 1
             placed = _any_place(standing, domain, host)
-            if placed.feasible and _affordable(standing, domain, placed.spilled):
-                if best is None or placed.spilled < best.simulation.spilled:
-                    best = Turn(host=host, simulation=placed)
-                continue
             if not placed.feasible:
                 standing.reasons[host] = _no_room(standing, host, placed)
+                continue
+            if free or _affordable(standing, placed.spilled):
+                if best is None or placed.spilled < best.simulation.spilled:
+                    best = Turn(host=host, simulation=placed, charged=0 if free else placed.spilled)
                 continue
         standing.reasons[host] = _waits_for_room(standing, host, least)
     return best
@@ -313,23 +344,17 @@ def _fits(book: CapacityBook, servers: Sequence[Server], host: str, worst: Tier)
     return placing.simulation() if all(placing.try_add(server) for server in servers) else None
 
 
-def _affordable(standing: Standing, domain: str, spilled: int) -> bool:
-    """Tell whether a node may spill: when nothing else would go on in its domain, or within the budget."""
-    if not spilled or not standing.out.get(domain) or standing.spill >= 1:
-        return True
-    return standing.spilled + spilled <= standing.spill * standing.movable
+def _affordable(standing: Standing, spilled: int) -> bool:
+    """Tell whether the budget carries that many further moves to pending nodes."""
+    return standing.spill >= 1 or standing.spilled + spilled <= standing.spill * standing.movable
 
 
-def _forbidden(standing: Standing, host: str, now: float) -> AdmissionDecision | None:
-    obstacle = standing.availability.obstacle(host, now)
-    if obstacle is not None:
-        return ha_decision(host, obstacle)
-    if standing.moving and standing.claims.get(host):
-        message = f"{len(standing.claims[host])} server(s) are on their way to it"
-        return AdmissionDecision(
-            host=host, admission=Admission.WAIT, code=Code.NODE_NOT_EMPTY, message=message
-        )
-    return None
+def _expecting(standing: Standing, host: str) -> AdmissionDecision | None:
+    """Let a node wait to which servers are on their way."""
+    if not (standing.moving and standing.claims.get(host)):
+        return None
+    message = f"{len(standing.claims[host])} server(s) are on their way to it"
+    return AdmissionDecision(host=host, admission=Admission.WAIT, code=Code.NODE_NOT_EMPTY, message=message)
 
 
 def ha_decision(host: str, obstacle: Obstacle) -> AdmissionDecision:
@@ -359,5 +384,6 @@ def _no_room(standing: Standing, host: str, simulation: DrainSimulation) -> Admi
 
 def _waits_for_room(standing: Standing, host: str, spilled: int) -> AdmissionDecision:
     out = ", ".join(sorted(standing.out.get(standing.book.nodes[host].domain, ())))
-    message = f"{spilled} of its servers would have to move twice: it waits for room until {out} is back"
+    until = f"until {out} is back" if out else "on upgraded nodes"
+    message = f"{spilled} of its servers would have to move twice: it waits for room {until}"
     return AdmissionDecision(host=host, admission=Admission.WAIT, code=Code.CAPACITY, message=message)
