@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 
 from escalator.model.check import Condition
@@ -17,8 +18,10 @@ from escalator.upgrade_manager.conditions.question import (
 )
 from escalator.upgrade_manager.placing import simulate
 
-_EVERY_GROUP = 64
-"""Of up to so many nodes every group that follows one another is simulated, of more each node once."""
+_FEW = 64
+"""Of up to so many nodes every group that follows one another is simulated, of more a sample."""
+_SIMULATED = 1000
+"""Drains that are simulated for one number of nodes, about, when they are many."""
 _SHOWN = 5
 """Hosts that a message names one by one."""
 
@@ -45,48 +48,60 @@ def check_capacity(question: Question, domain: str) -> Iterator[Condition]:
 
 def check_parallel(question: Question, domain: str) -> Iterator[Condition]:
     """Say how many nodes can be out at once when the capacity does not carry what was asked for."""
-    asked = question.plan.request.max_parallel
     works, together = carried(question, domain)
-    if works >= min(asked, len(_ready(question, domain))):
+    if not together:
         return
+    asked, share = question.plan.request.max_parallel, share_of(question, domain)
+    fitting = works * len(question.pending) // len(question.pending_in(domain))
+    part = "" if share == asked else f" (up to {share} in this domain)"
     yield unmet(
         Code.REQUEST_PARALLEL_IMPOSSIBLE,
         domain_subject(domain),
-        f"max_parallel={asked} is more than the capacity carries: {_named(together)} cannot be out together; "
-        f"{works} works",
-        f"ask for max_parallel={works}; otherwise nodes wait until there is room",
+        f"max_parallel={asked}{part} is more than the capacity carries: {_named(together)} cannot be out "
+        f"together; {works} works",
+        f"ask for max_parallel={fitting}; otherwise nodes wait until there is room",
         Severity.WARNING,
     )
 
 
-def carried(question: Question, domain: str) -> tuple[int, Sequence[str]]:
-    """Return how many nodes that follow one another in the plan can be out at once, up to what was asked.
+def share_of(question: Question, domain: str) -> int:
+    """Return how many nodes of a domain are out at once when each domain gets its fair share."""
+    pending = question.pending_in(domain)
+    share = question.plan.request.max_parallel * len(pending) / max(1, len(question.pending))
+    return min(len(pending), math.ceil(share))
 
-    :return: the number, and the first nodes that cannot be when one more is out.
+
+def carried(question: Question, domain: str) -> tuple[int, Sequence[str]]:
+    """Return how many nodes that follow one another in the plan can be out at once, up to the fair share.
+
+    :return: the number, and the first nodes that cannot be when one more is out; none when all can.
     """
     hosts = _ready(question, domain)
-    works, fails = 1, min(question.plan.request.max_parallel, len(hosts)) + 1
+    works, fails = 1, min(share_of(question, domain), len(hosts)) + 1
     together: Sequence[str] = ()
+    tried = fails - 1
     while fails - works > 1:
-        tried = fails - 1 if fails - works <= _SHOWN else (works + fails) // 2
         crowded = _crowded(question.book, hosts, tried)
         if crowded:
             fails, together = tried, crowded
         else:
             works = tried
+        tried = fails - 1 if len(hosts) <= _FEW else (works + fails) // 2
     return works, together
 
 
 def _ready(question: Question, domain: str) -> list[str]:
-    """Return the targets whose servers have a place now."""
-    hosts = (host for host in question.pending_in(domain) if host not in question.sequence.stuck)
-    return [host for host in hosts if simulate(question.book, {host}).feasible]
+    """Return the targets whose servers have a place now; of many, it is tried with those that are asked."""
+    hosts = [host for host in question.pending_in(domain) if host not in question.sequence.stuck]
+    return [host for host in hosts if len(hosts) > _FEW or simulate(question.book, {host}).feasible]
 
 
 def _crowded(book: CapacityBook, hosts: Sequence[str], together: int) -> Sequence[str]:
     """Return the first nodes that follow one another in the plan and cannot be out together."""
-    step = 1 if len(hosts) <= _EVERY_GROUP else together
-    groups = (hosts[start : start + together] for start in range(0, len(hosts) - together + 1, step))
+    starts = range(len(hosts) - together + 1)
+    if len(hosts) > _FEW:
+        starts = starts[:: max(together, len(starts) * together // _SIMULATED)]
+    groups = (hosts[start : start + together] for start in starts)
     return next((group for group in groups if not simulate(book, group).feasible), ())
 
 
