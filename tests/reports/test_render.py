@@ -199,3 +199,13 @@ def test_what_the_window_left_is_named_and_needs_nobody() -> None:
     (row,) = [f for f in document["findings"] if f["code"] == Code.WINDOW_CLOSED]
     assert (document["outcome"], row["severity"]) == ("window-closed", "info")
     assert row["message"] == "left for the next window: the window closed at 02:00"
+
+
+def test_the_plan_is_shown_with_its_hash_and_the_reason_of_each_turn() -> None:
+    turn = {"host": "node-01", "wave": 1, "reason": "the cheapest | node", "moves": []}
+    plan = {"sha256": "c0ffee", "nodes": [turn], "expected": {"seconds": 150.0}}
+    document = build_report(made.facts(plan_document=plan))
+    assert document["plan"]["turns"] == [{k: turn[k] for k in ("host", "wave", "reason")}]
+    for text in (render_html(document), render_markdown(document)):
+        for words in ("c0ffee", "the cheapest", "2 min 30 s"):
+            assert words in text

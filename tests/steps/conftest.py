@@ -49,7 +49,8 @@ def mechanism() -> Iterator[None]:
         patch.setattr(verify, "installed_version", installed_version)
         patch.setattr(versions, "installed_version", installed_version)
         patch.setattr(verify, "service_active", service_active)
-        patch.setattr(precheck, "check_privileges", lambda _shell, _mechanism: ())
+        for module in (precheck, versions):
+            patch.setattr(module, "check_privileges", lambda _shell, _mechanism: ())
         yield
 
 

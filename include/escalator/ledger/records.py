@@ -30,6 +30,8 @@ class Document(StrEnum):
     BUNDLE = "bundle"
     SNAPSHOT_BEFORE = "snapshot_before"
     SNAPSHOT_AFTER = "snapshot_after"
+    CHECK = "check"
+    PLAN = "plan"
     REPORT = "report"
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from escalator.model.cloud import ResourceInventory
 from escalator.model.durations import Quantiles
-from escalator.model.verdict import Code, Severity, Subject, Verdict
+from escalator.model.verdict import Code, Severity, Subject, SubjectType, Verdict
 
 SCHEMA = "escalator.check/1"
 
@@ -89,6 +89,21 @@ def check_to_document(report: CheckReport) -> dict[str, Any]:
         "spare": None if report.spare is None else _spare_to_document(report.spare),
         "expected": {"p50_seconds": report.expected.p50, "p90_seconds": report.expected.p90},
     }
+
+
+def unmet_verdicts(document: Mapping[str, Any] | None) -> tuple[Verdict, ...]:
+    """Read from a document what was looked at and found not to be met; nothing without a document."""
+    return tuple(
+        Verdict(
+            code=Code(condition["code"]),
+            message=condition["message"],
+            subject=Subject(type=SubjectType(condition["subject"]["type"]), id=condition["subject"]["id"]),
+            severity=Severity(condition["severity"]),
+            remedy=condition["remedy"],
+        )
+        for condition in (document or {}).get("conditions", ())
+        if not condition["met"] and condition["code"] != Code.NOT_CHECKED
+    )
 
 
 def _condition_to_document(condition: Condition) -> dict[str, Any]:

@@ -53,6 +53,7 @@ def build_report(facts: CampaignFacts, events: GuestEvents | None = None) -> dic
             "document": dict(facts.bundle_document),
         },
         "request": _request(facts),
+        "plan": _plan(facts),
         "outcome": str(_outcome(facts)),
         "started": iso(facts.started_at),
         "ended": iso(facts.ended_at),
@@ -64,6 +65,15 @@ def build_report(facts: CampaignFacts, events: GuestEvents | None = None) -> dic
         "snapshot_before": facts.snapshot_before,
         "snapshot_after": facts.snapshot_after,
     }
+
+
+def _plan(facts: CampaignFacts) -> dict[str, Any] | None:
+    """Describe the plan that the campaign began with: its hash, and the turn of each node with its reason."""
+    plan = facts.plan_document
+    if plan is None:
+        return None
+    turns = [{key: node[key] for key in ("host", "wave", "reason")} for node in plan["nodes"]]
+    return {"sha256": plan["sha256"], "expected_seconds": plan["expected"]["seconds"], "turns": turns}
 
 
 def _request(facts: CampaignFacts) -> dict[str, Any]:

@@ -44,6 +44,7 @@ class CampaignFacts:
     :ivar snapshot_before: ``escalator.snapshot/1``; None when none was taken.
     :ivar campaign_api_calls: API calls that belong to no node, by task, such as ``check_conditions``.
     :ivar verdicts: what the check of the conditions found.
+    :ivar plan_document: ``escalator.plan/1``, as it was made at the start; None when none was recorded.
     :ivar refused: the campaign was refused before any write.
     """
 
@@ -60,6 +61,7 @@ class CampaignFacts:
     snapshot_after: Mapping[str, Any] | None = None
     campaign_api_calls: Mapping[str, int] = field(default_factory=dict)
     verdicts: tuple[Verdict, ...] = ()
+    plan_document: Mapping[str, Any] | None = None
     refused: bool = False
 
     def steps_of(self, host: str) -> tuple[StepRun, ...]:

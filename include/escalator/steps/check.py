@@ -1,59 +1,146 @@
-"""Check conditions: refuse a request that is wrong or cannot be carried out, before anything is written."""
+"""Check conditions: say what is in the way of an upgrade, or open the campaign; the cloud is only read."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Any
 
+from escalator.checks.render import lines_of
 from escalator.cloud_manager.snapshots import snapshot_to_document
+from escalator.ledger.records import Document
 from escalator.model.campaign import CampaignPlan
+from escalator.model.check import CheckReport, check_to_document
+from escalator.model.cloud import CloudSnapshot
 from escalator.model.errors import PlanInfeasibleError
-from escalator.model.verdict import Verdict, blockers
+from escalator.plans.plan import options_of, plan_document
+from escalator.plans.render import plan_lines
 from escalator.steps.context import CampaignContext
 from escalator.steps.versions import read_versions
-from escalator.upgrade_manager.conditions.check import check_conditions
+from escalator.upgrade_manager.bundles import members_stay
+from escalator.upgrade_manager.conditions.check import check_upgrade
+from escalator.upgrade_manager.conditions.question import ask
+from escalator.upgrade_manager.durations import learn
 from escalator.upgrade_manager.planning import plan_campaign
 
 log = logging.getLogger("escalator.steps.check")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """What a look at the cloud and its nodes found out about a plan.
+
+    :ivar plan: the plan that was judged, with what was learnt of durations.
+    :ivar versions: what the nodes that answered run.
+    """
+
+    plan: CampaignPlan
+    snapshot: CloudSnapshot
+    versions: Mapping[str, str]
+    report: CheckReport
+
+
+def judge(campaign: CampaignContext, hosts: Sequence[str]) -> Judgement:
+    """Read the cloud and the nodes, and check every condition of their upgrade. Writes nothing.
+
+    :param campaign: its plan names the request.
+    :param hosts: nodes to upgrade.
+    """
+    bundle, request = campaign.bundle, campaign.plan.request
+    history = campaign.ledger.history(cloud=request.cloud, bundle=request.bundle)
+    plan = replace(
+        campaign.plan,
+        request=replace(request, hosts=tuple(hosts)),
+        hosts=tuple(hosts),
+        members_stay=members_stay(bundle),
+        expected=learn(history, bundle),
+    )
+    versions, reachable = read_versions(campaign, plan.hosts)
+    snapshot = campaign.fetch_snapshot(targets=plan.hosts, versions=versions)
+    report = check_upgrade(ask(plan, snapshot, bundle=bundle, reachable=reachable))
+    return Judgement(plan=plan, snapshot=snapshot, versions=versions, report=report)
+
+
+def log_report(report: CheckReport) -> None:
+    """Say every condition in the log: an error is in the way, a warning is not."""
+    for line in lines_of(report):
+        word = line.partition(" ")[0]
+        level = {"blocker": logging.ERROR, "warning": logging.WARNING}.get(word, logging.INFO)
+        log.log(level, "%s", line)
+
+
+def refuse_unmet(report: CheckReport, *, what: str) -> None:
+    """Refuse what a condition is in the way of.
+
+    :raises PlanInfeasibleError: carries every condition that blocks.
+    """
+    blocking = tuple(c.verdict for c in report.unmet if c.blocks)
+    if blocking:
+        raise PlanInfeasibleError(f"{what}: {'; '.join(map(str, blocking))}", blockers=blocking)
+
+
 def check(
     campaign: CampaignContext, bundle_document: Mapping[str, object], *, known_hosts: Sequence[str]
-) -> tuple[CampaignPlan, tuple[Verdict, ...]]:
-    """Read the cloud and the nodes, judge the request, open the campaign in the ledger.
+) -> tuple[CampaignPlan, CheckReport]:
+    """Judge the request, and open the campaign in the ledger.
 
     :param known_hosts: nodes that the campaign may touch: those its DAG has a group for.
     :param campaign: its plan names the request only; the plan that is returned has the nodes in order.
     :raises PlanInfeasibleError: the request cannot be carried out; carries every reason; nothing was written.
     """
-    request = campaign.plan.request
-    hosts = request.hosts or tuple(known_hosts)
-    versions, reachable = read_versions(campaign, hosts)
-    snapshot = campaign.fetch_snapshot(targets=hosts, versions=versions)
-    plan = plan_campaign(
-        replace(request, hosts=hosts),
+    judged = judge(campaign, campaign.plan.request.hosts or tuple(known_hosts))
+    log_report(judged.report)
+    refuse_unmet(judged.report, what="the campaign cannot start")
+    planned = plan_campaign(
+        judged.plan.request,
         campaign=campaign.plan.campaign,
         run_id=campaign.plan.run_id,
-        snapshot=snapshot,
+        snapshot=judged.snapshot,
         bundle=campaign.bundle,
     )
-    verdicts = check_conditions(plan, snapshot, reachable=reachable, bundle=campaign.bundle)
-    for verdict in verdicts:
-        log.log(logging.ERROR if verdict.blocks else logging.INFO, "%s", verdict)
-    if blockers(verdicts):
-        reasons = "; ".join(str(v) for v in blockers(verdicts))
-        raise PlanInfeasibleError(f"the campaign cannot start: {reasons}", blockers=blockers(verdicts))
-    campaign.ledger.open_campaign(
+    plan = replace(planned, expected=judged.plan.expected, window_end=campaign.plan.window_end)
+    document = _document(plan, judged.snapshot)
+    for line in plan_lines(document):
+        log.info("%s", line)
+    _open(campaign, plan, judged, bundle_document=bundle_document, plan_document=document)
+    return plan, judged.report
+
+
+def _document(plan: CampaignPlan, snapshot: CloudSnapshot) -> dict[str, Any]:
+    """Write what the campaign is expected to do, with the reason of each node's turn."""
+    request = plan.request
+    options = options_of(
+        plan.expected,
+        max_parallel=request.max_parallel,
+        members_stay=plan.members_stay,
+        mode=request.mode,
+    )
+    return plan_document(snapshot, replace(options, spill=request.spill), bundle=request.bundle)
+
+
+def _open(
+    campaign: CampaignContext,
+    plan: CampaignPlan,
+    judged: Judgement,
+    *,
+    bundle_document: Mapping[str, object],
+    plan_document: Mapping[str, Any],
+) -> None:
+    """Record the campaign; a second run keeps the plan and the versions that the first one recorded."""
+    ledger, key = campaign.ledger, (plan.campaign, plan.run_id)
+    ledger.open_campaign(
         plan,
         dag_id=plan.campaign,
         run_id=plan.run_id,
         bundle_document=dict(bundle_document),
-        snapshot_before=snapshot_to_document(snapshot),
+        snapshot_before=snapshot_to_document(judged.snapshot),
         now=campaign.clock(),
     )
-    for host, version in versions.items():
-        campaign.ledger.put_fact(plan.campaign, plan.run_id, host, "version", version)
-        if campaign.ledger.fact(plan.campaign, plan.run_id, host, "from_version") is None:
-            campaign.ledger.put_fact(plan.campaign, plan.run_id, host, "from_version", version)
-    return plan, verdicts
+    ledger.set_document(*key, Document.CHECK, check_to_document(judged.report))
+    ledger.set_document(*key, Document.PLAN, plan_document)
+    known = ledger.facts(*key, "from_version")
+    for host, version in judged.versions.items():
+        ledger.put_fact(*key, host, "version", version)
+        if host not in known:
+            ledger.put_fact(*key, host, "from_version", version)

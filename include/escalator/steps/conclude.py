@@ -13,6 +13,7 @@ from pathlib import Path
 from escalator.cloud_manager.snapshots import snapshot_to_document
 from escalator.ledger.records import Document, StepRecord
 from escalator.model.campaign import NodeState
+from escalator.model.check import unmet_verdicts
 from escalator.model.cloud import CloudSnapshot
 from escalator.model.errors import EscalatorError
 from escalator.reports.document import build_report
@@ -97,6 +98,8 @@ def _facts(campaign: CampaignContext) -> CampaignFacts:
         bundle_document=ledger.document(*key, Document.BUNDLE) or {},
         snapshot_before=ledger.document(*key, Document.SNAPSHOT_BEFORE),
         snapshot_after=ledger.document(*key, Document.SNAPSHOT_AFTER),
+        verdicts=unmet_verdicts(ledger.document(*key, Document.CHECK)),
+        plan_document=ledger.document(*key, Document.PLAN),
     )
 
 

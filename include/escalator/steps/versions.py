@@ -6,8 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 from escalator.model.bundle import MechanismType
 from escalator.model.errors import EscalatorError, NodeFaultError
+from escalator.model.verdict import blockers
 from escalator.steps.context import CampaignContext
-from escalator.system_support.venv_mechanism import installed_version
+from escalator.system_support.ssh import NodeShell
+from escalator.system_support.venv_mechanism import check_privileges, installed_version
 
 SSH_AT_ONCE = 16
 """Nodes read side by side."""
@@ -22,7 +24,11 @@ def read_version(campaign: CampaignContext, host: str) -> str:
     if campaign.bundle.mechanism.type is MechanismType.NONE:
         return ""
     with campaign.connect(host) as shell:
-        found = installed_version(shell, campaign.bundle.mechanism)
+        return _version(campaign, host, shell)
+
+
+def _version(campaign: CampaignContext, host: str, shell: NodeShell) -> str:
+    found = installed_version(shell, campaign.bundle.mechanism)
     version = found.running or found.version
     if version is None:
         raise NodeFaultError(
@@ -32,17 +38,28 @@ def read_version(campaign: CampaignContext, host: str) -> str:
     return version
 
 
+def _look(campaign: CampaignContext, host: str) -> tuple[str, str | None]:
+    """Return what a node runs, and what the mechanism lacks there."""
+    mechanism = campaign.bundle.mechanism
+    if mechanism.type is MechanismType.NONE:
+        return "", None
+    with campaign.connect(host) as shell:
+        version = _version(campaign, host, shell)
+        lacking = blockers(check_privileges(shell, mechanism))
+    return version, "; ".join(f"{v.message} -> {v.remedy}" for v in lacking) or None
+
+
 def read_versions(
     campaign: CampaignContext, hosts: tuple[str, ...]
 ) -> tuple[dict[str, str], dict[str, str | None]]:
-    """Read many nodes at once.
+    """Read many nodes at once, and whether the bundle's mechanism has what it needs there.
 
-    :return: versions of the nodes that answered, and for every node None or why it did not answer.
+    :return: versions of the nodes that answered, and for every node None or what the mechanism lacks there.
     """
 
     def one(host: str) -> tuple[str, str | None, str | None]:
         try:
-            return host, read_version(campaign, host), None
+            return host, *_look(campaign, host)
         except EscalatorError as exc:
             return host, None, str(exc)
 
