@@ -14,6 +14,7 @@ from escalator.model.check import check_to_document
 from escalator.upgrade_manager.compatibility import judge_step
 from escalator.upgrade_manager.conditions.check import check_upgrade, plan_of_check
 from escalator.upgrade_manager.conditions.question import ask
+from escalator.upgrade_manager.conditions.rollback import check_rollback
 from escalator.upgrade_manager.versions import Scheme
 
 if TYPE_CHECKING:
@@ -46,10 +47,13 @@ def run(args: argparse.Namespace) -> int:
 
 def _check(args: argparse.Namespace) -> int:
     snapshot, bundle, hosts = read_source(args)
+    if args.rollback and not args.hosts:
+        hosts = tuple(node.host for node in snapshot.nodes if node.upgraded or node.target)
     plan = plan_of_check(
         snapshot, hosts, bundle=bundle, max_parallel=args.max_parallel, mode=UpgradeMode(args.mode)
     )
-    report = check_upgrade(ask(plan, snapshot, bundle=bundle))
+    question = ask(plan, snapshot, bundle=bundle)
+    report = check_rollback(question) if args.rollback else check_upgrade(question)
     if args.json:
         print(json.dumps(check_to_document(report), indent=1))
     else:

@@ -129,6 +129,8 @@ class Code(StrEnum):
     BUNDLE_INCOMPLETE = "bundle_incomplete"
     BUNDLE_UNSERVED = "bundle_unserved"
     NO_WAY_BACK = "no_way_back"
+    POINT_OF_NO_RETURN = "point_of_no_return"
+    NOTHING_UPGRADED = "nothing_upgraded"
     # anything else
     CLOUD_UNREACHABLE = "cloud_unreachable"
     INTERNAL = "internal"

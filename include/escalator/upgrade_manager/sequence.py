@@ -11,7 +11,7 @@ from itertools import permutations
 
 from escalator.model.cloud import CloudSnapshot
 from escalator.upgrade_manager.capacity import MEMORY, CapacityBook
-from escalator.upgrade_manager.hypervisors import HypervisorAges
+from escalator.upgrade_manager.hypervisors import HYPERVISOR, HypervisorAges
 from escalator.upgrade_manager.placing import DrainSimulation, simulate
 from escalator.upgrade_manager.versions import ReleaseVersion
 
@@ -68,6 +68,30 @@ def drain_in_turn(
     return DrainSequence(order=tuple(order), stuck=stuck)
 
 
+def after_upgrading(
+    snapshot: CloudSnapshot,
+    hosts: Sequence[str],
+    *,
+    members_stay: bool = True,
+    brings: ReleaseVersion | None = None,
+) -> CloudSnapshot:
+    """Return the cloud as it would be when nodes were upgraded one after the other, in that order.
+
+    What Placement had allocated beyond the servers is left where it was.
+    """
+    turns = _Turns(CapacityBook(snapshot, members_stay=members_stay, pending=hosts), brings)
+    done = set(turns.through(hosts).order)
+    versions = {} if brings is None else {HYPERVISOR: str(brings)}
+    nodes = (
+        replace(n, upgraded=True, target=False, usage={}, versions={**n.versions, **versions})
+        if n.host in done
+        else replace(n, usage={})
+        for n in snapshot.nodes
+    )
+    servers = (replace(s, host=turns.moved[s.id]) if s.id in turns.moved else s for s in snapshot.servers)
+    return replace(snapshot, nodes=tuple(nodes), servers=tuple(servers))
+
+
 def _other_orders(hosts: Sequence[str]) -> Iterable[Sequence[str]]:
     return permutations(hosts) if len(hosts) <= _EVERY_ORDER else [hosts[::-1]]
 
@@ -79,6 +103,7 @@ class _Turns:
         self.book = book
         self._brings = brings
         self._ages = HypervisorAges(book.nodes.values())
+        self.moved: dict[str, str] = {}
 
     def through(self, order: Sequence[str]) -> DrainSequence:
         """Empty nodes in an order; one that is stuck is tried again when others have gone."""
@@ -104,6 +129,7 @@ class _Turns:
             self.book.take(placements[server.id], server)
             self.book.take(host, server, give_back=True)
             self.book.relocate(server, replace(server, host=placements[server.id]))
+            self.moved[server.id] = placements[server.id]
         if self._brings is not None:
             self._ages.note(self.book.nodes[host], self._brings)
         self.book.close(host)

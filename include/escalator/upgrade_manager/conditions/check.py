@@ -5,29 +5,29 @@ A blocker about a node keeps that node out; with any blocker the upgrade does no
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from escalator.model.bundle import Bundle
 from escalator.model.campaign import CampaignPlan, CampaignRequest, UpgradeMode
-from escalator.model.check import CheckReport, Condition, SpareProposal
+from escalator.model.check import CheckReport, SpareProposal
 from escalator.model.cloud import CloudSnapshot
 from escalator.model.durations import DEFAULT_DURATIONS, History
-from escalator.model.verdict import Code, Subject, SubjectType, Verdict
+from escalator.model.verdict import Code, Verdict
 from escalator.upgrade_manager.bundles import members_stay
 from escalator.upgrade_manager.conditions import (
     bundles,
     deadlocks,
     redundancy,
     releases,
+    rollback,
     servers,
     system,
     targets,
     timing,
     vnfs,
 )
-from escalator.upgrade_manager.conditions.question import Family, Question, ask, met
+from escalator.upgrade_manager.conditions.question import Family, Question, ask, of_families
 from escalator.upgrade_manager.durations import learn
-from escalator.upgrade_manager.hypervisors import brought_version
 from escalator.upgrade_manager.spare import propose_spare
 
 CLOUD_FAMILIES: tuple[Family, ...] = (targets.PRESENCE, bundles.FAMILY, releases.FAMILY, timing.FAMILY)
@@ -41,6 +41,7 @@ DOMAIN_FAMILIES: tuple[Family, ...] = (
     deadlocks.FAMILY,
     redundancy.PARALLEL,
     vnfs.FAMILY,
+    rollback.FORECAST,
 )
 """What is looked at in every domain that has targets."""
 
@@ -48,7 +49,7 @@ DOMAIN_FAMILIES: tuple[Family, ...] = (
 def check_upgrade(question: Question) -> CheckReport:
     """Find everything that speaks for and against an upgrade; what is not met says what can be done."""
     return CheckReport(
-        conditions=tuple(_conditions(question)),
+        conditions=tuple(of_families(question, cloud=CLOUD_FAMILIES, domain=DOMAIN_FAMILIES)),
         spare=_spare(question),
         expected=timing.expected_seconds(question),
     )
@@ -65,7 +66,7 @@ def _spare(question: Question) -> SpareProposal | None:
             domain,
             hosts,
             members_stay=question.plan.members_stay,
-            brings=brought_version(question.bundle),
+            brings=question.brings,
         )
         if spare is not None:
             return spare
@@ -115,23 +116,3 @@ def check_conditions(
     question = ask(plan, snapshot, bundle=bundle, reachable=reachable)
     report = check_upgrade(question)
     return tuple(c.verdict for c in report.conditions if not c.met and c.code is not Code.NOT_CHECKED)
-
-
-def _conditions(question: Question) -> Iterator[Condition]:
-    cloud = Subject(type=SubjectType.CLOUD, id=question.snapshot.cloud)
-    for family in CLOUD_FAMILIES:
-        yield from _of_family(question, family, "", cloud)
-    for domain in question.domains:
-        subject = Subject(type=SubjectType.DOMAIN, id=domain)
-        for family in DOMAIN_FAMILIES:
-            yield from _of_family(question, family, domain, subject)
-
-
-def _of_family(question: Question, family: Family, domain: str, subject: Subject) -> Iterator[Condition]:
-    """Give a family's findings and, when all that it looked at is met, say so."""
-    good = True
-    for condition in family.check(question, domain):
-        good = good and condition.met
-        yield condition
-    if good and (words := family.says(question, domain)):
-        yield met(family.code, subject, words)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from escalator.model.bundle import Bundle
@@ -13,6 +13,7 @@ from escalator.model.verdict import Code, Severity, Subject, SubjectType
 from escalator.upgrade_manager.capacity import CapacityBook
 from escalator.upgrade_manager.hypervisors import brought_version
 from escalator.upgrade_manager.sequence import DrainSequence, drain_in_turn
+from escalator.upgrade_manager.versions import ReleaseVersion
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +26,7 @@ class Question:
     :ivar hosts_of: domain -> its hosts, sorted.
     :ivar pending: those of the plan's hosts that are still to be emptied, and may be.
     :ivar domains: domains of the plan's hosts, sorted.
+    :ivar brings: the hypervisor that a node has afterwards; None: the one it has.
     :ivar sequence: how far it goes when they are emptied one after the other.
     """
 
@@ -38,6 +40,7 @@ class Question:
     hosts_of: Mapping[str, tuple[str, ...]]
     pending: tuple[str, ...]
     domains: tuple[str, ...]
+    brings: ReleaseVersion | None
     sequence: DrainSequence
 
     def owns(self, node: Node) -> bool:
@@ -64,8 +67,13 @@ def ask(
     *,
     bundle: Bundle | None = None,
     reachable: Mapping[str, str | None] | None = None,
+    brings: ReleaseVersion | None = None,
 ) -> Question:
-    """Put a question, as :class:`Question` describes it."""
+    """Put a question, as :class:`Question` describes it.
+
+    :param brings: the hypervisor that a node has afterwards; None: what the bundle brings.
+    """
+    brings = brings or brought_version(bundle)
     nodes = {node.host: node for node in snapshot.nodes}
     servers: dict[str, list[Server]] = {host: [] for host in nodes}
     for server in snapshot.servers:
@@ -86,9 +94,8 @@ def ask(
         hosts_of={domain: tuple(there) for domain, there in hosts_of.items()},
         pending=pending,
         domains=tuple(sorted({nodes[h].domain for h in plan.hosts if h in nodes})),
-        sequence=drain_in_turn(
-            snapshot, pending, members_stay=plan.members_stay, brings=brought_version(bundle)
-        ),
+        brings=brings,
+        sequence=drain_in_turn(snapshot, pending, members_stay=plan.members_stay, brings=brings),
     )
 
 
@@ -117,6 +124,28 @@ class Family:
     code: Code
     check: Callable[[Question, str], Iterator[Condition]]
     says: Callable[[Question, str], str]
+
+
+def of_families(
+    question: Question, *, cloud: Sequence[Family], domain: Sequence[Family]
+) -> Iterator[Condition]:
+    """Give the conditions of some families: those of the cloud once, the others for each target's domain."""
+    subject = Subject(type=SubjectType.CLOUD, id=question.snapshot.cloud)
+    for family in cloud:
+        yield from _of_family(question, family, "", subject)
+    for name in question.domains:
+        for family in domain:
+            yield from _of_family(question, family, name, domain_subject(name))
+
+
+def _of_family(question: Question, family: Family, domain: str, subject: Subject) -> Iterator[Condition]:
+    """Give a family's findings and, when all that it looked at is met, say so."""
+    good = True
+    for condition in family.check(question, domain):
+        good = good and condition.met
+        yield condition
+    if good and (words := family.says(question, domain)):
+        yield met(family.code, subject, words)
 
 
 def met(code: Code, subject: Subject, message: str) -> Condition:

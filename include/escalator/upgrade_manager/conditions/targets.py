@@ -98,7 +98,7 @@ def check_reach(question: Question, domain: str) -> Iterator[Condition]:
 
 def _says_targets(question: Question, domain: str) -> str:
     targets = question.targets_in(domain)
-    return f"{len(question.pending_in(domain))} of {count(len(targets), 'target')} are to be upgraded"
+    return f"{len(question.pending_in(domain))} of {count(len(targets), 'target')} are to be emptied"
 
 
 def _says_reach(question: Question, domain: str) -> str:
