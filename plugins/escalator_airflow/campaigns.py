@@ -60,3 +60,9 @@ def open_campaign(dag_id: str, run_id: str) -> CampaignContext:
 def run_of(context: Mapping[str, Any]) -> tuple[str, str]:
     """Return DAG id and run id of a task's context."""
     return str(context["dag_run"].dag_id), str(context["dag_run"].run_id)
+
+
+def asked_for(context: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the form's values, and the keys of the conf that the form does not have."""
+    conf = dict(context["dag_run"].conf or {})
+    return {**conf, **dict(context["params"])}

@@ -15,7 +15,9 @@ from escalator.model.inventory import Inventory
 from escalator.model.naming import dag_id_of
 from escalator.model.window import Windows
 from escalator_airflow.graph import MAX_NODES, build_upgrade_dag
+from escalator_airflow.operators.check import CheckOperator
 from escalator_airflow.operators.inventory import InventoryOperator
+from escalator_airflow.params import check_params
 from escalator_airflow.settings import bundle_dir, inventory_dir
 from escalator_airflow.windows import NO_WINDOWS, load_windows, refuse_bad_windows
 
@@ -44,6 +46,33 @@ def upgrade_dags(wanted: str | None = None) -> Iterator[DAG]:
                 if wanted in {None, dag_id_of("upgrade", inventory.cloud, domain, numbered)}:
                     window = windows.of(inventory.cloud, domain)
                     yield build_upgrade_dag(inventory, domain, part, bundles, part=numbered, window=window)
+
+
+def check_dags(wanted: str | None = None) -> Iterator[DAG]:
+    """Declare the DAG that checks the conditions of an upgrade for each cloud that has an inventory."""
+    bundles = bundle_names(bundle_dir())
+    for inventory in inventories():
+        dag_id = dag_id_of("check", inventory.cloud)
+        if wanted in {None, dag_id}:
+            hosts = tuple(node.host for node in inventory.nodes)
+            with DAG(
+                dag_id=dag_id,
+                description=f"May the nodes of {inventory.cloud} be upgraded smoothly? Writes nothing",
+                schedule=None,
+                catchup=False,
+                params=check_params(hosts, bundles),
+                tags=["escalator", inventory.cloud],
+                is_paused_upon_creation=False,
+            ) as dag:
+                CheckOperator(
+                    task_id="check_conditions",
+                    cloud=inventory.cloud,
+                    hosts=hosts,
+                    retries=2,
+                    retry_delay=timedelta(seconds=5),
+                    execution_timeout=timedelta(minutes=15),
+                )
+            yield dag
 
 
 def judged_windows() -> Windows:

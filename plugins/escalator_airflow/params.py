@@ -1,4 +1,4 @@
-"""The form of a campaign: JSON schema makes the fields, Airflow refuses what does not fit with HTTP 400."""
+"""The forms: JSON schema makes the fields, Airflow refuses what does not fit with HTTP 400."""
 
 from __future__ import annotations
 
@@ -12,56 +12,86 @@ from escalator.model.campaign import UpgradeMode
 def campaign_params(
     hosts: tuple[str, ...], bundles: tuple[str, ...], chosen: Mapping[str, object] | None = None
 ) -> dict[str, Param]:
-    """Make the form's fields for a domain's hosts and the bundles that are there.
+    """Make the form of a campaign, for a domain's hosts and the bundles that are there.
 
     :param chosen: defaults that take the place of those here: what a scheduled run asks for.
     """
     fields = {
-        "bundle": Param(
-            bundles[0] if bundles else None,
-            type="string",
-            enum=list(bundles) or ["(no bundle: put one into the bundle folder)"],
-            title="Bundle",
-            description="What to bring to the nodes",
-        ),
-        "hosts": Param(
-            [],
-            type="array",
-            items={"type": "string"},
-            examples=list(hosts),
-            title="Hosts",
-            description="nova-compute service hosts; empty: every node of the domain",
-        ),
-        "mode": Param(
-            UpgradeMode.SMOOTH.value,
-            type="string",
-            enum=[str(mode) for mode in UpgradeMode],
-            title="Mode",
-            description="smooth: servers keep running; non-smooth: those that cannot be moved are stopped "
-            "before the upgrade of their node and started after it",
-        ),
-        **_safety(max_parallel=max(1, len(hosts) - 1)),
+        "bundle": _bundle(bundles),
+        "hosts": _hosts(hosts, everything="every node of the domain"),
+        "mode": _mode(),
+        "max_parallel": _max_parallel(hosts),
+        **_safety(),
     }
     for key, value in (chosen or {}).items():
         fields[key].value = value
     return fields
 
 
-def _safety(max_parallel: int) -> dict[str, Param]:
-    """Make the fields of the section Safety.
-
-    :param max_parallel: the largest limit that leaves a node in service.
-    """
+def check_params(hosts: tuple[str, ...], bundles: tuple[str, ...]) -> dict[str, Param]:
+    """Make the form of a check, for a cloud's hosts and the bundles that are there."""
     return {
-        "max_parallel": Param(
-            1,
-            type="integer",
-            minimum=1,
-            maximum=max_parallel,
-            title="Nodes out at a time",
-            description="Never more than this; less when redundant capacity does not carry it",
-            section="Safety",
+        "bundle": _bundle(bundles),
+        "hosts": _hosts(hosts, everything="every node of the cloud"),
+        "mode": _mode(),
+        "max_parallel": _max_parallel(hosts),
+        "rollback": Param(
+            False,
+            type="boolean",
+            title="Check the way back",
+            description="Where the servers would go if the upgraded nodes had to return, and which cannot",
         ),
+    }
+
+
+def _bundle(bundles: tuple[str, ...]) -> Param:
+    return Param(
+        bundles[0] if bundles else None,
+        type="string",
+        enum=list(bundles) or ["(no bundle: put one into the bundle folder)"],
+        title="Bundle",
+        description="What to bring to the nodes",
+    )
+
+
+def _hosts(hosts: tuple[str, ...], *, everything: str) -> Param:
+    return Param(
+        [],
+        type="array",
+        items={"type": "string"},
+        examples=list(hosts),
+        title="Hosts",
+        description=f"nova-compute service hosts; empty: {everything}",
+    )
+
+
+def _mode() -> Param:
+    return Param(
+        UpgradeMode.SMOOTH.value,
+        type="string",
+        enum=[str(mode) for mode in UpgradeMode],
+        title="Mode",
+        description="smooth: servers keep running; non-smooth: those that cannot be moved are stopped before "
+        "the upgrade of their node and started after it",
+    )
+
+
+def _max_parallel(hosts: tuple[str, ...]) -> Param:
+    """Make the field of K, up to the largest that leaves a node in service."""
+    return Param(
+        1,
+        type="integer",
+        minimum=1,
+        maximum=max(1, len(hosts) - 1),
+        title="Nodes out at a time",
+        description="Never more than this; less when redundant capacity does not carry it",
+        section="Safety",
+    )
+
+
+def _safety() -> dict[str, Param]:
+    """Make the fields of the section Safety that only a campaign has."""
+    return {
         "spill": Param(
             1.0,
             type="number",

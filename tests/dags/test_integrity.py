@@ -29,6 +29,8 @@ def test_nothing_fails_to_import_and_there_is_one_dag_a_domain(parse: Parse, dag
     assert parse().import_errors == {}
     assert set(dags) == {
         "inventory",
+        "check__big",
+        "check__lab",
         "upgrade__lab__cell1-az1-general",
         "upgrade__lab__cell1-az2-fast-ssd",
         *(f"upgrade__big__cell1-az1-large__part{n}" for n in (1, 2, 3)),
@@ -214,3 +216,14 @@ def test_dag_files_declare_and_do_nothing_else(path: Path) -> None:
         if isinstance(node, ast.ImportFrom) and node.module != "__future__"
     }
     assert all(name.startswith(("escalator_airflow", "airflow.sdk")) for name in imported), imported
+
+
+def test_a_check_is_one_task_that_knows_every_node_of_its_cloud(dags: dict[str, Any]) -> None:
+    dag = dags["check__lab"]
+    (task,) = dag.tasks
+    assert (task.task_id, task.cloud, len(task.hosts)) == ("check_conditions", "lab", 6)
+    assert dag.params.get_param("hosts").schema["examples"] == list(task.hosts)
+
+
+def test_a_check_builds_no_other_dag(parse: Parse) -> None:
+    assert set(parse(ROOT / "dags" / "check.py", "check__big").dags) == {"check__big"}

@@ -93,3 +93,16 @@ def test_a_domain_of_one_node_has_a_form(airflow_home: object) -> None:
     from escalator_airflow.params import campaign_params
 
     assert campaign_params(("node-01",), ("b",))["max_parallel"].schema["maximum"] == 1
+
+
+def test_the_defaults_of_a_check_are_good_and_are_what_it_knows(airflow_home: object) -> None:
+    assert airflow_home
+    from airflow.sdk.definitions.param import ParamsDict
+
+    from escalator.upgrade_manager.requests import CHECK_KEYS, parse_check
+    from escalator_airflow.params import check_params
+
+    defaults = ParamsDict(check_params(HOSTS, ("nova-34",))).validate()  # type: ignore[arg-type]
+    assert set(defaults) == set(CHECK_KEYS)
+    request, rollback = parse_check(defaults, cloud="lab", known_hosts=HOSTS, bundles=("nova-34",))
+    assert (request.bundle, request.hosts, rollback) == ("nova-34", (), False)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from escalator.model.campaign import CampaignRequest, UpgradeMode
 from escalator.model.errors import InvalidRequestError
-from escalator.upgrade_manager.requests import parse_request
+from escalator.upgrade_manager.requests import parse_check, parse_request
 
 from .clouds import DOMAIN, NOW, few
 from .documents_drawn import json_values, mutilated
@@ -178,3 +178,44 @@ def test_any_window_end_is_read_or_refused(text: str) -> None:
 def test_an_endless_name_is_cut_in_the_message() -> None:
     assert len(refusal({**FULL, "bundle": "x" * 10_000, "y" * 10_000: 1})) < 1000
     assert "a very large number" in refusal({**FULL, "max_parallel": 10**5000})
+
+
+def check_parsed(conf: Any, **changes: Any) -> tuple[CampaignRequest, bool]:
+    known: dict[str, Any] = {"known_hosts": HOSTS, "bundles": ["nova-34", "nova-35"]}
+    return parse_check(conf, cloud="lab", **{**known, **changes})
+
+
+def test_a_check_is_about_the_cloud() -> None:
+    asked = {"bundle": "nova-35", "hosts": ["node-02"], "max_parallel": 3, "mode": "non-smooth"}
+    request, rollback = check_parsed({**asked, "rollback": True})
+    assert request == CampaignRequest(
+        cloud="lab",
+        domain="",
+        bundle="nova-35",
+        hosts=("node-02",),
+        max_parallel=3,
+        mode=UpgradeMode.NON_SMOOTH,
+    )
+    assert rollback is True
+    assert check_parsed({"bundle": "nova-34"})[1] is False
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"hosts": ["node-1"]}, "hosts: 'node-1' is not a node of cloud lab, did you mean node-01?"),
+        ({"max_parallel": 4}, "max_parallel: 4 is impossible: cloud lab has 4 nodes"),
+        ({"rollback": "yes"}, "rollback: must be true or false, not 'yes'"),
+        ({"dry_run": True}, "dry_run: is not known"),
+        ({"bundle": None}, "bundle: is required"),
+    ],
+)
+def test_a_check_refuses_what_it_does_not_understand(change: dict[str, object], message: str) -> None:
+    with pytest.raises(InvalidRequestError) as caught:
+        check_parsed({"bundle": "nova-34", **change})
+    assert message in caught.value.message
+
+
+def test_a_cloud_without_nodes_has_nothing_to_check() -> None:
+    with pytest.raises(InvalidRequestError, match="cloud lab has no node"):
+        check_parsed({"bundle": "nova-34"}, known_hosts=())

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 
 
-def dag_id_of(verb: str, cloud: str, domain: str, part: int | None = None) -> str:
+def dag_id_of(verb: str, cloud: str, domain: str | None = None, part: int | None = None) -> str:
     """Return ``<verb>__<cloud>__<domain>``, with ``-`` for what a DAG id may not have.
 
+    :param domain: None for a DAG that is about the whole cloud.
     :param part: number of the part when a large domain is cut into several DAGs.
     """
-    name = f"{verb}__{_plain(cloud)}__{_plain(domain)}"
+    name = "__".join((verb, *(_plain(name) for name in (cloud, domain) if name is not None)))
     return name if part is None else f"{name}__part{part}"
 
 

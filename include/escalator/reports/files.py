@@ -1,4 +1,4 @@
-"""The three files of a report."""
+"""The files of a report."""
 
 from __future__ import annotations
 
@@ -42,6 +42,15 @@ def write_report(directory: Path, document: Mapping[str, Any]) -> ReportPaths:
     for path, text in contents.items():
         _replace(path, text)
     return paths
+
+
+def write_document(path: Path, document: Mapping[str, Any]) -> None:
+    """Write one JSON document; a reader finds the old one or the new one, never a part.
+
+    :raises OSError: the folder or the file cannot be written.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _replace(path, json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def _replace(path: Path, text: str) -> None:

@@ -21,6 +21,7 @@ from escalator.steps.versions import read_versions
 from escalator.upgrade_manager.bundles import members_stay
 from escalator.upgrade_manager.conditions.check import check_upgrade
 from escalator.upgrade_manager.conditions.question import ask
+from escalator.upgrade_manager.conditions.rollback import check_rollback
 from escalator.upgrade_manager.durations import learn
 from escalator.upgrade_manager.planning import plan_campaign
 
@@ -41,11 +42,12 @@ class Judgement:
     report: CheckReport
 
 
-def judge(campaign: CampaignContext, hosts: Sequence[str]) -> Judgement:
+def judge(campaign: CampaignContext, hosts: Sequence[str], *, rollback: bool = False) -> Judgement:
     """Read the cloud and the nodes, and check every condition of their upgrade. Writes nothing.
 
     :param campaign: its plan names the request.
     :param hosts: nodes to upgrade.
+    :param rollback: check the way back instead.
     """
     bundle, request = campaign.bundle, campaign.plan.request
     history = campaign.ledger.history(cloud=request.cloud, bundle=request.bundle)
@@ -58,7 +60,8 @@ def judge(campaign: CampaignContext, hosts: Sequence[str]) -> Judgement:
     )
     versions, reachable = read_versions(campaign, plan.hosts)
     snapshot = campaign.fetch_snapshot(targets=plan.hosts, versions=versions)
-    report = check_upgrade(ask(plan, snapshot, bundle=bundle, reachable=reachable))
+    question = ask(plan, snapshot, bundle=bundle, reachable=reachable)
+    report = check_rollback(question) if rollback else check_upgrade(question)
     return Judgement(plan=plan, snapshot=snapshot, versions=versions, report=report)
 
 

@@ -23,6 +23,8 @@ KEYS = (
     "spill",
 )
 """What a request may say."""
+CHECK_KEYS = ("bundle", "hosts", "max_parallel", "mode", "rollback")
+"""What the request of a check may say."""
 _MIGRATION_SECONDS = 900
 _LEAST_MIGRATION_SECONDS = 10
 _RFC_3339 = re.compile(
@@ -52,29 +54,65 @@ def parse_request(
     """
     faults: list[str] = []
     fields = Fields.of(conf, faults, path="", keys=KEYS)
+    where = f"domain {domain}"
     if not known_hosts:
-        faults.append(f"domain {domain} of cloud {cloud} has no node")
+        faults.append(f"{where} of cloud {cloud} has no node")
     request = CampaignRequest(
         cloud=cloud,
         domain=domain,
         bundle=_bundle(fields, bundles),
-        hosts=_hosts(fields, domain, known_hosts),
-        max_parallel=_max_parallel(fields, domain, known_hosts),
+        hosts=_hosts(fields, where, known_hosts),
+        max_parallel=_max_parallel(fields, where, known_hosts),
         max_failed_nodes=fields.whole("max_failed_nodes", default=0, least=0),
         dry_run=fields.flag("dry_run", default=False),
         migration_timeout_seconds=fields.whole(
             "migration_timeout_seconds", default=_MIGRATION_SECONDS, least=_LEAST_MIGRATION_SECONDS
         ),
         window_end=_window_end(fields, now),
-        mode=UpgradeMode(fields.choice("mode", tuple(UpgradeMode), UpgradeMode.SMOOTH)),
+        mode=_mode(fields),
         spill=fields.share("spill", 1.0),
     )
+    _refuse(faults)
+    return request
+
+
+def parse_check(
+    conf: Mapping[str, object], *, cloud: str, known_hosts: Collection[str], bundles: Collection[str]
+) -> tuple[CampaignRequest, bool]:
+    """Read what a check of a cloud is about; what is left out takes its default.
+
+    :param known_hosts: nova-compute service hosts of the cloud.
+    :return: the campaign that is asked about, in whatever domains, and whether its way back is meant.
+    :raises InvalidRequestError: names every fault at once.
+    """
+    faults: list[str] = []
+    fields = Fields.of(conf, faults, path="", keys=CHECK_KEYS)
+    where = f"cloud {cloud}"
+    if not known_hosts:
+        faults.append(f"{where} has no node")
+    request = CampaignRequest(
+        cloud=cloud,
+        domain="",
+        bundle=_bundle(fields, bundles),
+        hosts=_hosts(fields, where, known_hosts),
+        max_parallel=_max_parallel(fields, where, known_hosts),
+        mode=_mode(fields),
+    )
+    rollback = fields.flag("rollback", default=False)
+    _refuse(faults)
+    return request, rollback
+
+
+def _refuse(faults: list[str]) -> None:
     if faults:
         raise InvalidRequestError(
             f"the request is refused: {'; '.join(faults)}",
             remedy="correct it and start again; nothing was changed",
         )
-    return request
+
+
+def _mode(fields: Fields) -> UpgradeMode:
+    return UpgradeMode(fields.choice("mode", tuple(UpgradeMode), UpgradeMode.SMOOTH))
 
 
 def _bundle(fields: Fields, bundles: Collection[str]) -> str:
@@ -85,27 +123,27 @@ def _bundle(fields: Fields, bundles: Collection[str]) -> str:
     return name
 
 
-def _hosts(fields: Fields, domain: str, known_hosts: Collection[str]) -> tuple[str, ...]:
+def _hosts(fields: Fields, where: str, known_hosts: Collection[str]) -> tuple[str, ...]:
     hosts = fields.texts("hosts")
     for host, times in Counter(hosts).items():
         if times > 1:
             fields.fault("hosts", f"{shown(host)} stands there {times} times")
         if host not in known_hosts:
             hint = did_you_mean(host, known_hosts)
-            fields.fault("hosts", f"{shown(host)} is not a node of domain {domain}{hint}")
+            fields.fault("hosts", f"{shown(host)} is not a node of {where}{hint}")
     return hosts
 
 
-def _max_parallel(fields: Fields, domain: str, known_hosts: Collection[str]) -> int:
-    """Read how many nodes may be out at once; one node of the domain at least must stay in."""
+def _max_parallel(fields: Fields, where: str, known_hosts: Collection[str]) -> int:
+    """Read how many nodes may be out at once; one node at least must stay in."""
     value = fields.whole("max_parallel", default=1, least=1)
     nodes = len(set(known_hosts))
     if nodes == 1:
-        fields.fault("max_parallel", f"domain {domain} has one node only: its servers have nowhere to go")
+        fields.fault("max_parallel", f"{where} has one node only: its servers have nowhere to go")
     elif 1 <= nodes <= value:
         fields.fault(
             "max_parallel",
-            f"{shown(value)} is impossible: domain {domain} has {nodes} nodes and one must stay in, "
+            f"{shown(value)} is impossible: {where} has {nodes} nodes and one must stay in, "
             f"so at most {nodes - 1}",
         )
     return value

@@ -20,7 +20,7 @@ from escalator.steps.conclude import conclude
 from escalator.steps.prepare import prepare
 from escalator.upgrade_manager.bundles import parse_bundle, refuse_unserved
 from escalator.upgrade_manager.requests import parse_request
-from escalator_airflow.campaigns import make_context, open_campaign, run_of
+from escalator_airflow.campaigns import asked_for, make_context, open_campaign, run_of
 from escalator_airflow.settings import bundle_dir, report_dir
 
 
@@ -49,7 +49,7 @@ class CheckConditionsOperator(BaseOperator):
     def _check(self, context: Mapping[str, Any]) -> CampaignPlan:
         dag_id, run_id = run_of(context)
         request = parse_request(
-            _asked_for(context),
+            asked_for(context),
             cloud=self.cloud,
             domain=self.domain,
             known_hosts=self.hosts,
@@ -71,12 +71,6 @@ class CheckConditionsOperator(BaseOperator):
         plan, _ = check(campaign, json.loads(json.dumps(document)), known_hosts=self.hosts)
         self.log.info("order: %s", ", ".join(plan.hosts))
         return plan
-
-
-def _asked_for(context: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the form's values, and the keys of the conf that the form does not have."""
-    conf = dict(context["dag_run"].conf or {})
-    return {**conf, **dict(context["params"])}
 
 
 def _interval_end(context: Mapping[str, Any]) -> datetime | None:
