@@ -102,6 +102,7 @@ class Code(StrEnum):
     AGENT_DOWN = "agent_down"
     CANARY_FAILED = "canary_failed"
     NOT_VERIFIED = "not_verified"
+    STEP_HUNG = "step_hung"
     # conditions that are met, by what was looked at
     TARGETS_KNOWN = "targets_known"
     NODES_REACHABLE = "nodes_reachable"
@@ -128,6 +129,7 @@ class Code(StrEnum):
     MIXED_RELEASES = "mixed_releases"
     BUNDLE_INCOMPLETE = "bundle_incomplete"
     BUNDLE_UNSERVED = "bundle_unserved"
+    HYPERVISOR_OLDER = "hypervisor_older"
     NO_WAY_BACK = "no_way_back"
     POINT_OF_NO_RETURN = "point_of_no_return"
     NOTHING_UPGRADED = "nothing_upgraded"

@@ -21,10 +21,16 @@ _EVERY_ORDER = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DrainSequence:
-    """How far it goes: the hosts in the order in which they were emptied, and what each other one lacks."""
+    """How far it goes.
+
+    :ivar order: the hosts in the order in which they were emptied.
+    :ivar stuck: what each other host lacked when it was first tried.
+    :ivar older: of these, the hosts that they may not use in the end, as their hypervisor is older.
+    """
 
     order: tuple[str, ...]
     stuck: Mapping[str, DrainSimulation] = field(default_factory=dict)
+    older: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     @property
     def feasible(self) -> bool:
@@ -57,6 +63,7 @@ def drain_in_turn(
         in_domains.setdefault(first.book.nodes[host].domain, []).append(host)
     order: list[str] = []
     stuck: dict[str, DrainSimulation] = {}
+    older: dict[str, frozenset[str]] = {}
     for cheapest in in_domains.values():
         best = first.through(cheapest)
         for other in _other_orders(cheapest):
@@ -65,7 +72,8 @@ def drain_in_turn(
             best = min(best, turns().through(other), key=lambda found: len(found.stuck))
         order += best.order
         stuck |= best.stuck
-    return DrainSequence(order=tuple(order), stuck=stuck)
+        older |= best.older
+    return DrainSequence(order=tuple(order), stuck=stuck, older=older)
 
 
 def after_upgrading(
@@ -109,20 +117,25 @@ class _Turns:
         """Empty nodes in an order; one that is stuck is tried again when others have gone."""
         left: Sequence[str] = order
         gone: list[str] = []
-        stuck: dict[str, DrainSimulation] = {}
+        lacked: dict[str, DrainSimulation] = {}
         while left:
-            stuck = {}
+            stuck = []
             for host in left:
                 simulation = simulate(self.book, {host}, out=self._ages.older(host))
                 if simulation.feasible:
                     self._empty(host, simulation.placements)
                     gone.append(host)
                 else:
-                    stuck[host] = simulation
+                    lacked.setdefault(host, simulation)
+                    stuck.append(host)
             if len(stuck) == len(left):
                 break
-            left = list(stuck)
-        return DrainSequence(order=tuple(gone), stuck=stuck)
+            left = stuck
+        return DrainSequence(
+            order=tuple(gone),
+            stuck={host: lacked[host] for host in left},
+            older={host: self._ages.older(host) for host in left},
+        )
 
     def _empty(self, host: str, placements: Mapping[str, str]) -> None:
         for server in self.book.movable({host}):

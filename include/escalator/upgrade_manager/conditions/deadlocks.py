@@ -16,6 +16,7 @@ from escalator.upgrade_manager.conditions.question import (
     server_subject,
     unmet,
 )
+from escalator.upgrade_manager.hypervisors import HYPERVISOR
 from escalator.upgrade_manager.memberships import AFFINITY
 
 _SHOWN = 5
@@ -33,8 +34,11 @@ def check_deadlocks(question: Question, domain: str) -> Iterator[Condition]:
                 by_code[homeless[server.id]].append(server)
     yield from _groups(question, domain, by_code[Code.SERVER_GROUP])
     yield from _zones(domain, by_code[Code.SERVER_PINNED])
-    yield from _no_node(question, domain, by_code[Code.NO_DESTINATION])
-    yield from _giants(question, domain, by_code[Code.CAPACITY])
+    roomless = [*by_code[Code.NO_DESTINATION], *by_code[Code.CAPACITY]]
+    young = [server for server in roomless if question.sequence.older.get(server.host or "")]
+    yield from _young(question, domain, young)
+    yield from _no_node(question, domain, [s for s in by_code[Code.NO_DESTINATION] if s not in young])
+    yield from _giants(question, domain, [s for s in by_code[Code.CAPACITY] if s not in young])
 
 
 def _groups(question: Question, domain: str, servers: Sequence[Server]) -> Iterator[Condition]:
@@ -82,6 +86,24 @@ def _zones(domain: str, servers: Sequence[Server]) -> Iterator[Condition]:
             f"{count(len(pinned), 'server')} pinned to zone {zone} ({_named(pinned)}) "
             "may go to no other node of the domain",
             f"one of: a node of zone {zone} in the domain; the servers unpinned (microversion 2.104)",
+        )
+
+
+def _young(question: Question, domain: str, servers: Sequence[Server]) -> Iterator[Condition]:
+    """Name the servers that may not go where there is room, as the hypervisor there is older."""
+    by_host: dict[str, list[Server]] = defaultdict(list)
+    for server in servers:
+        by_host[server.host or ""].append(server)
+    for host, there in sorted(by_host.items()):
+        version = question.nodes[host].versions.get(HYPERVISOR)
+        older = sorted(question.sequence.older[host])
+        yield unmet(
+            Code.HYPERVISOR_OLDER,
+            domain_subject(domain),
+            f"{_named([s.name for s in there])} on {host}: its hypervisor is {version}, and a server never "
+            f"moves live to an older one, as on {_named(older)}",
+            "one of: one more node in the domain with a hypervisor that is not older; the servers moved "
+            f"cold; {host} left out",
         )
 
 

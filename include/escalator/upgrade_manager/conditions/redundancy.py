@@ -33,14 +33,12 @@ def check_capacity(question: Question, domain: str) -> Iterator[Condition]:
     """
     severity = Severity.WARNING if question.passing(domain) else Severity.BLOCKER
     for host in question.pending_in(domain):
-        in_the_end = question.sequence.stuck.get(host)
-        if in_the_end is None:
+        if host not in question.sequence.stuck:
             continue
-        now = simulate(question.book, {host})
         yield unmet(
             Code.CAPACITY,
             node_subject(host),
-            (in_the_end if now.feasible else now).shortfall,
+            question.sequence.stuck[host].shortfall,
             "add or free capacity in the domain, or leave the node out",
             severity,
         )

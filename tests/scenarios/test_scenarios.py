@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import pytest
+
+from escalator.model.check import CheckReport
+from escalator.model.verdict import Code
+from escalator.replay.check import check_trace
+from escalator.simulator.engine import simulate
+from escalator.simulator.options import SimulationOptions
+from escalator.upgrade_manager.bundles import members_stay
+from escalator.upgrade_manager.sequence import drain_in_turn
+from escalator.upgrade_manager.spare import add_spares
+
+from .scenario import load, names
+
+PLANNED = [name for name in names() if load(name).plan is not None]
+
+
+def unmet(report: CheckReport) -> list[str]:
+    """Return the unmet conditions as ``severity code subject``; that SSH was not tried is always one."""
+    found = (c for c in report.conditions if not c.met and c.code is not Code.NOT_CHECKED)
+    return sorted(f"{c.severity} {c.code} {c.subject.type} {c.subject.id}" for c in found)
+
+
+@pytest.mark.parametrize("name", names())
+def test_the_check_finds_what_is_expected(name: str) -> None:
+    scenario = load(name)
+    report = scenario.report()
+    assert unmet(report) == sorted(scenario.check.get("unmet", []))
+    assert report.met == scenario.check["met"]
+    text = "\n".join(map(str, report.conditions))
+    for words in scenario.check.get("says", []):
+        assert words in text
+
+
+@pytest.mark.parametrize("name", names())
+def test_every_unmet_condition_has_a_remedy(name: str) -> None:
+    assert all(c.message and (c.met or c.remedy) for c in load(name).report().conditions)
+
+
+@pytest.mark.parametrize("name", names())
+def test_the_spare_proposal_is_the_expected_one_and_is_enough(name: str) -> None:
+    scenario = load(name)
+    spare = scenario.report().spare
+    wanted = scenario.check.get("spare")
+    if wanted is None:
+        assert spare is None
+        return
+    assert spare is not None
+    assert (spare.nodes, spare.domain) == (wanted["nodes"], wanted.get("domain", spare.domain))
+    assert spare.inventory["MEMORY_MB"].total == wanted["memory"]
+    assert list(spare.alternatives) == wanted["alternatives"]
+    hosts = [n.host for n in scenario.snapshot.nodes if n.target and n.domain == spare.domain]
+    stays = scenario.bundle is None or members_stay(scenario.bundle)
+    assert drain_in_turn(add_spares(scenario.snapshot, spare), hosts, members_stay=stays).feasible
+
+
+@pytest.mark.parametrize("name", PLANNED)
+def test_a_simulated_campaign_does_what_is_expected_and_breaks_no_rule(name: str) -> None:
+    scenario = load(name)
+    assert scenario.plan is not None
+    trace = simulate(
+        scenario.snapshot, SimulationOptions(max_parallel=scenario.max_parallel, mode=scenario.mode)
+    )
+    assert trace["result"]["upgraded"] == scenario.plan["upgraded"]
+    held = {item["host"]: item["code"] for item in trace["result"]["held"]}
+    assert held == scenario.plan.get("held", {})
+    assert [str(v) for v in check_trace(scenario.snapshot, trace).violations] == []
+
+
+def test_there_are_scenarios_enough() -> None:
+    assert len(names()) >= 15
