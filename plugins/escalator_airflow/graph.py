@@ -12,6 +12,7 @@ from escalator.model.campaign import Step
 from escalator.model.inventory import Inventory
 from escalator.model.naming import dag_id_of
 from escalator.model.window import Window
+from escalator.upgrade_manager.durations import HARD_LIMITS, last_resort_seconds
 from escalator_airflow.operators.campaign import (
     CheckConditionsOperator,
     ConcludeOperator,
@@ -34,14 +35,6 @@ PATIENT = {
 """Tries over more than an hour: what holds a lease outlasts an outage of Nova's."""
 WAITS_AT_MOST = timedelta(days=14)
 """How long a node may wait at the door: Airflow counts the wait in the triggerer as the task's time."""
-_LIMITS = {
-    Step.PRECHECK: timedelta(minutes=15),
-    Step.SWITCHOVER: timedelta(minutes=30),
-    Step.MIGRATE: timedelta(hours=12),
-    Step.UPGRADE: timedelta(hours=3),
-    Step.VERIFY: timedelta(minutes=30),
-    Step.RELEASE: timedelta(minutes=15),
-}
 _PRIORITIES = {
     Step.PRECHECK: 10,
     Step.SWITCHOVER: 20,
@@ -116,7 +109,7 @@ def node_group(host: str) -> tuple[BaseOperator, BaseOperator]:
             **PATIENT,
             execution_timeout=WAITS_AT_MOST,
         )
-        steps = {step: _step(host, step) for step in _LIMITS}
+        steps = {step: _step(host, step) for step in HARD_LIMITS}
         release = steps.pop(Step.RELEASE).as_teardown(setups=admit)
         previous: BaseOperator = admit
         for task in steps.values():
@@ -141,5 +134,5 @@ def _step(host: str, step: Step) -> BaseOperator:
         step=step.value,
         priority_weight=_PRIORITIES[step],
         **PATIENT,
-        execution_timeout=_LIMITS[step],
+        execution_timeout=timedelta(seconds=last_resort_seconds(step)),
     )

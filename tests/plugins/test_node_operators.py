@@ -105,7 +105,7 @@ def test_the_loser_of_a_race_goes_back_to_wait_for_a_while_of_its_own(
 def run(
     module: Any,
     monkeypatch: pytest.MonkeyPatch,
-    answer: StepResult | Exception,
+    answer: StepResult | BaseException,
     step: Step = Step.MIGRATE,
     **ti: Any,
 ) -> tuple[str, list[Any]]:
@@ -113,7 +113,7 @@ def run(
 
     def run_step(_campaign: object, host: str, step: Step, **fields: Any) -> StepResult:
         asked.append(SimpleNamespace(host=host, step=step, **fields))
-        if isinstance(answer, Exception):
+        if isinstance(answer, BaseException):
             raise answer
         return answer
 
@@ -166,3 +166,22 @@ def test_a_superseded_attempt_is_not_tried_again(module: Any, monkeypatch: pytes
 
     with pytest.raises(AirflowFailException, match="older"):
         run(module, monkeypatch, SupersededError("older"))
+
+
+def test_a_step_that_is_ended_from_outside_is_recorded_as_hung_and_not_tried_again(
+    module: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from airflow.sdk.exceptions import AirflowFailException, AirflowTaskTimeout
+
+    monkeypatch.setattr(module, "record_hang", lambda _campaign, host, step: f"{step} of {host} hangs")
+    with pytest.raises(AirflowFailException, match="migrate of node-01 hangs"):
+        run(module, monkeypatch, AirflowTaskTimeout("too long"))
+
+
+def test_a_release_that_is_ended_from_outside_is_tried_again(
+    module: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from airflow.sdk.exceptions import AirflowTaskTimeout
+
+    with pytest.raises(AirflowTaskTimeout):
+        run(module, monkeypatch, AirflowTaskTimeout("too long"), Step.RELEASE)

@@ -145,3 +145,46 @@ def test_admission_is_recorded_as_a_step(world: World) -> None:
     (step,) = world.ledger.steps(*world.context().key)
     assert (step.step, str(step.result), step.host) == (Step.ADMIT, "ok", NODE)
     assert step.details["leased_at"]
+
+
+def waits(monkeypatch: pytest.MonkeyPatch, step: Step, hours: int) -> None:
+    """Let a step wait for something that comes after so many hours."""
+
+    def wait(ctx: StepContext) -> StepResult:
+        for _ in range(60 * hours):
+            ctx.campaign.sleep(60)
+        return StepResult(message="it came")
+
+    monkeypatch.setattr(running, "STEPS", {**running.STEPS, step: wait})
+
+
+@pytest.mark.parametrize(
+    ("step", "outcome"),
+    [(Step.PRECHECK, Outcome.HELD), (Step.MIGRATE, Outcome.HELD), (Step.UPGRADE, Outcome.FAILED)],
+)
+def test_a_step_past_its_hard_limit_hangs_and_says_so(
+    world: World, monkeypatch: pytest.MonkeyPatch, step: Step, outcome: Outcome
+) -> None:
+    waits(monkeypatch, step, hours=13)
+    result = world.run(step)
+    assert (result.outcome, result.code) == (outcome, Code.STEP_HUNG)
+    assert f"{step} hangs: it has taken" in result.message
+    assert "its hard limit is" in result.message
+    assert (world.progress().code, world.progress().message) == (Code.STEP_HUNG, result.message)
+    (record,) = world.ledger.steps(*world.context().key)
+    assert record.code is Code.STEP_HUNG
+
+
+def test_a_step_within_its_hard_limit_is_left_alone(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    waits(monkeypatch, Step.MIGRATE, hours=11)
+    assert world.run(Step.MIGRATE).message == "it came"
+
+
+@pytest.mark.parametrize(
+    ("step", "state"), [(Step.SWITCHOVER, NodeState.HELD), (Step.VERIFY, NodeState.FAILED)]
+)
+def test_a_step_that_was_ended_from_outside_is_recorded(world: World, step: Step, state: NodeState) -> None:
+    message = running.record_hang(world.context(), NODE, step)
+    assert message.startswith(f"{step} hangs: it was ended after 1 h 00 min")
+    assert world.progress().state is state
+    assert (world.progress().code, world.progress().message) == (Code.STEP_HUNG, message)

@@ -11,6 +11,7 @@ from escalator.model.verdict import Code
 from escalator.steps.prepare import prepare
 from escalator.steps.results import Outcome
 from escalator.steps.upgrade import QUIET_WITHIN
+from escalator.system_support.remote_job import JobOverdueError
 
 from .conftest import MakeWorld
 from .fake_records import Fault, KilledError
@@ -159,3 +160,9 @@ def test_prepare_touches_nothing_in_a_dry_run(make_world: MakeWorld) -> None:
     world = make_world(dry_run=True)
     assert prepare(world.context()) == {}
     assert not any(node.staged for node in world.nodes.values())
+
+
+def test_a_job_that_does_not_end_hangs(empty: World) -> None:
+    empty.nodes[NODE].activate_faults = [JobOverdueError("job still runs at its deadline")]
+    result = empty.run(Step.UPGRADE)
+    assert (result.outcome, result.code) == (Outcome.FAILED, Code.STEP_HUNG)

@@ -12,6 +12,8 @@ from escalator.upgrade_manager.durations import (
     HARD_LIMITS,
     LEAST_SAMPLES,
     hard_limit_seconds,
+    job_limit_seconds,
+    last_resort_seconds,
     learn,
     quantiles,
 )
@@ -94,4 +96,17 @@ def test_whatever_was_seen_no_duration_is_negative(
 def test_a_step_hangs_after_several_times_what_it_takes_and_never_too_soon(step: Step) -> None:
     slow = Durations(steps={step: Quantiles(p50=10_000, p90=20_000)})
     assert hard_limit_seconds(step, DEFAULT_DURATIONS) == HARD_LIMITS[step]
-    assert hard_limit_seconds(step, slow) == max(80_000, HARD_LIMITS[step])
+    assert HARD_LIMITS[step] < hard_limit_seconds(step, slow) < last_resort_seconds(step)
+
+
+def test_a_step_that_is_known_to_be_slow_may_take_longer() -> None:
+    slow = Durations(steps={Step.UPGRADE: Quantiles(p50=1800, p90=3600)})
+    assert hard_limit_seconds(Step.UPGRADE, slow) == 4 * 3600
+
+
+def test_the_job_on_a_node_hangs_by_what_the_bundle_says_and_by_what_was_learnt() -> None:
+    quick, slow = (replace(BUNDLE, expected_upgrade_seconds=seconds) for seconds in (10, 200))
+    assert job_limit_seconds(quick, DEFAULT_DURATIONS) == 300
+    assert job_limit_seconds(slow, DEFAULT_DURATIONS) == 1000
+    learnt = Durations(steps={Step.UPGRADE: Quantiles(p50=300, p90=500)}, samples=5)
+    assert job_limit_seconds(quick, learnt) == 2000

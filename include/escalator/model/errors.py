@@ -40,6 +40,10 @@ class InvalidRequestError(EscalatorError):
     """What was asked for is wrong; nothing was written."""
 
 
+class StepHungError(EscalatorError):
+    """A step has taken so long that it will not end by itself; what it began goes on."""
+
+
 class NotFoundError(EscalatorError):
     """A named thing does not exist in the cloud (any more)."""
 

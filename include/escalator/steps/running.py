@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from types import MappingProxyType
 
 from escalator.model.campaign import NodeState, Step
@@ -12,10 +13,12 @@ from escalator.model.errors import (
     EscalatorError,
     LeaseLostError,
     NodeFaultError,
+    StepHungError,
     SupersededError,
     TransientError,
 )
 from escalator.model.verdict import Code
+from escalator.reports.formatting import duration
 from escalator.steps.admit import take
 from escalator.steps.context import CampaignContext, StepContext
 from escalator.steps.migrate import migrate
@@ -25,6 +28,7 @@ from escalator.steps.results import Outcome, StepResult
 from escalator.steps.switchover import switchover
 from escalator.steps.upgrade import upgrade
 from escalator.steps.verify import verify
+from escalator.upgrade_manager.durations import hard_limit_seconds, last_resort_seconds
 
 log = logging.getLogger("escalator.steps")
 
@@ -80,11 +84,13 @@ def run_step(
     :raises TransientError: something that another attempt may mend.
     :raises SupersededError: a newer attempt has begun; nothing was recorded.
     """
-    ctx = begin(campaign, host, step, try_number=try_number)
+    ctx = begin(_watched(campaign, step), host, step, try_number=try_number)
     try:
         result = STEPS[step](ctx)
     except SupersededError:
         raise
+    except StepHungError as exc:
+        result = StepResult(outcome=_trouble(step), code=Code.STEP_HUNG, message=str(exc))
     except LeaseLostError as exc:
         result = StepResult(outcome=Outcome.HELD, code=Code.LEASE_LOST, message=str(exc))
     except NodeFaultError as exc:
@@ -98,6 +104,39 @@ def run_step(
     if result.outcome is not Outcome.OK and step is not Step.RELEASE:
         ctx.progress(_STATES[result.outcome], result.code, result.message)
     return result
+
+
+def record_hang(campaign: CampaignContext, host: str, step: Step) -> str:
+    """Record that a step was ended from outside because it hung; return it in words.
+
+    A second run records the same.
+    """
+    message = (
+        f"{step} hangs: it was ended after {duration(last_resort_seconds(step))}; what it began may go on"
+    )
+    state = _STATES[_trouble(step)]
+    now = campaign.clock()
+    campaign.ledger.set_progress(*campaign.key, host, state, code=Code.STEP_HUNG, message=message, now=now)
+    return message
+
+
+def _watched(campaign: CampaignContext, step: Step) -> CampaignContext:
+    """Let a step end by itself when it has waited past its hard limit."""
+    begun = campaign.clock()
+    limit = hard_limit_seconds(step, campaign.plan.expected)
+
+    def sleep(seconds: float) -> None:
+        taken = (campaign.clock() - begun).total_seconds()
+        if taken > limit:
+            p90 = campaign.plan.expected.of(step).p90
+            usual = f", nine in ten take up to {duration(p90)}" if p90 else ""
+            raise StepHungError(
+                f"{step} hangs: it has taken {duration(taken)}, its hard limit is {duration(limit)}{usual}",
+                remedy="find in its log what it waits for, mend it, clear the node's admit with downstream",
+            )
+        campaign.sleep(seconds)
+
+    return replace(campaign, sleep=sleep)
 
 
 def _trouble(step: Step) -> Outcome:

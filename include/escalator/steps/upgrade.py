@@ -19,8 +19,10 @@ from escalator.model.verdict import Code
 from escalator.steps.context import StepContext
 from escalator.steps.migrate import GOES_WITHOUT_MOVE
 from escalator.steps.results import Outcome, StepResult
+from escalator.system_support.remote_job import JobOverdueError
 from escalator.system_support.venv_mechanism import Outcome as Activation
 from escalator.system_support.venv_mechanism import ensure_activated, ensure_staged
+from escalator.upgrade_manager.durations import job_limit_seconds
 from escalator.upgrade_manager.prechecks import ongoing
 
 log = logging.getLogger("escalator.steps.upgrade")
@@ -34,9 +36,9 @@ def upgrade(ctx: StepContext) -> StepResult:
     """Stage what is not staged, switch, restart the service; the node must be ours, empty and quiet."""
     ctx.ensure_leased()
     begun = ctx.now()
-    expected = ctx.campaign.bundle.expected_upgrade_seconds
+    limit = job_limit_seconds(ctx.campaign.bundle, ctx.plan.expected)
     job = ctx.plan.lease(ctx.host).token
-    on_node = partial(_on_node, ctx, deadline=begun + timedelta(seconds=max(300.0, 5 * expected)))
+    on_node = partial(_on_node, ctx, deadline=begun + timedelta(seconds=limit))
     bare = ctx.campaign.bundle.mechanism.type is MechanismType.NONE
     try:
         if not bare:
@@ -67,6 +69,8 @@ def _not_upgraded(ctx: StepContext, fault: NodeFaultError) -> StepResult:
         raise fault
     staged_only = ctx.fact("upgrade_begun") is None
     code = Code.STAGE_FAILED if staged_only else Code.UPGRADE_FAILED
+    if isinstance(fault, JobOverdueError):
+        code = Code.STEP_HUNG
     return StepResult(outcome=Outcome.FAILED, code=code, message=str(fault))
 
 

@@ -29,6 +29,7 @@ HARD_LIMITS: Mapping[Step, float] = {
     Step.RELEASE: 15 * 60.0,
 }
 """Seconds that a step may take in any case before it counts as hung."""
+_LAST_RESORT = 2.0
 
 
 def learn(history: History, bundle: Bundle) -> Durations:
@@ -64,7 +65,19 @@ def quantiles(samples: Sequence[float]) -> Quantiles:
 
 def hard_limit_seconds(step: Step, expected: Durations) -> float:
     """Return after how many seconds a step hangs: several times what nine in ten take, never too soon."""
-    return max(HARD_LIMITS[step], _HANGS_AFTER * expected.of(step).p90)
+    longest = 0.9 * last_resort_seconds(step)  # so that the step can say itself that it hangs
+    return min(longest, max(HARD_LIMITS[step], _HANGS_AFTER * expected.of(step).p90))
+
+
+def job_limit_seconds(bundle: Bundle, expected: Durations) -> float:
+    """Return after how many seconds the job that upgrades a node hangs."""
+    learnt = expected.of(Step.UPGRADE).p90 if expected.samples else 0.0
+    return max(300.0, 5 * bundle.expected_upgrade_seconds, _HANGS_AFTER * learnt)
+
+
+def last_resort_seconds(step: Step) -> float:
+    """Return after how many seconds a step is ended from outside: it hangs where it cannot say so."""
+    return _LAST_RESORT * HARD_LIMITS[step]
 
 
 def _told(seconds: float) -> Quantiles:

@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from airflow.sdk import BaseOperator
-from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, AirflowTaskTimeout
 from airflow.triggers.base import StartTriggerArgs
 
 from escalator.model.campaign import Step
 from escalator.model.decisions import Admission
 from escalator.model.errors import SupersededError
 from escalator.steps.results import Outcome
-from escalator.steps.running import run_admit, run_step
+from escalator.steps.running import record_hang, run_admit, run_step
 from escalator_airflow.campaigns import open_campaign, run_of
 from escalator_airflow.pools import ADMISSION_POOL
 from escalator_airflow.triggers.admission import AdmissionTrigger
@@ -89,6 +89,11 @@ class NodeStepOperator(BaseOperator):
             )
         except SupersededError as exc:
             raise AirflowFailException(str(exc)) from exc
+        except AirflowTaskTimeout as exc:
+            if self.step == Step.RELEASE:
+                raise  # the next try gives the node back
+            message = record_hang(open_campaign(*run_of(context)), self.host, Step(self.step))
+            raise AirflowFailException(f"{self.host}: {message}") from exc
         self.log.info("%s.%s: %s: %s", self.host, self.step, result.outcome, result.message)
         if result.outcome in {Outcome.HELD, Outcome.FAILED}:
             raise AirflowFailException(f"{self.host} {result.outcome}: {result.message}")
