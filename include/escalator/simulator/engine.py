@@ -166,7 +166,7 @@ class Engine:
         source = move.server.host or ""
         self._lanes[source] = self._lanes.get(source, 0) + 1
         self._say("move_start", server=move.server.id, **{"from": source}, to=move.to, kind=move.kind)
-        seconds = self.options.durations.move_seconds(move.server.resources.get(MEMORY, 0))
+        seconds = self.scene.standing.durations.move_seconds(move.server.resources.get(MEMORY, 0))
         self._at(self.now + seconds, lambda: self._land(move))
 
     def _land(self, move: _Move) -> None:

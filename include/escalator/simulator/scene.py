@@ -37,7 +37,7 @@ class Scene:
     def land(self, server: Server, host: str) -> None:
         """Record that a move has ended on its destination, whose place was taken when it was planned."""
         standing = self.standing
-        standing.claims[host].remove(server)
+        del standing.claims[host][server.id]
         if server.id in standing.on_the_way:
             standing.on_the_way.discard(server.id)
             standing.forget(server.host or "")
@@ -99,15 +99,14 @@ _UNSEEN = (str(Code.CAPACITY), "nodes before it in the order have no room")
 def open_scene(snapshot: CloudSnapshot, options: SimulationOptions) -> Scene:
     """Prepare a campaign over the targets of a snapshot."""
     targets = targets_of(snapshot)
-    barred = {host: why for host in targets if (why := _barred(snapshot.node(host))) is not None}
+    book = CapacityBook(snapshot, members_stay=options.members_stay, pending=set(targets))
+    barred = {
+        host: why
+        for host in targets
+        if (why := _barred(book.nodes[host]) or _stuck(book, host, options)) is not None
+    }
     pending = [host for host in targets if host not in barred]
-    book = CapacityBook(snapshot, members_stay=options.members_stay, pending=set(pending))
-    for host in list(pending):
-        why = _stuck(book, host, options)
-        if why is not None:
-            barred[host] = why
-            pending.remove(host)
-    book = CapacityBook(snapshot, members_stay=options.members_stay, pending=set(pending))
+    book.tiers.update(dict.fromkeys(barred, Tier.SPARE))
     away = {node.host for node in snapshot.nodes if not node.eligible_destination}
     availability = Availability(snapshot.servers, book.memberships, out=away, noticed_at=0.0)
     order = order_hosts(book, availability, pending, seed=options.seed)
@@ -178,9 +177,9 @@ def targets_of(snapshot: CloudSnapshot) -> tuple[str, ...]:
     return tuple(n.host for n in snapshot.nodes if not n.upgraded and (n.target or not named))
 
 
-def _barred(node: Node | None) -> tuple[str, str] | None:
+def _barred(node: Node) -> tuple[str, str] | None:
     """Say why a node is not ours to touch, or cannot be emptied."""
-    if node is None or node.eligible_destination:
+    if node.eligible_destination:
         return None
     if node.status is ServiceStatus.DISABLED:
         lease = node.lease

@@ -54,9 +54,13 @@ class Availability:
         self._active: set[str] = set()
         self._on: dict[str, dict[str, list[str]]] = {}
         self._recovering: dict[str, float] = {}
-        self._expiries = [noticed_at + group.lead_seconds for group in memberships.ha_groups.values()]
+        leads = {group.lead_seconds for group in memberships.ha_groups.values()}
+        self._expiries = [noticed_at + lead for lead in leads]
         heapify(self._expiries)
+        self._notice_ends = max(self._expiries, default=_NEVER)
         self.out: set[str] = set(out)
+        self._tolerated = {group.id: group.tolerated for group in memberships.ha_groups.values()}
+        self._impaired: dict[str, set[str]] = {}
         for server in servers:
             if server.id in memberships.ha_group_of and server.host is not None:
                 self._host[server.id] = server.host
@@ -64,6 +68,10 @@ class Availability:
                 self._members_on(server.host, server.id).append(server.id)
                 if server.ha_role == "active":
                     self._active.add(server.id)
+        for group in memberships.ha_groups.values():
+            lacking = {m for m in group.members if not self.serves(m)}
+            if lacking:
+                self._impaired[group.id] = lacking
         for host, second in (given_back or {}).items():
             self._recover(host, second)
 
@@ -92,13 +100,16 @@ class Availability:
         """Say why taking a node out would impact a group too much; None when it would not."""
         found: Obstacle | None = None
         for group_id, members in self.groups_on(host).items():
-            group = self._memberships.ha_groups[group_id]
-            if group.mode == "none":
+            if (
+                group_id not in self._impaired
+                and len(members) <= self._tolerated[group_id]
+                and self._notice_ends <= now
+            ):
                 continue
-            impact = self._impact(group, members, now)
-            if impact is not None and impact.lasting:
-                return impact
-            found = found or impact
+            obstacle = self._obstacle(self._memberships.ha_groups[group_id], members, now)
+            if obstacle is not None and obstacle.lasting:
+                return obstacle
+            found = found or obstacle
         return found
 
     def next_change(self, now: float) -> float | None:
@@ -110,11 +121,16 @@ class Availability:
     def take_out(self, host: str) -> None:
         """Record that a node goes out."""
         self.out.add(host)
+        for group_id, members in self.groups_on(host).items():
+            self._impaired.setdefault(group_id, set()).update(members)
 
     def give_back(self, host: str, now: float) -> None:
         """Record that a node is back in service; its members recover."""
         self.out.discard(host)
         self._recover(host, now)
+        for group_id, members in self.groups_on(host).items():
+            for member in members:
+                self._judge(group_id, member, now)
 
     def relocate(self, server_id: str, host: str) -> None:
         """Record that a member is on another node now."""
@@ -122,12 +138,26 @@ class Availability:
             self._members_on(self._host[server_id], server_id).remove(server_id)
             self._host[server_id] = host
             self._members_on(host, server_id).append(server_id)
+            self._judge(self._memberships.ha_group_of[server_id], server_id, _NEVER)
 
-    def _impact(self, group: HaGroup, members: list[str], now: float) -> Obstacle | None:
-        if len(members) > group.tolerated:
+    def _judge(self, group_id: str, server_id: str, now: float) -> None:
+        """Count a member as impaired or not, by where it is and whether it recovers."""
+        impaired = self._impaired.setdefault(group_id, set())
+        if self._impacted(server_id, now):
+            impaired.add(server_id)
+        else:
+            impaired.discard(server_id)
+        if not impaired:
+            del self._impaired[group_id]
+
+    def _obstacle(self, group: HaGroup, members: list[str], now: float) -> Obstacle | None:
+        if group.mode == "none":
+            return None
+        tolerated = self._tolerated[group.id]
+        if len(members) > tolerated:
             message = (
                 f"HA group {group.id} has {len(members)} of its {len(group.members)} members on this node, "
-                f"and {group.tolerated} may be impacted at once"
+                f"and {tolerated} may be impacted at once"
             )
             return Obstacle(message=message, lasting=True)
         if self._noticed_at + group.lead_seconds > now:
@@ -137,8 +167,9 @@ class Availability:
                 lasting=False,
                 until=until,
             )
-        others = [m for m in group.members if m not in members and self._impacted(m, now)]
-        if len(members) + len(others) <= group.tolerated:
+        impaired = self._impaired.get(group.id)
+        others = sorted(m for m in impaired or () if m not in members and self._impacted(m, now))
+        if len(members) + len(others) <= tolerated:
             return None
         return self._crowded(group, others, now)
 

@@ -70,10 +70,10 @@ class CapacityBook:
         self.nodes: dict[str, Node] = {node.host: node for node in snapshot.nodes}
         self.memberships = Memberships(snapshot)
         self._shapes: dict[object, Shape] = {}
-        self._servers: dict[str, list[Server]] = {host: [] for host in self.nodes}
+        self._servers: dict[str, dict[str, Server]] = {host: {} for host in self.nodes}
         for server in snapshot.servers:
             if server.host in self._servers:
-                self._servers[server.host].append(server)
+                self._servers[server.host][server.id] = server
         self._used: dict[str, dict[str, int]] = {}
         self._free: dict[str, dict[str, int]] = {}
         self._group_hosts: dict[str, list[str]] | None = None
@@ -92,7 +92,7 @@ class CapacityBook:
         if node is None:
             return {}
         if host not in self._used:
-            self._used[host] = _used(node, self._servers[host])
+            self._used[host] = _used(node, self.servers(host))
         return self._used[host]
 
     def free(self, host: str) -> Mapping[str, int]:
@@ -103,13 +103,13 @@ class CapacityBook:
             self._free[host] = {name: item.capacity - used.get(name, 0) for name, item in inventory.items()}
         return self._free[host]
 
-    def servers(self, host: str) -> list[Server]:
+    def servers(self, host: str) -> Collection[Server]:
         """Return the servers whose host is that node."""
-        return self._servers.get(host, [])
+        return self._servers.get(host, {}).values()
 
     def stays(self, server: Server) -> bool:
         """Tell whether a server stays on its node while that is upgraded, its service being elsewhere."""
-        return self.members_stay and self.memberships.switchable(server.id) is not None
+        return self.members_stay and self.memberships.switchable(server.id)
 
     def movable(self, hosts: Iterable[str]) -> tuple[Server, ...]:
         """Return the servers that must leave some nodes, largest memory first, then by id."""
@@ -135,7 +135,7 @@ class CapacityBook:
         if self._group_hosts is None:
             self._group_hosts = {}
             for host, servers in self._servers.items():
-                for server in servers:
+                for server in servers.values():
                     group = self.memberships.server_group_of.get(server.id)
                     if group is not None and server.vm_state not in GONE:
                         self._group_hosts.setdefault(group, []).append(host)
@@ -211,9 +211,9 @@ class CapacityBook:
             hosts.remove(server.host)
             hosts.append(moved.host)
         if server.host is not None:
-            self._servers[server.host].remove(server)
+            del self._servers[server.host][server.id]
         if moved.host is not None:
-            self._servers[moved.host].append(moved)
+            self._servers[moved.host][moved.id] = moved
 
     def _entry(self, host: str, *, remove: bool) -> None:
         tiers = self._open.get(self.nodes[host].domain)

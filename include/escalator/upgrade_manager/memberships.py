@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 from escalator.model.cloud import CloudSnapshot, HaGroup, Server, ServerGroup
@@ -40,6 +39,8 @@ class Memberships:
         self.ha_groups = {group.id: group for group in snapshot.ha_groups}
         for group_id, servers in named.items():
             self.ha_groups[group_id] = _with_members(self.ha_groups.get(group_id), group_id, servers)
+        able = (g for g in self.ha_groups.values() if g.mode in SWITCHABLE and len(g.members) >= _PAIR)
+        self._switchable = {member for group in able for member in group.members}
         self.server_groups = {group.id: group for group in snapshot.server_groups}
         for group_id, ids in grouped.items():
             group = self.server_groups.get(group_id, ServerGroup(id=group_id, policy=""))
@@ -47,12 +48,9 @@ class Memberships:
                 group, members=tuple(dict.fromkeys((*group.members, *ids)))
             )
 
-    def switchable(self, server_id: str) -> HaGroup | None:
-        """Return the HA group that can take over a server's service; None when there is none."""
-        group = self.ha_groups.get(self.ha_group_of.get(server_id, ""))
-        if group is None or group.mode not in SWITCHABLE or len(group.members) < _PAIR:
-            return None
-        return group
+    def switchable(self, server_id: str) -> bool:
+        """Tell whether other members of a server's HA group can take over its service."""
+        return server_id in self._switchable
 
     def policy(self, server_id: str) -> str:
         """Return the policy of a server's server group; empty without one."""
@@ -70,8 +68,3 @@ def _with_members(group: HaGroup | None, group_id: str, servers: list[Server]) -
     known = group or HaGroup(id=group_id, mode=mode)
     members = tuple(dict.fromkeys((*known.members, *sorted(server.id for server in servers))))
     return known if members == known.members else replace(known, members=members)
-
-
-def hosts_of(snapshot: CloudSnapshot) -> Mapping[str, str]:
-    """Return server id -> host of the servers that are on a node."""
-    return {server.id: server.host for server in snapshot.servers if server.host is not None}

@@ -84,12 +84,13 @@ class Standing:
     spilled: int = 0
     reasons: dict[str, AdmissionDecision] = field(default_factory=dict)
     late: Collection[str] = ()
-    claims: dict[str, list[Server]] = field(default_factory=dict)
+    claims: dict[str, dict[str, Server]] = field(default_factory=dict)
     moving: bool = False
     quiet: set[str] = field(default_factory=set)
     on_the_way: set[str] = field(default_factory=set)
     explain: bool = True
     _left: dict[str, float] = field(default_factory=dict)
+    _largest: dict[str, int] = field(default_factory=dict)
     _demand: dict[str, int] = field(default_factory=dict)
     _leaving: dict[str, tuple[Server, ...]] = field(default_factory=dict)
     _movable: int | None = None
@@ -106,7 +107,7 @@ class Standing:
     def leaving(self, host: str) -> tuple[Server, ...]:
         """Return the servers that need another place when a node goes, those on their way to it included."""
         if host not in self._leaving:
-            claimed = self.claims.get(host, ())
+            claimed = self.claims.get(host, {}).values()
             self._leaving[host] = largest_first((*self.book.movable((host,)), *claimed))
         return self._leaving[host]
 
@@ -124,7 +125,9 @@ class Standing:
         """Look anew at a node whose servers have changed."""
         self._leaving.pop(host, None)
         self._demand.pop(host, None)
-        self.quiet.discard(self.book.nodes[host].domain)
+        domain = self.book.nodes[host].domain
+        self._largest.pop(domain, None)
+        self.quiet.discard(domain)
 
     def work(self, host: str) -> float:
         """Return about how many seconds a node is out."""
@@ -137,7 +140,9 @@ class Standing:
 
     def largest_demand(self, domain: str) -> int:
         """Return the memory that the fullest node which still waits in a domain has to move (MiB)."""
-        return max(map(self.demand, self.queues.get(domain, ())), default=0)
+        if domain not in self._largest:
+            self._largest[domain] = max(map(self.demand, self.queues.get(domain, ())), default=0)
+        return self._largest[domain]
 
     def shares(self) -> dict[str, float]:
         """Return how many places are each domain's, by the work that is left in it."""
@@ -155,12 +160,13 @@ class Standing:
         if self._left:
             self._left[domain] -= self.work(turn.host)
         self.queues[domain].remove(turn.host)
+        self._largest.pop(domain, None)
         self.out.setdefault(domain, set()).add(turn.host)
         self.availability.take_out(turn.host)
         self.book.close(turn.host)
         self.spilled += turn.charged
         self.reasons.pop(turn.host, None)
-        claimed = self.claims.pop(turn.host, [])
+        claimed = self.claims.pop(turn.host, {}).values()
         for server in claimed:
             self.book.take(turn.host, server, give_back=True)
         for server in (*self.book.servers(turn.host), *claimed):
@@ -171,8 +177,9 @@ class Standing:
     def claim(self, server: Server, host: str) -> None:
         """Take a place for a server that is on its way, or will be."""
         self.book.take(host, server)
-        self.claims.setdefault(host, []).append(server)
-        self.forget(host)
+        self.claims.setdefault(host, {})[server.id] = server
+        if self.book.tiers[host] is Tier.PENDING:
+            self.forget(host)
 
 
 def turns(standing: Standing, now: float, limited: Limited | None = None) -> Iterator[Turn]:
@@ -239,7 +246,8 @@ def _next_of(
             placed = _any_place(standing, domain, host)
             if placed.feasible:
                 return Turn(host=host, simulation=placed)
-        crowded.append((_least_spilled(standing, host, room), number, host))
+        if spilling:
+            crowded.append((_least_spilled(standing, host, room), number, host))
     if not spilling:
         return None
     free = not standing.out.get(domain) and not passing
@@ -275,7 +283,8 @@ def _least_spilling(
                 if best is None or placed.spilled < best.simulation.spilled:
                     best = Turn(host=host, simulation=placed, charged=0 if free else placed.spilled)
                 continue
-        standing.reasons[host] = _waits_for_room(standing, host, least)
+        if standing.explain:
+            standing.reasons[host] = _waits_for_room(standing, host, least)
     return best
 
 
