@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -16,7 +16,7 @@ from escalator.ledger.records import StepAttempt
 from escalator.ledger.tables import dump_json
 from escalator.model.bundle import Bundle, Component, Mechanism, MechanismType
 from escalator.model.campaign import CampaignPlan, CampaignRequest, NodeProgress, Step
-from escalator.model.cloud import ComputeService, ServiceStatus
+from escalator.model.cloud import CloudSnapshot, ComputeService, HaGroup, ServiceStatus
 from escalator.model.decisions import AdmissionDecision
 from escalator.model.errors import EscalatorError
 from escalator.model.inventory import Inventory, InventoryNode
@@ -141,6 +141,7 @@ class World:
     fuse: Fuse = field(default_factory=Fuse)
     opened: bool = True
     tries: int = 0
+    pairs: tuple[tuple[str, str], ...] = ()
 
     def __post_init__(self) -> None:
         self.cloud = FakeCloud(clock=self.clock, fuse=self.fuse)
@@ -186,7 +187,18 @@ class World:
             connect=cast("Any", self.connect),
             clock=self.clock,
             sleep=self.clock.sleep,
+            add_ha_groups=self.add_ha_groups,
         )
+
+    def add_ha_groups(self, snapshot: CloudSnapshot) -> CloudSnapshot:
+        """Make load-balanced groups of the pairs of guests that the world knows."""
+        group_of = {guest: f"ha-{pair[0]}" for pair in self.pairs for guest in pair}
+        servers = [
+            replace(s, ha_group=group_of[s.id], ha_role="member") if s.id in group_of else s
+            for s in snapshot.servers
+        ]
+        groups = [HaGroup(id=f"ha-{pair[0]}", mode="load-balanced", members=pair) for pair in self.pairs]
+        return replace(snapshot, servers=tuple(servers), ha_groups=tuple(groups))
 
     def connect(self, host: str) -> AbstractContextManager[NodeSoftware]:
         node = self.nodes[host]

@@ -26,9 +26,16 @@ _TOUCHES = ("drain_started", "upgrade_begun", "restarted_at")
 """Facts of a node that is not what it was: only a proof lets it be enabled."""
 
 
+def _as_it_is(snapshot: CloudSnapshot) -> CloudSnapshot:
+    return snapshot
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CampaignContext:
-    """The campaign's side of a step: what holds for all of its nodes."""
+    """The campaign's side of a step: what holds for all of its nodes.
+
+    :ivar add_ha_groups: puts the HA groups that are known into a snapshot.
+    """
 
     plan: CampaignPlan
     bundle: Bundle
@@ -38,6 +45,7 @@ class CampaignContext:
     connect: Callable[[str], NodeShell]
     clock: Callable[[], datetime]
     sleep: Callable[[float], None]
+    add_ha_groups: Callable[[CloudSnapshot], CloudSnapshot] = _as_it_is
 
     @property
     def key(self) -> tuple[str, str]:
@@ -52,18 +60,19 @@ class CampaignContext:
     def fetch_snapshot(
         self, *, targets: Sequence[str] | None = None, versions: Mapping[str, str] | None = None
     ) -> CloudSnapshot:
-        """Read the cloud as every decision of the campaign sees it.
+        """Read the cloud, with its HA groups, as every decision of the campaign sees it.
 
         :param targets: hosts to upgrade; None: those of the plan.
         :param versions: what the nodes run; None: as this campaign last saw it.
         """
-        return self.cloud.fetch_snapshot(
+        snapshot = self.cloud.fetch_snapshot(
             self.plan.request.cloud,
             domain_of=domain_of,
             target_version=self.plan.target_version,
             node_versions=self.known_versions() if versions is None else versions,
             targets=self.plan.hosts if targets is None else targets,
         )
+        return self.add_ha_groups(snapshot)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

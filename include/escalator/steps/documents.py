@@ -11,13 +11,14 @@ DRAIN_PLAN_VERSION = 1
 
 
 def drain_plan_to_document(plan: DrainPlan) -> dict[str, object]:
-    """Write the moves of a drain plan."""
+    """Write the moves of a drain plan, and which servers stay."""
     moves = [asdict(move) for move in plan.moves]
-    return {"schema_version": DRAIN_PLAN_VERSION, "host": plan.host, "moves": moves}
+    staying = list(plan.staying)
+    return {"schema_version": DRAIN_PLAN_VERSION, "host": plan.host, "moves": moves, "staying": staying}
 
 
 def drain_plan_from_document(host: str, document: object) -> DrainPlan:
-    """Read the moves of a drain plan.
+    """Read the moves of a drain plan, and which servers stay.
 
     :raises InvalidRequestError: there is none, or it is of another version.
     """
@@ -36,4 +37,4 @@ def drain_plan_from_document(host: str, document: object) -> DrainPlan:
         )
         for m in document["moves"]
     )
-    return DrainPlan(host=host, moves=moves)
+    return DrainPlan(host=host, moves=moves, staying=tuple(map(str, document.get("staying", ()))))

@@ -45,7 +45,9 @@ def migrate(ctx: StepContext) -> StepResult:
     if left:
         return StepResult(outcome=Outcome.HELD, code=drain.code, message="; ".join(left), details=details)
     ctx.progress(NodeState.EMPTY, message=f"{details['moved']} server(s) moved")
-    return StepResult(message=f"{details['moved']} server(s) moved, the node is empty", details=details)
+    stay = len(_last_plan(ctx).staying)
+    rest = f"only {stay} member(s) of HA groups stay" if stay else "the node is empty"
+    return StepResult(message=f"{details['moved']} server(s) moved, {rest}", details=details)
 
 
 def _empty(ctx: StepContext, drain: Drain, faults: tuple[str, ...]) -> tuple[str, ...]:
@@ -90,11 +92,13 @@ def _resume(ctx: StepContext, drain: Drain) -> tuple[str, ...]:
     away = [m for m in going_on if _ours_to_land(m, ctx.host, planned)]
     moving = {m.server_id for m in away}
     verdicts = check_servers(tuple(s for s in servers if s.id not in moving))
-    replanned = plan_drain(snapshot, ctx.host, verdicts)
+    replanned = plan_drain(snapshot, ctx.host, verdicts, members_stay=ctx.plan.members_stay)
     names = {s.id: s.name for s in snapshot.servers}
     flights = tuple(_adopted(m, names) for m in away)
     plan = DrainPlan(
-        host=ctx.host, moves=flights + tuple(m for m in replanned.moves if m.server_id not in moving)
+        host=ctx.host,
+        moves=flights + tuple(m for m in replanned.moves if m.server_id not in moving),
+        staying=replanned.staying,
     )
     ctx.ensure_current()
     ctx.put_fact("drain_plan", drain_plan_to_document(plan))
@@ -161,6 +165,11 @@ def _adopted(migration: Migration, names: dict[str, str]) -> PlannedMove:
 
 
 def _left(ctx: StepContext) -> tuple[str, ...]:
-    """Say which servers keep the node from being empty."""
-    servers = [s for s in ctx.cloud.fetch_servers(ctx.host) if s.vm_state not in GOES_WITHOUT_MOVE]
+    """Say which servers keep the node from being empty; those that stay as the plan says do not."""
+    staying = _last_plan(ctx).staying
+    servers = [
+        s
+        for s in ctx.cloud.fetch_servers(ctx.host)
+        if s.vm_state not in GOES_WITHOUT_MOVE and s.id not in staying
+    ]
     return tuple(f"server {s.name} ({s.id}) is still on {ctx.host}, {s.vm_state}" for s in servers)

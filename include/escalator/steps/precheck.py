@@ -49,7 +49,8 @@ def precheck(ctx: StepContext) -> StepResult:
     ctx.put_fact("drain_started", None)
     ctx.put_fact("verified", None)
     ctx.put_fact("agents", [agent.binary for agent in ctx.cloud.fetch_agents(ctx.host) if agent.alive])
-    message = f"{len(plan.moves)} server(s) to move, no blocker"
+    stay = f", {len(plan.staying)} stay as members of HA groups" if plan.staying else ""
+    message = f"{len(plan.moves)} server(s) to move{stay}, no blocker"
     ctx.progress(NodeState.CHECKED, message=message)
     return StepResult(message=message, details=details)
 
@@ -81,7 +82,8 @@ def _settled_plan(ctx: StepContext) -> tuple[DrainPlan, int, int]:
     if not settled(servers, on_node):
         verdicts += (_unsettled(ctx.host),)
     last = max((m.id for m in migrations), default=0)
-    return plan_drain(snapshot, ctx.host, verdicts), len(on_node), last
+    plan = plan_drain(snapshot, ctx.host, verdicts, members_stay=ctx.plan.members_stay)
+    return plan, len(on_node), last
 
 
 def _unsettled(host: str) -> Verdict:

@@ -21,5 +21,7 @@ def switchover(ctx: StepContext) -> StepResult:
     names = [move.server_name for move in plan.moves]
     for name in names:
         log.info("%s: no VNF registered for server %s: migrate moves it", ctx.host, name)
+    for server_id in plan.staying:
+        log.info("%s: server %s stays: the upgrade does not touch guests", ctx.host, server_id)
     message = f"no VNF registered for {len(names)} server(s)"
     return StepResult(outcome=Outcome.OK, message=message, details={"servers": names})

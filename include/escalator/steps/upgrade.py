@@ -17,6 +17,7 @@ from escalator.model.cloud import Migration
 from escalator.model.errors import LeaseLostError, NodeFaultError, NotFoundError
 from escalator.model.verdict import Code
 from escalator.steps.context import StepContext
+from escalator.steps.documents import drain_plan_from_document
 from escalator.steps.migrate import GOES_WITHOUT_MOVE
 from escalator.steps.results import Outcome, StepResult
 from escalator.system_support.remote_job import JobOverdueError
@@ -115,7 +116,8 @@ def _wait_until_quiet(ctx: StepContext) -> str:
     servers = ctx.cloud.fetch_servers(ctx.host)
     if servers and ctx.cloud.delete_canaries(ctx.host):
         servers = ctx.cloud.fetch_servers(ctx.host)
-    left = [s for s in servers if s.vm_state not in GOES_WITHOUT_MOVE]
+    staying = drain_plan_from_document(ctx.host, ctx.fact("drain_plan")).staying
+    left = [s for s in servers if s.vm_state not in GOES_WITHOUT_MOVE and s.id not in staying]
     if left:
         return f"{ctx.host} is not empty: " + ", ".join(f"{s.name} ({s.id}, {s.vm_state})" for s in left)
     return ""
