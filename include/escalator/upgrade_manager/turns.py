@@ -327,7 +327,7 @@ def _candidates(standing: Standing, domain: str) -> Sequence[str]:
                 standing.place_of[h],
             ),
         )
-    return queue[:WINDOW]
+    return queue[: max(WINDOW, _TAIL_ROUNDS * places)]
 
 
 def _conflicts(standing: Standing, host: str) -> int:
