@@ -11,6 +11,7 @@ from itertools import permutations
 
 from escalator.model.cloud import CloudSnapshot
 from escalator.upgrade_manager.capacity import MEMORY, CapacityBook
+from escalator.upgrade_manager.exhaustive import Search
 from escalator.upgrade_manager.hypervisors import HYPERVISOR, HypervisorAges
 from escalator.upgrade_manager.placing import DrainSimulation, simulate
 from escalator.upgrade_manager.versions import ReleaseVersion
@@ -47,7 +48,8 @@ def drain_in_turn(
 ) -> DrainSequence:
     """Empty nodes one after the other on paper; each takes servers again as an upgraded one when it is done.
 
-    Where the cheapest-first order gets stuck, others are tried: the fullest first, and for a few nodes all.
+    Where the cheapest-first order gets stuck, others are tried: the fullest first, and for a few nodes all,
+    with every place of every server.
 
     :param brings: the hypervisor that an upgraded node has; None: the one it had.
     :return: for every domain the first sequence that serves all nodes, else the one that serves most.
@@ -70,6 +72,8 @@ def drain_in_turn(
             if best.feasible:
                 break
             best = min(best, turns().through(other), key=lambda found: len(found.stuck))
+        if not best.feasible and brings is None:
+            best = turns().searched(cheapest) or best
         order += best.order
         stuck |= best.stuck
         older |= best.older
@@ -136,6 +140,13 @@ class _Turns:
             stuck={host: lacked[host] for host in left},
             older={host: self._ages.older(host) for host in left},
         )
+
+    def searched(self, hosts: Sequence[str]) -> DrainSequence | None:
+        """Search for an order of a few nodes of a domain whose hypervisors are of one age."""
+        if self._ages.mixed(self.book.nodes[hosts[0]].domain):
+            return None
+        order = Search(book=self.book).order(hosts)
+        return None if order is None else DrainSequence(order=order)
 
     def _empty(self, host: str, placements: Mapping[str, str]) -> None:
         for server in self.book.movable({host}):

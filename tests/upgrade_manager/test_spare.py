@@ -1,0 +1,197 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import permutations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from escalator.model.cloud import CloudSnapshot, Node, ResourceInventory, Server, ServerGroup
+from escalator.upgrade_manager.sequence import drain_in_turn
+from escalator.upgrade_manager.spare import add_spares, propose_spare
+
+from .clouds import DOMAIN, cloud, node, server
+
+many = settings(max_examples=120, deadline=None, derandomize=True)
+GIB = 1024
+Layout = dict[str, tuple[Server, ...]]
+
+
+def hosts_of(snapshot: CloudSnapshot) -> list[str]:
+    return [n.host for n in snapshot.nodes]
+
+
+@st.composite
+def small_clouds(draw: st.DrawFn) -> CloudSnapshot:
+    """Draw up to three nodes of one or two sizes, and up to five servers that fit where they are."""
+    nodes = [
+        node(f"n{i}", memory=draw(st.sampled_from([4, 4, 6])) * GIB) for i in range(draw(st.integers(1, 3)))
+    ]
+    servers: list[Server] = []
+    for number in range(draw(st.integers(1, 5))):
+        home = draw(st.sampled_from(nodes))
+        free = home.inventory["MEMORY_MB"].total - sum(
+            s.resources["MEMORY_MB"] for s in servers if s.host == home.host
+        )
+        if free >= GIB:
+            memory = draw(st.integers(1, free // GIB)) * GIB
+            servers.append(server(f"s{number}", home.host, memory=memory))
+    if draw(st.booleans()) and len(servers) > 1:
+        group = ServerGroup(id="g", policy="anti-affinity", members=tuple(s.id for s in servers[:2]))
+        if servers[0].host != servers[1].host:
+            return cloud(nodes, servers, server_groups=(group,))
+    return cloud(nodes, servers)
+
+
+def exhaustively_feasible(snapshot: CloudSnapshot, targets: list[str]) -> bool:
+    """Try every order and every place of every server; shares no code with what it judges."""
+    sizes = {n.host: n.inventory["MEMORY_MB"].total for n in snapshot.nodes}
+    memory = {s.id: s.resources["MEMORY_MB"] for s in snapshot.servers}
+    apart = {m for g in snapshot.server_groups for m in g.members}
+    start = tuple(sorted((s.id, str(s.host)) for s in snapshot.servers))
+    seen: set[tuple[object, ...]] = set()
+
+    def places(where: dict[str, str], leaving: list[str], source: str) -> list[dict[str, str]]:
+        if not leaving:
+            return [where]
+        one, rest = leaving[0], leaving[1:]
+        found = []
+        for host, size in sizes.items():
+            used = sum(memory[s] for s, h in where.items() if h == host)
+            mates = {h for s, h in where.items() if s in apart and s != one}
+            if host != source and used + memory[one] <= size and not (one in apart and host in mates):
+                found += places({**where, one: host}, rest, source)
+        return found
+
+    def go(where: tuple[tuple[str, str], ...], left: frozenset[str]) -> bool:
+        if not left:
+            return True
+        if (where, left) in seen:
+            return False
+        seen.add((where, left))
+        now = dict(where)
+        for host in sorted(left):
+            leaving = [s for s, h in now.items() if h == host]
+            for after in places(now, leaving, host):
+                if go(tuple(sorted(after.items())), left - {host}):
+                    return True
+        return False
+
+    return go(start, frozenset(targets))
+
+
+def with_spares(snapshot: CloudSnapshot, like: Node, number: int) -> CloudSnapshot:
+    extra = tuple(replace(like, host=f"x{i}") for i in range(number))
+    return replace(snapshot, nodes=(*snapshot.nodes, *extra))
+
+
+@given(small_clouds())
+@many
+def test_what_is_called_feasible_is_and_the_rest_is_not(snapshot: CloudSnapshot) -> None:
+    found = drain_in_turn(snapshot, hosts_of(snapshot)).feasible
+    assert found == exhaustively_feasible(snapshot, hosts_of(snapshot))
+
+
+@given(small_clouds())
+@many
+def test_no_smaller_number_of_spare_nodes_would_do(snapshot: CloudSnapshot) -> None:
+    targets = hosts_of(snapshot)
+    proposal = propose_spare(snapshot, DOMAIN, targets)
+    if proposal is None:
+        assert exhaustively_feasible(snapshot, targets)
+        return
+    like = node("x", memory=proposal.inventory["MEMORY_MB"].total)
+    assert exhaustively_feasible(with_spares(snapshot, like, proposal.nodes), targets)
+    assert not exhaustively_feasible(with_spares(snapshot, like, proposal.nodes - 1), targets)
+    assert drain_in_turn(add_spares(snapshot, proposal), targets).feasible
+
+
+@given(small_clouds())
+@many
+def test_the_order_of_a_sequence_can_be_followed(snapshot: CloudSnapshot) -> None:
+    sequence = drain_in_turn(snapshot, hosts_of(snapshot))
+    assert sorted((*sequence.order, *sequence.stuck)) == sorted(hosts_of(snapshot))
+    assert all(not simulation.feasible for simulation in sequence.stuck.values())
+
+
+def full(host: str, *sizes: int, memory: int = 8) -> tuple[Node, list[Server]]:
+    servers = [server(f"{host}-{i}", host, memory=size * GIB) for i, size in enumerate(sizes)]
+    return node(host, memory=memory * GIB), servers
+
+
+def test_a_feasible_domain_needs_no_spare() -> None:
+    assert propose_spare(cloud([node("a"), node("b")], [server("s", "a")]), DOMAIN, ["a", "b"]) is None
+
+
+def test_the_shape_is_the_most_common_one_of_the_domain() -> None:
+    parts = [full("a", 4, 3), full("b", 4, 3), full("c", 5, 5, 5, memory=16)]
+    snapshot = cloud([n for n, _ in parts], [s for _, servers in parts for s in servers])
+    proposal = propose_spare(snapshot, DOMAIN, ["a", "b"])
+    assert proposal is not None
+    assert (proposal.nodes, proposal.inventory["MEMORY_MB"].total) == (1, 8 * GIB)
+    assert proposal.traits == ("COMPUTE_NODE",)
+
+
+def test_a_larger_shape_is_proposed_where_the_common_one_would_not_do() -> None:
+    nodes = [node("a", memory=64 * GIB), node("b", memory=8 * GIB), node("c", memory=8 * GIB)]
+    proposal = propose_spare(cloud(nodes, [server("giant", "a", memory=60 * GIB)]), DOMAIN, ["a"])
+    assert proposal is not None
+    assert proposal.inventory["MEMORY_MB"].total == 64 * GIB
+    assert "nodes of the shape that most nodes of the domain have would not do" in proposal.alternatives
+
+
+def test_reserved_and_ratio_are_those_of_the_domain() -> None:
+    inventory = {
+        "VCPU": ResourceInventory(total=4, allocation_ratio=2.0),
+        "MEMORY_MB": ResourceInventory(total=8192, reserved=512),
+    }
+    servers = [server(f"s{h}", h, memory=7000, vcpus=8) for h in "ab"]
+    servers = [replace(s, resources={"VCPU": 8, "MEMORY_MB": 7000}) for s in servers]
+    nodes = [node("a", inventory=inventory), node("b", inventory=inventory)]
+    proposal = propose_spare(cloud(nodes, servers), DOMAIN, ["a", "b"])
+    assert proposal is not None
+    assert (proposal.nodes, proposal.inventory) == (1, inventory)
+
+
+def test_an_affinity_deadlock_is_not_solved_with_nodes() -> None:
+    group = ServerGroup(id="g", policy="affinity", members=("id-x", "id-y"))
+    snapshot = cloud([node("a"), node("b")], [server("x", "a"), server("y", "a")], server_groups=(group,))
+    assert propose_spare(snapshot, DOMAIN, ["a"]) is None
+
+
+def test_other_domains_do_not_matter() -> None:
+    far = [node("far", domain="elsewhere"), node("farther", domain="elsewhere")]
+    snapshot = cloud([node("a"), *far], [server("s", "a")])
+    proposal = propose_spare(snapshot, DOMAIN, ["a"])
+    assert proposal is not None
+    assert (proposal.nodes, proposal.domain) == (1, DOMAIN)
+
+
+@pytest.mark.parametrize("servers", [1, 3, 12, 20])
+def test_many_spares_are_counted_exactly(servers: int) -> None:
+    nodes = [
+        node("a", memory=servers * 4 * GIB),
+        *(node(f"b{i}", memory=4 * GIB) for i in range(servers + 1)),
+    ]
+    there = [server(f"s{i}", "a", memory=4 * GIB) for i in range(servers)]
+    there += [server(f"t{i}", f"b{i}", memory=4 * GIB) for i in range(servers + 1)]
+    proposal = propose_spare(cloud(nodes, there), DOMAIN, ["a", *(f"b{i}" for i in range(servers + 1))])
+    assert proposal is not None
+    assert (proposal.nodes, proposal.inventory["MEMORY_MB"].total) == (
+        servers if servers == 1 else servers,
+        4 * GIB,
+    )
+
+
+def test_every_order_of_few_nodes_is_tried() -> None:
+    snapshot = cloud(
+        [node("a", memory=4 * GIB), node("b", memory=6 * GIB), node("c", memory=8 * GIB)],
+        [
+            server("s1", "a", memory=4 * GIB),
+            server("s2", "b", memory=3 * GIB),
+            server("s3", "c", memory=6 * GIB),
+        ],
+    )
+    outcomes = {drain_in_turn(snapshot, order).feasible for order in permutations("abc")}
+    assert outcomes == {exhaustively_feasible(snapshot, ["a", "b", "c"])}
