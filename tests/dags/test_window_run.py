@@ -1,0 +1,133 @@
+"""A campaign in two windows, run through Airflow without a scheduler: the real DAG on a small cloud."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.plugins.airflow_home import NOW, own_home
+from tests.steps import conftest as fakes
+from tests.steps.worlds import QuickLedger, World
+
+from escalator.inventory.inventory_file import write_inventory
+from escalator.ledger.records import Document
+from escalator.model.campaign import CampaignPlan
+from escalator.model.inventory import Inventory, InventoryNode
+from escalator.steps.context import CampaignContext
+
+from .conftest import ROOT
+
+pytestmark = pytest.mark.airflow
+DAG_ID = "upgrade__lab__cell1-az1-general"
+START = datetime.fromisoformat(NOW)
+WINDOW = {
+    "cloud": "lab",
+    "domain": "cell1/az1/general",
+    "cron": "0 8 * * *",
+    "minutes": 60,
+    "run": {"bundle": "nova-34"},
+}
+
+
+@pytest.fixture(scope="module")
+def database(airflow_home: Path) -> Path:
+    """Airflow's database, and the DAG folder that the DAG under test is found in."""
+    from airflow.utils.db import initdb
+
+    initdb()
+    (airflow_home / "dags").mkdir(exist_ok=True)
+    shutil.copy(ROOT / "dags" / "upgrade.py", airflow_home / "dags")
+    return airflow_home
+
+
+@pytest.fixture
+def world(database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    """A small cloud whose domain has a window of an hour, from eight o'clock."""
+    assert database == own_home()
+    world = World(ledger=QuickLedger.at(tmp_path / "ledger.db"), opened=False)
+    nodes = tuple(InventoryNode(host=h, domain=WINDOW["domain"], address=h) for h in world.hosts)
+    write_inventory(tmp_path / "lab.json", Inventory(cloud="lab", taken_at=START, nodes=nodes))
+    windows = {"schema": "escalator.windows/1", "windows": [WINDOW]}
+    (tmp_path / "windows.yaml").write_text(json.dumps(windows))
+    monkeypatch.setenv("ESCALATOR_INVENTORY_DIR", str(tmp_path))
+    monkeypatch.setenv("ESCALATOR_BUNDLE_DIR", str(ROOT / "include" / "bundles"))
+    monkeypatch.setenv("ESCALATOR_REPORT_DIR", str(tmp_path / "reports"))
+    _let_the_dag_work_on(world, monkeypatch)
+    yield world
+    world.cloud.before = None
+
+
+def _let_the_dag_work_on(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    from escalator.steps import precheck, prepare, upgrade, verify, versions
+    from escalator_airflow.operators import campaign, node
+
+    def opened(dag_id: str, run_id: str) -> CampaignContext:
+        plan = world.ledger.plan(dag_id, run_id)
+        assert plan is not None
+        return world.context(plan)
+
+    def made(plan: CampaignPlan, *_: object) -> CampaignContext:
+        return world.context(plan)
+
+    monkeypatch.setattr(campaign, "make_context", made)
+    monkeypatch.setattr(campaign, "Ledger", lambda: world.ledger)
+    monkeypatch.setattr(campaign, "utcnow", world.clock)
+    for module in (campaign, node):
+        monkeypatch.setattr(module, "open_campaign", opened)
+    for module, name in (
+        (upgrade, "ensure_staged"),
+        (prepare, "ensure_staged"),
+        (upgrade, "ensure_activated"),
+    ):
+        monkeypatch.setattr(module, name, getattr(fakes, name))
+    for module in (verify, versions):
+        monkeypatch.setattr(module, "installed_version", fakes.installed_version)
+    for module in (precheck, versions):
+        monkeypatch.setattr(module, "check_privileges", lambda _shell, _mechanism: ())
+    monkeypatch.setattr(verify, "service_active", fakes.service_active)
+
+
+def run(world: World, opens: datetime) -> tuple[Any, dict[str, str], dict[str, Any]]:
+    """Run the campaign of one window, which closes as soon as a node is out.
+
+    :return: the run, the states of its tasks, and the report.
+    """
+    from escalator_airflow.generate import upgrade_dags
+
+    def close(method: str) -> None:
+        if method == "ensure_disabled":
+            world.clock.now = max(world.clock.now, opens + timedelta(minutes=60))
+
+    world.clock.now = opens
+    world.cloud.before = close
+    (dag,) = upgrade_dags()
+    ended = dag.test(logical_date=opens, run_after=opens)
+    states = {ti.task_id: str(ti.state) for ti in ended.get_task_instances()}
+    return ended, states, world.ledger.document(DAG_ID, ended.run_id, Document.REPORT)
+
+
+def test_what_one_window_leaves_the_next_one_takes_up(world: World) -> None:
+    ended, states, report = run(world, START)
+    released = [host for host in world.hosts if states[f"{host}.release"] == "success"]
+    left = [host for host in world.hosts if host not in released]
+    assert str(ended.state) == "success"
+    assert (len(released), len(left)) == (1, 2)
+    assert {states[f"{host}.{step}"] for host in left for step in ("admit", "upgrade")} == {"skipped"}
+    plan = world.ledger.plan(DAG_ID, ended.run_id)
+    assert plan is not None
+    assert plan.window_end == START + timedelta(minutes=60)
+    assert report["outcome"] == "window-closed"
+    assert {f["subject"]["id"] for f in report["findings"] if f["code"] == "window_closed"} == set(left)
+    assert all(world.enabled(host) for host in world.hosts)
+
+    again, states, report = run(world, START + timedelta(days=1))
+    assert str(again.state) == "success"
+    assert states[f"{released[0]}.admit"] == "skipped"
+    assert sorted(states[f"{host}.release"] for host in left) == ["skipped", "success"]
+    assert report["outcome"] == "window-closed"
+    assert [node.switched for node in world.nodes.values()].count(1) == 2
