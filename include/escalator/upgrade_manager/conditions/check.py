@@ -5,14 +5,13 @@ A blocker about a node keeps that node out; with any blocker the upgrade does no
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from escalator.model.bundle import Bundle
 from escalator.model.campaign import CampaignPlan, CampaignRequest, UpgradeMode
 from escalator.model.check import CheckReport, SpareProposal
 from escalator.model.cloud import CloudSnapshot
 from escalator.model.durations import DEFAULT_DURATIONS, History
-from escalator.model.verdict import Code, Verdict
 from escalator.upgrade_manager.bundles import members_stay
 from escalator.upgrade_manager.conditions import (
     bundles,
@@ -26,7 +25,7 @@ from escalator.upgrade_manager.conditions import (
     timing,
     vnfs,
 )
-from escalator.upgrade_manager.conditions.question import Family, Question, ask, of_families
+from escalator.upgrade_manager.conditions.question import Family, Question, of_families
 from escalator.upgrade_manager.durations import learn
 from escalator.upgrade_manager.spare import propose_spare
 
@@ -99,20 +98,3 @@ def plan_of_check(
         members_stay=bundle is None or members_stay(bundle),
         expected=learn(History(), bundle) if bundle else DEFAULT_DURATIONS,
     )
-
-
-def check_conditions(
-    plan: CampaignPlan,
-    snapshot: CloudSnapshot,
-    *,
-    reachable: Mapping[str, str | None],
-    bundle: Bundle | None = None,
-) -> tuple[Verdict, ...]:
-    """Find everything that speaks against a campaign.
-
-    :param reachable: host -> None when it was reached over SSH, else what went wrong; hosts that were not
-        tried are left out.
-    """
-    question = ask(plan, snapshot, bundle=bundle, reachable=reachable)
-    report = check_upgrade(question)
-    return tuple(c.verdict for c in report.conditions if not c.met and c.code is not Code.NOT_CHECKED)

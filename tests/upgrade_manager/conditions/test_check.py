@@ -1,16 +1,33 @@
+import json
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
+from tests.upgrade_manager.clouds import (
+    BUNDLE,
+    NOW,
+    cloud,
+    clouds,
+    disabled,
+    down,
+    few,
+    leased,
+    make_plan,
+    node,
+    server,
+)
 
 from escalator.model.campaign import CampaignPlan, LedgerView
-from escalator.model.cloud import CloudSnapshot, Migration, MigrationStatus
+from escalator.model.check import check_to_document
+from escalator.model.cloud import CloudSnapshot, Migration, MigrationStatus, NetworkAgent, ServiceStatus
 from escalator.model.lease import LeaseMark
 from escalator.model.verdict import Code, Severity, SubjectType, Verdict
 from escalator.upgrade_manager.admission import decide
-from escalator.upgrade_manager.conditions.check import check_conditions
-
-from .clouds import NOW, cloud, clouds, disabled, down, few, leased, make_plan, node, server
+from escalator.upgrade_manager.conditions.check import check_upgrade, plan_of_check
+from escalator.upgrade_manager.conditions.question import ask
+from escalator.upgrade_manager.conditions.rollback import check_rollback
+from escalator.upgrade_manager.targets import mark_targets
 
 PLAN = make_plan("a", "b")
 
@@ -18,7 +35,9 @@ PLAN = make_plan("a", "b")
 def checked(
     snapshot: CloudSnapshot, plan: CampaignPlan = PLAN, reachable: Mapping[str, str | None] | None = None
 ) -> tuple[Verdict, ...]:
-    return check_conditions(plan, snapshot, reachable=reachable or {})
+    """Return what is not met, but for what no snapshot can tell."""
+    report = check_upgrade(ask(plan, snapshot, reachable=reachable or {}))
+    return tuple(c.verdict for c in report.conditions if not c.met and c.code is not Code.NOT_CHECKED)
 
 
 def brief(verdicts: tuple[Verdict, ...]) -> list[tuple[str, Code, Severity]]:
@@ -149,7 +168,7 @@ def test_a_limit_beyond_the_capacity_names_the_one_that_works() -> None:
 @few
 def test_findings_are_total_and_explain_what_is_held(snapshot: CloudSnapshot) -> None:
     plan = make_plan(*(n.host for n in snapshot.nodes), max_parallel=2)
-    verdicts = check_conditions(plan, snapshot, reachable={})
+    verdicts = checked(snapshot, plan)
     assert all(v.message and v.remedy for v in verdicts)
     named = {v.subject.id for v in verdicts}
     held = {h for h, d in decide_all(snapshot, plan).items() if d in {"node_down", "leased_by_others"}}
@@ -159,3 +178,89 @@ def test_findings_are_total_and_explain_what_is_held(snapshot: CloudSnapshot) ->
 def decide_all(snapshot: CloudSnapshot, plan: CampaignPlan) -> dict[str, str]:
     decisions = decide(snapshot, plan, LedgerView(), NOW)
     return {host: decision.code.value for host, decision in decisions.items()}
+
+
+@given(clouds())
+@few
+def test_a_check_is_total_repeatable_and_leaves_the_snapshot_as_it_is(snapshot: CloudSnapshot) -> None:
+    before = repr(snapshot)
+    plan = plan_of_check(snapshot, [n.host for n in snapshot.nodes], bundle=BUNDLE, max_parallel=2)
+    for check in (check_upgrade, check_rollback):
+        first, second = (check(ask(plan, snapshot, bundle=BUNDLE)) for _ in range(2))
+        assert first == second
+        assert all(c.message and (c.met or c.remedy) for c in first.conditions)
+        assert json.loads(json.dumps(check_to_document(first)))["met"] == first.met
+    assert repr(snapshot) == before
+
+
+@given(clouds())
+@few
+def test_a_finished_cloud_is_met_with_nothing_to_do(snapshot: CloudSnapshot) -> None:
+    nodes = tuple(replace(node, status=ServiceStatus.ENABLED, upgraded=True) for node in snapshot.nodes)
+    finished = mark_targets(replace(snapshot, nodes=nodes))
+    hosts = tuple(n.host for n in finished.nodes if n.target)
+    report = check_upgrade(ask(plan_of_check(finished, hosts), finished))
+    assert hosts == ()
+    assert report.met
+    assert (report.spare, report.expected.p90) == (None, 0.0)
+    assert Code.ALREADY_UPGRADED in {c.code for c in report.conditions}
+
+
+def test_dead_network_agents_block_their_target_and_are_warned_of_elsewhere() -> None:
+    def agent(number: int, host: str, *, alive: bool, up: bool = True) -> NetworkAgent:
+        return NetworkAgent(
+            id=f"{number}", binary="neutron-l3-agent", host=host, alive=alive, admin_state_up=up
+        )
+
+    states = [("a", True, True), ("b", False, True), ("c", False, True), ("a", True, False)]
+    agents = [agent(number, host, alive=alive, up=up) for number, (host, alive, up) in enumerate(states)]
+    agents.append(agent(9, "far", alive=False))
+    nodes = [node(host) for host in "abc"] + [node("far", domain="elsewhere")]
+    assert brief(checked(cloud(nodes, agents=tuple(agents)))) == [
+        ("a", Code.AGENT_DOWN, Severity.WARNING),
+        ("b", Code.AGENT_DOWN, Severity.BLOCKER),
+        ("c", Code.AGENT_DOWN, Severity.WARNING),
+    ]
+
+
+def test_a_resize_that_another_campaign_will_confirm_is_only_warned_of() -> None:
+    resized = server("s", "a", vm_state="resized")
+    assert brief(checked(cloud([node("a"), node("b")], [resized]))) == [
+        ("id-s", Code.SERVER_UNCONFIRMED_RESIZE, Severity.BLOCKER)
+    ]
+    other = make_plan("c", campaign="other", run_id="other-run")
+    busy = cloud([node("a"), node("b"), leased(node("c"), other)], [resized])
+    assert brief(checked(busy)) == [("id-s", Code.SERVER_UNCONFIRMED_RESIZE, Severity.WARNING)]
+
+
+def test_of_many_servers_only_blockers_are_named_and_the_methods_are_counted() -> None:
+    servers = [server(f"s{i}", "a", memory=16) for i in range(250)] + [server("bad", "a", vm_state="error")]
+    snapshot = cloud([node("a", vcpus=999, memory=99999), node("b", vcpus=999, memory=99999)], servers)
+    report = check_upgrade(ask(PLAN, snapshot))
+    named = [c for c in report.conditions if c.subject.type is SubjectType.SERVER]
+    assert [(c.subject.name, c.code) for c in named] == [("bad", Code.SERVER_ERROR)]
+    counted = [c.message for c in report.conditions if c.code is Code.SERVER_METHOD and c.subject.id == "a"]
+    assert counted == ["251 servers: 250 live, 1 not"]
+
+
+def test_a_domain_gets_its_share_of_the_nodes_that_are_out_at_once() -> None:
+    nodes = [node(f"{d}{i}", memory=8192, domain=d) for d in "xy" for i in range(3)]
+    servers = [server(f"s-{n.host}", n.host, memory=4000) for n in nodes]
+    hosts = tuple(n.host for n in nodes)
+    assert checked(cloud(nodes, servers), make_plan(*hosts, max_parallel=2)) == ()
+    verdicts = checked(cloud(nodes, servers), make_plan(*hosts, max_parallel=4))
+    assert [v.subject.id for v in verdicts] == ["x", "y"]
+    assert "max_parallel=4 (up to 2 in this domain)" in verdicts[0].message
+    assert verdicts[0].remedy == "ask for max_parallel=2; otherwise nodes wait until there is room"
+
+
+def test_a_campaign_that_takes_long_is_warned_of_with_what_would_shorten_it() -> None:
+    hosts = tuple(f"n{i:02}" for i in range(30))
+    verdicts = checked(cloud([node(host) for host in hosts]), make_plan(*hosts))
+    (verdict,) = verdicts
+    assert (verdict.code, verdict.severity) == (Code.DURATION, Severity.WARNING)
+    assert "30 nodes, 1 at a time: 68 min, or 3 h 13 min when it goes slowly (assumed)" in verdict.message
+    assert verdict.remedy is not None
+    assert "max_parallel=2" in verdict.remedy
+    assert "2 windows of 15 nodes" in verdict.remedy
+    assert checked(cloud([node(host) for host in hosts]), make_plan(*hosts, max_parallel=2)) == ()
