@@ -100,10 +100,8 @@ class Availability:
         """Say why taking a node out would impact a group too much; None when it would not."""
         found: Obstacle | None = None
         for group_id, members in self.groups_on(host).items():
-            if (
-                group_id not in self._impaired
-                and len(members) <= self._tolerated[group_id]
-                and self._notice_ends <= now
+            if len(members) <= self._tolerated[group_id] and (
+                found is not None or (group_id not in self._impaired and self._notice_ends <= now)
             ):
                 continue
             obstacle = self._obstacle(self._memberships.ha_groups[group_id], members, now)
@@ -167,8 +165,10 @@ class Availability:
                 lasting=False,
                 until=until,
             )
-        impaired = self._impaired.get(group.id)
-        others = sorted(m for m in impaired or () if m not in members and self._impacted(m, now))
+        impaired = [m for m in self._impaired.get(group.id, ()) if self._impacted(m, now)]
+        if not impaired:
+            self._impaired.pop(group.id, None)
+        others = [m for m in impaired if m not in members]
         if len(members) + len(others) <= tolerated:
             return None
         return self._crowded(group, others, now)
@@ -182,7 +182,7 @@ class Availability:
         how = "recovering" if until is not None and until > now else "impacted"
         return Obstacle(
             message=f"HA group {group.id} has {len(others)} member(s) {how} on {', '.join(where)}, "
-            f"and {group.tolerated} may be impacted at once",
+            f"and {self._tolerated[group.id]} may be impacted at once",
             lasting=False,
             until=until,
         )
