@@ -22,6 +22,7 @@ from escalator.upgrade_manager.bundles import parse_bundle
 from escalator.upgrade_manager.documents import did_you_mean
 from escalator.upgrade_manager.domains import domain_of
 from escalator.upgrade_manager.targets import mark_targets
+from escalator.vnfs import load_ha_sources, with_ha_groups
 
 
 class Source(NamedTuple):
@@ -102,7 +103,9 @@ def read_bundle(name: str) -> Bundle:
 def _read_cloud(args: argparse.Namespace) -> CloudSnapshot:
     counter = CallCounter()
     credentials = CloudCredentials.from_clouds_yaml(args.cloud, args.region, path=args.clouds_yaml)
-    return Cloud(connect(credentials, counter), counter).fetch_snapshot(args.cloud, domain_of=domain_of)
+    sources = load_ha_sources()
+    cloud = Cloud(connect(credentials, counter), counter)
+    return with_ha_groups(cloud.fetch_snapshot(args.cloud, domain_of=domain_of), sources)
 
 
 def _known_hosts(words: Sequence[str], snapshot: CloudSnapshot) -> tuple[str, ...]:

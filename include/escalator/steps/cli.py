@@ -19,6 +19,7 @@ from escalator.model.errors import InvalidRequestError
 from escalator.model.inventory import Inventory
 from escalator.steps.survey import survey
 from escalator.upgrade_manager.domains import domain_of
+from escalator.vnfs import load_ha_sources, with_ha_groups
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - its only name
@@ -72,7 +73,8 @@ def _add_cloud(parser: argparse.ArgumentParser) -> None:
 
 
 def _snapshot(cloud: Cloud, args: argparse.Namespace) -> str:
-    snapshot = cloud.fetch_snapshot(args.cloud, domain_of=domain_of)
+    sources = load_ha_sources()
+    snapshot = with_ha_groups(cloud.fetch_snapshot(args.cloud, domain_of=domain_of), sources)
     text = json.dumps(snapshot_to_document(snapshot), indent=1)
     if args.output == STDOUT:
         print(text)
