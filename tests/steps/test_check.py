@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from escalator.ledger.records import Document
-from escalator.model.campaign import CampaignPlan, Step
+from escalator.model.campaign import CampaignPlan, Step, UpgradeMode
 from escalator.model.check import CheckReport
 from escalator.model.errors import PlanInfeasibleError, TransientError
 from escalator.model.verdict import Code
@@ -119,3 +119,13 @@ def test_a_judgement_writes_nothing_anywhere(world: World) -> None:
     assert judged.report.met
     assert world.ledger.plan(*world.context().key) is None
     assert world.cloud.writes == []
+
+
+def test_a_campaign_that_would_have_to_stop_a_server_does_not_start(make_world: MakeWorld) -> None:
+    world = make_world(mode=UpgradeMode.NON_SMOOTH)
+    world.plan = replace(world.plan, run_id=f"{world.plan.run_id}-check", hosts=())
+    world.pinned = frozenset({"sriov"})
+    world.boot("sriov")
+    with pytest.raises(PlanInfeasibleError, match=r"server sriov .*stop no server"):
+        checked(world)
+    assert world.ledger.plan(*world.context().key) is None

@@ -142,6 +142,7 @@ class World:
     opened: bool = True
     tries: int = 0
     pairs: tuple[tuple[str, str], ...] = ()
+    pinned: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         self.cloud = FakeCloud(clock=self.clock, fuse=self.fuse)
@@ -191,12 +192,13 @@ class World:
         )
 
     def add_ha_groups(self, snapshot: CloudSnapshot) -> CloudSnapshot:
-        """Make load-balanced groups of the pairs of guests that the world knows."""
+        """Make load-balanced groups of the pairs of guests that the world knows; pinned ones cannot move."""
         group_of = {guest: f"ha-{pair[0]}" for pair in self.pairs for guest in pair}
         servers = [
             replace(s, ha_group=group_of[s.id], ha_role="member") if s.id in group_of else s
             for s in snapshot.servers
         ]
+        servers = [replace(s, migration="none") if s.id in self.pinned else s for s in servers]
         groups = [HaGroup(id=f"ha-{pair[0]}", mode="load-balanced", members=pair) for pair in self.pairs]
         return replace(snapshot, servers=tuple(servers), ha_groups=tuple(groups))
 

@@ -14,11 +14,14 @@ from escalator.model.campaign import CampaignPlan
 from escalator.model.check import CheckReport, check_to_document
 from escalator.model.cloud import CloudSnapshot
 from escalator.model.errors import PlanInfeasibleError
+from escalator.model.verdict import Code, Subject, SubjectType, Verdict
 from escalator.plans.plan import options_of, plan_document
 from escalator.plans.render import plan_lines
 from escalator.steps.context import CampaignContext
+from escalator.steps.migrate import GOES_WITHOUT_MOVE
 from escalator.steps.versions import read_versions
 from escalator.upgrade_manager.bundles import members_stay
+from escalator.upgrade_manager.capacity import CapacityBook
 from escalator.upgrade_manager.conditions.check import check_upgrade
 from escalator.upgrade_manager.conditions.question import ask
 from escalator.upgrade_manager.conditions.rollback import check_rollback
@@ -95,6 +98,7 @@ def check(
     judged = judge(campaign, campaign.plan.request.hosts or tuple(known_hosts))
     log_report(judged.report)
     refuse_unmet(judged.report, what="the campaign cannot start")
+    _refuse_to_stop(judged)
     planned = plan_campaign(
         judged.plan.request,
         campaign=campaign.plan.campaign,
@@ -108,6 +112,28 @@ def check(
         log.info("%s", line)
     _open(campaign, plan, judged, bundle_document=bundle_document, plan_document=document)
     return plan, judged.report
+
+
+def _refuse_to_stop(judged: Judgement) -> None:
+    """Refuse a campaign that would have to stop servers: its steps move them, or let them stay.
+
+    :raises PlanInfeasibleError: names every such server.
+    """
+    book = CapacityBook(judged.snapshot, members_stay=judged.plan.members_stay)
+    pinned = [
+        Verdict(
+            code=Code.SERVER_PINNED,
+            message=f"it cannot be moved off {server.host}, and the steps of a campaign stop no server",
+            subject=Subject(type=SubjectType.SERVER, id=server.id, name=server.name),
+            remedy="take it off the node by hand, or leave the node out",
+        )
+        for host in judged.plan.hosts
+        for server in book.servers(host)
+        if server.migration == "none" and server.vm_state not in GOES_WITHOUT_MOVE and not book.stays(server)
+    ]
+    if pinned:
+        words = "; ".join(map(str, pinned))
+        raise PlanInfeasibleError(f"the campaign cannot start: {words}", blockers=tuple(pinned))
 
 
 def _document(plan: CampaignPlan, snapshot: CloudSnapshot) -> dict[str, Any]:
