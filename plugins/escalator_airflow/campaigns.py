@@ -12,10 +12,12 @@ from escalator.ledger.records import Document
 from escalator.model.bundle import Bundle
 from escalator.model.campaign import CampaignPlan
 from escalator.model.clock import utcnow
+from escalator.model.cloud import CloudSnapshot
 from escalator.model.errors import InvalidRequestError
 from escalator.model.inventory import Inventory
 from escalator.steps.context import CampaignContext
 from escalator.upgrade_manager.bundles import parse_bundle
+from escalator.vnfs import load_ha_sources, with_ha_groups
 from escalator_airflow.hooks.node_ssh import NodeShellHook
 from escalator_airflow.hooks.openstack import OpenStackCloudHook
 from escalator_airflow.settings import inventory_dir
@@ -38,7 +40,16 @@ def make_context(plan: CampaignPlan, bundle: Bundle, ledger: Ledger) -> Campaign
         connect=NodeShellHook(inventory).get_conn(),
         clock=utcnow,
         sleep=time.sleep,
+        add_ha_groups=_add_ha_groups,
     )
+
+
+def _add_ha_groups(snapshot: CloudSnapshot) -> CloudSnapshot:
+    """Add the HA groups of the VNF files, as they are now, and of the servers' metadata.
+
+    :raises InvalidRequestError: a file has faults, or the files contradict one another.
+    """
+    return with_ha_groups(snapshot, load_ha_sources())
 
 
 def open_campaign(dag_id: str, run_id: str) -> CampaignContext:
