@@ -43,7 +43,7 @@ def opened(folders: Path, monkeypatch: pytest.MonkeyPatch) -> CampaignContext:
 
 def snapshot() -> CloudSnapshot:
     servers = tuple(Server(id=name, name=name, host="n", vm_state="active", resources={}) for name in "abc")
-    return CloudSnapshot(cloud="lab", taken_at=datetime(2026, 11, 22, tzinfo=UTC), servers=servers)
+    return CloudSnapshot(cloud="lab", taken_at=datetime(2026, 11, 22, tzinfo=UTC), nodes=(), servers=servers)
 
 
 def test_the_tasks_see_the_ha_groups_of_the_vnf_files(opened: CampaignContext, folders: Path) -> None:
