@@ -50,34 +50,54 @@ class Availability:
         self._memberships = memberships
         self._noticed_at = noticed_at
         self._host: dict[str, str] = {}
-        self._running: dict[str, bool] = {}
+        self._ailing: set[str] = set()
         self._active: set[str] = set()
+        self._members: dict[str, list[str]] = {}
         self._on: dict[str, dict[str, list[str]]] = {}
         self._recovering: dict[str, float] = {}
-        leads = {group.lead_seconds for group in memberships.ha_groups.values()}
-        self._expiries = [noticed_at + lead for lead in leads]
+        self._tolerated: dict[str, int] = {}
+        self._impaired: dict[str, set[str]] = {}
+        self._expiries = [
+            noticed_at + lead for lead in {group.lead_seconds for group in memberships.ha_groups.values()}
+        ]
         heapify(self._expiries)
         self._notice_ends = max(self._expiries, default=_NEVER)
-        self.out: set[str] = set(out)
-        self._tolerated = {group.id: group.tolerated for group in memberships.ha_groups.values()}
-        self._impaired: dict[str, set[str]] = {}
+        self.out: set[str] = set()
+        group_of = memberships.ha_group_of
         for server in servers:
-            if server.id in memberships.ha_group_of and server.host is not None:
-                self._host[server.id] = server.host
-                self._running[server.id] = server.vm_state == "active" and server.power_state == RUNNING
-                self._members_on(server.host, server.id).append(server.id)
-                if server.ha_role == "active":
-                    self._active.add(server.id)
-        for group in memberships.ha_groups.values():
-            lacking = {m for m in group.members if not self.serves(m)}
-            if lacking:
-                self._impaired[group.id] = lacking
+            if server.id in group_of and server.host is not None:
+                self._add(server)
+        self._note_missing()
+        for host in out:
+            self.take_out(host)
         for host, second in (given_back or {}).items():
             self._recover(host, second)
 
+    def _add(self, server: Server) -> None:
+        self._host[server.id] = server.host or ""
+        self._members.setdefault(server.host or "", []).append(server.id)
+        if server.vm_state != "active" or server.power_state != RUNNING:
+            self._ailing.add(server.id)
+            self._impaired.setdefault(self._memberships.ha_group_of[server.id], set()).add(server.id)
+        if server.ha_role == "active":
+            self._active.add(server.id)
+
+    def _note_missing(self) -> None:
+        """Count members that are on no node as impaired."""
+        group_of = self._memberships.ha_group_of
+        if len(self._host) < len(group_of):
+            for member, group in group_of.items():
+                if member not in self._host:
+                    self._impaired.setdefault(group, set()).add(member)
+
     def groups_on(self, host: str) -> Mapping[str, list[str]]:
         """Return the HA groups with members on a node: group id -> ids of the members there."""
-        return self._on.get(host, {})
+        found = self._on.get(host)
+        if found is None:
+            found = self._on[host] = {}
+            for member in self._members.get(host, ()):
+                found.setdefault(self._memberships.ha_group_of[member], []).append(member)
+        return found
 
     def host_of(self, server_id: str) -> str | None:
         """Return where a member is."""
@@ -94,13 +114,14 @@ class Availability:
 
     def serves(self, server_id: str) -> bool:
         """Tell whether a member runs on a node that is in service."""
-        return self._running.get(server_id, False) and self._host[server_id] not in self.out
+        host = self._host.get(server_id)
+        return host is not None and host not in self.out and server_id not in self._ailing
 
     def obstacle(self, host: str, now: float) -> Obstacle | None:
         """Say why taking a node out would impact a group too much; None when it would not."""
         found: Obstacle | None = None
         for group_id, members in self.groups_on(host).items():
-            if len(members) <= self._tolerated[group_id] and (
+            if len(members) <= self._tolerates(group_id) and (
                 found is not None or (group_id not in self._impaired and self._notice_ends <= now)
             ):
                 continue
@@ -133,9 +154,12 @@ class Availability:
     def relocate(self, server_id: str, host: str) -> None:
         """Record that a member is on another node now."""
         if server_id in self._host:
-            self._members_on(self._host[server_id], server_id).remove(server_id)
+            before = self._host[server_id]
+            self._members[before].remove(server_id)
+            self._members.setdefault(host, []).append(server_id)
             self._host[server_id] = host
-            self._members_on(host, server_id).append(server_id)
+            self._on.pop(before, None)
+            self._on.pop(host, None)
             self._judge(self._memberships.ha_group_of[server_id], server_id, _NEVER)
 
     def _judge(self, group_id: str, server_id: str, now: float) -> None:
@@ -151,7 +175,7 @@ class Availability:
     def _obstacle(self, group: HaGroup, members: list[str], now: float) -> Obstacle | None:
         if group.mode == "none":
             return None
-        tolerated = self._tolerated[group.id]
+        tolerated = self._tolerates(group.id)
         if len(members) > tolerated:
             message = (
                 f"HA group {group.id} has {len(members)} of its {len(group.members)} members on this node, "
@@ -182,20 +206,20 @@ class Availability:
         how = "recovering" if until is not None and until > now else "impacted"
         return Obstacle(
             message=f"HA group {group.id} has {len(others)} member(s) {how} on {', '.join(where)}, "
-            f"and {self._tolerated[group.id]} may be impacted at once",
+            f"and {self._tolerates(group.id)} may be impacted at once",
             lasting=False,
             until=until,
         )
 
     def _impacted(self, server_id: str, now: float) -> bool:
         host = self._host.get(server_id)
-        if host is None or host in self.out or not self._running[server_id]:
+        if host is None or host in self.out or server_id in self._ailing:
             return True
         return self._recovering.get(server_id, _NEVER) > now
 
     def _only_recovers(self, server_id: str) -> bool:
         host = self._host.get(server_id)
-        return host is not None and host not in self.out and self._running[server_id]
+        return host is not None and host not in self.out and server_id not in self._ailing
 
     def _recover(self, host: str, second: float) -> None:
         for group_id, members in self.groups_on(host).items():
@@ -205,9 +229,11 @@ class Availability:
                 for member in members:
                     self._recovering[member] = max(second + seconds, self._recovering.get(member, _NEVER))
 
-    def _members_on(self, host: str, server_id: str) -> list[str]:
-        group = self._memberships.ha_group_of[server_id]
-        return self._on.setdefault(host, {}).setdefault(group, [])
+    def _tolerates(self, group_id: str) -> int:
+        found = self._tolerated.get(group_id)
+        if found is None:
+            found = self._tolerated[group_id] = self._memberships.ha_groups[group_id].tolerated
+        return found
 
 
 def seconds_of(moment: datetime) -> float:

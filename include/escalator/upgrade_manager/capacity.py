@@ -7,7 +7,7 @@ on before the source is back.
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -70,10 +70,10 @@ class CapacityBook:
         self.nodes: dict[str, Node] = {node.host: node for node in snapshot.nodes}
         self.memberships = Memberships(snapshot)
         self._shapes: dict[object, Shape] = {}
-        self._servers: dict[str, dict[str, Server]] = {host: {} for host in self.nodes}
+        self._servers: dict[str, list[Server]] = {host: [] for host in self.nodes}
         for server in snapshot.servers:
             if server.host in self._servers:
-                self._servers[server.host][server.id] = server
+                self._servers[server.host].append(server)
         self._used: dict[str, dict[str, int]] = {}
         self._free: dict[str, dict[str, int]] = {}
         self._group_hosts: dict[str, list[str]] | None = None
@@ -103,9 +103,9 @@ class CapacityBook:
             self._free[host] = {name: item.capacity - used.get(name, 0) for name, item in inventory.items()}
         return self._free[host]
 
-    def servers(self, host: str) -> Collection[Server]:
+    def servers(self, host: str) -> Sequence[Server]:
         """Return the servers whose host is that node."""
-        return self._servers.get(host, {}).values()
+        return self._servers.get(host, ())
 
     def stays(self, server: Server) -> bool:
         """Tell whether a server stays on its node while that is upgraded, its service being elsewhere."""
@@ -135,7 +135,7 @@ class CapacityBook:
         if self._group_hosts is None:
             self._group_hosts = {}
             for host, servers in self._servers.items():
-                for server in servers.values():
+                for server in servers:
                     group = self.memberships.server_group_of.get(server.id)
                     if group is not None and server.vm_state not in GONE:
                         self._group_hosts.setdefault(group, []).append(host)
@@ -211,9 +211,10 @@ class CapacityBook:
             hosts.remove(server.host)
             hosts.append(moved.host)
         if server.host is not None:
-            del self._servers[server.host][server.id]
+            here = self._servers[server.host]
+            del here[next(number for number, other in enumerate(here) if other is server)]
         if moved.host is not None:
-            self._servers[moved.host][moved.id] = moved
+            self._servers[moved.host].append(moved)
 
     def _entry(self, host: str, *, remove: bool) -> None:
         tiers = self._open.get(self.nodes[host].domain)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from heapq import nsmallest
 from math import fsum
 
 from escalator.model.cloud import Server
@@ -27,6 +28,9 @@ TRIES = 6
 """Nodes of a domain that are tried on nodes still to be upgraded, to find the one that spills least."""
 _TAIL_ROUNDS = 3
 """The tail begins when so many rounds of the domain's places are left."""
+
+_NAMED = 5
+"""Hosts that a message names one by one."""
 
 Limited = Callable[[str], AdmissionDecision | None]
 
@@ -379,12 +383,12 @@ def ha_decision(host: str, obstacle: Obstacle) -> AdmissionDecision:
 def _no_room(standing: Standing, host: str, simulation: DrainSimulation) -> AdmissionDecision:
     """Say why the servers of a node have no place, and whether waiting helps."""
     node = standing.book.nodes[host]
-    out = sorted(standing.out.get(node.domain, ()))
-    absent = sorted(set(standing.absent.get(node.domain, ())) - {host})
+    out = _some(standing.out.get(node.domain, ()))
+    absent = _some(set(standing.absent.get(node.domain, ())) - {host})
     if out:
-        message, admission = f"not while {', '.join(out)} is out: {simulation.shortfall}", Admission.WAIT
+        message, admission = f"not while {out} is out: {simulation.shortfall}", Admission.WAIT
     elif absent:
-        message = f"not without {', '.join(absent)}, down or disabled now: {simulation.shortfall}"
+        message = f"not without {absent}, down or disabled now: {simulation.shortfall}"
         admission = Admission.WAIT
     else:
         message, admission = f"waiting will not help: {simulation.shortfall}", Admission.HOLD
@@ -392,7 +396,13 @@ def _no_room(standing: Standing, host: str, simulation: DrainSimulation) -> Admi
 
 
 def _waits_for_room(standing: Standing, host: str, spilled: int) -> AdmissionDecision:
-    out = ", ".join(sorted(standing.out.get(standing.book.nodes[host].domain, ())))
+    out = _some(standing.out.get(standing.book.nodes[host].domain, ()))
     until = f"until {out} is back" if out else "on upgraded nodes"
     message = f"{spilled} of its servers would have to move twice: it waits for room {until}"
     return AdmissionDecision(host=host, admission=Admission.WAIT, code=Code.CAPACITY, message=message)
+
+
+def _some(hosts: Collection[str]) -> str:
+    """Name some hosts: the first few in order, and how many more there are."""
+    named = ", ".join(nsmallest(_NAMED, hosts))
+    return f"{named} and {len(hosts) - _NAMED} more" if len(hosts) > _NAMED else named
