@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import json
 from datetime import UTC, datetime
 from typing import Any
@@ -8,12 +9,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from escalator.cloud_manager.snapshots import snapshot_from_document, snapshot_to_document
+from escalator.cloud_manager.snapshots import (
+    snapshot_digest,
+    snapshot_from_document,
+    snapshot_to_document,
+    write_snapshot,
+)
 from escalator.model.cloud import (
     CloudSnapshot,
     HaGroup,
     Migration,
     MigrationStatus,
+    NetworkAgent,
     Node,
     ResourceInventory,
     Server,
@@ -21,6 +28,7 @@ from escalator.model.cloud import (
     ServiceState,
     ServiceStatus,
 )
+from escalator.model.digest import document_digest
 from escalator.model.errors import InvalidRequestError
 
 WORDS = st.text("abcdef-0123", min_size=1, max_size=6)
@@ -111,6 +119,17 @@ SNAPSHOTS = st.builds(
         ),
         max_size=2,
     ).map(tuple),
+    agents=st.lists(
+        st.builds(
+            NetworkAgent,
+            id=WORDS,
+            binary=WORDS,
+            host=WORDS,
+            alive=st.booleans(),
+            admin_state_up=st.booleans(),
+        ),
+        max_size=2,
+    ).map(tuple),
 )
 
 SMALL: dict[str, Any] = {
@@ -131,8 +150,12 @@ SMALL: dict[str, Any] = {
 @settings(max_examples=60, deadline=None)
 @given(SNAPSHOTS)
 def test_what_is_written_is_read_back(snapshot: CloudSnapshot) -> None:
-    text = json.dumps(snapshot_to_document(snapshot))
-    assert snapshot_from_document(json.loads(text)) == snapshot
+    document = snapshot_to_document(snapshot)
+    assert snapshot_from_document(json.loads(json.dumps(document))) == snapshot
+    written = io.StringIO()
+    write_snapshot(snapshot, written)
+    assert json.loads(written.getvalue()) == document
+    assert snapshot_digest(snapshot) == document_digest(document)
 
 
 def test_left_out_keys_take_their_defaults() -> None:

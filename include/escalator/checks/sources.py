@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -13,7 +12,7 @@ from escalator.cloud_manager.call_counter import CallCounter
 from escalator.cloud_manager.cloud import Cloud
 from escalator.cloud_manager.connection import connect
 from escalator.cloud_manager.credentials import CloudCredentials
-from escalator.cloud_manager.snapshots import snapshot_from_document
+from escalator.cloud_manager.snapshots import read_snapshot
 from escalator.model.bundle import Bundle
 from escalator.model.campaign import UpgradeMode
 from escalator.model.cloud import CloudSnapshot
@@ -68,26 +67,6 @@ def read_source(args: argparse.Namespace) -> Source:
     _refuse_impossible(args.max_parallel, snapshot)
     marked = mark_targets(snapshot, bundle, hosts)
     return Source(marked, bundle, tuple(node.host for node in marked.nodes if node.target))
-
-
-def read_snapshot(path: Path) -> CloudSnapshot:
-    """Read a snapshot file.
-
-    :raises InvalidRequestError: it cannot be read, is no JSON, or has faults.
-    """
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as exc:
-        raise InvalidRequestError(
-            f"snapshot {path} cannot be read: {exc.strerror}",
-            remedy="write one with `escalator snapshot --cloud NAME -o FILE`",
-        ) from exc
-    except (ValueError, RecursionError) as exc:
-        raise InvalidRequestError(
-            f"snapshot {path} is no JSON: {exc}",
-            remedy="write one with `escalator snapshot --cloud NAME -o FILE`",
-        ) from exc
-    return snapshot_from_document(document)
 
 
 def read_bundle(name: str) -> Bundle:

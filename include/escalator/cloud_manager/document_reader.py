@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
 
+from escalator.model.cloud import EMPTY
+
 T = TypeVar("T")
+Shared = dict[Any, Any]
 Items = Sequence[str]
 _REQUIRED: Final = object()
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -22,34 +25,64 @@ class Fields:
     :param source: the object; anything else is a fault.
     :param path: where it is, empty for the document itself.
     :param faults: takes the faults of the whole document.
+    :param index: place in the list that ``path`` names; None: it is in none.
+    :param shared: texts and amounts that objects have in common: equal ones are kept once.
     """
 
-    def __init__(self, source: object, path: str, faults: list[str]) -> None:
+    __slots__ = ("_asked", "_faults", "_index", "_path", "_shared", "_source")
+
+    def __init__(
+        self,
+        source: object,
+        path: str,
+        faults: list[str],
+        *,
+        index: int | None = None,
+        shared: Shared | None = None,
+    ) -> None:
         self._path = path
+        self._index = index
         self._faults = faults
-        self._left: dict[str, Any] = {}
+        self._shared = {} if shared is None else shared
+        self._asked: list[str] = []
+        self._source: Mapping[str, Any] = {}
         if isinstance(source, Mapping):
-            self._left = dict(source)
+            self._source = source
         else:
             self._fault("", "must be an object")
 
     def end(self) -> None:
         """Note every key that nobody has asked for."""
-        for name in self._left:
-            self._fault(name, "is not a known key")
+        if len(self._asked) < len(self._source):
+            for name in self._source.keys() - frozenset(self._asked):
+                self._fault(name, "is not a known key")
 
     def text(self, name: str, default: object = _REQUIRED) -> str:
         """Read a string."""
-        return self._read(name, default, "", "a string", lambda value: isinstance(value, str))
+        return self._read(name, default, "", "a string", is_text)
 
     def text_or_none(self, name: str) -> str | None:
         """Read a string or null; missing is null."""
         return None if self._absent(name) else self.text(name)
 
+    def common(self, name: str, default: object = _REQUIRED) -> str:
+        """Read a string that many objects have: equal ones are kept once."""
+        found = self.text(name, default)
+        return self._shared.setdefault(found, found)  # type: ignore[no-any-return]
+
+    def common_or_none(self, name: str) -> str | None:
+        """Read a string that many objects have, or null; missing is null."""
+        return None if self._absent(name) else self.common(name)
+
     def word(self, name: str, choices: Sequence[str], default: object = _REQUIRED) -> str:
         """Read one of the given words."""
-        wanted = "one of " + ", ".join(choices)
-        return self._read(name, default, choices[0], wanted, lambda value: value in choices)
+        value = self._value(name, default)
+        for choice in choices:
+            if choice == value:
+                return choice
+        if value is not _REQUIRED:
+            self._fault(name, "must be one of " + ", ".join(choices))
+        return choices[0]
 
     def word_or_none(self, name: str, choices: Sequence[str]) -> str | None:
         """Read one of the given words or null; missing is null."""
@@ -57,7 +90,7 @@ class Fields:
 
     def flag(self, name: str) -> bool:
         """Read true or false; missing is false."""
-        return self._read(name, False, False, "true or false", lambda value: isinstance(value, bool))
+        return self._read(name, False, False, "true or false", is_flag)
 
     def amount(self, name: str, default: object = _REQUIRED) -> int:
         """Read a whole number from 0 on."""
@@ -88,26 +121,40 @@ class Fields:
         """Read an object of strings; missing is empty."""
         return dict(self._read(name, {}, {}, "an object of strings", is_words))
 
-    def amounts(self, name: str) -> dict[str, int]:
+    def amounts(self, name: str) -> Mapping[str, int]:
         """Read an object of whole numbers from 0 on; missing is empty."""
-        return dict(self._read(name, {}, {}, "an object of whole numbers from 0 on", is_amounts))
+        found: Mapping[str, int] = self._read(
+            name, EMPTY, EMPTY, "an object of whole numbers from 0 on", is_amounts
+        )
+        key = tuple(found.items())
+        return self._shared.setdefault(key, found)  # type: ignore[no-any-return]
+
+    def common_texts(self, name: str) -> frozenset[str]:
+        """Read a list of strings, as a set, that many objects have; missing is empty."""
+        found = frozenset(self.texts(name, ()))
+        return self._shared.setdefault(found, found)  # type: ignore[no-any-return]
 
     def mapping(self, name: str) -> dict[str, Fields]:
         """Read an object of objects; missing is empty."""
         found: dict[str, object] = self._read(name, {}, {}, "an object", is_object)
         path = self._at(name)
-        return {key: Fields(value, f"{path}.{key}", self._faults) for key, value in found.items()}
+        return {
+            key: Fields(value, f"{path}.{key}", self._faults, shared=self._shared)
+            for key, value in found.items()
+        }
 
-    def items(self, name: str, default: object = _REQUIRED) -> Iterable[Fields]:
-        """Read a list of objects."""
-        found: Sequence[object] = self._read(name, default, (), "a list", is_list)
-        path = self._at(name)
-        return [Fields(value, f"{path}[{index}]", self._faults) for index, value in enumerate(found)]
+    def _value(self, name: str, default: object) -> Any:  # noqa: ANN401 - what stands in a document
+        value = self._source.get(name, _REQUIRED)
+        if value is not _REQUIRED:
+            self._asked.append(name)
+            return value
+        if default is _REQUIRED:
+            self._fault(name, "is missing")
+        return default
 
     def _read(self, name: str, default: object, instead: T, wanted: str, good: Callable[[Any], bool]) -> T:
-        value: Any = self._left.pop(name, default)
+        value: Any = self._value(name, default)
         if value is _REQUIRED:
-            self._fault(name, "is missing")
             return instead
         if not good(value):
             self._fault(name, f"must be {wanted}")
@@ -116,16 +163,28 @@ class Fields:
         return found
 
     def _absent(self, name: str) -> bool:
-        if self._left.get(name) is not None:
+        if self._source.get(name) is not None:
             return False
-        self._left.pop(name, None)
+        if name in self._source:
+            self._asked.append(name)
         return True
 
     def _at(self, name: str) -> str:
-        return ".".join(part for part in (self._path, name) if part)
+        path = self._path if self._index is None else f"{self._path}[{self._index}]"
+        return ".".join(part for part in (path, name) if part)
 
     def _fault(self, name: str, what: str) -> None:
         self._faults.append(f"{self._at(name) or 'document'}: {what}")
+
+
+def is_text(value: object) -> bool:
+    """Tell whether it is a string."""
+    return isinstance(value, str)
+
+
+def is_flag(value: object) -> bool:
+    """Tell whether it is true or false."""
+    return isinstance(value, bool)
 
 
 def is_amount(value: object) -> bool:
@@ -142,11 +201,6 @@ def is_number(value: object) -> bool:
 def is_object(value: object) -> bool:
     """Tell whether it is an object."""
     return isinstance(value, Mapping)
-
-
-def is_list(value: object) -> bool:
-    """Tell whether it is a list."""
-    return isinstance(value, (list, tuple))
 
 
 def is_moment(value: object) -> bool:

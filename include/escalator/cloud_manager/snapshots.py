@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections import Counter
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Final, TextIO
 
-from escalator.cloud_manager.document_reader import Fields, Items
+from escalator.cloud_manager.document_reader import Fields, Shared
+from escalator.cloud_manager.json_stream import read_members
+from escalator.cloud_manager.snapshot_items import (
+    Document,
+    agent_to_document,
+    ha_group_to_document,
+    migration_to_document,
+    node_to_document,
+    server_group_to_document,
+    server_to_document,
+)
 from escalator.model.cloud import (
     CloudSnapshot,
     HaGroup,
     Migration,
     MigrationStatus,
+    NetworkAgent,
     Node,
     ResourceInventory,
     Server,
@@ -19,31 +34,80 @@ from escalator.model.cloud import (
     ServiceState,
     ServiceStatus,
 )
+from escalator.model.digest import canonical
 from escalator.model.errors import InvalidRequestError
 
 SCHEMA = "escalator.snapshot/1"
 HA_MODES = ("active-standby", "load-balanced", "none")
 HA_ROLES = ("active", "standby", "member")
 METHODS = ("live", "cold", "none")
-
-Document = dict[str, Any]
+_SHOWN_FAULTS = 20
+_STATES, _STATUSES = tuple(ServiceState), tuple(ServiceStatus)
+_MIGRATION_STATUSES = tuple(MigrationStatus)
+_NO_METADATA: Mapping[str, str] = MappingProxyType({})
 
 
 def snapshot_to_document(snapshot: CloudSnapshot) -> Document:
     """Write a snapshot as plain JSON data: sorted as the snapshot is, sets sorted, times in UTC's offset."""
-    return {
-        "schema": SCHEMA,
-        "cloud": snapshot.cloud,
-        "taken_at": snapshot.taken_at.isoformat(),
-        "nodes": [_node_to_document(node) for node in snapshot.nodes],
-        "servers": [_server_to_document(server) for server in snapshot.servers],
-        "migrations": [_migration_to_document(migration) for migration in snapshot.migrations],
-        "server_groups": [
-            {"id": group.id, "policy": group.policy, "members": list(group.members)}
-            for group in snapshot.server_groups
-        ],
-        "ha_groups": [_ha_group_to_document(group) for group in snapshot.ha_groups],
-    }
+    lists = {name: list(items) for name, items in _lists(snapshot).items()}
+    return {**_head(snapshot), **lists}
+
+
+def write_snapshot(snapshot: CloudSnapshot, stream: TextIO) -> None:
+    """Write a snapshot as JSON, one line for each node, server and group."""
+    stream.write("{")
+    stream.write(",\n ".join(f"{json.dumps(k)}: {json.dumps(v)}" for k, v in _head(snapshot).items()))
+    for name, items in _lists(snapshot).items():
+        stream.write(f",\n {json.dumps(name)}: [")
+        stream.writelines(f"{',' if index else ''}\n  {json.dumps(item)}" for index, item in enumerate(items))
+        stream.write("]")
+    stream.write("}\n")
+
+
+def snapshot_digest(snapshot: CloudSnapshot) -> str:
+    """Return the digest of the snapshot's document, as :func:`document_digest` does, with little memory.
+
+    How its file was spelt, and which keys that have defaults it left out, makes no difference.
+    """
+    parts = {name: iter((canonical(value),)) for name, value in _head(snapshot).items()}
+    parts |= {name: _canonical_list(items) for name, items in _lists(snapshot).items()}
+    digest = hashlib.sha256()
+    for index, name in enumerate(sorted(parts)):
+        digest.update(f"{',' if index else '{'}{canonical(name)}:".encode())
+        for part in parts[name]:
+            digest.update(part.encode())
+    digest.update(b"}")
+    return digest.hexdigest()
+
+
+def _canonical_list(items: Iterable[Document]) -> Iterator[str]:
+    yield "["
+    for index, item in enumerate(items):
+        yield f"{',' if index else ''}{canonical(item)}"
+    yield "]"
+
+
+def read_snapshot(path: Path) -> CloudSnapshot:
+    """Read a snapshot file: item by item, so that a large cloud takes the memory of its objects only.
+
+    :raises InvalidRequestError: it cannot be read, is no JSON, or has faults: each is named with its path.
+    """
+    remedy = "write one with `escalator snapshot --cloud NAME -o FILE`"
+    try:
+        with path.open(encoding="utf-8-sig") as stream:
+            if not stream.read(1):
+                raise InvalidRequestError(f"snapshot {path} is empty", remedy=remedy)
+            stream.seek(0)
+            return _snapshot(read_members(stream, _READERS))
+    except OSError as exc:
+        reason = exc.strerror or "it is no plain file"
+        raise InvalidRequestError(f"snapshot {path} cannot be read: {reason}", remedy=remedy) from exc
+    except UnicodeDecodeError as exc:
+        raise InvalidRequestError(
+            f"snapshot {path} is no JSON: it is no text in UTF-8 at byte {exc.start}", remedy=remedy
+        ) from exc
+    except (ValueError, RecursionError) as exc:
+        raise InvalidRequestError(f"snapshot {path} is no JSON: {exc}", remedy=remedy) from exc
 
 
 def snapshot_from_document(document: Mapping[str, Any]) -> CloudSnapshot:
@@ -51,134 +115,99 @@ def snapshot_from_document(document: Mapping[str, Any]) -> CloudSnapshot:
 
     :raises InvalidRequestError: names every fault with its path, such as ``nodes[3].inventory.VCPU.total``.
     """
-    faults: list[str] = []
-    fields = Fields(document, "", faults)
-    if fields.text("schema") != SCHEMA:
-        faults.append(f"schema: must be {SCHEMA}")
-    snapshot = CloudSnapshot(
-        cloud=fields.text("cloud"),
-        taken_at=fields.moment("taken_at"),
-        nodes=tuple(sorted(map(_node, fields.items("nodes")), key=lambda node: node.host)),
-        servers=tuple(
-            sorted(map(_server, fields.items("servers", ())), key=lambda server: (server.name, server.id))
-        ),
-        migrations=tuple(map(_migration, fields.items("migrations", ()))),
-        server_groups=tuple(map(_server_group, fields.items("server_groups", ()))),
-        ha_groups=tuple(map(_ha_group, fields.items("ha_groups", ()))),
+    if not isinstance(document, Mapping):
+        raise _refused(["document: must be an object"])
+    return _snapshot(
+        (name, iter(value) if name in _READERS and isinstance(value, (list, tuple)) else value)
+        for name, value in document.items()
     )
+
+
+def _snapshot(members: Iterable[tuple[str, object]]) -> CloudSnapshot:
+    """Put a snapshot together from the members of its document, lists as iterators."""
+    faults: list[str] = []
+    shared: Shared = {}
+    head: dict[str, object] = {}
+    lists: dict[str, list[Any]] = {}
+    for name, value in members:
+        if name in head or name in lists:
+            faults.append(f"{name}: is there more than once")
+        if name in _READERS and isinstance(value, Iterator):
+            read = _READERS[name]
+            lists[name] = [
+                read(Fields(item, name, faults, index=index, shared=shared))
+                for index, item in enumerate(value)
+            ]
+        elif name in _READERS:
+            faults.append(f"{name}: must be a list")
+        else:
+            head[name] = value
+    fields = Fields(head, "", faults)
+    schema, cloud, taken_at = fields.text("schema"), fields.text("cloud"), fields.moment("taken_at")
     fields.end()
-    _refuse_doubles("nodes", [node.host for node in snapshot.nodes], faults)
-    _refuse_doubles("servers", [server.id for server in snapshot.servers], faults)
+    if schema != SCHEMA:
+        faults.append(f"schema: must be {SCHEMA}")
+    if "nodes" not in lists and not any(fault.startswith("nodes: ") for fault in faults):
+        faults.append("nodes: is missing")
+    for name, key in (("nodes", "host"), ("servers", "id")):
+        _refuse_doubles(name, [getattr(item, key) for item in lists.get(name, ())], faults)
     if faults:
-        raise InvalidRequestError(
-            f"the snapshot has {len(faults)} fault(s): " + "; ".join(faults), remedy=f"see {SCHEMA}"
-        )
-    return snapshot
+        raise _refused(faults)
+    lists["nodes"].sort(key=lambda node: node.host)
+    lists.get("servers", []).sort(key=lambda server: (server.name, server.id))
+    return CloudSnapshot(
+        cloud=cloud, taken_at=taken_at, **{name: tuple(items) for name, items in lists.items()}
+    )
 
 
-def _refuse_doubles(path: str, names: Items, faults: list[str]) -> None:
-    doubles = sorted(name for name, times in Counter(names).items() if times > 1)
-    faults.extend(f"{path}: {name!r} is there more than once" for name in doubles)
+def _refused(faults: list[str]) -> InvalidRequestError:
+    more = f"; and {len(faults) - _SHOWN_FAULTS} more" if len(faults) > _SHOWN_FAULTS else ""
+    return InvalidRequestError(
+        f"the snapshot has {len(faults)} fault(s): " + "; ".join(faults[:_SHOWN_FAULTS]) + more,
+        remedy=f"see {SCHEMA}",
+    )
 
 
-def _node_to_document(node: Node) -> Document:
+def _refuse_doubles(path: str, names: list[str], faults: list[str]) -> None:
+    if len(set(names)) < len(names):
+        doubles = sorted(name for name, times in Counter(names).items() if times > 1)
+        faults.extend(f"{path}: {name!r} is there more than once" for name in doubles)
+
+
+def _head(snapshot: CloudSnapshot) -> Document:
+    return {"schema": SCHEMA, "cloud": snapshot.cloud, "taken_at": snapshot.taken_at.isoformat()}
+
+
+def _lists(snapshot: CloudSnapshot) -> dict[str, Iterator[Document]]:
     return {
-        "host": node.host,
-        "domain": node.domain,
-        "cell": node.cell,
-        "zone": node.zone,
-        "aggregates": list(node.aggregates),
-        "service_id": node.service_id,
-        "hypervisor_hostname": node.hypervisor_hostname,
-        "provider_id": node.provider_id,
-        "state": node.state.value,
-        "status": node.status.value,
-        "disabled_reason": node.disabled_reason,
-        "forced_down": node.forced_down,
-        "upgraded": node.upgraded,
-        "target": node.target,
-        "inventory": {name: _inventory_to_document(item) for name, item in sorted(node.inventory.items())},
-        "usage": dict(sorted(node.usage.items())),
-        "traits": sorted(node.traits),
-        "versions": dict(sorted(node.versions.items())),
-    }
-
-
-def _inventory_to_document(item: ResourceInventory) -> Document:
-    document: Document = {
-        "total": item.total,
-        "reserved": item.reserved,
-        "allocation_ratio": item.allocation_ratio,
-    }
-    return document if item.max_unit is None else document | {"max_unit": item.max_unit}
-
-
-def _server_to_document(server: Server) -> Document:
-    return {
-        "id": server.id,
-        "name": server.name,
-        "project_id": server.project_id,
-        "host": server.host,
-        "status": server.status,
-        "vm_state": server.vm_state,
-        "task_state": server.task_state,
-        "power_state": server.power_state,
-        "locked": server.locked,
-        "resources": dict(sorted(server.resources.items())),
-        "required_traits": sorted(server.required_traits),
-        "pinned_zone": server.pinned_zone,
-        "migration": server.migration,
-        "server_group": server.server_group,
-        "ha_group": server.ha_group,
-        "ha_role": server.ha_role,
-    }
-
-
-def _migration_to_document(migration: Migration) -> Document:
-    return {
-        "id": migration.id,
-        "uuid": migration.uuid,
-        "server_id": migration.server_id,
-        "type": migration.type,
-        "status": migration.status.value,
-        "source_host": migration.source_host,
-        "dest_host": migration.dest_host,
-        "created_at": migration.created_at.isoformat(),
-        "updated_at": migration.updated_at.isoformat() if migration.updated_at else None,
-    }
-
-
-def _ha_group_to_document(group: HaGroup) -> Document:
-    return {
-        "id": group.id,
-        "mode": group.mode,
-        "members": list(group.members),
-        "max_impacted": group.max_impacted,
-        "min_preserved": group.min_preserved,
-        "recovery_seconds": group.recovery_seconds,
-        "lead_seconds": group.lead_seconds,
+        "nodes": map(node_to_document, snapshot.nodes),
+        "servers": map(server_to_document, snapshot.servers),
+        "migrations": map(migration_to_document, snapshot.migrations),
+        "server_groups": map(server_group_to_document, snapshot.server_groups),
+        "ha_groups": map(ha_group_to_document, snapshot.ha_groups),
+        "agents": map(agent_to_document, snapshot.agents),
     }
 
 
 def _node(fields: Fields) -> Node:
     node = Node(
         host=fields.text("host"),
-        domain=fields.text("domain"),
+        domain=fields.common("domain"),
         cell=fields.text("cell", "cell1"),
         zone=fields.text("zone", "nova"),
         aggregates=tuple(fields.texts("aggregates", ())),
         service_id=fields.text_or_none("service_id"),
         hypervisor_hostname=fields.text_or_none("hypervisor_hostname"),
         provider_id=fields.text_or_none("provider_id"),
-        state=ServiceState(fields.word("state", tuple(ServiceState), "up")),
-        status=ServiceStatus(fields.word("status", tuple(ServiceStatus), "enabled")),
+        state=ServiceState(fields.word("state", _STATES, "up")),
+        status=ServiceStatus(fields.word("status", _STATUSES, "enabled")),
         disabled_reason=fields.text_or_none("disabled_reason"),
         forced_down=fields.flag("forced_down"),
         upgraded=fields.flag("upgraded"),
         target=fields.flag("target"),
         inventory={name: _inventory(item) for name, item in fields.mapping("inventory").items()},
         usage=fields.amounts("usage"),
-        traits=frozenset(fields.texts("traits", ())),
+        traits=fields.common_texts("traits"),
         versions=fields.words("versions"),
     )
     fields.end()
@@ -200,20 +229,21 @@ def _server(fields: Fields) -> Server:
     server = Server(
         id=fields.text("id"),
         name=fields.text("name"),
-        project_id=fields.text("project_id", ""),
-        host=fields.text_or_none("host"),
-        status=fields.text("status", ""),
-        vm_state=fields.text("vm_state"),
-        task_state=fields.text_or_none("task_state"),
-        power_state=fields.text("power_state", "running"),
+        project_id=fields.common("project_id", ""),
+        host=fields.common_or_none("host"),
+        status=fields.common("status", ""),
+        vm_state=fields.common("vm_state"),
+        task_state=fields.common_or_none("task_state"),
+        power_state=fields.common("power_state", "running"),
         locked=fields.flag("locked"),
         resources=fields.amounts("resources"),
-        required_traits=frozenset(fields.texts("required_traits", ())),
-        pinned_zone=fields.text_or_none("pinned_zone"),
+        required_traits=fields.common_texts("required_traits"),
+        pinned_zone=fields.common_or_none("pinned_zone"),
         migration=fields.word("migration", METHODS, "live"),
-        server_group=fields.text_or_none("server_group"),
-        ha_group=fields.text_or_none("ha_group"),
+        server_group=fields.common_or_none("server_group"),
+        ha_group=fields.common_or_none("ha_group"),
         ha_role=fields.word_or_none("ha_role", HA_ROLES),
+        metadata=_NO_METADATA,
     )
     fields.end()
     return server
@@ -225,7 +255,7 @@ def _migration(fields: Fields) -> Migration:
         uuid=fields.text("uuid"),
         server_id=fields.text("server_id"),
         type=fields.text("type"),
-        status=MigrationStatus(fields.word("status", tuple(MigrationStatus))),
+        status=MigrationStatus(fields.word("status", _MIGRATION_STATUSES)),
         source_host=fields.text("source_host"),
         dest_host=fields.text_or_none("dest_host"),
         created_at=fields.moment("created_at"),
@@ -255,3 +285,26 @@ def _ha_group(fields: Fields) -> HaGroup:
     )
     fields.end()
     return group
+
+
+def _agent(fields: Fields) -> NetworkAgent:
+    agent = NetworkAgent(
+        id=fields.text("id"),
+        binary=fields.common("binary"),
+        host=fields.common("host"),
+        alive=fields.flag("alive"),
+        admin_state_up=fields.flag("admin_state_up"),
+    )
+    fields.end()
+    return agent
+
+
+_READERS: Final[Mapping[str, Callable[[Fields], Any]]] = {
+    "nodes": _node,
+    "servers": _server,
+    "migrations": _migration,
+    "server_groups": _server_group,
+    "ha_groups": _ha_group,
+    "agents": _agent,
+}
+"""The lists of the document, and what reads one item of each."""

@@ -9,7 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from escalator.checks.sources import add_source_arguments, read_snapshot, read_source
+from escalator.checks.sources import add_source_arguments, read_source
+from escalator.cloud_manager.snapshots import read_snapshot, snapshot_digest
 from escalator.model.campaign import UpgradeMode
 from escalator.model.durations import DEFAULT_DURATIONS
 from escalator.model.errors import InvalidRequestError
@@ -111,7 +112,7 @@ def _simulate(args: argparse.Namespace) -> int:
         seed=args.seed,
         mode=UpgradeMode(args.mode),
     )
-    trace = simulate(snapshot, options)
+    trace = simulate(snapshot, options, digest=snapshot_digest(snapshot))
     _put(args, trace, trace_lines)
     held = (held["code"] for held in trace["result"]["held"])
     return DONE if all(code in SKIPPED for code in held) else INFEASIBLE

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from escalator.cloud_manager.snapshots import snapshot_from_document
+from escalator.cloud_manager.snapshots import read_snapshot, snapshot_digest
+from escalator.model.cloud import CloudSnapshot
 from escalator.model.errors import InvalidRequestError
 from escalator.replay.check import check_trace
 from escalator.replay.report import ReplayOptions, ReplayReport
@@ -52,13 +52,13 @@ def run(args: argparse.Namespace) -> int:
     :return: 0 clean, 1 a rule was broken.
     :raises InvalidRequestError: a file cannot be read, or is not of its schema.
     """
-    snapshot, trace = _load(args.snapshot), _load(args.trace)
+    snapshot, trace = read_snapshot(args.snapshot), _load(args.trace)
     trace = trace.get("trace", trace)
     if not isinstance(trace, dict):
         raise InvalidRequestError(
             f"{args.trace}: its key trace is no mapping", remedy="see escalator.trace/1"
         )
-    report = check_trace(snapshot_from_document(snapshot), trace, _options(args, snapshot))
+    report = check_trace(snapshot, trace, _options(args, snapshot))
     if args.json:
         print(json.dumps(report_to_document(report), indent=1))
     else:
@@ -77,8 +77,7 @@ def report_to_document(report: ReplayReport) -> dict[str, Any]:
     }
 
 
-def _options(args: argparse.Namespace, snapshot: dict[str, Any]) -> ReplayOptions:
-    text = json.dumps(snapshot, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+def _options(args: argparse.Namespace, snapshot: CloudSnapshot) -> ReplayOptions:
     return ReplayOptions(
         members_stay=None if args.members_stay is None else args.members_stay == "yes",
         guests_untouched=args.impact == "control",
@@ -86,7 +85,7 @@ def _options(args: argparse.Namespace, snapshot: dict[str, Any]) -> ReplayOption
         upgrade_seconds=args.upgrade_seconds,
         migration_fixed_seconds=args.migration_fixed_seconds,
         migration_seconds_per_gib=args.migration_seconds_per_gib,
-        snapshot_sha256=hashlib.sha256(text.encode()).hexdigest(),
+        snapshot_sha256=snapshot_digest(snapshot),
     )
 
 

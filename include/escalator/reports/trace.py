@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 from escalator.model.campaign import NodeState, Step
+from escalator.model.digest import document_digest
 from escalator.model.verdict import Code
 from escalator.reports.facts import CampaignFacts
 from escalator.reports.node_times import NodeTimes, upgrade_jobs
@@ -35,7 +34,7 @@ def build_trace(facts: CampaignFacts, times: Mapping[str, NodeTimes]) -> dict[st
     events = [{"t": round((at - start).total_seconds(), 3), **event} for at, event in moments]
     return {
         "schema": SCHEMA,
-        "snapshot_sha256": _digest(facts.snapshot_before),
+        "snapshot_sha256": document_digest(before) if (before := facts.snapshot_before) else None,
         "max_parallel": facts.plan.request.max_parallel,
         "events": events,
         "result": _result(facts, times, events),
@@ -118,11 +117,3 @@ def _servers_on(facts: CampaignFacts, hosts: tuple[str, ...]) -> int:
     """Count the servers that were on nodes which had to be emptied."""
     servers = (facts.snapshot_before or {}).get("servers", [])
     return sum(s.get("host") in hosts and s.get("vm_state") not in _WITHOUT_HOST for s in servers)
-
-
-def _digest(snapshot: Mapping[str, Any] | None) -> str | None:
-    """Return the SHA-256 of a snapshot, written with sorted keys and without spaces."""
-    if snapshot is None:
-        return None
-    text = json.dumps(snapshot, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()

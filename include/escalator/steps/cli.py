@@ -13,7 +13,7 @@ from escalator.cloud_manager.call_counter import CallCounter
 from escalator.cloud_manager.cloud import Cloud
 from escalator.cloud_manager.connection import connect
 from escalator.cloud_manager.credentials import CloudCredentials
-from escalator.cloud_manager.snapshots import snapshot_to_document
+from escalator.cloud_manager.snapshots import write_snapshot
 from escalator.inventory.inventory_file import inventory_dir, inventory_path, write_inventory
 from escalator.model.errors import InvalidRequestError
 from escalator.model.inventory import Inventory
@@ -75,12 +75,12 @@ def _add_cloud(parser: argparse.ArgumentParser) -> None:
 def _snapshot(cloud: Cloud, args: argparse.Namespace) -> str:
     sources = load_ha_sources()
     snapshot = with_ha_groups(cloud.fetch_snapshot(args.cloud, domain_of=domain_of), sources)
-    text = json.dumps(snapshot_to_document(snapshot), indent=1)
     if args.output == STDOUT:
-        print(text)
+        write_snapshot(snapshot, sys.stdout)
     else:
         try:
-            Path(args.output).write_text(text + "\n", encoding="utf-8")
+            with Path(args.output).open("w", encoding="utf-8") as stream:
+                write_snapshot(snapshot, stream)
         except OSError as exc:
             raise InvalidRequestError(
                 f"{args.output} cannot be written: {exc.strerror}", remedy="choose another file"
