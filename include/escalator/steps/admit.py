@@ -53,8 +53,7 @@ def take(ctx: StepContext) -> AdmissionDecision:
         ctx.ensure_current()
         ctx.put_fact("leased_at", ctx.now().isoformat())
         ctx.cloud.ensure_disabled(ctx.host, lease.render())
-    around = [node.host for node in neighbours(snapshot, ctx.host)]
-    return _recorded(ctx, _check_after_write(ctx, around, found))
+    return _recorded(ctx, _check_after_write(ctx, snapshot, found))
 
 
 def decision_for(host: str, decisions: Mapping[str, AdmissionDecision]) -> AdmissionDecision:
@@ -89,9 +88,14 @@ def _upgraded_meanwhile(ctx: StepContext) -> AdmissionDecision | None:
     )
 
 
-def _check_after_write(ctx: StepContext, around: list[str], found: Lease | None) -> AdmissionDecision:
-    """Read all leases back; if more are out than allowed, put back what was found: enabled, or our mark."""
-    decision = lease_kept(ctx.cloud.fetch_services(), around, ctx.plan, ctx.host)
+def _check_after_write(ctx: StepContext, snapshot: CloudSnapshot, found: Lease | None) -> AdmissionDecision:
+    """Read all leases back; if more are out than allowed, put back what was found: enabled, or our mark.
+
+    :param snapshot: the cloud before the write: its HA groups are looked at beside the leases.
+    """
+    around = [node.host for node in neighbours(snapshot, ctx.host)]
+    services = ctx.cloud.fetch_services()
+    decision = lease_kept(services, around, ctx.plan, ctx.host, snapshot=snapshot, now=ctx.now())
     if decision.admission is not Admission.ADMIT:
         ctx.ensure_current()
         if found is None or (found.mark is None and not ctx.touched):
