@@ -30,7 +30,7 @@ def opened(airflow_home: Path, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     from escalator_airflow.hooks import openstack
 
     seen: list[Any] = []
-    monkeypatch.setattr(openstack, "connect", lambda credentials, _counter: seen.append(credentials))
+    monkeypatch.setattr(openstack, "connect", lambda credentials, _counter, **_: seen.append(credentials))
     monkeypatch.setattr(openstack, "Cloud", lambda _connection, counter: counter)
     return seen
 

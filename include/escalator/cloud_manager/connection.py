@@ -13,6 +13,7 @@ from openstack.connection import Connection
 
 from escalator.cloud_manager.call_counter import CallCounter, label_of
 from escalator.cloud_manager.credentials import CloudCredentials
+from escalator.cloud_manager.tokens import TokenCache
 from escalator.cloud_manager.translation import translated
 
 APP_NAME = "escalator"
@@ -42,11 +43,13 @@ def connect(
     counter: CallCounter,
     *,
     timeout_seconds: float = API_TIMEOUT_SECONDS,
+    tokens: TokenCache | None = None,
 ) -> Connection:
     """Prepare a connection; nothing is sent before the first call.
 
     :param counter: counts every request of this connection.
     :param timeout_seconds: how long one request may take.
+    :param tokens: where tokens are kept from process to process; None: each fetches its own.
     :raises InvalidRequestError: the cloud is not in ``clouds.yaml``, or its entry cannot be used.
     """
     with translated(f"configuration of cloud {credentials.label}"):
@@ -56,6 +59,8 @@ def connect(
         for prefix in _ADAPTERS:
             transport.mount(prefix, CountingAdapter(counter))
         connection.session.session = transport
+        if tokens is not None:
+            tokens.attach(connection.session.auth)
     return connection
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from airflow.sdk import BaseHook
@@ -10,6 +11,7 @@ from escalator.cloud_manager.call_counter import CallCounter
 from escalator.cloud_manager.cloud import Cloud
 from escalator.cloud_manager.connection import connect
 from escalator.cloud_manager.credentials import CloudCredentials
+from escalator.cloud_manager.tokens import TokenCache
 
 
 class OpenStackCloudHook(BaseHook):
@@ -48,4 +50,5 @@ def open_cloud(connection: Any) -> Cloud:
         extra=connection.extra_dejson,
     )
     counter = CallCounter()
-    return Cloud(connect(credentials, counter), counter)
+    tokens = TokenCache.from_environment(os.environ)
+    return Cloud(connect(credentials, counter, tokens=tokens), counter)
