@@ -67,7 +67,7 @@ def test_one_poll_serves_all_flights(ready: World) -> None:
 
 
 def test_not_more_than_the_pace_allows_fly_at_once(world: World) -> None:
-    for number in range(7):
+    for number in range(DrainPace().at_once + 3):
         world.boot(f"web-{number}")
     world.run_up_to(Step.SWITCHOVER)
     most = 0
@@ -145,10 +145,12 @@ def test_a_server_that_its_owner_deletes_is_no_trouble(ready: World) -> None:
     assert {m.server_id for m in ready.moves()} <= {"paused", "off"}
 
 
-def test_a_server_that_appears_late_is_moved_too(ready: World) -> None:
-    ready.boot("late")
+def test_a_server_that_appears_late_is_moved_before_the_upgrade(ready: World) -> None:
     assert ready.run(Step.MIGRATE).outcome is Outcome.OK
+    ready.boot("late")
+    assert ready.run(Step.UPGRADE).outcome is Outcome.OK
     assert len(ready.cloud.requested("late")) == 1
+    assert (ready.cloud.guests["late"].host != NODE, ready.nodes[NODE].switched) == (True, 1)
 
 
 def test_servers_that_never_stop_coming_hold_the_node(ready: World) -> None:
@@ -156,11 +158,38 @@ def test_servers_that_never_stop_coming_hold_the_node(ready: World) -> None:
         if method == "fetch_servers":
             ready.boot(f"late-{len(ready.cloud.guests)}")
 
+    assert ready.run(Step.MIGRATE).outcome is Outcome.OK
     ready.cloud.before = come
-    result = ready.run(Step.MIGRATE)
+    result = ready.run(Step.UPGRADE)
     assert (result.outcome, result.code) == (Outcome.HELD, Code.NODE_NOT_EMPTY)
     assert "late-" in result.message
+    assert ready.nodes[NODE].switched == 0
     assert ready.cloud.unfinished(NODE) == []
+
+
+@pytest.mark.parametrize(("known", "times"), [({}, 1.0), ({"node-02": 2.0}, 2.0)])
+def test_nova_is_asked_when_the_last_move_may_have_ended(
+    ready: World, known: dict[str, float], times: float
+) -> None:
+    for host, slowness in known.items():
+        ready.ledger.put_fact(ready.plan.campaign, ready.plan.run_id, host, "move_slowness", slowness)
+    polls: list[float] = []
+
+    def note(method: str) -> None:
+        if method == "fetch_migrations":
+            polls.append((ready.clock.now - begun).total_seconds())
+
+    begun, ready.cloud.before = ready.clock.now, note
+    assert ready.run(Step.MIGRATE).outcome is Outcome.OK
+    expected = max(ready.plan.expected.move_seconds(g.memory_mib) for g in ready.cloud.guests.values())
+    assert polls[0] == pytest.approx(times * expected, abs=2.0)
+
+
+def test_the_pace_of_a_node_is_told_to_the_next(ready: World) -> None:
+    assert ready.run(Step.MIGRATE).outcome is Outcome.OK
+    took = max((m.ended_at - m.started_at).total_seconds() for m in ready.moves() if str(m.method) == "live")
+    expected = max(ready.plan.expected.move_seconds(g.memory_mib) for g in ready.cloud.guests.values())
+    assert ready.fact("move_slowness") == pytest.approx(took / expected, abs=0.05)
 
 
 def test_an_empty_node_needs_no_move(world: World) -> None:

@@ -20,29 +20,48 @@ from escalator.upgrade_manager.drains import next_action
 
 log = logging.getLogger("escalator.steps.drain")
 
+_SHARE_OF_AGE = 5
+"""A move is seen to have ended at most a fifth of its time late."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DrainPace:
     """How many servers move at once, and how often Nova is asked.
 
-    The expected time of a move is ``fixed_seconds`` + ``seconds_per_gib`` x memory: the first poll comes when
-    about that much has passed, later ones every ``poll_seconds``.
+    Nova is asked first when the last of the moves that were begun may have ended, which is ``slowness`` times
+    what is expected of the largest: what this campaign's moves took, so far. Later polls come further and
+    further apart, so that a long move costs few of them and is seen to have ended soon for its length.
+
+    :ivar at_once: moves under way from one node; Nova queues live migrations beyond its own limit.
     """
 
-    at_once: int = 4
-    fixed_seconds: float = 6.0
-    seconds_per_gib: float = 1.07
+    at_once: int = 8
+    slowness: float = 1.0
+    margin_seconds: float = 0.7
     poll_seconds: float = 3.0
 
-    def expected(self, moves: Sequence[PlannedMove]) -> float:
-        """Return the seconds after which the first of the moves may have ended."""
-        least = min((m.memory_mib for m in moves), default=0)
-        return self.fixed_seconds + self.seconds_per_gib * least / 1024
+    def first_poll(self, expected_seconds: float) -> float:
+        """Return the seconds from the requests to the first poll.
+
+        :param expected_seconds: of the longest of the moves.
+        """
+        return self.slowness * expected_seconds + self.margin_seconds
+
+    def next_poll(self, age_seconds: float) -> float:
+        """Return the seconds from one poll to the next.
+
+        :param age_seconds: since the newest request.
+        """
+        return max(self.poll_seconds, age_seconds / _SHARE_OF_AGE)
 
 
 @dataclass(slots=True, kw_only=True)
 class Drain:
-    """One node's drain, as it goes: what waits, what flies, what ended."""
+    """One node's drain, as it goes: what waits, what flies, what ended.
+
+    :ivar doubtful: a server had changed when its turn came, so the plan does not tell what is on the node.
+    :ivar slowness: of each live move that arrived, how many times what was expected it took.
+    """
 
     ctx: StepContext
     since: datetime
@@ -53,6 +72,8 @@ class Drain:
     ended: list[MoveRecord] = field(default_factory=list)
     held: list[str] = field(default_factory=list)
     adopted: set[str] = field(default_factory=set)
+    doubtful: bool = False
+    slowness: list[float] = field(default_factory=list)
 
     @property
     def limit(self) -> timedelta:
@@ -85,9 +106,17 @@ class Drain:
         while self.waiting or self.flying:
             fresh = self._start_some()
             if self.flying:
-                expected = self.pace.expected([f.move for f in fresh])
-                self.ctx.campaign.sleep(expected if fresh else self.pace.poll_seconds)
+                self.ctx.campaign.sleep(self._until_poll(fresh))
                 self._poll()
+
+    def _until_poll(self, fresh: Sequence[Flight]) -> float:
+        if fresh:
+            return self.pace.first_poll(max(self._expected(flight.move) for flight in fresh))
+        newest = max(flight.confirmed_at or flight.started_at for flight in self.flying)
+        return self.pace.next_poll((self.ctx.now() - newest).total_seconds())
+
+    def _expected(self, move: PlannedMove) -> float:
+        return self.ctx.plan.expected.move_seconds(move.memory_mib)
 
     def _start_some(self) -> list[Flight]:
         fresh: list[Flight] = []
@@ -115,6 +144,7 @@ class Drain:
             raise
         except (NotFoundError, ConflictError) as exc:
             log.info("%s: %s has changed, it is looked at again: %s", self.ctx.host, move.server_name, exc)
+            self.doubtful = True
             return None
         except EscalatorError as exc:
             log.warning("%s: Nova refuses to move %s: %s", self.ctx.host, move.server_name, exc)
@@ -146,7 +176,7 @@ class Drain:
                 case FlightState.LATE:
                     self.flying.extend(self._late(seen, now))
                 case FlightState.ARRIVED:
-                    self._landed(seen.record(self.ctx.host, now, state))
+                    self._landed(seen, seen.record(self.ctx.host, now, state))
                 case FlightState.FAILED | FlightState.STUCK:
                     self._failed(
                         seen.move, seen.record(self.ctx.host, now, state), stuck=state is FlightState.STUCK
@@ -181,8 +211,11 @@ class Drain:
             log.warning("%s: Nova does not abort the migration of %s: %s", self.ctx.host, name, exc)
         return [replace(flight, aborted_at=now)]
 
-    def _landed(self, record: MoveRecord) -> None:
+    def _landed(self, flight: Flight, record: MoveRecord) -> None:
         log.info("%s: %s is on %s", self.ctx.host, record.server_name, record.to_host)
+        if record.method is MoveMethod.LIVE and record.server_id not in self.adopted:
+            took = (record.ended_at - record.started_at).total_seconds()
+            self.slowness.append(took / self._expected(flight.move))
         self._keep(record)
 
     def _failed(self, move: PlannedMove, record: MoveRecord, *, stuck: bool = False) -> None:
@@ -193,6 +226,7 @@ class Drain:
         rest = tuple(d for d in move.destinations if d != record.to_host)
         if not stuck and not rest and move.server_id in self.adopted:
             log.warning("%s: %s; it is planned anew", self.ctx.host, record.message)
+            self.doubtful = True
             return
         if action is FailureAction.RETRY_ELSEWHERE and rest:
             log.warning("%s: %s; trying %s", self.ctx.host, record.message, rest[0])

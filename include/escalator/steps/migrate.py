@@ -1,9 +1,13 @@
-"""Migrate: move every server that is still on the node. Nothing is lost when it ends early."""
+"""Migrate: move every server that is still on the node. Nothing is lost when it ends early.
+
+That the node is empty and quiet is proven by upgrade, right before it acts; what came late is moved then.
+"""
 
 from __future__ import annotations
 
 import logging
 from datetime import datetime, timedelta
+from statistics import median
 
 from escalator.model.campaign import NodeState
 from escalator.model.cloud import Migration, Server
@@ -11,7 +15,7 @@ from escalator.model.moves import DrainPlan, MoveMethod, PlannedMove
 from escalator.model.verdict import Code, blockers
 from escalator.steps.context import StepContext
 from escalator.steps.documents import drain_plan_from_document, drain_plan_to_document
-from escalator.steps.drain import Drain
+from escalator.steps.drain import Drain, DrainPace
 from escalator.steps.flights import Flight, FlightState
 from escalator.steps.results import Outcome, StepResult
 from escalator.upgrade_manager.drains import plan_drain
@@ -24,6 +28,9 @@ ROUNDS = 3
 PATIENCE = timedelta(seconds=60)
 """How long a busy server may be without a migration on record."""
 REST_SECONDS = 2.0
+SLOWNESS_WITHIN = (0.3, 5.0)
+"""What is believed of the pace of one node's moves."""
+_PACE = "move_slowness"
 GOES_WITHOUT_MOVE = frozenset({"shelved_offloaded", "deleted"})
 """vm_states of servers that are on no node, whatever the record says."""
 
@@ -44,14 +51,15 @@ def migrate(ctx: StepContext) -> StepResult:
     details = {"moved": sum(r.succeeded for r in drain.ended), "attempts": len(drain.ended)}
     if left:
         return StepResult(outcome=Outcome.HELD, code=drain.code, message="; ".join(left), details=details)
+    _remember_pace(ctx, drain)
     ctx.progress(NodeState.EMPTY, message=f"{details['moved']} server(s) moved")
     stay = len(_last_plan(ctx).staying)
-    rest = f"only {stay} member(s) of HA groups stay" if stay else "the node is empty"
+    rest = f"only {stay} member(s) of HA groups stay" if stay else "all that were to move"
     return StepResult(message=f"{details['moved']} server(s) moved, {rest}", details=details)
 
 
 def _empty(ctx: StepContext, drain: Drain, faults: tuple[str, ...]) -> tuple[str, ...]:
-    """Drain; look again at what is left, and at what came late; say what stays in the end."""
+    """Drain; look again where servers had changed since they were planned; say what stays in the end."""
     left: tuple[str, ...] = ()
     for _ in range(ROUNDS):
         if left:
@@ -60,7 +68,7 @@ def _empty(ctx: StepContext, drain: Drain, faults: tuple[str, ...]) -> tuple[str
         drain.run()
         if drain.held or faults:
             return faults + tuple(drain.held)
-        left = _left(ctx)
+        left = servers_left(ctx) if drain.doubtful else ()
         if not left:
             return ()
     return left
@@ -76,7 +84,20 @@ def _drain(ctx: StepContext) -> Drain:
     started = datetime.fromisoformat(str(ctx.fact("drain_started")))
     after = ctx.fact("last_migration")
     since = started - timedelta(minutes=5)
-    return Drain(ctx=ctx, since=since, after_id=after if isinstance(after, int) else 0)
+    pace = DrainPace(slowness=_known_slowness(ctx))
+    return Drain(ctx=ctx, since=since, after_id=after if isinstance(after, int) else 0, pace=pace)
+
+
+def _known_slowness(ctx: StepContext) -> float:
+    """Return how many times what was expected the moves off this campaign's other nodes took."""
+    known = [f for f in ctx.ledger.facts(*ctx.campaign.key, _PACE).values() if isinstance(f, int | float)]
+    return median(known) if known else 1.0
+
+
+def _remember_pace(ctx: StepContext, drain: Drain) -> None:
+    if drain.slowness:
+        least, most = SLOWNESS_WITHIN
+        ctx.put_fact(_PACE, round(min(most, max(least, *drain.slowness)), 2))
 
 
 def _resume(ctx: StepContext, drain: Drain) -> tuple[str, ...]:
@@ -164,7 +185,7 @@ def _adopted(migration: Migration, names: dict[str, str]) -> PlannedMove:
     )
 
 
-def _left(ctx: StepContext) -> tuple[str, ...]:
+def servers_left(ctx: StepContext) -> tuple[str, ...]:
     """Say which servers keep the node from being empty; those that stay as the plan says do not."""
     staying = _last_plan(ctx).staying
     servers = [

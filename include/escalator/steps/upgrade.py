@@ -17,8 +17,7 @@ from escalator.model.cloud import Migration
 from escalator.model.errors import LeaseLostError, NodeFaultError, NotFoundError
 from escalator.model.verdict import Code
 from escalator.steps.context import StepContext
-from escalator.steps.documents import drain_plan_from_document
-from escalator.steps.migrate import GOES_WITHOUT_MOVE
+from escalator.steps.migrate import ROUNDS, migrate, servers_left
 from escalator.steps.results import Outcome, StepResult
 from escalator.system_support.remote_job import JobOverdueError
 from escalator.system_support.venv_mechanism import Outcome as Activation
@@ -44,9 +43,9 @@ def upgrade(ctx: StepContext) -> StepResult:
     try:
         if not bare:
             on_node(ensure_staged, job_id=f"{job}-stage")
-        busy = _wait_until_quiet(ctx)
-        if busy:
-            return StepResult(outcome=Outcome.HELD, code=Code.NODE_NOT_EMPTY, message=busy)
+        held = _prove_empty(ctx)
+        if held is not None:
+            return held
         ctx.ensure_leased()
         ctx.progress(NodeState.UPGRADING, message=f"to {ctx.plan.target_version}")
         if bare:
@@ -101,23 +100,41 @@ def _going_on(ctx: StepContext) -> tuple[Migration, ...]:
     return ongoing([m for m in unfinished if m.server_id in there], servers, ctx.now())
 
 
+def _prove_empty(ctx: StepContext) -> StepResult | None:
+    """Prove that the node is empty and quiet; what came after it was drained is moved as the others were.
+
+    :return: why the node is held; None when it is empty.
+    """
+    for _ in range(ROUNDS):
+        busy = _wait_until_quiet(ctx)
+        left = () if busy else _left(ctx)
+        if not busy and not left:
+            return None
+        if busy or ctx.fact("upgrade_begun") is not None:
+            break
+        log.info("%s: %s", ctx.host, "; ".join(left))
+        moved = migrate(ctx)
+        if moved.outcome is not Outcome.OK:
+            return moved
+    message = busy or f"{ctx.host} is not empty: {'; '.join(left)}"
+    return StepResult(outcome=Outcome.HELD, code=Code.NODE_NOT_EMPTY, message=message)
+
+
 def _wait_until_quiet(ctx: StepContext) -> str:
-    """Wait until the node is source or destination of no migration; say what is still there, if anything."""
+    """Wait until the node is source or destination of no migration; say which do not end, if any."""
     deadline = ctx.now() + QUIET_WITHIN
     while True:
         moving = _going_on(ctx)
         if not moving:
-            break
+            return ""
         if ctx.now() > deadline:
             names = ", ".join(f"{m.type} {m.uuid} of {m.server_id} ({m.status})" for m in moving)
             return f"migrations in or out of {ctx.host} do not end: {names}"
         log.info("%s: %d migration(s) in or out of the node: waiting", ctx.host, len(moving))
         ctx.campaign.sleep(POLL_SECONDS)
-    servers = ctx.cloud.fetch_servers(ctx.host)
-    if servers and ctx.cloud.delete_canaries(ctx.host):
-        servers = ctx.cloud.fetch_servers(ctx.host)
-    staying = drain_plan_from_document(ctx.host, ctx.fact("drain_plan")).staying
-    left = [s for s in servers if s.vm_state not in GOES_WITHOUT_MOVE and s.id not in staying]
-    if left:
-        return f"{ctx.host} is not empty: " + ", ".join(f"{s.name} ({s.id}, {s.vm_state})" for s in left)
-    return ""
+
+
+def _left(ctx: StepContext) -> tuple[str, ...]:
+    """Say which servers are on the node and should not be; canaries of earlier attempts go away."""
+    left = servers_left(ctx)
+    return servers_left(ctx) if left and ctx.cloud.delete_canaries(ctx.host) else left
