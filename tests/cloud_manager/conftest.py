@@ -44,6 +44,8 @@ class FakeOpenStack:
     services: dict[str, str] = field(default_factory=lambda: dict(SERVICES))
     answers: dict[tuple[str, str], list[tuple[int, Any]]] = field(default_factory=dict)
     asked: list[Asked] = field(default_factory=list)
+    first: Callable[[Asked], tuple[int, Any] | None] = lambda _: None
+    """Asked before all else; None leaves the answer to what was told."""
 
     def tell(self, method: str, path: str, *answers: Any) -> None:
         """Tell what to answer: a JSON document, or a status and a document."""
@@ -58,6 +60,9 @@ class FakeOpenStack:
         self.asked.append(asked)
         if asked.path == "/identity/v3/auth/tokens":
             return 201, self._token()
+        chosen = self.first(asked)
+        if chosen is not None:
+            return chosen
         told = self.answers.get((asked.method, asked.path))
         if told is None:
             return 404, {"itemNotFound": {"code": 404, "message": f"{asked.path} is not here"}}

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 from escalator.cloud_manager.call_counter import CallCounter
 from escalator.cloud_manager.cloud import Cloud
 from escalator.model.cloud import CloudSnapshot
-from escalator.model.errors import TransientError
+from escalator.model.errors import InvalidRequestError, TransientError
 
 HOSTS = ("node-01", "node-02", "node-03", "node-04")
 CANDIDATES = "/placement/allocation_candidates"
@@ -109,11 +110,129 @@ def read(whole: Any, cloud: Cloud) -> Read:
     )
 
 
-def test_four_nodes_take_thirteen_calls_then_eight(read: Read, counter: CallCounter) -> None:
+def test_four_nodes_of_one_kind_take_ten_calls_then_eight(read: Read, counter: CallCounter) -> None:
     read()
-    assert counter.total == 13
+    assert counter.total == 10
     read()
-    assert counter.total == 13 + 8
+    assert counter.total == 10 + 8
+
+
+def test_each_kind_of_machine_is_read_once(read: Read, whole: Any, counter: CallCounter) -> None:
+    two = summaries(HOSTS)
+    for host in HOSTS[2:]:
+        two["provider_summaries"][f"rp-{host}"]["resources"]["VCPU"]["capacity"] = 128
+        whole.tell("GET", f"/placement/resource_providers/rp-{host}/inventories", inventories(ratio=8.0))
+    whole.tell("GET", CANDIDATES, two)
+    nodes = read().nodes
+    assert [n.inventory["VCPU"].allocation_ratio for n in nodes] == [4.0, 4.0, 8.0, 8.0]
+    assert counter.total == 11
+
+
+def test_provider_that_goes_away_takes_nothing_from_its_kind(read: Read, whole: Any) -> None:
+    path = "/placement/resource_providers/rp-node-01/inventories"
+    whole.tell("GET", path, (404, {"errors": [{"detail": "No resource provider"}]}))
+    nodes = read().nodes
+    assert [bool(n.inventory) for n in nodes] == [False, True, True, True]
+
+
+def server(number: int) -> dict[str, Any]:
+    return {
+        "id": f"s-{number:04d}",
+        "name": "web",
+        "tenant_id": "p",
+        "status": "ACTIVE",
+        "OS-EXT-SRV-ATTR:host": HOSTS[number % 4],
+        "OS-EXT-STS:vm_state": "active",
+        "OS-EXT-STS:power_state": 1,
+        "flavor": {"vcpus": 1, "ram": 512, "disk": 1},
+        "image": {"id": "i"},
+        "metadata": {"ha_group": "web"},
+    }
+
+
+def test_three_thousand_servers_take_two_calls_more_and_none_for_one(
+    read: Read, whole: Any, counter: CallCounter
+) -> None:
+    read()
+    before = counter.total
+
+    def paged(asked: Any) -> tuple[int, Any] | None:
+        if asked.path != "/compute/v2.1/servers/detail" or "soft_deleted" in asked.query:
+            return None
+        begin = int(asked.query.get("marker", ["0"])[0])
+        page = [server(number) for number in range(begin, begin + 1000)]
+        link = {"rel": "next", "href": f"http://x/servers/detail?marker={begin + 1000}"}
+        return 200, {"servers": page, "servers_links": [link] if begin < 2000 else []}
+
+    whole.first = paged
+    servers = read().servers
+    assert len({s.id for s in servers}) == 3000
+    assert {s.metadata["ha_group"] for s in servers} == {"web"}
+    assert counter.total - before == 8 + 2
+
+
+def test_agents_are_one_call_more(read: Read, whole: Any, counter: CallCounter) -> None:
+    read()
+    before = counter.total
+    agent = {"id": "a", "binary": "neutron-ovs", "host": "node-02", "alive": False, "admin_state_up": True}
+    whole.tell("GET", "/network/v2.0/agents", {"agents": [agent, {**agent, "host": "node-01"}]})
+    found = read(with_agents=True).agents
+    assert [(a.host, a.alive) for a in found] == [("node-01", False), ("node-02", False)]
+    assert counter.total - before == 9
+
+
+@pytest.mark.parametrize("status", [403, 404])
+def test_agents_that_may_not_be_listed_are_none(read: Read, whole: Any, status: int) -> None:
+    whole.tell("GET", "/network/v2.0/agents", (status, {"NeutronError": {"message": "no"}}))
+    assert read(with_agents=True).agents == ()
+
+
+def test_cloud_without_neutron_has_no_agents(read: Read, whole: Any) -> None:
+    del whole.services["network"]
+    assert read(with_agents=True).agents == ()
+    assert not [asked for asked in whole.asked if "agents" in asked.path]
+
+
+def offering(newest: int) -> Callable[[Any], tuple[int, Any] | None]:
+    """Return what a Nova does whose newest microversion is that one."""
+
+    def first(asked: Any) -> tuple[int, Any] | None:
+        if asked.path == "/compute/v2.1/":
+            return 200, {"version": {"id": "v2.1", "min_version": "2.1", "version": f"2.{newest}"}}
+        words = (asked.microversion or "").split()
+        if words[:1] == ["compute"] and int(words[1].split(".")[1]) > newest:
+            time.sleep(0.02)  # let the calls at its side be refused too
+            return 406, {"computeFault": {"message": "not supported"}}
+        return None
+
+    return first
+
+
+def test_older_cloud_is_read_by_calls_that_are_refused_side_by_side(read: Read, whole: Any) -> None:
+    whole.first = offering(95)
+    assert len(read().nodes) == 4
+
+
+def test_cloud_outside_the_range_is_refused_with_both_ranges(read: Read, whole: Any) -> None:
+    whole.first = offering(60)
+    with pytest.raises(
+        InvalidRequestError, match=r"compute offers microversions 2\.1 to 2\.60, .* for 2\.96 or 2\.90"
+    ):
+        read()
+    whole.first = offering(86)
+    with pytest.raises(InvalidRequestError, match=r"microversions 2\.1 to 2\.86"):
+        read()
+
+
+def test_pinned_zone_is_read_where_the_cloud_shows_it(read: Read, whole: Any) -> None:
+    pages = {"servers": [{**server(1), "pinned_availability_zone": "az1"}, server(2)]}
+
+    def first(asked: Any) -> tuple[int, Any] | None:
+        wanted = asked.path == "/compute/v2.1/servers/detail" and "soft_deleted" not in asked.query
+        return (200, pages) if wanted else None
+
+    whole.first = first
+    assert [s.pinned_zone for s in read().servers] == ["az1", None]
 
 
 def test_nodes_are_put_together(read: Read) -> None:

@@ -310,8 +310,9 @@ class FakeCloud:
         node_versions: Mapping[str, str] | None = None,
         targets: Iterable[str] = (),
         cells: Mapping[str, str] | None = None,
+        with_agents: bool = False,
     ) -> CloudSnapshot:
-        del cells
+        del cells, with_agents
         versions, wanted = node_versions or {}, set(targets)
         nodes = tuple(
             replace(

@@ -84,7 +84,7 @@ def _read_cloud(args: argparse.Namespace) -> CloudSnapshot:
     credentials = CloudCredentials.from_clouds_yaml(args.cloud, args.region, path=args.clouds_yaml)
     sources = load_ha_sources()
     cloud = Cloud(connect(credentials, counter), counter)
-    return with_ha_groups(cloud.fetch_snapshot(args.cloud, domain_of=domain_of), sources)
+    return with_ha_groups(cloud.fetch_snapshot(args.cloud, domain_of=domain_of, with_agents=True), sources)
 
 
 def _known_hosts(words: Sequence[str], snapshot: CloudSnapshot) -> tuple[str, ...]:

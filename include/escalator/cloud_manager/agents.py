@@ -1,10 +1,15 @@
-"""Neutron's agents on a node."""
+"""Neutron's agents, of one node or of all."""
 
 from __future__ import annotations
+
+import logging
 
 from escalator.cloud_manager.api import ServiceApi
 from escalator.cloud_manager.records import agent_of
 from escalator.model.cloud import NetworkAgent
+from escalator.model.errors import InvalidRequestError, NotFoundError
+
+log = logging.getLogger(__name__)
 
 
 def fetch_agents(network: ServiceApi, host: str) -> tuple[NetworkAgent, ...]:
@@ -16,3 +21,19 @@ def fetch_agents(network: ServiceApi, host: str) -> tuple[NetworkAgent, ...]:
         return ()
     records = network.get("/agents", {"host": host})["agents"]
     return tuple(sorted(map(agent_of, records), key=lambda agent: agent.binary))
+
+
+def fetch_all_agents(network: ServiceApi) -> tuple[NetworkAgent, ...]:
+    """Read every Neutron agent, sorted by host and binary. One call, more where Neutron limits its pages.
+
+    :return: none when the cloud has no Neutron or no agents, or the user may not list them: what they
+        would tell is then not known, which is no fault of the cloud.
+    """
+    if not network.exists():
+        return ()
+    try:
+        agents = [agent_of(record) for record in network.pages("/agents", "agents")]
+    except (InvalidRequestError, NotFoundError) as exc:
+        log.warning("network agents are not checked: %s", exc)
+        return ()
+    return tuple(sorted(agents, key=lambda agent: (agent.host, agent.binary, agent.id)))

@@ -5,6 +5,7 @@ The service catalogue gives the endpoint and no version discovery is made: one c
 
 from __future__ import annotations
 
+import itertools
 import logging
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,10 +18,11 @@ from keystoneauth1.adapter import Adapter
 from openstack.connection import Connection
 
 from escalator.cloud_manager.translation import translated
-from escalator.model.errors import TransientError
+from escalator.model.errors import InvalidRequestError, TransientError
 
 READ_RETRIES = 3
 _RETRIED_STATUSES = (502, 503)
+_VERSION_ROOT = re.compile(r".*?/v\d+(\.\d+)?(?=/|$)")
 _VERSIONED = re.compile(r"/v\d+(\.\d+)?(/|$)")
 
 log = logging.getLogger(__name__)
@@ -56,6 +58,7 @@ class ServiceApi:
         self._requester = requester
         self._service = service
         self._microversions = tuple(microversions)
+        self._microversion = self._microversions[0] if self._microversions else None
         self._root = root
 
     def exists(self) -> bool:
@@ -117,17 +120,37 @@ class ServiceApi:
         microversion: str | None = None,
         **kwargs: Any,  # noqa: ANN401 - options of keystoneauth
     ) -> requests.Response:
-        wanted = microversion or (self._microversions[0] if self._microversions else None)
+        wanted = microversion or self._microversion
         with translated(f"{method} {self._service} {path}"):
             url = self._url(path)
             try:
                 return self._requester.request(url, method, microversion=wanted, **kwargs)
-            except ksa.NotAcceptable:
-                if microversion is not None or len(self._microversions) < 2:  # noqa: PLR2004 - no other to try
-                    raise
-                self._microversions = self._microversions[1:]
-                log.info("%s does not know %s, using %s", self._service, wanted, self._microversions[0])
-                return self._requester.request(url, method, microversion=self._microversions[0], **kwargs)
+            except ksa.NotAcceptable as exc:
+                older = self._older_than(wanted) if microversion is None else None
+                if older is None:
+                    raise self._outside(wanted, exc) from exc
+        self._microversion = older
+        log.info("%s does not know %s, using %s", self._service, wanted, older)
+        return self._send(method, path, **kwargs)
+
+    def _older_than(self, microversion: str | None) -> str | None:
+        following = dict(itertools.pairwise(self._microversions))
+        return following.get(microversion or "")
+
+    def _outside(self, wanted: str | None, refusal: ksa.NotAcceptable) -> Exception:
+        """Say what the service offers and what the refused call is written for. One call."""
+        root = _VERSION_ROOT.match(self._requester.get_endpoint() or "")
+        try:
+            document = self._requester.request(f"{root[0] if root else ''}/", "GET").json()
+            version = document.get("version") or document["versions"][-1]
+            offered = f"{version['min_version']} to {version.get('max_version') or version['version']}"
+        except (ksa.ClientException, requests.exceptions.JSONDecodeError, LookupError):
+            return refusal
+        needed = " or ".join(self._microversions if wanted in self._microversions else [wanted or "none"])
+        return InvalidRequestError(
+            f"{self._service} offers microversions {offered}, the call is written for {needed}",
+            remedy="the cloud is older than Escalator supports, or much newer",
+        )
 
     def _url(self, path: str) -> str:
         if not self._root:

@@ -25,8 +25,8 @@ from escalator.model.lease import Lease
 class Cloud:
     """Reads a cloud and writes the little that an upgrade needs. Methods raise the errors of the model.
 
-    Threads may share it. What it keeps between calls are inventories of resource providers, checked by
-    their capacities, and the canary's flavor and image.
+    Threads may share it. What it keeps between calls are inventories of machines by their capacities,
+     and the canary's flavor and image.
 
     :param counter: counts the requests of this connection.
     :param sleep: waits that many seconds.
@@ -51,7 +51,13 @@ class Cloud:
         self._hypervisors = Hypervisors(compute)
         self._placement = Placement(api_of(connection, "placement"))
         self._reader = SnapshotReader(
-            compute, self._services, self._servers, self._migrations, self._hypervisors, self._placement
+            compute,
+            self._services,
+            self._servers,
+            self._migrations,
+            self._hypervisors,
+            self._placement,
+            self._network,
         )
         self._canaries = Canaries(
             compute,
@@ -73,6 +79,7 @@ class Cloud:
         node_versions: Mapping[str, str] | None = None,
         targets: Iterable[str] = (),
         cells: Mapping[str, str] | None = None,
+        with_agents: bool = False,
     ) -> CloudSnapshot:
         """Read nodes, servers, unfinished migrations and server groups, in few calls.
 
@@ -81,6 +88,7 @@ class Cloud:
         :param node_versions: host -> version of nova-compute as read on the node: Nova's API has none.
         :param targets: hosts that the campaign is to upgrade.
         :param cells: host -> name of its cell, where there is more than one: Nova's API does not tell.
+        :param with_agents: read Neutron's agents as well, which a check looks at and a step does not.
         :raises TransientError: a cell is down, or a service does not answer.
         """
         words = NodeWords(
@@ -89,7 +97,9 @@ class Cloud:
             targets=frozenset(targets),
             cells=cells or {},
         )
-        return self._reader.fetch(cloud_name, taken_at=self._clock(), domain_of=domain_of, words=words)
+        return self._reader.fetch(
+            cloud_name, taken_at=self._clock(), domain_of=domain_of, words=words, with_agents=with_agents
+        )
 
     # nova-compute services, and the lease in them
 

@@ -1,12 +1,14 @@
 """Placement: what every node has, what is taken of it, and its traits, in few calls.
 
 Usages and traits of all providers come in one answer, the provider summaries of ``/allocation_candidates``.
-It holds capacities only, so the inventories (total, reserved, ratio, largest unit) are read once a provider
-and kept as long as they still give those capacities: they change when hardware or configuration does.
+It holds capacities only. What else is in an inventory (total, reserved, ratio, largest unit) is read of one
+provider for all that have the same capacities of all resource classes: these are machines of one kind. A
+machine whose hardware or configuration changes gets other capacities, and is read again.
 """
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -18,6 +20,8 @@ from escalator.model.cloud import ResourceInventory
 from escalator.model.errors import ConflictError, NotFoundError, TransientError
 
 Inventories = Mapping[str, ResourceInventory]
+Shape = frozenset[tuple[str, int]]
+"""Capacity by resource class: what tells one kind of machine from another."""
 
 DISABLED_TRAIT = "COMPUTE_STATUS_DISABLED"
 """Nova's mark on the provider of a disabled nova-compute: Placement offers no such provider to Nova."""
@@ -40,7 +44,7 @@ class Placement:
 
     def __init__(self, placement: ServiceApi) -> None:
         self._placement = placement
-        self._known: dict[str, Inventories] = {}
+        self._known: dict[Shape, Inventories] = {}
         self._lock = Lock()
 
     def fetch_summaries(self) -> dict[str, Record]:
@@ -57,14 +61,17 @@ class Placement:
     def fetch_states(
         self, provider_ids: Iterable[str], summaries: Mapping[str, Record], pool: Executor
     ) -> dict[str, ProviderState]:
-        """Complete the summaries of these providers with inventories that are not known yet.
+        """Complete the summaries of these providers with inventories.
 
-        One call for each provider seen for the first time, or changed; three for each that is full.
+        One call for each kind of machine seen for the first time; three for each provider that is full.
 
         :param summaries: what :meth:`fetch_summaries` has read.
         :return: provider id -> state; a provider that Placement does not know is left out.
         """
         wanted = list(provider_ids)
+        examples = {shape_of(summaries[i]): i for i in reversed(wanted) if i in summaries}
+        unknown = [provider_id for shape, provider_id in examples.items() if shape not in self._known]
+        list(pool.map(self._learn, unknown))
         states = pool.map(lambda provider_id: self._state(provider_id, summaries.get(provider_id)), wanted)
         return {
             provider_id: state for provider_id, state in zip(wanted, states, strict=True) if state is not None
@@ -78,7 +85,7 @@ class Placement:
         records = self._placement.get(f"/resource_providers/{provider_id}/inventories")["inventories"]
         inventories = {name: inventory_of(record) for name, record in records.items()}
         with self._lock:
-            self._known[provider_id] = inventories
+            self._known[frozenset((name, item.capacity) for name, item in inventories.items())] = inventories
         return inventories
 
     def fetch_usage(self, provider_id: str) -> dict[str, int]:
@@ -118,18 +125,20 @@ class Placement:
                     usage=self.fetch_usage(provider_id),
                     traits=self.fetch_traits(provider_id),
                 )
-            capacities = {name: int(item["capacity"]) for name, item in summary["resources"].items()}
+            known = self._known.get(shape_of(summary))
             return ProviderState(
-                inventory=self._inventory(provider_id, capacities),
+                inventory=self.fetch_inventory(provider_id) if known is None else known,
                 usage={name: int(item["used"]) for name, item in summary["resources"].items()},
                 traits=frozenset(summary["traits"]),
             )
         except NotFoundError:
             return None
 
-    def _inventory(self, provider_id: str, capacities: Mapping[str, int]) -> Inventories:
-        with self._lock:
-            known = self._known.get(provider_id, {})
-        if known and {name: item.capacity for name, item in known.items()} == capacities:
-            return known
-        return self.fetch_inventory(provider_id)
+    def _learn(self, provider_id: str) -> None:
+        with contextlib.suppress(NotFoundError):  # deleted since: others of its kind are read by themselves
+            self.fetch_inventory(provider_id)
+
+
+def shape_of(summary: Record) -> Shape:
+    """Return the capacities of a provider summary."""
+    return frozenset((name, int(item["capacity"])) for name, item in summary["resources"].items())

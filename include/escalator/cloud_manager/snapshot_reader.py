@@ -1,7 +1,9 @@
 """Reads a whole cloud into a snapshot: seven lists at once, then what is not known yet of the nodes.
 
-For N nodes that are new to this process: 9 calls with the token, plus N; later 8, however many servers there
-are up to a thousand, and one more for each further thousand.
+The first time in a process: 9 calls with the token, plus one for each kind of machine; later 8, however many
+nodes and servers there are up to a thousand of either, and one more for each further thousand. Neutron's
+agents are one call more. No call is made for one server: what only the image of a server requires of its
+node (``trait:…``) is therefore not known, Nova still checks it.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 
+from escalator.cloud_manager.agents import fetch_all_agents
 from escalator.cloud_manager.api import Record, ServiceApi
 from escalator.cloud_manager.hypervisors import Hypervisors
 from escalator.cloud_manager.migrations import Migrations
@@ -55,6 +58,7 @@ class SnapshotReader:
         migrations: Migrations,
         hypervisors: Hypervisors,
         placement: Placement,
+        network: ServiceApi,
     ) -> None:
         self._compute = compute
         self._services = services
@@ -62,12 +66,20 @@ class SnapshotReader:
         self._migrations = migrations
         self._hypervisors = hypervisors
         self._placement = placement
+        self._network = network
 
     def fetch(
-        self, cloud_name: str, *, taken_at: datetime, domain_of: DomainOf, words: NodeWords
+        self,
+        cloud_name: str,
+        *,
+        taken_at: datetime,
+        domain_of: DomainOf,
+        words: NodeWords,
+        with_agents: bool,
     ) -> CloudSnapshot:
         """Read the cloud; the lists are read at the same time, not at the same instant.
 
+        :param with_agents: read Neutron's agents as well.
         :raises TransientError: a cell is down, or a service does not answer.
         """
         with ThreadPoolExecutor(CONCURRENT_CALLS, thread_name_prefix="snapshot") as pool:
@@ -80,6 +92,7 @@ class SnapshotReader:
             services.result()  # fails first, and best, when a cell is down
             group_of = {member: group.id for group in groups.result() for member in group.members}
             servers = pool.submit(self._servers.fetch_all, group_of)
+            agents = pool.submit(fetch_all_agents, self._network) if with_agents else None
             migrations = self._migrations.fetch_unfinished(pool)
             of_host = {hypervisor.host: hypervisor for hypervisor in hypervisors.result()}
             ids = [of_host[s.host].id for s in services.result() if s.host in of_host]
@@ -96,6 +109,7 @@ class SnapshotReader:
             servers=tuple(sorted(everyone, key=lambda server: (server.name, server.id))),
             migrations=migrations,
             server_groups=groups.result(),
+            agents=agents.result() if agents else (),
         )
 
     def fetch_aggregates(self) -> tuple[Record, ...]:

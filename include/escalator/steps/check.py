@@ -62,7 +62,7 @@ def judge(campaign: CampaignContext, hosts: Sequence[str], *, rollback: bool = F
         expected=learn(history, bundle),
     )
     versions, reachable = read_versions(campaign, plan.hosts)
-    snapshot = campaign.fetch_snapshot(targets=plan.hosts, versions=versions)
+    snapshot = campaign.fetch_snapshot(targets=plan.hosts, versions=versions, with_agents=True)
     question = ask(plan, snapshot, bundle=bundle, reachable=reachable)
     report = check_rollback(question) if rollback else check_upgrade(question)
     return Judgement(plan=plan, snapshot=snapshot, versions=versions, report=report)

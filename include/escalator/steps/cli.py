@@ -74,7 +74,9 @@ def _add_cloud(parser: argparse.ArgumentParser) -> None:
 
 def _snapshot(cloud: Cloud, args: argparse.Namespace) -> str:
     sources = load_ha_sources()
-    snapshot = with_ha_groups(cloud.fetch_snapshot(args.cloud, domain_of=domain_of), sources)
+    snapshot = with_ha_groups(
+        cloud.fetch_snapshot(args.cloud, domain_of=domain_of, with_agents=True), sources
+    )
     if args.output == STDOUT:
         write_snapshot(snapshot, sys.stdout)
     else:

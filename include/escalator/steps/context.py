@@ -58,12 +58,17 @@ class CampaignContext:
         return {host: str(version) for host, version in facts.items()}
 
     def fetch_snapshot(
-        self, *, targets: Sequence[str] | None = None, versions: Mapping[str, str] | None = None
+        self,
+        *,
+        targets: Sequence[str] | None = None,
+        versions: Mapping[str, str] | None = None,
+        with_agents: bool = False,
     ) -> CloudSnapshot:
         """Read the cloud, with its HA groups, as every decision of the campaign sees it.
 
         :param targets: hosts to upgrade; None: those of the plan.
         :param versions: what the nodes run; None: as this campaign last saw it.
+        :param with_agents: read Neutron's agents as well: one call more.
         """
         snapshot = self.cloud.fetch_snapshot(
             self.plan.request.cloud,
@@ -71,6 +76,7 @@ class CampaignContext:
             target_version=self.plan.target_version,
             node_versions=self.known_versions() if versions is None else versions,
             targets=self.plan.hosts if targets is None else targets,
+            with_agents=with_agents,
         )
         return self.add_ha_groups(snapshot)
 
