@@ -44,6 +44,7 @@ class Scene:
             self.changed = True
         there = replace(server, host=host)
         standing.book.take(server.host or "", server, give_back=True)
+        standing.book.expect(host, server, over=True)
         standing.book.relocate(server, there)
         standing.availability.relocate(server.id, host)
         self._servers[server.id] = there

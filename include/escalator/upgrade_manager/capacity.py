@@ -133,13 +133,13 @@ class CapacityBook:
     def group_hosts(self, group_id: str) -> list[str]:
         """Return where the members of a server group are, one entry a member."""
         if self._group_hosts is None:
-            self._group_hosts = {}
+            self._group_hosts = {group: [] for group in self.memberships.server_groups}
             for host, servers in self._servers.items():
                 for server in servers:
                     group = self.memberships.server_group_of.get(server.id)
                     if group is not None and server.vm_state not in GONE:
-                        self._group_hosts.setdefault(group, []).append(host)
-        return self._group_hosts.get(group_id, [])
+                        self._group_hosts[group].append(host)
+        return self._group_hosts[group_id]
 
     # where servers may go
 
@@ -202,6 +202,16 @@ class CapacityBook:
             self._free[host][name] = self._free[host].get(name, 0) - sign * amount
         if is_open:
             self._entry(host, remove=False)
+
+    def expect(self, host: str, server: Server, *, over: bool = False) -> None:
+        """Count a server that is on its way among those on a node, as its server group sees it, or no more."""
+        group = self.memberships.server_group_of.get(server.id)
+        if group is not None:
+            hosts = self.group_hosts(group)
+            if over:
+                hosts.remove(host)
+            else:
+                hosts.append(host)
 
     def relocate(self, server: Server, moved: Server) -> None:
         """Record that a server is on another node; its resources are counted by :meth:`take`."""

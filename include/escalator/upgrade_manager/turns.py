@@ -173,6 +173,7 @@ class Standing:
         claimed = self.claims.pop(turn.host, {}).values()
         for server in claimed:
             self.book.take(turn.host, server, give_back=True)
+            self.book.expect(turn.host, server, over=True)
         for server in (*self.book.servers(turn.host), *claimed):
             destination = turn.simulation.placements.get(server.id)
             if destination is not None:
@@ -181,6 +182,7 @@ class Standing:
     def claim(self, server: Server, host: str) -> None:
         """Take a place for a server that is on its way, or will be."""
         self.book.take(host, server)
+        self.book.expect(host, server)
         self.claims.setdefault(host, {})[server.id] = server
         if self.book.tiers[host] is Tier.PENDING:
             self.forget(host)
