@@ -129,6 +129,7 @@ class Code(StrEnum):
     MIXED_RELEASES = "mixed_releases"
     BUNDLE_INCOMPLETE = "bundle_incomplete"
     BUNDLE_UNSERVED = "bundle_unserved"
+    SPARE_NODES = "spare_nodes"
     HYPERVISOR_OLDER = "hypervisor_older"
     NO_WAY_BACK = "no_way_back"
     POINT_OF_NO_RETURN = "point_of_no_return"

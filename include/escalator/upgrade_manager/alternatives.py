@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations, islice
 
@@ -56,7 +56,7 @@ def alternatives(trial: Trial, snapshot: CloudSnapshot, stuck: DrainSequence) ->
             f"in non-smooth mode, stop {_named(names, homeless)} around the upgrade of their nodes "
             "(migration none)"
         )
-    yield f"leave {', '.join(sorted(stuck.stuck))} out"
+    yield f"leave {_named({}, stuck.stuck)} out"
 
 
 def _ageless(snapshot: CloudSnapshot) -> CloudSnapshot:
@@ -117,7 +117,7 @@ def _without(snapshot: CloudSnapshot, servers: Sequence[Server]) -> CloudSnapsho
     return replace(snapshot, nodes=tuple(nodes), servers=left)
 
 
-def _named(names: dict[str, str], ids: Collection[str]) -> str:
+def _named(names: Mapping[str, str], ids: Collection[str]) -> str:
     words = sorted(names.get(server, server) for server in ids)
     more = f" and {len(words) - _SHOWN} more" if len(words) > _SHOWN else ""
     return ", ".join(words[:_SHOWN]) + more

@@ -9,15 +9,23 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import permutations
 
-from escalator.model.cloud import CloudSnapshot
+from escalator.model.cloud import CloudSnapshot, Server
+from escalator.model.verdict import Code, Subject, SubjectType, Verdict
 from escalator.upgrade_manager.capacity import MEMORY, CapacityBook
 from escalator.upgrade_manager.exhaustive import Search
 from escalator.upgrade_manager.hypervisors import HYPERVISOR, HypervisorAges
-from escalator.upgrade_manager.placing import DrainSimulation, simulate
+from escalator.upgrade_manager.placing import DrainSimulation, Placing, simulate
 from escalator.upgrade_manager.versions import ReleaseVersion
 
 _EVERY_ORDER = 5
 """Of up to so many nodes of a domain, every order is tried."""
+
+_MANY = 64
+"""Nodes from which on time matters more than the last detail."""
+_PASSES = 4
+"""Times that many nodes which are stuck are tried again after others have gone."""
+_EXPLAINED = 20
+"""Of many nodes that are stuck, those of which each shortage is told in numbers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,17 +130,20 @@ class _Turns:
         left: Sequence[str] = order
         gone: list[str] = []
         lacked: dict[str, DrainSimulation] = {}
+        passes = 0
         while left:
             stuck = []
             for host in left:
-                simulation = simulate(self.book, {host}, out=self._ages.older(host))
+                simulation = self._simulated(host, explain=host not in lacked and len(lacked) < _EXPLAINED)
                 if simulation.feasible:
                     self._empty(host, simulation.placements)
                     gone.append(host)
                 else:
                     lacked.setdefault(host, simulation)
                     stuck.append(host)
-            if len(stuck) == len(left):
+            passes += 1
+            if len(stuck) == len(left) or (passes == _PASSES and len(stuck) > _MANY):
+                left = stuck
                 break
             left = stuck
         return DrainSequence(
@@ -140,6 +151,15 @@ class _Turns:
             stuck={host: lacked[host] for host in left},
             older={host: self._ages.older(host) for host in left},
         )
+
+    def _simulated(self, host: str, *, explain: bool) -> DrainSimulation:
+        """Place the servers of a node; without the numbers of each shortage, which take time to find."""
+        out = self._ages.older(host)
+        if explain or len(self.book.nodes) <= _MANY:
+            return simulate(self.book, {host}, out=out)
+        placing = Placing(self.book, closed={host, *out})
+        homeless = [server for server in self.book.movable({host}) if not placing.try_add(server)]
+        return DrainSimulation(placements=placing.placements, unplaced=tuple(map(_no_room, homeless)))
 
     def searched(self, hosts: Sequence[str]) -> DrainSequence | None:
         """Search for an order of a few nodes of a domain whose hypervisors are of one age."""
@@ -158,3 +178,8 @@ class _Turns:
             self._ages.note(self.book.nodes[host], self._brings)
         self.book.close(host)
         self.book.reopen(host, upgraded=True)
+
+
+def _no_room(server: Server) -> Verdict:
+    subject = Subject(type=SubjectType.SERVER, id=server.id, name=server.name)
+    return Verdict(code=Code.CAPACITY, message="no node has room", subject=subject)

@@ -17,7 +17,7 @@ from escalator.upgrade_manager.hypervisors import hypervisor_of
 from escalator.upgrade_manager.versions import ReleaseVersion
 
 _ONE_BY_ONE = 8
-"""Up to so many spare nodes every number is tried; beyond, the range is halved."""
+"""For up to so many targets as many spare nodes are tried one by one; beyond, the range is halved."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,13 +115,15 @@ def _fewest(trial: Trial, snapshot: CloudSnapshot, domain: str, shape: _Shape) -
         return trial.feasible(_with_spares(snapshot, domain, shape, number))
 
     most = 2 * len(trial.hosts)
-    if not enough(most):
-        return None
-    low = min(most - 1, _ONE_BY_ONE)
-    for number in range(1, low + 1):
+    few = min(most, _ONE_BY_ONE if len(trial.hosts) <= _ONE_BY_ONE else 1)
+    for number in range(1, few + 1):
         if enough(number):
             return number
-    high = most
+    low, high = few, min(most, 2 * few)
+    while not enough(high):
+        if high == most:
+            return None
+        low, high = high, min(most, 2 * high)
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (low, middle) if enough(middle) else (middle, high)

@@ -132,10 +132,11 @@ def test_unfinished_migrations_of_the_domain_are_warned_of() -> None:
 
 def test_a_target_that_cannot_be_emptied_blocks_with_numbers() -> None:
     snapshot = cloud([node("a"), node("b", memory=1024)], [server("big", "a", memory=4096)])
-    verdict, giant = checked(snapshot)
-    assert brief((verdict, giant)) == [
+    verdict, giant, spare = checked(snapshot)
+    assert brief((verdict, giant, spare)) == [
         ("a", Code.CAPACITY, Severity.BLOCKER),
         ("id-big", Code.SERVER_TOO_LARGE, Severity.BLOCKER),
+        ("cell1/az1/general", Code.SPARE_NODES, Severity.INFO),
     ]
     assert "1 of 1 servers would have no place (big: " in verdict.message
     assert "b, lacks 3072 MEMORY_MB" in verdict.message

@@ -5,13 +5,14 @@ A blocker about a node keeps that node out; with any blocker the upgrade does no
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from escalator.model.bundle import Bundle
 from escalator.model.campaign import CampaignPlan, CampaignRequest, UpgradeMode
-from escalator.model.check import CheckReport, SpareProposal
+from escalator.model.check import CheckReport, Condition, SpareProposal
 from escalator.model.cloud import CloudSnapshot
 from escalator.model.durations import DEFAULT_DURATIONS, History
+from escalator.model.verdict import Code, Severity
 from escalator.upgrade_manager.bundles import members_stay
 from escalator.upgrade_manager.conditions import (
     bundles,
@@ -25,7 +26,14 @@ from escalator.upgrade_manager.conditions import (
     timing,
     vnfs,
 )
-from escalator.upgrade_manager.conditions.question import Family, Question, of_families
+from escalator.upgrade_manager.conditions.question import (
+    Family,
+    Question,
+    count,
+    domain_subject,
+    of_families,
+    unmet,
+)
 from escalator.upgrade_manager.durations import learn
 from escalator.upgrade_manager.spare import propose_spare
 
@@ -47,15 +55,19 @@ DOMAIN_FAMILIES: tuple[Family, ...] = (
 
 def check_upgrade(question: Question) -> CheckReport:
     """Find everything that speaks for and against an upgrade; what is not met says what can be done."""
+    spares = tuple(_spares(question))
     return CheckReport(
-        conditions=tuple(of_families(question, cloud=CLOUD_FAMILIES, domain=DOMAIN_FAMILIES)),
-        spare=_spare(question),
+        conditions=(
+            *of_families(question, cloud=CLOUD_FAMILIES, domain=DOMAIN_FAMILIES),
+            *map(_spare_condition, spares),
+        ),
+        spare=spares[0] if spares else None,
         expected=timing.expected_seconds(question),
     )
 
 
-def _spare(question: Question) -> SpareProposal | None:
-    """Propose spare nodes for the first domain whose targets have no places, and would not get them back."""
+def _spares(question: Question) -> Iterator[SpareProposal]:
+    """Propose spare nodes for every domain whose targets have no places, and would not get them back."""
     for domain in question.domains:
         hosts = question.pending_in(domain)
         if question.passing(domain) or question.sequence.stuck.keys().isdisjoint(hosts):
@@ -68,8 +80,18 @@ def _spare(question: Question) -> SpareProposal | None:
             brings=question.brings,
         )
         if spare is not None:
-            return spare
-    return None
+            yield spare
+
+
+def _spare_condition(spare: SpareProposal) -> Condition:
+    amounts = ", ".join(f"{item.capacity} {name}" for name, item in sorted(spare.inventory.items()))
+    return unmet(
+        Code.SPARE_NODES,
+        domain_subject(spare.domain),
+        f"it lacks {count(spare.nodes, 'node')}: no smaller number of that shape would do",
+        f"add {count(spare.nodes, 'node')} with {amounts} each, or " + "; or ".join(spare.alternatives),
+        Severity.INFO,
+    )
 
 
 def plan_of_check(
