@@ -20,18 +20,8 @@ from escalator.cloud_manager.snapshots import (
 from escalator.model.digest import document_digest
 from escalator.model.errors import InvalidRequestError
 
-EXAMPLE = """
-{"schema": "escalator.snapshot/1", "cloud": "lab", "taken_at": "2026-11-22T08:00:00Z",
- "nodes": [{"host": "node-01", "domain": "cell1/az1/general", "cell": "cell1", "zone": "az1", "aggregates": ["general"],
-            "state": "up", "status": "enabled", "disabled_reason": null, "upgraded": false, "target": true,
-            "inventory": {"VCPU": {"total": 16, "reserved": 0, "allocation_ratio": 4.0}, "MEMORY_MB": {"total": 65536, "reserved": 512, "allocation_ratio": 1.0}, "DISK_GB": {"total": 1000, "reserved": 0, "allocation_ratio": 1.0}},
-            "traits": ["COMPUTE_NODE"], "versions": {"nova-compute": "33.0.2", "hypervisor": "8.2.0"}}],
- "servers": [{"id": "…", "name": "web-1", "project_id": "…", "host": "node-01", "vm_state": "active", "task_state": null, "power_state": "running", "locked": false,
-              "resources": {"VCPU": 4, "MEMORY_MB": 8192, "DISK_GB": 40}, "required_traits": [], "migration": "live",
-              "server_group": "…", "ha_group": "…", "ha_role": "active"}],
- "server_groups": [{"id": "…", "policy": "anti-affinity", "members": ["…"]}],
- "ha_groups": [{"id": "…", "mode": "active-standby", "members": ["…"], "max_impacted": 1, "min_preserved": 1, "recovery_seconds": 60, "lead_seconds": 0}]}
-"""  # noqa: E501 - the published example, letter by letter
+DOCS = Path(__file__).parents[2] / "docs" / "snapshot.md"
+EXAMPLE = DOCS.read_text().split("```json", 1)[1].split("```", 1)[0]
 MINIMAL: dict[str, Any] = {
     "schema": "escalator.snapshot/1",
     "cloud": "c",
