@@ -17,14 +17,21 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[1]
 
-SLOWNESS = ("airflow", "lab", "stack")
+SLOWNESS = ("airflow", "lab", "stack", "wide")
 OWN_INSTANCE = 9
 """The lab and the Airflow that the tests start."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run what tells soonest first: pure, then Airflow, then the lab, then whole campaigns."""
+    """Run what tells soonest first: pure, then Airflow, then the lab, then whole campaigns.
+
+    With several workers, one of them has the lab and the Airflow beside it, from the start to the end.
+    """
     items.sort(key=_slowness)
+    for item in items:
+        group = next((mark for mark in ("lab", "stack") if item.get_closest_marker(mark)), None)
+        if group is not None:
+            item.add_marker(pytest.mark.xdist_group(group))
 
 
 def _slowness(item: pytest.Item) -> int:

@@ -17,7 +17,7 @@ from escalator.cloud_manager.cloud import Cloud
 from escalator.demo.world import CLOUD, World
 from escalator.lab.lab import Lab
 from escalator.lab.servers import ServerSpec, standard_set
-from escalator.model.cloud import ServiceStatus
+from escalator.model.cloud import ServiceState, ServiceStatus
 from escalator.model.naming import dag_id_of
 
 DAG_ID = dag_id_of("upgrade", CLOUD, "cell1/az1/general")
@@ -29,29 +29,37 @@ SERVICE_VERSIONS = {72: OLD, 74: NEW}
 
 @dataclass
 class OutSampler:
-    """Asks Nova all the time which nodes are disabled, whatever our own records say."""
+    """Asks Nova all the time which nodes are disabled or down, whatever our own records say.
+
+    ``together`` are all the sets of nodes that were seen out at the same moment.
+    """
 
     cloud: Cloud
     ignore: frozenset[str] = frozenset()
     most: int = 0
     samples: int = 0
     seen: set[str] = field(default_factory=set)
+    together: set[frozenset[str]] = field(default_factory=set)
     _stop: threading.Event = field(default_factory=threading.Event)
 
     def sample(self) -> None:
         """Look once."""
-        out = {s.host for s in self.cloud.fetch_services() if s.status is ServiceStatus.DISABLED}
+        services = self.cloud.fetch_services()
+        out = {s.host for s in services if s.status is ServiceStatus.DISABLED or s.state is ServiceState.DOWN}
         out -= self.ignore
+        self.together.add(frozenset(out))
         self.most = max(self.most, len(out))
         self.seen |= out
         self.samples += 1
 
     @contextmanager
     def watching(self) -> Iterator[OutSampler]:
-        """Look four times a second until the block ends."""
+        """Look five times a second until the block ends."""
 
         def look() -> None:
-            while not self._stop.wait(0.25):
+            due = time.monotonic()
+            while not self._stop.wait(max(0.0, due - time.monotonic())):
+                due += 0.2
                 self.sample()
 
         thread = threading.Thread(target=look, daemon=True)
@@ -70,6 +78,7 @@ class Harness:
     world: World
     stack: AirflowStack
     client: AirflowClient
+    dag_id: str = DAG_ID
 
     @property
     def lab(self) -> Lab:
@@ -82,15 +91,17 @@ class Harness:
         return self.servers()
 
     def trigger(self, **conf: Any) -> DagRun:
-        return self.client.trigger(DAG_ID, {"bundle": "nova-34", **conf})
+        return self.client.trigger(self.dag_id, {"bundle": "nova-34", **conf})
 
     def wait(self, run: DagRun, timeout_seconds: float = RUN_SECONDS) -> str:
         """Wait for the end of a run; return its state."""
-        return str(self.client.wait(DAG_ID, run.run_id, timeout_seconds=timeout_seconds).state)
+        return str(self.client.wait(self.dag_id, run.run_id, timeout_seconds=timeout_seconds).state)
 
     def states(self, run: DagRun) -> dict[str, str | None]:
         """Return task id -> state."""
-        return {t.task_id: t.state and str(t.state) for t in self.client.task_instances(DAG_ID, run.run_id)}
+        return {
+            t.task_id: t.state and str(t.state) for t in self.client.task_instances(self.dag_id, run.run_id)
+        }
 
     def wait_for(self, run: DagRun, task_id: str, *states: str, timeout_seconds: float = 300.0) -> str:
         """Wait until a task is in one of the states."""
@@ -106,24 +117,24 @@ class Harness:
     def order(self, run: DagRun) -> list[str]:
         """Wait for the plan and return its hosts in order."""
         self.wait_for(run, "check_conditions", "success")
-        value = self.client.xcom(DAG_ID, run.run_id, "check_conditions")
+        value = self.client.xcom(self.dag_id, run.run_id, "check_conditions")
         assert isinstance(value, Mapping)
         return list(value["hosts"])
 
     def log(self, run: DagRun, task_id: str) -> str:
         """Return the log of the last try of a task."""
-        tries = self.client.get_task_instance(DAG_ID, run.run_id, task_id).try_number
-        return self.client.task_log(DAG_ID, run.run_id, task_id, try_number=max(1, tries))
+        tries = self.client.get_task_instance(self.dag_id, run.run_id, task_id).try_number
+        return self.client.task_log(self.dag_id, run.run_id, task_id, try_number=max(1, tries))
 
     def clear(self, run: DagRun, task_id: str) -> None:
         """Clear one task with downstream, as an operator does."""
-        self.client.clear_tasks(DAG_ID, run.run_id, [task_id])
+        self.client.clear_tasks(self.dag_id, run.run_id, [task_id])
 
     def report(self, run: DagRun) -> dict[str, Any]:
         """Read the report of a run."""
         from escalator.steps.conclude import folder_name
 
-        path = self.world.report_dir / folder_name(DAG_ID, run.run_id) / "report.json"
+        path = self.world.report_dir / folder_name(self.dag_id, run.run_id) / "report.json"
         document: dict[str, Any] = json.loads(path.read_text())
         return document
 

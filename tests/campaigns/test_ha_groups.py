@@ -1,0 +1,117 @@
+"""Eight nodes in two domains, upgraded at once: no HA group has ever two members on nodes that are out."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from escalator.airflow_client.follow import wait_for_dag
+from escalator.demo.world import CLOUD
+from escalator.lab.lab import Lab
+from escalator.lab.progress import Progress
+from escalator.lab.servers import ServerSpec
+from escalator.lab.settings import LabSettings
+from escalator.model.naming import dag_id_of
+from tests.campaigns.harness import NEW, Harness, OutSampler, host_of, state_of
+from tests.conftest import OWN_INSTANCE
+
+pytestmark = [pytest.mark.lab, pytest.mark.stack, pytest.mark.wide]
+
+DOMAINS = ("cell1/az1/general-1", "cell1/az2/general-2")
+GROUPS = {
+    "sbc": {"node-01": "active", "node-02": "standby"},  # over both domains
+    "mme": {"node-03": "member", "node-05": "member", "node-04": "member"},  # likewise
+    "db": {"node-01": "active", "node-07": "standby"},
+    "gw": {"node-06": "standby", "node-08": "active"},
+}
+"""HA group -> node of each member -> its role. Nodes of odd numbers are in the first domain."""
+
+
+def servers() -> list[ServerSpec]:
+    members = [
+        ServerSpec(name=f"{group}-{host}", host=host, metadata={"ha_group": group, "ha_role": role})
+        for group, roles in GROUPS.items()
+        for host, role in roles.items()
+    ]
+    return [*members, *(ServerSpec(name=f"web-{n}", host=f"node-0{n}") for n in range(1, 9))]
+
+
+@pytest.fixture(scope="module")
+def wide(lab: Lab, harness: Harness) -> Iterator[tuple[Harness, ...]]:
+    """A lab of eight nodes in place of the one of the other tests, and what drives each of its domains."""
+    if "ESCALATOR_TEST_LAB" not in os.environ:
+        lab.down()
+    environment = {**os.environ, "ESCALATOR_LAB_INSTANCE": str(OWN_INSTANCE)}
+    settings = LabSettings.from_environment(environment, nodes=8, servers=0, zones=2)
+    wider = Lab(settings, progress=Progress())
+    try:
+        wider.up()
+        world = replace(harness.world, lab=wider)
+        world.write_inventory()
+        world.connect_airflow(harness.stack)
+        dag_ids = [dag_id_of("upgrade", CLOUD, domain) for domain in DOMAINS]
+        for dag_id in dag_ids:
+            wait_for_dag(harness.client, dag_id, timeout_seconds=90)
+        yield tuple(replace(harness, world=world, dag_id=dag_id) for dag_id in dag_ids)
+    finally:
+        wider.down()
+
+
+@pytest.fixture(scope="module")
+def both(wide: tuple[Harness, ...]) -> dict[str, Any]:
+    before = wide[0].fresh(servers())
+    sampler = OutSampler(wide[0].world.cloud())
+    begun = time.monotonic()
+    with sampler.watching():
+        runs = [domain.trigger(max_parallel=2) for domain in wide]
+        states = [domain.wait(run, 900.0) for domain, run in zip(wide, runs, strict=True)]
+    seconds = time.monotonic() - begun
+    return {"before": before, "runs": runs, "states": states, "sampler": sampler, "seconds": seconds}
+
+
+def test_every_node_of_both_domains_is_upgraded(wide: tuple[Harness, ...], both: dict[str, Any]) -> None:
+    reasons = [domain.states(run) for domain, run in zip(wide, both["runs"], strict=True)]
+    assert both["states"] == ["success", "success"], reasons
+    hosts = wide[0].lab.settings.hosts
+    assert {host: wide[0].running(host) for host in hosts} == dict.fromkeys(hosts, NEW)
+
+
+def test_no_group_ever_had_two_members_on_nodes_that_were_out(both: dict[str, Any]) -> None:
+    sampler: OutSampler = both["sampler"]
+    assert sampler.samples / both["seconds"] >= 4
+    broken = {
+        (group, out)
+        for group, roles in GROUPS.items()
+        for out in sampler.together
+        if len(out & set(roles)) > 1
+    }
+    assert broken == set()
+
+
+def test_both_domains_were_at_work_at_once_and_neither_had_more_than_two_nodes_out(
+    both: dict[str, Any],
+) -> None:
+    odd = frozenset(f"node-0{n}" for n in (1, 3, 5, 7))
+    at_once = [(len(out & odd), len(out - odd)) for out in both["sampler"].together]
+    assert max(first for first, _ in at_once) <= 2
+    assert max(second for _, second in at_once) <= 2
+    assert any(first and second for first, second in at_once)
+
+
+def test_members_stay_on_their_nodes_and_the_others_are_as_they_were(
+    wide: tuple[Harness, ...], both: dict[str, Any]
+) -> None:
+    after = wide[0].servers()
+    assert {name: state_of(s) for name, s in after.items()} == {
+        name: state_of(s) for name, s in both["before"].items()
+    }
+    members = {f"{group}-{host}": host for group, roles in GROUPS.items() for host in roles}
+    assert {name: host_of(after[name]) for name in members} == members
+    reports = [domain.report(run) for domain, run in zip(wide, both["runs"], strict=True)]
+    moved = {move["name"] for report in reports for node in report["nodes"] for move in node["moves"]}
+    assert moved == {f"web-{n}" for n in range(1, 9)}
