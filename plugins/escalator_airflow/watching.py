@@ -33,7 +33,7 @@ class Watcher:
         :param asking: hosts whose triggers wait in this process.
         """
         campaign = self._campaign
-        progress = campaign.ledger.view(*campaign.key).nodes
+        progress = campaign.ledger.nodes(*campaign.key)
         seen = (_signs(campaign.cloud.fetch_services()), _stages(progress), asking)
         now = time.monotonic()
         if seen != self._seen or now - self._taken > FULL_LOOK_SECONDS:

@@ -120,3 +120,9 @@ def test_history_knows_the_memory_of_moved_servers_from_the_drain_plan(opened: L
     move(opened, "node-01", 16, server_id="unplanned")
     move(opened, "node-01", 99, succeeded=False)
     assert opened.history(**SAMPLES).moves == (MoveSample(memory_mib=2048, seconds=12),)
+
+
+def test_how_nodes_stand_can_be_asked_alone(opened: Ledger) -> None:
+    opened.set_progress(*RUN, "node-01", NodeState.HELD, now=NOW)
+    assert opened.nodes(*RUN) == opened.view(*RUN).nodes
+    assert opened.nodes("never", "opened") == ()

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from escalator.model.campaign import LedgerView, NodeProgress, NodeState
+from escalator.model.campaign import NodeProgress, NodeState
 from escalator.model.cloud import ComputeService, ServiceState, ServiceStatus
 from escalator.model.decisions import Admission, AdmissionDecision
 from escalator.model.verdict import Code
@@ -50,8 +50,8 @@ class Campaign:
             ),
         )
 
-    def view(self, *_: str) -> LedgerView:
-        return LedgerView(nodes=(NodeProgress(host="node-01", state=self.state),))
+    def nodes(self, *_: str) -> tuple[NodeProgress, ...]:
+        return (NodeProgress(host="node-01", state=self.state),)
 
     def note_waiting(self, _dag: str, _run: str, waiting: dict[str, AdmissionDecision], _now: object) -> None:
         self.noted.append(waiting)

@@ -33,7 +33,7 @@ from escalator.ledger.rows import (
     waiting_node,
 )
 from escalator.ledger.tables import CampaignRow, DocumentRow, FactRow, MoveRow, NodeRow, StepRow
-from escalator.ledger.views import read_view
+from escalator.ledger.views import read_nodes, read_view
 from escalator.model.campaign import CampaignPlan, LedgerView, NodeProgress, NodeState, Step
 from escalator.model.decisions import Admission, AdmissionDecision
 from escalator.model.durations import History
@@ -151,6 +151,12 @@ class Ledger:
         with self._database.reading() as session:
             return read_view(session, campaign, run_id)
 
+    def nodes(self, campaign: str, run_id: str) -> tuple[NodeProgress, ...]:
+        """Return how all nodes of a run stand, in the order of the plan: cheap to ask often."""
+        with self._database.reading() as session:
+            row = find_campaign(session, campaign, run_id)
+            return read_nodes(session, row.id) if row is not None else ()
+
     def history(self, *, cloud: str, bundle: str) -> History:
         """Return what earlier campaigns that brought a bundle to a cloud tell of durations."""
         with self._database.reading() as session:
@@ -198,7 +204,7 @@ class Ledger:
 
         :return: how many nodes have a new reason.
         """
-        told = {n.host: n for n in self.view(campaign, run_id).nodes if n.state is NodeState.WAITING}
+        told = {n.host: n for n in self.nodes(campaign, run_id) if n.state is NodeState.WAITING}
         changed = [
             decision
             for host, decision in decisions.items()

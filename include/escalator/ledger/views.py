@@ -26,18 +26,19 @@ def read_view(session: Session, campaign: str, run_id: str) -> LedgerView:
     row = find_campaign(session, campaign, run_id)
     if row is None:
         return LedgerView(given_back=_given_back(session))
-    nodes = tuple(
-        progress_of(node)
-        for node in session.scalars(
-            sa.select(NodeRow).where(NodeRow.campaign_id == row.id).order_by(NodeRow.id)
-        )
-    )
+    nodes = read_nodes(session, row.id)
     return LedgerView(
         nodes=nodes,
         given_back=_given_back(session),
         spilled=_spilled(session, row, nodes),
         noticed_at=row.opened_at,
     )
+
+
+def read_nodes(session: Session, campaign_id: int) -> tuple[NodeProgress, ...]:
+    """Read how the nodes of a run stand, in the order of the plan."""
+    rows = sa.select(NodeRow).where(NodeRow.campaign_id == campaign_id).order_by(NodeRow.id)
+    return tuple(progress_of(node) for node in session.scalars(rows))
 
 
 def _given_back(session: Session) -> dict[str, datetime]:
