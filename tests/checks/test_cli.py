@@ -111,6 +111,18 @@ def test_a_check_writes_nothing(capsys: pytest.CaptureFixture[str], tmp_path: Pa
     assert "b: its nova-compute sends no heartbeat" in capsys.readouterr().out
 
 
+def test_the_way_back_is_about_the_upgraded_nodes(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    nodes = [node("a", upgraded=True), node("b", memory=1024), node("c", memory=1024)]
+    there = cloud(nodes, [server("big", "a", memory=4096)])
+    code, out = check(capsys, tmp_path, there, "--rollback")
+    assert code == 1
+    assert "blocker  node a: 1 of 1 servers would have no place" in out
+    code, out = check(capsys, tmp_path, cloud([node("a"), node("b")]), "--rollback")
+    assert code == 0
+    assert "nothing is to be done: none of the nodes is upgraded" in out
+    assert "a return is possible after each of the 2 nodes" in out
+
+
 @pytest.mark.parametrize("words", [["--hosts", "x"], ["--max-parallel", "7"], ["--bundle", "no-such"]])
 def test_bad_input_ends_with_2_and_two_lines(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, words: list[str]

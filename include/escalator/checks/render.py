@@ -11,9 +11,9 @@ from rich.text import Text
 
 from escalator.model.check import CheckReport, Condition, SpareProposal
 from escalator.model.verdict import Severity
+from escalator.upgrade_manager.conditions.timing import minutes
 
 _COLOURS = {"blocker": "red", "warning": "yellow", "info": "cyan", "met": "green"}
-_MINUTE = 60
 
 
 def show(report: CheckReport, stream: TextIO) -> None:
@@ -61,15 +61,8 @@ def _word(condition: Condition) -> str:
 
 
 def _expected(report: CheckReport) -> str:
-    p50, p90 = (_duration(seconds) for seconds in (report.expected.p50, report.expected.p90))
+    p50, p90 = (minutes(seconds) for seconds in (report.expected.p50, report.expected.p90))
     return f"{p50}, or {p90} when it goes slowly (nine in ten are faster)"
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 2 * _MINUTE:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / _MINUTE)
-    return f"{minutes} min" if minutes < 2 * _MINUTE else f"{minutes // 60} h {minutes % 60:02} min"
 
 
 def _show_table(report: CheckReport, console: Console) -> None:

@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+import io
+
+from tests.upgrade_manager.clouds import cloud, node, server
+
+from escalator.checks.render import lines_of, show
+from escalator.upgrade_manager.conditions.check import check_upgrade, plan_of_check
+from escalator.upgrade_manager.conditions.question import ask
+
+SNAPSHOT = cloud([node("a"), node("b", memory=1024)], [server("big", "a", memory=4096)])
+REPORT = check_upgrade(ask(plan_of_check(SNAPSHOT, ["a", "b"]), SNAPSHOT))
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_plain_lines_give_the_result_first_then_blockers_with_remedies() -> None:
+    lines = list(lines_of(REPORT))
+    assert lines[0].startswith("NOT MET: 2 conditions block")
+    assert lines[1].startswith("blocker  node a: 1 of 1 servers would have no place")
+    assert lines[2] == "         -> add or free capacity in the domain, or leave the node out"
+    spare = next(line for line in lines if line.startswith("spare"))
+    assert spare.startswith("spare    1 more node in domain cell1/az1/general would do, with 1000 DISK_GB, ")
+    assert any(line.startswith("         or: in non-smooth mode") for line in lines)
+    assert lines[-1].startswith("expected 5 min, or 13 min when it goes slowly")
+
+
+def test_a_pipe_gets_the_plain_lines() -> None:
+    stream = io.StringIO()
+    show(REPORT, stream)
+    assert stream.getvalue().splitlines() == list(lines_of(REPORT))
+
+
+def test_a_terminal_gets_a_table() -> None:
+    stream = Terminal()
+    show(REPORT, stream)
+    assert "┃" in stream.getvalue()
+    assert "Spare: 1 more node" in stream.getvalue()
+    assert "Expected:" in stream.getvalue()

@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from tests.upgrade_manager.clouds import cloud, disabled, down, leased, make_plan, node, server
+
+from escalator.model.check import Condition
+from escalator.model.cloud import CloudSnapshot, HaGroup, Server
+from escalator.model.verdict import Code, Severity, SubjectType
+from escalator.upgrade_manager.conditions.check import check_upgrade, plan_of_check
+from escalator.upgrade_manager.conditions.question import ask
+
+
+def pair(**fields: object) -> tuple[tuple[Server, Server], HaGroup]:
+    servers = (server("act", "a", ha_role="active"), server("sby", "b", ha_role="standby"))
+    group = HaGroup(id="vnf", mode="active-standby", members=tuple(s.id for s in servers))
+    return servers, replace(group, **fields)  # type: ignore[arg-type]
+
+
+def about_groups(snapshot: CloudSnapshot, *hosts: str) -> list[Condition]:
+    plan = plan_of_check(snapshot, hosts or [n.host for n in snapshot.nodes])
+    report = check_upgrade(ask(plan, snapshot))
+    return [c for c in report.conditions if c.subject.type is SubjectType.HA_GROUP]
+
+
+NODES = [node("a"), node("b"), node("c")]
+
+
+def test_a_healthy_pair_is_met() -> None:
+    servers, group = pair()
+    snapshot = cloud(NODES, servers, ha_groups=(group,))
+    assert about_groups(snapshot) == []
+    report = check_upgrade(ask(plan_of_check(snapshot, ["a", "b"]), snapshot))
+    said = [c.message for c in report.conditions if c.code is Code.VNF_REDUNDANCY]
+    assert said == ["1 HA group can do without the members on any one target"]
+
+
+def test_notice_is_told() -> None:
+    servers, group = pair(lead_seconds=120.0)
+    (condition,) = about_groups(cloud(NODES, servers, ha_groups=(group,)))
+    assert (condition.code, condition.met) == (Code.HA_NOTICE, True)
+    assert "120 s of notice" in condition.message
+
+
+def test_a_member_that_the_cloud_does_not_have_counts_as_impacted() -> None:
+    servers, group = pair()
+    found = about_groups(cloud(NODES, servers[:1], ha_groups=(group,)))
+    assert [(c.code, c.severity) for c in found] == [
+        (Code.HA_MEMBER_MISSING, Severity.WARNING),
+        (Code.HA_GROUP, Severity.BLOCKER),
+    ]
+    assert "id-sby is on no node" in found[1].message
+
+
+def test_a_group_of_one_has_no_redundancy() -> None:
+    servers, group = pair()
+    alone = replace(group, members=(servers[0].id,))
+    codes = [c.code for c in about_groups(cloud(NODES, servers[:1], ha_groups=(alone,)))]
+    assert Code.HA_NO_REDUNDANCY in codes
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"min_preserved": 2}, "scale it out by 1, or set min_preserved to 1"),
+        ({"min_preserved": 5}, "scale it out by 4, or set min_preserved to 1"),
+        ({"max_impacted": 0}, "set max_impacted to 1"),
+    ],
+)
+def test_what_may_never_be_impacted_says_what_would_allow_it(fields: dict[str, int], words: str) -> None:
+    servers, group = pair(**fields)
+    (condition,) = about_groups(cloud(NODES, servers, ha_groups=(group,)))
+    assert (condition.code, condition.blocks) == (Code.HA_NEVER, True)
+    assert words in (condition.remedy or "")
+
+
+@pytest.mark.parametrize("out", [down, disabled])
+def test_a_member_on_a_node_that_is_out_blocks_the_nodes_of_the_others(out: object) -> None:
+    servers, group = pair()
+    nodes = [node("a"), out(node("b")), node("c")]  # type: ignore[operator]
+    (condition,) = about_groups(cloud(nodes, servers, ha_groups=(group,)), "a", "c")
+    assert (condition.code, condition.severity) == (Code.HA_GROUP, Severity.BLOCKER)
+    assert "a cannot go out" in condition.message
+
+
+def test_a_member_on_a_node_that_a_campaign_has_out_is_waited_for() -> None:
+    servers, group = pair()
+    other = make_plan("b", campaign="other", run_id="other-run")
+    nodes = [node("a"), leased(node("b"), other), node("c")]
+    (condition,) = about_groups(cloud(nodes, servers, ha_groups=(group,)), "a")
+    assert (condition.code, condition.severity) == (Code.HA_GROUP, Severity.WARNING)
+
+
+def test_a_group_that_still_tolerates_one_is_only_warned_of() -> None:
+    members = [server(f"m{h}", h, ha_group="g", ha_role="member") for h in "abc"]
+    stopped = replace(members[0], vm_state="stopped", power_state="shutdown")
+    group = HaGroup(id="g", mode="load-balanced", members=tuple(m.id for m in members), max_impacted=2)
+    (condition,) = about_groups(cloud(NODES, [stopped, *members[1:]], ha_groups=(group,)))
+    assert (condition.code, condition.severity) == (Code.HA_GROUP, Severity.WARNING)
+
+
+def test_groups_of_mode_none_and_groups_elsewhere_do_not_matter() -> None:
+    servers, group = pair(mode="none", min_preserved=2)
+    assert about_groups(cloud(NODES, servers, ha_groups=(group,))) == []
+    servers, group = pair(min_preserved=2)
+    assert about_groups(cloud(NODES, servers, ha_groups=(group,)), "c") == []
