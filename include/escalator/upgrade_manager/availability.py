@@ -226,6 +226,7 @@ class Availability:
             seconds = self._memberships.ha_groups[group_id].recovery_seconds
             if seconds > 0:
                 heappush(self._expiries, second + seconds)
+                self._impaired.setdefault(group_id, set()).update(members)
                 for member in members:
                     self._recovering[member] = max(second + seconds, self._recovering.get(member, _NEVER))
 

@@ -238,9 +238,10 @@ class _Search:
 
     def _costs(self, host: str) -> tuple[list[float], list[float]]:
         """Return the places of a node's neighbours, and what each gap between them costs."""
-        marks = [(self._place[h], value) for h, value in self._forward[host].items()]
-        marks += [(self._place[h], -value) for h, value in self._backward[host].items()]
-        marks.sort()
+        net = dict(self._forward[host])
+        for tail, value in self._backward[host].items():
+            net[tail] = net.get(tail, 0.0) - value
+        marks = sorted((self._place[other], value) for other, value in net.items())
         cost = sum(self._backward[host].values())  # before all: every arc into it is broken
         costs = [cost]
         for _, value in marks:
