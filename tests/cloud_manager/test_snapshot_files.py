@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +101,15 @@ def test_folder_and_missing_file_are_refused(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "gone"):
         with pytest.raises(InvalidRequestError, match="cannot be read"):
             read_snapshot(path)
+
+
+def test_snapshot_is_read_from_a_pipe(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=lambda: pipe.write_text(EXAMPLE))
+    writer.start()
+    assert read_snapshot(pipe).cloud == "lab"
+    writer.join()
 
 
 def test_many_faults_are_counted_and_the_first_ones_named(tmp_path: Path) -> None:

@@ -95,9 +95,8 @@ def read_snapshot(path: Path) -> CloudSnapshot:
     remedy = "write one with `escalator snapshot --cloud NAME -o FILE`"
     try:
         with path.open(encoding="utf-8-sig") as stream:
-            if not stream.read(1):
+            if path.is_file() and not path.stat().st_size:
                 raise InvalidRequestError(f"snapshot {path} is empty", remedy=remedy)
-            stream.seek(0)
             return _snapshot(read_members(stream, _READERS))
     except OSError as exc:
         reason = exc.strerror or "it is no plain file"
