@@ -75,9 +75,10 @@ class CheckReport:
 
     @property
     def unmet(self) -> tuple[Condition, ...]:
-        """Return the conditions that are not met, those that block first."""
+        """Return the conditions that are not met, those that block first, then those that warn."""
+        severities = tuple(Severity)
         found = (condition for condition in self.conditions if not condition.met)
-        return tuple(sorted(found, key=lambda condition: not condition.blocks))
+        return tuple(sorted(found, key=lambda condition: severities.index(condition.severity)))
 
 
 def check_to_document(report: CheckReport) -> dict[str, Any]:

@@ -117,7 +117,8 @@ def _says_capacity(question: Question, domain: str) -> str:
 
 
 def _says_parallel(question: Question, domain: str) -> str:
-    if not question.pending_in(domain):
+    pending = question.pending_in(domain)
+    if not pending or not question.sequence.stuck.keys().isdisjoint(pending):
         return ""
     return f"the capacity carries max_parallel={question.plan.request.max_parallel}"
 

@@ -65,6 +65,15 @@ def check_point_of_no_return(question: Question, domain: str) -> Iterator[Condit
             f"a return is possible after each of the {count(len(order), 'node')}: their servers have places",
         )
         return
+    if number == 0:
+        yield unmet(
+            Code.POINT_OF_NO_RETURN,
+            domain_subject(domain),
+            "the point of no return is passed: not all upgraded nodes can return now",
+            "upgrade the rest, or bring the nodes back by what the conditions above say",
+            Severity.WARNING,
+        )
+        return
     yield unmet(
         Code.POINT_OF_NO_RETURN,
         domain_subject(domain),
@@ -129,7 +138,10 @@ def _one_way(question: Question, domain: str) -> Iterator[Condition]:
 
 
 def _first_without_return(question: Question, domain: str, order: list[str]) -> int | None:
-    """Return the number of the first node after which there is no return; None when there always is one."""
+    """Return the number of the first node after which there is no return; None when there always is one.
+
+    :return: 0 when there is none now.
+    """
     start = of_domain(question.snapshot, domain)
     done = [node.host for node in start.nodes if node.upgraded]
     stay, old = question.plan.members_stay, _old_hypervisor(start.nodes)
@@ -140,6 +152,8 @@ def _first_without_return(question: Question, domain: str, order: list[str]) -> 
         hosts = (*done, *order[:number])
         return drain_in_turn(mirrored(then), hosts, members_stay=stay, brings=old).feasible
 
+    if not returns(0):
+        return 0
     if returns(len(order)):
         return None
     low, high = 0, len(order)
