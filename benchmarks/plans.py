@@ -25,7 +25,7 @@ sys.path.insert(0, str(ROOT / "benchmarks"))
 
 from baselines import ARMS, FIXED_SECONDS, SECONDS_PER_GIB, UPGRADE_SECONDS, Loop  # noqa: E402
 from fleets import Fleet  # noqa: E402
-from goals import judge_goals, passed, write_tables  # noqa: E402
+from goals import Goal, judge_goals, passed, write_tables  # noqa: E402
 
 from escalator.model.cloud import CloudSnapshot  # noqa: E402
 from escalator.replay import ReplayOptions, ReplayReport, check_trace  # noqa: E402
@@ -91,11 +91,10 @@ def main() -> int:
     parser.add_argument("--ours", action="store_true", help="leave out the arms of others")
     args = parser.parse_args()
     scenarios = [s for s in SCENARIOS if not args.quick or s.nodes <= QUICK_NODES]
-    rows = [_shown(row) for row in _rows(scenarios, ours_only=args.ours)]
-    goals = judge_goals(rows)
-    document = {"machine": _machine(), "rows": rows, "goals": [asdict(goal) for goal in goals]}
-    RESULT.parent.mkdir(parents=True, exist_ok=True)
-    RESULT.write_text(json.dumps(document, indent=1), encoding="utf-8")
+    rows: list[dict[str, Any]] = []
+    for row in _rows(scenarios, ours_only=args.ours):
+        rows.append(_shown(row))
+        goals = _write_result(rows)
     tables = write_tables(rows, goals)
     print(f"\n{tables}\n\nwritten: {RESULT}")
     if not args.quick and not args.ours:
@@ -171,6 +170,15 @@ def _measures(report: ReplayReport) -> dict[str, Any]:
         "makespan_ratio": facts.makespan_seconds / makespan if makespan else 0.0,
         "stuck": facts.stuck,
     }
+
+
+def _write_result(rows: list[dict[str, Any]]) -> tuple[Goal, ...]:
+    """Write what there is so far: a run that is ended early leaves its rows."""
+    goals = judge_goals(rows)
+    document = {"machine": _machine(), "rows": rows, "goals": [asdict(goal) for goal in goals]}
+    RESULT.parent.mkdir(parents=True, exist_ok=True)
+    RESULT.write_text(json.dumps(document, indent=1), encoding="utf-8")
+    return goals
 
 
 def _shown(row: dict[str, Any]) -> dict[str, Any]:
