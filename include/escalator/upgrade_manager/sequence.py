@@ -24,8 +24,6 @@ _MANY = 64
 """Nodes from which on time matters more than the last detail."""
 _PASSES = 4
 """Times that many nodes which are stuck are tried again after others have gone."""
-_EXPLAINED = 20
-"""Of many nodes that are stuck, those of which each shortage is told in numbers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +51,7 @@ def drain_in_turn(
     *,
     members_stay: bool = True,
     brings: ReleaseVersion | None = None,
+    explained: int = 20,
 ) -> DrainSequence:
     """Empty nodes one after the other on paper; each takes servers again as an upgraded one when it is done.
 
@@ -60,12 +59,14 @@ def drain_in_turn(
     with every place of every server.
 
     :param brings: the hypervisor that an upgraded node has; None: the one it had.
+    :param explained: of many nodes that are stuck, those of which each shortage is told in numbers.
     :return: for every domain the first sequence that serves all nodes, else the one that serves most.
     """
     wanted = tuple(dict.fromkeys(hosts))
 
     def turns() -> _Turns:
-        return _Turns(CapacityBook(snapshot, members_stay=members_stay, pending=wanted), brings)
+        book = CapacityBook(snapshot, members_stay=members_stay, pending=wanted)
+        return _Turns(book, brings, explained)
 
     first = turns()
     in_domains: dict[str, list[str]] = {}
@@ -113,15 +114,18 @@ def after_upgrading(
 
 
 def _other_orders(hosts: Sequence[str]) -> Iterable[Sequence[str]]:
+    if len(hosts) > _MANY:
+        return ()
     return permutations(hosts) if len(hosts) <= _EVERY_ORDER else [hosts[::-1]]
 
 
 class _Turns:
     """A book in which one node after the other is emptied."""
 
-    def __init__(self, book: CapacityBook, brings: ReleaseVersion | None) -> None:
+    def __init__(self, book: CapacityBook, brings: ReleaseVersion | None, explained: int = 0) -> None:
         self.book = book
         self._brings = brings
+        self._explained = explained
         self._ages = HypervisorAges(book.nodes.values())
         self.moved: dict[str, str] = {}
 
@@ -134,7 +138,9 @@ class _Turns:
         while left:
             stuck = []
             for host in left:
-                simulation = self._simulated(host, explain=host not in lacked and len(lacked) < _EXPLAINED)
+                simulation = self._simulated(
+                    host, explain=host not in lacked and len(lacked) < self._explained
+                )
                 if simulation.feasible:
                     self._empty(host, simulation.placements)
                     gone.append(host)
