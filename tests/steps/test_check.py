@@ -9,7 +9,7 @@ import pytest
 
 from escalator.ledger.records import Document
 from escalator.model.campaign import CampaignPlan, Step, UpgradeMode
-from escalator.model.check import CheckReport
+from escalator.model.check import CheckReport, check_to_document
 from escalator.model.errors import PlanInfeasibleError, TransientError
 from escalator.model.verdict import Code
 from escalator.steps.check import check, judge
@@ -54,11 +54,15 @@ def test_the_plan_is_in_the_log_with_its_hash_and_reasons(
     assert "because:" in caplog.text
 
 
-def test_the_same_cloud_gives_the_same_plan(world: World) -> None:
-    checked(world)
+def test_a_second_run_keeps_the_plan_that_the_campaign_began_with(world: World) -> None:
+    plan, _ = checked(world)
     first = world.ledger.document(*world.context().key, Document.PLAN)
-    checked(world)
-    assert world.ledger.document(*world.context().key, Document.PLAN)["nodes"] == first["nodes"]
+    world.boot("late", "node-03")
+    world.cloud.person_disables("node-02")
+    again, report = checked(world)
+    assert again == plan
+    assert world.ledger.document(*world.context().key, Document.PLAN) == first
+    assert world.ledger.document(*world.context().key, Document.CHECK) == check_to_document(report)
 
 
 def test_the_end_of_the_window_is_kept(world: World) -> None:

@@ -110,8 +110,8 @@ def check(
     document = _document(plan, judged.snapshot)
     for line in plan_lines(document):
         log.info("%s", line)
-    _open(campaign, plan, judged, bundle_document=bundle_document, plan_document=document)
-    return plan, judged.report
+    recorded = _open(campaign, plan, judged, bundle_document=bundle_document, plan_document=document)
+    return recorded, judged.report
 
 
 def _refuse_to_stop(judged: Judgement) -> None:
@@ -155,10 +155,13 @@ def _open(
     *,
     bundle_document: Mapping[str, object],
     plan_document: Mapping[str, Any],
-) -> None:
-    """Record the campaign; a second run keeps the plan and the versions that the first one recorded."""
+) -> CampaignPlan:
+    """Record the campaign; a second run keeps the plan and the versions that the first one recorded.
+
+    :return: the plan that is recorded.
+    """
     ledger, key = campaign.ledger, (plan.campaign, plan.run_id)
-    ledger.open_campaign(
+    recorded = ledger.open_campaign(
         plan,
         dag_id=plan.campaign,
         run_id=plan.run_id,
@@ -167,9 +170,11 @@ def _open(
         now=campaign.clock(),
     )
     ledger.set_document(*key, Document.CHECK, check_to_document(judged.report))
-    ledger.set_document(*key, Document.PLAN, plan_document)
+    if ledger.document(*key, Document.PLAN) is None:
+        ledger.set_document(*key, Document.PLAN, plan_document)
     known = ledger.facts(*key, "from_version")
     for host, version in judged.versions.items():
         ledger.put_fact(*key, host, "version", version)
         if host not in known:
             ledger.put_fact(*key, host, "from_version", version)
+    return recorded
