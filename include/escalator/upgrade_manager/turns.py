@@ -318,22 +318,20 @@ def _least_spilled(standing: Standing, host: str, room: int) -> int:
 
 
 def _candidates(standing: Standing, domain: str) -> Sequence[str]:
-    """Return the next nodes of a domain in order; near the end the longest first."""
+    """Return the next nodes of a domain in order; near the end the most entangled and longest first."""
     queue = standing.queues[domain]
-    places = -(-standing.slots // len(standing.queues))
-    if not standing.moving and len(queue) <= WINDOW:
-        return sorted(queue, key=lambda h: (h in standing.late, standing.place_of[h]))
-    if len(queue) <= _TAIL_ROUNDS * places:
-        return sorted(
-            queue,
-            key=lambda h: (
-                h in standing.late,
-                -_conflicts(standing, h),
-                -standing.work(h),
-                standing.place_of[h],
-            ),
-        )
-    return queue[: max(WINDOW, _TAIL_ROUNDS * places)]
+    soon = _TAIL_ROUNDS * -(-standing.slots // len(standing.queues))
+    if standing.slots == 1 or len(queue) > soon or _wants_seed(standing, domain):
+        return queue[: max(WINDOW, soon)]
+    return sorted(
+        queue,
+        key=lambda h: (
+            h in standing.late,
+            -_conflicts(standing, h),
+            -standing.work(h),
+            standing.place_of[h],
+        ),
+    )
 
 
 def _conflicts(standing: Standing, host: str) -> int:
