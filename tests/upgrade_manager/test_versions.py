@@ -83,6 +83,24 @@ def test_order_agrees_with_the_oracles(one: ReleaseVersion, other: ReleaseVersio
     assert (one == other) == (pep440[0] == pep440[1]) == (one.semver == other.semver)
 
 
+@given(near_releases, near_releases, near_releases)
+@few
+def test_the_order_of_releases_is_total(
+    one: ReleaseVersion, two: ReleaseVersion, three: ReleaseVersion
+) -> None:
+    assert [one < two, one == two, one > two].count(True) == 1
+    assert not (one <= two <= three) or one <= three
+    assert (one == two) == (hash(one) == hash(two))
+
+
+@given(st.sampled_from(PACKAGES), st.sampled_from(PACKAGES), st.sampled_from(PACKAGES))
+@few
+def test_the_order_of_packages_is_total(one: str, two: str, three: str) -> None:
+    a, b, c = map(PackageVersion, (one, two, three))
+    assert [a < b, a == b, a > b].count(True) == 1
+    assert not (a <= b <= c) or a <= c
+
+
 @given(releases)
 @few
 def test_release_text_round_trip(version: ReleaseVersion) -> None:

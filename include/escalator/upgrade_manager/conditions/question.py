@@ -139,10 +139,10 @@ def of_families(
 
 
 def _of_family(question: Question, family: Family, domain: str, subject: Subject) -> Iterator[Condition]:
-    """Give a family's findings and, when all that it looked at is met, say so."""
+    """Give a family's findings and, when nothing worse than a note is among them, say what is met."""
     good = True
     for condition in family.check(question, domain):
-        good = good and condition.met
+        good = good and (condition.met or condition.severity is Severity.INFO)
         yield condition
     if good and (words := family.says(question, domain)):
         yield met(family.code, subject, words)
