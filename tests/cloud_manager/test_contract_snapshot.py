@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import pytest
 
+from escalator.cloud_manager.api import COMPUTE_MICROVERSIONS, api_of
 from escalator.cloud_manager.call_counter import CallCounter
 from escalator.cloud_manager.cloud import Cloud
 from escalator.cloud_manager.connection import connect
@@ -14,7 +19,9 @@ from escalator.cloud_manager.snapshots import snapshot_from_document, snapshot_t
 from escalator.lab.lab import Lab
 from escalator.lab.servers import ServerSpec
 from escalator.model.cloud import CloudSnapshot
+from escalator.model.errors import InvalidRequestError
 from escalator.upgrade_manager.domains import domain_of
+from escalator.vnfs import load_ha_sources, with_ha_groups
 
 pytestmark = pytest.mark.lab
 SPECS = (
@@ -38,7 +45,7 @@ def test_snapshot_agrees_with_nova_and_placement(empty_lab: Lab) -> None:
     ids = empty_lab.servers.boot(SPECS)
     cloud, counter = opened(empty_lab)
     snapshot = taken(cloud)
-    assert counter.total <= 16
+    assert counter.total <= 10  # the token, eight lists, one kind of machine
     first = counter.total
     assert taken(cloud).servers == snapshot.servers
     assert counter.total - first <= 8
@@ -101,3 +108,68 @@ def test_more_servers_cost_no_more_calls(empty_lab: Lab) -> None:
     before = counter.total
     assert len(taken(cloud).servers) == 6
     assert counter.total - before == without
+
+
+def test_agents_are_those_that_neutron_lists(lab: Lab) -> None:
+    cloud, counter = opened(lab)
+    taken(cloud)
+    before = counter.total
+    found = cloud.fetch_snapshot("lab", domain_of=domain_of, with_agents=True).agents
+    assert counter.total - before <= 9
+    path = lab.settings.run / "clouds.yaml"
+    sdk = connect(CloudCredentials.from_clouds_yaml("lab", path=path), CallCounter())
+    listed = {a.id: (a.binary, a.host, a.is_alive) for a in sdk.network.agents()}
+    assert {a.id: (a.binary, a.host, a.alive) for a in found} == listed
+
+
+def test_ha_groups_come_from_metadata_and_from_a_file(empty_lab: Lab, tmp_path: Path) -> None:
+    roles = {"db-1": "active", "db-2": "standby"}
+    ids = empty_lab.servers.boot(
+        [
+            *(ServerSpec(name=n, metadata={"ha_group": "db", "ha_role": r}) for n, r in roles.items()),
+            ServerSpec(name="web-1"),
+            ServerSpec(name="web-2"),
+        ]
+    )
+    snapshot = taken(opened(empty_lab)[0])
+    project = snapshot.servers[0].project_id
+    group = {"id": "web", "mode": "load-balanced", "members": [{"name": "web-*"}]}
+    document = {"schema": "escalator.vnf/1", "name": "web", "project_id": project, "groups": [group]}
+    (tmp_path / "web.yaml").write_text(json.dumps(document))
+    found = with_ha_groups(snapshot, load_ha_sources(tmp_path))
+    assert {g.id: (g.mode, set(g.members)) for g in found.ha_groups} == {
+        f"db@{project}": ("active-standby", {ids["db-1"], ids["db-2"]}),
+        "web": ("load-balanced", {ids["web-1"], ids["web-2"]}),
+    }
+    assert {s.name: s.ha_role for s in found.servers} == {**roles, "web-1": "member", "web-2": "member"}
+
+
+def test_check_of_the_lab_takes_less_than_five_seconds(lab: Lab) -> None:
+    path = lab.settings.run / "clouds.yaml"
+    command = [
+        sys.executable,
+        "-m",
+        "escalator",
+        "check",
+        "--cloud",
+        "lab",
+        "--clouds-yaml",
+        str(path),
+        "--json",
+    ]
+    begun = time.monotonic()
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    seconds = time.monotonic() - begun
+    assert run.returncode in {0, 1}, run.stderr
+    assert json.loads(run.stdout)["schema"] == "escalator.check/1"
+    assert seconds < 5, seconds
+
+
+def test_microversions_that_calls_are_written_for_are_offered(lab: Lab) -> None:
+    path = lab.settings.run / "clouds.yaml"
+    sdk = connect(CloudCredentials.from_clouds_yaml("lab", path=path), CallCounter())
+    offered = sdk.compute.get("/").json()["version"]["version"]
+    newest = tuple(map(int, offered.split(".")))
+    assert newest >= tuple(map(int, COMPUTE_MICROVERSIONS[0].split(".")))
+    with pytest.raises(InvalidRequestError, match=rf"offers microversions 2\.1 to {offered}, .* for 2\.999"):
+        api_of(sdk, "compute").get("/os-services", microversion="2.999")
