@@ -20,8 +20,8 @@ from escalator.upgrade_manager.drains import next_action
 
 log = logging.getLogger("escalator.steps.drain")
 
-_SHARE_OF_AGE = 5
-"""A move is seen to have ended at most a fifth of its time late."""
+_SHARE_OF_AGE = 3
+"""A move is seen to have ended at most a third of its time late."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
