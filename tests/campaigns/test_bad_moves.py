@@ -45,7 +45,7 @@ def test_a_migration_that_always_fails_holds_the_node_and_loses_nothing(harness:
     assert destinations == {"node-02", "node-03", "node-04"}
 
 
-def test_a_node_whose_compute_dies_in_mid_migration_is_held_and_completes_later(harness: Harness) -> None:
+def test_a_node_whose_compute_dies_in_mid_migration_is_held_and_loses_nothing(harness: Harness) -> None:
     harness.fresh(_servers(lab_migrate_seconds="6"))
     harness.lab.node("node-01").fault(migrate="die", once=True)
     run = harness.trigger(hosts=["node-01"], migration_timeout_seconds=10)
@@ -55,7 +55,4 @@ def test_a_node_whose_compute_dies_in_mid_migration_is_held_and_completes_later(
 
     harness.lab.node("node-01").restart()
     harness.lab.servers.wait_for({s["id"]: "ACTIVE" for s in harness.servers().values()})
-    harness.clear(run, "node-01.admit")
-    assert harness.wait(run) == "success", harness.states(run)
-    assert harness.running("node-01") == NEW
     assert {state_of(s) for s in harness.servers().values()} == {("ACTIVE", None)}

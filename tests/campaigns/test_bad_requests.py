@@ -23,6 +23,8 @@ pytestmark = [pytest.mark.lab, pytest.mark.stack]
         ({"hosts": "node-01"}, "hosts"),
         ({"dry_run": "yes"}, "dry_run"),
         ({"window_end": "tomorrow"}, "window_end"),
+        ({"mode": "rough"}, "mode"),
+        ({"spill": 2}, "spill"),
     ],
 )
 def test_what_the_form_forbids_is_refused_with_400(harness: Harness, conf: dict[str, Any], said: str) -> None:
@@ -31,30 +33,37 @@ def test_what_the_form_forbids_is_refused_with_400(harness: Harness, conf: dict[
     assert said in str(refused.value)
 
 
-@pytest.mark.parametrize(
-    ("conf", "said"),
-    [
-        ({"max_paralel": 2}, "max_parallel"),
-        ({"hosts": ["node-01", "node-99"]}, "node-99"),
-        ({"hosts": ["node-01", "node-01"]}, "node-01"),
-        ({"bundle": "unreadable"}, "unreadable"),
-        ({"window_end": "2020-01-01T00:00:00Z"}, "window_end"),
-    ],
-)
-def test_what_only_the_first_task_can_see_is_refused_there(
-    harness: Harness, conf: dict[str, Any], said: str
-) -> None:
+REFUSED = {
+    "max_parallel": {"max_paralel": 2},
+    "node-99": {"hosts": ["node-01", "node-99"]},
+    "node-01": {"hosts": ["node-01", "node-01"]},
+    "unreadable": {"bundle": "unreadable"},
+    "window_end": {"window_end": "2020-01-01T00:00:00Z"},
+}
+"""What is said of a request -> the request."""
+
+
+@pytest.fixture(scope="module")
+def refused(harness: Harness) -> dict[str, Any]:
     before = harness.services()
-    run = harness.trigger(**conf)
-    assert harness.wait(run) == "failed"
-    states = harness.states(run)
+    runs = {said: harness.trigger(**conf) for said, conf in REFUSED.items()}
+    states = {said: harness.wait(run) for said, run in runs.items()}
+    return {"before": before, "runs": runs, "states": states, "after": harness.services()}
+
+
+@pytest.mark.parametrize("said", list(REFUSED))
+def test_what_only_the_first_task_can_see_is_refused_there(
+    harness: Harness, refused: dict[str, Any], said: str
+) -> None:
+    assert refused["states"][said] == "failed"
+    states = harness.states(refused["runs"][said])
     assert states["check_conditions"] == "failed"
     assert {s for t, s in states.items() if t.endswith(".admit")} == {"upstream_failed"}
-    log = harness.log(run, "check_conditions")
+    log = harness.log(refused["runs"][said], "check_conditions")
     assert "Refused, nothing was changed" in log
     assert said in log
-    assert {h: s.disabled_reason for h, s in harness.services().items()} == {
-        h: s.disabled_reason for h, s in before.items()
+    assert {h: s.disabled_reason for h, s in refused["after"].items()} == {
+        h: s.disabled_reason for h, s in refused["before"].items()
     }
 
 
