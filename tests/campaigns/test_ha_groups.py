@@ -20,7 +20,7 @@ from escalator.model.naming import dag_id_of
 from tests.campaigns.harness import NEW, Harness, OutSampler, host_of, state_of
 from tests.conftest import OWN_INSTANCE
 
-pytestmark = [pytest.mark.lab, pytest.mark.stack, pytest.mark.wide]
+pytestmark = [pytest.mark.lab, pytest.mark.stack, pytest.mark.wide, pytest.mark.timeout(1500)]
 
 DOMAINS = ("cell1/az1/general-1", "cell1/az2/general-2")
 GROUPS = {
