@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import os
+import threading
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -22,11 +25,10 @@ Ask = Callable[..., None]
 
 
 @pytest.fixture
-def ask(fake: Any, tmp_path: Path) -> Ask:
-    """Read the services as a process of its own would: with a connection of its own."""
-    fake.tell("GET", SERVICES, {"services": []})
+def open_cloud(fake: Any, tmp_path: Path) -> Callable[..., Cloud]:
+    """Open the cloud as a process of its own would: with a connection of its own."""
 
-    def read(*, login: str = "admin", age: timedelta = timedelta(seconds=5)) -> None:
+    def connected(*, login: str = "admin", age: timedelta = timedelta(seconds=5)) -> Cloud:
         counter = CallCounter()
         credentials = CloudCredentials.from_connection_fields(
             host=f"{fake.url}/identity/v3",
@@ -35,7 +37,18 @@ def ask(fake: Any, tmp_path: Path) -> Ask:
             extra={"OS_REGION_NAME": "R", "OS_PROJECT_ID": "p", "OS_PROJECT_DOMAIN_ID": "default"},
         )
         tokens = TokenCache(folder=tmp_path / "tokens", clock=lambda: ISSUED + age)
-        Cloud(connect(credentials, counter, tokens=tokens), counter).fetch_services()
+        return Cloud(connect(credentials, counter, tokens=tokens), counter)
+
+    return connected
+
+
+@pytest.fixture
+def ask(fake: Any, open_cloud: Callable[..., Cloud]) -> Ask:
+    """Read the services in a process of its own."""
+    fake.tell("GET", SERVICES, {"services": []})
+
+    def read(**how: Any) -> None:
+        open_cloud(**how).fetch_services()
 
     return read
 
@@ -65,6 +78,26 @@ def test_a_token_that_was_revoked_is_fetched_anew(fake: Any, ask: Ask) -> None:
     fake.tell("GET", SERVICES, (401, {"error": {"code": 401, "message": "no"}}), {"services": []})
     ask()
     assert len(fake.requests_of("POST", TOKENS)) == 2
+
+
+def test_threads_that_are_refused_at_once_all_go_on(
+    fake: Any, ask: Ask, open_cloud: Callable[[], Cloud], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask()
+    answer, together = type(fake).answer, threading.Barrier(4)
+
+    def answer_new_tokens_only(fake: Any, asked: Any) -> Any:
+        if asked.path == SERVICES and len(fake.requests_of("POST", TOKENS)) < 2:
+            together.wait(5)
+            return 401, {"error": {"code": 401, "message": "no"}}
+        time.sleep(0.05)
+        return answer(fake, asked)
+
+    monkeypatch.setattr(type(fake), "answer", answer_new_tokens_only)
+    cloud = open_cloud()
+    with ThreadPoolExecutor(4) as pool:
+        answers = [pool.submit(cloud.fetch_services) for _ in range(4)]
+    assert [answer.result() for answer in answers] == [()] * 4
 
 
 def test_the_file_is_ours_alone_and_tells_nothing(ask: Ask, tmp_path: Path) -> None:

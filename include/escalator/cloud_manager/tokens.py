@@ -65,7 +65,13 @@ class TokenCache:
             self._keep(path, Fernet(key).encrypt(auth.get_auth_state().encode()))
             return auth.auth_ref
 
-        auth.get_auth_ref = fetch_and_keep
+        forget = auth.invalidate
+
+        def forget_and_go_on() -> bool:
+            forget()
+            return True  # else a thread that is refused while another one fetches the new token would give up
+
+        auth.get_auth_ref, auth.invalidate = fetch_and_keep, forget_and_go_on
 
     def _restore(self, auth: Any, path: Path, box: Fernet) -> None:  # noqa: ANN401
         try:
