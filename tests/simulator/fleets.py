@@ -61,9 +61,7 @@ def fleets(draw: st.DrawFn) -> CloudSnapshot:
     """Draw a cloud of up to eight nodes in two domains."""
     nodes = [_node(draw, f"n{i}") for i in range(draw(st.integers(2, 8)))]
     hosts = [n.host for n in nodes]
-    servers = [
-        _server(draw, f"{host}-{i}", host) for host in hosts for i in range(draw(st.integers(0, 3)))
-    ]
+    servers = [_server(draw, f"{host}-{i}", host) for host in hosts for i in range(draw(st.integers(0, 3)))]
     groups: list[HaGroup] = []
     for number in range(draw(st.integers(0, 4))):
         group, members = _group(draw, f"g{number}", hosts)

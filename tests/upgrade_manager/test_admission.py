@@ -12,8 +12,8 @@ from escalator.model.decisions import Admission, AdmissionDecision
 from escalator.model.lease import Lease, LeaseMark
 from escalator.model.verdict import Code
 from escalator.upgrade_manager.admission import decide, lease_kept
-from escalator.upgrade_manager.placing import simulate_drain
 from escalator.upgrade_manager.domains import adjoining
+from escalator.upgrade_manager.placing import simulate_drain
 
 from .clouds import NOW, cloud, clouds, disabled, down, few, leased, make_plan, node, server
 

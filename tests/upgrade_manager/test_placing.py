@@ -111,3 +111,13 @@ def test_a_book_follows_what_happens(*, upgraded: bool) -> None:
     book.reopen("a", upgraded=upgraded)
     tier = book.open_tiers(node("a").domain)[Tier.UPGRADED if upgraded else Tier.PENDING]
     assert (16384 - 512, "a") in tier
+
+
+def test_no_server_goes_to_an_older_hypervisor() -> None:
+    old, new = {"hypervisor": "8.2.0"}, {"hypervisor": "9.0.0"}
+    nodes = [node("a", versions=new), node("old", versions=old, memory=4096), node("new", versions=new)]
+    assert simulate_drain(cloud(*nodes, servers=[server("s", "a")]), ["a"]).placements == {"id-s": "new"}
+    (verdict,) = simulate_drain(cloud(*nodes[:2], servers=[server("s", "a")]), ["a"]).unplaced
+    assert verdict.code is Code.HYPERVISOR_OLDER
+    back = cloud(node("a", versions=old), node("b", versions=new), servers=[server("s", "a")])
+    assert simulate_drain(back, ["a"]).feasible

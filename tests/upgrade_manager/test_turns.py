@@ -10,8 +10,9 @@ from escalator.model.durations import DEFAULT_DURATIONS
 from escalator.model.verdict import Code
 from escalator.upgrade_manager.availability import Availability
 from escalator.upgrade_manager.capacity import CapacityBook
+from escalator.upgrade_manager.standing import Standing
 from escalator.upgrade_manager.switchovers import plan_switchovers
-from escalator.upgrade_manager.turns import Standing, turns
+from escalator.upgrade_manager.turns import turns
 
 
 def standing(snapshot: CloudSnapshot, **fields: Any) -> Standing:

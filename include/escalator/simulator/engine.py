@@ -17,8 +17,9 @@ from escalator.simulator.options import SimulationOptions
 from escalator.simulator.scene import Scene, open_scene, refusals, refused
 from escalator.upgrade_manager.capacity import MEMORY
 from escalator.upgrade_manager.drains import move_method
+from escalator.upgrade_manager.standing import Turn
 from escalator.upgrade_manager.switchovers import Switchover, plan_switchovers
-from escalator.upgrade_manager.turns import Turn, turns
+from escalator.upgrade_manager.turns import turns
 
 SCHEMA = "escalator.trace/1"
 Event = dict[str, Any]

@@ -13,7 +13,8 @@ from escalator.upgrade_manager.availability import RUNNING, Availability
 from escalator.upgrade_manager.capacity import CapacityBook, Tier
 from escalator.upgrade_manager.ordering import order_hosts
 from escalator.upgrade_manager.prechecks import check_server
-from escalator.upgrade_manager.turns import Standing, turns
+from escalator.upgrade_manager.standing import Standing
+from escalator.upgrade_manager.turns import turns
 
 
 @dataclass(slots=True, kw_only=True)

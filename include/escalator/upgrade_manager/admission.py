@@ -20,7 +20,8 @@ from escalator.upgrade_manager.capacity import CapacityBook
 from escalator.upgrade_manager.domains import adjoining
 from escalator.upgrade_manager.expectations import node_seconds
 from escalator.upgrade_manager.placing import DrainSimulation, place
-from escalator.upgrade_manager.turns import Standing, ha_decision, turns
+from escalator.upgrade_manager.standing import Standing
+from escalator.upgrade_manager.turns import ha_decision, turns
 
 _ENDED = frozenset({NodeState.RELEASED, NodeState.SKIPPED, NodeState.HELD, NodeState.FAILED})
 

@@ -55,7 +55,9 @@ class Availability:
         self._members: dict[str, list[str]] = {}
         self._on: dict[str, dict[str, list[str]]] = {}
         self._recovering: dict[str, float] = {}
-        self._tolerated: dict[str, int] = {}
+        self._lasting: dict[str, Obstacle | None] = {}
+        self._blocked: dict[str, Obstacle] = {}
+        self._blocks: dict[str, set[str]] = {}
         self._impaired: dict[str, set[str]] = {}
         self._expiries = [
             noticed_at + lead for lead in {group.lead_seconds for group in memberships.ha_groups.values()}
@@ -119,17 +121,38 @@ class Availability:
 
     def obstacle(self, host: str, now: float) -> Obstacle | None:
         """Say why taking a node out would impact a group too much; None when it would not."""
-        found: Obstacle | None = None
+        if host not in self._lasting:
+            self._lasting[host] = self._lasting_obstacle(host)
+        lasting = self._lasting[host]
+        if lasting is not None:
+            return lasting
+        known = self._blocked.get(host)
+        if known is not None and (known.until is None or known.until > now):
+            return known
+        in_notice = self._notice_ends > now
         for group_id, members in self.groups_on(host).items():
-            if len(members) <= self._tolerates(group_id) and (
-                found is not None or (group_id not in self._impaired and self._notice_ends <= now)
-            ):
-                continue
-            obstacle = self._obstacle(self._memberships.ha_groups[group_id], members, now)
-            if obstacle is not None and obstacle.lasting:
-                return obstacle
-            found = found or obstacle
-        return found
+            if in_notice or group_id in self._impaired:
+                found = self._obstacle(self._memberships.ha_groups[group_id], members, now)
+                if found is not None:
+                    self._blocked[host] = found
+                    self._blocks.setdefault(group_id, set()).add(host)
+                    return found
+        return None
+
+    def _changed(self, group_id: str) -> None:
+        """Look anew at the nodes that a group held up."""
+        for host in self._blocks.pop(group_id, ()):
+            self._blocked.pop(host, None)
+
+    def _lasting_obstacle(self, host: str) -> Obstacle | None:
+        """Find a group with more members on a node than may be impacted: no time will mend that."""
+        for group_id, members in self.groups_on(host).items():
+            group = self._memberships.ha_groups[group_id]
+            if group.mode != "none" and len(members) > group.tolerated:
+                here = f"{len(members)} of its {len(group.members)} members on this node"
+                message = f"HA group {group.id} has {here}, and {group.tolerated} may be impacted at once"
+                return Obstacle(message=message, lasting=True)
+        return None
 
     def next_change(self, now: float) -> float | None:
         """Return the first second after now at which time alone may let a node go; None: never."""
@@ -142,6 +165,7 @@ class Availability:
         self.out.add(host)
         for group_id, members in self.groups_on(host).items():
             self._impaired.setdefault(group_id, set()).update(members)
+            self._changed(group_id)
 
     def give_back(self, host: str, now: float) -> None:
         """Record that a node is back in service; its members recover."""
@@ -158,12 +182,14 @@ class Availability:
             self._members[before].remove(server_id)
             self._members.setdefault(host, []).append(server_id)
             self._host[server_id] = host
-            self._on.pop(before, None)
-            self._on.pop(host, None)
+            for changed in (before, host):
+                self._on.pop(changed, None)
+                self._lasting.pop(changed, None)
             self._judge(self._memberships.ha_group_of[server_id], server_id, _NEVER)
 
     def _judge(self, group_id: str, server_id: str, now: float) -> None:
         """Count a member as impaired or not, by where it is and whether it recovers."""
+        self._changed(group_id)
         impaired = self._impaired.setdefault(group_id, set())
         if self._impacted(server_id, now):
             impaired.add(server_id)
@@ -175,13 +201,6 @@ class Availability:
     def _obstacle(self, group: HaGroup, members: list[str], now: float) -> Obstacle | None:
         if group.mode == "none":
             return None
-        tolerated = self._tolerates(group.id)
-        if len(members) > tolerated:
-            message = (
-                f"HA group {group.id} has {len(members)} of its {len(group.members)} members on this node, "
-                f"and {tolerated} may be impacted at once"
-            )
-            return Obstacle(message=message, lasting=True)
         if self._noticed_at + group.lead_seconds > now:
             until = self._noticed_at + group.lead_seconds
             return Obstacle(
@@ -193,7 +212,7 @@ class Availability:
         if not impaired:
             self._impaired.pop(group.id, None)
         others = [m for m in impaired if m not in members]
-        if len(members) + len(others) <= tolerated:
+        if len(members) + len(others) <= group.tolerated:
             return None
         return self._crowded(group, others, now)
 
@@ -206,7 +225,7 @@ class Availability:
         how = "recovering" if until is not None and until > now else "impacted"
         return Obstacle(
             message=f"HA group {group.id} has {len(others)} member(s) {how} on {', '.join(where)}, "
-            f"and {self._tolerates(group.id)} may be impacted at once",
+            f"and {group.tolerated} may be impacted at once",
             lasting=False,
             until=until,
         )
@@ -226,15 +245,10 @@ class Availability:
             seconds = self._memberships.ha_groups[group_id].recovery_seconds
             if seconds > 0:
                 heappush(self._expiries, second + seconds)
+                self._changed(group_id)
                 self._impaired.setdefault(group_id, set()).update(members)
                 for member in members:
                     self._recovering[member] = max(second + seconds, self._recovering.get(member, _NEVER))
-
-    def _tolerates(self, group_id: str) -> int:
-        found = self._tolerated.get(group_id)
-        if found is None:
-            found = self._tolerated[group_id] = self._memberships.ha_groups[group_id].tolerated
-        return found
 
 
 def seconds_of(moment: datetime) -> float:

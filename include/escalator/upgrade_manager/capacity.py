@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from escalator.model.cloud import CloudSnapshot, Node, Server
+from escalator.upgrade_manager.hypervisors import HypervisorAges
 from escalator.upgrade_manager.memberships import Memberships
 
 MEMORY = "MEMORY_MB"
@@ -69,6 +70,8 @@ class CapacityBook:
         self.members_stay = members_stay
         self.nodes: dict[str, Node] = {node.host: node for node in snapshot.nodes}
         self.memberships = Memberships(snapshot)
+        self._ages = HypervisorAges(snapshot.nodes)
+        self._older: dict[str, frozenset[str]] = {}
         self._shapes: dict[object, Shape] = {}
         self._servers: dict[str, list[Server]] = {host: [] for host in self.nodes}
         for server in snapshot.servers:
@@ -167,6 +170,12 @@ class CapacityBook:
         ]
         return [node for node in found if node.host not in closed and node.host != server.host]
 
+    def older(self, host: str) -> frozenset[str]:
+        """Return the hosts where a node's servers must not go, as their hypervisor is older."""
+        if host not in self._older:
+            self._older[host] = self._ages.older(host)
+        return self._older[host]
+
     def max_unit(self, host: str, name: str) -> int:
         """Return the most of a resource class that one server may have on a node."""
         item = self.nodes[host].inventory.get(name)
@@ -204,7 +213,7 @@ class CapacityBook:
             self._entry(host, remove=False)
 
     def expect(self, host: str, server: Server, *, over: bool = False) -> None:
-        """Count a server that is on its way among those on a node, as its server group sees it, or no more."""
+        """Count a server that is on its way as one of its server group on a node, or no more."""
         group = self.memberships.server_group_of.get(server.id)
         if group is not None:
             hosts = self.group_hosts(group)

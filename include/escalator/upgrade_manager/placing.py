@@ -178,6 +178,7 @@ class Placing:
         if source is None:
             return
         allowed = self._group_rule(server)
+        older = self._book.older(source.host)
         for number, tier in enumerate(self._tiers_of(source.domain)):
             if number > self._worst:
                 return
@@ -187,6 +188,7 @@ class Placing:
                 if (
                     host != server.host
                     and host not in self._closed
+                    and host not in older
                     and allowed(host)
                     and self._suits(host, shape)
                 ):
@@ -257,6 +259,10 @@ class Placing:
         if not able:
             wanted = ", ".join(sorted(shape.traits))
             return Code.NO_DESTINATION, f"no node that takes servers has the traits {wanted}"
+        older = self._book.older(server.host or "")
+        able = [n for n in able if n.host not in older]
+        if not able:
+            return Code.HYPERVISOR_OLDER, "every node that could take it has an older hypervisor"
         allowed = self._group_rule(server)
         apart = [n for n in able if allowed(n.host)]
         if not apart:

@@ -13,7 +13,7 @@ from escalator.model.cloud import HaGroup, Server
 from escalator.upgrade_manager.availability import Availability
 from escalator.upgrade_manager.capacity import MEMORY, Tier, needs_place
 from escalator.upgrade_manager.placing import Placing
-from escalator.upgrade_manager.turns import Standing
+from escalator.upgrade_manager.standing import Standing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

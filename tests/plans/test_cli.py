@@ -1,0 +1,146 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.simulator.fleets import cloud, node, pair, server
+
+from escalator.cli import main
+from escalator.cloud_manager.snapshots import read_snapshot, snapshot_digest, snapshot_to_document
+from escalator.model.cloud import CloudSnapshot
+from escalator.replay import check_trace
+
+
+def small() -> CloudSnapshot:
+    group, members = pair("db", "a", "b")
+    servers = [server("web", "a"), server("cold", "b", vm_state="stopped"), *members]
+    return cloud(node("a"), node("b"), node("c"), servers=servers, ha_groups=(group,))
+
+
+@pytest.fixture
+def snapshot_file(tmp_path: Path) -> Path:
+    path = tmp_path / "snapshot.json"
+    path.write_text(json.dumps(snapshot_to_document(small())))
+    return path
+
+
+def run(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
+    code = main([str(w) for w in words])
+    out, err = capsys.readouterr()
+    return code, out, err
+
+
+def test_a_trace_is_written_that_the_checker_finds_clean(
+    snapshot_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    trace_file = tmp_path / "trace.json"
+    code, out, _ = run(
+        capsys, "simulate", "--snapshot", snapshot_file, "--max-parallel", "2", "-o", trace_file
+    )
+    assert code == 0
+    assert out.startswith("3 node(s) upgraded, 0 held, 2 at once\n")
+    trace = json.loads(trace_file.read_text())
+    assert trace["schema"] == "escalator.trace/1"
+    assert trace["max_parallel"] == 2
+    assert trace["snapshot_sha256"] == snapshot_digest(read_snapshot(snapshot_file))
+    assert check_trace(small(), trace).violations == ()
+
+
+def test_every_option_of_simulate_reaches_the_engine(
+    snapshot_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    times = ("--upgrade-seconds", "10", "--migration-fixed-seconds", "2", "--migration-seconds-per-gib", "1")
+    more = ("--concurrent-migrations", "2", "--spill", "0", "--seed", "3")
+    code, out, _ = run(
+        capsys, "simulate", "--snapshot", snapshot_file, "--max-parallel", "1", *times, *more, "--json"
+    )
+    trace = json.loads(out)
+    moves = [e["t"] for e in trace["events"] if e["event"] in {"move_start", "move_end"}]
+    assert code == 0
+    assert moves[1] - moves[0] == 4.0
+    assert trace["result"]["makespan_seconds"] == 38.0
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        ("--max-parallel", "0"),
+        ("--max-parallel", "two"),
+        ("--spill", "1.5"),
+        ("--spill", "nan"),
+        ("--upgrade-seconds", "-1"),
+        ("--concurrent-migrations", "0"),
+    ],
+)
+def test_bad_numbers_are_refused(
+    snapshot_file: Path, capsys: pytest.CaptureFixture[str], wrong: tuple[str, str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["simulate", "--snapshot", str(snapshot_file), *wrong])
+    assert ended.value.code == 2
+    assert wrong[0] in capsys.readouterr().err
+
+
+def test_a_file_that_is_not_there_or_cannot_be_written(
+    snapshot_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(capsys, "simulate", "--snapshot", tmp_path / "none.json")[0] == 2
+    code, _, err = run(capsys, "simulate", "--snapshot", snapshot_file, "-o", tmp_path / "no" / "trace.json")
+    assert code == 2
+    assert "cannot be written" in err
+
+
+def test_a_campaign_without_room_ends_with_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    servers = [server(f"{h}{i}", h, memory=5000) for h in "ab" for i in range(3)]
+    path = tmp_path / "full.json"
+    path.write_text(json.dumps(snapshot_to_document(cloud(node("a"), node("b"), servers=servers))))
+    code, out, _ = run(capsys, "simulate", "--snapshot", path)
+    assert code == 1
+    assert "held a: its servers want 15000 MEMORY_MB" in out
+    assert run(capsys, "plan", "--snapshot", path)[0] == 1
+
+
+def plan_of(capsys: pytest.CaptureFixture[str], *words: Any) -> dict[str, Any]:
+    code, out, _ = run(capsys, "plan", *words, "--json")
+    assert code == 0
+    document: dict[str, Any] = json.loads(out)
+    return document
+
+
+def test_a_plan_says_order_destinations_times_and_reasons(
+    snapshot_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plan = plan_of(capsys, "--snapshot", snapshot_file)
+    assert plan["schema"] == "escalator.plan/1"
+    assert [n["host"] for n in plan["nodes"]] == ["c", "b", "a"]
+    assert [n["wave"] for n in plan["nodes"]] == [1, 2, 3]
+    assert all(n["reason"] for n in plan["nodes"])
+    moves = {m["name"]: (m["method"], m["to"]) for n in plan["nodes"] for m in n["moves"]}
+    assert moves == {"web": ("live", "c"), "cold": ("cold", "c")}
+    assert [s["name"] for s in plan["nodes"][2]["staying"]] == ["db-a"]
+    assert plan["nodes"][2]["switchovers"] == [{"ha_group": "db", "from": "id-db-a", "to": "id-db-s"}]
+    assert plan["expected"]["moves"] == plan["expected"]["least_moves"] == 2
+
+
+def test_the_same_cloud_gives_the_same_hash_and_another_one_another(
+    snapshot_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one = plan_of(capsys, "--snapshot", snapshot_file)
+    assert one["sha256"] == plan_of(capsys, "--snapshot", snapshot_file)["sha256"]
+    assert one["sha256"] != plan_of(capsys, "--snapshot", snapshot_file, "--max-parallel", "2")["sha256"]
+
+
+def test_a_person_reads_a_plan(snapshot_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run(capsys, "plan", "--snapshot", snapshot_file, "--hosts", "c,b")
+    assert code == 0
+    assert out.startswith("feasible: 2 node(s) of fleet, 1 at once\n")
+    assert "because: " in out
+    assert "cold: cold, b -> c" in out
+
+
+def test_unknown_hosts_are_refused(snapshot_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = run(capsys, "plan", "--snapshot", snapshot_file, "--hosts", "a,x")
+    assert (code, out) == (2, "")
+    assert "'x'" in err
