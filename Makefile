@@ -8,7 +8,7 @@ UV := $(TOOLS)/bin/uv
 UV_VERSION := 0.13.9
 
 .DEFAULT_GOAL := help
-.PHONY: help install lab-install demo up down test test-fast bench fmt lint type lock clean
+.PHONY: help install lab-install demo up down test test-fast bench bench-plans fmt lint type lock clean
 
 help:            ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -53,6 +53,10 @@ test-fast: install   ## the pure part only
 
 bench: install   ## own overhead, API calls, parse time, beside a serial loop
 	$(BIN)/python benchmarks/run.py
+
+bench-plans: install   ## plans of made-up fleets against bounds and other ways; writes docs/performance.md
+	$(BIN)/python benchmarks/decide.py
+	$(BIN)/python benchmarks/plans.py
 
 fmt: install     ## format
 	$(BIN)/ruff format .

@@ -114,6 +114,8 @@ class _Scene:
     """Hosts whose lease this run holds."""
     failed: frozenset[str]
     """Hosts that failed in this run, or that it left out of service with their old software."""
+    selected: frozenset[str]
+    """Hosts of the plan."""
     ended: frozenset[str]
     """Hosts whose part in the campaign ended, or that this run left out of service under a marked lease."""
 
@@ -130,6 +132,7 @@ class _Scene:
             nodes={node.host: node for node in snapshot.nodes},
             leases=leases,
             own=own,
+            selected=frozenset(plan.hosts),
             failed=frozenset({n.host for n in ledger.nodes if n.state is NodeState.FAILED} | marked),
             ended=frozenset({n.host for n in ledger.nodes if n.state in _ENDED} | marked),
         )
@@ -154,7 +157,7 @@ _Rule = Callable[[_Scene, str], AdmissionDecision | None]
 
 
 def _not_selected(scene: _Scene, host: str) -> AdmissionDecision | None:
-    if host in scene.plan.hosts:
+    if host in scene.selected:
         return None
     return _decision(host, Admission.SKIP, Code.NOT_SELECTED, "the node is not part of this campaign")
 
