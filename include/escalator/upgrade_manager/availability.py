@@ -66,9 +66,9 @@ class Availability:
         self._notice_ends = max(self._expiries, default=_NEVER)
         self.out: set[str] = set()
         group_of = memberships.ha_group_of
-        for server in servers:
-            if server.id in group_of and server.host is not None:
-                self._add(server)
+        members = [server for server in servers if server.id in group_of]
+        for server in members:
+            self._add(server)
         self._note_missing()
         for host in out:
             self.take_out(host)
@@ -76,8 +76,10 @@ class Availability:
             self._recover(host, second)
 
     def _add(self, server: Server) -> None:
-        self._host[server.id] = server.host or ""
-        self._members.setdefault(server.host or "", []).append(server.id)
+        if server.host is None:
+            return
+        self._host[server.id] = server.host
+        self._members.setdefault(server.host, []).append(server.id)
         if server.vm_state != "active" or server.power_state != RUNNING:
             self._ailing.add(server.id)
             self._impaired.setdefault(self._memberships.ha_group_of[server.id], set()).add(server.id)

@@ -74,9 +74,11 @@ class CapacityBook:
         self._older: dict[str, frozenset[str]] = {}
         self._shapes: dict[object, Shape] = {}
         self._servers: dict[str, list[Server]] = {host: [] for host in self.nodes}
+        find = self._servers.get
         for server in snapshot.servers:
-            if server.host in self._servers:
-                self._servers[server.host].append(server)
+            here = find(server.host or "")
+            if here is not None:
+                here.append(server)
         self._used: dict[str, dict[str, int]] = {}
         self._free: dict[str, dict[str, int]] = {}
         self._group_hosts: dict[str, list[str]] | None = None

@@ -31,10 +31,11 @@ class Memberships:
         named: dict[str, list[Server]] = {}
         grouped: dict[str, list[str]] = {}
         for server in snapshot.servers:
-            if server.ha_group is not None and server.id not in self.ha_group_of:
-                named.setdefault(server.ha_group, []).append(server)
-            if server.server_group is not None and server.id not in self.server_group_of:
-                grouped.setdefault(server.server_group, []).append(server.id)
+            ha_group, server_group = server.ha_group, server.server_group
+            if ha_group is not None and server.id not in self.ha_group_of:
+                named.setdefault(ha_group, []).append(server)
+            if server_group is not None and server.id not in self.server_group_of:
+                grouped.setdefault(server_group, []).append(server.id)
         self.ha_group_of |= {s.id: group for group, servers in named.items() for s in servers}
         self.server_group_of |= {member: group for group, ids in grouped.items() for member in ids}
         self.ha_groups = {group.id: group for group in snapshot.ha_groups}
