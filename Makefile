@@ -46,7 +46,7 @@ test: install    ## everything: style, types, unit, lab, scheduler
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/escalator lab install
-	$(BIN)/pytest -n 2 --dist loadgroup
+	$(BIN)/pytest -n 2 --dist loadscope
 
 test-fast: install   ## the pure part only
 	$(BIN)/pytest -m "not airflow and not lab and not stack"

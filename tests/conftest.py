@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,15 +26,27 @@ OWN_INSTANCE = 9
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run what tells soonest first: pure, then Airflow, then the lab, then whole campaigns.
-
-    With several workers, one of them has the lab and the Airflow beside it, from the start to the end.
-    """
+    """Run what tells soonest first: pure, then Airflow, then the lab, then whole campaigns."""
     items.sort(key=_slowness)
-    for item in items:
-        group = next((mark for mark in ("lab", "stack") if item.get_closest_marker(mark)), None)
-        if group is not None:
-            item.add_marker(pytest.mark.xdist_group(group))
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    """Give the lab and the Airflow beside it to one worker from the start, and the rest to the others."""
+    return SideBySide(config, log)
+
+
+class SideBySide(LoadScopeScheduling):  # type: ignore[misc]  # xdist is typed in part
+    """Modules that need the lab are one piece of work, those that need Airflow without it another one."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        module = nodeid.partition("::")[0]
+        return next((mark for mark in ("lab", "stack") if mark in _marks(module)), nodeid)
+
+
+@cache
+def _marks(module: str) -> frozenset[str]:
+    """Return the marks that a module names; the process that shares out the tests does not collect them."""
+    return frozenset(re.findall(r"pytest\.mark\.(\w+)", (ROOT / module).read_text(encoding="utf-8")))
 
 
 def _slowness(item: pytest.Item) -> int:
