@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from escalator.model.bundle import Component
@@ -6,7 +8,7 @@ from escalator.model.cloud import CloudSnapshot
 from escalator.model.errors import InvalidRequestError, PlanInfeasibleError
 from escalator.model.lease import LeaseMark
 from escalator.model.verdict import Code
-from escalator.upgrade_manager.planning import plan_campaign
+from escalator.upgrade_manager.planning import plan_campaign, revalidated
 
 from .clouds import BUNDLE, DOMAIN, NOW, cloud, disabled, down, leased, make_plan, node, server
 
@@ -104,3 +106,27 @@ def test_upgraded_but_disabled_by_a_person_is_nothing_to_do() -> None:
     with pytest.raises(PlanInfeasibleError) as caught:
         planned(cloud([disabled(node("a", upgraded=True))]))
     assert [v.code for v in caught.value.blockers] == [Code.DISABLED_BY_OTHERS]
+
+
+def test_a_plan_is_kept_while_only_servers_move() -> None:
+    before = cloud([node("a"), node("b"), node("c")], [server("s", "a"), server("t", "b")])
+    plan = planned(before)
+    moved = cloud(before.nodes, [replace(before.servers[0], host="c"), before.servers[1]])
+    assert revalidated(plan, moved) is plan
+
+
+def test_a_changed_cloud_is_planned_anew_without_losing_a_node() -> None:
+    before = cloud([node("a"), node("b")], [server("s", "a")])
+    plan = planned(before)
+    assert plan.hosts == ("b", "a")
+    after = cloud(before.nodes, [server("s", "a"), *(server(f"n{i}", "b") for i in range(3))])
+    again = revalidated(plan, after)
+    assert again.hosts == ("a", "b")
+    assert revalidated(again, after) is again
+    assert again.lease("a") == plan.lease("a")
+
+
+def test_a_plan_of_an_earlier_release_has_no_fingerprint_and_stays() -> None:
+    before = cloud([node("a"), node("b")], [server("s", "a")])
+    plan = replace(planned(before), fingerprint="")
+    assert revalidated(plan, cloud(before.nodes)) is plan

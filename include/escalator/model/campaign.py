@@ -53,6 +53,7 @@ class CampaignPlan:
     :ivar members_stay: members of HA groups stay on their node, their service being switched away or not
         touched at all; else they are moved like any server.
     :ivar expected: how long the steps of a node are expected to take.
+    :ivar fingerprint: of the nodes, servers and groups that the order was made for; empty: not known.
     """
 
     campaign: str
@@ -63,6 +64,7 @@ class CampaignPlan:
     window_end: datetime | None = None
     members_stay: bool = True
     expected: Durations = field(default_factory=lambda: DEFAULT_DURATIONS)
+    fingerprint: str = ""
 
     def lease(self, host: str) -> Lease:
         """Return the lease this campaign takes on a host."""

@@ -18,6 +18,7 @@ from escalator.steps.context import CampaignContext, StepContext
 from escalator.steps.versions import read_version
 from escalator.upgrade_manager.admission import decide, lease_kept
 from escalator.upgrade_manager.domains import neighbours
+from escalator.upgrade_manager.planning import revalidated
 
 log = logging.getLogger("escalator.steps.admit")
 
@@ -27,11 +28,16 @@ def decide_now(
 ) -> tuple[CloudSnapshot, dict[str, AdmissionDecision]]:
     """Read the cloud and the ledger and decide about every node of the campaign.
 
+    When the cloud is not the one that was planned for, its nodes are put in order anew.
+
     :param asking: hosts for which somebody waits at the door now; the others take no turn.
     """
     snapshot = campaign.fetch_snapshot()
     view = campaign.ledger.view(*campaign.key)
-    return snapshot, dict(decide(snapshot, campaign.plan, view, campaign.clock(), asking=asking))
+    plan = revalidated(campaign.plan, snapshot)
+    if plan.hosts != campaign.plan.hosts:
+        log.info("the cloud has changed since the plan was made; the order now: %s", ", ".join(plan.hosts))
+    return snapshot, dict(decide(snapshot, plan, view, campaign.clock(), asking=asking))
 
 
 def take(ctx: StepContext) -> AdmissionDecision:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
+from dataclasses import replace
 
 from escalator.model.bundle import Bundle
 from escalator.model.campaign import CampaignPlan, CampaignRequest
@@ -58,7 +60,33 @@ def plan_campaign(
         target_version=target,
         window_end=request.window_end,
         members_stay=stay,
+        fingerprint=fingerprint(snapshot, hosts),
     )
+
+
+def revalidated(plan: CampaignPlan, snapshot: CloudSnapshot) -> CampaignPlan:
+    """Return the plan as it is while the cloud is the one it was made for; else with its nodes in new order.
+
+    A campaign's own moves do not change the cloud in this sense; servers and groups that come or go do.
+    Which nodes belong to the campaign stays.
+    """
+    now = fingerprint(snapshot, plan.hosts)
+    if plan.fingerprint in {"", now}:
+        return plan
+    book = CapacityBook(snapshot, members_stay=plan.members_stay, pending=plan.hosts)
+    return replace(plan, hosts=ordered(book, snapshot, sorted(plan.hosts)), fingerprint=now)
+
+
+def fingerprint(snapshot: CloudSnapshot, hosts: Iterable[str]) -> str:
+    """Return a digest of what an order depends on: which servers and groups there are, not where they are."""
+    wanted = set(hosts)
+    domains = {node.domain for node in snapshot.nodes if node.host in wanted}
+    near = {node.host for node in snapshot.nodes if node.domain in domains}
+    servers = sorted(
+        (s.id, s.ha_group or "", sorted(s.resources.items())) for s in snapshot.servers if s.host in near
+    )
+    groups = sorted((g.id, g.mode, sorted(g.members)) for g in snapshot.ha_groups)
+    return hashlib.sha256(repr((sorted(near), servers, groups)).encode()).hexdigest()
 
 
 def ordered(book: CapacityBook, snapshot: CloudSnapshot, hosts: Iterable[str]) -> tuple[str, ...]:
