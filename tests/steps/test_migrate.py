@@ -9,7 +9,7 @@ from escalator.model.errors import SupersededError, TransientError
 from escalator.model.lease import LeaseMark
 from escalator.model.verdict import Code
 from escalator.steps.drain import DrainPace
-from escalator.steps.migrate import PATIENCE
+from escalator.steps.migrate import FIRST_GUESS, PATIENCE
 from escalator.steps.results import Outcome
 
 from .conftest import MakeWorld
@@ -167,7 +167,7 @@ def test_servers_that_never_stop_coming_hold_the_node(ready: World) -> None:
     assert ready.cloud.unfinished(NODE) == []
 
 
-@pytest.mark.parametrize(("known", "times"), [({}, 1.0), ({"node-02": 2.0}, 2.0)])
+@pytest.mark.parametrize(("known", "times"), [({}, FIRST_GUESS), ({"node-02": 2.0}, 2.0)])
 def test_nova_is_asked_when_the_last_move_may_have_ended(
     ready: World, known: dict[str, float], times: float
 ) -> None:

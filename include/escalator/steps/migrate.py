@@ -28,6 +28,8 @@ ROUNDS = 3
 PATIENCE = timedelta(seconds=60)
 """How long a busy server may be without a migration on record."""
 REST_SECONDS = 2.0
+FIRST_GUESS = 0.8
+"""The slowness of moves while nothing is known: a poll too early costs a call, one too late costs time."""
 SLOWNESS_WITHIN = (0.3, 5.0)
 """What is believed of the pace of one node's moves."""
 _PACE = "move_slowness"
@@ -91,7 +93,7 @@ def _drain(ctx: StepContext) -> Drain:
 def _known_slowness(ctx: StepContext) -> float:
     """Return how many times what was expected the moves off this campaign's other nodes took."""
     known = [f for f in ctx.ledger.facts(*ctx.campaign.key, _PACE).values() if isinstance(f, int | float)]
-    return median(known) if known else 1.0
+    return median(known) if known else FIRST_GUESS
 
 
 def _remember_pace(ctx: StepContext, drain: Drain) -> None:
