@@ -7,6 +7,7 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 from escalator.model.errors import EscalatorError
 
@@ -27,6 +28,14 @@ VERBS: tuple[tuple[str, str, str], ...] = (
 """Verb, module with ``add_parser(subparsers)`` and ``run(args) -> int``, one line of help."""
 
 
+class Parser(argparse.ArgumentParser):
+    """A parser that says in one line what is wrong and in one what to do."""
+
+    def error(self, message: str) -> NoReturn:
+        """End with exit code 2."""
+        self.exit(2, f"escalator: {message}\nescalator: see {self.prog} --help\n")
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb; only its own module is loaded.
 
@@ -37,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if module is None:
         return _usage(words)
     verb = importlib.import_module(module)
-    parser = argparse.ArgumentParser(prog="escalator")
+    parser = Parser(prog="escalator")
     verb.add_parser(parser.add_subparsers(dest="verb", required=True))
     args = parser.parse_args(words)
     try:

@@ -40,7 +40,10 @@ def upgrade_dags(wanted: str | None = None) -> Iterator[DAG]:
     for inventory in inventories():
         for domain in inventory.domains():
             hosts = inventory.hosts(domain)
-            parts = [hosts[n : n + MAX_NODES] for n in range(0, len(hosts), MAX_NODES)]
+            size = -(
+                -len(hosts) // -(-len(hosts) // MAX_NODES)
+            )  # as even as can be: a part of one node is none
+            parts = [hosts[n : n + size] for n in range(0, len(hosts), size)]
             for number, part in enumerate(parts, start=1):
                 numbered = number if len(parts) > 1 else None
                 if wanted in {None, dag_id_of("upgrade", inventory.cloud, domain, numbered)}:

@@ -52,11 +52,9 @@ def test_the_last_return_of_a_node_counts_whichever_campaign_had_it(
     opened: Ledger, plan: CampaignPlan, open_campaign: Open
 ) -> None:
     open_campaign(opened, replace(plan, run_id="run-2"))
-    step(opened, OTHER, "node-01", Step.RELEASE, 50)
-    step(opened, RUN, "node-01", Step.RELEASE, 90)
-    step(opened, RUN, "node-02", Step.RELEASE, 10)
-    step(opened, RUN, "node-02", Step.RELEASE, 99, "failed")
-    step(opened, RUN, "node-03", Step.VERIFY, 70)
+    for run, host, seconds in ((OTHER, "node-01", 50), (RUN, "node-01", 90), (RUN, "node-02", 10)):
+        opened.put_fact(*run, host, "released_at", later(seconds).isoformat())
+    opened.put_fact(*RUN, "node-03", "restarted_at", later(70).isoformat())
     back = {"node-01": later(90), "node-02": later(10)}
     assert opened.view(*RUN).given_back == back
     assert opened.view("never", "opened").given_back == back

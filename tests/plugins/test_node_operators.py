@@ -173,7 +173,11 @@ def test_a_step_that_is_ended_from_outside_is_recorded_as_hung_and_not_tried_aga
 ) -> None:
     from airflow.sdk.exceptions import AirflowFailException, AirflowTaskTimeout
 
-    monkeypatch.setattr(module, "record_hang", lambda _campaign, host, step: f"{step} of {host} hangs")
+    monkeypatch.setattr(
+        module,
+        "record_hang",
+        lambda _campaign, host, step, try_number: f"{step} of {host} hangs ({try_number})",
+    )
     with pytest.raises(AirflowFailException, match="migrate of node-01 hangs"):
         run(module, monkeypatch, AirflowTaskTimeout("too long"))
 

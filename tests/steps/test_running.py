@@ -184,7 +184,8 @@ def test_a_step_within_its_hard_limit_is_left_alone(world: World, monkeypatch: p
     ("step", "state"), [(Step.SWITCHOVER, NodeState.HELD), (Step.VERIFY, NodeState.FAILED)]
 )
 def test_a_step_that_was_ended_from_outside_is_recorded(world: World, step: Step, state: NodeState) -> None:
-    message = running.record_hang(world.context(), NODE, step)
+    running.begin(world.context(), NODE, step, try_number=2)
+    message = running.record_hang(world.context(), NODE, step, try_number=2)
     assert message.startswith(f"{step} hangs: it was ended after 1 h 00 min")
     assert world.progress().state is state
     assert (world.progress().code, world.progress().message) == (Code.STEP_HUNG, message)

@@ -14,6 +14,8 @@ from escalator.ledger.tables import CampaignRow, FactRow, MoveRow, NodeRow, Step
 from escalator.model.campaign import LedgerView, NodeProgress, NodeState
 from escalator.model.step import Step
 
+RELEASED_AT = "released_at"
+"""The fact that release puts before it gives a node back."""
 _OVER = frozenset({NodeState.SKIPPED, NodeState.HELD, NodeState.FAILED})
 """States of a node that is not going to be upgraded any more by its campaign."""
 
@@ -25,11 +27,11 @@ def read_view(session: Session, campaign: str, run_id: str) -> LedgerView:
     """
     row = find_campaign(session, campaign, run_id)
     if row is None:
-        return LedgerView(given_back=_given_back(session))
+        return LedgerView(given_back=_given_back(session, None))
     nodes = read_nodes(session, row.id)
     return LedgerView(
         nodes=nodes,
-        given_back=_given_back(session),
+        given_back=_given_back(session, row),
         spilled=_spilled(session, row, nodes),
         noticed_at=row.opened_at,
     )
@@ -41,16 +43,21 @@ def read_nodes(session: Session, campaign_id: int) -> tuple[NodeProgress, ...]:
     return tuple(progress_of(node) for node in session.scalars(rows))
 
 
-def _given_back(session: Session) -> dict[str, datetime]:
-    """Return when any campaign gave each node back last."""
-    last = sa.func.max(StepRow.ended_at, type_=StepRow.__table__.c.ended_at.type)
+def _given_back(session: Session, row: CampaignRow | None) -> dict[str, datetime]:
+    """Return when any campaign in the same cloud gave each node back last; of all clouds without a row."""
     query = (
-        sa.select(NodeRow.host, last)
-        .join(NodeRow, StepRow.node_id == NodeRow.id)
-        .where(StepRow.step == Step.RELEASE.value, StepRow.result == StepResult.OK.value)
-        .group_by(NodeRow.host)
+        sa.select(NodeRow.host, FactRow.value, CampaignRow.plan)
+        .join(NodeRow, FactRow.node_id == NodeRow.id)
+        .join(CampaignRow, NodeRow.campaign_id == CampaignRow.id)
+        .where(FactRow.key == RELEASED_AT)
     )
-    return {host: ended for host, ended in session.execute(query) if ended is not None}
+    cloud = row.plan["request"]["cloud"] if row is not None else None
+    last: dict[str, datetime] = {}
+    for host, value, plan in session.execute(query):
+        if cloud is None or plan["request"]["cloud"] == cloud:
+            moment = datetime.fromisoformat(str(value))
+            last[host] = max(moment, last.get(host, moment))
+    return last
 
 
 def _spilled(session: Session, row: CampaignRow, nodes: tuple[NodeProgress, ...]) -> dict[str, int]:

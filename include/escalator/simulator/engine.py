@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from heapq import heappop, heappush
 from itertools import count
 from typing import Any
@@ -22,7 +23,11 @@ from escalator.upgrade_manager.switchovers import Switchover, plan_switchovers
 from escalator.upgrade_manager.turns import turns
 
 SCHEMA = "escalator.trace/1"
+_HAIR = 1e-4
+"""Of a millisecond: what floating point may add to a time. Things happen at whole milliseconds."""
 Event = dict[str, Any]
+Held = dict[str, tuple[str, str]]
+"""host -> code and reason."""
 
 
 def simulate(snapshot: CloudSnapshot, options: SimulationOptions, *, digest: str | None = None) -> Event:
@@ -37,15 +42,7 @@ def simulate(snapshot: CloudSnapshot, options: SimulationOptions, *, digest: str
     started = time.process_time()
     scene = open_scene(snapshot, options)
     bounds = lower_bounds(scene, options)
-    engine = Engine(scene=scene, options=options)
-    lacking = refusals(scene)
-    if not lacking:
-        engine.run()
-        held = engine.held()
-        lacking = {h: why for h, why in held.items() if why[0] == Code.CAPACITY}
-    if lacking:
-        engine = Engine(scene=scene, options=options)
-        held = refused(scene, lacking)
+    engine, held = _played(snapshot, options, scene)
     return {
         "schema": SCHEMA,
         "snapshot_sha256": digest,
@@ -55,7 +52,25 @@ def simulate(snapshot: CloudSnapshot, options: SimulationOptions, *, digest: str
     }
 
 
-def _result(engine: Engine, held: dict[str, tuple[str, str]], bounds: LowerBounds, cpu: float) -> Event:
+def _played(snapshot: CloudSnapshot, options: SimulationOptions, scene: Scene) -> tuple[Engine, Held]:
+    """Play as asked; where that leaves a node without room, one node at a time; else refuse the campaign."""
+    engine = Engine(scene=scene, options=options)
+    lacking = refusals(scene)
+    if not lacking:
+        slower = replace(options, max_parallel=1, spill=1.0)
+        for tried in (options, slower, replace(slower, picky_first=True)):
+            engine = Engine(scene=scene, options=tried)
+            engine.run()
+            held = engine.held()
+            short = {host: why for host, why in held.items() if why[0] == Code.CAPACITY}
+            if not short:
+                return engine, held
+            lacking = lacking or short
+            scene = open_scene(snapshot, replace(slower, picky_first=True) if tried is slower else slower)
+    return Engine(scene=scene, options=options), refused(scene, lacking)
+
+
+def _result(engine: Engine, held: Held, bounds: LowerBounds, cpu: float) -> Event:
     events = engine.events
     return {
         "upgraded": sorted(engine.upgraded),
@@ -213,7 +228,7 @@ class Engine:
         self.scene.give_back(host, self.now)
 
     def _at(self, when: float, action: Callable[[], None]) -> None:
-        heappush(self._agenda, (when, next(self._number), action))
+        heappush(self._agenda, (math.ceil(when * 1000 - _HAIR) / 1000, next(self._number), action))
 
     def _say(self, event: str, **fields: Any) -> None:  # noqa: ANN401  JSON
         self.events.append({"t": round(self.now, 3), "event": event, **fields})

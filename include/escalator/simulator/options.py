@@ -18,6 +18,7 @@ class SimulationOptions:
     :ivar mode: smooth leaves nodes alone whose servers would have to be stopped; non-smooth stops them.
     :ivar seed: of the order's annealing.
     :ivar members_stay: members of HA groups stay on their node, their service being switched away.
+    :ivar picky_first: nodes whose servers ask for traits or for most memory go first, whatever it costs.
     """
 
     max_parallel: int = 1
@@ -29,6 +30,7 @@ class SimulationOptions:
     seed: int = 0
     mode: UpgradeMode = UpgradeMode.NON_SMOOTH
     members_stay: bool = True
+    picky_first: bool = False
 
     @property
     def durations(self) -> Durations:

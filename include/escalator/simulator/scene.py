@@ -25,7 +25,6 @@ class Scene:
     """
 
     standing: Standing
-    snapshot: CloudSnapshot
     targets: tuple[str, ...]
     barred: dict[str, tuple[str, str]]
     changed: bool = True
@@ -112,6 +111,8 @@ def open_scene(snapshot: CloudSnapshot, options: SimulationOptions) -> Scene:
     away = {node.host for node in snapshot.nodes if not node.eligible_destination}
     availability = Availability(snapshot.servers, book.memberships, out=away, noticed_at=0.0)
     order = order_hosts(book, availability, pending, seed=options.seed)
+    if options.picky_first:
+        order = tuple(sorted(order, key=lambda host: _pickiness(book, host), reverse=True))
     queues: dict[str, list[str]] = {}
     for host in order:
         queues.setdefault(book.nodes[host].domain, []).append(host)
@@ -129,7 +130,6 @@ def open_scene(snapshot: CloudSnapshot, options: SimulationOptions) -> Scene:
     )
     return Scene(
         standing=standing,
-        snapshot=snapshot,
         targets=tuple(pending),
         barred=barred,
         _servers={server.id: server for server in snapshot.servers},
@@ -171,6 +171,14 @@ def _sums(amounts: Iterable[Mapping[str, int]]) -> dict[str, int]:
         for name, amount in each.items():
             total[name] = total.get(name, 0) + max(0, amount)
     return total
+
+
+def _pickiness(book: CapacityBook, host: str) -> tuple[int, int]:
+    """Return how hard it is to find places for a node's servers: those that want traits, the largest one."""
+    servers = book.movable((host,))
+    return sum(bool(s.required_traits) for s in servers), max(
+        (book.shape(s).memory for s in servers), default=0
+    )
 
 
 def targets_of(snapshot: CloudSnapshot) -> tuple[str, ...]:

@@ -24,6 +24,10 @@ _SHARE_OF_AGE = 3
 """A move is seen to have ended at most a third of its time late."""
 
 
+_LONGEST_GAP_SECONDS = 60.0
+"""Nova is asked at least so often, however long a move takes."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DrainPace:
     """How many servers move at once, and how often Nova is asked.
@@ -112,8 +116,16 @@ class Drain:
     def _until_poll(self, fresh: Sequence[Flight]) -> float:
         if fresh:
             return self.pace.first_poll(max(self._expected(flight.move) for flight in fresh))
+        if any(flight.aborted_at or flight.refused_at for flight in self.flying):
+            return self.pace.poll_seconds
+        now = self.ctx.now()
         newest = max(flight.confirmed_at or flight.started_at for flight in self.flying)
-        return self.pace.next_poll((self.ctx.now() - newest).total_seconds())
+        begun = [since for f in self.flying if (since := f.confirmed_at or f.running_since) is not None]
+        rest = min(
+            ((since + self.limit - now).total_seconds() for since in begun), default=_LONGEST_GAP_SECONDS
+        )
+        gap = min(self.pace.next_poll((now - newest).total_seconds()), rest + 1.0, _LONGEST_GAP_SECONDS)
+        return max(self.pace.poll_seconds, gap)
 
     def _expected(self, move: PlannedMove) -> float:
         return self.ctx.plan.expected.move_seconds(move.memory_mib)

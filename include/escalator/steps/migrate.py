@@ -196,3 +196,12 @@ def servers_left(ctx: StepContext) -> tuple[str, ...]:
         if s.vm_state not in GOES_WITHOUT_MOVE and s.id not in staying
     ]
     return tuple(f"server {s.name} ({s.id}) is still on {ctx.host}, {s.vm_state}" for s in servers)
+
+
+def busy_members(ctx: StepContext) -> list[str]:
+    """Say which servers that stay on the node are busy: their nova-compute must not be restarted now."""
+    staying = _last_plan(ctx).staying
+    if not staying:
+        return []
+    busy = (s for s in ctx.cloud.fetch_servers(ctx.host) if s.id in staying and s.task_state is not None)
+    return [f"server {s.name} ({s.id}) is busy: {s.task_state}" for s in busy]

@@ -30,8 +30,11 @@ def release(ctx: StepContext) -> StepResult:
         return _not_ours(ctx, service, progress)
     ctx.ensure_current()
     if _entitled(ctx, progress, lease):
-        ctx.cloud.ensure_enabled(ctx.host, lease=lease)
         released = {"released_at": ctx.now().isoformat()}
+        ctx.put_fact(
+            "released_at", released["released_at"]
+        )  # first: whoever sees it enabled knows since when
+        ctx.cloud.ensure_enabled(ctx.host, lease=lease)
         if progress.state is NodeState.VERIFIED:
             ctx.progress(NodeState.RELEASED, message=progress.message)
         return StepResult(message=f"{ctx.host} is enabled, as it was found", details=released)

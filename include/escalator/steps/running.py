@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from types import MappingProxyType
 
+from escalator.ledger.records import StepAttempt
 from escalator.model.campaign import NodeState, Step
 from escalator.model.decisions import Admission, AdmissionDecision
 from escalator.model.errors import (
@@ -106,17 +108,27 @@ def run_step(
     return result
 
 
-def record_hang(campaign: CampaignContext, host: str, step: Step) -> str:
+def record_hang(campaign: CampaignContext, host: str, step: Step, *, try_number: int) -> str:
     """Record that a step was ended from outside because it hung; return it in words.
 
-    A second run records the same.
+    A second run records the same. Nothing is recorded when a newer attempt at the node has begun.
     """
     message = (
         f"{step} hangs: it was ended after {duration(last_resort_seconds(step))}; what it began may go on"
     )
-    state = _STATES[_trouble(step)]
-    now = campaign.clock()
-    campaign.ledger.set_progress(*campaign.key, host, state, code=Code.STEP_HUNG, message=message, now=now)
+    attempts = (run for run in campaign.ledger.steps(*campaign.key) if run.host == host)
+    newest = max(attempts, key=lambda run: run.fence, default=None)
+    if newest is None or (newest.step, newest.try_number) != (step, try_number):
+        return message
+    ctx = StepContext(
+        campaign=campaign,
+        host=host,
+        step=step,
+        attempt=StepAttempt(id=newest.id, fence=newest.fence, host=host, step=step),
+    )
+    with suppress(SupersededError):
+        ctx.progress(_STATES[_trouble(step)], Code.STEP_HUNG, message)
+        end_attempt(ctx, StepResult(outcome=_trouble(step), code=Code.STEP_HUNG, message=message))
     return message
 
 

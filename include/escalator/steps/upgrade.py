@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 
 from escalator.model.bundle import MechanismType
@@ -17,7 +17,7 @@ from escalator.model.cloud import Migration
 from escalator.model.errors import LeaseLostError, NodeFaultError, NotFoundError
 from escalator.model.verdict import Code
 from escalator.steps.context import StepContext
-from escalator.steps.migrate import ROUNDS, migrate, servers_left
+from escalator.steps.migrate import ROUNDS, busy_members, migrate, servers_left
 from escalator.steps.results import Outcome, StepResult
 from escalator.system_support.remote_job import JobOverdueError
 from escalator.system_support.venv_mechanism import Outcome as Activation
@@ -35,10 +35,8 @@ POLL_SECONDS = 3.0
 def upgrade(ctx: StepContext) -> StepResult:
     """Stage what is not staged, switch, restart the service; the node must be ours, empty and quiet."""
     ctx.ensure_leased()
-    begun = ctx.now()
-    limit = job_limit_seconds(ctx.campaign.bundle, ctx.plan.expected)
     job = ctx.plan.lease(ctx.host).token
-    on_node = partial(_on_node, ctx, deadline=begun + timedelta(seconds=limit))
+    on_node = partial(_on_node, ctx)
     bare = ctx.campaign.bundle.mechanism.type is MechanismType.NONE
     try:
         if not bare:
@@ -74,16 +72,15 @@ def _not_upgraded(ctx: StepContext, fault: NodeFaultError) -> StepResult:
     return StepResult(outcome=Outcome.FAILED, code=code, message=str(fault))
 
 
-def _on_node(
-    ctx: StepContext, work: Callable[..., Activation], *, job_id: str, deadline: datetime
-) -> Activation:
-    """Run one of the mechanism's jobs on the node."""
+def _on_node(ctx: StepContext, work: Callable[..., Activation], *, job_id: str) -> Activation:
+    """Run one of the mechanism's jobs on the node; its time begins with it."""
+    limit = timedelta(seconds=job_limit_seconds(ctx.campaign.bundle, ctx.plan.expected))
     return work(
         partial(ctx.campaign.connect, ctx.host),
         ctx.campaign.bundle.mechanism,
         ctx.plan.target_version,
         job_id=job_id,
-        deadline=deadline,
+        deadline=ctx.now() + limit,
         clock=ctx.campaign.clock,
         sleep=ctx.campaign.sleep,
     )
@@ -121,16 +118,16 @@ def _prove_empty(ctx: StepContext) -> StepResult | None:
 
 
 def _wait_until_quiet(ctx: StepContext) -> str:
-    """Wait until the node is source or destination of no migration; say which do not end, if any."""
+    """Wait until no migration touches the node and no server that stays is busy; say what does not end."""
     deadline = ctx.now() + QUIET_WITHIN
     while True:
-        moving = _going_on(ctx)
-        if not moving:
+        moving = [f"{m.type} {m.uuid} of {m.server_id} ({m.status})" for m in _going_on(ctx)]
+        work = moving or busy_members(ctx)
+        if not work:
             return ""
         if ctx.now() > deadline:
-            names = ", ".join(f"{m.type} {m.uuid} of {m.server_id} ({m.status})" for m in moving)
-            return f"migrations in or out of {ctx.host} do not end: {names}"
-        log.info("%s: %d migration(s) in or out of the node: waiting", ctx.host, len(moving))
+            return f"on {ctx.host} these do not end: {', '.join(work)}"
+        log.info("%s: waiting for %s", ctx.host, ", ".join(work))
         ctx.campaign.sleep(POLL_SECONDS)
 
 

@@ -270,8 +270,10 @@ def _turns(scene: _Scene, free: list[str], late: Collection[str]) -> dict[str, A
     def limited(host: str) -> AdmissionDecision | None:
         leases = scene.leases_beside(scene.nodes[host])
         limit = _limit(scene.plan, leases)
+        if len(leases) >= limit:
+            return _limited(host, leases, limit)
         out = sorted({*leases, *going})
-        return _limited(host, out, limit) if len(out) >= limit else _cramped(host, out, cramped)
+        return _later(host, going, limit) if len(out) >= limit else _cramped(host, out, cramped)
 
     for turn in turns(standing, seconds_of(scene.now), limited):
         domain = scene.nodes[turn.host].domain
@@ -288,6 +290,11 @@ def _reason(standing: Standing, host: str, limited: AdmissionDecision | None) ->
     """Return why a node does not go: what waiting will not mend is said first."""
     found = standing.reasons.get(host)
     return found if found is not None and found.admission is Admission.HOLD else limited or found
+
+
+def _later(host: str, going: Iterable[str], limit: int) -> AdmissionDecision:
+    message = f"{', '.join(going)} goes first; at most {limit} at once"
+    return _decision(host, Admission.WAIT, Code.PARALLEL_LIMIT, message)
 
 
 def _behind(host: str, going: Iterable[str]) -> AdmissionDecision:

@@ -72,6 +72,7 @@ class CapacityBook:
         self.memberships = Memberships(snapshot)
         self._ages = HypervisorAges(snapshot.nodes)
         self._older: dict[str, frozenset[str]] = {}
+        self._scarce: dict[str, frozenset[str]] = {}
         self._shapes: dict[object, Shape] = {}
         self._servers: dict[str, list[Server]] = {host: [] for host in self.nodes}
         find = self._servers.get
@@ -171,6 +172,15 @@ class CapacityBook:
             for host in sorted(host for _, host in tier)
         ]
         return [node for node in found if node.host not in closed and node.host != server.host]
+
+    def scarce(self, domain: str) -> frozenset[str]:
+        """Return the traits that servers of a domain ask for: nodes that have them are kept for these."""
+        if domain not in self._scarce:
+            hosts = self._hosts.get(domain, ())
+            self._scarce[domain] = frozenset().union(
+                *(server.required_traits for host in hosts for server in self._servers[host])
+            )
+        return self._scarce[domain]
 
     def older(self, host: str) -> frozenset[str]:
         """Return the hosts where a node's servers must not go, as their hypervisor is older."""

@@ -12,6 +12,8 @@ from escalator.upgrade_manager.capacity import MEMORY, CapacityBook, largest_fir
 from escalator.upgrade_manager.placing import Placing, place
 from escalator.upgrade_manager.prechecks import check_server
 
+_AT_WORK = frozenset({Code.SERVER_BUSY, Code.MIGRATION_UNFINISHED, Code.SERVER_UNKNOWN_STATE})
+"""What blocks a server that stays, too: a restart of its nova-compute would break off what is being done."""
 ALTERNATIVES = 3
 """Further destinations that a move carries beside its first."""
 
@@ -41,7 +43,7 @@ def plan_drain(
     book = CapacityBook(snapshot, members_stay=members_stay, pending=pending)
     here = snapshot.servers_on(host)
     staying = {s.id for s in here if book.stays(s)}
-    kept = tuple(v for v in verdicts if not (v.blocks and v.subject.id in staying))
+    kept = tuple(v for v in verdicts if not (v.blocks and v.subject.id in staying) or v.code in _AT_WORK)
     blocked = {v.subject.id for v in kept if v.blocks}
     free = [s for s in largest_first(here) if s.id not in blocked | staying]
     methods = {s.id: method for s in free if (method := move_method(s)) is not None}

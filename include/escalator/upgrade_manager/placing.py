@@ -183,8 +183,7 @@ class Placing:
             if number > self._worst:
                 return
             start = bisect_left(tier, (shape.memory, ""))
-            hosts = (host for _, host in tier[start:])
-            for host in sorted(hosts) if self._fit is Fit.FIRST else hosts:
+            for host in self._preferred([host for _, host in tier[start:]], shape, source.domain):
                 if (
                     host != server.host
                     and host not in self._closed
@@ -193,6 +192,15 @@ class Placing:
                     and self._suits(host, shape)
                 ):
                     yield host
+
+    def _preferred(self, hosts: list[str], shape: Shape, domain: str) -> list[str]:
+        """Put nodes whose traits other servers ask for behind the rest; by name for a first fit."""
+        if self._fit is Fit.FIRST:
+            hosts.sort()
+        scarce = self._book.scarce(domain) - shape.traits
+        if scarce:
+            hosts.sort(key=lambda host: not scarce.isdisjoint(self._book.nodes[host].traits))
+        return hosts
 
     def _group_rule(self, server: Server) -> _Rule:
         """Return which hosts the hard policy of a server's group allows."""

@@ -92,7 +92,8 @@ class NodeStepOperator(BaseOperator):
         except AirflowTaskTimeout as exc:
             if self.step == Step.RELEASE:
                 raise  # the next try gives the node back
-            message = record_hang(open_campaign(*run_of(context)), self.host, Step(self.step))
+            campaign = open_campaign(*run_of(context))
+            message = record_hang(campaign, self.host, Step(self.step), try_number=ti.try_number)
             raise AirflowFailException(f"{self.host}: {message}") from exc
         self.log.info("%s.%s: %s: %s", self.host, self.step, result.outcome, result.message)
         if result.outcome in {Outcome.HELD, Outcome.FAILED}:

@@ -30,6 +30,7 @@ def check_timing(question: Question, _domain: str) -> Iterator[Condition]:
     """Warn of an upgrade that is expected to take more than two hours."""
     if not question.pending:
         return
+    yield from _window(question)
     expected, asked = expected_seconds(question), question.plan.request.max_parallel
     subject = Subject(type=SubjectType.CLOUD, id=question.snapshot.cloud)
     samples = question.plan.expected.samples
@@ -48,6 +49,23 @@ def check_timing(question: Question, _domain: str) -> Iterator[Condition]:
         "shorten it: " + ", or ".join(_ways(len(question.pending), asked, expected.p90)),
         Severity.WARNING,
     )
+
+
+def _window(question: Question) -> Iterator[Condition]:
+    """Refuse a window that is too short for any of the nodes: no run of it would ever upgrade one."""
+    end = question.plan.window_end
+    if end is None:
+        return
+    length = (end - question.snapshot.taken_at).total_seconds()
+    quickest = min(node_seconds(question.servers[host], question.plan).p90 for host in question.pending)
+    if 0 < length < quickest:
+        yield unmet(
+            Code.WINDOW_CLOSED,
+            Subject(type=SubjectType.CLOUD, id=question.snapshot.cloud),
+            f"the window ends in {minutes(length)}, and even the quickest node may take {minutes(quickest)}: "
+            f"none would go out",
+            "make the window longer, or start earlier in it",
+        )
 
 
 def _ways(nodes: int, at_once: int, seconds: float) -> Iterator[str]:

@@ -1,0 +1,92 @@
+"""What goes on on a node while a step would act: work on servers that stay, kills, time-outs, long moves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from tests.steps.worlds import NODE, World
+
+from escalator.model.campaign import NodeState, Step
+from escalator.model.verdict import Code
+from escalator.steps import upgrade as upgrading
+from escalator.steps.results import Outcome
+from escalator.steps.running import record_hang
+
+MakeWorld = Callable[[], World]
+
+
+def with_a_busy_member(make_world: MakeWorld) -> World:
+    world = make_world()
+    world.pairs = (("sbc-a", "sbc-b"),)
+    world.boot("sbc-a")
+    world.boot("sbc-b", "node-02")
+    return world
+
+
+def test_nova_compute_is_not_restarted_under_a_busy_server_that_stays(make_world: MakeWorld) -> None:
+    world = with_a_busy_member(make_world)
+    world.run_up_to(Step.MIGRATE)
+    world.cloud.guests["sbc-a"].task_state = "rebuilding"
+    result = world.run(Step.UPGRADE)
+    assert result.outcome is Outcome.HELD
+    assert "sbc-a" in result.message
+    assert world.nodes[NODE].switched == 0
+
+
+def test_a_server_that_stays_and_never_comes_to_rest_holds_its_node(make_world: MakeWorld) -> None:
+    world = with_a_busy_member(make_world)
+    world.cloud.guests["sbc-a"].task_state = "rebuilding"
+    world.admit()
+    result = world.run(Step.PRECHECK)
+    assert (result.outcome, result.code) == (Outcome.HELD, Code.SERVER_BUSY)
+
+
+def test_a_return_is_known_although_release_was_killed_after_it(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Killed(BaseException):
+        pass
+
+    def kill(*_: Any, **__: Any) -> None:
+        raise Killed
+
+    world.run_up_to(Step.VERIFY)
+    with monkeypatch.context() as patched:
+        patched.setattr(type(world.ledger), "finish_step", kill)
+        with pytest.raises(Killed):
+            world.run(Step.RELEASE)
+    assert world.enabled()
+    world.run(Step.RELEASE)
+    assert NODE in world.ledger.view(world.plan.campaign, world.plan.run_id).given_back
+
+
+def test_a_job_has_its_whole_time_however_long_was_waited_before(
+    make_world: MakeWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = make_world()
+    world.boot("web")
+    world.run_up_to(Step.MIGRATE)
+    left: list[float] = []
+    real = upgrading.ensure_activated
+
+    def activate(connect: Any, mechanism: Any, version: str, *, deadline: Any, clock: Any, **_: Any) -> Any:
+        left.append((deadline - clock()).total_seconds())
+        return real(connect, mechanism, version)  # type: ignore[call-arg]
+
+    def wait(ctx: Any) -> str:
+        ctx.campaign.sleep(299)
+        return ""
+
+    monkeypatch.setattr(upgrading, "ensure_activated", activate)
+    monkeypatch.setattr(upgrading, "_wait_until_quiet", wait)
+    world.run(Step.UPGRADE)
+    assert left[0] >= timedelta(minutes=5).total_seconds()
+
+
+def test_an_old_process_that_times_out_changes_nothing(world: World) -> None:
+    world.run_up_to(Step.RELEASE)
+    record_hang(world.context(), NODE, Step.VERIFY, try_number=1)
+    assert world.progress().state is NodeState.RELEASED
