@@ -33,6 +33,8 @@ PATIENT = {
     "max_retry_delay": timedelta(minutes=5),
 }
 """Tries over more than an hour: what holds a lease outlasts an outage of Nova's."""
+BRIEF = {"retries": 2, "retry_delay": timedelta(seconds=5)}
+"""Tries of what holds no lease."""
 WAITS_AT_MOST = timedelta(days=14)
 """How long a node may wait at the door: Airflow counts the wait in the triggerer as the task's time."""
 _PRIORITIES = {
@@ -74,22 +76,19 @@ def build_upgrade_dag(
             cloud=inventory.cloud,
             domain=domain,
             hosts=hosts,
-            retries=2,
-            retry_delay=timedelta(seconds=5),
+            **BRIEF,
             execution_timeout=timedelta(minutes=15),
         )
         prepare = PrepareOperator(
             task_id="prepare",
             execution_timeout=timedelta(hours=2),
-            retries=2,
-            retry_delay=timedelta(seconds=5),
+            **BRIEF,
         )
         conclude = ConcludeOperator(
             task_id="conclude",
             trigger_rule=TriggerRule.ALL_DONE,
             execution_timeout=timedelta(minutes=15),
-            retries=2,
-            retry_delay=timedelta(seconds=5),
+            **BRIEF,
         )
         check >> prepare
         for host in hosts:

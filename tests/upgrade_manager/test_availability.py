@@ -7,6 +7,7 @@ import pytest
 from tests.simulator.fleets import cloud, node, pair, server
 
 from escalator.model.cloud import CloudSnapshot, HaGroup
+from escalator.model.verdict import Code
 from escalator.upgrade_manager.availability import Availability
 from escalator.upgrade_manager.memberships import Memberships
 
@@ -68,7 +69,7 @@ def test_notice_is_given_its_lead_time() -> None:
     availability = of(one_pair(lead_seconds=120.0), noticed_at=1000.0)
     found = availability.obstacle("a", 1060.0)
     assert found is not None
-    assert found.until == 1120.0
+    assert (found.code, found.until) == (Code.HA_NOTICE, 1120.0)
     assert availability.obstacle("a", 1120.0) is None
 
 

@@ -6,24 +6,21 @@ that nobody has to hand out turns. :func:`lease_kept` is the check after the lea
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
 
-from escalator.model.campaign import CampaignPlan, LedgerView, NodeState
-from escalator.model.cloud import CloudSnapshot, ComputeService, Node, ServiceState, ServiceStatus
+from escalator.model.campaign import CampaignPlan, LedgerView
+from escalator.model.cloud import CloudSnapshot, ComputeService, ServiceState, ServiceStatus
 from escalator.model.decisions import Admission, AdmissionDecision
 from escalator.model.lease import Lease
 from escalator.model.verdict import Code
+from escalator.upgrade_manager.admission_rules import EARLY_RULES, RULES, Scene, first_decision, verdict_on
 from escalator.upgrade_manager.availability import Availability, seconds_of
 from escalator.upgrade_manager.capacity import CapacityBook
-from escalator.upgrade_manager.domains import adjoining
-from escalator.upgrade_manager.expectations import node_seconds
 from escalator.upgrade_manager.placing import DrainSimulation, place
 from escalator.upgrade_manager.standing import Standing
 from escalator.upgrade_manager.turns import ha_decision, turns
-
-_ENDED = frozenset({NodeState.RELEASED, NodeState.SKIPPED, NodeState.HELD, NodeState.FAILED})
 
 
 def decide(
@@ -45,16 +42,16 @@ def decide(
     :param asking: hosts for which somebody waits at the door now; None: for all of them.
     :return: host -> decision, in the order of the plan.
     """
-    scene = _Scene.of(snapshot, plan, ledger, now)
+    scene = Scene.of(snapshot, plan, ledger, now)
     hosts = tuple(dict.fromkeys((*plan.hosts, *plan.request.hosts)))
     decisions: dict[str, AdmissionDecision] = {}
     free: list[str] = []
     early: set[str] = set()
     for host in hosts:
-        decision = _first(_EARLY_RULES, scene, host)
+        decision = first_decision(EARLY_RULES, scene, host)
         if decision is not None:
             early.add(host)
-        decision = decision or _first(_RULES, scene, host)
+        decision = decision or first_decision(RULES, scene, host)
         if decision is None:
             free.append(host)
         else:
@@ -86,7 +83,7 @@ def lease_kept(
     leases = {s.host: s.lease for s in services if s.host in neighbours or s.host == host}
     out = {name: lease for name, lease in leases.items() if lease is not None and lease.mark is None}
     if host not in out or not plan.lease(host).same_holder(out[host]):
-        return _decision(host, Admission.WAIT, Code.LEASE_LOST, "the lease just taken is not there")
+        return verdict_on(host, Admission.WAIT, Code.LEASE_LOST, "the lease just taken is not there")
     limit = _limit(plan, out)
     if len(out) > limit:
         return _limited(host, sorted(out.keys() - {host}), limit)
@@ -97,170 +94,10 @@ def lease_kept(
         obstacle = availability.obstacle(host, seconds_of(now) if now is not None else 0.0)
         if obstacle is not None:
             return replace(ha_decision(host, obstacle), admission=Admission.WAIT)
-    return _decision(host, Admission.ADMIT, Code.ADMITTED, f"{len(out)} of at most {limit} node(s) out")
+    return verdict_on(host, Admission.ADMIT, Code.ADMITTED, f"{len(out)} of at most {limit} node(s) out")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Scene:
-    """All that a decision looks at, prepared once."""
-
-    snapshot: CloudSnapshot
-    plan: CampaignPlan
-    ledger: LedgerView
-    now: datetime
-    nodes: Mapping[str, Node]
-    leases: Mapping[str, Lease]
-    own: frozenset[str]
-    """Hosts whose lease this run holds."""
-    failed: frozenset[str]
-    """Hosts that failed in this run, or that it left out of service with their old software."""
-    selected: frozenset[str]
-    """Hosts of the plan."""
-    ended: frozenset[str]
-    """Hosts whose part in the campaign ended, or that this run left out of service under a marked lease."""
-
-    @classmethod
-    def of(cls, snapshot: CloudSnapshot, plan: CampaignPlan, ledger: LedgerView, now: datetime) -> _Scene:
-        leases = {node.host: lease for node in snapshot.nodes if (lease := node.lease) is not None}
-        own = frozenset(host for host, lease in leases.items() if plan.lease(host).same_holder(lease))
-        marked = {host for host in own if leases[host].mark is not None}
-        return cls(
-            snapshot=snapshot,
-            plan=plan,
-            ledger=ledger,
-            now=now,
-            nodes={node.host: node for node in snapshot.nodes},
-            leases=leases,
-            own=own,
-            selected=frozenset(plan.hosts),
-            failed=frozenset({n.host for n in ledger.nodes if n.state is NodeState.FAILED} | marked),
-            ended=frozenset({n.host for n in ledger.nodes if n.state in _ENDED} | marked),
-        )
-
-    @property
-    def ours_out(self) -> set[str]:
-        """Return the hosts that are out under an unmarked lease of this run."""
-        return {host for host in self.own if self.leases[host].mark is None}
-
-    def leases_beside(self, node: Node) -> dict[str, Lease]:
-        """Return the unmarked leases whose nodes count against this one: its neighbours', and all our own."""
-        return {
-            host: lease
-            for host, lease in sorted(self.leases.items())
-            if lease.mark is None
-            and host != node.host
-            and (host in self.own or adjoining(node, self.nodes[host]))
-        }
-
-
-_Rule = Callable[[_Scene, str], AdmissionDecision | None]
-
-
-def _not_selected(scene: _Scene, host: str) -> AdmissionDecision | None:
-    if host in scene.selected:
-        return None
-    return _decision(host, Admission.SKIP, Code.NOT_SELECTED, "the node is not part of this campaign")
-
-
-def _unknown(scene: _Scene, host: str) -> AdmissionDecision | None:
-    if host in scene.nodes:
-        return None
-    message = (
-        f"the cloud knows no compute service on {host}: correct the inventory, or bring the service back"
-    )
-    return _decision(host, Admission.HOLD, Code.NODE_UNKNOWN, message)
-
-
-def _already_ours(scene: _Scene, host: str) -> AdmissionDecision | None:
-    if host not in scene.own or scene.leases[host].mark is not None:
-        return None
-    return _decision(host, Admission.ADMIT, Code.ADMITTED, "the node is out under this run's lease already")
-
-
-def _upgraded(scene: _Scene, host: str) -> AdmissionDecision | None:
-    node = scene.nodes[host]
-    if not node.upgraded or node.status is not ServiceStatus.ENABLED:
-        return None
-    message = f"the node runs {scene.plan.target_version} already"
-    return _decision(host, Admission.SKIP, Code.ALREADY_UPGRADED, message)
-
-
-def _disabled(scene: _Scene, host: str) -> AdmissionDecision | None:
-    node = scene.nodes[host]
-    if node.status is ServiceStatus.ENABLED or host in scene.leases:
-        return None
-    reason = f"with the reason {node.disabled_reason!r}" if node.disabled_reason else "without a reason"
-    return _decision(
-        host,
-        Admission.SKIP,
-        Code.DISABLED_BY_OTHERS,
-        f"somebody disabled the node {reason}: it stays as it is",
-    )
-
-
-def _leased(scene: _Scene, host: str) -> AdmissionDecision | None:
-    lease = scene.leases.get(host)
-    if lease is None or host in scene.own:
-        return None
-    who = f"campaign {lease.campaign} (run {lease.run})"
-    if lease.mark is None:
-        return _decision(
-            host, Admission.WAIT, Code.LEASED_BY_OTHERS, f"{who} has the node out of service now"
-        )
-    message = (
-        f"{who} left the node out of service as {lease.mark}: find the cause, mend it, "
-        f"then clear the node's tasks in that run or enable its compute service by hand"
-    )
-    return _decision(host, Admission.HOLD, Code.LEASED_BY_OTHERS, message)
-
-
-def _down(scene: _Scene, host: str) -> AdmissionDecision | None:
-    node = scene.nodes[host]
-    if host in scene.own or (node.state is ServiceState.UP and not node.forced_down):
-        return None  # a node of ours that is down is what its own steps are to mend
-    how = "is forced down" if node.forced_down else "sends no heartbeat"
-    message = f"nova-compute on {host} {how}: its servers cannot be moved; bring it up first"
-    return _decision(host, Admission.WAIT, Code.NODE_DOWN, message)
-
-
-def _budget(scene: _Scene, host: str) -> AdmissionDecision | None:
-    failed = sorted(scene.failed - {host})
-    allowed = scene.plan.request.max_failed_nodes
-    if len(failed) <= allowed:
-        return None
-    message = f"{', '.join(failed)} failed or is held, and {allowed} may: no further node goes out"
-    return _decision(host, Admission.STOP, Code.FAILURE_BUDGET, message)
-
-
-def _window(scene: _Scene, host: str) -> AdmissionDecision | None:
-    """Stop at the end of the window, and before it when the node may not be done by then."""
-    ends = [end for end in (scene.plan.window_end, scene.plan.request.window_end) if end is not None]
-    if not ends:
-        return None
-    end = min(ends)
-    if scene.now >= end:
-        message = f"the window closed at {end.isoformat()}: no further node goes out"
-        return _decision(host, Admission.STOP, Code.WINDOW_CLOSED, message)
-    needed = timedelta(seconds=node_seconds(scene.snapshot.servers_on(host), scene.plan).p90)
-    if scene.now + needed <= end:
-        return None
-    message = (
-        f"the window closes at {end.isoformat()}, and nine nodes in ten like this one take up to "
-        f"{round(needed.total_seconds())} s: it would not be back in time"
-    )
-    return _decision(host, Admission.STOP, Code.WINDOW_CLOSED, message)
-
-
-_EARLY_RULES: tuple[_Rule, ...] = (_not_selected, _unknown, _already_ours, _upgraded)
-"""What holds in a dry run as well."""
-_RULES: tuple[_Rule, ...] = (_disabled, _leased, _down, _budget, _window)
-
-
-def _first(rules: tuple[_Rule, ...], scene: _Scene, host: str) -> AdmissionDecision | None:
-    return next((decision for rule in rules if (decision := rule(scene, host)) is not None), None)
-
-
-def _turns(scene: _Scene, free: list[str], late: Collection[str]) -> dict[str, AdmissionDecision]:
+def _turns(scene: Scene, free: list[str], late: Collection[str]) -> dict[str, AdmissionDecision]:
     """Decide for the nodes that nothing forbids: places, HA groups, and the room for their servers."""
     standing, cramped = _standing(scene, free, late)
     before = {domain: sorted(hosts) for domain, hosts in standing.out.items()}
@@ -281,7 +118,7 @@ def _turns(scene: _Scene, free: list[str], late: Collection[str]) -> dict[str, A
         going.append(turn.host)
         again = " again" if turn.host in scene.ended else ""
         message = f"the node may go{again}: {beside} out beside it, every server has a place"
-        admitted[turn.host] = _decision(turn.host, Admission.ADMIT, Code.ADMITTED, message)
+        admitted[turn.host] = verdict_on(turn.host, Admission.ADMIT, Code.ADMITTED, message)
     rest = {h: _reason(standing, h, limited(h)) or _behind(h, going) for h in free if h not in admitted}
     return admitted | rest
 
@@ -294,12 +131,12 @@ def _reason(standing: Standing, host: str, limited: AdmissionDecision | None) ->
 
 def _later(host: str, going: Iterable[str], limit: int) -> AdmissionDecision:
     message = f"{', '.join(going)} goes first; at most {limit} at once"
-    return _decision(host, Admission.WAIT, Code.PARALLEL_LIMIT, message)
+    return verdict_on(host, Admission.WAIT, Code.PARALLEL_LIMIT, message)
 
 
 def _behind(host: str, going: Iterable[str]) -> AdmissionDecision:
     before = f"{', '.join(going)} goes first" if going else "nodes before it in the order have no room"
-    return _decision(host, Admission.WAIT, Code.CAPACITY, f"{before}: it is looked at next time")
+    return verdict_on(host, Admission.WAIT, Code.CAPACITY, f"{before}: it is looked at next time")
 
 
 def _cramped(
@@ -310,11 +147,11 @@ def _cramped(
     if lacking is None:
         return None
     message = f"not while {', '.join(out)} is out: {lacking.shortfall}"
-    return _decision(host, Admission.WAIT, Code.CAPACITY, message)
+    return verdict_on(host, Admission.WAIT, Code.CAPACITY, message)
 
 
 def _standing(
-    scene: _Scene, free: list[str], late: Collection[str]
+    scene: Scene, free: list[str], late: Collection[str]
 ) -> tuple[Standing, dict[str, DrainSimulation]]:
     """Prepare a round: what is out keeps its claim on the places of its servers.
 
@@ -335,16 +172,9 @@ def _standing(
                 out.setdefault(nodes[host].domain, set()).add(host)
             else:
                 absent.setdefault(nodes[host].domain, []).append(host)
-    noticed = scene.ledger.noticed_at
     standing = Standing(
         book=book,
-        availability=Availability(
-            scene.snapshot.servers,
-            book.memberships,
-            out=out_of_service,
-            given_back={h: seconds_of(t) for h, t in scene.ledger.given_back.items()},
-            noticed_at=seconds_of(noticed) if noticed is not None else float("-inf"),
-        ),
+        availability=_availability(scene, book, out_of_service),
         queues=queues,
         out=out,
         durations=plan.expected,
@@ -366,6 +196,17 @@ def _standing(
     return standing, cramped
 
 
+def _availability(scene: Scene, book: CapacityBook, out: Collection[str]) -> Availability:
+    noticed = scene.ledger.noticed_at
+    return Availability(
+        scene.snapshot.servers,
+        book.memberships,
+        out=out,
+        given_back={host: seconds_of(moment) for host, moment in scene.ledger.given_back.items()},
+        noticed_at=seconds_of(noticed) if noticed is not None else float("-inf"),
+    )
+
+
 def _in_service(service: ComputeService) -> bool:
     return (
         service.state is ServiceState.UP
@@ -385,10 +226,10 @@ def _limit(plan: CampaignPlan, leases: Mapping[str, Lease]) -> int:
 
 def _limited(host: str, out: Iterable[str], limit: int) -> AdmissionDecision:
     message = f"out of service now: {', '.join(out)}; at most {limit} at once"
-    return _decision(host, Admission.WAIT, Code.PARALLEL_LIMIT, message)
+    return verdict_on(host, Admission.WAIT, Code.PARALLEL_LIMIT, message)
 
 
-def _dry(decision: AdmissionDecision, scene: _Scene) -> AdmissionDecision:
+def _dry(decision: AdmissionDecision, scene: Scene) -> AdmissionDecision:
     """Turn a decision into what a dry run says of it."""
     would = {
         Admission.ADMIT: "would go out now",
@@ -400,7 +241,3 @@ def _dry(decision: AdmissionDecision, scene: _Scene) -> AdmissionDecision:
     turn = f"turn {scene.plan.hosts.index(decision.host) + 1} of {len(scene.plan.hosts)}"
     message = f"dry run, nothing is done: the node {would} ({turn}): {decision.message}"
     return replace(decision, admission=Admission.SKIP, code=Code.DRY_RUN, message=message)
-
-
-def _decision(host: str, admission: Admission, code: Code, message: str) -> AdmissionDecision:
-    return AdmissionDecision(host=host, admission=admission, code=code, message=message)

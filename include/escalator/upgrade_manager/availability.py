@@ -12,6 +12,7 @@ from datetime import datetime
 from heapq import heapify, heappop, heappush
 
 from escalator.model.cloud import HaGroup, Server
+from escalator.model.verdict import Code
 from escalator.upgrade_manager.memberships import Memberships
 
 RUNNING = "running"
@@ -26,6 +27,7 @@ class Obstacle:
     lasting: bool
     until: float | None = None
     """Seconds at which a time alone will have lifted it; None: something else has to happen."""
+    code: Code = Code.HA_GROUP
 
 
 class Availability:
@@ -209,6 +211,7 @@ class Availability:
                 message=f"HA group {group.id} is given {group.lead_seconds:g} s of notice",
                 lasting=False,
                 until=until,
+                code=Code.HA_NOTICE,
             )
         impaired = [m for m in self._impaired.get(group.id, ()) if self._impacted(m, now)]
         if not impaired:

@@ -231,7 +231,7 @@ def ha_decision(host: str, obstacle: Obstacle) -> AdmissionDecision:
     return AdmissionDecision(
         host=host,
         admission=Admission.HOLD if obstacle.lasting else Admission.WAIT,
-        code=Code.HA_GROUP,
+        code=obstacle.code,
         message=f"waiting will not help: {obstacle.message}" if obstacle.lasting else obstacle.message,
     )
 
