@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from datetime import timedelta
+from typing import Any
 
 from airflow.sdk import DAG, BaseOperator, TaskGroup, TriggerRule
 
@@ -33,7 +34,7 @@ PATIENT = {
     "max_retry_delay": timedelta(minutes=5),
 }
 """Tries over more than an hour: what holds a lease outlasts an outage of Nova's."""
-BRIEF = {"retries": 2, "retry_delay": timedelta(seconds=5)}
+BRIEF: dict[str, Any] = {"retries": 2, "retry_delay": timedelta(seconds=5)}
 """Tries of what holds no lease."""
 WAITS_AT_MOST = timedelta(days=14)
 """How long a node may wait at the door: Airflow counts the wait in the triggerer as the task's time."""
