@@ -52,7 +52,7 @@ def test_a_broken_inventory_is_left_out_and_named(
 def test_a_domain_of_250_nodes_is_cut_into_three_that_share_nothing(dags: dict[str, Any]) -> None:
     parts = [dags[f"upgrade__big__cell1-az1-large__part{n}"] for n in (1, 2, 3)]
     groups = [set(part.task_group.get_task_group_dict()) - {None} for part in parts]
-    assert [len(group) for group in groups] == [100, 100, 50]
+    assert [len(group) for group in groups] == [84, 84, 82]
     assert len(set.union(*groups)) == 250
     assert {task.domain for part in parts for task in part.tasks if task.task_id == "check_conditions"} == {
         "cell1/az1/large"
