@@ -11,7 +11,7 @@ def test_a_taken_port_is_refused_and_its_holder_named() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
         with pytest.raises(
-            PortTakenError, match=rf"port {port}, wanted by the test, .*pid {os.getpid()}: .*python"
+            PortTakenError, match=rf"port {port}, wanted by the test, .*pid {os.getpid()}: .*py(thon|test)"
         ):
             refuse_taken(port, wanted_by="the test")
     refuse_taken(port, wanted_by="the test")
