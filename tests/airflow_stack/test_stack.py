@@ -194,7 +194,7 @@ def test_down_ends_everything_even_with_tasks_at_work(
 def test_a_taken_port_is_refused_before_anything_starts(stack: AirflowStack) -> None:
     with (
         socket.create_server(("127.0.0.1", stack.settings.api_port)),
-        pytest.raises(PortTakenError, match="python|pytest"),
+        pytest.raises(PortTakenError, match=r"python|pytest"),
     ):
         stack.up()
     assert stack.status().components[-1].pid is None
