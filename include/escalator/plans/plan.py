@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from typing import Any
 
 from escalator.model.campaign import UpgradeMode
 from escalator.model.cloud import CloudSnapshot, Server
+from escalator.model.digest import document_digest
 from escalator.model.durations import Durations
 from escalator.model.step import Step
 from escalator.model.verdict import Code
@@ -66,13 +65,7 @@ def plan_document(snapshot: CloudSnapshot, options: SimulationOptions, *, bundle
             "switchovers": result["switchovers"],
         },
     }
-    return {**document, "sha256": digest(document)}
-
-
-def digest(document: Mapping[str, Any]) -> str:
-    """Return the SHA-256 of a document as canonical JSON: sorted keys, no spaces."""
-    text = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return {**document, "sha256": document_digest(document)}
 
 
 def _nodes(snapshot: CloudSnapshot, trace: Document, options: SimulationOptions) -> list[Document]:
