@@ -54,19 +54,16 @@ def simulate(snapshot: CloudSnapshot, options: SimulationOptions, *, digest: str
 
 def _played(snapshot: CloudSnapshot, options: SimulationOptions, scene: Scene) -> tuple[Engine, Held]:
     """Play as asked; where that leaves a node without room, one node at a time; else refuse the campaign."""
-    engine = Engine(scene=scene, options=options)
     lacking = refusals(scene)
-    if not lacking:
-        slower = replace(options, max_parallel=1, spill=1.0)
-        for tried in (options, slower, replace(slower, picky_first=True)):
-            engine = Engine(scene=scene, options=tried)
-            engine.run()
-            held = engine.held()
-            short = {host: why for host, why in held.items() if why[0] == Code.CAPACITY}
-            if not short:
-                return engine, held
-            lacking = lacking or short
-            scene = open_scene(snapshot, replace(slower, picky_first=True) if tried is slower else slower)
+    slower = replace(options, max_parallel=1, spill=1.0)
+    for tried in () if lacking else (options, slower, replace(slower, picky_first=True)):
+        engine = Engine(scene=scene if tried is options else open_scene(snapshot, tried), options=tried)
+        engine.run()
+        held = engine.held()
+        short = {host: why for host, why in held.items() if why[0] == Code.CAPACITY}
+        if not short:
+            return engine, held
+        lacking = lacking or short
     return Engine(scene=scene, options=options), refused(scene, lacking)
 
 
