@@ -55,11 +55,6 @@ class Scene:
             ended=frozenset({n.host for n in ledger.nodes if n.state in _ENDED} | marked),
         )
 
-    @property
-    def ours_out(self) -> set[str]:
-        """Return the hosts that are out under an unmarked lease of this run."""
-        return {host for host in self.own if self.leases[host].mark is None}
-
     def leases_beside(self, node: Node) -> dict[str, Lease]:
         """Return the unmarked leases whose nodes count against this one: its neighbours', and all our own."""
         return {
