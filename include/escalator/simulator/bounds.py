@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
+from escalator.model.durations import Durations
 from escalator.simulator.options import SimulationOptions
 from escalator.simulator.scene import Scene
 from escalator.upgrade_manager.capacity import MEMORY, CapacityBook, Tier
@@ -61,7 +62,7 @@ class LowerBounds:
 def lower_bounds(scene: Scene, options: SimulationOptions) -> LowerBounds:
     """Compute the bounds before anything happens."""
     book = scene.standing.book
-    loads = tuple(_load(book, host, options) for host in scene.targets)
+    loads = tuple(_load(book, host, scene.standing.durations, options) for host in scene.targets)
     domains = {load.domain for load in loads}
     spare = frozenset(
         d for d in domains if any(book.open_tiers(d)[tier] for tier in (Tier.UPGRADED, Tier.SPARE))
@@ -72,9 +73,9 @@ def lower_bounds(scene: Scene, options: SimulationOptions) -> LowerBounds:
     )
 
 
-def _load(book: CapacityBook, host: str, options: SimulationOptions) -> _NodeLoad:
+def _load(book: CapacityBook, host: str, durations: Durations, options: SimulationOptions) -> _NodeLoad:
     servers = book.movable((host,))
-    moving = sum(options.durations.move_seconds(s.resources.get(MEMORY, 0)) for s in servers)
+    moving = sum(durations.move_seconds(s.resources.get(MEMORY, 0)) for s in servers)
     return _NodeLoad(
         host=host,
         domain=book.nodes[host].domain,

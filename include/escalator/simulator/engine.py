@@ -228,4 +228,4 @@ class Engine:
         heappush(self._agenda, (math.ceil(when * 1000 - _HAIR) / 1000, next(self._number), action))
 
     def _say(self, event: str, **fields: Any) -> None:  # noqa: ANN401  JSON
-        self.events.append({"t": round(self.now, 3), "event": event, **fields})
+        self.events.append({"t": self.now, "event": event, **fields})

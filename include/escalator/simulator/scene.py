@@ -14,6 +14,7 @@ from escalator.upgrade_manager.capacity import CapacityBook, Tier
 from escalator.upgrade_manager.ordering import order_hosts
 from escalator.upgrade_manager.prechecks import check_server
 from escalator.upgrade_manager.standing import Standing
+from escalator.upgrade_manager.targets import mark_targets
 from escalator.upgrade_manager.turns import turns
 
 
@@ -183,8 +184,7 @@ def _pickiness(book: CapacityBook, host: str) -> tuple[int, int]:
 
 def targets_of(snapshot: CloudSnapshot) -> tuple[str, ...]:
     """Return the nodes to upgrade: those the snapshot calls targets, else all; upgraded ones left out."""
-    named = any(node.target for node in snapshot.nodes)
-    return tuple(n.host for n in snapshot.nodes if not n.upgraded and (n.target or not named))
+    return tuple(n.host for n in mark_targets(snapshot).nodes if n.target and not n.upgraded)
 
 
 def _barred(node: Node) -> tuple[str, str] | None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from escalator.model.campaign import CampaignPlan, LedgerView, NodeState
-from escalator.model.cloud import CloudSnapshot, Node, ServiceState, ServiceStatus
+from escalator.model.cloud import CloudSnapshot, Node, Server, ServiceState, ServiceStatus
 from escalator.model.decisions import Admission, AdmissionDecision
 from escalator.model.lease import Lease
 from escalator.model.verdict import Code
@@ -33,6 +33,10 @@ class Scene:
     """Hosts that failed in this run, or that it left out of service with their old software."""
     selected: frozenset[str]
     """Hosts of the plan."""
+    window_end: datetime | None
+    """The earlier of the ends of the windows, if there is any."""
+    servers: Mapping[str, Sequence[Server]]
+    """Host -> servers on it; read only where a window has an end."""
     ended: frozenset[str]
     """Hosts whose part in the campaign ended, or that this run left out of service under a marked lease."""
 
@@ -41,6 +45,7 @@ class Scene:
         """Look at the cloud and the ledger as they are at a moment (aware)."""
         leases = {node.host: lease for node in snapshot.nodes if (lease := node.lease) is not None}
         own = frozenset(host for host, lease in leases.items() if plan.lease(host).same_holder(lease))
+        ends = [end for end in (plan.window_end, plan.request.window_end) if end is not None]
         marked = {host for host in own if leases[host].mark is not None}
         return cls(
             snapshot=snapshot,
@@ -51,6 +56,8 @@ class Scene:
             leases=leases,
             own=own,
             selected=frozenset(plan.hosts),
+            window_end=min(ends, default=None),
+            servers=_by_host(snapshot) if ends else {},
             failed=frozenset({n.host for n in ledger.nodes if n.state is NodeState.FAILED} | marked),
             ended=frozenset({n.host for n in ledger.nodes if n.state in _ENDED} | marked),
         )
@@ -64,6 +71,13 @@ class Scene:
             and host != node.host
             and (host in self.own or adjoining(node, self.nodes[host]))
         }
+
+
+def _by_host(snapshot: CloudSnapshot) -> dict[str, list[Server]]:
+    servers: dict[str, list[Server]] = {}
+    for server in snapshot.servers:
+        servers.setdefault(server.host or "", []).append(server)
+    return servers
 
 
 Rule = Callable[[Scene, str], AdmissionDecision | None]
@@ -147,14 +161,13 @@ def _budget(scene: Scene, host: str) -> AdmissionDecision | None:
 
 def _window(scene: Scene, host: str) -> AdmissionDecision | None:
     """Stop at the end of the window, and before it when the node may not be done by then."""
-    ends = [end for end in (scene.plan.window_end, scene.plan.request.window_end) if end is not None]
-    if not ends:
+    end = scene.window_end
+    if end is None:
         return None
-    end = min(ends)
     if scene.now >= end:
         message = f"the window closed at {end.isoformat()}: no further node goes out"
         return verdict_on(host, Admission.STOP, Code.WINDOW_CLOSED, message)
-    needed = timedelta(seconds=node_seconds(scene.snapshot.servers_on(host), scene.plan).p90)
+    needed = timedelta(seconds=node_seconds(scene.servers.get(host, ()), scene.plan).p90)
     if scene.now + needed <= end:
         return None
     message = (
