@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.simulator.fleets import cloud, node, pair, server
+from tests.simulator.fleets import DOMAINS, cloud, node, pair, server
 
 from escalator.cli import main
 from escalator.cloud_manager.snapshots import read_snapshot, snapshot_digest, snapshot_to_document
@@ -144,3 +144,22 @@ def test_unknown_hosts_are_refused(snapshot_file: Path, capsys: pytest.CaptureFi
     code, out, err = run(capsys, "plan", "--snapshot", snapshot_file, "--hosts", "a,x")
     assert (code, out) == (2, "")
     assert "'x'" in err
+
+
+def test_a_standby_that_makes_way_is_told_where_its_service_goes_over(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one, ones = pair("x", "a", "b", memory=4096)
+    two, twos = pair("y", "b", "a", memory=4096)
+    nodes = [node("a"), node("b"), node("c", domain=DOMAINS[1]), node("u", upgraded=True)]
+    path = tmp_path / "pairs.json"
+    snapshot = cloud(*nodes, servers=[*ones, *twos], ha_groups=(one, two))
+    path.write_text(json.dumps(snapshot_to_document(snapshot)))
+    plan = plan_of(capsys, "--snapshot", path, "--max-parallel", "2")
+    making_way = {n["host"]: m for n in plan["nodes"] for m in n["moves"] if m["method"] == "standby"}
+    ((host, move),) = making_way.items()
+    assert (move["to"], host) == ("u", "a" if move["from"] == "b" else "b")
+    assert [s["to"] for n in plan["nodes"] if n["host"] == host for s in n["switchovers"]] == [move["server"]]
+    staying = {s["server"]: n["host"] for n in plan["nodes"] for s in n["staying"]}
+    assert move["server"] not in staying
+    assert len(staying) == 3

@@ -76,22 +76,30 @@ def _nodes(snapshot: CloudSnapshot, trace: Document, options: SimulationOptions)
     first = _first_hosts(trace, domains)
     parts: dict[str, Document] = {}
     waves: dict[float, int] = {}
+    making_way: dict[str, Document] = {}
     for event in trace["events"]:
         match event["event"]:
             case "admit":
                 wave = waves.setdefault(event["t"], len(waves) + 1)
                 parts[event["host"]] = _part(event, domains, wave, first)
             case "move_end":
-                _moved(parts, servers, where, event)
+                where[event["server"]] = event["to"]
+                move = _move(servers[event["server"]], event)
+                if event["kind"] == "standby":
+                    making_way[event["server"]] = move  # it is part of the switchover that follows
+                else:
+                    parts[event["from"]]["moves"].append(move)
             case "switchover":
-                host = where.get(event["from"]) or ""
-                if host in parts:
-                    parts[host]["switchovers"].append({k: event[k] for k in ("ha_group", "from", "to")})
+                part = parts[where[event["from"]] or ""]
+                part["switchovers"].append({k: event[k] for k in ("ha_group", "from", "to")})
+                if event["to"] in making_way:
+                    part["moves"].append(making_way.pop(event["to"]))
             case "release":
                 parts[event["host"]]["ends_at_seconds"] = event["t"]
     book = CapacityBook(snapshot, members_stay=options.members_stay)
     for host, part in parts.items():
-        part["staying"] = [_staying(s) for s in book.servers(host) if book.stays(s) or s.migration == "none"]
+        here = (s for s in book.servers(host) if where[s.id] == host)
+        part["staying"] = [_staying(s) for s in here if book.stays(s) or s.migration == "none"]
     return list(parts.values())
 
 
@@ -127,22 +135,14 @@ def _first_hosts(trace: Document, domains: Mapping[str, str]) -> dict[str, str]:
     return first
 
 
-def _moved(
-    parts: dict[str, Document], servers: Mapping[str, Server], where: dict[str, str | None], event: Document
-) -> None:
-    where[event["server"]] = event["to"]
-    owner = parts.get(event["from"])
-    if owner is None:  # a standby that makes way for another node's switchover
-        owner = list(parts.values())[-1]
-    owner["moves"].append(
-        {
-            "server": event["server"],
-            "name": servers[event["server"]].name,
-            "method": event["kind"],
-            "from": event["from"],
-            "to": event["to"],
-        }
-    )
+def _move(server: Server, event: Document) -> Document:
+    return {
+        "server": server.id,
+        "name": server.name,
+        "method": event["kind"],
+        "from": event["from"],
+        "to": event["to"],
+    }
 
 
 def _staying(server: Server) -> Document:
