@@ -79,7 +79,7 @@ class Node:
     @property
     def eligible_destination(self) -> bool:
         """Tell whether servers may come here: up, enabled and not forced down."""
-        return self.state is ServiceState.UP and self.status is ServiceStatus.ENABLED and not self.forced_down
+        return _in_service(self)
 
     def free(self) -> dict[str, int]:
         """Return what is left of each resource class, never below zero."""
@@ -181,9 +181,18 @@ class ComputeService:
     updated_at: datetime | None = None
 
     @property
+    def eligible_destination(self) -> bool:
+        """Tell whether servers may come here: up, enabled and not forced down."""
+        return _in_service(self)
+
+    @property
     def lease(self) -> Lease | None:
         """Return Escalator's lease on the node, if it is disabled with one."""
         return Lease.parse(self.disabled_reason) if self.status is ServiceStatus.DISABLED else None
+
+
+def _in_service(of: Node | ComputeService) -> bool:
+    return of.state is ServiceState.UP and of.status is ServiceStatus.ENABLED and not of.forced_down
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,13 +11,13 @@ from dataclasses import replace
 from datetime import datetime
 
 from escalator.model.campaign import CampaignPlan, LedgerView
-from escalator.model.cloud import CloudSnapshot, ComputeService, ServiceState, ServiceStatus
+from escalator.model.cloud import CloudSnapshot, ComputeService
 from escalator.model.decisions import Admission, AdmissionDecision
 from escalator.model.lease import Lease
 from escalator.model.verdict import Code
 from escalator.upgrade_manager.admission_rules import EARLY_RULES, RULES, Scene, first_decision, verdict_on
 from escalator.upgrade_manager.availability import Availability, seconds_of
-from escalator.upgrade_manager.capacity import CapacityBook
+from escalator.upgrade_manager.memberships import Memberships
 from escalator.upgrade_manager.placing import DrainSimulation, place
 from escalator.upgrade_manager.standing import Standing
 from escalator.upgrade_manager.turns import ha_decision, turns
@@ -88,9 +88,8 @@ def lease_kept(
     if len(out) > limit:
         return _limited(host, sorted(out.keys() - {host}), limit)
     if snapshot is not None:
-        book = CapacityBook(snapshot)
-        gone = {s.host for s in services if not _in_service(s)} - {host}
-        availability = Availability(snapshot.servers, book.memberships, out=gone)
+        gone = {s.host for s in services if not s.eligible_destination} - {host}
+        availability = Availability(snapshot.servers, Memberships(snapshot), out=gone)
         obstacle = availability.obstacle(host, seconds_of(now) if now is not None else 0.0)
         if obstacle is not None:
             return replace(ha_decision(host, obstacle), admission=Admission.WAIT)
@@ -157,8 +156,7 @@ def _standing(
 
     :return: how the campaign stands, and the nodes that are out whose own servers have no place.
     """
-    plan, nodes = scene.plan, scene.nodes
-    book = CapacityBook(scene.snapshot, members_stay=plan.members_stay, pending=set(plan.hosts))
+    plan, nodes, book = scene.plan, scene.nodes, scene.book
     out_of_service = {node.host for node in nodes.values() if not node.eligible_destination}
     queues: dict[str, list[str]] = {}
     for host in free:
@@ -174,7 +172,7 @@ def _standing(
                 absent.setdefault(nodes[host].domain, []).append(host)
     standing = Standing(
         book=book,
-        availability=_availability(scene, book, out_of_service),
+        availability=_availability(scene, out_of_service),
         queues=queues,
         out=out,
         durations=plan.expected,
@@ -187,8 +185,9 @@ def _standing(
     )
     cramped: dict[str, DrainSimulation] = {}
     for host in sorted(host for hosts in out.values() for host in hosts):
-        placing = place(book, book.movable((host,)), closed={host})
-        for server in book.movable((host,)):
+        servers = book.movable((host,))
+        placing = place(book, servers, closed={host})
+        for server in servers:
             if server.id in placing.placements:
                 standing.claim(server, placing.placements[server.id])
         if placing.unplaced:
@@ -196,22 +195,14 @@ def _standing(
     return standing, cramped
 
 
-def _availability(scene: Scene, book: CapacityBook, out: Collection[str]) -> Availability:
+def _availability(scene: Scene, out: Collection[str]) -> Availability:
     noticed = scene.ledger.noticed_at
     return Availability(
         scene.snapshot.servers,
-        book.memberships,
+        scene.book.memberships,
         out=out,
         given_back={host: seconds_of(moment) for host, moment in scene.ledger.given_back.items()},
         noticed_at=seconds_of(noticed) if noticed is not None else float("-inf"),
-    )
-
-
-def _in_service(service: ComputeService) -> bool:
-    return (
-        service.state is ServiceState.UP
-        and service.status is ServiceStatus.ENABLED
-        and not service.forced_down
     )
 
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from escalator.model.campaign import CampaignPlan, LedgerView, NodeState
-from escalator.model.cloud import CloudSnapshot, Node, Server, ServiceState, ServiceStatus
+from escalator.model.cloud import CloudSnapshot, Node, ServiceState, ServiceStatus
 from escalator.model.decisions import Admission, AdmissionDecision
 from escalator.model.lease import Lease
 from escalator.model.verdict import Code
+from escalator.upgrade_manager.capacity import CapacityBook
 from escalator.upgrade_manager.domains import adjoining
 from escalator.upgrade_manager.expectations import node_seconds
 
@@ -35,8 +36,7 @@ class Scene:
     """Hosts of the plan."""
     window_end: datetime | None
     """The earlier of the ends of the windows, if there is any."""
-    servers: Mapping[str, Sequence[Server]]
-    """Host -> servers on it; read only where a window has an end."""
+    book: CapacityBook
     ended: frozenset[str]
     """Hosts whose part in the campaign ended, or that this run left out of service under a marked lease."""
 
@@ -57,7 +57,7 @@ class Scene:
             own=own,
             selected=frozenset(plan.hosts),
             window_end=min(ends, default=None),
-            servers=_by_host(snapshot) if ends else {},
+            book=CapacityBook(snapshot, members_stay=plan.members_stay, pending=set(plan.hosts)),
             failed=frozenset({n.host for n in ledger.nodes if n.state is NodeState.FAILED} | marked),
             ended=frozenset({n.host for n in ledger.nodes if n.state in _ENDED} | marked),
         )
@@ -71,13 +71,6 @@ class Scene:
             and host != node.host
             and (host in self.own or adjoining(node, self.nodes[host]))
         }
-
-
-def _by_host(snapshot: CloudSnapshot) -> dict[str, list[Server]]:
-    servers: dict[str, list[Server]] = {}
-    for server in snapshot.servers:
-        servers.setdefault(server.host or "", []).append(server)
-    return servers
 
 
 Rule = Callable[[Scene, str], AdmissionDecision | None]
@@ -167,7 +160,7 @@ def _window(scene: Scene, host: str) -> AdmissionDecision | None:
     if scene.now >= end:
         message = f"the window closed at {end.isoformat()}: no further node goes out"
         return verdict_on(host, Admission.STOP, Code.WINDOW_CLOSED, message)
-    needed = timedelta(seconds=node_seconds(scene.servers.get(host, ()), scene.plan).p90)
+    needed = timedelta(seconds=node_seconds(scene.book.movable((host,)), scene.plan.expected).p90)
     if scene.now + needed <= end:
         return None
     message = (

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from escalator.model.campaign import CampaignPlan
 from escalator.model.cloud import Server
-from escalator.model.durations import Quantiles
-from escalator.upgrade_manager.capacity import MEMORY, needs_place
+from escalator.model.durations import Durations, Quantiles
+from escalator.upgrade_manager.capacity import MEMORY
 
 _SLOW_MOVE = 1.5
 """How much longer than expected the moves of nine nodes in ten take at most."""
 
 
-def node_seconds(servers: Iterable[Server], plan: CampaignPlan) -> Quantiles:
-    """Return how long a node with these servers is out (s): its steps, and the moves side by side."""
-    expected = plan.expected
-    moving = [s for s in servers if needs_place(s) and not (plan.members_stay and s.ha_group is not None)]
+def node_seconds(moving: Iterable[Server], expected: Durations) -> Quantiles:
+    """Return how long a node is out from which these servers move (s): its steps, the moves side by side."""
     moves = sum(expected.move_seconds(s.resources.get(MEMORY, 0)) for s in moving) / expected.moves_at_once
     return Quantiles(
         p50=moves + sum(q.p50 for q in expected.steps.values()),

@@ -17,13 +17,17 @@ LONGEST_SECONDS = 2 * 3600.0
 
 def expected_seconds(question: Question) -> Quantiles:
     """Return how long the upgrade of all targets takes (s): the sum of their nodes, K of them at a time."""
-    nodes = [node_seconds(question.servers[host], question.plan) for host in question.pending]
+    nodes = [_node_seconds(question, host) for host in question.pending]
     if not nodes:
         return Quantiles(p50=0.0, p90=0.0)
     at_once = min(question.plan.request.max_parallel, len(nodes))
     p50 = max(sum(node.p50 for node in nodes) / at_once, *(node.p50 for node in nodes))
     p90 = max(sum(node.p90 for node in nodes) / at_once, *(node.p90 for node in nodes))
     return Quantiles(p50=round(p50, 1), p90=round(p90, 1))
+
+
+def _node_seconds(question: Question, host: str) -> Quantiles:
+    return node_seconds(question.book.movable((host,)), question.plan.expected)
 
 
 def check_timing(question: Question, _domain: str) -> Iterator[Condition]:
@@ -57,7 +61,7 @@ def _window(question: Question) -> Iterator[Condition]:
     if end is None:
         return
     length = (end - question.snapshot.taken_at).total_seconds()
-    quickest = min(node_seconds(question.servers[host], question.plan).p90 for host in question.pending)
+    quickest = min(_node_seconds(question, host).p90 for host in question.pending)
     if 0 < length < quickest:
         yield unmet(
             Code.WINDOW_CLOSED,
