@@ -124,3 +124,13 @@ def test_how_nodes_stand_can_be_asked_alone(opened: Ledger) -> None:
     opened.set_progress(*RUN, "node-01", NodeState.HELD, now=NOW)
     assert opened.nodes(*RUN) == opened.view(*RUN).nodes
     assert opened.nodes("never", "opened") == ()
+
+
+def test_returns_in_another_cloud_do_not_count(
+    opened: Ledger, plan: CampaignPlan, open_campaign: Open
+) -> None:
+    elsewhere = replace(plan, run_id="run-2", request=replace(plan.request, cloud="another"))
+    open_campaign(opened, elsewhere)
+    opened.put_fact(*OTHER, "node-01", "released_at", later(50).isoformat())
+    assert opened.view(*RUN).given_back == {}
+    assert opened.view(*OTHER).given_back == {"node-01": later(50)}

@@ -46,17 +46,17 @@ def read_nodes(session: Session, campaign_id: int) -> tuple[NodeProgress, ...]:
 def _given_back(session: Session, row: CampaignRow | None) -> dict[str, datetime]:
     """Return when any campaign in the same cloud gave each node back last; of all clouds without a row."""
     query = (
-        sa.select(NodeRow.host, FactRow.value, CampaignRow.plan)
+        sa.select(NodeRow.host, FactRow.value)
         .join(NodeRow, FactRow.node_id == NodeRow.id)
         .join(CampaignRow, NodeRow.campaign_id == CampaignRow.id)
         .where(FactRow.key == RELEASED_AT)
     )
-    cloud = row.plan["request"]["cloud"] if row is not None else None
+    if row is not None:
+        query = query.where(CampaignRow.plan["request"]["cloud"].as_string() == row.plan["request"]["cloud"])
     last: dict[str, datetime] = {}
-    for host, value, plan in session.execute(query):
-        if cloud is None or plan["request"]["cloud"] == cloud:
-            moment = datetime.fromisoformat(str(value))
-            last[host] = max(moment, last.get(host, moment))
+    for host, value in session.execute(query):
+        moment = datetime.fromisoformat(str(value))
+        last[host] = max(moment, last.get(host, moment))
     return last
 
 
