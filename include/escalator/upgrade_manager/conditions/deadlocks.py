@@ -29,7 +29,7 @@ def check_deadlocks(question: Question, domain: str) -> Iterator[Condition]:
     for host in question.pending_in(domain):
         simulation = question.sequence.stuck.get(host)
         homeless = {v.subject.id: v.code for v in simulation.unplaced} if simulation else {}
-        for server in question.servers[host] if homeless else ():
+        for server in question.book.servers(host) if homeless else ():
             if server.id in homeless:
                 by_code[homeless[server.id]].append(server)
     yield from _groups(question, domain, by_code[Code.SERVER_GROUP])
@@ -49,7 +49,7 @@ def _groups(question: Question, domain: str, servers: Sequence[Server]) -> Itera
         members = {
             server.id: server
             for host in question.hosts_of[domain]
-            for server in question.servers[host]
+            for server in question.book.servers(host)
             if memberships.server_group_of.get(server.id) == group_id
         }
         subject = Subject(type=SubjectType.SERVER_GROUP, id=group_id)

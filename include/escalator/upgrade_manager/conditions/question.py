@@ -22,7 +22,6 @@ class Question:
 
     :ivar plan: what is asked for; its own leases do not count as others'.
     :ivar reachable: host -> None when it was reached over SSH, else what went wrong; None: nobody tried.
-    :ivar servers: host -> the servers there.
     :ivar hosts_of: domain -> its hosts, sorted.
     :ivar pending: those of the plan's hosts that are still to be emptied, and may be.
     :ivar domains: domains of the plan's hosts, sorted.
@@ -36,7 +35,6 @@ class Question:
     reachable: Mapping[str, str | None] | None
     book: CapacityBook
     nodes: Mapping[str, Node]
-    servers: Mapping[str, tuple[Server, ...]]
     hosts_of: Mapping[str, tuple[str, ...]]
     pending: tuple[str, ...]
     domains: tuple[str, ...]
@@ -75,10 +73,6 @@ def ask(
     """
     brings = brings or brought_version(bundle)
     nodes = {node.host: node for node in snapshot.nodes}
-    servers: dict[str, list[Server]] = {host: [] for host in nodes}
-    for server in snapshot.servers:
-        if server.host in servers:
-            servers[server.host].append(server)
     hosts_of: dict[str, list[str]] = {}
     for node in sorted(snapshot.nodes, key=lambda n: n.host):
         hosts_of.setdefault(node.domain, []).append(node.host)
@@ -90,7 +84,6 @@ def ask(
         reachable=reachable,
         book=CapacityBook(snapshot, members_stay=plan.members_stay, pending=pending),
         nodes=nodes,
-        servers={host: tuple(there) for host, there in servers.items()},
         hosts_of={domain: tuple(there) for domain, there in hosts_of.items()},
         pending=pending,
         domains=tuple(sorted({nodes[h].domain for h in plan.hosts if h in nodes})),

@@ -61,11 +61,11 @@ def method_of(question: Question, server: Server) -> Method | None:
 def check_methods(question: Question, domain: str) -> Iterator[Condition]:
     """Say of every server on the targets how it leaves, or what blocks it; of many, count the methods."""
     pending = question.pending_in(domain)
-    one_by_one = sum(len(question.servers[host]) for host in pending) <= ONE_BY_ONE
+    one_by_one = sum(len(question.book.servers(host)) for host in pending) <= ONE_BY_ONE
     migrations = _by_server(question)
     for host in pending:
         methods: Counter[Method] = Counter()
-        for server in question.servers[host]:
+        for server in question.book.servers(host):
             findings = tuple(_findings(question, server, migrations))
             yield from findings
             method = method_of(question, server)
@@ -74,7 +74,7 @@ def check_methods(question: Question, domain: str) -> Iterator[Condition]:
             methods[method] += 1
             if one_by_one:
                 yield met(Code.SERVER_METHOD, server_subject(server), f"on {host}: {_SAYS[method]}")
-        yield met(Code.SERVER_METHOD, node_subject(host), _counted(methods, len(question.servers[host])))
+        yield met(Code.SERVER_METHOD, node_subject(host), _counted(methods, len(question.book.servers(host))))
 
 
 def _findings(
@@ -138,7 +138,7 @@ def _counted(methods: Counter[Method], total: int) -> str:
 
 
 def _says(question: Question, domain: str) -> str:
-    total = sum(len(question.servers[host]) for host in question.pending_in(domain))
+    total = sum(len(question.book.servers(host)) for host in question.pending_in(domain))
     return f"{count(total, 'server')} on the targets: none is in the way of its node"
 
 

@@ -68,7 +68,7 @@ def _migrations(question: Question, domain: str) -> Iterator[Condition]:
         for m in question.snapshot.migrations
         if m.status.unfinished and not hosts.isdisjoint({m.source_host, m.dest_host})
     ]
-    servers = (s for host in hosts for s in question.servers[host])
+    servers = (s for host in hosts for s in question.book.servers(host))
     alive = {m.id for m in ongoing(touching, servers, question.snapshot.taken_at)}
     for migration in sorted(touching, key=lambda m: m.id):
         where = f"from {migration.source_host} to {migration.dest_host or 'a node not chosen yet'}"
@@ -91,7 +91,7 @@ def _servers(question: Question, domain: str) -> Iterator[Condition]:
         server
         for host in question.hosts_of[domain]
         if host not in pending
-        for server in question.servers[host]
+        for server in question.book.servers(host)
         if server.vm_state == "error"
     )
     for server in sorted(broken, key=_by_name):
