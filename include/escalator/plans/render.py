@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-_MINUTE = 60
-_HOUR = 3600
+from escalator.checks.render import duration
+
 _METHODS = {"live": "moved live", "cold": "moved cold", "standby": "standby moved"}
 _SHOWN = 12
 """Servers that are shown one by one for a node of a small plan."""
@@ -23,7 +23,7 @@ def plan_lines(document: Mapping[str, Any]) -> Iterator[str]:
     at_once = f"{document['max_parallel']} at once"
     yield f"{feasible}: {len(nodes)} node(s) of {document['cloud']}{bundle}, {at_once}"
     yield (
-        f"{_time(expected['seconds'])} expected (at least {_time(expected['least_seconds'])}), "
+        f"{duration(expected['seconds'])} expected (at least {duration(expected['least_seconds'])}), "
         f"{expected['moves']} move(s) (at least {expected['least_moves']}), "
         f"{expected['standby_moves']} standby move(s), {expected['switchovers']} switchover(s)"
     )
@@ -41,7 +41,7 @@ def _node_lines(number: int, node: Mapping[str, Any], *, detailed: bool) -> Iter
         what.append(f"{len(node['staying'])} stay")
     if node["switchovers"]:
         what.append(f"{len(node['switchovers'])} switched over")
-    times = f"{_time(node['starts_at_seconds'])} to {_time(node['ends_at_seconds'])}"
+    times = f"{duration(node['starts_at_seconds'])} to {duration(node['ends_at_seconds'])}"
     where = f"wave {node['wave']}, {node['domain']}, {times}"
     yield f"{number:>4}. {node['host']} ({where}): {', '.join(what) or 'empty'}"
     if not detailed:
@@ -61,15 +61,7 @@ def trace_lines(trace: Mapping[str, Any]) -> Iterator[str]:
     yield f"moves           {result['moves']} (lower bound {result['moves_lower_bound']})"
     yield f"standby moves   {result['standby_moves']}"
     yield f"switchovers     {result['switchovers']}"
-    bound = _time(result["makespan_lower_bound_seconds"])
-    yield f"makespan        {_time(result['makespan_seconds'])} (lower bound {bound})"
+    bound = duration(result["makespan_lower_bound_seconds"])
+    yield f"makespan        {duration(result['makespan_seconds'])} (lower bound {bound})"
     for held in result["held"]:
         yield f"held {held['host']}: {held['reason']} [{held['code']}]"
-
-
-def _time(seconds: float) -> str:
-    if seconds < 2 * _MINUTE:
-        return f"{seconds:.0f} s"
-    if seconds < 2 * _HOUR:
-        return f"{seconds / _MINUTE:.0f} min"
-    return f"{seconds // _HOUR:.0f} h {seconds % _HOUR / _MINUTE:02.0f} min"
