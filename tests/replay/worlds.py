@@ -171,3 +171,26 @@ def cloud(
 
 def without(*indices: int) -> list[Document]:
     return [event for index, event in enumerate(CLEAN) if index not in indices]
+
+
+def upgrade(host: str, t: float = 50.0) -> list[Document]:
+    return [
+        on(t, "upgrade_start", host),
+        on(t + 900, "upgrade_end", host),
+        on(t + 901, "release", host),
+    ]
+
+
+def lone(**more: Any) -> Server:
+    return server("web", "n1", **more)
+
+
+def two(*events: Document, options: ReplayOptions | None = None, **more: Any) -> set[ViolationCode]:
+    snapshot = cloud(
+        node("n1"),
+        node("n2"),
+        node("n3", target=False),
+        servers=(lone(), server("web-2", "n1"), server("far", None, vm_state="shelved_offloaded")),
+    )
+    held = {"n1": "not of interest", "n2": "not of interest"}
+    return codes(judge(events, snapshot=snapshot, held=held, options=options, **more))
