@@ -105,6 +105,20 @@ def test_the_bound_of_the_makespan_from_given_durations() -> None:
     assert facts.makespan_lower_bound_seconds == pytest.approx(3 * 100 + 3 * 12)
 
 
+def test_the_bound_of_the_makespan_counts_second_moves_that_cannot_be_helped() -> None:
+    nodes = [node(f"n{n}") for n in range(2)]
+    snapshot = cloud(*nodes, servers=[server("a", "n0"), server("b", "n1"), server("c", "n1")])
+    events = [on(0, "admit", "n0"), *move(1, 13, "a", "n0", "n1"), *upgrade("n0", 20)]
+    events += [on(1000, "admit", "n1")]
+    for number, name in enumerate("abc"):
+        events += move(1001 + 20 * number, 1013 + 20 * number, name, "n1", "n0")
+    events += upgrade("n1", 1100)
+    report = judge(events, snapshot=snapshot)
+    assert report.violations == ()
+    # each upgrade 900 s; three servers once and that of n0 again, 12 s each
+    assert report.facts.makespan_lower_bound_seconds == pytest.approx(2 * 900 + (3 + 1) * 12)
+
+
 def test_the_bound_of_the_makespan_by_free_capacity() -> None:
     room = {"MEMORY_MB": ResourceInventory(total=5120)}
     small = {"MEMORY_MB": 4096}

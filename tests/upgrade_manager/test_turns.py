@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from tests.simulator.fleets import DOMAINS, cloud, node, pair, server
 
 from escalator.model.cloud import CloudSnapshot
@@ -127,13 +128,17 @@ def test_a_standby_on_a_pending_node_moves_first_where_there_is_room_to_spare() 
     assert found.move_to == "u"
 
 
-def test_a_standby_stays_where_the_room_is_wanted_for_the_next_node() -> None:
+@pytest.mark.parametrize(("room_on_the_first", "destination"), [(200, None), (4000, "u")])
+def test_a_standby_stays_where_its_room_will_be_wanted(
+    room_on_the_first: int, destination: str | None
+) -> None:
     group, members = pair("db", "a", "b")
     servers = [server("x", "b", memory=15000), *members]
-    nodes = [node("a"), node("b", memory=20000), node("u", upgraded=True), node("v", target=False)]
+    first = node("a", memory=2048 + room_on_the_first)
+    nodes = [first, node("b", memory=20000), node("u", upgraded=True), node("v", target=False)]
     state = standing(cloud(*nodes, servers=servers, ha_groups=(group,)), slots=2)
     (found,) = plan_switchovers(state, "a")
-    assert found.move_to is None
+    assert found.move_to == destination
 
 
 def test_a_standby_never_joins_another_member() -> None:

@@ -37,15 +37,8 @@ def moves_lower_bound(world: World, start: Start, upgraded: Collection[str]) -> 
     Nothing moves twice in a domain with a node where servers can stay from the start: one that is upgraded
     already, is not upgraded in this trace, or is empty.
     """
-    domains: dict[str, list[int]] = defaultdict(list)
-    for host in upgraded:
-        domains[world.nodes[host].node.domain].append(len(start.leavers[host]))
-    landing = {
-        played.node.domain
-        for host, played in world.nodes.items()
-        if played.node.eligible_destination and host not in upgraded
-    }
-    return sum(sum(counts) + (0 if domain in landing else min(counts)) for domain, counts in domains.items())
+    leavers = {host: len(start.leavers[host]) for host in upgraded}
+    return sum(leavers.values()) + int(_of_first_nodes(world, leavers))
 
 
 def makespan_lower_bound(
@@ -53,15 +46,32 @@ def makespan_lower_bound(
 ) -> float:
     """Return the shortest time in seconds: the work by K, the longest node, or what swing capacity allows.
 
-    The last is ``t_up / (1 - u)`` where all nodes are alike: the upgrades, weighed by the capacity that they
-    take out, by the capacity that is free when everything that has to move is somewhere.
+    The work is every node's, and the second moves of the first nodes. The last is ``t_up / (1 - u)`` where
+    all nodes are alike: the upgrades, weighed by the capacity that they take out, by what is free when all
+    that has to move is somewhere.
     """
     if not upgraded:
         return 0.0
     times = _Times.measured(events) if not world.options.durations_given else _Times()
-    work = {host: _node_seconds(world.options, times, host, start.leavers[host]) for host in upgraded}
+    moving = {host: _moving_seconds(world.options, times, host, start.leavers[host]) for host in upgraded}
+    work = [seconds + times.upgrade(world.options, host) for host, seconds in moving.items()]
     swing = _swing_seconds(world, start, upgraded, times)
-    return max(sum(work.values()) / max_parallel, swing, *work.values())
+    return max((sum(work) + _of_first_nodes(world, moving)) / max_parallel, swing, *work)
+
+
+def _of_first_nodes(world: World, loads: Mapping[str, float]) -> float:
+    """Return what the first node of each domain weighs at least, where none could take servers for good."""
+    landing = {
+        played.node.domain
+        for host, played in world.nodes.items()
+        if played.node.eligible_destination and host not in loads
+    }
+    least: dict[str, float] = {}
+    for host, load in loads.items():
+        domain = world.nodes[host].node.domain
+        if domain not in landing:
+            least[domain] = min(load, least.get(domain, load))
+    return sum(least.values())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,15 +110,15 @@ class _Times:
         return self.upgrades.get(host, 0.0) if given is None else given
 
 
-def _node_seconds(options: ReplayOptions, times: _Times, host: str, leavers: Iterable[Server]) -> float:
-    """Return how long a node takes at least: its moves, side by side, and its upgrade."""
+def _moving_seconds(options: ReplayOptions, times: _Times, host: str, leavers: Iterable[Server]) -> float:
+    """Return how long the moves of a node take at least, side by side."""
     fixed, memory = options.migration_fixed_seconds, options.migration_seconds_per_gib
     if fixed is None:
         moving = sum(times.moves.get((s.id, host), 0.0) for s in leavers)
     else:
         moving = sum(fixed + memory * s.resources.get(_MEMORY, 0) / 1024 for s in leavers)
     at_once = options.concurrent_migrations or times.at_once.get(host, 1)
-    return moving / max(1, at_once) + times.upgrade(options, host)
+    return moving / max(1, at_once)
 
 
 def _swing_seconds(world: World, start: Start, upgraded: Collection[str], times: _Times) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
 from escalator.model.durations import Durations
@@ -16,14 +16,20 @@ class _NodeLoad:
     host: str
     domain: str
     moves: int
-    seconds: float
+    moving_seconds: float
+    upgrade_seconds: float
+
+    @property
+    def seconds(self) -> float:
+        return self.moving_seconds + self.upgrade_seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LowerBounds:
     """Moves: every movable server once, and those of the node that is emptied first, in each domain, twice.
 
-    Makespan: all nodes' times over K, the longest node, and what the spare capacity of a domain carries.
+    Makespan: all nodes' times and those second moves over K, the longest node, and what the spare capacity of
+    a domain carries.
     """
 
     loads: tuple[_NodeLoad, ...]
@@ -35,11 +41,7 @@ class LowerBounds:
     @property
     def moves(self) -> int:
         """Return the least number of moves."""
-        least: dict[str, int] = {}
-        for load in self.loads:
-            if load.domain not in self.with_spare:
-                least[load.domain] = min(load.moves, least.get(load.domain, load.moves))
-        return sum(load.moves for load in self.loads) + sum(least.values())
+        return sum(load.moves for load in self.loads) + int(self._of_first_nodes(lambda load: load.moves))
 
     @property
     def makespan_seconds(self) -> float:
@@ -47,7 +49,16 @@ class LowerBounds:
         if not self.loads:
             return 0.0
         seconds = [load.seconds for load in self.loads]
-        return max(sum(seconds) / self.max_parallel, *seconds, self.rounds_seconds)
+        again = self._of_first_nodes(lambda load: load.moving_seconds)
+        return max((sum(seconds) + again) / self.max_parallel, *seconds, self.rounds_seconds)
+
+    def _of_first_nodes(self, weight: Callable[[_NodeLoad], float]) -> float:
+        """Return what the first node of each domain weighs at least, where none takes servers for good."""
+        least: dict[str, float] = {}
+        for load in self.loads:
+            if load.domain not in self.with_spare:
+                least[load.domain] = min(weight(load), least.get(load.domain, weight(load)))
+        return sum(least.values())
 
     def without(self, hosts: Collection[str]) -> LowerBounds:
         """Return the bounds when some nodes are not upgraded."""
@@ -80,7 +91,8 @@ def _load(book: CapacityBook, host: str, durations: Durations, options: Simulati
         host=host,
         domain=book.nodes[host].domain,
         moves=len(servers),
-        seconds=moving / options.concurrent_migrations + options.upgrade_seconds,
+        moving_seconds=moving / options.concurrent_migrations,
+        upgrade_seconds=options.upgrade_seconds,
     )
 
 

@@ -23,6 +23,8 @@ _ANNEALING_PER_NODE = 40
 _MOST_ANNEALING = 40_000
 _WARMTH = 0.7
 _TAIL = 1e-6
+_HANDED_BACK = 0.5
+"""What a group that has to switch twice weighs in the choice of a seed, in moves."""
 
 
 def order_hosts(
@@ -37,8 +39,14 @@ def order_hosts(
     """
     weights = {host: weight(book, host) for host in hosts}
     arcs = switch_arcs(book, availability, hosts)
-    early = _earliness(arcs)
-    seeds = _seeds(book, sorted(hosts, key=lambda h: (weights[h][0], -early.get(h, 0.0), weights[h])))
+    early, stuck = _earliness(arcs), _handed_back(book, arcs)
+    seeds = _seeds(
+        book,
+        sorted(
+            hosts,
+            key=lambda h: (weights[h][0] + _HANDED_BACK * stuck.get(h, 0.0), -early.get(h, 0.0), weights[h]),
+        ),
+    )
     rest = sorted((host for host in hosts if host not in seeds), key=weights.__getitem__)
     return (*seeds, *untangled(rest, arcs, seed=seed))
 
@@ -127,6 +135,16 @@ def _earliness(arcs: Arcs) -> dict[str, float]:
         for head, value in heads.items():
             found[tail] = found.get(tail, 0.0) + value
             found[head] = found.get(head, 0.0) - value
+    return found
+
+
+def _handed_back(book: CapacityBook, arcs: Arcs) -> dict[str, float]:
+    """Return how many groups of its own domain switch twice if a node is the first one there."""
+    found: dict[str, float] = {}
+    for tail, heads in arcs.items():
+        for head, value in heads.items():
+            if book.nodes[tail].domain == book.nodes[head].domain:
+                found[head] = found.get(head, 0.0) + value
     return found
 
 

@@ -15,6 +15,9 @@ from escalator.upgrade_manager.capacity import MEMORY, Tier, needs_place
 from escalator.upgrade_manager.placing import Placing
 from escalator.upgrade_manager.standing import Standing
 
+_AHEAD = 8
+"""Nodes in whose order the room for standbys is looked for."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Switchover:
@@ -70,9 +73,10 @@ def _better_place(standing: Standing, group: HaGroup, standby: str, source: str)
 
 
 def _spare(standing: Standing, server: Server) -> bool:
-    """Tell whether the upgraded nodes keep room for the largest node that is still to be emptied.
+    """Tell whether the upgraded nodes have room for the largest node that is still to be emptied at its turn.
 
-    Where a domain has its share of places out, the next node goes when one of them is back: its room counts.
+    Each node before it adds the room that is free on it. Where a domain has its share of places out, the next
+    node goes when one of them is back: its room counts.
     """
     book = standing.book
     domain = book.nodes[server.host or ""].domain
@@ -80,7 +84,13 @@ def _spare(standing: Standing, server: Server) -> bool:
     out = standing.out.get(domain, ())
     if out and len(out) >= int(standing.shares().get(domain, 0.0)):
         free += min(book.free(host).get(MEMORY, 0) + standing.demand(host) for host in out)
-    return free - server.resources.get(MEMORY, 0) >= standing.largest_demand(domain)
+    free -= server.resources.get(MEMORY, 0)
+    most = standing.largest_demand(domain)
+    for host in standing.queues.get(domain, ())[:_AHEAD]:
+        if free >= most or free < standing.demand(host):
+            break
+        free += book.free(host).get(MEMORY, 0)
+    return free >= most
 
 
 def _host(availability: Availability, server_id: str) -> str:
