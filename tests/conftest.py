@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[1]
 
 SLOWNESS = ("airflow", "lab", "stack", "wide")
-OWN_INSTANCE = 9
-"""The lab and the Airflow that the tests start."""
+OWN_INSTANCE = 9 - int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 2
+"""The lab and the Airflow that the tests of this worker start."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -31,16 +31,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
-    """Give the lab and the Airflow beside it to one worker from the start, and the rest to the others."""
+    """Let campaigns and what else needs a lab go on side by side."""
     return SideBySide(config, log)
 
 
 class SideBySide(LoadScopeScheduling):  # type: ignore[misc]  # xdist is typed in part
-    """Modules that need the lab are one piece of work, those that need Airflow without it another one."""
+    """Campaigns are one piece of work, what else needs a lab another one, every other test one of its own.
+
+    The campaigns on a lab of their own count as the latter, so that both pieces take about as long.
+    """
 
     def _split_scope(self, nodeid: str) -> str:
-        module = nodeid.partition("::")[0]
-        return next((mark for mark in ("lab", "stack") if mark in _marks(module)), nodeid)
+        marks = _marks(nodeid.partition("::")[0])
+        if "lab" in marks and ("wide" in marks or "stack" not in marks):
+            return "lab"
+        return "stack" if "stack" in marks else nodeid
 
 
 @cache

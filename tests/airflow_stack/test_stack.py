@@ -26,7 +26,7 @@ from escalator.lab.progress import Progress
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(180)]
 
-INSTANCE = 8
+INSTANCE = 7
 DAG = '''
 """An Airflow DAG of one node."""
 import subprocess

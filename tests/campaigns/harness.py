@@ -54,12 +54,12 @@ class OutSampler:
 
     @contextmanager
     def watching(self) -> Iterator[OutSampler]:
-        """Look five times a second until the block ends."""
+        """Look every 0.4 s until the block ends."""
 
         def look() -> None:
             due = time.monotonic()
             while not self._stop.wait(max(0.0, due - time.monotonic())):
-                due += 0.2
+                due += 0.4
                 self.sample()
 
         thread = threading.Thread(target=look, daemon=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -15,10 +16,18 @@ pytestmark = [pytest.mark.lab, pytest.mark.stack]
 def light(harness: Harness) -> dict[str, Any]:
     before = harness.fresh()
     sampler = OutSampler(harness.world.cloud())
+    begun = time.monotonic()
     with sampler.watching():
         run = harness.trigger()
         state = harness.wait(run)
-    return {"before": before, "run": run, "state": state, "sampler": sampler, "after": harness.servers()}
+    return {
+        "before": before,
+        "run": run,
+        "state": state,
+        "sampler": sampler,
+        "seconds": time.monotonic() - begun,
+        "after": harness.servers(),
+    }
 
 
 def test_the_run_is_green_and_every_node_runs_the_new_release(
@@ -43,7 +52,7 @@ def test_nobody_is_on_a_disabled_node_and_nobody_was_rebuilt(harness: Harness, l
 
 def test_never_more_than_one_node_was_out(harness: Harness, light: dict[str, Any]) -> None:
     sampler: OutSampler = light["sampler"]
-    assert sampler.samples > 100
+    assert sampler.samples / light["seconds"] >= 2
     assert sampler.seen == set(harness.services())
     assert sampler.most == 1
 

@@ -276,7 +276,7 @@ def test_a_lab_of_another_shape_is_refused(lab: Lab) -> None:
 
 
 def test_a_taken_port_is_refused_and_nothing_is_started(lab: Lab) -> None:
-    settings = LabSettings(home=lab.settings.home, instance=8, nodes=1, servers=0)
+    settings = LabSettings(home=lab.settings.home, instance=7, nodes=1, servers=0)
     other = Lab(settings)
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", settings.ports.glance))
@@ -289,7 +289,7 @@ def test_a_taken_port_is_refused_and_nothing_is_started(lab: Lab) -> None:
 
 
 def test_down_ends_everything_and_nothing_else(lab: Lab) -> None:
-    small = Lab(LabSettings(home=lab.settings.home, instance=8, nodes=1, servers=1))
+    small = Lab(LabSettings(home=lab.settings.home, instance=7, nodes=1, servers=1))
     try:
         small.up()
         assert small.status().is_up

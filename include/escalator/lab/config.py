@@ -105,7 +105,7 @@ class ControlConfig:
                 "transport_url": self.transport_url,
                 "state_path": state,
                 "log_dir": log,
-                "rpc_response_timeout": 60,
+                "rpc_response_timeout": 20,
                 "report_interval": 5,
                 "service_down_time": 20,
                 "graceful_shutdown_timeout": 5,
