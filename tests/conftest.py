@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,8 @@ ROOT = Path(__file__).resolve().parents[1]
 SLOWNESS = ("airflow", "lab", "stack", "wide")
 OWN_INSTANCE = 9 - int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 2
 """The lab and the Airflow that the tests of this worker start."""
+UNHURRIED = {"AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "25"}
+"""The DAGs change once in all tests: reading them again costs more than waiting for that once."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -82,6 +85,7 @@ def lab() -> Iterator[Lab]:
 def harness(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Harness]:
     """The lab with an Airflow beside it that knows it."""
     from escalator.airflow_stack.settings import default_home
+    from escalator.airflow_stack.stack import AirflowStack
     from escalator.demo.world import World
     from escalator.lab.progress import Progress
     from tests.campaigns.harness import Harness
@@ -99,7 +103,8 @@ def harness(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Harn
         heartbeat_timeout_seconds=10,
     )
     world.write_inventory()
-    stack = world.stack(Progress())
+    settings = world.stack(Progress()).settings
+    stack = AirflowStack(replace(settings, extra_env={**settings.extra_env, **UNHURRIED}))
     stack.down(wipe=True)
     try:
         stack.up()

@@ -128,13 +128,13 @@ def test_a_standby_on_a_pending_node_moves_first_where_there_is_room_to_spare() 
     assert found.move_to == "u"
 
 
-@pytest.mark.parametrize(("room_on_the_first", "destination"), [(200, None), (4000, "u")])
+@pytest.mark.parametrize(("room_on_the_first", "destination"), [(100, None), (200, "u")])
 def test_a_standby_stays_where_its_room_will_be_wanted(
     room_on_the_first: int, destination: str | None
 ) -> None:
     group, members = pair("db", "a", "b")
     servers = [server("x", "b", memory=15000), *members]
-    first = node("a", memory=2048 + room_on_the_first)
+    first = node("a", memory=512 + 1024 + room_on_the_first)
     nodes = [first, node("b", memory=20000), node("u", upgraded=True), node("v", target=False)]
     state = standing(cloud(*nodes, servers=servers, ha_groups=(group,)), slots=2)
     (found,) = plan_switchovers(state, "a")

@@ -122,7 +122,7 @@ def _pace(settings: StackSettings) -> dict[str, dict[str, Any]]:
         "dag_processor": {
             "refresh_interval": 5,
             "bundle_refresh_check_interval": 2,
-            "min_file_process_interval": 15,
+            "min_file_process_interval": 8,
             "stale_dag_threshold": 10,
             "parsing_processes": 2,
             "print_stats_interval": 300,

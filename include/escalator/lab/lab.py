@@ -104,7 +104,7 @@ class Lab:
 
     def reset(self) -> None:
         """Bring every node back to the first release, enabled in Nova, without faults."""
-        for service in self._compute_services():  # first: a write to a service looks like a heartbeat of it
+        for service in self._compute_services():
             if service["status"] != "enabled" or service["forced_down"]:
                 body = {"status": "enabled", "forced_down": False}
                 self.cloud.put("nova", f"/os-services/{service['id']}", body)
@@ -338,6 +338,16 @@ class Lab:
     def _compute_services(self) -> Sequence[dict[str, Any]]:
         return list(self.cloud.get("nova", "/os-services?binary=nova-compute")["services"])
 
+    def _last_heard(self) -> dict[str, datetime]:
+        """Return when Nova last heard from each node.
+
+        The API tells only of the last write to a service, which may be that of a new version at its start.
+        """
+        sql = "SELECT host, last_seen_up FROM services WHERE \"binary\" = 'nova-compute' AND deleted = 0"
+        rows = services.run_sql(self.settings, "nova_cell1", sql).splitlines()
+        seen = ((host, moment) for host, _, moment in (row.partition("|") for row in rows) if moment)
+        return {host: datetime.fromisoformat(f"{moment}+00:00") for host, moment in seen}
+
     def _wait_computes(self, hosts: Sequence[str], *, since: datetime) -> None:
         """Wait until Nova has heard from the hosts after a moment.
 
@@ -345,10 +355,8 @@ class Lab:
         """
         deadline = time.monotonic() + COMPUTE_SECONDS
         while True:
-            heard = {
-                service["host"] for service in self._compute_services() if _reported_after(service, since)
-            }
-            missing = [host for host in hosts if host not in heard]
+            heard = self._last_heard()
+            missing = [host for host in hosts if host not in heard or heard[host] < since]
             if not missing:
                 return
             if time.monotonic() > deadline:
@@ -374,15 +382,6 @@ class Lab:
         return wanted + [
             Endpoint(address=node.address, port=port, purpose=f"ssh of {node.host}") for node in off
         ]
-
-
-def _reported_after(service: dict[str, Any], since: datetime) -> bool:
-    updated = service["updated_at"]
-    return (
-        service["state"] == "up"
-        and updated is not None
-        and datetime.fromisoformat(f"{updated}+00:00") >= since
-    )
 
 
 def _lines(path: Path) -> list[str]:
