@@ -14,6 +14,7 @@ from airflow.listeners import hookimpl
 LIBRARIES = (
     "openstack.connection",
     "airflow.providers.ssh.hooks.ssh",
+    "asgiref.sync",
     "pydantic",
     "semver",
     "sqlalchemy.orm",
