@@ -249,21 +249,24 @@ class Lab:
                 self._add_host(aggregate, host)
 
     def _wait_hypervisors(self) -> None:
-        """Wait until Nova knows the hypervisor of every node: before that no server can be sent there.
+        """Wait until Nova and Placement know every hypervisor: before that no server can be sent there.
 
-        :raises LabError: naming those that it does not know.
+        :raises LabError: naming those that they do not know.
         """
         deadline = time.monotonic() + COMPUTE_SECONDS
         while True:
+            found = self.cloud.get("nova", "/os-hypervisors")["hypervisors"]
+            with_room = self.cloud.get("placement", "/allocation_candidates?resources=MEMORY_MB:1")
             known = {
                 entry["hypervisor_hostname"]
-                for entry in self.cloud.get("nova", "/os-hypervisors")["hypervisors"]
+                for entry in found
+                if entry["id"] in with_room["provider_summaries"]
             }
             missing = [host for host in self.settings.hosts if host not in known]
             if not missing:
                 return
             if time.monotonic() > deadline:
-                raise LabError(f"Nova has not found the hypervisors of {', '.join(missing)}")
+                raise LabError(f"Nova and Placement have not found the hypervisors of {', '.join(missing)}")
             time.sleep(POLL_SECONDS)
 
     def _add_host(self, aggregate: int, host: str) -> None:
