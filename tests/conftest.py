@@ -22,8 +22,10 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[1]
 
 SLOWNESS = ("airflow", "lab", "stack", "wide")
-OWN_INSTANCE = 9 - int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 2
-"""The lab and the Airflow that the tests of this worker start."""
+INSTANCES = {"stack": 9, "lab": 8}
+"""Piece of work -> the lab and the Airflow that its tests start."""
+CHOSEN_LAB = "ESCALATOR_TEST_LAB"
+_INSTANCE = pytest.StashKey[int]()
 UNHURRIED = {"AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "25"}
 """The DAGs change once in all tests: reading them again costs more than waiting for that once."""
 
@@ -45,10 +47,16 @@ class SideBySide(LoadScopeScheduling):  # type: ignore[misc]  # xdist is typed i
     """
 
     def _split_scope(self, nodeid: str) -> str:
-        marks = _marks(nodeid.partition("::")[0])
-        if "lab" in marks and ("wide" in marks or "stack" not in marks):
-            return "lab"
-        return "stack" if "stack" in marks else nodeid
+        return _piece(nodeid) or nodeid
+
+
+def _piece(nodeid: str) -> str | None:
+    """Return the piece of work that a test belongs to; None when it needs neither a lab nor a scheduler."""
+    marks = _marks(nodeid.partition("::")[0])
+    if marks.isdisjoint(INSTANCES):
+        return None
+    own_lab = "wide" in marks or "stack" not in marks
+    return "lab" if own_lab and CHOSEN_LAB not in os.environ else "stack"
 
 
 @cache
@@ -61,18 +69,32 @@ def _slowness(item: pytest.Item) -> int:
     return max((SLOWNESS.index(mark) + 1 for mark in SLOWNESS if item.get_closest_marker(mark)), default=0)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Note whose lab it is that the first test that needs one starts."""
+    piece = _piece(item.nodeid)
+    if piece is not None:
+        item.config.stash.setdefault(_INSTANCE, INSTANCES[piece])
+
+
 @pytest.fixture(scope="session")
-def lab() -> Iterator[Lab]:
+def own_instance(pytestconfig: pytest.Config) -> int:
+    """The number of the lab and the Airflow that these tests start: of no other tests, whoever runs them."""
+    return pytestconfig.stash[_INSTANCE]
+
+
+@pytest.fixture(scope="session")
+def lab(own_instance: int) -> Iterator[Lab]:
     """A running lab: the instance that ESCALATOR_TEST_LAB names, or one of our own."""
     from escalator.lab.lab import Lab
     from escalator.lab.progress import Progress
     from escalator.lab.settings import LabSettings
 
-    chosen = os.environ.get("ESCALATOR_TEST_LAB")
+    chosen = os.environ.get(CHOSEN_LAB)
     if chosen is not None:
         yield Lab(LabSettings.from_environment({**os.environ, "ESCALATOR_LAB_INSTANCE": chosen}))
         return
-    environment = {**os.environ, "ESCALATOR_LAB_INSTANCE": str(OWN_INSTANCE)}
+    environment = {**os.environ, "ESCALATOR_LAB_INSTANCE": str(own_instance)}
     own = Lab(LabSettings.from_environment(environment, servers=0), progress=Progress())
     try:
         own.up()
@@ -82,7 +104,7 @@ def lab() -> Iterator[Lab]:
 
 
 @pytest.fixture(scope="session")
-def harness(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Harness]:
+def harness(lab: Lab, own_instance: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Harness]:
     """The lab with an Airflow beside it that knows it."""
     from escalator.airflow_stack.settings import default_home
     from escalator.airflow_stack.stack import AirflowStack
@@ -97,7 +119,7 @@ def harness(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Harn
         lab=lab,
         folder=folder,
         stack_home=default_home(os.environ),
-        instance=OWN_INSTANCE,
+        instance=own_instance,
         checkout=ROOT,
         bundle_dir=bundles,
         heartbeat_timeout_seconds=10,

@@ -8,22 +8,22 @@ tasks run the code that is there when they start.
 from __future__ import annotations
 
 import importlib
+import logging
 
 from airflow.listeners import hookimpl
 
-LIBRARIES = (
-    "openstack.connection",
-    "airflow.providers.ssh.hooks.ssh",
-    "asgiref.sync",
-    "pydantic",
-    "semver",
-    "sqlalchemy.orm",
-)
+LIBRARIES = ("openstack.connection", "paramiko", "asgiref.sync", "pydantic", "semver", "sqlalchemy.orm")
+
+log = logging.getLogger(__name__)
 
 
 @hookimpl
 def on_starting(component: object) -> None:
     """Import them when a scheduler or another job starts; tasks and what is no job have them already."""
-    if type(component).__name__ == "Job":
-        for name in LIBRARIES:
+    if type(component).__name__ != "Job":
+        return
+    for name in LIBRARIES:
+        try:
             importlib.import_module(name)
+        except ImportError as exc:  # the tasks that need it say so
+            log.warning("%s is not there to be imported before processes are forked: %s", name, exc)

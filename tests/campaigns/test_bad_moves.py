@@ -53,6 +53,7 @@ def test_a_migration_that_always_fails_holds_the_node_and_loses_nothing(
     servers = bad_moves["servers"]
     assert (host_of(servers["bad"]), state_of(servers["bad"])) == ("node-02", ("ACTIVE", None))
     assert host_of(servers["elsewhere"]) != "node-02"
+    assert state_of(servers["elsewhere"]) == ("ACTIVE", None)
     service = bad_moves["services"]["node-02"]
     assert service.status == "disabled"
     assert ":HELD " in service.disabled_reason

@@ -18,7 +18,7 @@ from escalator.lab.servers import ServerSpec
 from escalator.lab.settings import LabSettings
 from escalator.model.naming import dag_id_of
 from tests.campaigns.harness import NEW, Harness, OutSampler, host_of, state_of
-from tests.conftest import OWN_INSTANCE
+from tests.conftest import CHOSEN_LAB
 
 pytestmark = [pytest.mark.lab, pytest.mark.stack, pytest.mark.wide, pytest.mark.timeout(1500)]
 
@@ -42,11 +42,11 @@ def servers() -> list[ServerSpec]:
 
 
 @pytest.fixture(scope="module")
-def wide(lab: Lab, harness: Harness) -> Iterator[tuple[Harness, ...]]:
+def wide(lab: Lab, own_instance: int, harness: Harness) -> Iterator[tuple[Harness, ...]]:
     """A lab of eight nodes in place of the one of the other tests, and what drives each of its domains."""
-    if "ESCALATOR_TEST_LAB" not in os.environ:
+    if CHOSEN_LAB not in os.environ:
         lab.down()
-    environment = {**os.environ, "ESCALATOR_LAB_INSTANCE": str(OWN_INSTANCE)}
+    environment = {**os.environ, "ESCALATOR_LAB_INSTANCE": str(own_instance)}
     settings = LabSettings.from_environment(environment, nodes=8, servers=0, zones=2)
     wider = Lab(settings, progress=Progress())
     try:
@@ -83,7 +83,7 @@ def test_every_node_of_both_domains_is_upgraded(wide: tuple[Harness, ...], both:
 
 def test_no_group_ever_had_two_members_on_nodes_that_were_out(both: dict[str, Any]) -> None:
     sampler: OutSampler = both["sampler"]
-    assert sampler.samples / both["seconds"] >= 2
+    assert sampler.samples / both["seconds"] >= 1
     broken = {
         (group, out)
         for group, roles in GROUPS.items()

@@ -119,6 +119,25 @@ def test_the_bound_of_the_makespan_counts_second_moves_that_cannot_be_helped() -
     assert report.facts.makespan_lower_bound_seconds == pytest.approx(2 * 900 + (3 + 1) * 12)
 
 
+@pytest.mark.parametrize(("first", "later", "at_once"), [(12.0, 12.0, 3), (60.0, 5.0, 1)])
+def test_what_was_measured_is_never_below_the_bound(first: float, later: float, at_once: int) -> None:
+    snapshot = cloud(*map(node, ("n0", "n1")), servers=[server("a", "n0"), *(server(s, "n1") for s in "bc")])
+    events = [on(0, "admit", "n0"), *move(0, first, "a", "n0", "n1"), *upgrade("n0", first)]
+    t = first + 901
+    moves = [
+        event
+        for number, name in enumerate("abc")
+        for event in move(
+            t + number // at_once * later, t + (number // at_once + 1) * later, name, "n1", "n0"
+        )
+    ]
+    events += [on(t, "admit", "n1"), *sorted(moves, key=lambda event: event["t"])]
+    events += upgrade("n1", events[-1]["t"])
+    report = judge(events, snapshot=snapshot)
+    assert report.violations == ()
+    assert report.facts.makespan_lower_bound_seconds <= report.facts.makespan_seconds
+
+
 def test_the_bound_of_the_makespan_by_free_capacity() -> None:
     room = {"MEMORY_MB": ResourceInventory(total=5120)}
     small = {"MEMORY_MB": 4096}

@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from escalator.model.campaign import UpgradeMode
-from escalator.model.cloud import CloudSnapshot, ServiceStatus
+from escalator.model.cloud import CloudSnapshot, ResourceInventory, ServiceStatus
 from escalator.replay import check_trace
 from escalator.simulator.engine import simulate
 from escalator.simulator.options import SimulationOptions
@@ -142,3 +142,15 @@ def test_an_empty_cloud_has_nothing_to_do() -> None:
     trace = play(cloud())
     assert trace["events"] == []
     assert trace["result"]["makespan_seconds"] == 0.0
+
+
+def test_no_standby_moves_where_its_place_would_be_lacking_to_a_later_node() -> None:
+    pairs = [pair("db", "a", "c"), pair("gw", "c", "a"), pair("ims", "c", "a")]
+    members = [member for _, both in pairs for member in both]
+    wide = server("wide", "c", resources={"VCPU": 32, "MEMORY_MB": 1024, "DISK_GB": 10})
+    large = {"VCPU": ResourceInventory(total=64), "MEMORY_MB": ResourceInventory(total=16384)}
+    nodes = [node("a"), node("c", inventory=large), node("u", upgraded=True)]
+    snapshot = cloud(*nodes, servers=[wide, *members], ha_groups=tuple(group for group, _ in pairs))
+    trace = play(snapshot)
+    assert [host for _, _, host in told(trace, "admit")] == ["a", "c"]
+    assert trace["result"]["standby_moves"] == 0

@@ -11,7 +11,8 @@ from escalator.model.durations import DEFAULT_DURATIONS
 from escalator.model.verdict import Code
 from escalator.upgrade_manager.availability import Availability
 from escalator.upgrade_manager.capacity import CapacityBook
-from escalator.upgrade_manager.standing import Standing
+from escalator.upgrade_manager.placing import DrainSimulation
+from escalator.upgrade_manager.standing import Standing, Turn
 from escalator.upgrade_manager.switchovers import plan_switchovers
 from escalator.upgrade_manager.turns import turns
 
@@ -128,15 +129,16 @@ def test_a_standby_on_a_pending_node_moves_first_where_there_is_room_to_spare() 
     assert found.move_to == "u"
 
 
-@pytest.mark.parametrize(("room_on_the_first", "destination"), [(100, None), (200, "u")])
+@pytest.mark.parametrize(("room_on_the_next", "destination"), [(100, None), (200, "u")])
 def test_a_standby_stays_where_its_room_will_be_wanted(
-    room_on_the_first: int, destination: str | None
+    room_on_the_next: int, destination: str | None
 ) -> None:
-    group, members = pair("db", "a", "b")
-    servers = [server("x", "b", memory=15000), *members]
-    first = node("a", memory=512 + 1024 + room_on_the_first)
-    nodes = [first, node("b", memory=20000), node("u", upgraded=True), node("v", target=False)]
-    state = standing(cloud(*nodes, servers=servers, ha_groups=(group,)), slots=2)
+    group, members = pair("db", "a", "c")
+    servers = [server("x", "c", memory=15000), *members]
+    nodes = [node("a"), node("b", memory=512 + room_on_the_next), node("c", memory=20000)]
+    nodes += [node("u", upgraded=True), node("v", target=False)]
+    state = standing(cloud(*nodes, servers=servers, ha_groups=(group,)), slots=3)
+    state.admit(Turn(host="a", simulation=DrainSimulation(placements={}, unplaced=())))
     (found,) = plan_switchovers(state, "a")
     assert found.move_to == destination
 

@@ -121,7 +121,7 @@ def _part(event: Document, domains: Mapping[str, str], wave: int, first: Mapping
 
 def _reason(host: str, domain: str, when: float, first: Mapping[str, str]) -> str:
     if first.get(domain) == host:
-        return f"the cheapest node of {domain} to empty: it makes room for the others"
+        return f"the first node of {domain}, cheap to empty: it makes room for the others"
     if when == 0:
         return "goes at once: there is room beside the nodes before it"
     return "goes as soon as its servers have room on upgraded nodes and no HA group forbids it"

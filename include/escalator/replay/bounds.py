@@ -52,11 +52,15 @@ def makespan_lower_bound(
     """
     if not upgraded:
         return 0.0
-    times = _Times.measured(events) if not world.options.durations_given else _Times()
-    moving = {host: _moving_seconds(world.options, times, host, start.leavers[host]) for host in upgraded}
-    work = [seconds + times.upgrade(world.options, host) for host, seconds in moving.items()]
+    options = world.options
+    told = options.durations_given and options.concurrent_migrations is not None
+    times = _Times() if told else _Times.measured(events)
+    work = [
+        times.moving(options, start.leavers[host], host) + times.upgrade(options, host) for host in upgraded
+    ]
+    again = {host: times.moving_again(options, start.leavers[host]) for host in upgraded}
     swing = _swing_seconds(world, start, upgraded, times)
-    return max((sum(work) + _of_first_nodes(world, moving)) / max_parallel, swing, *work)
+    return max((sum(work) + _of_first_nodes(world, again)) / max_parallel, swing, *work)
 
 
 def _of_first_nodes(world: World, loads: Mapping[str, float]) -> float:
@@ -76,10 +80,15 @@ def _of_first_nodes(world: World, loads: Mapping[str, float]) -> float:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Times:
-    """What was measured: upgrades by host, first moves by server and source, most moves at once by source."""
+    """What was measured; what the options give goes before it.
+
+    :ivar moves: first moves by server and source; ``quickest`` those by server.
+    :ivar at_once: most moves at once by source.
+    """
 
     upgrades: Mapping[str, float] = field(default_factory=dict)
     moves: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    quickest: Mapping[str, float] = field(default_factory=dict)
     at_once: Mapping[str, int] = field(default_factory=dict)
 
     @classmethod
@@ -87,6 +96,7 @@ class _Times:
         begun: dict[tuple[str, str], float] = {}
         upgrades: dict[str, float] = {}
         moves: dict[tuple[str, str], float] = {}
+        quickest: dict[str, float] = {}
         now: Counter[str] = Counter()
         most: Counter[str] = Counter()
         for event in events:
@@ -97,28 +107,37 @@ class _Times:
                     now[event.source] += 1
                     most[event.source] = max(most[event.source], now[event.source])
                 case "move_end" if key in begun:
-                    moves.setdefault(key, event.t - begun.pop(key))
+                    seconds = event.t - begun.pop(key)
+                    moves.setdefault(key, seconds)
+                    quickest[event.subject] = min(seconds, quickest.get(event.subject, seconds))
                     now[event.source] -= 1
                 case "upgrade_start":
                     begun[key] = event.t
                 case "upgrade_end" if key in begun:
                     upgrades[event.subject] = event.t - begun.pop(key)
-        return cls(upgrades=upgrades, moves=moves, at_once=most)
+        return cls(upgrades=upgrades, moves=moves, quickest=quickest, at_once=most)
 
     def upgrade(self, options: ReplayOptions, host: str) -> float:
         given = options.upgrade_seconds
         return self.upgrades.get(host, 0.0) if given is None else given
 
+    def moving(self, options: ReplayOptions, leavers: Iterable[Server], host: str) -> float:
+        """Return how long the servers of a node take to leave it at least, side by side."""
+        seconds = sum(_given(options, s, self.moves.get((s.id, host), 0.0)) for s in leavers)
+        return seconds / (options.concurrent_migrations or self.at_once.get(host, 1))
 
-def _moving_seconds(options: ReplayOptions, times: _Times, host: str, leavers: Iterable[Server]) -> float:
-    """Return how long the moves of a node take at least, side by side."""
-    fixed, memory = options.migration_fixed_seconds, options.migration_seconds_per_gib
-    if fixed is None:
-        moving = sum(times.moves.get((s.id, host), 0.0) for s in leavers)
-    else:
-        moving = sum(fixed + memory * s.resources.get(_MEMORY, 0) / 1024 for s in leavers)
-    at_once = options.concurrent_migrations or times.at_once.get(host, 1)
-    return moving / max(1, at_once)
+    def moving_again(self, options: ReplayOptions, leavers: Iterable[Server]) -> float:
+        """Return how long the same servers hold up the nodes that they leave later, wherever those are."""
+        seconds = sum(_given(options, s, self.quickest.get(s.id, 0.0)) for s in leavers)
+        return seconds / (options.concurrent_migrations or max(self.at_once.values(), default=1))
+
+
+def _given(options: ReplayOptions, server: Server, measured: float) -> float:
+    """Return how long a move of a server takes by the options, else as measured."""
+    if options.migration_fixed_seconds is None:
+        return measured
+    gib = server.resources.get(_MEMORY, 0) / 1024
+    return options.migration_fixed_seconds + options.migration_seconds_per_gib * gib
 
 
 def _swing_seconds(world: World, start: Start, upgraded: Collection[str], times: _Times) -> float:

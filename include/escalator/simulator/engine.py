@@ -53,9 +53,9 @@ def simulate(snapshot: CloudSnapshot, options: SimulationOptions, *, digest: str
 
 
 def _played(snapshot: CloudSnapshot, options: SimulationOptions, scene: Scene) -> tuple[Engine, Held]:
-    """Play as asked; where that leaves a node without room, one node at a time; else refuse the campaign."""
+    """Play as asked; where that leaves a node without room, more cautiously; else refuse the campaign."""
     lacking = refusals(scene)
-    slower = replace(options, max_parallel=1, spill=1.0)
+    slower = replace(options, max_parallel=1, spill=1.0, move_standbys=False)
     for tried in () if lacking else (options, slower, replace(slower, picky_first=True)):
         engine = Engine(scene=scene if tried is options else open_scene(snapshot, tried), options=tried)
         engine.run()
@@ -152,7 +152,7 @@ class Engine:
         self._say("admit", host=host)
         node = self._nodes[host] = _Node()
         standing = self.scene.standing
-        for switch in plan_switchovers(standing, host):
+        for switch in plan_switchovers(standing, host, move_standbys=self.options.move_standbys):
             if switch.move_to is None:
                 self._switch(switch)
                 continue

@@ -18,6 +18,7 @@ class SimulationOptions:
     :ivar mode: smooth leaves nodes alone whose servers would have to be stopped; non-smooth stops them.
     :ivar seed: of the order's annealing.
     :ivar members_stay: members of HA groups stay on their node, their service being switched away.
+    :ivar move_standbys: standbys may move to upgraded nodes before a switchover, which takes room there.
     :ivar picky_first: nodes whose servers ask for traits or for most memory go first, whatever it costs.
     """
 
@@ -30,6 +31,7 @@ class SimulationOptions:
     seed: int = 0
     mode: UpgradeMode = UpgradeMode.NON_SMOOTH
     members_stay: bool = True
+    move_standbys: bool = True
     picky_first: bool = False
 
     @property

@@ -30,7 +30,7 @@ _HANDED_BACK = 0.5
 def order_hosts(
     book: CapacityBook, availability: Availability, hosts: Collection[str], *, seed: int = 0
 ) -> tuple[str, ...]:
-    """Put hosts in order: the cheapest of each domain first, then as their HA groups want it.
+    """Put hosts in order: of each domain one that is cheap to empty first, then as their HA groups want it.
 
     Where a domain has an upgraded or a spare node already, no seed is needed.
 
@@ -141,6 +141,8 @@ def _earliness(arcs: Arcs) -> dict[str, float]:
 def _handed_back(book: CapacityBook, arcs: Arcs) -> dict[str, float]:
     """Return how many groups of its own domain switch twice if a node is the first one there."""
     found: dict[str, float] = {}
+    if not book.members_stay:
+        return found
     for tail, heads in arcs.items():
         for head, value in heads.items():
             if book.nodes[tail].domain == book.nodes[head].domain:

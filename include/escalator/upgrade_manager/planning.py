@@ -24,7 +24,7 @@ _COMPUTE = "nova-compute"
 def plan_campaign(
     request: CampaignRequest, *, campaign: str, run_id: str, snapshot: CloudSnapshot, bundle: Bundle
 ) -> CampaignPlan:
-    """Put the nodes of a request in order: the cheapest of each domain first, then as HA groups want it.
+    """Put the nodes of a request in order: of each domain a cheap one first, then as HA groups want it.
 
     An empty node goes first and becomes the place where the servers of the others land. Nodes that will be
     skipped or held stay in the plan: the admission says so of each, with its reason.

@@ -29,10 +29,12 @@ class Switchover:
     move_to: str | None = None
 
 
-def plan_switchovers(standing: Standing, host: str) -> Iterator[Switchover]:
+def plan_switchovers(standing: Standing, host: str, *, move_standbys: bool = True) -> Iterator[Switchover]:
     """Say for each active member on a node who takes over; each is planned on top of those before it.
 
     Groups without a standby in service are left out: the admission has refused their node.
+
+    :param move_standbys: to upgraded nodes, where there is room to spare.
     """
     book, availability = standing.book, standing.availability
     if not book.members_stay:
@@ -43,12 +45,12 @@ def plan_switchovers(standing: Standing, host: str) -> Iterator[Switchover]:
             continue
         for active in members:
             if availability.is_active(active):
-                found = _switchover(standing, group, active)
+                found = _switchover(standing, group, active, move_standbys=move_standbys)
                 if found is not None:
                     yield found
 
 
-def _switchover(standing: Standing, group: HaGroup, active: str) -> Switchover | None:
+def _switchover(standing: Standing, group: HaGroup, active: str, *, move_standbys: bool) -> Switchover | None:
     availability = standing.availability
     able = [m for m in group.members if m != active and availability.serves(m)]
     if not able:
@@ -56,7 +58,8 @@ def _switchover(standing: Standing, group: HaGroup, active: str) -> Switchover |
     standby = min(able, key=lambda m: (standing.book.tiers[_host(availability, m)], m))
     move_to = None
     source = _host(availability, standby)
-    if standing.book.tiers[source] is Tier.PENDING and standby not in standing.on_the_way:
+    pending = standing.book.tiers[source] is Tier.PENDING
+    if move_standbys and pending and standby not in standing.on_the_way:
         move_to = _better_place(standing, group, standby, source)
     return Switchover(group=group.id, active=active, standby=standby, move_to=move_to)
 
