@@ -84,10 +84,14 @@ class Harness:
     def lab(self) -> Lab:
         return self.world.lab
 
-    def fresh(self, servers: Sequence[ServerSpec] | None = None) -> dict[str, Any]:
-        """Bring nodes and servers back to the beginning; return the servers by name."""
+    def fresh(self, servers: Sequence[ServerSpec] | int) -> dict[str, Any]:
+        """Bring nodes and servers back to the beginning; return the servers by name.
+
+        :param servers: what is to be there, or how many of the standard set.
+        """
         self.lab.reset()
-        self.lab.restore_servers(standard_set(self.lab.settings.hosts, 12) if servers is None else servers)
+        specs = standard_set(self.lab.settings.hosts, servers) if isinstance(servers, int) else servers
+        self.lab.restore_servers(specs)
         return self.servers()
 
     def trigger(self, **conf: Any) -> DagRun:

@@ -68,7 +68,7 @@ def test_what_only_the_first_task_can_see_is_refused_there(
 
 
 def test_a_dry_run_writes_nothing(harness: Harness) -> None:
-    harness.fresh()
+    harness.fresh(4)
     run = harness.trigger(dry_run=True)
     assert harness.wait(run) == "success", harness.states(run)
     assert {s for t, s in harness.states(run).items() if t.endswith(".admit")} == {"skipped"}

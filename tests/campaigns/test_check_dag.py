@@ -29,7 +29,7 @@ def checked(harness: Harness, **conf: Any) -> tuple[str, str, dict[str, Any] | N
 
 
 def test_a_cloud_that_is_well_meets_the_conditions_and_is_not_written_to(harness: Harness) -> None:
-    harness.fresh()
+    harness.fresh(4)
     before = harness.services()
     state, log, report = checked(harness, max_parallel=2)
     assert state == "success"
@@ -43,7 +43,7 @@ def test_a_cloud_that_is_well_meets_the_conditions_and_is_not_written_to(harness
 
 
 def test_what_is_in_the_way_makes_the_check_red(harness: Harness) -> None:
-    harness.fresh()
+    harness.fresh(4)
     state, log, _ = checked(harness, hosts=["node-99"])
     assert state == "failed"
     assert "Refused, nothing was looked at" in log
@@ -51,7 +51,7 @@ def test_what_is_in_the_way_makes_the_check_red(harness: Harness) -> None:
 
 
 def test_the_way_back_of_nodes_that_were_not_upgraded_needs_nothing(harness: Harness) -> None:
-    harness.fresh()
+    harness.fresh(4)
     state, log, _ = checked(harness, rollback=True)
     assert state == "success"
     assert "MET" in log

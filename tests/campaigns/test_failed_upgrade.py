@@ -14,7 +14,7 @@ HOSTS = ("node-01", "node-02", "node-03")
 
 @pytest.fixture(scope="module")
 def failed(harness: Harness) -> dict[str, Any]:
-    harness.fresh()
+    harness.fresh(4)
     run = harness.trigger(hosts=list(HOSTS), max_parallel=2)
     order = harness.order(run)
     harness.lab.node(order[0]).fault(refuse_start_release=NEW)

@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.lab, pytest.mark.stack]
 
 @pytest.fixture(scope="module")
 def light(harness: Harness) -> dict[str, Any]:
-    before = harness.fresh()
+    before = harness.fresh(12)
     sampler = OutSampler(harness.world.cloud())
     begun = time.monotonic()
     with sampler.watching():

@@ -60,6 +60,7 @@ def wide(lab: Lab, own_instance: int, harness: Harness) -> Iterator[tuple[Harnes
         yield tuple(replace(harness, world=world, dag_id=dag_id) for dag_id in dag_ids)
     finally:
         wider.down()
+        harness.stack.down()
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ STEPS = ("migrate", "upgrade", "release")
 
 @pytest.fixture(scope="module")
 def killed(harness: Harness) -> dict[str, Any]:
-    before = harness.fresh()
+    before = harness.fresh(8)
     since = max((m.id for m in harness.world.cloud().fetch_migrations()), default=0)
     sampler = OutSampler(harness.world.cloud())
     with sampler.watching():

@@ -15,7 +15,7 @@ REASON = "disk is being replaced, ticket 4711"
 
 @pytest.fixture(scope="module")
 def two(harness: Harness) -> dict[str, Any]:
-    harness.fresh()
+    harness.fresh(4)
     cloud = harness.world.cloud()
     cloud.ensure_disabled("node-04", REASON)
     sampler = OutSampler(harness.world.cloud(), ignore=frozenset({"node-04"}))
