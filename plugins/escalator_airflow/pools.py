@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from airflow.listeners import hookimpl
 
+from escalator_airflow.jobs import is_job
+
 ADMISSION_POOL = "escalator_admission"
 DESCRIPTION = "One node asks for admission at a time. Made by Escalator; one slot, or the rule is broken."
 
@@ -12,10 +14,9 @@ DESCRIPTION = "One node asks for admission at a time. Made by Escalator; one slo
 def on_starting(component: object) -> None:
     """Make the admission pool, or set it back to one slot, when a scheduler or another job starts.
 
-    Airflow's jobs have its database; a job does not know its own kind yet when this is called.
-    Tasks call it too, with something that is no job.
+    Airflow's jobs have its database.
     """
-    if type(component).__name__ != "Job":
+    if not is_job(component):
         return
     from airflow.models.pool import Pool  # noqa: PLC0415  the database is there in a job only
 

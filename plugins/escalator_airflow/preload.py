@@ -12,6 +12,8 @@ import logging
 
 from airflow.listeners import hookimpl
 
+from escalator_airflow.jobs import is_job
+
 LIBRARIES = ("openstack.connection", "paramiko", "asgiref.sync", "pydantic", "semver", "sqlalchemy.orm")
 
 log = logging.getLogger(__name__)
@@ -20,7 +22,7 @@ log = logging.getLogger(__name__)
 @hookimpl
 def on_starting(component: object) -> None:
     """Import them when a scheduler or another job starts; tasks and what is no job have them already."""
-    if type(component).__name__ != "Job":
+    if not is_job(component):
         return
     for name in LIBRARIES:
         try:

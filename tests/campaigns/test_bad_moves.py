@@ -15,6 +15,7 @@ pytestmark = [pytest.mark.lab, pytest.mark.stack]
 def _servers(bad: str, **metadata: str) -> list[ServerSpec]:
     return [
         ServerSpec(name="good", host="node-01"),
+        ServerSpec(name="beside", host="node-01"),
         ServerSpec(name="bad", host=bad, metadata=metadata),
         ServerSpec(name="elsewhere", host="node-02"),
     ]
@@ -39,11 +40,9 @@ def test_a_migration_that_hangs_is_aborted_and_tried_elsewhere(
     node = bad_moves["nodes"]["node-01"]
     assert node["state"] == "released"
     assert harness.running("node-01") == NEW
-    assert [(m["name"], m["code"]) for m in node["moves"] if not m["succeeded"]] == [
-        ("good", "migration_hung")
-    ]
-    assert [m["name"] for m in node["moves"] if m["succeeded"]] == ["good"]
-    assert state_of(bad_moves["servers"]["good"]) == ("ACTIVE", None)
+    assert [m["succeeded"] for m in node["moves"] if m["code"] == "migration_hung"] == [False]
+    assert {m["name"] for m in node["moves"] if m["succeeded"]} == {"good", "beside"}
+    assert {state_of(s) for s in bad_moves["servers"].values()} == {("ACTIVE", None)}
 
 
 def test_a_migration_that_always_fails_holds_the_node_and_loses_nothing(
@@ -60,7 +59,7 @@ def test_a_migration_that_always_fails_holds_the_node_and_loses_nothing(
     assert harness.running("node-02") == OLD
     moves = [m for m in bad_moves["nodes"]["node-02"]["moves"] if m["name"] == "bad"]
     assert not any(m["succeeded"] for m in moves)
-    assert {m["to"] for m in moves} >= {"node-03", "node-04"}
+    assert {"node-03", "node-04"} <= {m["to"] for m in moves} <= {"node-01", "node-03", "node-04"}
 
 
 def test_a_node_whose_compute_dies_in_mid_migration_is_held_and_loses_nothing(harness: Harness) -> None:
@@ -69,7 +68,7 @@ def test_a_node_whose_compute_dies_in_mid_migration_is_held_and_loses_nothing(ha
     run = harness.trigger(hosts=["node-01"], migration_timeout_seconds=10)
     assert harness.wait(run) == "failed"
     assert harness.services()["node-01"].status == "disabled"
-    assert {"good", "bad", "elsewhere"} == set(harness.servers())
+    assert {"good", "beside", "bad", "elsewhere"} == set(harness.servers())
 
     harness.lab.node("node-01").restart()
     harness.lab.servers.wait_for({s["id"]: "ACTIVE" for s in harness.servers().values()})

@@ -146,9 +146,7 @@ class Lab:
 
     def release_versions(self) -> dict[str, int]:
         """Return Nova's service version by node (72 for release 33, 74 for 34), which no API tells."""
-        sql = "SELECT host, version FROM services WHERE \"binary\" = 'nova-compute' AND deleted = 0"
-        rows = services.run_sql(self.settings, "nova_cell1", sql).splitlines()
-        return {host: int(version) for host, _, version in (row.partition("|") for row in rows)}
+        return {host: int(version) for host, version in self._compute_records("version").items()}
 
     # -- servers
 
@@ -346,10 +344,14 @@ class Lab:
 
         The API tells only of the last write to a service, which may be that of a new version at its start.
         """
-        sql = "SELECT host, last_seen_up FROM services WHERE \"binary\" = 'nova-compute' AND deleted = 0"
+        seen = self._compute_records("last_seen_up").items()
+        return {host: datetime.fromisoformat(f"{moment}+00:00") for host, moment in seen if moment}
+
+    def _compute_records(self, column: str) -> dict[str, str]:
+        """Read a column of the nova-compute services in Nova's database, by node."""
+        sql = f"SELECT host, {column} FROM services WHERE \"binary\" = 'nova-compute' AND deleted = 0"  # noqa: S608
         rows = services.run_sql(self.settings, "nova_cell1", sql).splitlines()
-        seen = ((host, moment) for host, _, moment in (row.partition("|") for row in rows) if moment)
-        return {host: datetime.fromisoformat(f"{moment}+00:00") for host, moment in seen}
+        return {host: value for host, _, value in (row.partition("|") for row in rows)}
 
     def _wait_computes(self, hosts: Sequence[str], *, since: datetime) -> None:
         """Wait until Nova has heard from the hosts after a moment.

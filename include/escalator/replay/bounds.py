@@ -53,8 +53,7 @@ def makespan_lower_bound(
     if not upgraded:
         return 0.0
     options = world.options
-    told = options.durations_given and options.concurrent_migrations is not None
-    times = _Times() if told else _Times.measured(events)
+    times = _Times() if options.bounds_given else _Times.measured(events)
     work = [
         times.moving(options, start.leavers[host], host) + times.upgrade(options, host) for host in upgraded
     ]

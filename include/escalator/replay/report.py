@@ -95,9 +95,10 @@ class ReplayOptions:
     snapshot_sha256: str | None = None
 
     @property
-    def durations_given(self) -> bool:
+    def bounds_given(self) -> bool:
         """Tell whether the bounds follow from the options alone."""
-        return self.upgrade_seconds is not None and self.migration_fixed_seconds is not None
+        given = (self.upgrade_seconds, self.migration_fixed_seconds, self.concurrent_migrations)
+        return None not in given
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
