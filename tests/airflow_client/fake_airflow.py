@@ -93,10 +93,11 @@ def task_document(task_id: str, state: str | None = None, **changes: object) -> 
     } | changes
 
 
-def dag_document(dag_id: str, *, is_paused: bool = False) -> dict[str, Any]:
+def dag_document(dag_id: str, *, is_paused: bool = False, is_stale: bool = False) -> dict[str, Any]:
     return {
         "dag_id": dag_id,
         "is_paused": is_paused,
+        "is_stale": is_stale,
         "tags": [{"name": "escalator"}],
         "last_parsed_time": None,
     }

@@ -1,11 +1,14 @@
 import io
 from datetime import UTC, datetime
 
-from fake_airflow import FakeAirflow, run_document, task_document
+import pytest
+from fake_airflow import FakeAirflow, dag_document, run_document, task_document
 from rich.console import Console
 from rich.live import Live
 
-from escalator.airflow_client.follow import Lines, NodeTable, follow, table_of, view_for
+from escalator.airflow_client import follow as following
+from escalator.airflow_client.errors import RunTimeoutError
+from escalator.airflow_client.follow import Lines, NodeTable, follow, table_of, view_for, wait_for_dag
 from escalator.airflow_client.progress import changes_since, standings
 from escalator.airflow_client.records import DagRun, RunState, TaskInstance
 
@@ -85,3 +88,17 @@ def test_a_pipe_gets_lines_and_a_terminal_a_table() -> None:
         assert isinstance(view, Lines)
     with view_for(Console(file=io.StringIO(), force_terminal=True)) as view:
         assert isinstance(view, NodeTable)
+
+
+def test_a_dag_that_an_earlier_airflow_left_behind_is_not_there_yet(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(following, "POLL_SECONDS", 0.0)
+    airflow = FakeAirflow()
+    stale, read = dag_document("d", is_stale=True), dag_document("d")
+    airflow.on("GET", "/api/v2/dags/d", (200, stale), (404, {"detail": "no"}), (200, stale), (200, read))
+    wait_for_dag(airflow.client(), "d", timeout_seconds=60)
+    assert len(airflow.sent("GET", "/api/v2/dags/d")) == 4
+
+    airflow.on("GET", "/api/v2/dags/d", (200, stale))
+    airflow.on("GET", "/api/v2/importErrors", (200, {"import_errors": []}))
+    with pytest.raises(RunTimeoutError, match="Airflow has no DAG d"):
+        wait_for_dag(airflow.client(), "d", timeout_seconds=0)

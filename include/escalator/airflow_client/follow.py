@@ -111,20 +111,20 @@ def follow(
 
 
 def wait_for_dag(client: AirflowClient, dag_id: str, *, timeout_seconds: float) -> None:
-    """Wait until Airflow has read the file that declares a DAG.
+    """Wait until Airflow has read the file that declares a DAG, and it can be triggered.
 
     :raises RunTimeoutError: it has not, in that time; names the files that Airflow could not import.
     """
     deadline = time.monotonic() + timeout_seconds
     while True:
         try:
-            client.get_dag(dag_id)
-        except NotInAirflowError as exc:
-            if time.monotonic() > deadline:
-                faults = "; ".join(f"{e.filename}: {e.stack_trace}" for e in client.import_errors())
-                raise RunTimeoutError(f"Airflow has no DAG {dag_id}. {faults}") from exc
-        else:
-            return
+            if not client.get_dag(dag_id).is_stale:
+                return
+        except NotInAirflowError:
+            pass  # it has not been read yet
+        if time.monotonic() > deadline:
+            faults = "; ".join(f"{e.filename}: {e.stack_trace}" for e in client.import_errors())
+            raise RunTimeoutError(f"Airflow has no DAG {dag_id}. {faults}")
         time.sleep(POLL_SECONDS)
 
 

@@ -125,10 +125,11 @@ class TaskInstance:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dag:
-    """One DAG that Airflow has read."""
+    """One DAG that Airflow has read; a stale one was in no file any more when its file was last read."""
 
     dag_id: str
     is_paused: bool
+    is_stale: bool
     tags: tuple[str, ...]
     parsed_at: datetime | None
 
@@ -138,6 +139,7 @@ class Dag:
         return cls(
             dag_id=document["dag_id"],
             is_paused=document["is_paused"],
+            is_stale=document["is_stale"],
             tags=tuple(tag["name"] for tag in document.get("tags") or ()),
             parsed_at=_moment(document.get("last_parsed_time")),
         )
