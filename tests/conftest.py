@@ -43,7 +43,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeSch
 class SideBySide(LoadScopeScheduling):  # type: ignore[misc]  # xdist is typed in part
     """Campaigns are one piece of work, what else needs a lab another one, every other test one of its own.
 
-    The campaigns on a lab of their own count as the latter, so that both pieces take about as long.
+    Two campaigns at once are more than two cores carry: their steps would miss their deadlines.
     """
 
     def _split_scope(self, nodeid: str) -> str:
@@ -55,8 +55,7 @@ def _piece(nodeid: str) -> str | None:
     marks = _marks(nodeid.partition("::")[0])
     if marks.isdisjoint(INSTANCES):
         return None
-    own_lab = "wide" in marks or "stack" not in marks
-    return "lab" if own_lab and CHOSEN_LAB not in os.environ else "stack"
+    return "lab" if "stack" not in marks and CHOSEN_LAB not in os.environ else "stack"
 
 
 @cache
