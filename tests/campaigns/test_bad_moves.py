@@ -27,7 +27,7 @@ def bad_moves(harness: Harness) -> dict[str, Any]:
     harness.fresh(_servers("node-02", lab_migrate="fail"))
     harness.lab.node("node-01").fault(migrate="hang", once=True)
     run = harness.trigger(
-        hosts=["node-01", "node-02"], max_parallel=2, max_failed_nodes=1, migration_timeout_seconds=10
+        hosts=["node-01", "node-02"], max_parallel=2, max_failed_nodes=1, migration_timeout_seconds=25
     )
     state = harness.wait(run)
     nodes = {node["host"]: node for node in harness.report(run)["nodes"]}
