@@ -48,6 +48,20 @@ def test_the_heartbeat_must_be_newer_than_the_restart(upgraded: World) -> None:
     assert len(set(map(str, beats))) > 1  # the first was of the second of the restart
 
 
+def test_a_hypervisor_that_is_down_for_a_moment_is_waited_for(upgraded: World) -> None:
+    host = upgraded.cloud.hosts[NODE]
+    looks: list[str] = []
+
+    def look(method: str) -> None:
+        if method == "fetch_hypervisor":
+            looks.append(method)
+            host.hypervisor = ServiceState.DOWN if len(looks) < 3 else ServiceState.UP
+
+    upgraded.cloud.before = look
+    assert upgraded.run(Step.VERIFY).outcome is Outcome.OK
+    assert len(looks) == 3
+
+
 def break_service(world: World) -> None:
     world.cloud.hosts[NODE].died_at = world.clock.now
 

@@ -114,6 +114,7 @@ def open_scene(snapshot: CloudSnapshot, options: SimulationOptions) -> Scene:
     order = order_hosts(book, availability, pending, seed=options.seed)
     if options.picky_first:
         order = tuple(sorted(order, key=lambda host: _pickiness(book, host), reverse=True))
+    book.expect_order(order)
     queues: dict[str, list[str]] = {}
     for host in order:
         queues.setdefault(book.nodes[host].domain, []).append(host)

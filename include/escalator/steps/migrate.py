@@ -115,7 +115,9 @@ def _resume(ctx: StepContext, drain: Drain) -> tuple[str, ...]:
     away = [m for m in going_on if _ours_to_land(m, ctx.host, planned)]
     moving = {m.server_id for m in away}
     verdicts = check_servers(tuple(s for s in servers if s.id not in moving))
-    replanned = plan_drain(snapshot, ctx.host, verdicts, members_stay=ctx.plan.members_stay)
+    replanned = plan_drain(
+        snapshot, ctx.host, verdicts, members_stay=ctx.plan.members_stay, order=ctx.plan.hosts
+    )
     names = {s.id: s.name for s in snapshot.servers}
     flights = tuple(_adopted(m, names) for m in away)
     plan = DrainPlan(

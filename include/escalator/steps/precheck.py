@@ -82,7 +82,7 @@ def _settled_plan(ctx: StepContext) -> tuple[DrainPlan, int, int]:
     if not settled(servers, on_node):
         verdicts += (_unsettled(ctx.host),)
     last = max((m.id for m in migrations), default=0)
-    plan = plan_drain(snapshot, ctx.host, verdicts, members_stay=ctx.plan.members_stay)
+    plan = plan_drain(snapshot, ctx.host, verdicts, members_stay=ctx.plan.members_stay, order=ctx.plan.hosts)
     return plan, len(on_node), last
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from escalator.model.bundle import MechanismType
@@ -17,15 +19,24 @@ from escalator.system_support.venv_mechanism import installed_version, service_a
 log = logging.getLogger("escalator.steps.verify")
 
 SERVICE_WITHIN = timedelta(seconds=120)
-"""How long the service may take to send a heartbeat after the restart."""
+"""How long service, hypervisor, inventory and agents may take to come up after the restart."""
 POLL_SECONDS = 1.0
+LOOKS_A_LOGIN = 5
+"""The node itself is asked over SSH at every fifth look only: a login costs both sides more than the look."""
+
+Look = Callable[[StepContext], tuple[Verdict, ...]]
 
 
 def verify(ctx: StepContext) -> StepResult:
     """Check service, version, hypervisor, inventory, agents and a canary server; remember the proof."""
     ctx.ensure_leased()
     ctx.put_fact("verified", None)
-    faults = _service(ctx) or (*_version(ctx), *_hypervisor(ctx), *_agents(ctx))
+    deadline = ctx.now() + SERVICE_WITHIN
+    faults = _service(ctx, deadline) or (
+        *_version(ctx),
+        *_awaited(ctx, _hypervisor, deadline),
+        *_awaited(ctx, _agents, deadline),
+    )
     if not faults:
         faults = _canary(ctx)
     for fault in faults:
@@ -45,24 +56,39 @@ def _fault(ctx: StepContext, code: Code, message: str, remedy: str) -> tuple[Ver
     return (Verdict(code=code, message=message, subject=subject, remedy=remedy),)
 
 
-def _service(ctx: StepContext) -> tuple[Verdict, ...]:
-    """Wait for a heartbeat that is newer than the restart."""
-    restarted = _restarted_at(ctx)
-    deadline = ctx.now() + SERVICE_WITHIN
+def _service(ctx: StepContext, deadline: datetime) -> tuple[Verdict, ...]:
+    """Wait for a heartbeat that is newer than the restart, as long as the service's process lives."""
+    looks = itertools.count()
+
+    def hopeless() -> bool:
+        return next(looks) % LOOKS_A_LOGIN == 0 and not _process_lives(ctx)
+
+    return _awaited(ctx, _heartbeat, deadline, hopeless)
+
+
+def _awaited(
+    ctx: StepContext, look: Look, deadline: datetime, hopeless: Callable[[], bool] = lambda: False
+) -> tuple[Verdict, ...]:
+    """Look until there is no fault; return those that are left at the deadline, or when there is no hope."""
     while True:
-        service = ctx.cloud.fetch_service(ctx.host)
-        beat = service.updated_at
-        if service.state is ServiceState.UP and beat is not None and (restarted is None or beat > restarted):
-            return ()
-        if ctx.now() > deadline or not _process_lives(ctx):
-            said = f"nova-compute is {service.state}, last heartbeat {beat}, restarted {restarted}"
-            return _fault(
-                ctx,
-                Code.SERVICE_NOT_UP,
-                said,
-                "read its log on the node, mend it, then clear the node's upgrade task with downstream",
-            )
+        faults = look(ctx)
+        if not faults or ctx.now() > deadline or hopeless():
+            return faults
         ctx.campaign.sleep(POLL_SECONDS)
+
+
+def _heartbeat(ctx: StepContext) -> tuple[Verdict, ...]:
+    restarted = _restarted_at(ctx)
+    service = ctx.cloud.fetch_service(ctx.host)
+    beat = service.updated_at
+    if service.state is ServiceState.UP and beat is not None and (restarted is None or beat > restarted):
+        return ()
+    return _fault(
+        ctx,
+        Code.SERVICE_NOT_UP,
+        f"nova-compute is {service.state}, last heartbeat {beat}, restarted {restarted}",
+        "read its log on the node, mend it, then clear the node's upgrade task with downstream",
+    )
 
 
 def _restarted_at(ctx: StepContext) -> datetime | None:
@@ -101,22 +127,19 @@ def _version(ctx: StepContext) -> tuple[Verdict, ...]:
 
 def _hypervisor(ctx: StepContext) -> tuple[Verdict, ...]:
     """Check that Nova's hypervisor is up and Placement has its inventory."""
-    hypervisor = ctx.cloud.fetch_hypervisor(ctx.host)
+    remedy = "look at nova-compute's log"
+    try:
+        hypervisor = ctx.cloud.fetch_hypervisor(ctx.host)
+    except NotFoundError as exc:
+        return _fault(ctx, Code.HYPERVISOR_DOWN, str(exc), remedy)
     if hypervisor.state is not ServiceState.UP:
-        return _fault(
-            ctx, Code.HYPERVISOR_DOWN, f"hypervisor is {hypervisor.state}", "look at nova-compute's log"
-        )
+        return _fault(ctx, Code.HYPERVISOR_DOWN, f"hypervisor is {hypervisor.state}", remedy)
     try:
         inventory = ctx.cloud.fetch_inventory(hypervisor.id)
     except NotFoundError:
         inventory = {}
     if not {"VCPU", "MEMORY_MB"} <= {name for name, item in inventory.items() if item.total > 0}:
-        return _fault(
-            ctx,
-            Code.INVENTORY_MISSING,
-            "Placement has no VCPU and MEMORY_MB of it",
-            "look at nova-compute's log",
-        )
+        return _fault(ctx, Code.INVENTORY_MISSING, "Placement has no VCPU and MEMORY_MB of it", remedy)
     return ()
 
 

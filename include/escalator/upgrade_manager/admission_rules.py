@@ -47,6 +47,8 @@ class Scene:
         own = frozenset(host for host, lease in leases.items() if plan.lease(host).same_holder(lease))
         ends = [end for end in (plan.window_end, plan.request.window_end) if end is not None]
         marked = {host for host in own if leases[host].mark is not None}
+        book = CapacityBook(snapshot, members_stay=plan.members_stay, pending=set(plan.hosts))
+        book.expect_order(plan.hosts)
         return cls(
             snapshot=snapshot,
             plan=plan,
@@ -57,7 +59,7 @@ class Scene:
             own=own,
             selected=frozenset(plan.hosts),
             window_end=min(ends, default=None),
-            book=CapacityBook(snapshot, members_stay=plan.members_stay, pending=set(plan.hosts)),
+            book=book,
             failed=frozenset({n.host for n in ledger.nodes if n.state is NodeState.FAILED} | marked),
             ended=frozenset({n.host for n in ledger.nodes if n.state in _ENDED} | marked),
         )

@@ -84,6 +84,7 @@ class CapacityBook:
         self._free: dict[str, dict[str, int]] = {}
         self._group_hosts: dict[str, list[str]] | None = None
         self.tiers = {node.host: _tier(node, pending) for node in snapshot.nodes}
+        self.turn_of: Mapping[str, int] = {}
         self._open: dict[str, list[list[tuple[int, str]]] | None] = {}
         self._closed = {node.host for node in snapshot.nodes if not node.eligible_destination}
         self._hosts: dict[str, list[str]] = {}
@@ -196,6 +197,10 @@ class CapacityBook:
         return item.capacity if item.max_unit is None else min(item.max_unit, item.capacity)
 
     # what happens
+
+    def expect_order(self, hosts: Iterable[str]) -> None:
+        """Note in which order the pending nodes are to go; of those not named nothing is known."""
+        self.turn_of = {host: number for number, host in enumerate(hosts)}
 
     def close(self, host: str) -> None:
         """Take a node out of the destinations."""

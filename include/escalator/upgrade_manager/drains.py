@@ -25,22 +25,24 @@ def plan_drain(
     *,
     out: Collection[str] = (),
     members_stay: bool = True,
-    pending: Collection[str] | None = None,
+    order: Sequence[str] = (),
 ) -> DrainPlan:
     """Plan the move of every server off a node, largest memory first.
 
     Upgraded nodes come first as destinations, then nodes that need no upgrade, each time those where the
-    least memory is left over; each placement counts on those before it. Nodes that are down, disabled or
+    least memory is left over, then of the campaign's own those that go last; each placement counts on those
+    before it. Nodes that are down, disabled or
     leased are no destinations.
 
     :param host: the node to empty.
     :param verdicts: findings about its servers; a server with a blocker among them is not planned.
     :param out: further hosts that must not take servers.
     :param members_stay: members of HA groups stay on the node.
-    :param pending: hosts that are still to be upgraded; None: those that the snapshot calls targets.
+    :param order: hosts of the campaign in the order in which they go.
     :return: the moves, and all findings; a server without a place is a blocker of code NO_DESTINATION.
     """
-    book = CapacityBook(snapshot, members_stay=members_stay, pending=pending)
+    book = CapacityBook(snapshot, members_stay=members_stay)
+    book.expect_order(order)
     here = snapshot.servers_on(host)
     staying = {s.id for s in here if book.stays(s)}
     kept = tuple(v for v in verdicts if not (v.blocks and v.subject.id in staying) or v.code in _AT_WORK)

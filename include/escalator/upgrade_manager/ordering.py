@@ -14,23 +14,20 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from heapq import heapify, heappop, heappush
 
 from escalator.upgrade_manager.availability import Availability
-from escalator.upgrade_manager.capacity import MEMORY, CapacityBook, Tier
+from escalator.upgrade_manager.capacity import MEMORY, CapacityBook
+from escalator.upgrade_manager.seeds import Arcs, Seed, choose_seeds
 
-Arcs = Mapping[str, Mapping[str, float]]
-"""host -> host that should come later -> how many groups want it."""
 _PASSES = 8
 _ANNEALING_PER_NODE = 40
 _MOST_ANNEALING = 40_000
 _WARMTH = 0.7
 _TAIL = 1e-6
-_HANDED_BACK = 0.5
-"""What a group that has to switch twice weighs in the choice of a seed, in moves."""
 
 
 def order_hosts(
     book: CapacityBook, availability: Availability, hosts: Collection[str], *, seed: int = 0
 ) -> tuple[str, ...]:
-    """Put hosts in order: of each domain one that is cheap to empty first, then as their HA groups want it.
+    """Put hosts in order: of each domain the first two, then the rest as their HA groups want it.
 
     Where a domain has an upgraded or a spare node already, no seed is needed.
 
@@ -39,16 +36,13 @@ def order_hosts(
     """
     weights = {host: weight(book, host) for host in hosts}
     arcs = switch_arcs(book, availability, hosts)
-    early, stuck = _earliness(arcs), _handed_back(book, arcs)
-    seeds = _seeds(
-        book,
-        sorted(
-            hosts,
-            key=lambda h: (weights[h][0] + _HANDED_BACK * stuck.get(h, 0.0), -early.get(h, 0.0), weights[h]),
-        ),
-    )
-    rest = sorted((host for host in hosts if host not in seeds), key=weights.__getitem__)
-    return (*seeds, *untangled(rest, arcs, seed=seed))
+    early = _earliness(arcs)
+    better_first = sorted(hosts, key=lambda h: (-early.get(h, 0.0), weights[h]))
+    seeds = choose_seeds(book, better_first, arcs, _standbys(book, availability))
+    firsts = untangled([s.first for s in seeds], _between_firsts(book, seeds, arcs), seed=seed)
+    seconds = untangled([s.second for s in seeds if s.second is not None], arcs, seed=seed)
+    rest = sorted(set(hosts).difference(firsts, seconds), key=weights.__getitem__)
+    return (*firsts, *seconds, *untangled(rest, arcs, seed=seed))
 
 
 def weight(book: CapacityBook, host: str) -> tuple[int, int, int, int, str]:
@@ -138,30 +132,40 @@ def _earliness(arcs: Arcs) -> dict[str, float]:
     return found
 
 
-def _handed_back(book: CapacityBook, arcs: Arcs) -> dict[str, float]:
-    """Return how many groups of its own domain switch twice if a node is the first one there."""
-    found: dict[str, float] = {}
-    if not book.members_stay:
-        return found
-    for tail, heads in arcs.items():
-        for head, value in heads.items():
-            if book.nodes[tail].domain == book.nodes[head].domain:
-                found[head] = found.get(head, 0.0) + value
+def _standbys(book: CapacityBook, availability: Availability) -> dict[str, dict[str, list[int]]]:
+    """Return for each host where the standbys of what is active there are, with the memory of each (MiB)."""
+    members = book.memberships.ha_group_of
+    memory = {s.id: book.shape(s).memory for h in book.nodes for s in book.servers(h) if s.id in members}
+    found: dict[str, dict[str, list[int]]] = {}
+    for group in book.memberships.ha_groups.values():
+        if group.mode != "active-standby":
+            continue
+        active, _ = active_and_standbys(availability, group.members)
+        if active is None:
+            continue
+        for member in group.members:
+            host = availability.host_of(member)
+            if host is not None and not availability.is_active(member):
+                found.setdefault(active, {}).setdefault(host, []).append(memory.get(member, 0))
+                break
     return found
 
 
-def _seeds(book: CapacityBook, hosts: Sequence[str]) -> list[str]:
-    seeds: list[str] = []
-    seen: set[str] = set()
-    for host in hosts:
-        domain = book.nodes[host].domain
-        if domain in seen:
-            continue
-        seen.add(domain)
-        tiers = book.open_tiers(domain)
-        if not tiers[Tier.UPGRADED] and not tiers[Tier.SPARE]:
-            seeds.append(host)
-    return seeds
+def _between_firsts(book: CapacityBook, seeds: Iterable[Seed], arcs: Arcs) -> dict[str, dict[str, float]]:
+    """Return which first node should come before which.
+
+    A standby can move within its domain once the first node there is upgraded: that one should come before
+    the node of the active.
+    """
+    first_of = {book.nodes[seed.first].domain: seed.first for seed in seeds}
+    found: dict[str, dict[str, float]] = {}
+    for tail, heads in arcs.items():
+        first = first_of.get(book.nodes[tail].domain)
+        for head, value in heads.items():
+            if first is not None and first != head and head == first_of.get(book.nodes[head].domain):
+                later = found.setdefault(first, {})
+                later[head] = later.get(head, 0.0) + value
+    return found
 
 
 def _eades_lin_smyth(hosts: Sequence[str], forward: Arcs, backward: Arcs) -> list[str]:

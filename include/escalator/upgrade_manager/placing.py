@@ -20,7 +20,10 @@ _SHOWN = 3
 
 
 class Fit(StrEnum):
-    """Which of the nodes with room a server gets; upgraded nodes come first in both."""
+    """Which of the nodes with room a server gets; upgraded nodes come first in all."""
+
+    LAST = "last"
+    """As the best; of nodes still to be upgraded the one that goes last: those before it fill up no more."""
 
     FIRST = "first"
     """The first by name."""
@@ -72,23 +75,23 @@ def simulate_drain(
 
 
 def simulate(book: CapacityBook, hosts: Collection[str], *, out: Collection[str] = ()) -> DrainSimulation:
-    """Place the servers of some nodes by best fit; where that leaves more without a place, by first fit."""
+    """Place the servers of some nodes by one fit; where that leaves some without a place, by others."""
     return place(book, book.movable(hosts), closed={*hosts, *out}).simulation()
 
 
 def place(book: CapacityBook, servers: Iterable[Server], *, closed: Collection[str]) -> Placing:
-    """Place servers in their order by best fit; where that leaves more of them without a place, by first."""
+    """Place servers in their order by one fit after the other, until one finds a place for all."""
     wanted = tuple(servers)
-    best = Placing(book, closed=closed)
-    for server in wanted:
-        best.add(server)
-    unplaced = len(best.unplaced)
-    if not unplaced:
-        return best
-    first = Placing(book, closed=closed, fit=Fit.FIRST)
-    for server in wanted:
-        first.add(server)
-    return first if len(first.unplaced) < unplaced else best
+    best: Placing | None = None
+    for fit in Fit if book.turn_of else (Fit.BEST, Fit.FIRST):
+        placing = Placing(book, closed=closed, fit=fit)
+        for server in wanted:
+            placing.add(server)
+        if best is None or len(placing.unplaced) < len(best.unplaced):
+            best = placing
+        if not best.unplaced:
+            break
+    return best or Placing(book, closed=closed)
 
 
 class Placing:
@@ -183,7 +186,10 @@ class Placing:
             if number > self._worst:
                 return
             start = bisect_left(tier, (shape.memory, ""))
-            for host in self._preferred([host for _, host in tier[start:]], shape, source.domain):
+            hosts = [host for _, host in tier[start:]]
+            if self._fit is Fit.LAST and number == Tier.PENDING:
+                hosts.sort(key=lambda host: -self._book.turn_of.get(host, 0))
+            for host in self._preferred(hosts, shape, source.domain):
                 if (
                     host != server.host
                     and host not in self._closed

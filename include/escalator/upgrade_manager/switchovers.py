@@ -16,7 +16,7 @@ from escalator.upgrade_manager.placing import Placing
 from escalator.upgrade_manager.standing import Standing
 
 _AHEAD = 8
-"""Nodes in whose order the room for standbys is looked for."""
+"""Nodes of a domain that may go before its largest: the room for standbys is looked for in their order."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,8 +78,8 @@ def _better_place(standing: Standing, group: HaGroup, standby: str, source: str)
 def _spare(standing: Standing, server: Server) -> bool:
     """Tell whether the upgraded nodes have room for the largest node that is still to be emptied at its turn.
 
-    Each node before it adds the room that is free on it. Where a domain has its share of places out, the next
-    node goes when one of them is back: its room counts.
+    Each node that goes before it adds the room that is free on it. Where a domain has its share of places
+    out, the next node goes when one of them is back: its room counts.
     """
     book = standing.book
     domain = book.nodes[server.host or ""].domain
@@ -89,11 +89,14 @@ def _spare(standing: Standing, server: Server) -> bool:
         free += min(book.free(host).get(MEMORY, 0) + standing.demand(host) for host in out)
     free -= server.resources.get(MEMORY, 0)
     most = standing.largest_demand(domain)
-    for host in standing.queues.get(domain, ())[:_AHEAD]:
-        if free >= most or free < standing.demand(host):
-            break
+    waiting = list(standing.queues.get(domain, ())[:_AHEAD])
+    while free < most:
+        host = next((host for host in waiting if standing.demand(host) <= free), None)
+        if host is None:
+            return False
+        waiting.remove(host)
         free += book.free(host).get(MEMORY, 0)
-    return free >= most
+    return True
 
 
 def _host(availability: Availability, server_id: str) -> str:

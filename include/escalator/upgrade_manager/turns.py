@@ -16,7 +16,7 @@ from escalator.model.decisions import Admission, AdmissionDecision
 from escalator.model.verdict import Code, Subject, SubjectType, Verdict
 from escalator.upgrade_manager.availability import Obstacle
 from escalator.upgrade_manager.capacity import MEMORY, CapacityBook, Tier
-from escalator.upgrade_manager.placing import DrainSimulation, Placing, place
+from escalator.upgrade_manager.placing import DrainSimulation, Fit, Placing, place
 from escalator.upgrade_manager.standing import Standing, Turn
 
 WINDOW = 64
@@ -28,6 +28,9 @@ _TAIL_ROUNDS = 3
 
 _NAMED = 5
 """Hosts that a message names one by one."""
+_SEVERAL = ((False, False), (False, True))
+_ONE_AT_A_TIME = ((True, False), *_SEVERAL)
+"""Passes of a round: whether nodes wait for those before them in the order, and whether they may spill."""
 
 Limited = Callable[[str], AdmissionDecision | None]
 
@@ -47,15 +50,16 @@ _NOWHERE = DrainSimulation(
 def turns(standing: Standing, now: float, limited: Limited | None = None) -> Iterator[Turn]:
     """Give the nodes that go now, one after the other; each is recorded before the next is sought.
 
-    First those whose servers need not move twice, in all domains; then those that spill.
+    First those whose servers need not move twice, in all domains; then those that spill. Where one node is
+    out at a time, a domain whose next node has to wait for a moment lets others go first, to keep its order.
 
     :param now: seconds, on the clock of the availability.
     :param limited: says of a host why it may not go although nothing else forbids it; None: nothing does.
     """
-    for spilling in (False, True):
+    for patient, spilling in _ONE_AT_A_TIME if standing.slots == 1 else _SEVERAL:
         exhausted = set(standing.quiet)
         while (domain := _neediest(standing, exhausted)) is not None:
-            turn = _next_of(standing, domain, now, limited, spilling=spilling)
+            turn = _next_of(standing, domain, now, limited, patient=patient, spilling=spilling)
             if turn is None:
                 exhausted.add(domain)
                 if spilling:
@@ -83,9 +87,12 @@ def _neediest(standing: Standing, exhausted: Collection[str]) -> str | None:
 
 
 def _next_of(
-    standing: Standing, domain: str, now: float, limited: Limited | None, *, spilling: bool
+    standing: Standing, domain: str, now: float, limited: Limited | None, *, patient: bool, spilling: bool
 ) -> Turn | None:
-    """Return the first node of a domain that may go without spilling; else, if asked, one that spills."""
+    """Return the first node of a domain that may go without spilling; else, if asked, one that spills.
+
+    :param patient: where a node has to wait for a moment, none that comes later in its order goes.
+    """
     room = _room(standing.book, domain)
     seeds = _wants_seed(standing, domain)
     crowded: list[tuple[int, int, str]] = []
@@ -96,24 +103,35 @@ def _next_of(
         if obstacle is not None:
             passing = passing or obstacle.until is not None
             decision = ha_decision(host, obstacle)
+            if patient and passing:
+                return None
         decision = decision or _expecting(standing, host)
         if decision is not None:
             standing.reasons[host] = decision
             continue
-        if standing.demand(host) <= room:
-            placed = _fits(standing.book, standing.leaving(host), host, Tier.SPARE)
-            if placed is not None:
-                return Turn(host=host, simulation=placed)
-        if seeds:
-            placed = _any_place(standing, domain, host)
-            if placed.feasible:
-                return Turn(host=host, simulation=placed)
+        placed = _place_without_spilling(standing, host, room, seeds=seeds)
+        if placed is not None:
+            return Turn(host=host, simulation=placed)
         if spilling:
             crowded.append((_least_spilled(standing, host, room), number, host))
     if not spilling:
         return None
     free = not standing.out.get(domain) and not passing
     return _least_spilling(standing, domain, sorted(crowded), free=free)
+
+
+def _place_without_spilling(
+    standing: Standing, host: str, room: int, *, seeds: bool
+) -> DrainSimulation | None:
+    """Place the servers of a node on nodes that need not be upgraded any more; those of a seed on any."""
+    if standing.demand(host) <= room:
+        placed = _fits(standing.book, standing.leaving(host), host, Tier.SPARE)
+        if placed is not None:
+            return placed
+    if not seeds:
+        return None
+    placed = _any_place(standing, standing.book.nodes[host].domain, host)
+    return placed if placed.feasible else None
 
 
 def _wants_seed(standing: Standing, domain: str) -> bool:
@@ -208,8 +226,8 @@ def _room(book: CapacityBook, domain: str) -> int:
 
 
 def _fits(book: CapacityBook, servers: Sequence[Server], host: str, worst: Tier) -> DrainSimulation | None:
-    """Place all servers by best fit, or give up at the first without a place."""
-    placing = Placing(book, closed=(host,), worst=worst)
+    """Place all servers, or give up at the first without a place."""
+    placing = Placing(book, closed=(host,), worst=worst, fit=Fit.LAST)
     return placing.simulation() if all(placing.try_add(server) for server in servers) else None
 
 
