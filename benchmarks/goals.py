@@ -10,6 +10,9 @@ from typing import Any
 
 Row = dict[str, Any]
 DEFAULT_SPILL = 0.02
+MOST_MOVES = 1.005
+"""Moves over their bound that must not be exceeded where K is 1."""
+_HAIR = 1e-9
 _ALL = "all"
 _COLUMNS = (
     "arm",
@@ -30,12 +33,14 @@ class Goal:
     """A number that must not be above ``must`` and had better not be above ``ambitious``.
 
     :ivar measured: the worst by fleet size, over seeds; ``spill`` is the budget it was measured with.
+    :ivar missed: sizes of fleets in one of which it is above ``must`` and above the least that is possible.
     """
 
     name: str
     must: float
     ambitious: float
     measured: dict[str, float]
+    missed: tuple[str, ...]
     spill: str
 
 
@@ -47,6 +52,8 @@ class _Rule:
     of: Callable[[Row], float]
     about: Callable[[Row], bool]
     any_spill: bool = False
+    least: Callable[[Row], float] = lambda _: 0.0
+    """What no plan for the fleet can be below."""
 
 
 def _at(share: float) -> Callable[[Row], bool]:
@@ -68,7 +75,11 @@ def _other_violations(row: Row) -> float:
 
 RULES = (
     _Rule(
-        name="moves / bound, K = 1", must=1.005, ambitious=1.0, of=lambda r: r["moves_ratio"], about=_at(0)
+        name="moves / bound, K = 1",
+        must=MOST_MOVES,
+        ambitious=1.0,
+        of=lambda r: r["moves_ratio"],
+        about=_at(0),
     ),
     _Rule(
         name="moves / bound, K = 5 %",
@@ -111,6 +122,7 @@ RULES = (
         ambitious=1.02,
         of=lambda r: r["switchovers"],
         about=_at(0),
+        least=lambda r: r["least_switchovers"],
     ),
     _Rule(
         name="switchovers a 1+1 group, K = 5 %",
@@ -200,21 +212,30 @@ def judge_goals(rows: Iterable[Row]) -> tuple[Goal, ...]:
     goals = []
     for rule in RULES:
         about = [row for row in ours if rule.about(row) and (rule.any_spill or row["spill"] == DEFAULT_SPILL)]
-        measured = {
-            f"{size:,}": round(max(rule.of(row) for row in about if row["nodes"] == size), 4)
-            for size in sorted({row["nodes"] for row in about})
-        }
-        if measured:
-            spill = _ALL if rule.any_spill else f"{DEFAULT_SPILL:.0%}"
-            goals.append(
-                Goal(name=rule.name, must=rule.must, ambitious=rule.ambitious, measured=measured, spill=spill)
-            )
+        if about:
+            goals.append(_judged(rule, about))
     return tuple(goals)
+
+
+def _judged(rule: _Rule, rows: list[Row]) -> Goal:
+    sizes = {f"{size:,}": size for size in sorted({row["nodes"] for row in rows})}
+    missed = {row["nodes"] for row in rows if rule.of(row) > max(rule.must, rule.least(row) + _HAIR)}
+    return Goal(
+        name=rule.name,
+        must=rule.must,
+        ambitious=rule.ambitious,
+        measured={
+            name: round(max(rule.of(row) for row in rows if row["nodes"] == size), 4)
+            for name, size in sizes.items()
+        },
+        missed=tuple(name for name, size in sizes.items() if size in missed),
+        spill=_ALL if rule.any_spill else f"{DEFAULT_SPILL:.0%}",
+    )
 
 
 def passed(goal: Goal) -> bool:
     """Tell whether what must be reached is."""
-    return all(value <= goal.must for value in goal.measured.values())
+    return not goal.missed
 
 
 def write_tables(rows: Iterable[Row], goals: Iterable[Goal]) -> str:
@@ -239,8 +260,9 @@ def _goal_lines(goals: Iterable[Goal]) -> list[str]:
 
 def _verdict(goal: Goal) -> str:
     if not passed(goal):
-        sizes = [size for size, value in goal.measured.items() if value > goal.must]
-        return f"FAIL at {' and '.join(sizes)} nodes"
+        return f"FAIL at {' and '.join(goal.missed)} nodes"
+    if any(value > goal.must for value in goal.measured.values()):
+        return "PASS: less is not possible"
     ambitious = all(value <= goal.ambitious for value in goal.measured.values())
     return "PASS, ambitious" if ambitious else "PASS"
 

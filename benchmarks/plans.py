@@ -25,7 +25,8 @@ sys.path.insert(0, str(ROOT / "benchmarks"))
 
 from baselines import ARMS, FIXED_SECONDS, SECONDS_PER_GIB, UPGRADE_SECONDS, Loop  # noqa: E402
 from fleets import Fleet  # noqa: E402
-from goals import Goal, judge_goals, passed, write_tables  # noqa: E402
+from goals import MOST_MOVES, Goal, judge_goals, passed, write_tables  # noqa: E402
+from least import least_switchovers  # noqa: E402
 
 from escalator.model.cloud import CloudSnapshot  # noqa: E402
 from escalator.replay import ReplayOptions, ReplayReport, check_trace  # noqa: E402
@@ -133,10 +134,17 @@ def run_arm(scenario: Scenario, arm: str | float, seed: int) -> dict[str, Any]:
         "spill": arm if ours else None,
         "seed": seed,
         "servers": len(snapshot.servers),
+        "least_switchovers": _least(scenario, snapshot),
         "cpu_seconds": round(cpu_seconds, 2),
         "peak_mb": round(peak_mb),
         **_measures(report),
     }
+
+
+def _least(scenario: Scenario, snapshot: CloudSnapshot) -> float:
+    """Return the least switchovers a group where that is known, else 1."""
+    alone = scenario.parallel == 1 and not scenario.empty
+    return least_switchovers(snapshot, MOST_MOVES) if alone else 1.0
 
 
 def _play(snapshot: CloudSnapshot, parallel: int, arm: str | float, seed: int) -> dict[str, Any]:
