@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
-from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,17 +19,18 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[1]
 
-SLOWNESS = ("airflow", "lab", "stack", "wide")
+SLOWNESS = ("airflow", "wide", "lab", "stack")
 INSTANCES = {"stack": 9, "lab": 8}
 """Piece of work -> the lab and the Airflow that its tests start."""
 CHOSEN_LAB = "ESCALATOR_TEST_LAB"
 _INSTANCE = pytest.StashKey[int]()
-UNHURRIED = {"AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "25"}
-"""The DAGs change once in all tests: reading them again costs more than waiting for that once."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run what tells soonest first: pure, then Airflow, then the lab, then whole campaigns."""
+    """Run what tells soonest first: pure, then Airflow, then the lab, then whole campaigns.
+
+    The campaign that has a larger lab of its own comes before the tests that share one.
+    """
     items.sort(key=_slowness)
 
 
@@ -41,9 +40,10 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeSch
 
 
 class SideBySide(LoadScopeScheduling):  # type: ignore[misc]  # xdist is typed in part
-    """Campaigns are one piece of work, what else needs a lab another one, every other test one of its own.
+    """The campaigns that share a lab are one piece of work, what else needs one another.
 
-    Two campaigns at once are more than two cores carry: their steps would miss their deadlines.
+    Every other test is a piece of its own. A campaign waits most of the time: these two pieces one after the
+    other would leave half the machine idle.
     """
 
     def _split_scope(self, nodeid: str) -> str:
@@ -55,7 +55,8 @@ def _piece(nodeid: str) -> str | None:
     marks = _marks(nodeid.partition("::")[0])
     if marks.isdisjoint(INSTANCES):
         return None
-    return "lab" if "stack" not in marks and CHOSEN_LAB not in os.environ else "stack"
+    shares_lab = "stack" in marks and "wide" not in marks
+    return "stack" if shares_lab or CHOSEN_LAB in os.environ else "lab"
 
 
 @cache
@@ -65,7 +66,8 @@ def _marks(module: str) -> frozenset[str]:
 
 
 def _slowness(item: pytest.Item) -> int:
-    return max((SLOWNESS.index(mark) + 1 for mark in SLOWNESS if item.get_closest_marker(mark)), default=0)
+    marks = ["wide"] if item.get_closest_marker("wide") else SLOWNESS
+    return max((SLOWNESS.index(mark) + 1 for mark in marks if item.get_closest_marker(mark)), default=0)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -105,32 +107,7 @@ def lab(own_instance: int) -> Iterator[Lab]:
 @pytest.fixture(scope="session")
 def harness(lab: Lab, own_instance: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Harness]:
     """The lab with an Airflow beside it that knows it."""
-    from escalator.airflow_stack.settings import default_home
-    from escalator.airflow_stack.stack import AirflowStack
-    from escalator.demo.world import World
-    from escalator.lab.progress import Progress
-    from tests.campaigns.harness import Harness
+    from tests.campaigns.harness import airflow_beside
 
-    folder = tmp_path_factory.mktemp("world")
-    bundles = Path(shutil.copytree(ROOT / "include" / "bundles", folder / "bundles"))
-    (bundles / "unreadable.yaml").write_text("schema: escalator.bundle/1\nname: [")
-    world = World(
-        lab=lab,
-        folder=folder,
-        stack_home=default_home(os.environ),
-        instance=own_instance,
-        checkout=ROOT,
-        bundle_dir=bundles,
-        heartbeat_timeout_seconds=10,
-    )
-    world.write_inventory()
-    settings = world.stack(Progress()).settings
-    stack = AirflowStack(replace(settings, extra_env={**settings.extra_env, **UNHURRIED}))
-    stack.down(wipe=True)
-    try:
-        stack.up()
-        world.connect_airflow(stack)
-        with stack.client() as client:
-            yield Harness(world=world, stack=stack, client=client)
-    finally:
-        stack.down(wipe="ESCALATOR_KEEP" not in os.environ)
+    with airflow_beside(lab, own_instance, tmp_path_factory.mktemp("world")) as found:
+        yield found

@@ -3,26 +3,34 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from escalator.airflow_client.client import AirflowClient
 from escalator.airflow_client.records import DagRun
+from escalator.airflow_stack.settings import default_home
 from escalator.airflow_stack.stack import AirflowStack
 from escalator.cloud_manager.cloud import Cloud
 from escalator.demo.world import CLOUD, World
 from escalator.lab.lab import Lab
+from escalator.lab.progress import Progress
 from escalator.lab.servers import ServerSpec, standard_set
 from escalator.model.cloud import ServiceState, ServiceStatus
 from escalator.model.naming import dag_id_of
 
+ROOT = Path(__file__).resolve().parents[2]
 DAG_ID = dag_id_of("upgrade", CLOUD, "cell1/az1/general")
 NEW, OLD = "34.0.0", "33.0.2"
 RUN_SECONDS = 600.0
+UNHURRIED = {"AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "900"}
+"""The DAGs do not change while the tests run: they are read when Airflow starts."""
 SERVICE_VERSIONS = {72: OLD, 74: NEW}
 """Version numbers of Nova's service objects."""
 
@@ -153,6 +161,33 @@ class Harness:
     def running(self, host: str) -> str:
         """Return the release that nova-compute itself told Nova: the service's version in Nova's database."""
         return SERVICE_VERSIONS[self.lab.release_versions()[host]]
+
+
+@contextmanager
+def airflow_beside(lab: Lab, instance: int, folder: Path) -> Iterator[Harness]:
+    """Start an Airflow that knows a lab, on an empty database; end it."""
+    bundles = Path(shutil.copytree(ROOT / "include" / "bundles", folder / "bundles"))
+    (bundles / "unreadable.yaml").write_text("schema: escalator.bundle/1\nname: [")
+    world = World(
+        lab=lab,
+        folder=folder,
+        stack_home=default_home(os.environ),
+        instance=instance,
+        checkout=ROOT,
+        bundle_dir=bundles,
+        heartbeat_timeout_seconds=10,
+    )
+    world.write_inventory()
+    settings = world.stack(Progress()).settings
+    stack = AirflowStack(replace(settings, extra_env={**settings.extra_env, **UNHURRIED}))
+    stack.down(wipe=True)
+    try:
+        stack.up()
+        world.connect_airflow(stack)
+        with stack.client() as client:
+            yield Harness(world=world, stack=stack, client=client)
+    finally:
+        stack.down(wipe="ESCALATOR_KEEP" not in os.environ)
 
 
 def state_of(server: Mapping[str, Any]) -> tuple[str, Any]:

@@ -17,8 +17,7 @@ from escalator.lab.progress import Progress
 from escalator.lab.servers import ServerSpec
 from escalator.lab.settings import LabSettings
 from escalator.model.naming import dag_id_of
-from tests.campaigns.harness import NEW, Harness, OutSampler, host_of, state_of
-from tests.conftest import CHOSEN_LAB
+from tests.campaigns.harness import NEW, Harness, OutSampler, airflow_beside, host_of, state_of
 
 pytestmark = [pytest.mark.lab, pytest.mark.stack, pytest.mark.wide, pytest.mark.timeout(1500)]
 
@@ -42,25 +41,19 @@ def servers() -> list[ServerSpec]:
 
 
 @pytest.fixture(scope="module")
-def wide(lab: Lab, own_instance: int, harness: Harness) -> Iterator[tuple[Harness, ...]]:
-    """A lab of eight nodes in place of the one of the other tests, and what drives each of its domains."""
-    if CHOSEN_LAB not in os.environ:
-        lab.down()
+def wide(own_instance: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Harness, ...]]:
+    """A lab of eight nodes, gone before the next test needs one, and what drives each of its domains."""
     environment = {**os.environ, "ESCALATOR_LAB_INSTANCE": str(own_instance)}
-    settings = LabSettings.from_environment(environment, nodes=8, servers=0, zones=2)
-    wider = Lab(settings, progress=Progress())
+    wider = Lab(LabSettings.from_environment(environment, nodes=8, servers=0, zones=2), progress=Progress())
     try:
         wider.up()
-        world = replace(harness.world, lab=wider)
-        world.write_inventory()
-        world.connect_airflow(harness.stack)
-        dag_ids = [dag_id_of("upgrade", CLOUD, domain) for domain in DOMAINS]
-        for dag_id in dag_ids:
-            wait_for_dag(harness.client, dag_id, timeout_seconds=90)
-        yield tuple(replace(harness, world=world, dag_id=dag_id) for dag_id in dag_ids)
+        with airflow_beside(wider, own_instance, tmp_path_factory.mktemp("wide")) as harness:
+            dag_ids = [dag_id_of("upgrade", CLOUD, domain) for domain in DOMAINS]
+            for dag_id in dag_ids:
+                wait_for_dag(harness.client, dag_id, timeout_seconds=90)
+            yield tuple(replace(harness, dag_id=dag_id) for dag_id in dag_ids)
     finally:
         wider.down()
-        harness.stack.down()
 
 
 @pytest.fixture(scope="module")
