@@ -62,6 +62,18 @@ def test_a_hypervisor_that_is_down_for_a_moment_is_waited_for(upgraded: World) -
     assert len(looks) == 3
 
 
+def test_while_the_heartbeat_is_waited_for_few_logins_are_made(
+    upgraded: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connect, logins, looks = upgraded.connect, [], []
+    monkeypatch.setattr(upgraded, "connect", lambda host: logins.append(host) or connect(host))
+    upgraded.cloud.before = looks.append
+    break_service(upgraded)
+    assert upgraded.run(Step.VERIFY).code is Code.SERVICE_NOT_UP
+    assert looks.count("fetch_service") > SERVICE_WITHIN.total_seconds() / 2
+    assert 1 <= len(logins) <= looks.count("fetch_service") / 4
+
+
 def break_service(world: World) -> None:
     world.cloud.hosts[NODE].died_at = world.clock.now
 

@@ -13,7 +13,7 @@ from escalator.upgrade_manager.memberships import Memberships
 
 
 def of(snapshot: CloudSnapshot, **more: Any) -> Availability:
-    return Availability(snapshot.servers, Memberships(snapshot), **more)
+    return Availability(Memberships(snapshot), **more)
 
 
 def one_pair(**limits: Any) -> CloudSnapshot:

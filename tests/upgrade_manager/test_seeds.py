@@ -20,7 +20,7 @@ GIB = 1024
 def order_of(snapshot: CloudSnapshot, *, members_stay: bool = True) -> tuple[str, ...]:
     book = CapacityBook(snapshot, members_stay=members_stay)
     hosts = tuple(n.host for n in snapshot.nodes)
-    return order_hosts(book, Availability(snapshot.servers, book.memberships), hosts)
+    return order_hosts(book, Availability(book.memberships), hosts)
 
 
 def test_a_node_whose_service_would_switch_twice_is_not_the_first_where_that_costs_little() -> None:

@@ -27,7 +27,7 @@ def standing(snapshot: CloudSnapshot, **fields: Any) -> Standing:
         queues.setdefault(book.nodes[host].domain, []).append(host)
     base = {
         "book": book,
-        "availability": Availability(snapshot.servers, book.memberships),
+        "availability": Availability(book.memberships),
         "queues": queues,
         "out": {},
         "durations": DEFAULT_DURATIONS,

@@ -110,7 +110,7 @@ def open_scene(snapshot: CloudSnapshot, options: SimulationOptions) -> Scene:
     pending = [host for host in targets if host not in barred]
     book.tiers.update(dict.fromkeys(barred, Tier.SPARE))
     away = {node.host for node in snapshot.nodes if not node.eligible_destination}
-    availability = Availability(snapshot.servers, book.memberships, out=away, noticed_at=0.0)
+    availability = Availability(book.memberships, out=away, noticed_at=0.0)
     order = order_hosts(book, availability, pending, seed=options.seed)
     if options.picky_first:
         order = tuple(sorted(order, key=lambda host: _pickiness(book, host), reverse=True))

@@ -89,7 +89,7 @@ def lease_kept(
         return _limited(host, sorted(out.keys() - {host}), limit)
     if snapshot is not None:
         gone = {s.host for s in services if not s.eligible_destination} - {host}
-        availability = Availability(snapshot.servers, Memberships(snapshot), out=gone)
+        availability = Availability(Memberships(snapshot), out=gone)
         obstacle = availability.obstacle(host, seconds_of(now) if now is not None else 0.0)
         if obstacle is not None:
             return replace(ha_decision(host, obstacle), admission=Admission.WAIT)
@@ -198,7 +198,6 @@ def _standing(
 def _availability(scene: Scene, out: Collection[str]) -> Availability:
     noticed = scene.ledger.noticed_at
     return Availability(
-        scene.snapshot.servers,
         scene.book.memberships,
         out=out,
         given_back={host: seconds_of(moment) for host, moment in scene.ledger.given_back.items()},

@@ -42,7 +42,6 @@ class Availability:
 
     def __init__(
         self,
-        servers: Iterable[Server],
         memberships: Memberships,
         *,
         out: Collection[str] = (),
@@ -67,26 +66,26 @@ class Availability:
         heapify(self._expiries)
         self._notice_ends = max(self._expiries, default=_NEVER)
         self.out: set[str] = set()
-        group_of = memberships.ha_group_of
-        members = [server for server in servers if server.id in group_of]
-        for server in members:
-            self._add(server)
+        self._add(memberships.ha_servers)
         self._note_missing()
         for host in out:
             self.take_out(host)
         for host, second in (given_back or {}).items():
             self._recover(host, second)
 
-    def _add(self, server: Server) -> None:
-        if server.host is None:
-            return
-        self._host[server.id] = server.host
-        self._members.setdefault(server.host, []).append(server.id)
-        if server.vm_state != "active" or server.power_state != RUNNING:
-            self._ailing.add(server.id)
-            self._impaired.setdefault(self._memberships.ha_group_of[server.id], set()).add(server.id)
-        if server.ha_role == "active":
-            self._active.add(server.id)
+    def _add(self, servers: Iterable[Server]) -> None:
+        hosts, members, group_of = self._host, self._members, self._memberships.ha_group_of
+        for server in servers:
+            host = server.host
+            if host is None:
+                continue
+            hosts[server.id] = host
+            members.setdefault(host, []).append(server.id)
+            if server.vm_state != "active" or server.power_state != RUNNING:
+                self._ailing.add(server.id)
+                self._impaired.setdefault(group_of[server.id], set()).add(server.id)
+            if server.ha_role == "active":
+                self._active.add(server.id)
 
     def _note_missing(self) -> None:
         """Count members that are on no node as impaired."""

@@ -200,7 +200,7 @@ class CapacityBook:
 
     def expect_order(self, hosts: Iterable[str]) -> None:
         """Note in which order the pending nodes are to go; of those not named nothing is known."""
-        self.turn_of = {host: number for number, host in enumerate(hosts)}
+        self.turn_of = dict.fromkeys(self.nodes, -1) | {host: number for number, host in enumerate(hosts)}
 
     def close(self, host: str) -> None:
         """Take a node out of the destinations."""

@@ -21,6 +21,7 @@ class Memberships:
 
     :ivar ha_groups: id -> group, with all its members.
     :ivar ha_group_of: server id -> id of its HA group.
+    :ivar ha_servers: the servers that are in an HA group.
     :ivar server_groups: id -> server group, with all its members.
     :ivar server_group_of: server id -> id of its server group.
     """
@@ -28,11 +29,16 @@ class Memberships:
     def __init__(self, snapshot: CloudSnapshot) -> None:
         self.ha_group_of = _owners(snapshot.ha_groups)
         self.server_group_of = _owners(snapshot.server_groups)
+        self.ha_servers: list[Server] = []
         named: dict[str, list[Server]] = {}
         grouped: dict[str, list[str]] = {}
+        owned, members = self.ha_group_of, self.ha_servers
         for server in snapshot.servers:
             ha_group, server_group = server.ha_group, server.server_group
-            if ha_group is not None and server.id not in self.ha_group_of:
+            if server.id in owned:
+                members.append(server)
+            elif ha_group is not None:
+                members.append(server)
                 named.setdefault(ha_group, []).append(server)
             if server_group is not None and server.id not in self.server_group_of:
                 grouped.setdefault(server_group, []).append(server.id)

@@ -23,7 +23,7 @@ class Fit(StrEnum):
     """Which of the nodes with room a server gets; upgraded nodes come first in all."""
 
     LAST = "last"
-    """As the best; of nodes still to be upgraded the one that goes last: those before it fill up no more."""
+    """As the best, but of nodes still to be upgraded first the one that goes last: the next stay free."""
 
     FIRST = "first"
     """The first by name."""
@@ -187,8 +187,9 @@ class Placing:
                 return
             start = bisect_left(tier, (shape.memory, ""))
             hosts = [host for _, host in tier[start:]]
-            if self._fit is Fit.LAST and number == Tier.PENDING:
-                hosts.sort(key=lambda host: -self._book.turn_of.get(host, 0))
+            if number == Tier.PENDING and self._fit is Fit.LAST and hosts and self._book.turn_of:
+                last = max(hosts, key=self._book.turn_of.__getitem__)
+                hosts.insert(0, hosts.pop(hosts.index(last)))
             for host in self._preferred(hosts, shape, source.domain):
                 if (
                     host != server.host

@@ -56,7 +56,7 @@ def plan_campaign(
         campaign=campaign,
         run_id=run_id,
         request=request,
-        hosts=ordered(book, snapshot, obstacles),
+        hosts=ordered(book, obstacles),
         target_version=target,
         window_end=request.window_end,
         members_stay=stay,
@@ -74,7 +74,7 @@ def revalidated(plan: CampaignPlan, snapshot: CloudSnapshot) -> CampaignPlan:
     if plan.fingerprint in {"", now}:
         return plan
     book = CapacityBook(snapshot, members_stay=plan.members_stay, pending=plan.hosts)
-    return replace(plan, hosts=ordered(book, snapshot, sorted(plan.hosts)), fingerprint=now)
+    return replace(plan, hosts=ordered(book, sorted(plan.hosts)), fingerprint=now)
 
 
 def fingerprint(snapshot: CloudSnapshot, hosts: Iterable[str]) -> str:
@@ -89,11 +89,11 @@ def fingerprint(snapshot: CloudSnapshot, hosts: Iterable[str]) -> str:
     return hashlib.sha256(repr((sorted(near), servers, groups)).encode()).hexdigest()
 
 
-def ordered(book: CapacityBook, snapshot: CloudSnapshot, hosts: Iterable[str]) -> tuple[str, ...]:
+def ordered(book: CapacityBook, hosts: Iterable[str]) -> tuple[str, ...]:
     """Put hosts in the order in which they are asked; those that the cloud does not know come last."""
     known = [host for host in hosts if host in book.nodes]
     unknown = sorted(host for host in hosts if host not in book.nodes)
-    availability = Availability(snapshot.servers, book.memberships)
+    availability = Availability(book.memberships)
     return (*order_hosts(book, availability, known), *unknown)
 
 
