@@ -74,6 +74,28 @@ def test_while_the_heartbeat_is_waited_for_few_logins_are_made(
     assert 1 <= len(logins) <= looks.count("fetch_service") / 4
 
 
+def test_a_service_that_dies_while_agents_are_waited_for_is_not_passed(upgraded: World) -> None:
+    host = upgraded.cloud.hosts[NODE]
+    looks: list[str] = []
+
+    def look(method: str) -> None:
+        looks.append(method)
+        if looks.count("fetch_agents") == 10:
+            host.died_at = upgraded.clock.now
+        host.agents = (agent(alive=looks.count("fetch_agents") >= 20),)
+
+    upgraded.cloud.before = look
+    assert upgraded.run(Step.VERIFY).code is Code.SERVICE_NOT_UP
+
+
+def test_a_wrong_version_is_told_at_once(upgraded: World) -> None:
+    break_version(upgraded)
+    break_hypervisor(upgraded)
+    began = upgraded.clock.now
+    assert upgraded.run(Step.VERIFY).code is Code.VERSION_MISMATCH
+    assert upgraded.clock.now - began < SERVICE_WITHIN / 10
+
+
 def break_service(world: World) -> None:
     world.cloud.hosts[NODE].died_at = world.clock.now
 

@@ -155,3 +155,11 @@ def test_too_little_room_is_no_destination_with_the_numbers() -> None:
     (verdict,) = plan_drain(cloud([node("a"), node("b", memory=1024)], [server("s", "a")]), "a").verdicts
     assert verdict.code is Code.NO_DESTINATION
     assert "1024 MEMORY_MB" in verdict.message
+
+
+def test_of_nodes_still_to_be_upgraded_the_last_that_may_take_it_gets_a_server() -> None:
+    nodes = [node(host, target=True) for host in "abcd"]
+    snapshot = cloud(nodes, [server("s", "a"), server("t", "b")])
+    order = ("a", "b", "c", "d")
+    assert plan_drain(snapshot, "a", order=order).moves[0].destinations[0] == "d"
+    assert plan_drain(snapshot, "a", order=order, out=["d"]).moves[0].destinations[0] == "c"

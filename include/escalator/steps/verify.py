@@ -32,11 +32,10 @@ def verify(ctx: StepContext) -> StepResult:
     ctx.ensure_leased()
     ctx.put_fact("verified", None)
     deadline = ctx.now() + SERVICE_WITHIN
-    faults = _service(ctx, deadline) or (
-        *_version(ctx),
-        *_awaited(ctx, _hypervisor, deadline),
-        *_awaited(ctx, _agents, deadline),
-    )
+    faults = _service(ctx, deadline)
+    if not faults:
+        wrong = _version(ctx)
+        faults = (*wrong, *_awaited(ctx, _all_up, deadline, lambda: bool(wrong)))
     if not faults:
         faults = _canary(ctx)
     for fault in faults:
@@ -89,6 +88,11 @@ def _heartbeat(ctx: StepContext) -> tuple[Verdict, ...]:
         f"nova-compute is {service.state}, last heartbeat {beat}, restarted {restarted}",
         "read its log on the node, mend it, then clear the node's upgrade task with downstream",
     )
+
+
+def _all_up(ctx: StepContext) -> tuple[Verdict, ...]:
+    """Look at service, hypervisor, inventory and agents: they have to be up together."""
+    return (*_heartbeat(ctx), *_hypervisor(ctx), *_agents(ctx))
 
 
 def _restarted_at(ctx: StepContext) -> datetime | None:

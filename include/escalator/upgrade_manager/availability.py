@@ -248,11 +248,12 @@ class Availability:
         for group_id, members in self.groups_on(host).items():
             seconds = self._memberships.ha_groups[group_id].recovery_seconds
             if seconds > 0:
-                heappush(self._expiries, second + seconds)
+                until = round(second + seconds, 3)  # the next look is at a whole millisecond
+                heappush(self._expiries, until)
                 self._changed(group_id)
                 self._impaired.setdefault(group_id, set()).update(members)
                 for member in members:
-                    self._recovering[member] = max(second + seconds, self._recovering.get(member, _NEVER))
+                    self._recovering[member] = max(until, self._recovering.get(member, _NEVER))
 
 
 def seconds_of(moment: datetime) -> float:

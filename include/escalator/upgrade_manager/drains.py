@@ -30,9 +30,8 @@ def plan_drain(
     """Plan the move of every server off a node, largest memory first.
 
     Upgraded nodes come first as destinations, then nodes that need no upgrade, each time those where the
-    least memory is left over, then of the campaign's own those that go last; each placement counts on those
-    before it. Nodes that are down, disabled or
-    leased are no destinations.
+    least memory is left over, then of the campaign's own first the one that goes last; each placement counts
+    on those before it. Nodes that are down, disabled or leased are no destinations.
 
     :param host: the node to empty.
     :param verdicts: findings about its servers; a server with a blocker among them is not planned.

@@ -188,8 +188,7 @@ class Placing:
             start = bisect_left(tier, (shape.memory, ""))
             hosts = [host for _, host in tier[start:]]
             if number == Tier.PENDING and self._fit is Fit.LAST and hosts and self._book.turn_of:
-                last = max(hosts, key=self._book.turn_of.__getitem__)
-                hosts.insert(0, hosts.pop(hosts.index(last)))
+                self._put_last_first(hosts, server)
             for host in self._preferred(hosts, shape, source.domain):
                 if (
                     host != server.host
@@ -199,6 +198,15 @@ class Placing:
                     and self._suits(host, shape)
                 ):
                     yield host
+
+    def _put_last_first(self, hosts: list[str], server: Server) -> None:
+        """Put the node that goes last before the others, of those that may take a server."""
+        while hosts:
+            last = max(hosts, key=self._book.turn_of.__getitem__)
+            hosts.remove(last)
+            if last != server.host and last not in self._closed:
+                hosts.insert(0, last)
+                return
 
     def _preferred(self, hosts: list[str], shape: Shape, domain: str) -> list[str]:
         """Put nodes whose traits other servers ask for behind the rest; by name for a first fit."""

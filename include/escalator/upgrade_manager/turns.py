@@ -91,13 +91,16 @@ def _next_of(
 ) -> Turn | None:
     """Return the first node of a domain that may go without spilling; else, if asked, one that spills.
 
-    :param patient: where a node has to wait for a moment, none that comes later in its order goes.
+    :param patient: where a node has to wait for a moment, none that comes later in its order goes;
+        nowhere does one that comes after all others.
     """
     room = _room(standing.book, domain)
     seeds = _wants_seed(standing, domain)
     crowded: list[tuple[int, int, str]] = []
     passing = False
     for number, host in enumerate(_candidates(standing, domain)):
+        if patient and host in standing.late:
+            return None
         decision = limited(host) if limited is not None else None
         obstacle = standing.availability.obstacle(host, now) if decision is None else None
         if obstacle is not None:
