@@ -1,14 +1,17 @@
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
-from tests.simulator.fleets import DOMAINS, cloud, node, pair, server
+from tests.simulator.fleets import DOMAINS, NOW, cloud, node, pair, server
 
-from escalator.model.cloud import CloudSnapshot
+from escalator.model.campaign import CampaignPlan, CampaignRequest, LedgerView
+from escalator.model.cloud import CloudSnapshot, HaGroup
 from escalator.model.decisions import Admission
 from escalator.model.durations import DEFAULT_DURATIONS
 from escalator.model.verdict import Code
+from escalator.upgrade_manager.admission import decide
 from escalator.upgrade_manager.availability import Availability
 from escalator.upgrade_manager.capacity import CapacityBook
 from escalator.upgrade_manager.placing import DrainSimulation
@@ -151,3 +154,22 @@ def test_a_standby_never_joins_another_member() -> None:
     state = standing(snapshot)
     (found,) = plan_switchovers(state, "a")
     assert (found.standby, found.move_to) == ("id-db-s", None)
+
+
+def test_a_node_that_nobody_asks_for_takes_no_turn_where_another_could_go() -> None:
+    """Node h3 waits an hour for the recovery of its group, h4 could go; nobody asks for h2."""
+    group = HaGroup(
+        id="g", mode="load-balanced", members=("id-m1", "id-m2"), max_impacted=1, recovery_seconds=3600
+    )
+    far, near = DOMAINS[0], DOMAINS[1]
+    nodes = (node("h3", domain=near), node("h4", domain=near), node("x", domain=near, upgraded=True))
+    servers = [server("m1", "x", ha_group="g"), server("m2", "h3", ha_group="g")]
+    others = (node("h2", domain=far), node("a2", domain=far, upgraded=True))
+    snapshot = cloud(*nodes, *others, servers=servers, ha_groups=(group,))
+    request = CampaignRequest(cloud="fleet", domain="", bundle="b", max_parallel=1)
+    plan = CampaignPlan(
+        campaign="c", run_id="r", request=request, hosts=("h3", "h4", "h2"), target_version="2"
+    )
+    ledger = LedgerView(given_back={"x": NOW - timedelta(seconds=10)})
+    decisions = decide(snapshot, plan, ledger, NOW, asking={"h3", "h4"})
+    assert {h for h, d in decisions.items() if d.admission is Admission.ADMIT} == {"h4"}
