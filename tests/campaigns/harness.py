@@ -24,8 +24,8 @@ from escalator.lab.progress import Progress
 from escalator.lab.servers import ServerSpec, standard_set
 from escalator.model.cloud import ServiceState, ServiceStatus
 from escalator.model.naming import dag_id_of
+from tests.conftest import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 DAG_ID = dag_id_of("upgrade", CLOUD, "cell1/az1/general")
 NEW, OLD = "34.0.0", "33.0.2"
 RUN_SECONDS = 600.0

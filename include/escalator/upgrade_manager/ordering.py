@@ -134,8 +134,7 @@ def _earliness(arcs: Arcs) -> dict[str, float]:
 
 def _standbys(book: CapacityBook, availability: Availability) -> dict[str, dict[str, list[int]]]:
     """Return for each host where the standbys of what is active there are, with the memory of each (MiB)."""
-    members = book.memberships.ha_group_of
-    memory = {s.id: book.shape(s).memory for h in book.nodes for s in book.servers(h) if s.id in members}
+    memory = {s.id: book.shape(s).memory for s in book.memberships.ha_servers}
     found: dict[str, dict[str, list[int]]] = {}
     for group in book.memberships.ha_groups.values():
         if group.mode != "active-standby":

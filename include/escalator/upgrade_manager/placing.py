@@ -82,16 +82,15 @@ def simulate(book: CapacityBook, hosts: Collection[str], *, out: Collection[str]
 def place(book: CapacityBook, servers: Iterable[Server], *, closed: Collection[str]) -> Placing:
     """Place servers in their order by one fit after the other, until one finds a place for all."""
     wanted = tuple(servers)
-    best: Placing | None = None
-    for fit in Fit if book.turn_of else (Fit.BEST, Fit.FIRST):
+    tried: list[Placing] = []
+    for fit in (Fit.LAST, Fit.BEST, Fit.FIRST) if book.turn_of else (Fit.BEST, Fit.FIRST):
         placing = Placing(book, closed=closed, fit=fit)
         for server in wanted:
             placing.add(server)
-        if best is None or len(placing.unplaced) < len(best.unplaced):
-            best = placing
-        if not best.unplaced:
-            break
-    return best or Placing(book, closed=closed)
+        if not placing.unplaced:
+            return placing
+        tried.append(placing)
+    return min(tried, key=lambda placing: len(placing.unplaced))
 
 
 class Placing:
@@ -187,7 +186,7 @@ class Placing:
                 return
             start = bisect_left(tier, (shape.memory, ""))
             hosts = [host for _, host in tier[start:]]
-            if number == Tier.PENDING and self._fit is Fit.LAST and hosts and self._book.turn_of:
+            if number == Tier.PENDING and self._fit is Fit.LAST and self._book.turn_of:
                 self._put_last_first(hosts, server)
             for host in self._preferred(hosts, shape, source.domain):
                 if (

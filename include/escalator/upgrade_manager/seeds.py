@@ -12,11 +12,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from escalator.model.cloud import Server
 from escalator.upgrade_manager.capacity import MEMORY, CapacityBook, Tier
 
 Arcs = Mapping[str, Mapping[str, float]]
 """host -> host that should come later -> how many groups want it."""
-SHARE = 0.0045
+_SHARE = 0.0045
 """Share of the least number of moves that may be moved twice to spare switchovers."""
 _MOVES_A_SWITCHOVER = 3.0
 """So many servers are moved twice at most to spare one switchover."""
@@ -56,11 +57,13 @@ def choose_seeds(
         tiers = book.open_tiers(domain)
         if not tiers[Tier.UPGRADED] and not tiers[Tier.SPARE]:
             needy.setdefault(domain, []).append(host)
-    counts = {host: len(book.movable((host,))) for host in hosts}
-    least = sum(counts.values()) + sum(min(counts[h] for h in there) for there in needy.values())
+    servers = {host: book.movable((host,)) for host in hosts}
+    least = sum(map(len, servers.values())) + sum(
+        min(len(servers[h]) for h in there) for there in needy.values()
+    )
     twice = _switched_twice(book, arcs)
-    options = [_options(book, there, twice, standbys) for there in needy.values()]
-    return cheapest(options, int(SHARE * least))
+    options = [_options(book, {h: servers[h] for h in there}, twice, standbys) for there in needy.values()]
+    return cheapest(options, int(_SHARE * least))
 
 
 def _switched_twice(book: CapacityBook, arcs: Arcs) -> dict[str, float]:
@@ -77,18 +80,20 @@ def _switched_twice(book: CapacityBook, arcs: Arcs) -> dict[str, float]:
 
 def _options(
     book: CapacityBook,
-    hosts: Sequence[str],
+    servers: Mapping[str, Sequence[Server]],
     twice: Mapping[str, float],
     standbys: Mapping[str, Mapping[str, Sequence[int]]],
 ) -> list[Seed]:
-    """Return the choices of a domain, cheapest first; none is better than another in both respects."""
-    servers = {host: book.movable((host,)) for host in hosts}
-    demand = {host: sum(book.shape(s).memory for s in servers[host]) for host in hosts}
+    """Return the choices of a domain, cheapest first; none is better than another in both respects.
+
+    :param servers: host of the domain -> the servers that have to leave it, largest first.
+    """
+    demand = {host: sum(book.shape(s).memory for s in leaving) for host, leaving in servers.items()}
     least = min(map(len, servers.values()))
-    firsts = sorted(hosts, key=lambda h: len(servers[h]) + _MOVES_A_SWITCHOVER * twice.get(h, 0.0))
-    seconds = sorted(hosts, key=demand.__getitem__)[:_SECONDS]
+    firsts = sorted(servers, key=lambda h: len(servers[h]) + _MOVES_A_SWITCHOVER * twice.get(h, 0.0))
+    seconds = sorted(servers, key=demand.__getitem__)[:_SECONDS]
     found = []
-    usual = sum(book.free(h).get(MEMORY, 0) for h in hosts) / len(hosts)
+    usual = sum(book.free(h).get(MEMORY, 0) for h in servers) / len(servers)
     for first in firsts[:_FIRSTS]:
         moves, cost = len(servers[first]) - least, twice.get(first, 0.0)
         room = book.free(first).get(MEMORY, 0) + demand[first]
