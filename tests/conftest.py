@@ -19,18 +19,17 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[1]
 
-SLOWNESS = ("airflow", "wide", "lab", "stack")
+SLOWNESS = ("airflow", "lab", "stack", "wide", "ends_lab")
 INSTANCES = {"stack": 9, "lab": 8}
 """Piece of work -> the lab and the Airflow that its tests start."""
+SHAPES = {"stack": {"nodes": 4}, "lab": {"nodes": 8, "zones": 2}}
+"""Piece of work -> what its lab is like."""
 CHOSEN_LAB = "ESCALATOR_TEST_LAB"
-_INSTANCE = pytest.StashKey[int]()
+_PIECE = pytest.StashKey[str]()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run what tells soonest first: pure, then Airflow, then the lab, then whole campaigns.
-
-    The campaign that has a larger lab of its own comes before the tests that share one.
-    """
+    """Run what tells soonest first: pure, then Airflow, then the lab, then whole campaigns."""
     items.sort(key=_slowness)
 
 
@@ -40,9 +39,9 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeSch
 
 
 class SideBySide(LoadScopeScheduling):  # type: ignore[misc]  # xdist is typed in part
-    """The campaigns that share a lab are one piece of work, what else needs one another.
+    """The campaigns on the smaller lab are one piece of work, what else needs a lab or an Airflow another.
 
-    Every other test is a piece of its own. A campaign waits most of the time: these two pieces one after the
+    Every other test is a piece of its own. A campaign waits much of the time: these two pieces one after the
     other would leave half the machine idle.
     """
 
@@ -55,8 +54,8 @@ def _piece(nodeid: str) -> str | None:
     marks = _marks(nodeid.partition("::")[0])
     if marks.isdisjoint(INSTANCES):
         return None
-    shares_lab = "stack" in marks and "wide" not in marks
-    return "stack" if shares_lab or CHOSEN_LAB in os.environ else "lab"
+    is_campaign = {"lab", "stack"} <= marks and "wide" not in marks
+    return "stack" if is_campaign or CHOSEN_LAB in os.environ else "lab"
 
 
 @cache
@@ -66,26 +65,25 @@ def _marks(module: str) -> frozenset[str]:
 
 
 def _slowness(item: pytest.Item) -> int:
-    marks = ["wide"] if item.get_closest_marker("wide") else SLOWNESS
-    return max((SLOWNESS.index(mark) + 1 for mark in marks if item.get_closest_marker(mark)), default=0)
+    return max((SLOWNESS.index(mark) + 1 for mark in SLOWNESS if item.get_closest_marker(mark)), default=0)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Note whose lab it is that the first test that needs one starts."""
+    """Note for which piece of work the first test that needs a lab starts it."""
     piece = _piece(item.nodeid)
     if piece is not None:
-        item.config.stash.setdefault(_INSTANCE, INSTANCES[piece])
+        item.config.stash.setdefault(_PIECE, piece)
 
 
 @pytest.fixture(scope="session")
 def own_instance(pytestconfig: pytest.Config) -> int:
     """The number of the lab and the Airflow that these tests start: of no other tests, whoever runs them."""
-    return pytestconfig.stash[_INSTANCE]
+    return INSTANCES[pytestconfig.stash[_PIECE]]
 
 
 @pytest.fixture(scope="session")
-def lab(own_instance: int) -> Iterator[Lab]:
+def lab(pytestconfig: pytest.Config, own_instance: int) -> Iterator[Lab]:
     """A running lab: the instance that ESCALATOR_TEST_LAB names, or one of our own."""
     from escalator.lab.lab import Lab
     from escalator.lab.progress import Progress
@@ -96,7 +94,8 @@ def lab(own_instance: int) -> Iterator[Lab]:
         yield Lab(LabSettings.from_environment({**os.environ, "ESCALATOR_LAB_INSTANCE": chosen}))
         return
     environment = {**os.environ, "ESCALATOR_LAB_INSTANCE": str(own_instance)}
-    own = Lab(LabSettings.from_environment(environment, servers=0), progress=Progress())
+    shape = SHAPES[pytestconfig.stash[_PIECE]]
+    own = Lab(LabSettings.from_environment(environment, servers=0, **shape), progress=Progress())
     try:
         own.up()
         yield own

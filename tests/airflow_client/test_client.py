@@ -43,6 +43,23 @@ def test_bad_parameters_carry_airflows_message() -> None:
     assert caught.value.status == 400
 
 
+def test_only_unfinished_runs_of_some_dags_are_ended() -> None:
+    airflow = FakeAirflow()
+    airflow.on(
+        "GET", "/api/v2/dags", (200, {"dags": [dag_document("d"), dag_document("e")], "total_entries": 2})
+    )
+    runs = [run_document(state, dag_id="d", dag_run_id=state) for state in ("running", "success", "queued")]
+    airflow.on("GET", RUNS, (200, {"dag_runs": runs, "total_entries": 3}))
+    for run_id in ("running", "queued"):
+        airflow.on("PATCH", f"{RUNS}/{run_id}", (200, run_document("failed", dag_id="d", dag_run_id=run_id)))
+    ended = airflow.client().end_runs(prefix="d")
+    assert [(run.run_id, run.state) for run in ended] == [
+        ("running", RunState.FAILED),
+        ("queued", RunState.FAILED),
+    ]
+    assert airflow.sent("PATCH", f"{RUNS}/running") == [{"state": "failed"}]
+
+
 def test_wait_outlives_an_api_server_that_is_away() -> None:
     airflow = FakeAirflow()
     airflow.on(

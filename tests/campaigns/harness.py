@@ -29,7 +29,10 @@ from tests.conftest import ROOT
 DAG_ID = dag_id_of("upgrade", CLOUD, "cell1/az1/general")
 NEW, OLD = "34.0.0", "33.0.2"
 RUN_SECONDS = 600.0
-UNHURRIED = {"AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "900"}
+UNHURRIED = {
+    "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "900",
+    "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.6",
+}
 """The DAGs do not change while the tests run: they are read when Airflow starts."""
 SERVICE_VERSIONS = {72: OLD, 74: NEW}
 """Version numbers of Nova's service objects."""
@@ -62,12 +65,12 @@ class OutSampler:
 
     @contextmanager
     def watching(self) -> Iterator[OutSampler]:
-        """Look every 0.4 s until the block ends."""
+        """Look every 0.6 s until the block ends."""
 
         def look() -> None:
             due = time.monotonic()
             while not self._stop.wait(max(0.0, due - time.monotonic())):
-                due += 0.4
+                due += 0.6
                 self.sample()
 
         thread = threading.Thread(target=look, daemon=True)
@@ -124,7 +127,7 @@ class Harness:
                 return state
             if time.monotonic() > deadline:
                 raise AssertionError(f"{task_id} is {state}, not {states}; all: {self.states(run)}")
-            time.sleep(0.5)
+            time.sleep(1.0)
 
     def order(self, run: DagRun) -> list[str]:
         """Wait for the plan and return its hosts in order."""

@@ -12,22 +12,23 @@ from tests.campaigns.harness import NEW, OLD, Harness, host_of, state_of
 pytestmark = [pytest.mark.lab, pytest.mark.stack]
 
 
-def _servers(bad: str, **metadata: str) -> list[ServerSpec]:
-    return [
-        ServerSpec(name="good", host="node-01"),
-        ServerSpec(name="beside", host="node-01"),
-        ServerSpec(name="bad", host=bad, metadata=metadata),
-        ServerSpec(name="elsewhere", host="node-02"),
-    ]
+SERVERS = (
+    ServerSpec(name="good", host="node-01"),
+    ServerSpec(name="beside", host="node-01"),
+    ServerSpec(name="bad", host="node-02", metadata={"lab_migrate": "fail"}),
+    ServerSpec(name="elsewhere", host="node-02"),
+    ServerSpec(name="slow", host="node-03", metadata={"lab_migrate_seconds": "6"}),
+)
 
 
 @pytest.fixture(scope="module")
 def bad_moves(harness: Harness) -> dict[str, Any]:
-    """Two nodes at once: on the first a move hangs once, from the second one server's moves always fail."""
-    harness.fresh(_servers("node-02", lab_migrate="fail"))
+    """Of three nodes the first has a move that hangs once, the next one that fails; the third's Nova dies."""
+    harness.fresh(SERVERS)
     harness.lab.node("node-01").fault(migrate="hang", once=True)
+    harness.lab.node("node-03").fault(migrate="die", once=True)
     run = harness.trigger(
-        hosts=["node-01", "node-02"], max_parallel=2, max_failed_nodes=1, migration_timeout_seconds=25
+        hosts=["node-01", "node-02", "node-03"], max_failed_nodes=2, migration_timeout_seconds=20
     )
     state = harness.wait(run)
     nodes = {node["host"]: node for node in harness.report(run)["nodes"]}
@@ -41,35 +42,43 @@ def test_a_migration_that_hangs_is_aborted_and_tried_elsewhere(
     assert node["state"] == "released"
     assert harness.running("node-01") == NEW
     assert [m["succeeded"] for m in node["moves"] if m["code"] == "migration_hung"] == [False]
-    assert {m["name"] for m in node["moves"] if m["succeeded"]} == {"good", "beside"}
-    assert {state_of(s) for s in bad_moves["servers"].values()} == {("ACTIVE", None)}
+    assert {"good", "beside"} <= {m["name"] for m in node["moves"] if m["succeeded"]}
 
 
-def test_a_migration_that_always_fails_holds_the_node_and_loses_nothing(
+def test_a_migration_that_always_fails_is_tried_elsewhere_and_holds_the_node(
     harness: Harness, bad_moves: dict[str, Any]
 ) -> None:
     assert bad_moves["state"] == "failed"
     servers = bad_moves["servers"]
-    assert (host_of(servers["bad"]), state_of(servers["bad"])) == ("node-02", ("ACTIVE", None))
+    assert host_of(servers["bad"]) == "node-02"
     assert host_of(servers["elsewhere"]) != "node-02"
-    assert state_of(servers["elsewhere"]) == ("ACTIVE", None)
-    service = bad_moves["services"]["node-02"]
-    assert service.status == "disabled"
-    assert ":HELD " in service.disabled_reason
-    assert harness.running("node-02") == OLD
+    _is_held(harness, bad_moves, "node-02")
     moves = [m for m in bad_moves["nodes"]["node-02"]["moves"] if m["name"] == "bad"]
     assert not any(m["succeeded"] for m in moves)
-    assert {"node-03", "node-04"} <= {m["to"] for m in moves} <= {"node-01", "node-03", "node-04"}
+    tried = {m["to"] for m in moves}
+    assert len(tried) > 1
+    assert tried <= {"node-01", "node-03", "node-04"}
 
 
-def test_a_node_whose_compute_dies_in_mid_migration_is_held_and_loses_nothing(harness: Harness) -> None:
-    harness.fresh(_servers("node-01", lab_migrate_seconds="6"))
-    harness.lab.node("node-01").fault(migrate="die", once=True)
-    run = harness.trigger(hosts=["node-01"], migration_timeout_seconds=10)
-    assert harness.wait(run) == "failed"
-    assert harness.services()["node-01"].status == "disabled"
-    assert {"good", "beside", "bad", "elsewhere"} == set(harness.servers())
+def test_a_node_whose_compute_dies_in_mid_migration_is_held(
+    harness: Harness, bad_moves: dict[str, Any]
+) -> None:
+    _is_held(harness, bad_moves, "node-03")
+    assert host_of(bad_moves["servers"]["slow"]) == "node-03"
 
-    harness.lab.node("node-01").restart()
+
+def test_no_server_is_lost(harness: Harness, bad_moves: dict[str, Any]) -> None:
+    assert set(bad_moves["servers"]) == {spec.name for spec in SERVERS}
+    apart = [s for s in bad_moves["servers"].values() if host_of(s) != "node-03"]
+    assert {state_of(s) for s in apart} == {("ACTIVE", None)}
+
+    harness.lab.node("node-03").restart()
     harness.lab.servers.wait_for({s["id"]: "ACTIVE" for s in harness.servers().values()})
     assert {state_of(s) for s in harness.servers().values()} == {("ACTIVE", None)}
+
+
+def _is_held(harness: Harness, bad_moves: dict[str, Any], host: str) -> None:
+    service = bad_moves["services"][host]
+    assert service.status == "disabled"
+    assert ":HELD " in service.disabled_reason
+    assert harness.running(host) == OLD

@@ -1,8 +1,12 @@
-"""Four nodes, twelve servers: everything is upgraded and nobody notices."""
+"""Four nodes, twelve servers: everything is upgraded and nobody notices.
+
+On the last of the nodes the worker is killed with SIGKILL in the middle of three steps: the retries converge.
+"""
 
 from __future__ import annotations
 
 import time
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -10,18 +14,25 @@ import pytest
 from tests.campaigns.harness import NEW, Harness, OutSampler, host_of, state_of
 
 pytestmark = [pytest.mark.lab, pytest.mark.stack]
+KILLED = ("migrate", "upgrade", "release")
 
 
 @pytest.fixture(scope="module")
 def light(harness: Harness) -> dict[str, Any]:
     before = harness.fresh(12)
+    since = max((m.id for m in harness.world.cloud().fetch_migrations()), default=0)
     sampler = OutSampler(harness.world.cloud())
     begun = time.monotonic()
     with sampler.watching():
         run = harness.trigger()
+        last = harness.order(run)[-1]
+        for step in KILLED:
+            harness.stack.kill_worker_of(run.dag_id, run.run_id, f"{last}.{step}", timeout_seconds=400)
         state = harness.wait(run)
     return {
         "before": before,
+        "last": last,
+        "migrations": [m for m in harness.world.cloud().fetch_migrations() if m.id > since],
         "run": run,
         "state": state,
         "sampler": sampler,
@@ -58,6 +69,23 @@ def test_never_more_than_one_node_was_out(harness: Harness, light: dict[str, Any
     assert sampler.most == 1
 
 
+def test_no_lease_was_lost_and_none_is_left(harness: Harness) -> None:
+    assert {s.disabled_reason for s in harness.services().values()} == {None}
+
+
+def test_each_killed_step_was_tried_again(harness: Harness, light: dict[str, Any]) -> None:
+    run = light["run"]
+    for step in KILLED:
+        task = harness.client.get_task_instance(run.dag_id, run.run_id, f"{light['last']}.{step}")
+        assert task.try_number >= 2, task
+
+
+def test_no_server_left_a_node_twice(light: dict[str, Any]) -> None:
+    left = Counter((m.server_id, m.source_host) for m in light["migrations"])
+    assert len(left) >= 12
+    assert set(left.values()) == {1}
+
+
 def test_the_report_says_what_nova_did(harness: Harness, light: dict[str, Any]) -> None:
     report = harness.report(light["run"])
     assert report["schema"] == "escalator.report/1"
@@ -86,5 +114,4 @@ def test_the_vnf_step_says_that_no_vnf_is_registered(harness: Harness, light: di
 
 
 def test_a_waiting_node_says_why(harness: Harness, light: dict[str, Any]) -> None:
-    last = harness.order(light["run"])[-1]
-    assert "wait: " in harness.log(light["run"], f"{last}.admit")
+    assert "wait: " in harness.log(light["run"], f"{light['last']}.admit")

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -12,12 +10,10 @@ import pytest
 
 from escalator.airflow_client.follow import wait_for_dag
 from escalator.demo.world import CLOUD
-from escalator.lab.lab import Lab
-from escalator.lab.progress import Progress
 from escalator.lab.servers import ServerSpec
-from escalator.lab.settings import LabSettings
 from escalator.model.naming import dag_id_of
-from tests.campaigns.harness import NEW, Harness, OutSampler, airflow_beside, host_of, state_of
+from tests.campaigns.harness import NEW, Harness, OutSampler, host_of, state_of
+from tests.conftest import CHOSEN_LAB
 
 pytestmark = [pytest.mark.lab, pytest.mark.stack, pytest.mark.wide, pytest.mark.timeout(1500)]
 
@@ -41,19 +37,15 @@ def servers() -> list[ServerSpec]:
 
 
 @pytest.fixture(scope="module")
-def wide(own_instance: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Harness, ...]]:
-    """A lab of eight nodes, gone before the next test needs one, and what drives each of its domains."""
-    environment = {**os.environ, "ESCALATOR_LAB_INSTANCE": str(own_instance)}
-    wider = Lab(LabSettings.from_environment(environment, nodes=8, servers=0, zones=2), progress=Progress())
-    try:
-        wider.up()
-        with airflow_beside(wider, own_instance, tmp_path_factory.mktemp("wide")) as harness:
-            dag_ids = [dag_id_of("upgrade", CLOUD, domain) for domain in DOMAINS]
-            for dag_id in dag_ids:
-                wait_for_dag(harness.client, dag_id, timeout_seconds=90)
-            yield tuple(replace(harness, dag_id=dag_id) for dag_id in dag_ids)
-    finally:
-        wider.down()
+def wide(harness: Harness) -> tuple[Harness, ...]:
+    """What drives each domain of a lab with eight nodes in two zones."""
+    settings = harness.lab.settings
+    if (settings.nodes, settings.zones) != (8, 2):
+        pytest.skip(f"the lab of {CHOSEN_LAB} has {settings.nodes} nodes in {settings.zones} zone(s)")
+    dag_ids = [dag_id_of("upgrade", CLOUD, domain) for domain in DOMAINS]
+    for dag_id in dag_ids:
+        wait_for_dag(harness.client, dag_id, timeout_seconds=90)
+    return tuple(replace(harness, dag_id=dag_id) for dag_id in dag_ids)
 
 
 @pytest.fixture(scope="module")

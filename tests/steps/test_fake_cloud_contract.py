@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -84,7 +84,7 @@ class LabStage:
         deadline = time.monotonic() + 60
         while not (answer := reached()):
             assert time.monotonic() < deadline, "it did not come true in a minute"
-            time.sleep(0.3)
+            time.sleep(0.5)
         return answer
 
     def now(self) -> datetime:
@@ -92,16 +92,13 @@ class LabStage:
 
 
 @pytest.fixture(params=["fake", pytest.param("lab", marks=pytest.mark.lab)])
-def stage(request: pytest.FixtureRequest) -> Iterator[Stage]:
+def stage(request: pytest.FixtureRequest) -> Stage:
     if request.param == "fake":
-        yield FakeStage()
-        return
+        return FakeStage()
     lab: Lab = request.getfixturevalue("lab")
     lab.reset()
     lab.servers.delete_all()
-    yield LabStage(lab)
-    lab.reset()
-    lab.servers.delete_all()
+    return LabStage(lab)
 
 
 def newest(stage: Stage, server_id: str) -> Migration | None:

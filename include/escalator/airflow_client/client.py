@@ -17,6 +17,7 @@ from escalator.airflow_client.records import (
     DagRun,
     Health,
     Pool,
+    RunState,
     TaskInstance,
 )
 from escalator.airflow_client.task_log import text_of_log
@@ -135,6 +136,19 @@ class AirflowClient:
         """Return the runs of a DAG, the newest first."""
         query = {"order_by": "-run_after"}
         return tuple(map(DagRun.from_json, self._pages("dag_runs", "dags", dag_id, "dagRuns", query=query)))
+
+    def end_runs(self, *, prefix: str) -> tuple[DagRun, ...]:
+        """End the unfinished runs of the DAGs whose id begins with the prefix, as failed; return them."""
+        runs = (run for dag in self.list_dags(prefix=prefix) for run in self.list_runs(dag.dag_id))
+        return tuple(
+            DagRun.from_json(
+                self._transport.request(
+                    "PATCH", "dags", run.dag_id, "dagRuns", run.run_id, body={"state": RunState.FAILED}
+                )
+            )
+            for run in runs
+            if not run.state.is_final
+        )
 
     def wait(
         self,

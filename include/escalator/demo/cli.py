@@ -73,12 +73,21 @@ def run(args: argparse.Namespace) -> int:
 def bring_up(world: World, stack: AirflowStack) -> None:
     """Start the lab and Airflow side by side and wire them."""
     world.folder.mkdir(parents=True, exist_ok=True)
+    is_lab_new = not any(node.is_on for node in world.lab.nodes())
     with ThreadPoolExecutor(2) as pool:
-        airflow = pool.submit(stack.up)
+        airflow = pool.submit(_start_airflow, stack, is_lab_new=is_lab_new)
         pool.submit(world.lab.up).result()
         world.write_inventory()
         airflow.result()
     world.connect_airflow(stack)
+
+
+def _start_airflow(stack: AirflowStack, *, is_lab_new: bool) -> None:
+    """Start Airflow; what a demonstration that was cut off left unfinished shall not go on in a new lab."""
+    stack.up()
+    if is_lab_new:
+        with stack.client() as client:
+            client.end_runs(prefix=dag_id_of("upgrade", CLOUD, ""))
 
 
 def bring_down(world: World, stack: AirflowStack) -> None:

@@ -117,6 +117,7 @@ class ControlConfig:
             "placement": self._client("placement"),
             "glance": {"region_name": REGION},
             "neutron": self._client("neutron"),
+            "api": {"response_validation": "ignore"},
             "vnc": {"enabled": False},
             "oslo_concurrency": {"lock_path": f"{state}/locks"},
             "oslo_messaging_rabbit": {"rabbit_quorum_queue": False, "heartbeat_in_pthread": False},

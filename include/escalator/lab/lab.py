@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 AGGREGATE = "general"
 COMPUTE_SECONDS = 120.0
 POLL_SECONDS = 0.3
+ENABLED_WITH_ROOM = "/allocation_candidates?resources=MEMORY_MB:1&required=!COMPUTE_STATUS_DISABLED"
 
 
 class Lab:
@@ -114,6 +115,7 @@ class Lab:
         late = {s["host"] for s in self._compute_services() if s["state"] != "up"}
         again = {node.host for node, begun in zip(self.nodes(), restarted, strict=True) if begun}
         self._wait_computes(sorted(late | again), since=since)
+        self._wait_hypervisors()
 
     # -- what is there
 
@@ -247,14 +249,14 @@ class Lab:
                 self._add_host(aggregate, host)
 
     def _wait_hypervisors(self) -> None:
-        """Wait until Nova and Placement know every hypervisor: before that no server can be sent there.
+        """Wait until Nova and Placement know every hypervisor as enabled: no server can be sent there before.
 
         :raises LabError: naming those that they do not know.
         """
         deadline = time.monotonic() + COMPUTE_SECONDS
         while True:
             found = self.cloud.get("nova", "/os-hypervisors")["hypervisors"]
-            with_room = self.cloud.get("placement", "/allocation_candidates?resources=MEMORY_MB:1")
+            with_room = self.cloud.get("placement", ENABLED_WITH_ROOM)
             known = {
                 entry["hypervisor_hostname"]
                 for entry in found

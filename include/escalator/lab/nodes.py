@@ -291,6 +291,7 @@ class Node:
             "reserved_host_memory_mb": 0,
             "sync_power_state_interval": 60,
             "update_resources_interval": 30,
+            "heal_instance_info_cache_interval": -1,  # nobody but Nova changes the ports here
             "max_concurrent_live_migrations": 4,
         }
         return content

@@ -1,0 +1,47 @@
+"""The end of a lab: the last of the tests that need this one."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+
+import pytest
+from tests.conftest import CHOSEN_LAB
+
+from escalator.lab import services
+from escalator.lab.lab import Lab
+from escalator.lab.processes import PidFile
+from escalator.lab.services import ServiceRunner
+from escalator.lab.settings import LabSettings
+
+pytestmark = [pytest.mark.lab, pytest.mark.ends_lab]
+
+
+@pytest.mark.skipif(CHOSEN_LAB in os.environ, reason=f"the lab of {CHOSEN_LAB} is not ours to end")
+def test_down_ends_everything_and_nothing_else(lab: Lab) -> None:
+    other = LabSettings(home=lab.settings.home, instance=7, nodes=1, servers=0)
+    neighbour, runner = services.epmd(other), ServiceRunner(run=other.run)
+    runner.ensure_started(neighbour)
+    try:
+        assert lab.status().is_up
+        processes = [PidFile(path=path).read() for path in (lab.settings.run / "pid").glob("*.json")]
+        assert len(processes) == 10 + lab.settings.nodes
+        start = time.monotonic()
+        assert lab.down()
+        assert time.monotonic() - start < 30
+        assert not any(process is not None and process.is_alive() for process in processes)
+        assert listening_on(lab.settings) == []
+        assert not lab.down()
+        assert runner.is_alive(neighbour.name)
+    finally:
+        runner.ensure_stopped(neighbour)
+
+
+def listening_on(settings: LabSettings) -> list[int]:
+    found = []
+    for port in settings.ports.as_dict().values():
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                found.append(port)
+    return found
