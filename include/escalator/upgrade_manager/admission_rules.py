@@ -54,7 +54,7 @@ class Scene:
             plan=plan,
             ledger=ledger,
             now=now,
-            nodes={node.host: node for node in snapshot.nodes},
+            nodes=book.nodes,
             leases=leases,
             own=own,
             selected=frozenset(plan.hosts),
@@ -179,7 +179,11 @@ RULES: tuple[Rule, ...] = (_disabled, _leased, _down, _budget, _window)
 
 def first_decision(rules: tuple[Rule, ...], scene: Scene, host: str) -> AdmissionDecision | None:
     """Return the decision of the first rule that has one; None when nothing forbids the node."""
-    return next((decision for rule in rules if (decision := rule(scene, host)) is not None), None)
+    for rule in rules:
+        decision = rule(scene, host)
+        if decision is not None:
+            return decision
+    return None
 
 
 def verdict_on(host: str, admission: Admission, code: Code, message: str) -> AdmissionDecision:

@@ -6,12 +6,13 @@ node until the recovery time after the node was given back.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from heapq import heapify, heappop, heappush
 
-from escalator.model.cloud import HaGroup, Server
+from escalator.model.cloud import HaGroup
 from escalator.model.verdict import Code
 from escalator.upgrade_manager.memberships import Memberships
 
@@ -50,9 +51,7 @@ class Availability:
     ) -> None:
         self._memberships = memberships
         self._noticed_at = noticed_at
-        self._host: dict[str, str] = {}
         self._ailing: set[str] = set()
-        self._active: set[str] = set()
         self._members: dict[str, list[str]] = {}
         self._on: dict[str, dict[str, list[str]]] = {}
         self._recovering: dict[str, float] = {}
@@ -66,41 +65,52 @@ class Availability:
         heapify(self._expiries)
         self._notice_ends = max(self._expiries, default=_NEVER)
         self.out: set[str] = set()
-        self._add(memberships.ha_servers)
-        self._note_missing()
+        self._note_ailing()
         for host in out:
             self.take_out(host)
         for host, second in (given_back or {}).items():
             self._recover(host, second)
 
-    def _add(self, servers: Iterable[Server]) -> None:
-        hosts, members, group_of = self._host, self._members, self._memberships.ha_group_of
-        for server in servers:
-            host = server.host
-            if host is None:
-                continue
-            hosts[server.id] = host
-            members.setdefault(host, []).append(server.id)
-            if server.vm_state != "active" or server.power_state != RUNNING:
-                self._ailing.add(server.id)
-                self._impaired.setdefault(group_of[server.id], set()).add(server.id)
-            if server.ha_role == "active":
-                self._active.add(server.id)
+    @cached_property
+    def _host(self) -> dict[str, str]:
+        """Where the members are that are on a node; read when it is first asked for."""
+        return {s.id: s.host for s in self._memberships.ha_servers if s.host is not None}
 
-    def _note_missing(self) -> None:
-        """Count members that are on no node as impaired."""
-        group_of = self._memberships.ha_group_of
-        if len(self._host) < len(group_of):
+    @cached_property
+    def _active(self) -> set[str]:
+        """The members that have the active role; read when it is first asked for."""
+        servers = self._memberships.ha_servers
+        return {s.id for s in servers if s.ha_role == "active" and s.host is not None}
+
+    def _note_ailing(self) -> None:
+        """Count members that do not run, or are on no node, as impaired."""
+        servers, group_of = self._memberships.ha_servers, self._memberships.ha_group_of
+        for server in servers:
+            if server.vm_state != "active" or server.power_state != RUNNING or server.host is None:
+                self._impaired.setdefault(group_of[server.id], set()).add(server.id)
+                if server.host is not None:
+                    self._ailing.add(server.id)
+        if len(servers) < len(group_of):  # the cloud does not have them all
+            known = {server.id for server in servers}
             for member, group in group_of.items():
-                if member not in self._host:
+                if member not in known:
                     self._impaired.setdefault(group, set()).add(member)
+
+    def _members_on(self, host: str) -> list[str]:
+        """Return the members that are on a node."""
+        members = self._members.get(host)
+        if members is None:
+            group_of = self._memberships.ha_group_of
+            servers = self._memberships.servers_on.get(host, ())
+            members = self._members[host] = [s.id for s in servers if s.id in group_of]
+        return members
 
     def groups_on(self, host: str) -> Mapping[str, list[str]]:
         """Return the HA groups with members on a node: group id -> ids of the members there."""
         found = self._on.get(host)
         if found is None:
             found = self._on[host] = {}
-            for member in self._members.get(host, ()):
+            for member in self._members_on(host):
                 found.setdefault(self._memberships.ha_group_of[member], []).append(member)
         return found
 
@@ -182,8 +192,8 @@ class Availability:
         """Record that a member is on another node now."""
         if server_id in self._host:
             before = self._host[server_id]
-            self._members[before].remove(server_id)
-            self._members.setdefault(host, []).append(server_id)
+            self._members_on(before).remove(server_id)
+            self._members_on(host).append(server_id)
             self._host[server_id] = host
             for changed in (before, host):
                 self._on.pop(changed, None)

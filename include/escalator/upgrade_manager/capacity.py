@@ -74,17 +74,14 @@ class CapacityBook:
         self._older: dict[str, frozenset[str]] = {}
         self._scarce: dict[str, frozenset[str]] = {}
         self._shapes: dict[object, Shape] = {}
-        self._servers: dict[str, list[Server]] = {host: [] for host in self.nodes}
-        find = self._servers.get
-        for server in snapshot.servers:
-            here = find(server.host or "")
-            if here is not None:
-                here.append(server)
+        there = self.memberships.servers_on
+        self._servers: dict[str, Sequence[Server]] = {host: there.get(host, ()) for host in self.nodes}
         self._used: dict[str, dict[str, int]] = {}
         self._free: dict[str, dict[str, int]] = {}
         self._group_hosts: dict[str, list[str]] | None = None
         self.tiers = {node.host: _tier(node, pending) for node in snapshot.nodes}
         self.turn_of: Mapping[str, int] = {}
+        self._by_turn: dict[str, list[str]] = {}
         self._open: dict[str, list[list[tuple[int, str]]] | None] = {}
         self._closed = {node.host for node in snapshot.nodes if not node.eligible_destination}
         self._hosts: dict[str, list[str]] = {}
@@ -109,6 +106,18 @@ class CapacityBook:
             inventory = self.nodes[host].inventory
             self._free[host] = {name: item.capacity - used.get(name, 0) for name, item in inventory.items()}
         return self._free[host]
+
+    def _free_memory(self, host: str) -> int:
+        """Return what memory is left on a node, of which mostly nothing else has to be known."""
+        item = self.nodes[host].inventory.get(MEMORY)
+        if host in self._free or item is None:
+            return self.free(host).get(MEMORY, 0)
+        taken = sum([s.resources.get(MEMORY, 0) for s in self.servers(host) if s.vm_state not in GONE])
+        return item.capacity - max(taken, self.nodes[host].usage.get(MEMORY, 0))
+
+    def is_pending(self, host: str) -> bool:
+        """Tell whether a node takes servers but is still to be upgraded."""
+        return host not in self._closed and self.tiers[host] is Tier.PENDING
 
     def servers(self, host: str) -> Sequence[Server]:
         """Return the servers whose host is that node."""
@@ -141,11 +150,9 @@ class CapacityBook:
         """Return where the members of a server group are, one entry a member."""
         if self._group_hosts is None:
             self._group_hosts = {group: [] for group in self.memberships.server_groups}
-            for host, servers in self._servers.items():
-                for server in servers:
-                    group = self.memberships.server_group_of.get(server.id)
-                    if group is not None and server.vm_state not in GONE:
-                        self._group_hosts[group].append(host)
+            for server in self.memberships.grouped_servers:
+                if server.host in self.nodes and server.vm_state not in GONE:
+                    self._group_hosts[self.memberships.server_group_of[server.id]].append(server.host)
         return self._group_hosts[group_id]
 
     # where servers may go
@@ -157,7 +164,7 @@ class CapacityBook:
             tiers = self._open[domain] = [[] for _ in Tier]
             for host in self._hosts.get(domain, ()):
                 if host not in self._closed:
-                    tiers[self.tiers[host]].append((self.free(host).get(MEMORY, 0), host))
+                    tiers[self.tiers[host]].append((self._free_memory(host), host))
             for tier in tiers:
                 tier.sort()
         return tiers
@@ -178,9 +185,8 @@ class CapacityBook:
         """Return the traits that servers of a domain ask for: nodes that have them are kept for these."""
         if domain not in self._scarce:
             hosts = self._hosts.get(domain, ())
-            self._scarce[domain] = frozenset().union(
-                *(server.required_traits for host in hosts for server in self._servers[host])
-            )
+            wanted = {server.required_traits for host in hosts for server in self._servers[host]}
+            self._scarce[domain] = frozenset().union(*wanted)
         return self._scarce[domain]
 
     def older(self, host: str) -> frozenset[str]:
@@ -196,11 +202,24 @@ class CapacityBook:
             return 0
         return item.capacity if item.max_unit is None else min(item.max_unit, item.capacity)
 
+    @property
+    def closed(self) -> frozenset[str]:
+        """Return the hosts that take no servers now."""
+        return frozenset(self._closed)
+
     # what happens
 
     def expect_order(self, hosts: Iterable[str]) -> None:
         """Note in which order the pending nodes are to go; of those not named nothing is known."""
         self.turn_of = dict.fromkeys(self.nodes, -1) | {host: number for number, host in enumerate(hosts)}
+        self._by_turn.clear()
+
+    def last_first(self, domain: str) -> Sequence[str]:
+        """Return the nodes of a domain whose turn is known, the one that goes last first."""
+        if domain not in self._by_turn:
+            known = (host for host in self._hosts.get(domain, ()) if self.turn_of.get(host, -1) >= 0)
+            self._by_turn[domain] = sorted(known, key=self.turn_of.__getitem__, reverse=True)
+        return self._by_turn[domain]
 
     def close(self, host: str) -> None:
         """Take a node out of the destinations."""
@@ -247,10 +266,9 @@ class CapacityBook:
             hosts.remove(server.host)
             hosts.append(moved.host)
         if server.host is not None:
-            here = self._servers[server.host]
-            del here[next(number for number, other in enumerate(here) if other is server)]
+            self._servers[server.host] = [s for s in self._servers[server.host] if s is not server]
         if moved.host is not None:
-            self._servers[moved.host].append(moved)
+            self._servers[moved.host] = [*self._servers[moved.host], moved]
 
     def _entry(self, host: str, *, remove: bool) -> None:
         tiers = self._open.get(self.nodes[host].domain)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from escalator.model.cloud import CloudSnapshot, HaGroup, Server, ServerGroup
@@ -24,31 +26,38 @@ class Memberships:
     :ivar ha_servers: the servers that are in an HA group.
     :ivar server_groups: id -> server group, with all its members.
     :ivar server_group_of: server id -> id of its server group.
+    :ivar grouped_servers: the servers that are in a server group.
+    :ivar servers_on: host -> the servers there.
     """
 
     def __init__(self, snapshot: CloudSnapshot) -> None:
         self.ha_group_of = _owners(snapshot.ha_groups)
         self.server_group_of = _owners(snapshot.server_groups)
-        self.ha_servers: list[Server] = []
-        named: dict[str, list[Server]] = {}
-        grouped: dict[str, list[str]] = {}
-        owned, members = self.ha_group_of, self.ha_servers
+        on: dict[str | None, list[Server]] = defaultdict(list)
+        naming_ha: list[Server] = []
+        naming: list[Server] = []
         for server in snapshot.servers:
-            ha_group, server_group = server.ha_group, server.server_group
-            if server.id in owned:
-                members.append(server)
-            elif ha_group is not None:
-                members.append(server)
-                named.setdefault(ha_group, []).append(server)
-            if server_group is not None and server.id not in self.server_group_of:
-                grouped.setdefault(server_group, []).append(server.id)
+            on[server.host].append(server)
+            if server.ha_group is not None:
+                naming_ha.append(server)
+            if server.server_group is not None:
+                naming.append(server)
+        self.servers_on: Mapping[str | None, Sequence[Server]] = dict(on)
+        unowned_ha = [server for server in naming_ha if server.id not in self.ha_group_of]
+        unowned = [server for server in naming if server.id not in self.server_group_of]
+        self.ha_servers = _members(snapshot, self.ha_group_of, naming_ha, unowned_ha)
+        self.grouped_servers = _members(snapshot, self.server_group_of, naming, unowned)
+        named: dict[str, list[Server]] = {}
+        for server in unowned_ha:
+            named.setdefault(server.ha_group or "", []).append(server)
+        grouped: dict[str, list[str]] = {}
+        for server in unowned:
+            grouped.setdefault(server.server_group or "", []).append(server.id)
         self.ha_group_of |= {s.id: group for group, servers in named.items() for s in servers}
         self.server_group_of |= {member: group for group, ids in grouped.items() for member in ids}
         self.ha_groups = {group.id: group for group in snapshot.ha_groups}
         for group_id, servers in named.items():
             self.ha_groups[group_id] = _with_members(self.ha_groups.get(group_id), group_id, servers)
-        able = (g for g in self.ha_groups.values() if g.mode in SWITCHABLE and len(g.members) >= _PAIR)
-        self._switchable = {member for group in able for member in group.members}
         self.server_groups = {group.id: group for group in snapshot.server_groups}
         for group_id, ids in grouped.items():
             group = self.server_groups.get(group_id, ServerGroup(id=group_id, policy=""))
@@ -58,7 +67,8 @@ class Memberships:
 
     def switchable(self, server_id: str) -> bool:
         """Tell whether other members of a server's HA group can take over its service."""
-        return server_id in self._switchable
+        group = self.ha_groups.get(self.ha_group_of.get(server_id, ""))
+        return group is not None and group.mode in SWITCHABLE and len(group.members) >= _PAIR
 
     def policy(self, server_id: str) -> str:
         """Return the policy of a server's server group; empty without one."""
@@ -68,6 +78,21 @@ class Memberships:
 
 def _owners(groups: tuple[HaGroup, ...] | tuple[ServerGroup, ...]) -> dict[str, str]:
     return {member: group.id for group in groups for member in group.members}
+
+
+def _members(
+    snapshot: CloudSnapshot, owners: Mapping[str, str], naming: Sequence[Server], unowned: Sequence[Server]
+) -> Sequence[Server]:
+    """Return the servers that are in a group, in their order.
+
+    :param owners: the members that groups name -> their group.
+    :param naming: the servers that name a group.
+    :param unowned: those of them that no group names.
+    """
+    if len(naming) - len(unowned) == len(owners):  # all members name their group: it is these
+        return naming
+    ids = owners.keys() | {server.id for server in unowned}
+    return [server for server in snapshot.servers if server.id in ids]
 
 
 def _with_members(group: HaGroup | None, group_id: str, servers: list[Server]) -> HaGroup:

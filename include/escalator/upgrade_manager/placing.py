@@ -9,6 +9,7 @@ from bisect import bisect_left, insort
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import chain
 
 from escalator.model.cloud import CloudSnapshot, Node, Server
 from escalator.model.verdict import Code, Subject, SubjectType, Verdict
@@ -114,6 +115,7 @@ class Placing:
         self._worst = worst
         self._left: dict[str, dict[str, int]] = {}
         self._tiers: dict[str, list[list[tuple[int, str]]]] = {}
+        self._searched: dict[tuple[str, int], int] = {}
         self._arrived: dict[str, list[str]] = {}
         self._hopeless: dict[object, tuple[Code, str]] = {}
         self.placements: dict[str, str] = {}
@@ -185,9 +187,12 @@ class Placing:
             if number > self._worst:
                 return
             start = bisect_left(tier, (shape.memory, ""))
-            hosts = [host for _, host in tier[start:]]
-            if number == Tier.PENDING and self._fit is Fit.LAST and self._book.turn_of:
-                self._put_last_first(hosts, server)
+            if start == len(tier):
+                continue
+            # One by one: mostly the first is enough.
+            hosts: Iterator[str] = (tier[index][1] for index in range(start, len(tier)))
+            if number == Tier.PENDING and self._fit is Fit.LAST:
+                hosts = self._last_first(hosts, source, shape.memory)
             for host in self._preferred(hosts, shape, source.domain):
                 if (
                     host != server.host
@@ -198,23 +203,32 @@ class Placing:
                 ):
                     yield host
 
-    def _put_last_first(self, hosts: list[str], server: Server) -> None:
-        """Put the node that goes last before the others, of those that may take a server."""
-        while hosts:
-            last = max(hosts, key=self._book.turn_of.__getitem__)
-            hosts.remove(last)
-            if last != server.host and last not in self._closed:
-                hosts.insert(0, last)
-                return
+    def _last_first(self, hosts: Iterator[str], source: Node, memory: int) -> Iterator[str]:
+        """Put the node that goes last before the others, of those with the memory that may take a server.
 
-    def _preferred(self, hosts: list[str], shape: Shape, domain: str) -> list[str]:
+        What is left only shrinks: the search goes on where it ended for the last server of that size.
+        """
+        order = self._book.last_first(source.domain)
+        start = self._searched.get((source.host, memory), 0)
+        for number in range(start, len(order)):
+            last = order[number]
+            if (
+                last != source.host
+                and last not in self._closed
+                and self._book.is_pending(last)
+                and self._left_on(last).get(MEMORY, 0) >= memory
+            ):
+                self._searched[source.host, memory] = number
+                return chain((last,), (host for host in hosts if host != last))
+        return hosts
+
+    def _preferred(self, hosts: Iterator[str], shape: Shape, domain: str) -> Iterable[str]:
         """Put nodes whose traits other servers ask for behind the rest; by name for a first fit."""
-        if self._fit is Fit.FIRST:
-            hosts.sort()
+        found: Iterable[str] = sorted(hosts) if self._fit is Fit.FIRST else hosts
         scarce = self._book.scarce(domain) - shape.traits
         if scarce:
-            hosts.sort(key=lambda host: not scarce.isdisjoint(self._book.nodes[host].traits))
-        return hosts
+            return sorted(found, key=lambda host: not scarce.isdisjoint(self._book.nodes[host].traits))
+        return found
 
     def _group_rule(self, server: Server) -> _Rule:
         """Return which hosts the hard policy of a server's group allows."""
@@ -240,7 +254,7 @@ class Placing:
         node = self._book.nodes[host]
         if not shape.traits <= node.traits or shape.zone not in {None, node.zone}:
             return False
-        left = self._left.get(host) or self._book.free(host)
+        left = self._left_on(host)
         for name, amount in shape.need:
             if amount > left.get(name, 0):
                 return False
@@ -248,6 +262,10 @@ class Placing:
             if item.max_unit is not None and amount > item.max_unit:
                 return False
         return True
+
+    def _left_on(self, host: str) -> Mapping[str, int]:
+        """Return what those placed so far leave of each resource class on a node."""
+        return self._left.get(host) or self._book.free(host)
 
     def _tiers_of(self, domain: str) -> list[list[tuple[int, str]]]:
         tiers = self._tiers.get(domain)
@@ -306,7 +324,7 @@ class Placing:
 
     def _shortage(self, node: Node, shape: Shape) -> dict[str, int]:
         """Return how much of each resource class a node lacks for a server; empty when it fits."""
-        left = self._left.get(node.host) or self._book.free(node.host)
+        left = self._left_on(node.host)
         lacking = {
             name: amount - min(left.get(name, 0), self._book.max_unit(node.host, name))
             for name, amount in shape.need

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 from math import fsum
 
 from escalator.model.cloud import Server
@@ -63,7 +64,7 @@ class Standing:
     explain: bool = True
     _left: dict[str, float] = field(default_factory=dict)
     _largest: dict[str, int] = field(default_factory=dict)
-    _demand: dict[str, int] = field(default_factory=dict)
+    _demands: dict[str, list[int]] = field(default_factory=dict)
     _leaving: dict[str, tuple[Server, ...]] = field(default_factory=dict)
     _movable: int | None = None
     _work: dict[str, float] = field(default_factory=dict)
@@ -85,9 +86,15 @@ class Standing:
 
     def demand(self, host: str) -> int:
         """Return the memory that the servers which leave a node want elsewhere (MiB)."""
-        if host not in self._demand:
-            self._demand[host] = sum(s.resources.get(MEMORY, 0) for s in self.leaving(host))
-        return self._demand[host]
+        return self.demands(host)[-1]
+
+    def demands(self, host: str) -> Sequence[int]:
+        """Return the memory that the first servers to leave a node want (MiB): none, one, and so on."""
+        found = self._demands.get(host)
+        if found is None:
+            sizes = (s.resources.get(MEMORY, 0) for s in self.leaving(host))
+            found = self._demands[host] = list(accumulate(sizes, initial=0))
+        return found
 
     def waits(self, host: str | None) -> bool:
         """Tell whether a node is still to be upgraded and not out."""
@@ -96,7 +103,7 @@ class Standing:
     def forget(self, host: str) -> None:
         """Look anew at a node whose servers have changed."""
         self._leaving.pop(host, None)
-        self._demand.pop(host, None)
+        self._demands.pop(host, None)
         domain = self.book.nodes[host].domain
         self._largest.pop(domain, None)
         self.quiet.discard(domain)

@@ -8,6 +8,7 @@ near the end.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Collection, Iterator, Sequence
 from heapq import nsmallest
 
@@ -15,7 +16,7 @@ from escalator.model.cloud import Server
 from escalator.model.decisions import Admission, AdmissionDecision
 from escalator.model.verdict import Code, Subject, SubjectType, Verdict
 from escalator.upgrade_manager.availability import Obstacle
-from escalator.upgrade_manager.capacity import MEMORY, CapacityBook, Tier
+from escalator.upgrade_manager.capacity import CapacityBook, Tier
 from escalator.upgrade_manager.placing import DrainSimulation, Fit, Placing, place
 from escalator.upgrade_manager.standing import Standing, Turn
 
@@ -184,14 +185,8 @@ def _any_place(standing: Standing, domain: str, host: str) -> DrainSimulation:
 
 def _least_spilled(standing: Standing, host: str, room: int) -> int:
     """Return how many servers of a node go to pending nodes at least: the largest that the room lacks."""
-    lacking = standing.demand(host) - room
-    count = 0
-    for server in standing.leaving(host):
-        if lacking <= 0:
-            break
-        lacking -= server.resources.get(MEMORY, 0)
-        count += 1
-    return count
+    demands = standing.demands(host)
+    return bisect_left(demands, demands[-1] - room)
 
 
 def _candidates(standing: Standing, domain: str) -> Sequence[str]:
