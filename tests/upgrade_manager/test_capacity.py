@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from escalator.model.cloud import CloudSnapshot, ResourceInventory
 from escalator.model.verdict import Code
 from escalator.upgrade_manager.capacity import CapacityBook, needs_place
-from escalator.upgrade_manager.placing import simulate_drain
+from escalator.upgrade_manager.placing import Placing, simulate_drain
 
 from .clouds import DOMAIN, cloud, clouds, disabled, down, few, node, server
 
@@ -167,3 +167,12 @@ def test_a_hopeless_server_does_not_spoil_its_like() -> None:
     hopeless = server("a-first", "a", required_traits=frozenset({"HW_GPU"}))
     simulation = simulate_drain(cloud([node("a"), node("b")], [hopeless, server("z-last", "a")]), ["a"])
     assert simulation.placements == {"id-z-last": "b"}
+
+
+def test_a_node_without_a_resource_class_has_none_when_a_server_left_it() -> None:
+    bare = {"VCPU": ResourceInventory(total=16), "MEMORY_MB": ResourceInventory(total=16384)}
+    odd, other = server("odd", "b"), server("other", "a")
+    book = CapacityBook(cloud([node("a"), node("b", inventory=bare)], [odd, other]))
+    book.take("b", odd, give_back=True)
+    assert "DISK_GB" not in book.free("b")
+    assert not Placing(book, closed=("a",)).try_add(other)

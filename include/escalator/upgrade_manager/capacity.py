@@ -244,7 +244,8 @@ class CapacityBook:
         sign = -1 if give_back else 1
         for name, amount in self.shape(server).need:
             self._used[host][name] = self._used[host].get(name, 0) + sign * amount
-            self._free[host][name] = self._free[host].get(name, 0) - sign * amount
+            if name in self._free[host]:  # a node without that resource class has none to give back
+                self._free[host][name] -= sign * amount
         if is_open:
             self._entry(host, remove=False)
 
