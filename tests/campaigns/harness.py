@@ -33,7 +33,7 @@ UNHURRIED = {
     "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "900",
     "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.6",
 }
-"""The DAGs do not change while the tests run: they are read when Airflow starts."""
+"""The DAGs do not change while the tests run: they are read when Airflow starts. No person is waiting."""
 SERVICE_VERSIONS = {72: OLD, 74: NEW}
 """Version numbers of Nova's service objects."""
 

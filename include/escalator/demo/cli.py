@@ -73,7 +73,7 @@ def run(args: argparse.Namespace) -> int:
 def bring_up(world: World, stack: AirflowStack) -> None:
     """Start the lab and Airflow side by side and wire them."""
     world.folder.mkdir(parents=True, exist_ok=True)
-    is_lab_new = not any(node.is_on for node in world.lab.nodes())
+    is_lab_new = not world.lab.is_running
     with ThreadPoolExecutor(2) as pool:
         airflow = pool.submit(_start_airflow, stack, is_lab_new=is_lab_new)
         pool.submit(world.lab.up).result()

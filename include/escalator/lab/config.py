@@ -117,7 +117,6 @@ class ControlConfig:
             "placement": self._client("placement"),
             "glance": {"region_name": REGION},
             "neutron": self._client("neutron"),
-            "api": {"response_validation": "ignore"},
             "vnc": {"enabled": False},
             "oslo_concurrency": {"lock_path": f"{state}/locks"},
             "oslo_messaging_rabbit": {"rabbit_quorum_queue": False, "heartbeat_in_pthread": False},
@@ -223,6 +222,7 @@ class ControlConfig:
         content |= {
             "api_database": {"connection": self.database("nova_api"), **_POOL},
             "database": {"connection": self.database(cell), **_POOL},
+            "api": {"response_validation": "ignore"},
             "conductor": {"workers": 1},
             "scheduler": {"workers": 1, "discover_hosts_in_cells_interval": 5},
             "quota": {

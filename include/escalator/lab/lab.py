@@ -77,11 +77,10 @@ class Lab:
         )
 
     def _up(self) -> None:
-        fresh = not self._is_anything_alive()
-        if not fresh and not self._ready_mark.exists():
+        fresh = not self.is_running
+        if fresh and self._is_anything_alive():
             self._progress.say("an earlier start was not finished: ending what it left")
             self.down()
-            fresh = True
         if fresh:
             self._use(self._wanted)
         self._refuse_other_shape()
@@ -118,6 +117,11 @@ class Lab:
         self._wait_hypervisors()
 
     # -- what is there
+
+    @property
+    def is_running(self) -> bool:
+        """Tell whether the lab was brought up to the end and something of it still runs."""
+        return self._ready_mark.exists() and self._is_anything_alive()
 
     def status(self) -> LabStatus:
         """Return what runs, what does not, and the servers."""

@@ -142,7 +142,7 @@ def _cramped(
     host: str, out: Collection[str], cramped: Mapping[str, DrainSimulation]
 ) -> AdmissionDecision | None:
     """Let nobody out beside a node whose own servers lack room."""
-    lacking = min((other for other in out if other in cramped), default=None) if cramped else None
+    lacking = min((other for other in out if other in cramped), default=None)
     if lacking is None:
         return None
     message = f"not while {', '.join(sorted(out))} is out: {cramped[lacking].shortfall}"
@@ -157,7 +157,7 @@ def _standing(
     :return: how the campaign stands, and the nodes that are out whose own servers have no place.
     """
     plan, nodes, book = scene.plan, scene.nodes, scene.book
-    out_of_service = book.closed  # nothing was closed or opened yet: those that the snapshot has so
+    out_of_service = {node.host for node in nodes.values() if not node.eligible_destination}
     queues: dict[str, list[str]] = {}
     for host in free:
         queues.setdefault(nodes[host].domain, []).append(host)
@@ -210,8 +210,6 @@ def _limit(plan: CampaignPlan, leases: Mapping[str, Lease]) -> int:
 
     A lease of another campaign that does not say its limit is taken to allow one.
     """
-    if not leases:
-        return plan.request.max_parallel
     others = (lease for host, lease in leases.items() if not plan.lease(host).same_holder(lease))
     return min((plan.request.max_parallel, *(lease.max_parallel or 1 for lease in others)))
 

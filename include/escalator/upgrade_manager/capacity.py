@@ -107,14 +107,6 @@ class CapacityBook:
             self._free[host] = {name: item.capacity - used.get(name, 0) for name, item in inventory.items()}
         return self._free[host]
 
-    def _free_memory(self, host: str) -> int:
-        """Return what memory is left on a node, of which mostly nothing else has to be known."""
-        item = self.nodes[host].inventory.get(MEMORY)
-        if host in self._free or item is None:
-            return self.free(host).get(MEMORY, 0)
-        taken = sum([s.resources.get(MEMORY, 0) for s in self.servers(host) if s.vm_state not in GONE])
-        return item.capacity - max(taken, self.nodes[host].usage.get(MEMORY, 0))
-
     def is_pending(self, host: str) -> bool:
         """Tell whether a node takes servers but is still to be upgraded."""
         return host not in self._closed and self.tiers[host] is Tier.PENDING
@@ -164,7 +156,7 @@ class CapacityBook:
             tiers = self._open[domain] = [[] for _ in Tier]
             for host in self._hosts.get(domain, ()):
                 if host not in self._closed:
-                    tiers[self.tiers[host]].append((self._free_memory(host), host))
+                    tiers[self.tiers[host]].append((self.free(host).get(MEMORY, 0), host))
             for tier in tiers:
                 tier.sort()
         return tiers
@@ -201,11 +193,6 @@ class CapacityBook:
         if item is None:
             return 0
         return item.capacity if item.max_unit is None else min(item.max_unit, item.capacity)
-
-    @property
-    def closed(self) -> frozenset[str]:
-        """Return the hosts that take no servers now."""
-        return frozenset(self._closed)
 
     # what happens
 

@@ -151,14 +151,9 @@ class Placing:
         self.spilled += self._book.tiers[host] is Tier.PENDING
         return True
 
-    def fitting(self, server: Server) -> Iterator[Node]:
-        """Give the nodes where a server still fits, the best tier first, then the least memory left."""
-        for host in self._candidates(server, self._book.shape(server)):
-            yield self._book.nodes[host]
-
     def ranked(self, server: Server) -> list[Node]:
-        """Return the nodes where a server still fits, the best first."""
-        return list(self.fitting(server))
+        """Return the nodes where a server still fits, the best tier first, then the least memory left."""
+        return [self._book.nodes[host] for host in self._candidates(server, self._book.shape(server))]
 
     def simulation(self) -> DrainSimulation:
         """Return what came of it."""
