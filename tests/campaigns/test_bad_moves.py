@@ -42,7 +42,7 @@ def test_a_migration_that_hangs_is_aborted_and_tried_elsewhere(
     assert node["state"] == "released"
     assert harness.running("node-01") == NEW
     assert [m["succeeded"] for m in node["moves"] if m["code"] == "migration_hung"] == [False]
-    assert {"good", "beside"} <= {m["name"] for m in node["moves"] if m["succeeded"]}
+    assert {m["name"] for m in node["moves"] if m["succeeded"]} == {"good", "beside"}
 
 
 def test_a_migration_that_always_fails_is_tried_elsewhere_and_holds_the_node(
@@ -55,9 +55,7 @@ def test_a_migration_that_always_fails_is_tried_elsewhere_and_holds_the_node(
     _is_held(harness, bad_moves, "node-02")
     moves = [m for m in bad_moves["nodes"]["node-02"]["moves"] if m["name"] == "bad"]
     assert not any(m["succeeded"] for m in moves)
-    tried = {m["to"] for m in moves}
-    assert len(tried) > 1
-    assert tried <= {"node-01", "node-03", "node-04"}
+    assert {m["to"] for m in moves} == {"node-01", "node-04"}  # node-03 is out
 
 
 def test_a_node_whose_compute_dies_in_mid_migration_is_held(

@@ -39,6 +39,7 @@ from .fake_records import WRONG_COLD, WRONG_LIVE, Clock, Fault, Fuse, Guest, Hos
 P = ParamSpec("P")
 R = TypeVar("R")
 METHODS = {"active": "live", "paused": "live", "stopped": "cold"}
+POWER_STATES = {"paused": "paused", "stopped": "shutdown"}
 
 
 def request(method: Callable[Concatenate[Any, P], R]) -> Callable[Concatenate[Any, P], R]:
@@ -294,6 +295,7 @@ class FakeCloud:
             host=guest.host,
             vm_state=guest.vm_state,
             task_state=guest.task_state,
+            power_state=POWER_STATES.get(guest.vm_state, "running"),
             migration=METHODS.get(guest.vm_state, "none"),
             resources={"VCPU": 1, "MEMORY_MB": guest.memory_mib, "DISK_GB": 1},
         )

@@ -174,7 +174,7 @@ def test_a_cold_migration_waits_to_be_confirmed(stage: Stage) -> None:
     stage.cloud.confirm_resize(server_id)
     assert stage.until(lambda: ended(stage, server_id)).status is MigrationStatus.CONFIRMED
     server = stage.until(lambda: rested(stage, server_id))
-    assert (server.host, server.vm_state) == ("node-02", "stopped")
+    assert (server.host, server.vm_state, server.power_state) == ("node-02", "stopped", "shutdown")
 
 
 @pytest.mark.parametrize(
@@ -185,7 +185,8 @@ def test_a_migration_that_fails_leaves_the_server_where_it_was(
 ) -> None:
     server_id = stage.boot(fault=fault)
     stage.cloud.start_live_migration(server_id, "node-02")
-    assert stage.until(lambda: ended(stage, server_id)).status is status
+    failed = stage.until(lambda: ended(stage, server_id)).status
+    assert (failed, failed.failed) == (status, True)
     server = stage.until(lambda: rested(stage, server_id))
     assert (server.host, server.vm_state) == ("node-01", "active")
 
@@ -200,6 +201,8 @@ def test_a_migration_that_hangs_is_aborted(stage: Stage) -> None:
     assert running.id in {m.id for m in taken}
     stage.cloud.abort_migration(server_id, running.id)
     assert stage.until(lambda: ended(stage, server_id)).status is MigrationStatus.CANCELLED
+    taken = stage.cloud.fetch_snapshot("lab", domain_of=domain_of).migrations
+    assert running.id not in {m.id for m in taken}
     assert stage.until(lambda: rested(stage, server_id)).host == "node-01"
     with pytest.raises(ConflictError):
         stage.cloud.abort_migration(server_id, running.id)
@@ -210,13 +213,15 @@ def test_a_disabled_destination_is_accepted_and_ends_in_error(stage: Stage) -> N
     stage.cloud.ensure_disabled("node-02", "broken fan")
     stage.cloud.start_live_migration(server_id, "node-02")
     assert stage.until(lambda: ended(stage, server_id)).status is MigrationStatus.ERROR
-    assert stage.until(lambda: rested(stage, server_id)).host == "node-01"
+    server = stage.until(lambda: rested(stage, server_id))
+    assert (server.host, server.vm_state) == ("node-01", "active")
 
 
 def test_unknown_names_are_refused(stage: Stage) -> None:
     server_id = stage.boot()
-    with pytest.raises(InvalidRequestError):
+    with pytest.raises(InvalidRequestError, match="node-77"):
         stage.cloud.start_live_migration(server_id, "node-77")
+    assert stage.cloud.fetch_migrations(server_id=server_id) == ()
     with pytest.raises(NotFoundError):
         stage.cloud.fetch_servers("node-77")
     with pytest.raises(NotFoundError):
