@@ -12,7 +12,7 @@ from fleets import Fleet  # beside this script
 
 from escalator.model.campaign import CampaignPlan, CampaignRequest, LedgerView
 from escalator.model.cloud import CloudSnapshot
-from escalator.upgrade_manager.admission import decide
+from escalator.upgrade_manager.schedule.admission import decide
 
 LIMITS_MS = {500: 50.0, 5000: 250.0}
 TRIES = 5

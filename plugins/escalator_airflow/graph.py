@@ -13,7 +13,7 @@ from escalator.model.campaign import Step
 from escalator.model.inventory import Inventory
 from escalator.model.naming import dag_id_of
 from escalator.model.window import Window
-from escalator.upgrade_manager.durations import HARD_LIMITS, last_resort_seconds
+from escalator.upgrade_manager.drain.durations import HARD_LIMITS, last_resort_seconds
 from escalator_airflow.operators.campaign import (
     CheckConditionsOperator,
     ConcludeOperator,

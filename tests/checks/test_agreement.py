@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from hypothesis import given, settings
-from tests.upgrade_manager.test_spare import small_clouds
+from tests.upgrade_manager.feasibility.test_spare import small_clouds
 
 from escalator.model.cloud import CloudSnapshot
 from escalator.simulator.engine import simulate
 from escalator.simulator.options import SimulationOptions
-from escalator.upgrade_manager.conditions.check import check_upgrade, plan_of_check
 from escalator.upgrade_manager.conditions.question import ask
-from escalator.upgrade_manager.targets import mark_targets
+from escalator.upgrade_manager.conditions.upgrade import check_upgrade, plan_of_check
+from escalator.upgrade_manager.state.targets import mark_targets
 
 
 @given(small_clouds())

@@ -6,12 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.checks.files import bundle_file, snapshot_file
 from tests.upgrade_manager.clouds import cloud, disabled, down, node, server
 
 from escalator.cli import main
 from escalator.model.cloud import CloudSnapshot
-
-from .files import bundle_file, snapshot_file
 
 ROOMY = cloud([node("a"), node("b")], [server("web", "a"), server("db", "b", migration="cold")])
 TIGHT = cloud([node("a"), node("b", memory=1024)], [server("big", "a", memory=4096)])

@@ -5,8 +5,8 @@ import io
 from tests.upgrade_manager.clouds import cloud, node, server
 
 from escalator.checks.render import lines_of, show
-from escalator.upgrade_manager.conditions.check import check_upgrade, plan_of_check
 from escalator.upgrade_manager.conditions.question import ask
+from escalator.upgrade_manager.conditions.upgrade import check_upgrade, plan_of_check
 
 SNAPSHOT = cloud([node("a"), node("b", memory=1024)], [server("big", "a", memory=4096)])
 REPORT = check_upgrade(ask(plan_of_check(SNAPSHOT, ["a", "b"]), SNAPSHOT))

@@ -3,12 +3,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from tests.checks.files import BUNDLE, arguments, bundle_file, snapshot_file
 from tests.upgrade_manager.clouds import cloud, node, server
 
 from escalator.checks.sources import read_bundle, read_source
 from escalator.model.errors import InvalidRequestError
-
-from .files import BUNDLE, arguments, bundle_file, snapshot_file
 
 NODES = [node("a"), node("b", upgraded=True), node("c")]
 

@@ -20,7 +20,7 @@ from escalator.lab.lab import Lab
 from escalator.lab.servers import ServerSpec
 from escalator.model.cloud import CloudSnapshot
 from escalator.model.errors import InvalidRequestError
-from escalator.upgrade_manager.domains import domain_of
+from escalator.upgrade_manager.state.domains import domain_of
 from escalator.vnfs import load_ha_sources, with_ha_groups
 
 pytestmark = pytest.mark.lab

@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.dags.conftest import ROOT, Parse
 from tests.plugins.airflow_home import write_inventory
 
 from escalator.model.campaign import Step
-
-from .conftest import ROOT, Parse
 
 pytestmark = pytest.mark.airflow
 HOSTS = [f"general-{n:03d}" for n in range(1, 5)]

@@ -7,8 +7,7 @@ import sys
 from typing import Any
 
 import pytest
-
-from .conftest import ROOT
+from tests.dags.conftest import ROOT
 
 pytestmark = pytest.mark.airflow
 REFUSE_PROVIDER = """

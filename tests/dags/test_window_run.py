@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.dags.conftest import ROOT
 from tests.plugins.airflow_home import NOW, own_home
 from tests.steps import conftest as fakes
 from tests.steps.worlds import QuickLedger, World
@@ -19,8 +20,6 @@ from escalator.ledger.records import Document
 from escalator.model.campaign import CampaignPlan
 from escalator.model.inventory import Inventory, InventoryNode
 from escalator.steps.context import CampaignContext
-
-from .conftest import ROOT
 
 pytestmark = pytest.mark.airflow
 DAG_ID = "upgrade__lab__cell1-az1-general"

@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.dags.conftest import ROOT
 from tests.plugins.airflow_home import DOMAIN, write_inventory
-
-from .conftest import ROOT
 
 pytestmark = pytest.mark.airflow
 DAG_ID = "upgrade__lab__cell1-az1-general"

@@ -6,13 +6,13 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from tests.ledger.conftest import NOW
+
 from escalator.ledger.ledger import Ledger
 from escalator.ledger.records import StepResult
 from escalator.model.campaign import CampaignPlan, NodeState, Step
 from escalator.model.durations import History, MoveSample
 from escalator.model.moves import MoveMethod, MoveRecord
-
-from .conftest import NOW
 
 if TYPE_CHECKING:
     from tests.ledger.conftest import Open

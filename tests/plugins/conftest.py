@@ -8,8 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-
-from .airflow_home import DOMAIN, own_home, write_inventory
+from tests.plugins.airflow_home import DOMAIN, own_home, write_inventory
 
 ROOT = Path(__file__).resolve().parents[2]
 

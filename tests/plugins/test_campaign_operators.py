@@ -5,12 +5,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from tests.plugins.airflow_home import DOMAIN
+from tests.plugins.conftest import context
 
 from escalator.ledger.ledger import Ledger
 from escalator.model.errors import EscalatorError, NodeFaultError, TransientError
-
-from .airflow_home import DOMAIN
-from .conftest import context
 
 pytestmark = pytest.mark.airflow
 HOSTS = ("general-001", "general-002", "general-003")

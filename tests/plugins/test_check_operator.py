@@ -7,13 +7,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from tests.plugins.conftest import context
 
 from escalator.model.check import CheckReport, Condition
 from escalator.model.durations import Quantiles
 from escalator.model.errors import TransientError
 from escalator.model.verdict import Code, Severity, Subject, SubjectType
-
-from .conftest import context
 
 pytestmark = pytest.mark.airflow
 HOSTS = ("general-001", "general-002", "general-003")

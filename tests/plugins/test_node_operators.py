@@ -5,14 +5,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from tests.plugins.conftest import context
 
 from escalator.model.campaign import Step
 from escalator.model.decisions import Admission, AdmissionDecision
 from escalator.model.errors import SupersededError, TransientError
 from escalator.model.verdict import Code
 from escalator.steps.results import Outcome, StepResult
-
-from .conftest import context
 
 pytestmark = pytest.mark.airflow
 

@@ -1,12 +1,7 @@
 from typing import Any
 
 import pytest
-
-from escalator.model.cloud import ResourceInventory, Server, ServerGroup, ServiceState, ServiceStatus
-from escalator.replay import ReplayOptions
-from escalator.replay import ViolationCode as V
-
-from .worlds import (
+from tests.replay.worlds import (
     CLEAN,
     cloud,
     codes,
@@ -21,6 +16,10 @@ from .worlds import (
     two,
     upgrade,
 )
+
+from escalator.model.cloud import ResourceInventory, Server, ServerGroup, ServiceState, ServiceStatus
+from escalator.replay import ReplayOptions
+from escalator.replay import ViolationCode as V
 
 
 def test_a_clean_trace_is_clean() -> None:

@@ -1,13 +1,7 @@
 from typing import Any
 
 import pytest
-
-from escalator.model.cloud import ResourceInventory
-from escalator.model.errors import InvalidRequestError
-from escalator.replay import ReplayOptions, check_trace
-from escalator.replay import ViolationCode as V
-
-from .worlds import (
+from tests.replay.worlds import (
     CLEAN,
     DOMAIN,
     SNAPSHOT,
@@ -23,6 +17,11 @@ from .worlds import (
     upgrade,
     without,
 )
+
+from escalator.model.cloud import ResourceInventory
+from escalator.model.errors import InvalidRequestError
+from escalator.replay import ReplayOptions, check_trace
+from escalator.replay import ViolationCode as V
 
 # --- claims and bounds
 

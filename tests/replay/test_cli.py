@@ -2,11 +2,10 @@ import json
 from pathlib import Path
 
 import pytest
+from tests.replay.worlds import CLEAN, SNAPSHOT, trace, without
 
 from escalator.cli import main
 from escalator.cloud_manager.snapshots import snapshot_to_document
-
-from .worlds import CLEAN, SNAPSHOT, trace, without
 
 
 @pytest.fixture

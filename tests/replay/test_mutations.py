@@ -6,10 +6,9 @@ import copy
 
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.replay.worlds import CLEAN, SNAPSHOT, Document, trace
 
 from escalator.replay import ViolationCode, check_trace
-
-from .worlds import CLEAN, SNAPSHOT, Document, trace
 
 WHOLE = trace(CLEAN)
 INDICES = st.integers(0, len(CLEAN) - 1)

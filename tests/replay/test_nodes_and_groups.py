@@ -2,12 +2,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-
-from escalator.model.cloud import HaGroup, Server, ServiceState, ServiceStatus
-from escalator.replay import ReplayOptions
-from escalator.replay import ViolationCode as V
-
-from .worlds import (
+from tests.replay.worlds import (
     CLEAN,
     SNAPSHOT,
     Document,
@@ -24,6 +19,10 @@ from .worlds import (
     upgrade,
     without,
 )
+
+from escalator.model.cloud import HaGroup, Server, ServiceState, ServiceStatus
+from escalator.replay import ReplayOptions
+from escalator.replay import ViolationCode as V
 
 # --- nodes
 

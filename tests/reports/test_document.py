@@ -3,13 +3,12 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.reports import campaigns as made
 
 from escalator.model.campaign import LedgerView, NodeProgress, NodeState, Step
 from escalator.model.verdict import Code, Severity, Subject, SubjectType, Verdict
 from escalator.reports.document import build_report
 from escalator.reports.facts import CampaignFacts
-
-from . import campaigns as made
 
 
 def node(document: dict[str, Any], host: str) -> dict[str, Any]:

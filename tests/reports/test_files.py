@@ -2,11 +2,10 @@ import json
 from pathlib import Path
 
 import pytest
+from tests.reports import campaigns as made
 
 from escalator.reports.document import build_report
 from escalator.reports.files import ReportPaths, write_report
-
-from . import campaigns as made
 
 
 def test_three_files_are_written(tmp_path: Path) -> None:

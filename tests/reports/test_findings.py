@@ -2,10 +2,9 @@ import copy
 from typing import Any
 
 import pytest
+from tests.reports import campaigns as made
 
 from escalator.reports.document import build_report
-
-from . import campaigns as made
 
 SERVERS = {"web-1": "node-01", "web-2": "node-03", "web-3": "node-01", "web-4": "node-03"}
 

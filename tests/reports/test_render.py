@@ -4,6 +4,7 @@ from html.parser import HTMLParser
 from typing import Any
 
 import pytest
+from tests.reports import campaigns as made
 
 from escalator.model.campaign import LedgerView, NodeProgress, NodeState, UpgradeMode
 from escalator.model.verdict import Code
@@ -11,8 +12,6 @@ from escalator.reports import formatting
 from escalator.reports.document import build_report
 from escalator.reports.render import render_html, render_markdown
 from escalator.reports.timeline import lay_out
-
-from . import campaigns as made
 
 HOSTILE = (
     '</th><script>alert(1)</script><img src=x onerror="alert(1)">'

@@ -1,10 +1,10 @@
 import hashlib
 import json
 
+from tests.reports import campaigns as made
+
 from escalator.model.campaign import Step
 from escalator.reports.document import build_report
-
-from . import campaigns as made
 
 
 def test_the_events_of_a_campaign_in_order() -> None:

@@ -18,10 +18,10 @@ from escalator.model.campaign import UpgradeMode
 from escalator.model.check import CheckReport
 from escalator.model.cloud import CloudSnapshot
 from escalator.upgrade_manager.bundles import parse_bundle
-from escalator.upgrade_manager.conditions.check import check_upgrade, plan_of_check
 from escalator.upgrade_manager.conditions.question import ask
 from escalator.upgrade_manager.conditions.rollback import check_rollback
-from escalator.upgrade_manager.targets import mark_targets
+from escalator.upgrade_manager.conditions.upgrade import check_upgrade, plan_of_check
+from escalator.upgrade_manager.state.targets import mark_targets
 
 FOLDER = Path(__file__).parent
 DOMAIN = "cell1/az1/general"

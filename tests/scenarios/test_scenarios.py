@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+from tests.scenarios.scenario import load, names
 
 from escalator.model.check import CheckReport
 from escalator.model.verdict import Code
@@ -8,10 +9,8 @@ from escalator.replay.check import check_trace
 from escalator.simulator.engine import simulate
 from escalator.simulator.options import SimulationOptions
 from escalator.upgrade_manager.bundles import members_stay
-from escalator.upgrade_manager.sequence import drain_in_turn
-from escalator.upgrade_manager.spare import add_spares
-
-from .scenario import load, names
+from escalator.upgrade_manager.feasibility.sequence import drain_in_turn
+from escalator.upgrade_manager.feasibility.spare import add_spares
 
 PLANNED = [name for name in names() if load(name).plan is not None]
 

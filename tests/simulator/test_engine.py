@@ -3,13 +3,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from tests.simulator.fleets import DOMAINS, cloud, node, pair, server
+
 from escalator.model.campaign import UpgradeMode
 from escalator.model.cloud import CloudSnapshot, ResourceInventory, ServiceStatus
 from escalator.replay import check_trace
 from escalator.simulator.engine import simulate
 from escalator.simulator.options import SimulationOptions
-
-from .fleets import DOMAINS, cloud, node, pair, server
 
 
 def play(snapshot: CloudSnapshot, **options: Any) -> dict[str, Any]:

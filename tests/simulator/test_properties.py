@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.simulator.fleets import fleets, some
 
 from escalator.model.campaign import UpgradeMode
 from escalator.model.cloud import CloudSnapshot
@@ -13,8 +14,6 @@ from escalator.replay import check_trace
 from escalator.simulator.engine import simulate
 from escalator.simulator.options import SimulationOptions
 from escalator.simulator.scene import targets_of
-
-from .fleets import fleets, some
 
 options = st.builds(
     SimulationOptions,

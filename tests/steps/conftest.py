@@ -6,12 +6,11 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from tests.steps.worlds import NodeSoftware, QuickLedger, World
 
 from escalator.steps import precheck, prepare, upgrade, verify, versions
 from escalator.system_support.shell import Connect
 from escalator.system_support.venv_mechanism import InstalledVersion, Outcome
-
-from .worlds import NodeSoftware, QuickLedger, World
 
 
 def ensure_staged(connect: Connect, _mechanism: object, version: str, **_: Any) -> Outcome:

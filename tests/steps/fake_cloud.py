@@ -11,6 +11,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
+from tests.steps.fake_records import WRONG_COLD, WRONG_LIVE, Clock, Fault, Fuse, Guest, Host, Move, Write
+
 from escalator.cloud_manager.call_counter import CallCounter
 from escalator.model.cloud import (
     CloudSnapshot,
@@ -33,8 +35,6 @@ from escalator.model.errors import (
     NotFoundError,
 )
 from escalator.model.lease import Lease
-
-from .fake_records import WRONG_COLD, WRONG_LIVE, Clock, Fault, Fuse, Guest, Host, Move, Write
 
 P = ParamSpec("P")
 R = TypeVar("R")

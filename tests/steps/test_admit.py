@@ -1,16 +1,15 @@
 from __future__ import annotations
 
 import pytest
+from tests.steps.conftest import MakeWorld
+from tests.steps.fake_records import KilledError
+from tests.steps.worlds import NEW, NODE, OLD, World
 
 from escalator.model.campaign import NodeState, Step
 from escalator.model.decisions import Admission
 from escalator.model.errors import LeaseLostError, NodeFaultError, SupersededError, TransientError
 from escalator.model.lease import Lease, LeaseMark
 from escalator.model.verdict import Code
-
-from .conftest import MakeWorld
-from .fake_records import KilledError
-from .worlds import NEW, NODE, OLD, World
 
 
 def test_the_lease_is_taken_and_what_was_found_is_remembered(world: World) -> None:

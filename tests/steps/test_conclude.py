@@ -6,6 +6,9 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from tests.steps.conftest import MakeWorld
+from tests.steps.fake_records import START
+from tests.steps.worlds import NEW, NODE, OLD, World
 
 from escalator.ledger.records import Document
 from escalator.model.campaign import NodeState, Step
@@ -14,10 +17,6 @@ from escalator.model.errors import EscalatorError, NodeFaultError
 from escalator.model.lease import LeaseMark
 from escalator.model.verdict import Code
 from escalator.steps.conclude import conclude, folder_name
-
-from .conftest import MakeWorld
-from .fake_records import START
-from .worlds import NEW, NODE, OLD, World
 
 
 @pytest.fixture(autouse=True)

@@ -11,6 +11,9 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 import pytest
+from tests.steps.fake_cloud import FakeCloud
+from tests.steps.fake_records import Clock, Fault
+from tests.steps.steps_cloud import StepsCloud
 
 from escalator.cloud_manager.call_counter import CallCounter
 from escalator.cloud_manager.cloud import Cloud
@@ -21,11 +24,7 @@ from escalator.lab.servers import ServerSpec
 from escalator.model.cloud import Migration, MigrationStatus, Server, ServiceStatus
 from escalator.model.errors import ConflictError, InvalidRequestError, LeaseLostError, NotFoundError
 from escalator.model.lease import Lease, LeaseMark
-from escalator.upgrade_manager.domains import domain_of
-
-from .fake_cloud import FakeCloud
-from .fake_records import Clock, Fault
-from .steps_cloud import StepsCloud
+from escalator.upgrade_manager.state.domains import domain_of
 
 T = TypeVar("T")
 LEASE = Lease.of(campaign="contract", run_id="r", host="node-01", words="max_parallel=1")

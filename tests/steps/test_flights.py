@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from tests.steps.fake_records import START
 
 from escalator.model.cloud import Migration, MigrationStatus
 from escalator.model.moves import MoveMethod, PlannedMove
@@ -17,8 +18,6 @@ from escalator.steps.flights import (
     FlightState,
     can_abort,
 )
-
-from .fake_records import START
 
 LIMIT = timedelta(seconds=900)
 SECOND = timedelta(seconds=1)

@@ -3,6 +3,9 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
+from tests.steps.conftest import MakeWorld
+from tests.steps.fake_records import Fault, KilledError
+from tests.steps.worlds import NODE, QuickLedger, World
 
 from escalator.model.campaign import NodeState, Step
 from escalator.model.errors import SupersededError, TransientError
@@ -11,10 +14,6 @@ from escalator.model.verdict import Code
 from escalator.steps.drain import DrainPace
 from escalator.steps.migrate import FIRST_GUESS, PATIENCE
 from escalator.steps.results import Outcome
-
-from .conftest import MakeWorld
-from .fake_records import Fault, KilledError
-from .worlds import NODE, QuickLedger, World
 
 
 def loaded(world: World) -> World:

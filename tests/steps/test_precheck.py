@@ -3,6 +3,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from tests.steps.conftest import MakeWorld
+from tests.steps.fake_records import START
+from tests.steps.worlds import BUNDLE, NODE, World
 
 from escalator.model.bundle import MechanismType
 from escalator.model.campaign import NodeState, Step
@@ -11,10 +14,6 @@ from escalator.model.verdict import Code, Subject, SubjectType, Verdict
 from escalator.steps import precheck as module
 from escalator.steps.precheck import PATIENCE
 from escalator.steps.results import Outcome
-
-from .conftest import MakeWorld
-from .fake_records import START
-from .worlds import BUNDLE, NODE, World
 
 
 @pytest.fixture

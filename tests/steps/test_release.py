@@ -1,14 +1,13 @@
 from __future__ import annotations
 
 import pytest
+from tests.steps.conftest import MakeWorld
+from tests.steps.worlds import NODE, World
 
 from escalator.model.campaign import NodeState, Step
 from escalator.model.lease import LeaseMark
 from escalator.model.verdict import Code
 from escalator.steps.results import Outcome
-
-from .conftest import MakeWorld
-from .worlds import NODE, World
 
 TOUCHING = {"drain_started": "2026", "restarted_at": "2026", "upgrade_begun": "2026"}
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+from tests.steps.worlds import NODE, World
 
 from escalator.model.campaign import NodeState, Step
 from escalator.model.errors import (
@@ -14,8 +15,6 @@ from escalator.model.verdict import Code
 from escalator.steps import running
 from escalator.steps.context import StepContext
 from escalator.steps.results import Outcome, StepResult
-
-from .worlds import NODE, World
 
 WORK = [s for s in Step if s not in {Step.ADMIT, Step.RELEASE}]
 

@@ -8,6 +8,9 @@ from typing import Any
 
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from tests.steps.conftest import MakeWorld
+from tests.steps.fake_records import Fault, KilledError, Write
+from tests.steps.worlds import NEW, NODE, OLD, NodeSoftware, World
 
 from escalator.model.campaign import NodeState, Step
 from escalator.model.cloud import MigrationStatus
@@ -15,10 +18,6 @@ from escalator.model.decisions import Admission
 from escalator.model.errors import EscalatorError, NodeFaultError, SupersededError, TransientError
 from escalator.model.lease import Lease
 from escalator.steps.results import Outcome
-
-from .conftest import MakeWorld
-from .fake_records import Fault, KilledError, Write
-from .worlds import NEW, NODE, OLD, NodeSoftware, World
 
 some = settings(max_examples=16, deadline=None, derandomize=True)
 TRIES = 3

@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from tests.steps.conftest import MakeWorld
+from tests.steps.worlds import NEW, NODE, World
 
 from escalator.model.campaign import NodeState, Step
 from escalator.model.decisions import Admission
 from escalator.model.verdict import Code
 from escalator.steps.results import Outcome
-
-from .conftest import MakeWorld
-from .worlds import NEW, NODE, World
 
 
 @pytest.fixture

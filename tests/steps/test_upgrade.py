@@ -3,6 +3,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from tests.steps.conftest import MakeWorld
+from tests.steps.fake_records import Fault, KilledError
+from tests.steps.worlds import BUNDLE, NEW, NODE, OLD, World
 
 from escalator.model.bundle import MechanismType
 from escalator.model.campaign import NodeState, Step
@@ -12,10 +15,6 @@ from escalator.steps.prepare import prepare
 from escalator.steps.results import Outcome
 from escalator.steps.upgrade import QUIET_WITHIN
 from escalator.system_support.remote_job import JobOverdueError
-
-from .conftest import MakeWorld
-from .fake_records import Fault, KilledError
-from .worlds import BUNDLE, NEW, NODE, OLD, World
 
 
 def emptied(world: World) -> World:

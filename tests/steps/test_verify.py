@@ -3,6 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from tests.steps.worlds import BUNDLE, NEW, NODE, World
 
 from escalator.model.bundle import MechanismType
 from escalator.model.campaign import NodeState, Step
@@ -11,8 +12,6 @@ from escalator.model.errors import TransientError
 from escalator.model.verdict import Code
 from escalator.steps.results import Outcome
 from escalator.steps.verify import SERVICE_WITHIN
-
-from .worlds import BUNDLE, NEW, NODE, World
 
 
 def agent(*, alive: bool) -> NetworkAgent:

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any, cast
 
 import sqlalchemy as sa
+from tests.steps.fake_cloud import FakeCloud
+from tests.steps.fake_records import DOMAIN, START, Clock, Fuse, Guest
 
 from escalator.ledger.database import _begin_sqlite, _prepare_sqlite
 from escalator.ledger.ledger import Ledger
@@ -25,9 +27,6 @@ from escalator.steps.context import CampaignContext, StepContext
 from escalator.steps.results import StepResult
 from escalator.steps.running import begin, run_admit, run_step
 from escalator.system_support.venv_mechanism import InstalledVersion, Outcome
-
-from .fake_cloud import FakeCloud
-from .fake_records import DOMAIN, START, Clock, Fuse, Guest
 
 OLD, NEW = "33.0.2", "34.0.0"
 NODE = "node-01"

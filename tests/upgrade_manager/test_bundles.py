@@ -2,13 +2,12 @@ from typing import Any
 
 import pytest
 from hypothesis import given
+from tests.upgrade_manager.clouds import few
+from tests.upgrade_manager.documents_drawn import json_values, mutilated
 
 from escalator.model.bundle import Bundle, Component, Impact, Mechanism, MechanismType, RebootPolicy
 from escalator.model.errors import InvalidRequestError
 from escalator.upgrade_manager.bundles import members_stay, parse_bundle, refuse_unserved
-
-from .clouds import few
-from .documents_drawn import json_values, mutilated
 
 FULL: dict[str, Any] = {
     "schema": "escalator.bundle/1",

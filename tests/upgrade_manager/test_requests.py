@@ -4,13 +4,12 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.upgrade_manager.clouds import DOMAIN, NOW, few
+from tests.upgrade_manager.documents_drawn import json_values, mutilated
 
 from escalator.model.campaign import CampaignRequest, UpgradeMode
 from escalator.model.errors import InvalidRequestError
 from escalator.upgrade_manager.requests import parse_check, parse_request
-
-from .clouds import DOMAIN, NOW, few
-from .documents_drawn import json_values, mutilated
 
 HOSTS = ("node-01", "node-02", "node-03", "node-04")
 FULL: dict[str, object] = {

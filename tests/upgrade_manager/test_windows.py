@@ -4,13 +4,12 @@ from typing import Any
 
 import pytest
 from hypothesis import given
+from tests.upgrade_manager.clouds import few
+from tests.upgrade_manager.documents_drawn import json_values, mutilated
 
 from escalator.model.errors import InvalidRequestError
 from escalator.model.window import Window
 from escalator.upgrade_manager.windows import parse_windows
-
-from .clouds import few
-from .documents_drawn import json_values, mutilated
 
 WINDOW: dict[str, Any] = {
     "cloud": "lab",

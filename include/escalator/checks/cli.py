@@ -11,11 +11,11 @@ from escalator.checks.render import show
 from escalator.checks.sources import add_source_arguments, read_source
 from escalator.model.campaign import UpgradeMode
 from escalator.model.check import check_to_document
-from escalator.upgrade_manager.compatibility import judge_step
-from escalator.upgrade_manager.conditions.check import check_upgrade, plan_of_check
 from escalator.upgrade_manager.conditions.question import ask
 from escalator.upgrade_manager.conditions.rollback import check_rollback
-from escalator.upgrade_manager.versions import Scheme
+from escalator.upgrade_manager.conditions.upgrade import check_upgrade, plan_of_check
+from escalator.upgrade_manager.versions.compatibility import judge_step
+from escalator.upgrade_manager.versions.release_version import Scheme
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - its only name

@@ -19,8 +19,8 @@ from escalator.model.cloud import CloudSnapshot
 from escalator.model.errors import InvalidRequestError
 from escalator.upgrade_manager.bundles import parse_bundle
 from escalator.upgrade_manager.documents import did_you_mean
-from escalator.upgrade_manager.domains import domain_of
-from escalator.upgrade_manager.targets import mark_targets
+from escalator.upgrade_manager.state.domains import domain_of
+from escalator.upgrade_manager.state.targets import mark_targets
 from escalator.vnfs import load_ha_sources, with_ha_groups
 
 

@@ -13,7 +13,7 @@ from escalator.model.step import Step
 from escalator.model.verdict import Code
 from escalator.simulator.engine import simulate
 from escalator.simulator.options import SimulationOptions
-from escalator.upgrade_manager.capacity import CapacityBook
+from escalator.upgrade_manager.state.capacity import CapacityBook
 
 SCHEMA = "escalator.plan/1"
 SKIPPED = frozenset({Code.DISABLED_BY_OTHERS, Code.LEASED_BY_OTHERS})

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from escalator.model.durations import Durations
 from escalator.simulator.options import SimulationOptions
 from escalator.simulator.scene import Scene
-from escalator.upgrade_manager.capacity import MEMORY, CapacityBook, Tier
+from escalator.upgrade_manager.state.capacity import MEMORY, CapacityBook, Tier
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

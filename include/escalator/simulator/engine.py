@@ -16,11 +16,11 @@ from escalator.model.verdict import Code
 from escalator.simulator.bounds import LowerBounds, lower_bounds
 from escalator.simulator.options import SimulationOptions
 from escalator.simulator.scene import Scene, open_scene, refusals, refused
-from escalator.upgrade_manager.capacity import MEMORY
-from escalator.upgrade_manager.drains import move_method
-from escalator.upgrade_manager.standing import Turn
-from escalator.upgrade_manager.switchovers import Switchover, plan_switchovers
-from escalator.upgrade_manager.turns import turns
+from escalator.upgrade_manager.drain.drains import move_method
+from escalator.upgrade_manager.schedule.round import turns
+from escalator.upgrade_manager.schedule.round_state import Turn
+from escalator.upgrade_manager.schedule.switchovers import Switchover, plan_switchovers
+from escalator.upgrade_manager.state.capacity import MEMORY
 
 SCHEMA = "escalator.trace/1"
 _HAIR = 1e-4

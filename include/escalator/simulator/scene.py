@@ -9,13 +9,13 @@ from escalator.model.campaign import UpgradeMode
 from escalator.model.cloud import CloudSnapshot, Node, Server, ServiceStatus
 from escalator.model.verdict import Code
 from escalator.simulator.options import SimulationOptions
-from escalator.upgrade_manager.availability import RUNNING, Availability
-from escalator.upgrade_manager.capacity import CapacityBook, Tier
-from escalator.upgrade_manager.ordering import order_hosts
-from escalator.upgrade_manager.prechecks import check_server
-from escalator.upgrade_manager.standing import Standing
-from escalator.upgrade_manager.targets import mark_targets
-from escalator.upgrade_manager.turns import turns
+from escalator.upgrade_manager.drain.prechecks import check_server
+from escalator.upgrade_manager.schedule.ordering import order_hosts
+from escalator.upgrade_manager.schedule.round import turns
+from escalator.upgrade_manager.schedule.round_state import Standing
+from escalator.upgrade_manager.state.availability import RUNNING, Availability
+from escalator.upgrade_manager.state.capacity import CapacityBook, Tier
+from escalator.upgrade_manager.state.targets import mark_targets
 
 
 @dataclass(slots=True, kw_only=True)

@@ -16,9 +16,9 @@ from escalator.model.lease import Lease
 from escalator.model.verdict import Code
 from escalator.steps.context import CampaignContext, StepContext
 from escalator.steps.versions import read_version
-from escalator.upgrade_manager.admission import decide, lease_kept
-from escalator.upgrade_manager.domains import neighbours
-from escalator.upgrade_manager.planning import revalidated
+from escalator.upgrade_manager.schedule.admission import decide, lease_kept
+from escalator.upgrade_manager.schedule.planning import revalidated
+from escalator.upgrade_manager.state.domains import neighbours
 
 log = logging.getLogger("escalator.steps.admit")
 

@@ -21,12 +21,12 @@ from escalator.steps.context import CampaignContext
 from escalator.steps.migrate import GOES_WITHOUT_MOVE
 from escalator.steps.versions import read_versions
 from escalator.upgrade_manager.bundles import members_stay
-from escalator.upgrade_manager.capacity import CapacityBook
-from escalator.upgrade_manager.conditions.check import check_upgrade
 from escalator.upgrade_manager.conditions.question import ask
 from escalator.upgrade_manager.conditions.rollback import check_rollback
-from escalator.upgrade_manager.durations import learn
-from escalator.upgrade_manager.planning import plan_campaign
+from escalator.upgrade_manager.conditions.upgrade import check_upgrade
+from escalator.upgrade_manager.drain.durations import learn
+from escalator.upgrade_manager.schedule.planning import plan_campaign
+from escalator.upgrade_manager.state.capacity import CapacityBook
 
 log = logging.getLogger("escalator.steps.check")
 

@@ -18,7 +18,7 @@ from escalator.inventory.inventory_file import inventory_dir, inventory_path, wr
 from escalator.model.errors import InvalidRequestError
 from escalator.model.inventory import Inventory
 from escalator.steps.survey import survey
-from escalator.upgrade_manager.domains import domain_of
+from escalator.upgrade_manager.state.domains import domain_of
 from escalator.vnfs import load_ha_sources, with_ha_groups
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from escalator.model.inventory import Inventory
 from escalator.model.lease import LeaseMark
 from escalator.model.verdict import Code
 from escalator.system_support.ssh import NodeShell
-from escalator.upgrade_manager.domains import domain_of
+from escalator.upgrade_manager.state.domains import domain_of
 
 log = logging.getLogger("escalator.steps")
 

@@ -16,7 +16,7 @@ from escalator.model.moves import DrainPlan, FailureAction, MoveMethod, MoveReco
 from escalator.model.verdict import Code
 from escalator.steps.context import StepContext
 from escalator.steps.flights import Flight, FlightState, can_abort
-from escalator.upgrade_manager.drains import next_action
+from escalator.upgrade_manager.drain.drains import next_action
 
 log = logging.getLogger("escalator.steps.drain")
 

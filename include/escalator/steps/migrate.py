@@ -18,8 +18,8 @@ from escalator.steps.documents import drain_plan_from_document, drain_plan_to_do
 from escalator.steps.drain import Drain, DrainPace
 from escalator.steps.flights import Flight, FlightState
 from escalator.steps.results import Outcome, StepResult
-from escalator.upgrade_manager.drains import plan_drain
-from escalator.upgrade_manager.prechecks import check_servers, ongoing
+from escalator.upgrade_manager.drain.drains import plan_drain
+from escalator.upgrade_manager.drain.prechecks import check_servers, ongoing
 
 log = logging.getLogger("escalator.steps.migrate")
 

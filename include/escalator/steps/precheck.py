@@ -17,8 +17,8 @@ from escalator.steps.context import StepContext
 from escalator.steps.documents import drain_plan_to_document
 from escalator.steps.results import Outcome, StepResult
 from escalator.system_support.venv_mechanism import check_privileges
-from escalator.upgrade_manager.drains import plan_drain
-from escalator.upgrade_manager.prechecks import check_servers, ongoing, settled
+from escalator.upgrade_manager.drain.drains import plan_drain
+from escalator.upgrade_manager.drain.prechecks import check_servers, ongoing, settled
 
 log = logging.getLogger("escalator.steps.precheck")
 

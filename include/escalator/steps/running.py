@@ -30,7 +30,7 @@ from escalator.steps.results import Outcome, StepResult
 from escalator.steps.switchover import switchover
 from escalator.steps.upgrade import upgrade
 from escalator.steps.verify import verify
-from escalator.upgrade_manager.durations import hard_limit_seconds, last_resort_seconds
+from escalator.upgrade_manager.drain.durations import hard_limit_seconds, last_resort_seconds
 
 log = logging.getLogger("escalator.steps")
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from escalator.cloud_manager.cloud import Cloud
 from escalator.model.inventory import Inventory, InventoryNode
-from escalator.upgrade_manager.domains import domain_of
+from escalator.upgrade_manager.state.domains import domain_of
 
 
 def survey(

@@ -22,8 +22,8 @@ from escalator.steps.results import Outcome, StepResult
 from escalator.system_support.remote_job import JobOverdueError
 from escalator.system_support.venv_mechanism import Outcome as Activation
 from escalator.system_support.venv_mechanism import ensure_activated, ensure_staged
-from escalator.upgrade_manager.durations import job_limit_seconds
-from escalator.upgrade_manager.prechecks import ongoing
+from escalator.upgrade_manager.drain.durations import job_limit_seconds
+from escalator.upgrade_manager.drain.prechecks import ongoing
 
 log = logging.getLogger("escalator.steps.upgrade")
 

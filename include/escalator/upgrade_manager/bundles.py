@@ -16,7 +16,7 @@ from escalator.model.bundle import (
 )
 from escalator.model.errors import InvalidRequestError
 from escalator.upgrade_manager.documents import Fields, shown
-from escalator.upgrade_manager.versions import ReleaseVersion, Scheme
+from escalator.upgrade_manager.versions.release_version import ReleaseVersion, Scheme
 
 SUPPORTED_MECHANISMS = (MechanismType.VENV, MechanismType.NONE)
 """The mechanisms that this release can carry out."""

@@ -7,8 +7,8 @@ from tests.upgrade_manager.clouds import BUNDLE, cloud, node
 from escalator.model.bundle import Bundle, Component, Impact, MechanismType, RebootPolicy
 from escalator.model.check import Condition
 from escalator.model.verdict import Code, Severity
-from escalator.upgrade_manager.conditions.check import check_upgrade, plan_of_check
 from escalator.upgrade_manager.conditions.question import ask
+from escalator.upgrade_manager.conditions.upgrade import check_upgrade, plan_of_check
 
 GOOD = replace(BUNDLE, rollback_supported=True)
 SNAPSHOT = cloud([node(host, versions={"nova-compute": "33.0.2"}) for host in "ab"])

@@ -8,8 +8,8 @@ from tests.upgrade_manager.clouds import cloud, disabled, down, leased, make_pla
 from escalator.model.check import Condition
 from escalator.model.cloud import CloudSnapshot, HaGroup, Server
 from escalator.model.verdict import Code, Severity, SubjectType
-from escalator.upgrade_manager.conditions.check import check_upgrade, plan_of_check
 from escalator.upgrade_manager.conditions.question import ask
+from escalator.upgrade_manager.conditions.upgrade import check_upgrade, plan_of_check
 
 
 def pair(**fields: object) -> tuple[tuple[Server, Server], HaGroup]:

@@ -8,7 +8,7 @@ from escalator.model.check import Condition
 from escalator.model.verdict import Code, Severity, Subject, SubjectType
 from escalator.upgrade_manager.bundles import SUPPORTED_MECHANISMS, unserved
 from escalator.upgrade_manager.conditions.question import Family, Question, unmet
-from escalator.upgrade_manager.targets import COMPUTE
+from escalator.upgrade_manager.state.targets import COMPUTE
 
 
 def check_bundle(question: Question, _domain: str) -> Iterator[Condition]:

@@ -16,8 +16,8 @@ from escalator.upgrade_manager.conditions.question import (
     server_subject,
     unmet,
 )
-from escalator.upgrade_manager.hypervisors import HYPERVISOR
-from escalator.upgrade_manager.memberships import AFFINITY
+from escalator.upgrade_manager.state.hypervisors import HYPERVISOR
+from escalator.upgrade_manager.state.memberships import AFFINITY
 
 _SHOWN = 5
 """Servers that a message names one by one."""

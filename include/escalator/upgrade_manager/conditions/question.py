@@ -10,10 +10,10 @@ from escalator.model.campaign import CampaignPlan
 from escalator.model.check import Condition
 from escalator.model.cloud import CloudSnapshot, Node, Server, ServiceState, ServiceStatus
 from escalator.model.verdict import Code, Severity, Subject, SubjectType
-from escalator.upgrade_manager.capacity import CapacityBook
-from escalator.upgrade_manager.hypervisors import brought_version
-from escalator.upgrade_manager.sequence import DrainSequence, drain_in_turn
-from escalator.upgrade_manager.versions import ReleaseVersion
+from escalator.upgrade_manager.feasibility.sequence import DrainSequence, drain_in_turn
+from escalator.upgrade_manager.state.capacity import CapacityBook
+from escalator.upgrade_manager.state.hypervisors import brought_version
+from escalator.upgrade_manager.versions.release_version import ReleaseVersion
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

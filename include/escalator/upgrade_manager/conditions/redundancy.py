@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 
 from escalator.model.check import Condition
 from escalator.model.verdict import Code, Severity
-from escalator.upgrade_manager.capacity import CapacityBook
 from escalator.upgrade_manager.conditions.question import (
     Family,
     Question,
@@ -16,7 +15,8 @@ from escalator.upgrade_manager.conditions.question import (
     node_subject,
     unmet,
 )
-from escalator.upgrade_manager.placing import simulate
+from escalator.upgrade_manager.drain.placing import simulate
+from escalator.upgrade_manager.state.capacity import CapacityBook
 
 _FEW = 64
 """Of up to so many nodes every group that follows one another is simulated, of more a sample."""

@@ -9,11 +9,11 @@ from escalator.model.bundle import Bundle, Component
 from escalator.model.check import Condition
 from escalator.model.errors import InvalidRequestError
 from escalator.model.verdict import Code, Severity, Subject, SubjectType
-from escalator.upgrade_manager.compatibility import StepJudgement, judge_step
 from escalator.upgrade_manager.conditions.question import Family, Question, count, met, unmet
-from escalator.upgrade_manager.hypervisors import HYPERVISOR, is_hypervisor
-from escalator.upgrade_manager.targets import COMPUTE
-from escalator.upgrade_manager.versions import Scheme, StepClass
+from escalator.upgrade_manager.state.hypervisors import HYPERVISOR, is_hypervisor
+from escalator.upgrade_manager.state.targets import COMPUTE
+from escalator.upgrade_manager.versions.compatibility import StepJudgement, judge_step
+from escalator.upgrade_manager.versions.release_version import Scheme, StepClass
 
 _SHOWN = 5
 """Hosts that a message names one by one."""

@@ -24,10 +24,10 @@ from escalator.upgrade_manager.conditions.question import (
     of_families,
     unmet,
 )
-from escalator.upgrade_manager.hypervisors import HYPERVISOR, brought_version, hypervisor_of
-from escalator.upgrade_manager.sequence import after_upgrading, drain_in_turn
-from escalator.upgrade_manager.spare import of_domain
-from escalator.upgrade_manager.versions import ReleaseVersion
+from escalator.upgrade_manager.feasibility.sequence import after_upgrading, drain_in_turn
+from escalator.upgrade_manager.feasibility.spare import of_domain
+from escalator.upgrade_manager.state.hypervisors import HYPERVISOR, brought_version, hypervisor_of
+from escalator.upgrade_manager.versions.release_version import ReleaseVersion
 
 
 def check_rollback(question: Question) -> CheckReport:

@@ -20,7 +20,7 @@ from escalator.upgrade_manager.conditions.question import (
     server_subject,
     unmet,
 )
-from escalator.upgrade_manager.prechecks import ServerContext, check_server, ongoing
+from escalator.upgrade_manager.drain.prechecks import ServerContext, check_server, ongoing
 
 ONE_BY_ONE = 200
 """Servers on the targets of a domain up to which each is named with its method."""

@@ -17,7 +17,7 @@ from escalator.upgrade_manager.conditions.question import (
     server_subject,
     unmet,
 )
-from escalator.upgrade_manager.prechecks import ongoing
+from escalator.upgrade_manager.drain.prechecks import ongoing
 
 
 def check_system(question: Question, domain: str) -> Iterator[Condition]:

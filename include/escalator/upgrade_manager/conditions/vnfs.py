@@ -9,7 +9,7 @@ from escalator.model.check import Condition
 from escalator.model.cloud import HaGroup, Server
 from escalator.model.verdict import Code, Severity, Subject, SubjectType
 from escalator.upgrade_manager.conditions.question import Family, Question, count, met, unmet
-from escalator.upgrade_manager.memberships import SWITCHABLE
+from escalator.upgrade_manager.state.memberships import SWITCHABLE
 
 _SHOWN = 5
 """Servers that a message names one by one."""

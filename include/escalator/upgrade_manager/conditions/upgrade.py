@@ -1,0 +1,122 @@
+"""Check Smooth Upgrade Conditions: everything that is in the way of an upgrade, before it begins.
+
+A blocker about a node keeps that node out; with any blocker the upgrade does not begin.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from escalator.model.bundle import Bundle
+from escalator.model.campaign import CampaignPlan, CampaignRequest, UpgradeMode
+from escalator.model.check import CheckReport, Condition, SpareProposal
+from escalator.model.cloud import CloudSnapshot
+from escalator.model.durations import DEFAULT_DURATIONS, History
+from escalator.model.verdict import Code, Severity
+from escalator.upgrade_manager.bundles import members_stay
+from escalator.upgrade_manager.conditions import (
+    bundles,
+    deadlocks,
+    redundancy,
+    releases,
+    rollback,
+    servers,
+    system,
+    targets,
+    timing,
+    vnfs,
+)
+from escalator.upgrade_manager.conditions.question import (
+    Family,
+    Question,
+    count,
+    domain_subject,
+    of_families,
+    unmet,
+)
+from escalator.upgrade_manager.drain.durations import learn
+from escalator.upgrade_manager.feasibility.spare import propose_spare
+
+CLOUD_FAMILIES: tuple[Family, ...] = (targets.PRESENCE, bundles.FAMILY, releases.FAMILY, timing.FAMILY)
+"""What is looked at once."""
+DOMAIN_FAMILIES: tuple[Family, ...] = (
+    targets.HOLDERS,
+    targets.REACH,
+    system.FAMILY,
+    servers.FAMILY,
+    redundancy.CAPACITY,
+    deadlocks.FAMILY,
+    redundancy.PARALLEL,
+    vnfs.FAMILY,
+    rollback.FORECAST,
+)
+"""What is looked at in every domain that has targets."""
+
+
+def check_upgrade(question: Question) -> CheckReport:
+    """Find everything that speaks for and against an upgrade; what is not met says what can be done."""
+    spares = tuple(_spares(question))
+    return CheckReport(
+        conditions=(
+            *of_families(question, cloud=CLOUD_FAMILIES, domain=DOMAIN_FAMILIES),
+            *map(_spare_condition, spares),
+        ),
+        spare=spares[0] if spares else None,
+        expected=timing.expected_seconds(question),
+    )
+
+
+def _spares(question: Question) -> Iterator[SpareProposal]:
+    """Propose spare nodes for every domain whose targets have no places, and would not get them back."""
+    for domain in question.domains:
+        hosts = question.pending_in(domain)
+        if question.passing(domain) or question.sequence.stuck.keys().isdisjoint(hosts):
+            continue
+        spare = propose_spare(
+            question.snapshot,
+            domain,
+            hosts,
+            members_stay=question.plan.members_stay,
+            brings=question.brings,
+        )
+        if spare is not None:
+            yield spare
+
+
+def _spare_condition(spare: SpareProposal) -> Condition:
+    amounts = ", ".join(f"{item.capacity} {name}" for name, item in sorted(spare.inventory.items()))
+    return unmet(
+        Code.SPARE_NODES,
+        domain_subject(spare.domain),
+        f"it lacks {count(spare.nodes, 'node')}: no smaller number of that shape would do",
+        f"add {count(spare.nodes, 'node')} with {amounts} each, or " + "; or ".join(spare.alternatives),
+        Severity.INFO,
+    )
+
+
+def plan_of_check(
+    snapshot: CloudSnapshot,
+    hosts: Sequence[str],
+    *,
+    bundle: Bundle | None = None,
+    max_parallel: int = 1,
+    mode: UpgradeMode = UpgradeMode.SMOOTH,
+) -> CampaignPlan:
+    """Make the plan that a check outside a campaign is about: these hosts, of whatever domains."""
+    request = CampaignRequest(
+        cloud=snapshot.cloud,
+        domain="",
+        bundle=bundle.name if bundle else "",
+        hosts=tuple(hosts),
+        max_parallel=max_parallel,
+        mode=mode,
+    )
+    return CampaignPlan(
+        campaign="check",
+        run_id="check",
+        request=request,
+        hosts=tuple(hosts),
+        target_version=(bundle.target_version() if bundle else None) or "",
+        members_stay=bundle is None or members_stay(bundle),
+        expected=learn(History(), bundle) if bundle else DEFAULT_DURATIONS,
+    )

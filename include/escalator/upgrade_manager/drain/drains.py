@@ -1,0 +1,101 @@
+"""Drains: how a node is emptied, server by server, and what comes after a move that failed."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+
+from escalator.model.cloud import CloudSnapshot, Server
+from escalator.model.moves import DrainPlan, FailureAction, MoveMethod, MoveRecord, PlannedMove
+from escalator.model.verdict import Code, Verdict, blockers
+from escalator.upgrade_manager.drain.placing import Placing, place
+from escalator.upgrade_manager.drain.prechecks import check_server
+from escalator.upgrade_manager.state.capacity import MEMORY, CapacityBook, largest_first
+
+_AT_WORK = frozenset({Code.SERVER_BUSY, Code.MIGRATION_UNFINISHED, Code.SERVER_UNKNOWN_STATE})
+"""What blocks a server that stays, too: a restart of its nova-compute would break off what is being done."""
+ALTERNATIVES = 3
+"""Further destinations that a move carries beside its first."""
+
+
+def plan_drain(
+    snapshot: CloudSnapshot,
+    host: str,
+    verdicts: Sequence[Verdict] = (),
+    *,
+    out: Collection[str] = (),
+    members_stay: bool = True,
+    order: Sequence[str] = (),
+) -> DrainPlan:
+    """Plan the move of every server off a node, largest memory first.
+
+    Upgraded nodes come first as destinations, then nodes that need no upgrade, each time those where the
+    least memory is left over, then of the campaign's own first the one that goes last; each placement counts
+    on those before it. Nodes that are down, disabled or leased are no destinations.
+
+    :param host: the node to empty.
+    :param verdicts: findings about its servers; a server with a blocker among them is not planned.
+    :param out: further hosts that must not take servers.
+    :param members_stay: members of HA groups stay on the node.
+    :param order: hosts of the campaign in the order in which they go.
+    :return: the moves, and all findings; a server without a place is a blocker of code NO_DESTINATION.
+    """
+    book = CapacityBook(snapshot, members_stay=members_stay)
+    book.expect_order(order)
+    here = snapshot.servers_on(host)
+    staying = {s.id for s in here if book.stays(s)}
+    kept = tuple(v for v in verdicts if not (v.blocks and v.subject.id in staying) or v.code in _AT_WORK)
+    blocked = {v.subject.id for v in kept if v.blocks}
+    free = [s for s in largest_first(here) if s.id not in blocked | staying]
+    methods = {s.id: method for s in free if (method := move_method(s)) is not None}
+    placing = place(book, [s for s in free if s.id in methods], closed={host, *out})
+    simulation = placing.simulation()
+    moves = tuple(
+        _planned(server, methods[server.id], placing, first=simulation.placements[server.id])
+        for server in free
+        if server.id in simulation.placements
+    )
+    findings = [v for s in free if s.id not in methods for v in blockers(check_server(s))]
+    homeless = [replace(v, code=Code.NO_DESTINATION) for v in simulation.unplaced]
+    return DrainPlan(
+        host=host, moves=moves, verdicts=(*kept, *findings, *homeless), staying=tuple(sorted(staying))
+    )
+
+
+def next_action(attempts: Sequence[MoveRecord], move: PlannedMove) -> FailureAction:
+    """Say what to do after attempts that failed: another destination while there is one, else hold the node.
+
+    There are never more attempts than destinations.
+
+    :param attempts: how the tries so far ended, of this server or of several.
+    :param move: the move as planned; destinations tried already may have been taken out of it.
+    """
+    failed = [a for a in attempts if a.server_id == move.server_id and not a.succeeded]
+    tried = {a.to_host for a in failed if a.to_host is not None}
+    destinations = tried.union(move.destinations)
+    if tried.issuperset(move.destinations) or len(failed) >= len(destinations):
+        return FailureAction.HOLD
+    return FailureAction.RETRY_ELSEWHERE
+
+
+def move_method(server: Server) -> MoveMethod | None:
+    """Return how a server moves in the state it is in; None when it does not."""
+    match (server.vm_state, server.migration):
+        case ("active" | "paused", "live"):
+            return MoveMethod.LIVE
+        case ("stopped", "live" | "cold") | ("active", "cold"):
+            return MoveMethod.COLD
+        case _:
+            return None
+
+
+def _planned(server: Server, method: MoveMethod, placing: Placing, *, first: str) -> PlannedMove:
+    """Make the move of a server: its first destination, then others where it fits beside all the rest."""
+    others = [node.host for node in placing.ranked(server) if node.host != first]
+    return PlannedMove(
+        server_id=server.id,
+        server_name=server.name,
+        method=method,
+        destinations=(first, *others[:ALTERNATIVES]),
+        memory_mib=server.resources.get(MEMORY, 0),
+    )

@@ -1,0 +1,191 @@
+"""Sequences of drains: can nodes be emptied one after the other, each back before the next one goes.
+
+Nothing but places is asked here: resources, traits, zones, server groups and the age of hypervisors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import permutations
+
+from escalator.model.cloud import CloudSnapshot, Server
+from escalator.model.verdict import Code, Subject, SubjectType, Verdict
+from escalator.upgrade_manager.drain.placing import DrainSimulation, Placing, simulate
+from escalator.upgrade_manager.feasibility.exhaustive import Search
+from escalator.upgrade_manager.state.capacity import MEMORY, CapacityBook
+from escalator.upgrade_manager.state.hypervisors import HYPERVISOR, HypervisorAges
+from escalator.upgrade_manager.versions.release_version import ReleaseVersion
+
+_EVERY_ORDER = 5
+"""Of up to so many nodes of a domain, every order is tried."""
+
+_MANY = 64
+"""Nodes from which on time matters more than the last detail."""
+_PASSES = 4
+"""Times that many nodes which are stuck are tried again after others have gone."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrainSequence:
+    """How far it goes.
+
+    :ivar order: the hosts in the order in which they were emptied.
+    :ivar stuck: what each other host lacked when it was first tried.
+    :ivar older: of these, the hosts that they may not use in the end, as their hypervisor is older.
+    """
+
+    order: tuple[str, ...]
+    stuck: Mapping[str, DrainSimulation] = field(default_factory=dict)
+    older: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+    @property
+    def feasible(self) -> bool:
+        """Tell whether every node could be emptied."""
+        return not self.stuck
+
+
+def drain_in_turn(
+    snapshot: CloudSnapshot,
+    hosts: Iterable[str],
+    *,
+    members_stay: bool = True,
+    brings: ReleaseVersion | None = None,
+    explained: int = 20,
+) -> DrainSequence:
+    """Empty nodes one after the other on paper; each takes servers again as an upgraded one when it is done.
+
+    Where the cheapest-first order gets stuck, others are tried: the fullest first, and for a few nodes all,
+    with every place of every server.
+
+    :param brings: the hypervisor that an upgraded node has; None: the one it had.
+    :param explained: of many nodes that are stuck, those of which each shortage is told in numbers.
+    :return: for every domain the first sequence that serves all nodes, else the one that serves most.
+    """
+    wanted = tuple(dict.fromkeys(hosts))
+
+    def turns() -> _Turns:
+        book = CapacityBook(snapshot, members_stay=members_stay, pending=wanted)
+        return _Turns(book, brings, explained)
+
+    first = turns()
+    in_domains: dict[str, list[str]] = {}
+    for host in sorted(wanted, key=lambda h: (first.book.used(h).get(MEMORY, 0), h)):
+        in_domains.setdefault(first.book.nodes[host].domain, []).append(host)
+    order: list[str] = []
+    stuck: dict[str, DrainSimulation] = {}
+    older: dict[str, frozenset[str]] = {}
+    for cheapest in in_domains.values():
+        best = first.through(cheapest)
+        for other in _other_orders(cheapest):
+            if best.feasible:
+                break
+            best = min(best, turns().through(other), key=lambda found: len(found.stuck))
+        if not best.feasible and brings is None:
+            best = turns().searched(cheapest) or best
+        order += best.order
+        stuck |= best.stuck
+        older |= best.older
+    return DrainSequence(order=tuple(order), stuck=stuck, older=older)
+
+
+def after_upgrading(
+    snapshot: CloudSnapshot,
+    hosts: Sequence[str],
+    *,
+    members_stay: bool = True,
+    brings: ReleaseVersion | None = None,
+) -> CloudSnapshot:
+    """Return the cloud as it would be when nodes were upgraded one after the other, in that order.
+
+    What Placement had allocated beyond the servers is left where it was.
+    """
+    turns = _Turns(CapacityBook(snapshot, members_stay=members_stay, pending=hosts), brings)
+    done = set(turns.through(hosts).order)
+    versions = {} if brings is None else {HYPERVISOR: str(brings)}
+    nodes = (
+        replace(n, upgraded=True, target=False, usage={}, versions={**n.versions, **versions})
+        if n.host in done
+        else replace(n, usage={})
+        for n in snapshot.nodes
+    )
+    servers = (replace(s, host=turns.moved[s.id]) if s.id in turns.moved else s for s in snapshot.servers)
+    return replace(snapshot, nodes=tuple(nodes), servers=tuple(servers))
+
+
+def _other_orders(hosts: Sequence[str]) -> Iterable[Sequence[str]]:
+    if len(hosts) > _MANY:
+        return ()
+    return permutations(hosts) if len(hosts) <= _EVERY_ORDER else [hosts[::-1]]
+
+
+class _Turns:
+    """A book in which one node after the other is emptied."""
+
+    def __init__(self, book: CapacityBook, brings: ReleaseVersion | None, explained: int = 0) -> None:
+        self.book = book
+        self._brings = brings
+        self._explained = explained
+        self._ages = HypervisorAges(book.nodes.values())
+        self.moved: dict[str, str] = {}
+
+    def through(self, order: Sequence[str]) -> DrainSequence:
+        """Empty nodes in an order; one that is stuck is tried again when others have gone."""
+        left: Sequence[str] = order
+        gone: list[str] = []
+        lacked: dict[str, DrainSimulation] = {}
+        passes = 0
+        while left:
+            stuck = []
+            for host in left:
+                simulation = self._simulated(
+                    host, explain=host not in lacked and len(lacked) < self._explained
+                )
+                if simulation.feasible:
+                    self._empty(host, simulation.placements)
+                    gone.append(host)
+                else:
+                    lacked.setdefault(host, simulation)
+                    stuck.append(host)
+            passes += 1
+            if len(stuck) == len(left) or (passes == _PASSES and len(stuck) > _MANY):
+                left = stuck
+                break
+            left = stuck
+        return DrainSequence(
+            order=tuple(gone),
+            stuck={host: lacked[host] for host in left},
+            older={host: self._ages.older(host) for host in left},
+        )
+
+    def _simulated(self, host: str, *, explain: bool) -> DrainSimulation:
+        """Place the servers of a node; without the numbers of each shortage, which take time to find."""
+        out = self._ages.older(host)
+        if explain or len(self.book.nodes) <= _MANY:
+            return simulate(self.book, {host}, out=out)
+        placing = Placing(self.book, closed={host, *out})
+        homeless = [server for server in self.book.movable({host}) if not placing.try_add(server)]
+        return DrainSimulation(placements=placing.placements, unplaced=tuple(map(_no_room, homeless)))
+
+    def searched(self, hosts: Sequence[str]) -> DrainSequence | None:
+        """Search for an order of a few nodes of a domain whose hypervisors are of one age."""
+        if self._ages.mixed(self.book.nodes[hosts[0]].domain):
+            return None
+        order = Search(book=self.book).order(hosts)
+        return None if order is None else DrainSequence(order=order)
+
+    def _empty(self, host: str, placements: Mapping[str, str]) -> None:
+        for server in self.book.movable({host}):
+            self.book.take(placements[server.id], server)
+            self.book.take(host, server, give_back=True)
+            self.book.relocate(server, replace(server, host=placements[server.id]))
+            self.moved[server.id] = placements[server.id]
+        if self._brings is not None:
+            self._ages.note(self.book.nodes[host], self._brings)
+        self.book.close(host)
+        self.book.reopen(host, upgraded=True)
+
+
+def _no_room(server: Server) -> Verdict:
+    subject = Subject(type=SubjectType.SERVER, id=server.id, name=server.name)
+    return Verdict(code=Code.CAPACITY, message="no node has room", subject=subject)

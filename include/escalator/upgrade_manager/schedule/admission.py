@@ -1,0 +1,239 @@
+"""Admission: which node may go out of service now.
+
+:func:`decide` is asked by every waiting node about the same state and gives every one the same answer, so
+that nobody has to hand out turns. :func:`lease_kept` is the check after the lease was written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from escalator.model.campaign import CampaignPlan, LedgerView
+from escalator.model.cloud import CloudSnapshot, ComputeService
+from escalator.model.decisions import Admission, AdmissionDecision
+from escalator.model.lease import Lease
+from escalator.model.verdict import Code
+from escalator.upgrade_manager.drain.placing import DrainSimulation, place
+from escalator.upgrade_manager.schedule.admission_rules import (
+    EARLY_RULES,
+    RULES,
+    Scene,
+    first_decision,
+    verdict_on,
+)
+from escalator.upgrade_manager.schedule.round import ha_decision, turns
+from escalator.upgrade_manager.schedule.round_state import Standing
+from escalator.upgrade_manager.state.availability import Availability, seconds_of
+from escalator.upgrade_manager.state.memberships import Memberships
+
+
+def decide(
+    snapshot: CloudSnapshot,
+    plan: CampaignPlan,
+    ledger: LedgerView,
+    now: datetime,
+    *,
+    asking: Collection[str] | None = None,
+) -> Mapping[str, AdmissionDecision]:
+    """Decide for every host of a plan, and every host that was asked for, whether it may go now.
+
+    The nodes are asked in the order of the plan, each knowing those that were admitted before it. A node
+    whose part in the campaign ended, or for which nobody asks, comes last: it takes nobody's turn.
+
+    :param snapshot: the cloud as it is.
+    :param ledger: how the campaign's own nodes stand.
+    :param now: an aware time.
+    :param asking: hosts for which somebody waits at the door now; None: for all of them.
+    :return: host -> decision, in the order of the plan.
+    """
+    scene = Scene.of(snapshot, plan, ledger, now)
+    hosts = tuple(dict.fromkeys((*plan.hosts, *plan.request.hosts)))
+    decisions: dict[str, AdmissionDecision] = {}
+    free: list[str] = []
+    early: set[str] = set()
+    for host in hosts:
+        decision = first_decision(EARLY_RULES, scene, host)
+        if decision is not None:
+            early.add(host)
+        decision = decision or first_decision(RULES, scene, host)
+        if decision is None:
+            free.append(host)
+        else:
+            decisions[host] = decision
+    late = {h for h in free if h in scene.ended or (asking is not None and h not in asking)}
+    decisions |= _turns(scene, sorted(free, key=late.__contains__), late)
+    if plan.request.dry_run:
+        decisions |= {h: _dry(d, scene) for h, d in decisions.items() if h not in early}
+    return {host: decisions[host] for host in hosts}
+
+
+def lease_kept(
+    services: Sequence[ComputeService],
+    neighbours: Collection[str],
+    plan: CampaignPlan,
+    host: str,
+    *,
+    snapshot: CloudSnapshot | None = None,
+    now: datetime | None = None,
+) -> AdmissionDecision:
+    """Check, after a lease was written, that it is there and that no more nodes are out than allowed.
+
+    :param services: the compute services, read after the write.
+    :param neighbours: hosts whose drains count against this one's.
+    :param snapshot: the cloud before the write: with it, HA groups are checked against what is out now.
+    :param now: an aware time, for the recovery of HA groups.
+    :return: ADMIT when the lease may stay; WAIT when it must be undone (or is gone), to come again later.
+    """
+    leases = {s.host: s.lease for s in services if s.host in neighbours or s.host == host}
+    out = {name: lease for name, lease in leases.items() if lease is not None and lease.mark is None}
+    if host not in out or not plan.lease(host).same_holder(out[host]):
+        return verdict_on(host, Admission.WAIT, Code.LEASE_LOST, "the lease just taken is not there")
+    limit = _limit(plan, out)
+    if len(out) > limit:
+        return _limited(host, sorted(out.keys() - {host}), limit)
+    if snapshot is not None:
+        gone = {s.host for s in services if not s.eligible_destination} - {host}
+        availability = Availability(Memberships(snapshot), out=gone)
+        obstacle = availability.obstacle(host, seconds_of(now) if now is not None else 0.0)
+        if obstacle is not None:
+            return replace(ha_decision(host, obstacle), admission=Admission.WAIT)
+    return verdict_on(host, Admission.ADMIT, Code.ADMITTED, f"{len(out)} of at most {limit} node(s) out")
+
+
+def _turns(scene: Scene, free: list[str], late: Collection[str]) -> dict[str, AdmissionDecision]:
+    """Decide for the nodes that nothing forbids: places, HA groups, and the room for their servers."""
+    standing, cramped = _standing(scene, free, late)
+    before = {domain: sorted(hosts) for domain, hosts in standing.out.items()}
+    admitted: dict[str, AdmissionDecision] = {}
+    going: list[str] = []
+
+    def limited(host: str) -> AdmissionDecision | None:
+        leases = scene.leases_beside(scene.nodes[host])
+        limit = _limit(scene.plan, leases)
+        if len(leases) >= limit:
+            return _limited(host, leases, limit)
+        out = {*leases, *going}
+        return _later(host, going, limit) if len(out) >= limit else _cramped(host, out, cramped)
+
+    for turn in turns(standing, seconds_of(scene.now), limited):
+        domain = scene.nodes[turn.host].domain
+        beside = len({*before.get(domain, ()), *going})
+        going.append(turn.host)
+        again = " again" if turn.host in scene.ended else ""
+        message = f"the node may go{again}: {beside} out beside it, every server has a place"
+        admitted[turn.host] = verdict_on(turn.host, Admission.ADMIT, Code.ADMITTED, message)
+    rest = {h: _reason(standing, h, limited(h)) or _behind(h, going) for h in free if h not in admitted}
+    return admitted | rest
+
+
+def _reason(standing: Standing, host: str, limited: AdmissionDecision | None) -> AdmissionDecision | None:
+    """Return why a node does not go: what waiting will not mend is said first."""
+    found = standing.reasons.get(host)
+    return found if found is not None and found.admission is Admission.HOLD else limited or found
+
+
+def _later(host: str, going: Iterable[str], limit: int) -> AdmissionDecision:
+    message = f"{', '.join(going)} goes first; at most {limit} at once"
+    return verdict_on(host, Admission.WAIT, Code.PARALLEL_LIMIT, message)
+
+
+def _behind(host: str, going: Iterable[str]) -> AdmissionDecision:
+    before = f"{', '.join(going)} goes first" if going else "nodes before it in the order have no room"
+    return verdict_on(host, Admission.WAIT, Code.CAPACITY, f"{before}: it is looked at next time")
+
+
+def _cramped(
+    host: str, out: Collection[str], cramped: Mapping[str, DrainSimulation]
+) -> AdmissionDecision | None:
+    """Let nobody out beside a node whose own servers lack room."""
+    lacking = min((other for other in out if other in cramped), default=None)
+    if lacking is None:
+        return None
+    message = f"not while {', '.join(sorted(out))} is out: {cramped[lacking].shortfall}"
+    return verdict_on(host, Admission.WAIT, Code.CAPACITY, message)
+
+
+def _standing(
+    scene: Scene, free: list[str], late: Collection[str]
+) -> tuple[Standing, dict[str, DrainSimulation]]:
+    """Prepare a round: what is out keeps its claim on the places of its servers.
+
+    :return: how the campaign stands, and the nodes that are out whose own servers have no place.
+    """
+    plan, nodes, book = scene.plan, scene.nodes, scene.book
+    out_of_service = {node.host for node in nodes.values() if not node.eligible_destination}
+    queues: dict[str, list[str]] = {}
+    for host in free:
+        queues.setdefault(nodes[host].domain, []).append(host)
+    leased = {host for host, lease in scene.leases.items() if lease.mark is None}
+    out: dict[str, set[str]] = {}
+    absent: dict[str, list[str]] = {}
+    for host in sorted(out_of_service):
+        if nodes[host].domain in queues:
+            if host in leased:
+                out.setdefault(nodes[host].domain, set()).add(host)
+            else:
+                absent.setdefault(nodes[host].domain, []).append(host)
+    standing = Standing(
+        book=book,
+        availability=_availability(scene, out_of_service),
+        queues=queues,
+        out=out,
+        durations=plan.expected,
+        slots=plan.request.max_parallel + len(leased - scene.own),
+        spill=plan.request.spill,
+        absent=absent,
+        spilled=sum(scene.ledger.spilled.values()),
+        place_of={host: number for number, host in enumerate(free)},
+        late=late,
+    )
+    cramped: dict[str, DrainSimulation] = {}
+    for host in sorted(host for hosts in out.values() for host in hosts):
+        servers = book.movable((host,))
+        placing = place(book, servers, closed={host})
+        for server in servers:
+            if server.id in placing.placements:
+                standing.claim(server, placing.placements[server.id])
+        if placing.unplaced:
+            cramped[host] = placing.simulation()
+    return standing, cramped
+
+
+def _availability(scene: Scene, out: Collection[str]) -> Availability:
+    noticed = scene.ledger.noticed_at
+    return Availability(
+        scene.book.memberships,
+        out=out,
+        given_back={host: seconds_of(moment) for host, moment in scene.ledger.given_back.items()},
+        noticed_at=seconds_of(noticed) if noticed is not None else float("-inf"),
+    )
+
+
+def _limit(plan: CampaignPlan, leases: Mapping[str, Lease]) -> int:
+    """Return how many nodes may be out here: the least of what all the campaigns that have nodes out allow.
+
+    A lease of another campaign that does not say its limit is taken to allow one.
+    """
+    others = (lease for host, lease in leases.items() if not plan.lease(host).same_holder(lease))
+    return min((plan.request.max_parallel, *(lease.max_parallel or 1 for lease in others)))
+
+
+def _limited(host: str, out: Iterable[str], limit: int) -> AdmissionDecision:
+    message = f"out of service now: {', '.join(out)}; at most {limit} at once"
+    return verdict_on(host, Admission.WAIT, Code.PARALLEL_LIMIT, message)
+
+
+def _dry(decision: AdmissionDecision, scene: Scene) -> AdmissionDecision:
+    """Turn a decision into what a dry run says of it."""
+    would = {
+        Admission.ADMIT: "would go out now",
+        Admission.WAIT: "would wait",
+        Admission.SKIP: "would be skipped",
+        Admission.HOLD: "would be held",
+        Admission.STOP: "would not go out any more",
+    }[decision.admission]
+    turn = f"turn {scene.plan.hosts.index(decision.host) + 1} of {len(scene.plan.hosts)}"
+    message = f"dry run, nothing is done: the node {would} ({turn}): {decision.message}"
+    return replace(decision, admission=Admission.SKIP, code=Code.DRY_RUN, message=message)

@@ -1,0 +1,163 @@
+"""Standing: how a campaign stands while it decides: what waits, what is out, what is claimed."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import accumulate
+from math import fsum
+
+from escalator.model.cloud import Server
+from escalator.model.decisions import AdmissionDecision
+from escalator.model.durations import Durations
+from escalator.model.step import Step
+from escalator.upgrade_manager.drain.placing import DrainSimulation
+from escalator.upgrade_manager.state.availability import Availability
+from escalator.upgrade_manager.state.capacity import MEMORY, CapacityBook, Tier, largest_first
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """A node that may go out now, with the places of its servers; ``charged`` moves are of the budget."""
+
+    host: str
+    simulation: DrainSimulation
+    charged: int = 0
+
+
+@dataclass(slots=True, kw_only=True)
+class Standing:
+    """How a campaign stands: what waits, what is out, what the nodes carry. A round writes into it.
+
+    :ivar queues: domain -> hosts that wait, in the order of the plan.
+    :ivar out: domain -> hosts that are out and will come back.
+    :ivar absent: domain -> hosts that take no server now and may come back without this campaign.
+    :ivar spilled: moves so far to nodes that were still to be upgraded, beside what cannot be helped.
+    :ivar spill: share of all movable servers that such moves may be.
+    :ivar slots: nodes that may be out at once.
+    :ivar reasons: why a host that was looked at in this round does not go.
+    :ivar place_of: host -> its number in the order of the plan.
+    :ivar late: hosts that come after all others.
+    :ivar claims: host -> servers of nodes that are out, for which places are taken there.
+    :ivar quiet: domains in which nothing happened since none of their nodes could go.
+    :ivar on_the_way: ids of standbys that are being moved.
+    :ivar moving: claims are moves under way, which cannot be given other places any more.
+    :ivar explain: say of every host exactly what it lacks, which takes time.
+    """
+
+    book: CapacityBook
+    availability: Availability
+    queues: dict[str, list[str]]
+    out: dict[str, set[str]]
+    durations: Durations
+    slots: int
+    place_of: Mapping[str, int]
+    spill: float = 1.0
+    absent: Mapping[str, Collection[str]] = field(default_factory=dict)
+    spilled: int = 0
+    reasons: dict[str, AdmissionDecision] = field(default_factory=dict)
+    late: Collection[str] = ()
+    claims: dict[str, dict[str, Server]] = field(default_factory=dict)
+    moving: bool = False
+    quiet: set[str] = field(default_factory=set)
+    on_the_way: set[str] = field(default_factory=set)
+    explain: bool = True
+    _left: dict[str, float] = field(default_factory=dict)
+    _largest: dict[str, int] = field(default_factory=dict)
+    _demands: dict[str, list[int]] = field(default_factory=dict)
+    _leaving: dict[str, tuple[Server, ...]] = field(default_factory=dict)
+    _movable: int | None = None
+    _work: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def movable(self) -> int:
+        """Return how many servers of the domains that wait can be moved and do not stay."""
+        if self._movable is None:
+            hosts = [n.host for n in self.book.nodes.values() if n.domain in self.queues]
+            self._movable = len(self.book.movable(hosts))
+        return self._movable
+
+    def leaving(self, host: str) -> tuple[Server, ...]:
+        """Return the servers that need another place when a node goes, those on their way to it included."""
+        if host not in self._leaving:
+            claimed = self.claims.get(host, {}).values()
+            self._leaving[host] = largest_first((*self.book.movable((host,)), *claimed))
+        return self._leaving[host]
+
+    def demand(self, host: str) -> int:
+        """Return the memory that the servers which leave a node want elsewhere (MiB)."""
+        return self.demands(host)[-1]
+
+    def demands(self, host: str) -> Sequence[int]:
+        """Return the memory that the first servers to leave a node want (MiB): none, one, and so on."""
+        found = self._demands.get(host)
+        if found is None:
+            sizes = (s.resources.get(MEMORY, 0) for s in self.leaving(host))
+            found = self._demands[host] = list(accumulate(sizes, initial=0))
+        return found
+
+    def waits(self, host: str | None) -> bool:
+        """Tell whether a node is still to be upgraded and not out."""
+        return host in self.place_of and host in self.book.tiers and self.book.tiers[host] is Tier.PENDING
+
+    def forget(self, host: str) -> None:
+        """Look anew at a node whose servers have changed."""
+        self._leaving.pop(host, None)
+        self._demands.pop(host, None)
+        domain = self.book.nodes[host].domain
+        self._largest.pop(domain, None)
+        self.quiet.discard(domain)
+
+    def work(self, host: str) -> float:
+        """Return about how many seconds a node is out."""
+        if host not in self._work:
+            moves = len(self.book.servers(host)) / self.durations.moves_at_once
+            self._work[host] = (
+                self.durations.of(Step.UPGRADE).p50 + moves * self.durations.move_fixed_seconds + 1.0
+            )
+        return self._work[host]
+
+    def largest_demand(self, domain: str) -> int:
+        """Return the memory that the fullest node which still waits in a domain has to move (MiB)."""
+        if domain not in self._largest:
+            self._largest[domain] = max(map(self.demand, self.queues.get(domain, ())), default=0)
+        return self._largest[domain]
+
+    def shares(self) -> dict[str, float]:
+        """Return how many places are each domain's, by the work that is left in it."""
+        if not self._left:
+            self._left.update({d: fsum(map(self.work, queue)) for d, queue in self.queues.items()})
+        left = dict(self._left)
+        for domain, out in self.out.items():
+            left[domain] = left.get(domain, 0.0) + fsum(map(self.work, out)) / 2
+        total = fsum(left.values()) or 1.0
+        return {d: self.slots * work / total for d, work in left.items()}
+
+    def admit(self, turn: Turn) -> None:
+        """Record that a node goes out and that places are taken for its servers."""
+        domain = self.book.nodes[turn.host].domain
+        if self._left:
+            self._left[domain] -= self.work(turn.host)
+        self.queues[domain].remove(turn.host)
+        self._largest.pop(domain, None)
+        self.out.setdefault(domain, set()).add(turn.host)
+        self.availability.take_out(turn.host)
+        self.book.close(turn.host)
+        self.spilled += turn.charged
+        self.reasons.pop(turn.host, None)
+        claimed = self.claims.pop(turn.host, {}).values()
+        for server in claimed:
+            self.book.take(turn.host, server, give_back=True)
+            self.book.expect(turn.host, server, over=True)
+        for server in (*self.book.servers(turn.host), *claimed):
+            destination = turn.simulation.placements.get(server.id)
+            if destination is not None:
+                self.claim(server, destination)
+
+    def claim(self, server: Server, host: str) -> None:
+        """Take a place for a server that is on its way, or will be."""
+        self.book.take(host, server)
+        self.book.expect(host, server)
+        self.claims.setdefault(host, {})[server.id] = server
+        if self.book.tiers[host] is Tier.PENDING:
+            self.forget(host)

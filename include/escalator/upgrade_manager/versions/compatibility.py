@@ -1,0 +1,114 @@
+"""Compatibility: what a step between two versions means, and whether it may be taken in one go."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from escalator.model.errors import InvalidRequestError
+from escalator.upgrade_manager.versions.release_version import (
+    PackageVersion,
+    ReleaseVersion,
+    Scheme,
+    StepClass,
+    classify,
+)
+
+NOVA_MAJORS = {
+    "2023.1": 27,
+    "2023.2": 28,
+    "2024.1": 29,
+    "2024.2": 30,
+    "2025.1": 31,
+    "2025.2": 32,
+    "2026.1": 33,
+    "2026.2": 34,
+}
+"""Names of OpenStack releases and Nova's major in them (releases.openstack.org)."""
+_FIRST_WITH_TWO_BACK = 27
+"""From this major of Nova on, computes of two releases back are supported; before it, of one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepJudgement:
+    """What a step is, whether it is allowed, and why; ``remedy`` says what else can be done."""
+
+    step: StepClass
+    allowed: bool
+    message: str
+    remedy: str | None = None
+
+
+def judge_step(
+    before: str, after: str, scheme: str = Scheme.PBR, *, component: str = "nova-compute"
+) -> StepJudgement:
+    """Say what the step between two versions of one component means, and whether it is allowed.
+
+    Allowed is every step forward within a major and over as many majors as Nova's control plane and computes
+    may be apart: two, to a release before 2023.1 one. Of two Debian packages, the new one must be the newer
+    one for dpkg too.
+
+    :param component: what is stepped; the limit of majors holds for Nova's alone.
+    :param scheme: how both are written: pbr, deb or rpm.
+    :raises InvalidRequestError: a version cannot be read, or the two cannot be compared.
+    """
+    old, new = (ReleaseVersion.parse(text, scheme) for text in (before, after))
+    step = classify(*_as_components(old, new))
+    if step is StepClass.DOWNGRADE:
+        return StepJudgement(
+            step=step,
+            allowed=False,
+            message=f"{after} is older than {before}",
+            remedy="bring a newer release; going back is a rollback, which undoes an upgrade",
+        )
+    if scheme == Scheme.DEB and PackageVersion(after) < PackageVersion(before):
+        return StepJudgement(
+            step=step,
+            allowed=False,
+            message=f"for dpkg {after} is older than {before}, though its release is not",
+            remedy="build the package with an epoch that is not lower",
+        )
+    if not component.startswith("nova"):
+        return StepJudgement(step=step, allowed=True, message=f"from {before} to {after} is a {step} step")
+    return _judge_majors(step, before, after, *(_major(version) for version in (old, new)))
+
+
+def _judge_majors(step: StepClass, before: str, after: str, old: int, new: int) -> StepJudgement:
+    apart = new - old
+    most = 2 if new >= _FIRST_WITH_TWO_BACK else 1
+    if apart > most:
+        between = f"{old + most}" if most == 1 else f"{old + 1} or {old + most}"
+        return StepJudgement(
+            step=step,
+            allowed=False,
+            message=f"from {before} to {after} are {apart} majors; "
+            f"major {new} works with computes of at most {most} back",
+            remedy=f"upgrade to major {between} first",
+        )
+    how = {StepClass.NONE: "no step", StepClass.MAJOR: f"a step of {apart} major" + "s" * (apart > 1)}
+    words = how.get(step, f"a {step} step")
+    return StepJudgement(step=step, allowed=True, message=f"from {before} to {after} is {words}")
+
+
+def _as_components(old: ReleaseVersion, new: ReleaseVersion) -> tuple[ReleaseVersion, ReleaseVersion]:
+    """Write names of two OpenStack releases as Nova's versions in them; others are left as they are."""
+    if not (old.calendar and new.calendar):
+        return old, new
+    if old == new:
+        return old, new
+    return ReleaseVersion(major=_major(old)), ReleaseVersion(major=_major(new))
+
+
+def _major(version: ReleaseVersion) -> int:
+    """Return the major of a component; of a named OpenStack release, Nova's.
+
+    :raises InvalidRequestError: no release of that name is known.
+    """
+    if not version.calendar:
+        return version.major
+    name = f"{version.major}.{version.minor}"
+    if name not in NOVA_MAJORS or version.patch or version.kind or version.dev is not None:
+        raise InvalidRequestError(
+            f"no OpenStack release {version} is known",
+            remedy=f"give the component's own version, or one of {', '.join(NOVA_MAJORS)}",
+        )
+    return NOVA_MAJORS[name]

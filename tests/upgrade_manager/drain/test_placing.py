@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+import pytest
+from tests.simulator.fleets import cloud, node, pair, server
+
+from escalator.model.cloud import CloudSnapshot, HaGroup, ResourceInventory, ServerGroup
+from escalator.model.verdict import Code
+from escalator.upgrade_manager.drain.placing import Placing, simulate_drain
+from escalator.upgrade_manager.state.capacity import CapacityBook, Tier
+
+
+def grouped(policy: str, *hosts: str, others: tuple[str, ...] = ("b", "c")) -> CloudSnapshot:
+    servers = [server(f"m{i}", host) for i, host in enumerate(hosts)]
+    group = ServerGroup(id="sg", policy=policy, members=tuple(s.id for s in servers))
+    nodes = [node(host) for host in sorted({*hosts, *others})]
+    return cloud(*nodes, servers=servers, server_groups=(group,))
+
+
+def test_members_that_must_be_apart_land_apart() -> None:
+    assert simulate_drain(grouped("anti-affinity", "a", "b"), ["a"]).placements == {"id-m0": "c"}
+
+
+def test_two_members_of_one_drain_land_on_two_nodes() -> None:
+    found = simulate_drain(grouped("anti-affinity", "a", "a"), ["a"]).placements
+    assert sorted(found.values()) == ["b", "c"]
+
+
+def test_members_on_every_node_are_a_deadlock_that_names_the_group() -> None:
+    (verdict,) = simulate_drain(grouped("anti-affinity", "a", "b", "c"), ["a"]).unplaced
+    assert verdict.code is Code.SERVER_GROUP
+    assert "sg keeps its members apart" in verdict.message
+
+
+def test_a_soft_policy_is_kept_where_it_can_be() -> None:
+    assert simulate_drain(grouped("soft-anti-affinity", "a", "b"), ["a"]).placements == {"id-m0": "c"}
+    assert simulate_drain(grouped("soft-anti-affinity", "a", "b", "c"), ["a"]).feasible
+
+
+def test_members_that_must_be_together_move_only_alone() -> None:
+    together = simulate_drain(grouped("affinity", "a", "a"), ["a"])
+    assert {v.code for v in together.unplaced} == {Code.SERVER_GROUP}
+    assert "moves them one by one" in together.unplaced[0].message
+    assert simulate_drain(grouped("affinity", "a"), ["a"]).feasible
+
+
+def test_members_of_ha_groups_stay_unless_they_must_move() -> None:
+    group, members = pair("db", "a", "b")
+    snapshot = cloud(node("a"), node("b"), node("c"), servers=members, ha_groups=(group,))
+    assert simulate_drain(snapshot, ["a"]).placements == {}
+    assert set(simulate_drain(snapshot, ["a"], members_stay=False).placements) == {"id-db-a"}
+
+
+def test_a_group_of_one_is_moved() -> None:
+    group = HaGroup(id="solo", mode="active-standby", members=("id-s",))
+    snapshot = cloud(node("a"), node("b"), servers=[server("s", "a")], ha_groups=(group,))
+    assert simulate_drain(snapshot, ["a"]).placements == {"id-s": "b"}
+
+
+def test_destinations_in_order_upgraded_then_spare_then_pending_then_the_tightest() -> None:
+    nodes = [
+        node("a"),
+        node("pending", memory=3000),
+        node("spare", target=False, memory=20000),
+        node("roomy", upgraded=True, memory=32768),
+        node("tight", upgraded=True, memory=4096),
+    ]
+    snapshot = cloud(*nodes, servers=[server(f"s{i}", "a") for i in range(2)])
+    book = CapacityBook(snapshot)
+    assert book.tiers == {
+        "a": Tier.PENDING,
+        "pending": Tier.PENDING,
+        "spare": Tier.SPARE,
+        "roomy": Tier.UPGRADED,
+        "tight": Tier.UPGRADED,
+    }
+    ranked = [n.host for n in Placing(book, closed={"a"}).ranked(snapshot.servers[0])]
+    assert ranked == ["tight", "roomy", "spare", "pending"]
+    assert simulate_drain(snapshot, ["a"]).spilled == 0
+
+
+def test_what_lands_on_pending_nodes_is_spilled() -> None:
+    found = simulate_drain(cloud(node("a"), node("b"), servers=[server("s", "a")]), ["a"])
+    assert found.spilled == 1
+    book = CapacityBook(cloud(node("a"), node("b"), servers=[server("s", "a")]))
+    assert not Placing(book, worst=Tier.SPARE).try_add(server("s", "a"))
+
+
+def test_reserved_memory_ratio_and_largest_unit_count() -> None:
+    inventory = {
+        "MEMORY_MB": ResourceInventory(total=4096, reserved=1024, allocation_ratio=1.5, max_unit=4000)
+    }
+    snapshot = cloud(node("a"), node("b", inventory=inventory))
+    wide = server("wide", "a", resources={"MEMORY_MB": 4001})
+    fits = server("fits", "a", resources={"MEMORY_MB": 4000})
+    book = CapacityBook(snapshot)
+    assert book.free("b") == {"MEMORY_MB": 4608}
+    assert not Placing(book).try_add(wide)
+    assert Placing(book).try_add(fits)
+
+
+@pytest.mark.parametrize("upgraded", [True, False])
+def test_a_book_follows_what_happens(*, upgraded: bool) -> None:
+    one = server("s", "a")
+    snapshot = cloud(node("a"), node("b"), servers=[one])
+    book = CapacityBook(snapshot)
+    book.close("a")
+    book.close("a")
+    book.take("b", one)
+    assert book.free("b")["MEMORY_MB"] == 16384 - 512 - 2048
+    book.take("a", one, give_back=True)
+    book.reopen("a", upgraded=upgraded)
+    tier = book.open_tiers(node("a").domain)[Tier.UPGRADED if upgraded else Tier.PENDING]
+    assert (16384 - 512, "a") in tier
+
+
+def test_no_server_goes_to_an_older_hypervisor() -> None:
+    old, new = {"hypervisor": "8.2.0"}, {"hypervisor": "9.0.0"}
+    nodes = [node("a", versions=new), node("old", versions=old, memory=4096), node("new", versions=new)]
+    assert simulate_drain(cloud(*nodes, servers=[server("s", "a")]), ["a"]).placements == {"id-s": "new"}
+    (verdict,) = simulate_drain(cloud(*nodes[:2], servers=[server("s", "a")]), ["a"]).unplaced
+    assert verdict.code is Code.HYPERVISOR_OLDER
+    back = cloud(node("a", versions=old), node("b", versions=new), servers=[server("s", "a")])
+    assert simulate_drain(back, ["a"]).feasible

@@ -1,0 +1,214 @@
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.upgrade_manager.clouds import NOW, few, server
+
+from escalator.model.cloud import Migration, MigrationStatus
+from escalator.model.verdict import Code, Severity, SubjectType
+from escalator.upgrade_manager.drain.prechecks import (
+    FILTERS,
+    MOVABLE_STATES,
+    ServerContext,
+    check_server,
+    check_servers,
+    ongoing,
+    settled,
+)
+
+
+def migration(of: str, status: MigrationStatus, *, source: str = "a", dest: str | None = "b") -> Migration:
+    return Migration(
+        id=7,
+        uuid="m-7",
+        server_id=of,
+        type="live-migration",
+        status=status,
+        source_host=source,
+        dest_host=dest,
+        created_at=NOW,
+    )
+
+
+@pytest.mark.parametrize("state", ["active", "paused", "stopped", "shelved_offloaded", "deleted"])
+def test_nothing_in_the_way(state: str) -> None:
+    assert check_server(server("s", "a", vm_state=state)) == ()
+
+
+@pytest.mark.parametrize(
+    ("state", "code"),
+    [
+        ("suspended", Code.SERVER_SUSPENDED),
+        ("rescued", Code.SERVER_RESCUED),
+        ("error", Code.SERVER_ERROR),
+        ("resized", Code.SERVER_UNCONFIRMED_RESIZE),
+        ("building", Code.SERVER_BUSY),
+        ("shelved", Code.SERVER_BUSY),
+        ("soft-delete", Code.SERVER_SOFT_DELETED),
+        ("", Code.SERVER_UNKNOWN_STATE),
+        ("crashed", Code.SERVER_UNKNOWN_STATE),
+    ],
+)
+def test_states_that_nova_does_not_move(state: str, code: Code) -> None:
+    (verdict,) = check_server(server("s", "a", vm_state=state))
+    assert verdict.code is code
+    assert verdict.blocks
+    assert verdict.remedy
+    assert str(verdict.subject) == "server s (id-s)"
+
+
+def test_a_task_makes_a_server_busy_even_when_its_state_is_fine() -> None:
+    (verdict,) = check_server(server("s", "a", task_state="deleting"))
+    assert verdict.code is Code.SERVER_BUSY
+    assert "deleting" in verdict.message
+    assert check_server(server("s", "a", vm_state="deleted", task_state="deleting")) != ()
+
+
+def test_a_locked_server_is_only_noted() -> None:
+    (verdict,) = check_server(server("s", "a", locked=True))
+    assert (verdict.code, verdict.severity) == (Code.SERVER_LOCKED, Severity.INFO)
+
+
+@pytest.mark.parametrize(
+    ("how", "state", "blocked"),
+    [
+        ("none", "active", True),
+        ("cold", "paused", True),
+        ("cold", "active", False),
+        ("cold", "stopped", False),
+        ("live", "paused", False),
+    ],
+)
+def test_servers_that_must_not_move(*, how: str, state: str, blocked: bool) -> None:
+    codes = [v.code for v in check_server(server("s", "a", migration=how, vm_state=state))]
+    assert codes == ([Code.SERVER_PINNED] if blocked else [])
+
+
+def test_all_findings_at_once_and_in_order() -> None:
+    stuck = server("z", "a", vm_state="error", task_state="powering-off", locked=True)
+    verdicts = check_servers([stuck, server("b", "a", vm_state="suspended"), server("ok", "a")])
+    assert [(v.subject.name, v.code) for v in verdicts] == [
+        ("b", Code.SERVER_SUSPENDED),
+        ("z", Code.SERVER_ERROR),
+        ("z", Code.SERVER_BUSY),
+        ("z", Code.SERVER_LOCKED),
+    ]
+
+
+def test_an_unfinished_migration_of_a_server() -> None:
+    mover = server("s", "a")
+    (verdict,) = check_servers([mover], [migration("id-s", MigrationStatus.RUNNING)])
+    assert (verdict.code, verdict.subject.id) == (Code.MIGRATION_UNFINISHED, "id-s")
+    assert check_servers([mover], [migration("id-s", MigrationStatus.COMPLETED)]) == ()
+
+
+def test_a_resize_that_waits_is_told_once() -> None:
+    resized = server("s", "a", vm_state="resized")
+    verdicts = check_servers([resized], [migration("id-s", MigrationStatus.FINISHED)])
+    assert [v.code for v in verdicts] == [Code.SERVER_UNCONFIRMED_RESIZE]
+    verdicts = check_servers([resized], [migration("id-s", MigrationStatus.CONFIRMING)])
+    assert [v.code for v in verdicts] == [Code.SERVER_UNCONFIRMED_RESIZE, Code.MIGRATION_UNFINISHED]
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [
+        (MigrationStatus.FINISHED, Code.SERVER_UNCONFIRMED_RESIZE),
+        (MigrationStatus.POST_MIGRATING, Code.MIGRATION_UNFINISHED),
+    ],
+)
+@pytest.mark.parametrize(("source", "dest"), [("a", "b"), ("b", "a"), ("a", None)])
+def test_migrations_of_servers_elsewhere_hold_the_node(
+    status: MigrationStatus, code: Code, source: str, dest: str | None
+) -> None:
+    passing = migration("elsewhere", status, source=source, dest=dest)
+    (verdict,) = check_servers([], [passing], host="a")
+    assert verdict.code is code
+    assert verdict.subject.type is SubjectType.MIGRATION
+    assert check_servers([server("s", "a")], [passing]) == (verdict,)
+
+
+def test_migrations_that_do_not_touch_the_node_do_not_matter() -> None:
+    far = migration("elsewhere", MigrationStatus.RUNNING, source="x", dest=None)
+    assert check_servers([server("s", "a")], [far]) == ()
+    assert check_servers([], [far], host="a") == ()
+    assert check_servers([server("s", None)], [far]) == ()
+    assert check_servers([], [migration("elsewhere", MigrationStatus.ERROR)], host="a") == ()
+
+
+@given(
+    st.text(max_size=12), st.none() | st.text(max_size=5), st.sampled_from(["live", "cold", "none", "odd"])
+)
+@few
+def test_every_state_gets_an_answer(state: str, task: str | None, how: str) -> None:
+    drawn = server("s", "a", vm_state=state, task_state=task, migration=how)
+    verdicts = check_server(drawn)
+    gone = state in {"deleted", "shelved_offloaded"} and task is None
+    fine = gone or (state in MOVABLE_STATES and task is None and how != "none")
+    if state != "paused":
+        assert fine == (not any(v.blocks for v in verdicts))
+    assert all(v.remedy and v.subject.id == "id-s" for v in verdicts)
+
+
+def test_filters_give_one_verdict_or_none() -> None:
+    fine = server("s", "a")
+    assert [check(fine, ServerContext()) for check in FILTERS] == [None] * len(FILTERS)
+
+
+def test_two_reads_agree_on_ids_states_and_tasks() -> None:
+    one, two = server("one", "a"), server("two", "a")
+    assert settled([one, two], [two, replace(one, locked=True)])
+    assert not settled([one, two], [one])
+    assert not settled([one], [replace(one, task_state="migrating")])
+    assert not settled([one], [replace(one, vm_state="paused")])
+    assert settled([], [])
+
+
+def _moving(status: MigrationStatus, seconds_ago: float, kind: str = "live-migration") -> Migration:
+    written = NOW - timedelta(seconds=seconds_ago)
+    return Migration(
+        id=1,
+        uuid="m-1",
+        server_id="id-web",
+        type=kind,
+        status=status,
+        source_host="a",
+        dest_host="b",
+        created_at=written,
+        updated_at=written,
+    )
+
+
+@pytest.mark.parametrize(
+    "status", [MigrationStatus.QUEUED, MigrationStatus.PREPARING, MigrationStatus.RUNNING]
+)
+def test_a_record_that_a_dead_compute_left_is_stale_once_its_server_rests(status: str) -> None:
+    assert ongoing([_moving(MigrationStatus(status), 61)], [server("web", "a")], NOW) == ()
+
+
+@pytest.mark.parametrize(
+    ("migration", "task"),
+    [
+        (_moving(MigrationStatus.RUNNING, 59), None),
+        (_moving(MigrationStatus.RUNNING, 3600), "migrating"),
+        (_moving(MigrationStatus.POST_MIGRATING, 3600), None),
+        (_moving(MigrationStatus.FINISHED, 3600, "migration"), None),
+        (_moving(MigrationStatus.MIGRATING, 3600, "migration"), None),
+    ],
+)
+def test_what_may_still_write_goes_on(migration: Migration, task: str | None) -> None:
+    assert ongoing([migration], [server("web", "a", task_state=task)], NOW) == (migration,)
+
+
+def test_a_migration_of_a_server_that_is_not_known_goes_on() -> None:
+    migration = _moving(MigrationStatus.RUNNING, 3600)
+    assert ongoing([migration], [], NOW) == (migration,)
+
+
+def test_a_migration_that_ended_does_not_go_on() -> None:
+    assert (
+        ongoing([_moving(MigrationStatus.COMPLETED, 1)], [server("web", "a", task_state="migrating")], NOW)
+        == ()
+    )

@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.simulator.fleets import DOMAINS, cloud, node, pair, server
+from tests.upgrade_manager.clouds import few
+
+from escalator.model.cloud import CloudSnapshot
+from escalator.upgrade_manager.schedule.first_nodes import Seed, cheapest
+from escalator.upgrade_manager.schedule.ordering import order_hosts
+from escalator.upgrade_manager.state.availability import Availability
+from escalator.upgrade_manager.state.capacity import CapacityBook
+
+GIB = 1024
+
+
+def order_of(snapshot: CloudSnapshot, *, members_stay: bool = True) -> tuple[str, ...]:
+    book = CapacityBook(snapshot, members_stay=members_stay)
+    hosts = tuple(n.host for n in snapshot.nodes)
+    return order_hosts(book, Availability(book.memberships), hosts)
+
+
+def test_a_node_whose_service_would_switch_twice_is_not_the_first_where_that_costs_little() -> None:
+    """Node a has three servers less to move than b, and two services whose standbys are in its domain."""
+    groups, members = zip(*(pair(name, "a", "c") for name in ("db", "mme")), strict=True)
+    filler = [server(f"x{i}", "a") for i in range(400)]
+    on_b = [server(f"y{i}", "b") for i in range(403)]
+    on_c = [server(f"z{i}", "c") for i in range(500)]
+    big = 2048 * GIB
+    snapshot = cloud(
+        *(node(h, memory=big) for h in "abc"),
+        servers=[*filler, *on_b, *on_c, *(m for both in members for m in both)],
+        ha_groups=groups,
+    )
+    assert order_of(snapshot)[0] == "b"
+    assert order_of(snapshot, members_stay=False)[0] == "a"
+
+
+def test_a_service_does_not_buy_more_moves_than_the_share_of_all_moves() -> None:
+    group, members = pair("db", "a", "c")
+    servers = [server("x", "a"), *(server(f"y{i}", "b") for i in range(2)), server("z", "c"), *members]
+    snapshot = cloud(*(node(h) for h in "abc"), servers=[*servers, server("w", "c")], ha_groups=(group,))
+    assert order_of(snapshot)[0] == "a"
+
+
+def test_the_second_node_fits_onto_the_first() -> None:
+    """Node b has fewer servers than c, but more than a can take."""
+    servers = [
+        server("x", "a", memory=8 * GIB),
+        *(server(f"y{i}", "b", memory=15 * GIB) for i in range(2)),
+        *(server(f"z{i}", "c", memory=2 * GIB) for i in range(3)),
+    ]
+    nodes = (node("a", memory=16 * GIB), node("b", memory=40 * GIB), node("c", memory=40 * GIB))
+    assert order_of(cloud(*nodes, servers=servers))[:2] == ("a", "c")
+
+
+def test_first_nodes_come_after_those_of_the_domains_of_their_standbys() -> None:
+    group, members = pair("db", "a", "d")
+    nodes = (node("a"), node("b"), node("d", domain=DOMAINS[1]), node("e", domain=DOMAINS[1]))
+    servers = [server("x", "b"), server("y", "e"), server("y2", "e"), server("z", "d"), *members]
+    snapshot = cloud(*nodes, servers=servers, ha_groups=(group,))
+    order = order_of(snapshot)
+    assert order.index("d") < order.index("a")
+
+
+seeds = st.builds(
+    Seed, first=st.just("a"), second=st.none(), moves=st.integers(0, 6), switchovers=st.integers(0, 9)
+)
+choices = st.lists(st.lists(seeds, min_size=1, max_size=4), min_size=1, max_size=4)
+
+
+@given(choices, st.integers(0, 12))
+@few
+def test_the_choice_is_the_cheapest_within_the_budget(options: list[list[Seed]], budget: int) -> None:
+    options = [sorted(seeds, key=lambda s: s.moves) for seeds in options]
+    chosen = cheapest(options, budget)
+    budget = max(budget, sum(seeds[0].moves for seeds in options))
+    assert all(seed in seeds for seed, seeds in zip(chosen, options, strict=True))
+    assert sum(seed.moves for seed in chosen) <= budget
+    assert _value(chosen) <= _least(options, budget) + 1e-9
+
+
+def _value(seeds: tuple[Seed, ...]) -> float:
+    return sum(seed.switchovers + seed.moves / 3 for seed in seeds)
+
+
+def _least(options: list[list[Seed]], budget: int) -> float:
+    if not options:
+        return 0.0
+    return min(
+        (
+            _value((seed,)) + _least(options[1:], budget - seed.moves)
+            for seed in options[0]
+            if seed.moves <= budget
+        ),
+        default=float("inf"),
+    )

@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import itertools
+import random
+
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.simulator.fleets import DOMAINS, cloud, node, pair, server
+from tests.upgrade_manager.clouds import few
+
+from escalator.upgrade_manager.schedule.ordering import backward_weight, order_hosts, switch_arcs, untangled
+from escalator.upgrade_manager.state.availability import Availability
+from escalator.upgrade_manager.state.capacity import CapacityBook
+
+HOSTS = tuple("abcde")
+arcs = st.dictionaries(
+    st.sampled_from(HOSTS),
+    st.dictionaries(st.sampled_from(HOSTS), st.sampled_from([0.5, 1.0, 2.0]), max_size=3),
+    max_size=6,
+).map(lambda drawn: {t: {h: w for h, w in heads.items() if h != t} for t, heads in drawn.items()})
+
+
+@given(arcs, st.integers(0, 3))
+@few
+def test_small_graphs_are_untangled_as_well_as_can_be(drawn: dict[str, dict[str, float]], seed: int) -> None:
+    found = untangled(HOSTS, drawn, seed=seed)
+    assert sorted(found) == sorted(HOSTS)
+    best = min(backward_weight(order, drawn) for order in itertools.permutations(HOSTS))
+    assert backward_weight(found, drawn) <= best + 0.5
+    assert found == untangled(HOSTS, drawn, seed=seed)
+
+
+def test_a_graph_without_cycles_breaks_no_arc() -> None:
+    dice = random.Random(7)  # noqa: S311
+    hosts = [f"n{i:03}" for i in range(120)]
+    drawn: dict[str, dict[str, float]] = {}
+    for _ in range(400):
+        one, two = sorted(dice.sample(range(120), 2))
+        drawn.setdefault(hosts[one], {})[hosts[two]] = 1.0
+    mixed = hosts[:]
+    dice.shuffle(mixed)
+    assert backward_weight(untangled(mixed, drawn), drawn) == 0.0
+
+
+def test_without_arcs_the_order_stays() -> None:
+    assert untangled(("c", "a", "b"), {}) == ("c", "a", "b")
+
+
+def test_the_cheapest_node_of_each_domain_goes_first_then_standbys_before_actives() -> None:
+    group, members = pair("db", "a", "b")
+    servers = [server("x", "a"), server("y", "b"), server("z", "d"), *members]
+    nodes = (node("a"), node("b"), node("c"), node("d", domain=DOMAINS[1]), node("e", domain=DOMAINS[1]))
+    snapshot = cloud(*nodes, servers=servers, ha_groups=(group,))
+    book = CapacityBook(snapshot)
+    availability = Availability(book.memberships)
+    order = order_hosts(book, availability, ("a", "b", "c", "d", "e"))
+    assert set(order[:2]) == {"c", "e"}
+    assert order.index("b") < order.index("a")
+    assert switch_arcs(book, availability, ("a", "b")) == {"b": {"a": 1.0}}
+
+
+def test_a_domain_with_an_upgraded_node_needs_no_seed() -> None:
+    group, members = pair("db", "a", "b")
+    snapshot = cloud(
+        node("a"),
+        node("b"),
+        node("u", upgraded=True),
+        servers=[server("x", "b"), *members],
+        ha_groups=(group,),
+    )
+    book = CapacityBook(snapshot)
+    availability = Availability(book.memberships)
+    assert order_hosts(book, availability, ("a", "b")) == ("b", "a")

@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from tests.simulator.fleets import cloud, node, pair, server
+
+from escalator.model.cloud import CloudSnapshot, HaGroup
+from escalator.model.verdict import Code
+from escalator.upgrade_manager.state.availability import Availability
+from escalator.upgrade_manager.state.memberships import Memberships
+
+
+def of(snapshot: CloudSnapshot, **more: Any) -> Availability:
+    return Availability(Memberships(snapshot), **more)
+
+
+def one_pair(**limits: Any) -> CloudSnapshot:
+    group, members = pair("db", "a", "b", **limits)
+    return cloud(node("a"), node("b"), node("c"), servers=members, ha_groups=(group,))
+
+
+def test_a_node_may_go_while_the_other_member_serves() -> None:
+    assert of(one_pair()).obstacle("a", 0.0) is None
+
+
+def test_a_node_waits_while_the_other_member_is_out_for_whatever_reason() -> None:
+    found = of(one_pair(), out={"b"}).obstacle("a", 0.0)
+    assert found is not None
+    assert not found.lasting
+    assert found.until is None
+    assert "HA group db has 1 member(s) impacted on b, and 1 may be impacted at once" in found.message
+
+
+def test_a_member_that_does_not_run_counts_as_impacted() -> None:
+    snapshot = one_pair()
+    still = replace(snapshot.servers[1], power_state="shutdown")
+    assert of(replace(snapshot, servers=(snapshot.servers[0], still))).obstacle("a", 0.0) is not None
+
+
+def test_a_member_that_is_nowhere_counts_as_impacted() -> None:
+    snapshot = one_pair()
+    found = of(replace(snapshot, servers=snapshot.servers[:1])).obstacle("a", 0.0)
+    assert found is not None
+    assert "no node" in found.message
+
+
+def test_recovery_lasts_its_time_and_no_longer() -> None:
+    availability = of(one_pair(recovery_seconds=60.0))
+    availability.take_out("b")
+    availability.give_back("b", 100.0)
+    found = availability.obstacle("a", 130.0)
+    assert found is not None
+    assert found.until == 160.0
+    assert "recovering" in found.message
+    assert availability.next_change(130.0) == 160.0
+    assert availability.obstacle("a", 160.0) is None
+    assert availability.next_change(160.0) is None
+
+
+def test_what_the_ledger_says_of_returns_counts() -> None:
+    availability = of(one_pair(recovery_seconds=60.0), given_back={"b": 100.0})
+    assert availability.obstacle("a", 159.0) is not None
+    assert availability.obstacle("a", 161.0) is None
+
+
+def test_notice_is_given_its_lead_time() -> None:
+    availability = of(one_pair(lead_seconds=120.0), noticed_at=1000.0)
+    found = availability.obstacle("a", 1060.0)
+    assert found is not None
+    assert (found.code, found.until) == (Code.HA_NOTICE, 1120.0)
+    assert availability.obstacle("a", 1120.0) is None
+
+
+def test_more_members_on_a_node_than_may_be_impacted_is_lasting() -> None:
+    group, members = pair("db", "a", "a")
+    found = of(cloud(node("a"), node("b"), servers=members, ha_groups=(group,))).obstacle("a", 0.0)
+    assert found is not None
+    assert found.lasting
+
+
+def test_a_group_that_can_never_be_impacted_is_lasting() -> None:
+    found = of(one_pair(min_preserved=2)).obstacle("a", 0.0)
+    assert found is not None
+    assert found.lasting
+
+
+@pytest.mark.parametrize(("impacted", "waits"), [(1, True), (2, False)])
+def test_load_balanced_members_by_their_limit(*, impacted: int, waits: bool) -> None:
+    servers = [server(f"m{i}", host, ha_group="lb") for i, host in enumerate("abc")]
+    group = HaGroup(
+        id="lb", mode="load-balanced", members=tuple(s.id for s in servers), max_impacted=impacted
+    )
+    availability = of(cloud(*map(node, "abc"), servers=servers, ha_groups=(group,)), out={"c"})
+    assert (availability.obstacle("a", 0.0) is not None) is waits
+
+
+def test_a_group_of_mode_none_is_in_nobodys_way() -> None:
+    snapshot = one_pair()
+    loose = replace(snapshot.ha_groups[0], mode="none")
+    assert of(replace(snapshot, ha_groups=(loose,)), out={"b"}).obstacle("a", 0.0) is None
+
+
+def test_roles_and_places_are_kept_up() -> None:
+    availability = of(one_pair())
+    assert availability.is_active("id-db-a")
+    availability.switch("id-db-a", "id-db-s")
+    assert not availability.is_active("id-db-a")
+    availability.relocate("id-db-s", "c")
+    assert availability.host_of("id-db-s") == "c"
+    availability.take_out("c")
+    assert not availability.serves("id-db-s")
+    assert availability.obstacle("b", 0.0) is None
+    assert availability.obstacle("a", 0.0) is not None

@@ -1,0 +1,177 @@
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.upgrade_manager.clouds import DOMAIN, cloud, clouds, disabled, down, few, node, server
+
+from escalator.model.cloud import CloudSnapshot, ResourceInventory
+from escalator.model.verdict import Code
+from escalator.upgrade_manager.drain.placing import Placing, simulate_drain
+from escalator.upgrade_manager.state.capacity import CapacityBook, needs_place
+
+
+def test_upgraded_nodes_first_then_by_name() -> None:
+    nodes = [node("a"), node("c"), node("b"), node("d", upgraded=True, memory=2048)]
+    simulation = simulate_drain(cloud(nodes, [server("s1", "a"), server("s2", "a")]), ["a"])
+    assert simulation.placements == {"id-s1": "d", "id-s2": "b"}
+    assert simulation.feasible
+    assert simulation.shortfall == ""
+
+
+def test_largest_first() -> None:
+    nodes = [node("a"), node("b", memory=4096), node("c", memory=2048)]
+    servers = [server("small", "a"), server("large", "a", memory=4096)]
+    assert simulate_drain(cloud(nodes, servers), ["a"]).placements == {"id-large": "b", "id-small": "c"}
+
+
+def test_shortage_names_resource_node_and_numbers() -> None:
+    nodes = [node("a"), node("b", memory=4096, usage={"MEMORY_MB": 1096}), node("c", memory=1024)]
+    simulation = simulate_drain(cloud(nodes, [server("big", "a", memory=8192)]), ["a"])
+    (verdict,) = simulation.unplaced
+    assert not simulation.feasible
+    assert verdict.code is Code.CAPACITY
+    assert "b, lacks 5192 MEMORY_MB (8192 wanted, 3000 there)" in verdict.message
+    assert verdict.subject.name == "big"
+    assert verdict.remedy
+
+
+def test_nodes_that_take_nothing() -> None:
+    nodes = [
+        node("a"),
+        disabled(node("b")),
+        down(node("c")),
+        node("d", forced_down=True),
+        node("e", domain="cell1/az1/fast"),
+        node("f"),
+    ]
+    simulation = simulate_drain(cloud(nodes, [server("s", "a")]), ["a"], out=["f"])
+    assert [v.code for v in simulation.unplaced] == [Code.NO_DESTINATION]
+
+
+def test_draining_nodes_do_not_choose_one_another() -> None:
+    nodes = [node("a"), node("b"), node("c", memory=4096)]
+    simulation = simulate_drain(cloud(nodes, [server("s1", "a"), server("s2", "b")]), {"a", "b"})
+    assert simulation.placements == {"id-s1": "c", "id-s2": "c"}
+
+
+def test_traits_zone_and_max_unit() -> None:
+    inventory = {
+        "VCPU": ResourceInventory(total=64, max_unit=4),
+        "MEMORY_MB": ResourceInventory(total=65536),
+        "DISK_GB": ResourceInventory(total=1000),
+    }
+    nodes = [node("a"), node("b", inventory=inventory)]
+    servers = [
+        server("gpu", "a", required_traits=frozenset({"HW_GPU"})),
+        server("pinned", "a", pinned_zone="az9"),
+        server("wide", "a", vcpus=8),
+        server("fits", "a", vcpus=4),
+    ]
+    simulation = simulate_drain(cloud(nodes, servers), ["a"])
+    assert simulation.placements == {"id-fits": "b"}
+    found = {v.subject.name: (v.code, v.message) for v in simulation.unplaced}
+    assert found["gpu"][0] is Code.NO_DESTINATION
+    assert "HW_GPU" in found["gpu"][1]
+    assert found["pinned"][0] is Code.SERVER_PINNED
+    assert "4 VCPU (8 wanted, 4 there)" in found["wide"][1]
+
+
+def test_a_resource_class_that_no_node_has() -> None:
+    wants = server("s", "a", resources={"MEMORY_MB": 1, "VGPU": 1, "CUSTOM_NONE": 0})
+    (verdict,) = simulate_drain(cloud([node("a"), node("b")], [wants]), ["a"]).unplaced
+    assert "1 VGPU (1 wanted, 0 there)" in verdict.message
+    assert "CUSTOM_NONE" not in verdict.message
+
+
+def test_a_host_that_is_not_there_has_nothing_to_move() -> None:
+    assert simulate_drain(cloud([node("a")], [server("s", "gone")]), ["gone", "never"]).placements == {}
+
+
+@pytest.mark.parametrize(
+    ("state", "migration", "wanted"),
+    [
+        ("active", "live", True),
+        ("stopped", "live", True),
+        ("suspended", "live", True),
+        ("shelved_offloaded", "live", False),
+        ("deleted", "live", False),
+        ("soft-delete", "live", False),
+        ("active", "none", False),
+    ],
+)
+def test_who_needs_a_place(*, state: str, migration: str, wanted: bool) -> None:
+    assert needs_place(server("s", "a", vm_state=state, migration=migration)) is wanted
+
+
+def test_usage_counts_what_placement_says_or_the_servers_when_they_are_more() -> None:
+    nodes = [node("a", usage={"MEMORY_MB": 5000}), node("b", usage={"MEMORY_MB": 100})]
+    servers = [
+        server("s1", "b"),
+        server("s2", "b", vm_state="soft-delete"),
+        server("s3", "b", vm_state="shelved_offloaded"),
+    ]
+    book = CapacityBook(cloud(nodes, servers))
+    assert book.used("a") == {"MEMORY_MB": 5000}
+    assert book.used("b") == {"MEMORY_MB": 4096, "VCPU": 2, "DISK_GB": 20}
+    assert book.free("b")["MEMORY_MB"] == 16384 - 4096
+    assert book.used("nowhere") == {}
+
+
+@given(clouds(), st.data())
+@few
+def test_a_drain_never_overfills_and_names_everybody(snapshot: CloudSnapshot, data: st.DataObject) -> None:
+    hosts = data.draw(st.sets(st.sampled_from([n.host for n in snapshot.nodes])))
+    simulation = simulate_drain(snapshot, hosts)
+    movable = {s.id: s for s in snapshot.servers if s.host in hosts and needs_place(s)}
+    unplaced = {v.subject.id for v in simulation.unplaced}
+    assert unplaced | set(simulation.placements) == set(movable)
+    assert not unplaced & set(simulation.placements)
+    book = CapacityBook(snapshot)
+    for target in snapshot.nodes:
+        arriving = [movable[i] for i, host in simulation.placements.items() if host == target.host]
+        if arriving:
+            assert target.eligible_destination
+            assert target.host not in hosts
+        for name, item in target.inventory.items():
+            added = sum(s.resources[name] for s in arriving)
+            assert not added or book.used(target.host).get(name, 0) + added <= item.capacity
+        assert all(s.required_traits <= target.traits for s in arriving)
+        assert all(s.pinned_zone in {None, target.zone} for s in arriving)
+
+
+@given(clouds())
+@few
+def test_the_order_of_a_snapshot_does_not_matter(snapshot: CloudSnapshot) -> None:
+    turned = cloud(snapshot.nodes[::-1], snapshot.servers[::-1])
+    hosts = [n.host for n in snapshot.nodes[:2]]
+    assert simulate_drain(snapshot, hosts) == simulate_drain(turned, hosts[::-1])
+
+
+def test_a_hundred_nodes_of_forty_servers_are_quick() -> None:
+    names = [f"n{i:03}" for i in range(100)]
+    nodes = [node(name, memory=41 * 2048, vcpus=64) for name in names]
+    servers = [server(f"{name}-{i}", name) for name in names for i in range(40)]
+    snapshot = cloud(nodes, servers)
+    durations = []
+    for _ in range(3):
+        start = time.perf_counter()
+        assert len(simulate_drain(snapshot, ["n042"]).placements) == 40
+        durations.append(time.perf_counter() - start)
+    assert min(durations) < 0.05
+    assert nodes[0].domain == DOMAIN
+
+
+def test_a_hopeless_server_does_not_spoil_its_like() -> None:
+    hopeless = server("a-first", "a", required_traits=frozenset({"HW_GPU"}))
+    simulation = simulate_drain(cloud([node("a"), node("b")], [hopeless, server("z-last", "a")]), ["a"])
+    assert simulation.placements == {"id-z-last": "b"}
+
+
+def test_a_node_without_a_resource_class_has_none_when_a_server_left_it() -> None:
+    bare = {"VCPU": ResourceInventory(total=16), "MEMORY_MB": ResourceInventory(total=16384)}
+    odd, other = server("odd", "b"), server("other", "a")
+    book = CapacityBook(cloud([node("a"), node("b", inventory=bare)], [odd, other]))
+    book.take("b", odd, give_back=True)
+    assert "DISK_GB" not in book.free("b")
+    assert not Placing(book, closed=("a",)).try_add(other)
