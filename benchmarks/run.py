@@ -22,13 +22,13 @@ from serial_loop import SerialLoop  # noqa: E402
 from escalator.airflow_stack.settings import default_home  # noqa: E402
 from escalator.airflow_stack.stack import AirflowStack  # noqa: E402
 from escalator.demo.cli import BUNDLE, DOMAIN, bring_down, bring_up, print_line  # noqa: E402
-from escalator.demo.world import CLOUD, World  # noqa: E402
+from escalator.demo.demo_world import CLOUD, World  # noqa: E402
 from escalator.lab.lab import Lab  # noqa: E402
 from escalator.lab.progress import Progress  # noqa: E402
 from escalator.lab.servers import ServerSpec  # noqa: E402
 from escalator.lab.settings import LabSettings  # noqa: E402
 from escalator.model.naming import dag_id_of  # noqa: E402
-from escalator.steps.conclude import folder_name  # noqa: E402
+from escalator.steps.campaign.conclude import folder_name  # noqa: E402
 
 INSTANCE = 7
 RUN_SECONDS = 3600.0

@@ -12,7 +12,7 @@ import subprocess
 import time
 from dataclasses import dataclass
 
-from escalator.demo.world import CLOUD, World
+from escalator.demo.demo_world import CLOUD, World
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from escalator.documents.bundles import parse_bundle
 from escalator.inventory.inventory_file import read_inventory
 from escalator.ledger.ledger import Ledger
 from escalator.ledger.records import Document
@@ -15,9 +16,8 @@ from escalator.model.clock import utcnow
 from escalator.model.cloud import CloudSnapshot
 from escalator.model.errors import InvalidRequestError
 from escalator.model.inventory import Inventory
-from escalator.steps.context import CampaignContext
-from escalator.upgrade_manager.bundles import parse_bundle
-from escalator.vnfs import load_ha_sources, with_ha_groups
+from escalator.steps.running.context import CampaignContext
+from escalator.vim_interface.registry import load_ha_sources, with_ha_groups
 from escalator_airflow.hooks.node_ssh import NodeShellHook
 from escalator_airflow.hooks.openstack import OpenStackCloudHook
 from escalator_airflow.settings import inventory_dir

@@ -8,14 +8,14 @@ from datetime import timedelta
 
 from airflow.sdk import DAG, Param
 
-from escalator.bundles.bundle_file import bundle_names
+from escalator.documents.bundle_file import bundle_names
 from escalator.inventory.inventory_file import read_inventory
 from escalator.model.errors import EscalatorError
 from escalator.model.inventory import Inventory
 from escalator.model.naming import dag_id_of
 from escalator.model.window import Windows
 from escalator_airflow.graph import MAX_NODES, build_upgrade_dag
-from escalator_airflow.operators.check import CheckOperator
+from escalator_airflow.operators.check_cloud import CheckOperator
 from escalator_airflow.operators.inventory import InventoryOperator
 from escalator_airflow.params import check_params
 from escalator_airflow.settings import bundle_dir, inventory_dir

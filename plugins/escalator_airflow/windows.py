@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from escalator.inventory.window_file import NAME, read_window_document
+from escalator.documents.requests import parse_request
+from escalator.documents.window_file import NAME, read_window_document
+from escalator.documents.windows import parse_windows
 from escalator.model.errors import InvalidRequestError
 from escalator.model.window import Window, Windows
-from escalator.upgrade_manager.requests import parse_request
-from escalator.upgrade_manager.windows import parse_windows
 from escalator_airflow.settings import inventory_dir
 
 if TYPE_CHECKING:

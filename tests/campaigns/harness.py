@@ -18,7 +18,7 @@ from escalator.airflow_client.records import DagRun
 from escalator.airflow_stack.settings import default_home
 from escalator.airflow_stack.stack import AirflowStack
 from escalator.cloud_manager.cloud import Cloud
-from escalator.demo.world import CLOUD, World
+from escalator.demo.demo_world import CLOUD, World
 from escalator.lab.lab import Lab
 from escalator.lab.progress import Progress
 from escalator.lab.servers import ServerSpec, standard_set
@@ -147,7 +147,7 @@ class Harness:
 
     def report(self, run: DagRun) -> dict[str, Any]:
         """Read the report of a run."""
-        from escalator.steps.conclude import folder_name
+        from escalator.steps.campaign.conclude import folder_name
 
         path = self.world.report_dir / folder_name(self.dag_id, run.run_id) / "report.json"
         document: dict[str, Any] = json.loads(path.read_text())

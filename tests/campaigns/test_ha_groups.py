@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from escalator.airflow_client.follow import wait_for_dag
-from escalator.demo.world import CLOUD
+from escalator.demo.demo_world import CLOUD
 from escalator.lab.servers import ServerSpec
 from escalator.model.naming import dag_id_of
 from tests.campaigns.harness import NEW, Harness, OutSampler, host_of, state_of

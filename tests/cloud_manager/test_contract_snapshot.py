@@ -21,7 +21,7 @@ from escalator.lab.servers import ServerSpec
 from escalator.model.cloud import CloudSnapshot
 from escalator.model.errors import InvalidRequestError
 from escalator.upgrade_manager.state.domains import domain_of
-from escalator.vnfs import load_ha_sources, with_ha_groups
+from escalator.vim_interface.registry import load_ha_sources, with_ha_groups
 
 pytestmark = pytest.mark.lab
 SPECS = (

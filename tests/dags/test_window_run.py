@@ -19,7 +19,7 @@ from escalator.inventory.inventory_file import write_inventory
 from escalator.ledger.records import Document
 from escalator.model.campaign import CampaignPlan
 from escalator.model.inventory import Inventory, InventoryNode
-from escalator.steps.context import CampaignContext
+from escalator.steps.running.context import CampaignContext
 
 pytestmark = pytest.mark.airflow
 DAG_ID = "upgrade__lab__cell1-az1-general"
@@ -62,7 +62,9 @@ def world(database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> It
 
 
 def _let_the_dag_work_on(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    from escalator.steps import precheck, prepare, upgrade, verify, versions
+    from escalator.steps import precheck, upgrade, verify
+    from escalator.steps.campaign import prepare
+    from escalator.steps.running import node_versions as versions
     from escalator_airflow.operators import campaign, node
 
     def opened(dag_id: str, run_id: str) -> CampaignContext:

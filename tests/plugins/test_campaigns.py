@@ -11,7 +11,7 @@ import pytest
 from escalator.ledger.ledger import Ledger
 from escalator.model.cloud import CloudSnapshot, Server
 from escalator.model.errors import InvalidRequestError
-from escalator.steps.context import CampaignContext
+from escalator.steps.running.context import CampaignContext
 
 pytestmark = pytest.mark.airflow
 VNF = {

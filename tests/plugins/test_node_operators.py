@@ -11,7 +11,7 @@ from escalator.model.campaign import Step
 from escalator.model.decisions import Admission, AdmissionDecision
 from escalator.model.errors import SupersededError, TransientError
 from escalator.model.verdict import Code
-from escalator.steps.results import Outcome, StepResult
+from escalator.steps.running.results import Outcome, StepResult
 
 pytestmark = pytest.mark.airflow
 

@@ -69,7 +69,7 @@ def test_a_good_value_is_taken(form: Any, key: str, value: object) -> None:
 
 
 def test_the_defaults_are_good_and_are_what_a_request_knows(form: Any) -> None:
-    from escalator.upgrade_manager.requests import KEYS, parse_request
+    from escalator.documents.requests import KEYS, parse_request
 
     defaults = form.validate()
     assert set(defaults) == set(KEYS)
@@ -99,7 +99,7 @@ def test_the_defaults_of_a_check_are_good_and_are_what_it_knows(airflow_home: ob
     assert airflow_home
     from airflow.sdk.definitions.param import ParamsDict
 
-    from escalator.upgrade_manager.requests import CHECK_KEYS, parse_check
+    from escalator.documents.requests import CHECK_KEYS, parse_check
     from escalator_airflow.params import check_params
 
     defaults = ParamsDict(check_params(HOSTS, ("nova-34",))).validate()  # type: ignore[arg-type]

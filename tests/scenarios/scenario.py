@@ -13,11 +13,11 @@ from typing import Any
 import yaml
 
 from escalator.cloud_manager.snapshots import snapshot_from_document
+from escalator.documents.bundles import parse_bundle
 from escalator.model.bundle import Bundle
 from escalator.model.campaign import UpgradeMode
-from escalator.model.check import CheckReport
+from escalator.model.check_report import CheckReport
 from escalator.model.cloud import CloudSnapshot
-from escalator.upgrade_manager.bundles import parse_bundle
 from escalator.upgrade_manager.conditions.question import ask
 from escalator.upgrade_manager.conditions.rollback import check_rollback
 from escalator.upgrade_manager.conditions.upgrade import check_upgrade, plan_of_check

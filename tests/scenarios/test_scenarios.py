@@ -3,12 +3,11 @@ from __future__ import annotations
 import pytest
 from tests.scenarios.scenario import load, names
 
-from escalator.model.check import CheckReport
+from escalator.model.check_report import CheckReport
 from escalator.model.verdict import Code
-from escalator.replay.check import check_trace
+from escalator.replay.judge import check_trace
 from escalator.simulator.engine import simulate
 from escalator.simulator.options import SimulationOptions
-from escalator.upgrade_manager.bundles import members_stay
 from escalator.upgrade_manager.feasibility.sequence import drain_in_turn
 from escalator.upgrade_manager.feasibility.spare import add_spares
 
@@ -50,7 +49,7 @@ def test_the_spare_proposal_is_the_expected_one_and_is_enough(name: str) -> None
     assert spare.inventory["MEMORY_MB"].total == wanted["memory"]
     assert list(spare.alternatives) == wanted["alternatives"]
     hosts = [n.host for n in scenario.snapshot.nodes if n.target and n.domain == spare.domain]
-    stays = scenario.bundle is None or members_stay(scenario.bundle)
+    stays = scenario.bundle is None or scenario.bundle.members_stay
     assert drain_in_turn(add_spares(scenario.snapshot, spare), hosts, members_stay=stays).feasible
 
 

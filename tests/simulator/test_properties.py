@@ -13,7 +13,7 @@ from escalator.model.cloud import CloudSnapshot
 from escalator.replay import check_trace
 from escalator.simulator.engine import simulate
 from escalator.simulator.options import SimulationOptions
-from escalator.simulator.scene import targets_of
+from escalator.simulator.played_cloud import targets_of
 
 options = st.builds(
     SimulationOptions,

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 from tests.steps.worlds import NodeSoftware, QuickLedger, World
 
-from escalator.steps import precheck, prepare, upgrade, verify, versions
+from escalator.steps import precheck, upgrade, verify
+from escalator.steps.campaign import prepare
+from escalator.steps.running import node_versions as versions
 from escalator.system_support.shell import Connect
 from escalator.system_support.venv_mechanism import InstalledVersion, Outcome
 

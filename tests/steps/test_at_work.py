@@ -12,8 +12,8 @@ from tests.steps.worlds import NODE, World
 from escalator.model.campaign import NodeState, Step
 from escalator.model.verdict import Code
 from escalator.steps import upgrade as upgrading
-from escalator.steps.results import Outcome
-from escalator.steps.running import record_hang
+from escalator.steps.running.results import Outcome
+from escalator.steps.running.run_step import record_hang
 
 MakeWorld = Callable[[], World]
 

@@ -11,9 +11,9 @@ from escalator.model.campaign import NodeState, Step
 from escalator.model.errors import SupersededError, TransientError
 from escalator.model.lease import LeaseMark
 from escalator.model.verdict import Code
-from escalator.steps.drain import DrainPace
 from escalator.steps.migrate import FIRST_GUESS, PATIENCE
-from escalator.steps.results import Outcome
+from escalator.steps.moving.drain import DrainPace
+from escalator.steps.running.results import Outcome
 
 
 def loaded(world: World) -> World:

@@ -13,7 +13,7 @@ from escalator.model.errors import SupersededError, TransientError
 from escalator.model.verdict import Code, Subject, SubjectType, Verdict
 from escalator.steps import precheck as module
 from escalator.steps.precheck import PATIENCE
-from escalator.steps.results import Outcome
+from escalator.steps.running.results import Outcome
 
 
 @pytest.fixture

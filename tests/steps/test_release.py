@@ -7,7 +7,7 @@ from tests.steps.worlds import NODE, World
 from escalator.model.campaign import NodeState, Step
 from escalator.model.lease import LeaseMark
 from escalator.model.verdict import Code
-from escalator.steps.results import Outcome
+from escalator.steps.running.results import Outcome
 
 TOUCHING = {"drain_started": "2026", "restarted_at": "2026", "upgrade_begun": "2026"}
 

@@ -11,7 +11,7 @@ from tests.steps.worlds import NEW, NODE, World
 from escalator.model.campaign import NodeState, Step
 from escalator.model.decisions import Admission
 from escalator.model.verdict import Code
-from escalator.steps.results import Outcome
+from escalator.steps.running.results import Outcome
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from escalator.model.campaign import NodeState, Step
 from escalator.model.cloud import NetworkAgent, ResourceInventory, ServiceState
 from escalator.model.errors import TransientError
 from escalator.model.verdict import Code
-from escalator.steps.results import Outcome
+from escalator.steps.running.results import Outcome
 from escalator.steps.verify import SERVICE_WITHIN
 
 

@@ -23,9 +23,9 @@ from escalator.model.decisions import AdmissionDecision
 from escalator.model.errors import EscalatorError
 from escalator.model.inventory import Inventory, InventoryNode
 from escalator.model.moves import MoveRecord
-from escalator.steps.context import CampaignContext, StepContext
-from escalator.steps.results import StepResult
-from escalator.steps.running import begin, run_admit, run_step
+from escalator.steps.running.context import CampaignContext, StepContext
+from escalator.steps.running.results import StepResult
+from escalator.steps.running.run_step import begin, run_admit, run_step
 from escalator.system_support.venv_mechanism import InstalledVersion, Outcome
 
 OLD, NEW = "33.0.2", "34.0.0"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from escalator.checks.render import show
 from escalator.checks.sources import add_source_arguments, read_source
 from escalator.model.campaign import UpgradeMode
-from escalator.model.check import check_to_document
+from escalator.model.check_report import check_to_document
 from escalator.upgrade_manager.conditions.question import ask
 from escalator.upgrade_manager.conditions.rollback import check_rollback
 from escalator.upgrade_manager.conditions.upgrade import check_upgrade, plan_of_check

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from escalator.model.check import CheckReport, Condition, SpareProposal
+from escalator.model.check_report import CheckReport, Condition, SpareProposal
 from escalator.model.verdict import Severity
 from escalator.upgrade_manager.conditions.timing import minutes
 

@@ -7,21 +7,21 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from escalator.bundles.bundle_file import bundle_dir, read_bundle_document, read_bundle_file
 from escalator.cloud_manager.call_counter import CallCounter
 from escalator.cloud_manager.cloud import Cloud
 from escalator.cloud_manager.connection import connect
 from escalator.cloud_manager.credentials import CloudCredentials
 from escalator.cloud_manager.snapshots import read_snapshot
+from escalator.documents.bundle_file import bundle_dir, read_bundle_document, read_bundle_file
+from escalator.documents.bundles import parse_bundle
+from escalator.documents.fields import did_you_mean
 from escalator.model.bundle import Bundle
 from escalator.model.campaign import UpgradeMode
 from escalator.model.cloud import CloudSnapshot
 from escalator.model.errors import InvalidRequestError
-from escalator.upgrade_manager.bundles import parse_bundle
-from escalator.upgrade_manager.documents import did_you_mean
 from escalator.upgrade_manager.state.domains import domain_of
 from escalator.upgrade_manager.state.targets import mark_targets
-from escalator.vnfs import load_ha_sources, with_ha_groups
+from escalator.vim_interface.registry import load_ha_sources, with_ha_groups
 
 
 class Source(NamedTuple):

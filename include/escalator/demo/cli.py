@@ -12,13 +12,13 @@ from escalator.airflow_client.follow import Lines, follow, wait_for_dag
 from escalator.airflow_client.records import RunState
 from escalator.airflow_stack.settings import default_home
 from escalator.airflow_stack.stack import AirflowStack
-from escalator.demo.world import CLOUD, World
+from escalator.demo.demo_world import CLOUD, World
 from escalator.lab.lab import Lab
 from escalator.lab.progress import Progress
 from escalator.lab.settings import LabSettings
 from escalator.model.clock import utcnow
 from escalator.model.naming import dag_id_of
-from escalator.steps.conclude import folder_name
+from escalator.steps.campaign.conclude import folder_name
 
 DOMAIN = "cell1/az1/general"
 BUNDLE = "nova-34"

@@ -21,6 +21,10 @@ class MechanismType(StrEnum):
     NONE = "none"
 
 
+SUPPORTED_MECHANISMS = (MechanismType.VENV, MechanismType.NONE)
+"""The mechanisms that this release can carry out."""
+
+
 class Impact(StrEnum):
     """What an upgrade touches: the agent only, the data plane, or the whole machine."""
 
@@ -75,6 +79,15 @@ class Bundle:
     hooks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     expected_upgrade_seconds: float = 120.0
     rollback_supported: bool = False
+
+    @property
+    def members_stay(self) -> bool:
+        """Tell whether members of HA groups stay on their node while it is upgraded.
+
+        An upgrade of the agent alone does not touch the guests. One that touches the data plane or restarts
+        the machine stops them: members are moved then, like any server.
+        """
+        return self.impact is Impact.CONTROL
 
     def target_version(self, component: str = "nova-compute") -> str | None:
         """Return the version the bundle brings of a component."""

@@ -18,7 +18,6 @@ from escalator.plans.plan import SKIPPED, options_of, plan_document
 from escalator.plans.render import plan_lines, trace_lines
 from escalator.simulator.engine import simulate
 from escalator.simulator.options import SimulationOptions
-from escalator.upgrade_manager.bundles import members_stay
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - its only name
@@ -92,7 +91,7 @@ def _plan(args: argparse.Namespace) -> int:
     options = options_of(
         DEFAULT_DURATIONS,
         max_parallel=args.max_parallel,
-        members_stay=members_stay(source.bundle) if source.bundle else True,
+        members_stay=source.bundle.members_stay if source.bundle else True,
         mode=UpgradeMode(args.mode),
     )
     document = plan_document(source.snapshot, options, bundle=source.bundle.name if source.bundle else None)

@@ -4,7 +4,7 @@
 model and the standard library only; :mod:`escalator.replay.cli`, the verb, stands outside that.
 """
 
-from escalator.replay.check import check_trace
+from escalator.replay.judge import check_trace
 from escalator.replay.report import ReplayFacts, ReplayOptions, ReplayReport, Violation, ViolationCode
 
 __all__ = ["ReplayFacts", "ReplayOptions", "ReplayReport", "Violation", "ViolationCode", "check_trace"]

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 from escalator.model.cloud import Server
 from escalator.replay.events import Event
+from escalator.replay.replayed_cloud import PlayedNode, World
 from escalator.replay.report import ReplayOptions
-from escalator.replay.world import PlayedNode, World
 
 _MEMORY = "MEMORY_MB"
 _STANDBY = "standby"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from escalator.cloud_manager.snapshots import read_snapshot, snapshot_digest
 from escalator.model.cloud import CloudSnapshot
 from escalator.model.errors import InvalidRequestError
-from escalator.replay.check import check_trace
+from escalator.replay.judge import check_trace
 from escalator.replay.report import ReplayOptions, ReplayReport
 
 if TYPE_CHECKING:

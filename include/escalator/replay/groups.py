@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from escalator.replay.events import Event
+from escalator.replay.replayed_cloud import ACTIVE_STANDBY, World
 from escalator.replay.report import ViolationCode
-from escalator.replay.world import ACTIVE_STANDBY, World
 
 _HARD_ANTI = "anti-affinity"
 _HARD_AFFINE = "affinity"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from escalator.model.cloud import Server
 from escalator.replay.events import Event
 from escalator.replay.groups import check_affinity, check_impact, is_standby, untouched
+from escalator.replay.replayed_cloud import NO_ROOM, PlayedNode, World
 from escalator.replay.report import ViolationCode
-from escalator.replay.world import NO_ROOM, PlayedNode, World
 
 STANDBY = "standby"
 _RUNNING = frozenset({"active", "paused"})

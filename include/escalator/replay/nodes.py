@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from escalator.replay.events import Event
 from escalator.replay.groups import check_impact, only_active, untouched
+from escalator.replay.replayed_cloud import UNMOVED, PlayedNode, World
 from escalator.replay.report import ViolationCode
-from escalator.replay.world import UNMOVED, PlayedNode, World
 
 
 def play_admit(world: World, event: Event, *, max_parallel: int, any_target: bool) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from escalator.model.durations import Durations
 from escalator.simulator.options import SimulationOptions
-from escalator.simulator.scene import Scene
+from escalator.simulator.played_cloud import Scene
 from escalator.upgrade_manager.state.capacity import MEMORY, CapacityBook, Tier
 
 

@@ -15,7 +15,7 @@ from escalator.model.cloud import CloudSnapshot, Server
 from escalator.model.verdict import Code
 from escalator.simulator.bounds import LowerBounds, lower_bounds
 from escalator.simulator.options import SimulationOptions
-from escalator.simulator.scene import Scene, open_scene, refusals, refused
+from escalator.simulator.played_cloud import Scene, open_scene, refusals, refused
 from escalator.upgrade_manager.drain.drains import move_method
 from escalator.upgrade_manager.schedule.round import turns
 from escalator.upgrade_manager.schedule.round_state import Turn

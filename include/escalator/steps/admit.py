@@ -14,8 +14,8 @@ from escalator.model.decisions import Admission, AdmissionDecision
 from escalator.model.errors import NodeFaultError
 from escalator.model.lease import Lease
 from escalator.model.verdict import Code
-from escalator.steps.context import CampaignContext, StepContext
-from escalator.steps.versions import read_version
+from escalator.steps.running.context import CampaignContext, StepContext
+from escalator.steps.running.node_versions import read_version
 from escalator.upgrade_manager.schedule.admission import decide, lease_kept
 from escalator.upgrade_manager.schedule.planning import revalidated
 from escalator.upgrade_manager.state.domains import neighbours

@@ -12,8 +12,8 @@ from escalator.model.campaign import NodeProgress, NodeState
 from escalator.model.cloud import ComputeService, ServiceStatus
 from escalator.model.lease import Lease, LeaseMark
 from escalator.model.verdict import Code
-from escalator.steps.context import StepContext
-from escalator.steps.results import Outcome, StepResult
+from escalator.steps.running.context import StepContext
+from escalator.steps.running.results import Outcome, StepResult
 
 log = logging.getLogger("escalator.steps.release")
 

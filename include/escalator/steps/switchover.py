@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import logging
 
-from escalator.steps.context import StepContext
-from escalator.steps.documents import drain_plan_from_document
-from escalator.steps.results import Outcome, StepResult
+from escalator.steps.moving.drain_plans import drain_plan_from_document
+from escalator.steps.running.context import StepContext
+from escalator.steps.running.results import Outcome, StepResult
 
 log = logging.getLogger("escalator.steps.switchover")
 

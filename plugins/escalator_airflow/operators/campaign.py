@@ -10,16 +10,17 @@ from typing import Any
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
 
-from escalator.bundles.bundle_file import bundle_names, read_bundle_document
+from escalator.documents.bundle_file import bundle_names, read_bundle_document
+from escalator.documents.bundles import parse_bundle
+from escalator.documents.requests import parse_request
 from escalator.ledger.ledger import Ledger
 from escalator.model.campaign import CampaignPlan
 from escalator.model.clock import utcnow
 from escalator.model.errors import EscalatorError, InvalidRequestError, PlanInfeasibleError, TransientError
-from escalator.steps.check import check
-from escalator.steps.conclude import conclude
-from escalator.steps.prepare import prepare
-from escalator.upgrade_manager.bundles import parse_bundle, refuse_unserved
-from escalator.upgrade_manager.requests import parse_request
+from escalator.steps.campaign.check_conditions import check
+from escalator.steps.campaign.conclude import conclude
+from escalator.steps.campaign.prepare import prepare
+from escalator.upgrade_manager.conditions.bundles import refuse_unserved
 from escalator_airflow.campaigns import asked_for, make_context, open_campaign, run_of
 from escalator_airflow.settings import bundle_dir, report_dir
 

@@ -9,8 +9,8 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
 
 from escalator.inventory.inventory_file import read_inventory, write_inventory
+from escalator.inventory.read_nodes import survey
 from escalator.model.errors import InvalidRequestError
-from escalator.steps.survey import survey
 from escalator_airflow.hooks.openstack import OpenStackCloudHook
 from escalator_airflow.settings import inventory_dir
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from tests.upgrade_manager.clouds import BUNDLE, cloud, node
 
 from escalator.model.bundle import Bundle, Component, Impact, MechanismType, RebootPolicy
-from escalator.model.check import Condition
+from escalator.model.check_report import Condition
 from escalator.model.verdict import Code, Severity
 from escalator.upgrade_manager.conditions.question import ask
 from escalator.upgrade_manager.conditions.upgrade import check_upgrade, plan_of_check

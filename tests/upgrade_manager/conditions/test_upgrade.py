@@ -19,7 +19,7 @@ from tests.upgrade_manager.clouds import (
 )
 
 from escalator.model.campaign import CampaignPlan, LedgerView
-from escalator.model.check import check_to_document
+from escalator.model.check_report import check_to_document
 from escalator.model.cloud import CloudSnapshot, Migration, MigrationStatus, NetworkAgent, ServiceStatus
 from escalator.model.lease import LeaseMark
 from escalator.model.verdict import Code, Severity, SubjectType, Verdict

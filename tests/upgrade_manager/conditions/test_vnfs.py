@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from tests.upgrade_manager.clouds import cloud, disabled, down, leased, make_plan, node, server
 
-from escalator.model.check import Condition
+from escalator.model.check_report import Condition
 from escalator.model.cloud import CloudSnapshot, HaGroup, Server
 from escalator.model.verdict import Code, Severity, SubjectType
 from escalator.upgrade_manager.conditions.question import ask

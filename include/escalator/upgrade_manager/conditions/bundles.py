@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from escalator.model.check import Condition
+from escalator.model.bundle import SUPPORTED_MECHANISMS, Bundle, Impact, RebootPolicy
+from escalator.model.check_report import Condition
+from escalator.model.errors import InvalidRequestError
 from escalator.model.verdict import Code, Severity, Subject, SubjectType
-from escalator.upgrade_manager.bundles import SUPPORTED_MECHANISMS, unserved
 from escalator.upgrade_manager.conditions.question import Family, Question, unmet
 from escalator.upgrade_manager.state.targets import COMPUTE
 
@@ -46,6 +47,30 @@ def check_bundle(question: Question, _domain: str) -> Iterator[Condition]:
             "it does not support a rollback: an upgraded node does not go back",
             "have a backup, or another bundle that goes back",
             Severity.INFO,
+        )
+
+
+def unserved(bundle: Bundle) -> tuple[str, ...]:
+    """Return what a bundle asks for and no step of this release does."""
+    wishes = {
+        "impact: reboot": bundle.impact is Impact.REBOOT,
+        "reboot": bundle.reboot is not RebootPolicy.NEVER,
+        "artefacts": bool(bundle.artefacts),
+        **{f"hooks.{name}": bool(commands) for name, commands in bundle.hooks.items()},
+    }
+    return tuple(name for name, wanted in wishes.items() if wanted)
+
+
+def refuse_unserved(bundle: Bundle) -> None:
+    """Refuse a bundle that asks for what no step of this release does: better no start than half of it.
+
+    :raises InvalidRequestError: names every such wish.
+    """
+    asked = unserved(bundle)
+    if asked:
+        raise InvalidRequestError(
+            f"bundle {bundle.name} asks for what this release does not do: {', '.join(asked)}",
+            remedy="take it out of the bundle, and do it by other means before or after the campaign",
         )
 
 

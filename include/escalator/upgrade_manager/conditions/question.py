@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from escalator.model.bundle import Bundle
 from escalator.model.campaign import CampaignPlan
-from escalator.model.check import Condition
+from escalator.model.check_report import Condition
 from escalator.model.cloud import CloudSnapshot, Node, Server, ServiceState, ServiceStatus
 from escalator.model.verdict import Code, Severity, Subject, SubjectType
 from escalator.upgrade_manager.feasibility.sequence import DrainSequence, drain_in_turn

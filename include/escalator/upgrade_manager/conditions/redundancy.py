@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
-from escalator.model.check import Condition
+from escalator.model.check_report import Condition
 from escalator.model.verdict import Code, Severity
 from escalator.upgrade_manager.conditions.question import (
     Family,

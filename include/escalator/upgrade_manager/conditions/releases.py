@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 from escalator.model.bundle import Bundle, Component
-from escalator.model.check import Condition
+from escalator.model.check_report import Condition
 from escalator.model.errors import InvalidRequestError
 from escalator.model.verdict import Code, Severity, Subject, SubjectType
 from escalator.upgrade_manager.conditions.question import Family, Question, count, met, unmet

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from dataclasses import replace
 
-from escalator.model.check import CheckReport, Condition
+from escalator.model.check_report import CheckReport, Condition
 from escalator.model.cloud import CloudSnapshot, Node
 from escalator.model.verdict import Code, Severity, Subject, SubjectType
 from escalator.upgrade_manager.conditions import deadlocks, redundancy, servers, system, targets, timing, vnfs

@@ -8,7 +8,7 @@ from dataclasses import replace
 from enum import StrEnum
 
 from escalator.model.campaign import UpgradeMode
-from escalator.model.check import Condition
+from escalator.model.check_report import Condition
 from escalator.model.cloud import Migration, Server
 from escalator.model.verdict import Code, Severity, Verdict
 from escalator.upgrade_manager.conditions.question import (

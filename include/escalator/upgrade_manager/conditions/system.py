@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import chain
 
-from escalator.model.check import Condition
+from escalator.model.check_report import Condition
 from escalator.model.cloud import Server, ServiceStatus
 from escalator.model.verdict import Code, Severity, Subject, SubjectType
 from escalator.upgrade_manager.conditions.question import (

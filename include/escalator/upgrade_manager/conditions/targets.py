@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from escalator.model.check import Condition
+from escalator.model.check_report import Condition
 from escalator.model.cloud import ServiceStatus
 from escalator.model.verdict import Code, Severity, Subject, SubjectType
 from escalator.upgrade_manager.conditions.question import (

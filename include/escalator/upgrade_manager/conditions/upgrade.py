@@ -9,11 +9,10 @@ from collections.abc import Iterator, Sequence
 
 from escalator.model.bundle import Bundle
 from escalator.model.campaign import CampaignPlan, CampaignRequest, UpgradeMode
-from escalator.model.check import CheckReport, Condition, SpareProposal
+from escalator.model.check_report import CheckReport, Condition, SpareProposal
 from escalator.model.cloud import CloudSnapshot
 from escalator.model.durations import DEFAULT_DURATIONS, History
 from escalator.model.verdict import Code, Severity
-from escalator.upgrade_manager.bundles import members_stay
 from escalator.upgrade_manager.conditions import (
     bundles,
     deadlocks,
@@ -117,6 +116,6 @@ def plan_of_check(
         request=request,
         hosts=tuple(hosts),
         target_version=(bundle.target_version() if bundle else None) or "",
-        members_stay=bundle is None or members_stay(bundle),
+        members_stay=bundle is None or bundle.members_stay,
         expected=learn(History(), bundle) if bundle else DEFAULT_DURATIONS,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
-from escalator.model.check import Condition
+from escalator.model.check_report import Condition
 from escalator.model.cloud import HaGroup, Server
 from escalator.model.verdict import Code, Severity, Subject, SubjectType
 from escalator.upgrade_manager.conditions.question import Family, Question, count, met, unmet

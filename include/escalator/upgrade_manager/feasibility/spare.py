@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from escalator.model.check import SpareProposal
+from escalator.model.check_report import SpareProposal
 from escalator.model.cloud import CloudSnapshot, Node, ResourceInventory
 from escalator.upgrade_manager.feasibility.alternatives import Trial, alternatives
 from escalator.upgrade_manager.state.capacity import MEMORY

@@ -11,7 +11,6 @@ from escalator.model.campaign import CampaignPlan, CampaignRequest
 from escalator.model.cloud import CloudSnapshot, ServiceState, ServiceStatus
 from escalator.model.errors import InvalidRequestError, PlanInfeasibleError
 from escalator.model.verdict import Code, Subject, SubjectType, Verdict
-from escalator.upgrade_manager.bundles import members_stay
 from escalator.upgrade_manager.drain.placing import simulate
 from escalator.upgrade_manager.schedule.ordering import order_hosts
 from escalator.upgrade_manager.state.availability import Availability
@@ -45,7 +44,7 @@ def plan_campaign(
         raise PlanInfeasibleError(
             f"no node to upgrade: domain {request.domain} has none", remedy="refresh the inventory"
         )
-    stay = members_stay(bundle)
+    stay = bundle.members_stay
     book = CapacityBook(snapshot, members_stay=stay, pending=hosts)
     obstacles = {host: _obstacle(snapshot, book, host) for host in hosts}
     blockers = tuple(verdict for verdict in obstacles.values() if verdict is not None)

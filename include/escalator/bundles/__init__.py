@@ -1,1 +1,0 @@
-"""Bundle files: reading the folder of bundles that campaigns choose from."""

@@ -1,0 +1,151 @@
+"""The verbs ``escalator snapshot`` and ``escalator inventory``: they read a cloud and write a file."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from escalator.cloud_manager.call_counter import CallCounter
+from escalator.cloud_manager.cloud import Cloud
+from escalator.cloud_manager.connection import connect
+from escalator.cloud_manager.credentials import CloudCredentials
+from escalator.cloud_manager.snapshots import write_snapshot
+from escalator.inventory.inventory_file import inventory_dir, inventory_path, write_inventory
+from escalator.inventory.read_nodes import survey
+from escalator.model.errors import InvalidRequestError
+from escalator.model.inventory import Inventory
+from escalator.upgrade_manager.state.domains import domain_of
+from escalator.vim_interface.registry import load_ha_sources, with_ha_groups
+
+if TYPE_CHECKING:
+    Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - its only name
+
+STDOUT = "-"
+_LINE_WORDS = 2
+
+
+def add_parser(subparsers: Subparsers) -> None:
+    """Declare the verbs ``snapshot`` and ``inventory``."""
+    snapshot = subparsers.add_parser("snapshot", help="read a cloud into a file")
+    _add_cloud(snapshot)
+    snapshot.add_argument(
+        "-o", "--output", required=True, metavar="FILE", help="the file; - for the terminal"
+    )
+    inventory = subparsers.add_parser("inventory", help="write the inventory that the DAGs are made from")
+    _add_cloud(inventory)
+    inventory.add_argument(
+        "-o", "--output", type=Path, metavar="DIR", help="the folder; default: ESCALATOR_INVENTORY_DIR"
+    )
+    inventory.add_argument(
+        "--addresses",
+        type=Path,
+        metavar="FILE",
+        help="where SSH reaches the nodes: lines `host address`, or JSON; else their hypervisor's IP",
+    )
+    defaults = Inventory.__dataclass_fields__
+    for option in ("cloud_conn_id", "ssh_conn_id"):
+        name = f"--{option.replace('_', '-')}"
+        inventory.add_argument(name, default=defaults[option].default, help="id of the Airflow connection")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the verb that was asked for.
+
+    :return: 0.
+    :raises EscalatorError: the cloud cannot be read, or the file cannot be written.
+    """
+    counter = CallCounter()
+    credentials = CloudCredentials.from_clouds_yaml(args.cloud, args.region, path=args.clouds_yaml)
+    cloud = Cloud(connect(credentials, counter), counter)
+    said = _snapshot(cloud, args) if args.verb == "snapshot" else _inventory(cloud, args)
+    print(f"{said}, {counter.total} API calls", file=sys.stderr)
+    return 0
+
+
+def _add_cloud(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--cloud", required=True, metavar="NAME", help="name in clouds.yaml")
+    parser.add_argument("--region", metavar="NAME", help="region, when the cloud has several")
+    parser.add_argument("--clouds-yaml", type=Path, metavar="FILE", help="default: the usual places")
+
+
+def _snapshot(cloud: Cloud, args: argparse.Namespace) -> str:
+    sources = load_ha_sources()
+    snapshot = with_ha_groups(
+        cloud.fetch_snapshot(args.cloud, domain_of=domain_of, with_agents=True), sources
+    )
+    if args.output == STDOUT:
+        write_snapshot(snapshot, sys.stdout)
+    else:
+        try:
+            with Path(args.output).open("w", encoding="utf-8") as stream:
+                write_snapshot(snapshot, stream)
+        except OSError as exc:
+            raise InvalidRequestError(
+                f"{args.output} cannot be written: {exc.strerror}", remedy="choose another file"
+            ) from exc
+    return f"{len(snapshot.nodes)} nodes, {len(snapshot.servers)} servers"
+
+
+def _inventory(cloud: Cloud, args: argparse.Namespace) -> str:
+    path = inventory_path(args.output or inventory_dir(), args.cloud)
+    addresses = read_addresses(args.addresses) if args.addresses else {}
+    inventory = survey(
+        cloud,
+        args.cloud,
+        addresses=addresses,
+        cloud_conn_id=args.cloud_conn_id,
+        ssh_conn_id=args.ssh_conn_id,
+    )
+    unknown = sorted(addresses.keys() - {node.host for node in inventory.nodes})
+    if unknown:
+        raise InvalidRequestError(
+            f"{args.addresses}: the cloud has no nova-compute host {', '.join(unknown)}",
+            remedy="use the names of `openstack compute service list`",
+        )
+    write_inventory(path, inventory)
+    return f"{path}: {len(inventory.nodes)} nodes in {len(inventory.domains())} domains"
+
+
+def read_addresses(path: Path) -> dict[str, str]:
+    """Read where SSH reaches the nodes: host -> address.
+
+    The file holds lines ``host address`` (``#`` begins a comment), or a JSON object: of them, or with a list
+    ``nodes`` of objects that have ``host`` and ``address``, as a lab describes itself.
+
+    :raises InvalidRequestError: the file cannot be read, or has another form.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as exc:
+        raise InvalidRequestError(f"{path} cannot be read: {exc.strerror}", remedy="see its name") from exc
+    if not text.lstrip().startswith("{"):
+        return _addresses_of_lines(path, text)
+    try:
+        return _addresses_of_json(json.loads(text))
+    except (ValueError, KeyError, TypeError) as exc:
+        raise InvalidRequestError(f"{path} has another form: {exc}", remedy='{"host": "address"}') from exc
+
+
+def _addresses_of_lines(path: Path, text: str) -> dict[str, str]:
+    addresses: dict[str, str] = {}
+    for number, line in enumerate(text.splitlines(), start=1):
+        words = line.partition("#")[0].split()
+        if not words:
+            continue
+        if len(words) != _LINE_WORDS:
+            raise InvalidRequestError(f"{path} line {number}: not `host address`: {line.strip()!r}")
+        addresses[words[0]] = words[1]
+    return addresses
+
+
+def _addresses_of_json(document: Mapping[str, Any]) -> dict[str, str]:
+    if isinstance(document.get("nodes"), list):
+        return {str(node["host"]): str(node["address"]) for node in document["nodes"]}
+    wrong = sorted(host for host, address in document.items() if not isinstance(address, str))
+    if wrong:
+        raise TypeError(f"{', '.join(wrong)}: not an address")
+    return dict(document)

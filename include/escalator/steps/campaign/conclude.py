@@ -1,0 +1,128 @@
+"""Conclude: look at the cloud once more, write the report, and say which nodes are not as they should be.
+
+A second run writes the report anew.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from escalator.cloud_manager.snapshots import snapshot_to_document
+from escalator.ledger.records import Document, StepRecord
+from escalator.model.campaign import NodeState
+from escalator.model.check_report import unmet_verdicts
+from escalator.model.cloud import CloudSnapshot
+from escalator.model.errors import EscalatorError
+from escalator.reports.document import build_report
+from escalator.reports.facts import CampaignFacts, StepRun
+from escalator.reports.files import ReportPaths, write_report
+from escalator.reports.interruptions import read_guest_events
+from escalator.steps.running.context import CampaignContext
+
+_GOOD = frozenset({NodeState.RELEASED, NodeState.SKIPPED})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conclusion:
+    """Where the report is, and why the campaign is not complete (empty: it is).
+
+    :ivar left: hosts that only the end of the window kept from their upgrade: the next run has them.
+    """
+
+    paths: ReportPaths
+    faults: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
+
+
+def folder_name(campaign: str, run_id: str) -> str:
+    """Return the report's folder below the report directory; safe as a path."""
+    return f"{campaign}/{re.sub(r'[^A-Za-z0-9_.-]', '-', run_id)}"
+
+
+def conclude(campaign: CampaignContext, report_dir: Path) -> Conclusion:
+    """Write the campaign's report and judge its nodes.
+
+    :raises EscalatorError: the cloud, the ledger or the folder cannot be used.
+    """
+    snapshot = campaign.fetch_snapshot()
+    campaign.ledger.set_document(*campaign.key, Document.SNAPSHOT_AFTER, snapshot_to_document(snapshot))
+    report = build_report(_facts(campaign), read_guest_events())
+    campaign.ledger.set_document(*campaign.key, Document.REPORT, report)
+    try:
+        paths = write_report(report_dir / folder_name(*campaign.key), report)
+    except OSError as exc:
+        raise EscalatorError(
+            f"the report cannot be written: {exc}", remedy="set ESCALATOR_REPORT_DIR to a folder that can be"
+        ) from exc
+    if campaign.plan.request.dry_run:
+        return Conclusion(paths=paths)
+    faults, left = _judge(campaign, snapshot)
+    return Conclusion(paths=paths, faults=faults, left=left)
+
+
+def _judge(campaign: CampaignContext, snapshot: CloudSnapshot) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Name every node that is not upgraded or rightly left alone, or that still has our lease.
+
+    :return: these faults, and the hosts that are only left for the next window.
+    """
+    view = campaign.ledger.view(*campaign.key)
+    faults, left = [], []
+    for host in campaign.plan.hosts:
+        progress = view.of(host)
+        node = snapshot.node(host)
+        leased = node is not None and campaign.plan.lease(host).same_holder(node.lease)
+        if progress.left_for_next_window and not leased:
+            left.append(host)
+        elif progress.state not in _GOOD:
+            faults.append(f"{host} is {progress.state}: {progress.message}")
+        elif leased:
+            faults.append(f"{host} is still out with our lease: clear {host}.release")
+    return tuple(faults), tuple(left)
+
+
+def _facts(campaign: CampaignContext) -> CampaignFacts:
+    ledger, key = campaign.ledger, campaign.key
+    steps = tuple(_run_of(step) for step in ledger.steps(*key))
+    return CampaignFacts(
+        plan=campaign.plan,
+        started_at=_started(campaign, steps),
+        ended_at=campaign.clock(),
+        view=ledger.view(*key),
+        steps=steps,
+        moves=ledger.moves(*key),
+        versions_before=_texts(ledger.facts(*key, "from_version")),
+        versions_after=_texts(ledger.facts(*key, "version")),
+        bundle_document=ledger.document(*key, Document.BUNDLE) or {},
+        snapshot_before=ledger.document(*key, Document.SNAPSHOT_BEFORE),
+        snapshot_after=ledger.document(*key, Document.SNAPSHOT_AFTER),
+        verdicts=unmet_verdicts(ledger.document(*key, Document.CHECK)),
+        plan_document=ledger.document(*key, Document.PLAN),
+    )
+
+
+def _texts(facts: dict[str, object]) -> dict[str, str]:
+    return {host: str(value) for host, value in facts.items()}
+
+
+def _started(campaign: CampaignContext, steps: tuple[StepRun, ...]) -> datetime:
+    """Return when the campaign was opened."""
+    opened = campaign.ledger.opened_at(*campaign.key) or campaign.clock()
+    return min((opened, *(s.started_at for s in steps)))
+
+
+def _run_of(record: StepRecord) -> StepRun:
+    return StepRun(
+        host=record.host,
+        step=record.step,
+        try_number=record.try_number,
+        started_at=record.begun_at,
+        ended_at=record.ended_at,
+        result=str(record.result) if record.result else None,
+        code=str(record.code) if record.code else None,
+        message=record.message,
+        api_calls=record.api_calls,
+        details=dict(record.details),
+    )

@@ -1,0 +1,69 @@
+"""What a node runs, read on the node itself: Nova's API does not say."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+from escalator.model.bundle import MechanismType
+from escalator.model.errors import EscalatorError, NodeFaultError
+from escalator.model.verdict import blockers
+from escalator.steps.running.context import CampaignContext
+from escalator.system_support.ssh import NodeShell
+from escalator.system_support.venv_mechanism import check_privileges, installed_version
+
+SSH_AT_ONCE = 16
+"""Nodes read side by side."""
+
+
+def read_version(campaign: CampaignContext, host: str) -> str:
+    """Return the release that the node's service runs; of a service that does not run, what is installed.
+
+    :raises TransientError: the node cannot be reached.
+    :raises NodeFaultError: it can, but does not say.
+    """
+    if campaign.bundle.mechanism.type is MechanismType.NONE:
+        return ""
+    with campaign.connect(host) as shell:
+        return _version(campaign, host, shell)
+
+
+def _version(campaign: CampaignContext, host: str, shell: NodeShell) -> str:
+    found = installed_version(shell, campaign.bundle.mechanism)
+    version = found.running or found.version
+    if version is None:
+        raise NodeFaultError(
+            f"{host} does not say which {campaign.bundle.mechanism.package} it has",
+            remedy=f"look at {campaign.bundle.mechanism.venv} on the node",
+        )
+    return version
+
+
+def _look(campaign: CampaignContext, host: str) -> tuple[str, str | None]:
+    """Return what a node runs, and what the mechanism lacks there."""
+    mechanism = campaign.bundle.mechanism
+    if mechanism.type is MechanismType.NONE:
+        return "", None
+    with campaign.connect(host) as shell:
+        version = _version(campaign, host, shell)
+        lacking = blockers(check_privileges(shell, mechanism))
+    return version, "; ".join(f"{v.message} -> {v.remedy}" for v in lacking) or None
+
+
+def read_versions(
+    campaign: CampaignContext, hosts: tuple[str, ...]
+) -> tuple[dict[str, str], dict[str, str | None]]:
+    """Read many nodes at once, and whether the bundle's mechanism has what it needs there.
+
+    :return: versions of the nodes that answered, and for every node None or what the mechanism lacks there.
+    """
+
+    def one(host: str) -> tuple[str, str | None, str | None]:
+        try:
+            return host, *_look(campaign, host)
+        except EscalatorError as exc:
+            return host, None, str(exc)
+
+    with ThreadPoolExecutor(SSH_AT_ONCE) as pool:
+        answers = tuple(pool.map(one, hosts))
+    versions = {host: version for host, version, _ in answers if version is not None}
+    return versions, {host: fault for host, _, fault in answers}

@@ -1,0 +1,175 @@
+"""Running a step: fence, record, and the policy for what goes wrong."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import replace
+from types import MappingProxyType
+
+from escalator.ledger.records import StepAttempt
+from escalator.model.campaign import NodeState, Step
+from escalator.model.decisions import Admission, AdmissionDecision
+from escalator.model.errors import (
+    EscalatorError,
+    LeaseLostError,
+    NodeFaultError,
+    StepHungError,
+    SupersededError,
+    TransientError,
+)
+from escalator.model.verdict import Code
+from escalator.reports.formatting import duration
+from escalator.steps.admit import take
+from escalator.steps.migrate import migrate
+from escalator.steps.precheck import precheck
+from escalator.steps.release import release
+from escalator.steps.running.context import CampaignContext, StepContext
+from escalator.steps.running.results import Outcome, StepResult
+from escalator.steps.switchover import switchover
+from escalator.steps.upgrade import upgrade
+from escalator.steps.verify import verify
+from escalator.upgrade_manager.drain.durations import hard_limit_seconds, last_resort_seconds
+
+log = logging.getLogger("escalator.steps")
+
+STEPS: Mapping[Step, Callable[[StepContext], StepResult]] = MappingProxyType(
+    {
+        Step.PRECHECK: precheck,
+        Step.SWITCHOVER: switchover,
+        Step.MIGRATE: migrate,
+        Step.UPGRADE: upgrade,
+        Step.VERIFY: verify,
+        Step.RELEASE: release,
+    }
+)
+_STATES = {
+    Outcome.HELD: NodeState.HELD,
+    Outcome.FAILED: NodeState.FAILED,
+    Outcome.SKIPPED: NodeState.SKIPPED,
+}
+_ADMISSIONS = {Admission.ADMIT: Outcome.OK, Admission.HOLD: Outcome.HELD}
+_FAILS_THE_NODE = frozenset({Step.UPGRADE, Step.VERIFY})
+"""Steps after which the software is not what it was: their trouble is a failed node, not a held one."""
+
+
+def begin(campaign: CampaignContext, host: str, step: Step, *, try_number: int) -> StepContext:
+    """Open an attempt: from now on, older attempts at this node are refused their writes."""
+    attempt = campaign.ledger.begin_step(
+        *campaign.key, host, step, try_number=try_number, now=campaign.clock()
+    )
+    return StepContext(campaign=campaign, host=host, step=step, attempt=attempt)
+
+
+def run_admit(campaign: CampaignContext, host: str, *, try_number: int) -> AdmissionDecision:
+    """Ask for a node's admission, and take its lease when it may go.
+
+    :raises TransientError: something that another attempt may mend.
+    """
+    ctx = begin(campaign, host, Step.ADMIT, try_number=try_number)
+    decision = take(ctx)
+    outcome = _ADMISSIONS.get(decision.admission, Outcome.SKIPPED)
+    details = {"leased_at": ctx.fact("leased_at")} if outcome is Outcome.OK else {}
+    end_attempt(
+        ctx, StepResult(outcome=outcome, code=decision.code, message=decision.message, details=details)
+    )
+    return decision
+
+
+def run_step(
+    campaign: CampaignContext, host: str, step: Step, *, try_number: int, last_try: bool
+) -> StepResult:
+    """Run one step of one node and record how it ended.
+
+    :param last_try: no other attempt will follow by itself: an error is final.
+    :raises TransientError: something that another attempt may mend.
+    :raises SupersededError: a newer attempt has begun; nothing was recorded.
+    """
+    ctx = begin(_watched(campaign, step), host, step, try_number=try_number)
+    try:
+        result = STEPS[step](ctx)
+    except SupersededError:
+        raise
+    except StepHungError as exc:
+        result = StepResult(outcome=_trouble(step), code=Code.STEP_HUNG, message=str(exc))
+    except LeaseLostError as exc:
+        result = StepResult(outcome=Outcome.HELD, code=Code.LEASE_LOST, message=str(exc))
+    except NodeFaultError as exc:
+        result = StepResult(outcome=_trouble(step), code=Code.INTERNAL, message=str(exc))
+    except Exception as exc:
+        end_attempt(ctx, StepResult(outcome=Outcome.FAILED, code=_code(exc), message=str(exc)))
+        if last_try and step is not Step.RELEASE:
+            ctx.progress(_STATES[_trouble(step)], _code(exc), str(exc))
+        raise
+    end_attempt(ctx, result)
+    if result.outcome is not Outcome.OK and step is not Step.RELEASE:
+        ctx.progress(_STATES[result.outcome], result.code, result.message)
+    return result
+
+
+def record_hang(campaign: CampaignContext, host: str, step: Step, *, try_number: int) -> str:
+    """Record that a step was ended from outside because it hung; return it in words.
+
+    A second run records the same. Nothing is recorded when a newer attempt at the node has begun.
+    """
+    message = (
+        f"{step} hangs: it was ended after {duration(last_resort_seconds(step))}; what it began may go on"
+    )
+    attempts = (run for run in campaign.ledger.steps(*campaign.key) if run.host == host)
+    newest = max(attempts, key=lambda run: run.fence, default=None)
+    if newest is None or (newest.step, newest.try_number) != (step, try_number):
+        return message
+    ctx = StepContext(
+        campaign=campaign,
+        host=host,
+        step=step,
+        attempt=StepAttempt(id=newest.id, fence=newest.fence, host=host, step=step),
+    )
+    with suppress(SupersededError):
+        ctx.progress(_STATES[_trouble(step)], Code.STEP_HUNG, message)
+        end_attempt(ctx, StepResult(outcome=_trouble(step), code=Code.STEP_HUNG, message=message))
+    return message
+
+
+def _watched(campaign: CampaignContext, step: Step) -> CampaignContext:
+    """Let a step end by itself when it has waited past its hard limit."""
+    begun = campaign.clock()
+    limit = hard_limit_seconds(step, campaign.plan.expected)
+
+    def sleep(seconds: float) -> None:
+        taken = (campaign.clock() - begun).total_seconds()
+        if taken > limit:
+            p90 = campaign.plan.expected.of(step).p90
+            usual = f", nine in ten take up to {duration(p90)}" if p90 else ""
+            raise StepHungError(
+                f"{step} hangs: it has taken {duration(taken)}, its hard limit is {duration(limit)}{usual}",
+                remedy="find in its log what it waits for, mend it, clear the node's admit with downstream",
+            )
+        campaign.sleep(seconds)
+
+    return replace(campaign, sleep=sleep)
+
+
+def _trouble(step: Step) -> Outcome:
+    return Outcome.FAILED if step in _FAILS_THE_NODE else Outcome.HELD
+
+
+def _code(exc: Exception) -> Code:
+    return Code.CLOUD_UNREACHABLE if isinstance(exc, TransientError) else Code.INTERNAL
+
+
+def end_attempt(ctx: StepContext, result: StepResult) -> None:
+    """Record how an attempt ended, with the API calls it made."""
+    try:
+        ctx.ledger.finish_step(
+            ctx.attempt,
+            result=str(result.outcome),
+            code=result.code,
+            message=result.message,
+            now=ctx.now(),
+            api_calls=ctx.cloud.counter.total,
+            details=dict(result.details),
+        )
+    except EscalatorError:
+        log.exception("%s.%s: its end could not be recorded", ctx.host, ctx.step)

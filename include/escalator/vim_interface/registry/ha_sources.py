@@ -1,0 +1,36 @@
+"""Which sources of HA groups there are, in their order of precedence."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from escalator.model.errors import InvalidRequestError
+from escalator.vim_interface.registry.found import HaGroupSource
+from escalator.vim_interface.registry.nova_metadata import NovaMetadata
+from escalator.vim_interface.registry.vnf_files import VnfFiles, read_vnf_files
+
+_OURS = Path(__file__).resolve().parents[3] / "vnfs"
+
+
+def vnf_dir() -> Path:
+    """Return the folder of the VNF files: ``ESCALATOR_VNF_DIR``, else the one that comes along."""
+    return Path(os.environ.get("ESCALATOR_VNF_DIR") or _OURS)
+
+
+def load_ha_sources(folder: Path | None = None) -> tuple[HaGroupSource, ...]:
+    """Read what HA groups come from: the operator's files first, then the metadata of servers.
+
+    :param folder: folder of the VNF files; None: :func:`vnf_dir`.
+    :raises InvalidRequestError: a file has faults, or a folder that was named is not there: without its
+        constraints more members would go out than may.
+    """
+    folder = folder or vnf_dir()
+    if folder.is_dir():
+        return (read_vnf_files(folder), NovaMetadata())
+    if folder != _OURS:
+        raise InvalidRequestError(
+            f"there is no folder {folder} for VNF files",
+            remedy="correct ESCALATOR_VNF_DIR, or make the folder; it may be empty",
+        )
+    return (VnfFiles(declared=()), NovaMetadata())

@@ -1,0 +1,93 @@
+"""VNF files: ``<folder>/*.yaml``, each the HA groups of one VNF (``escalator.vnf/1``)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from escalator.model.cloud import CloudSnapshot, Server
+from escalator.model.errors import InvalidRequestError
+from escalator.vim_interface.registry.declared import DeclaredGroup, ServerIndex
+from escalator.vim_interface.registry.found import PAIRED, SHARED, FoundGroup
+from escalator.vim_interface.registry.nova_metadata import role_of
+from escalator.vim_interface.registry.vnf_document import parse_vnf
+
+PATTERNS = ("*.yaml", "*.yml")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VnfFiles:
+    """The groups that the files of a folder declare, looked up in a cloud."""
+
+    declared: tuple[DeclaredGroup, ...]
+
+    def groups(self, snapshot: CloudSnapshot) -> tuple[FoundGroup, ...]:
+        """Return the groups as they are in this cloud, sorted by where they are declared.
+
+        :raises InvalidRequestError: two entries of a group give one server different roles.
+        """
+        faults: list[str] = []
+        if not self.declared:
+            return ()
+        index = ServerIndex(snapshot)
+        found = tuple(_found(group, index, faults) for group in self.declared)
+        if faults:
+            raise InvalidRequestError(
+                f"the VNF files have {len(faults)} conflict(s): " + "; ".join(faults),
+                remedy="let one entry select a server, or give the same role",
+            )
+        return found
+
+
+def read_vnf_files(folder: Path) -> VnfFiles:
+    """Read every VNF file of a folder.
+
+    :raises InvalidRequestError: names every fault of every file.
+    """
+    faults: list[str] = []
+    declared: list[DeclaredGroup] = []
+    for path in sorted(path for pattern in PATTERNS for path in folder.glob(pattern)):
+        try:
+            document: object = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as exc:
+            faults.append(f"{path}: cannot be read: {' '.join(str(exc).split())}")
+            continue
+        declared += parse_vnf(document, str(path), faults)
+    if faults:
+        raise InvalidRequestError(
+            f"the VNF files have {len(faults)} fault(s): " + "; ".join(faults),
+            remedy="correct them; README.md beside the files tells their form",
+        )
+    return VnfFiles(declared=tuple(declared))
+
+
+def _found(declared: DeclaredGroup, index: ServerIndex, faults: list[str]) -> FoundGroup:
+    roles: dict[str, str | None] = {}
+    for number, entry in enumerate(declared.members):
+        servers = index.selected(entry, declared.project_id)
+        if not servers:
+            roles.setdefault(entry.absent(declared.id), None)
+        for server in servers:
+            known = roles.get(server.id)
+            if entry.role and known and known != entry.role:
+                faults.append(
+                    f"{declared.origin}.members[{number}]: {server.name} ({server.id}) is {known} already"
+                )
+            roles[server.id] = known or entry.role
+    there = {member: index.by_id[member] for member in roles if member in index.by_id}
+    given = {member: roles[member] or _default_role(declared.mode, there[member]) for member in there}
+    return FoundGroup(
+        origin=declared.origin,
+        group=declared.group_of(tuple(roles)),
+        roles={member: role for member, role in given.items() if role},
+        migration_types=declared.migration_types,
+    )
+
+
+def _default_role(mode: str, server: Server) -> str | None:
+    """Return the role of a member that the file gives none: the active role moves, metadata may follow it."""
+    if mode == SHARED:
+        return "member"
+    return role_of(server) if mode == PAIRED else None

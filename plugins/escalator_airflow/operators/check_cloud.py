@@ -1,0 +1,81 @@
+"""The operator of the check of a cloud: it reads, judges and reports, and writes nothing to the cloud."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from airflow.sdk import BaseOperator
+from airflow.sdk.exceptions import AirflowFailException
+
+from escalator.documents.bundle_file import bundle_names, read_bundle_document
+from escalator.documents.bundles import parse_bundle
+from escalator.documents.requests import parse_check
+from escalator.ledger.ledger import Ledger
+from escalator.model.campaign import CampaignPlan
+from escalator.model.check_report import CheckReport, check_to_document
+from escalator.model.errors import EscalatorError, InvalidRequestError, PlanInfeasibleError
+from escalator.reports.files import write_document
+from escalator.steps.campaign.check_conditions import judge, log_report, refuse_unmet
+from escalator.steps.campaign.conclude import folder_name
+from escalator.upgrade_manager.conditions.bundles import refuse_unserved
+from escalator_airflow.campaigns import asked_for, make_context, run_of
+from escalator_airflow.settings import bundle_dir, report_dir
+
+
+class CheckOperator(BaseOperator):
+    """Checks the conditions of an upgrade or of its way back; fails when one that matters is not met.
+
+    :param cloud: name of the cloud, as its inventory file is called.
+    :param hosts: the nodes of the inventory.
+    """
+
+    def __init__(self, *, cloud: str, hosts: Sequence[str], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.cloud = cloud
+        self.hosts = tuple(hosts)
+
+    def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
+        """Judge, say every condition in the log, leave ``check.json`` in the report folder."""
+        try:
+            report = self._judge(context)
+        except InvalidRequestError as exc:
+            raise AirflowFailException(f"Refused, nothing was looked at: {exc}") from exc
+        log_report(report)
+        path = self._write(report, report_dir() / folder_name(*run_of(context)) / "check.json")
+        self.log.info("report: %s", path)
+        try:
+            refuse_unmet(report, what="The conditions are not met")
+        except PlanInfeasibleError as exc:
+            raise AirflowFailException(str(exc)) from exc
+        return {"schema_version": 1, "met": True, "report": str(path)}
+
+    def _judge(self, context: Mapping[str, Any]) -> CheckReport:
+        dag_id, run_id = run_of(context)
+        request, rollback = parse_check(
+            asked_for(context),
+            cloud=self.cloud,
+            known_hosts=self.hosts,
+            bundles=bundle_names(bundle_dir()),
+        )
+        bundle = parse_bundle(read_bundle_document(bundle_dir(), request.bundle))
+        refuse_unserved(bundle)
+        draft = CampaignPlan(
+            campaign=dag_id,
+            run_id=run_id,
+            request=request,
+            hosts=(),
+            target_version=bundle.target_version() or "",
+        )
+        campaign = make_context(draft, bundle, Ledger())
+        return judge(campaign, request.hosts or self.hosts, rollback=rollback).report
+
+    def _write(self, report: CheckReport, path: Path) -> Path:
+        try:
+            write_document(path, check_to_document(report))
+        except OSError as exc:
+            raise EscalatorError(
+                f"{path} cannot be written: {exc}", remedy="set ESCALATOR_REPORT_DIR to a folder that can be"
+            ) from exc
+        return path

@@ -1,0 +1,202 @@
+from typing import Any
+
+import pytest
+from hypothesis import given
+from tests.documents.documents_drawn import json_values, mutilated
+from tests.upgrade_manager.clouds import few
+
+from escalator.documents.bundles import parse_bundle
+from escalator.model.bundle import Bundle, Component, Impact, Mechanism, MechanismType, RebootPolicy
+from escalator.model.errors import InvalidRequestError
+from escalator.upgrade_manager.conditions.bundles import refuse_unserved
+
+FULL: dict[str, Any] = {
+    "schema": "escalator.bundle/1",
+    "name": "nova-34",
+    "components": [{"name": "nova-compute", "to": "34.0.0", "scheme": "pbr"}],
+    "mechanism": {"type": "venv", "venv": "/opt/nova/venv", "package": "nova", "service": "nova-compute"},
+    "impact": "control",
+    "reboot": "never",
+    "artefacts": [],
+    "hooks": {"pre": ["true"], "post": [], "verify": []},
+    "expected": {"upgrade_seconds": 90},
+    "rollback": {"supported": True},
+}
+
+
+def refusal(changes: dict[Any, Any]) -> str:
+    return refused({k: v for k, v in {**FULL, **changes}.items() if v is not ...})
+
+
+def refused(document: object) -> str:
+    with pytest.raises(InvalidRequestError) as caught:
+        parse_bundle(document)
+    return caught.value.message
+
+
+def mechanism(**changes: Any) -> dict[str, Any]:
+    return {k: v for k, v in {**FULL["mechanism"], **changes}.items() if v is not ...}
+
+
+def test_a_whole_bundle() -> None:
+    assert parse_bundle(FULL) == Bundle(
+        name="nova-34",
+        components=(Component(name="nova-compute", to="34.0.0", scheme="pbr"),),
+        mechanism=Mechanism(
+            type=MechanismType.VENV, venv="/opt/nova/venv", package="nova", service="nova-compute"
+        ),
+        impact=Impact.CONTROL,
+        reboot=RebootPolicy.NEVER,
+        hooks={"pre": ("true",), "post": (), "verify": ()},
+        expected_upgrade_seconds=90.0,
+        rollback_supported=True,
+    )
+
+
+def test_what_is_left_out_takes_its_default() -> None:
+    document = {k: FULL[k] for k in ("schema", "name", "components")}
+    bundle = parse_bundle({**document, "mechanism": {"type": "none"}})
+    assert bundle == Bundle(
+        name="nova-34",
+        components=(Component(name="nova-compute", to="34.0.0"),),
+        mechanism=Mechanism(type=MechanismType.NONE),
+    )
+    assert bundle.target_version() == "34.0.0"
+
+
+def test_installer_and_python() -> None:
+    bundle = parse_bundle({**FULL, "mechanism": mechanism(installer="uv", python="/usr/bin/python3.12")})
+    assert (bundle.mechanism.installer, bundle.mechanism.python) == ("uv", "/usr/bin/python3.12")
+
+
+def test_artefacts() -> None:
+    artefact = {"url": "https://files/x.whl", "sha256": "0" * 64}
+    assert parse_bundle({**FULL, "artefacts": [artefact]}).artefacts == (artefact,)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"schema": "escalator.bundle/2"}, "schema: is 'escalator.bundle/2', this release reads"),
+        ({"schema": ...}, "schema: is required"),
+        ({"name": "no good"}, "name: must be letters, digits"),
+        ({"colour": "red"}, "colour: is not known"),
+        ({"hook": {}}, "hook: is not known, did you mean hooks?"),
+        ({3: 4}, "document: the key 3 must be text"),
+        ({"components": []}, "components: is required: a list of one at least"),
+        ({"components": ...}, "components: is required"),
+        ({"components": {"name": "x"}}, "components: must be a list, not a mapping"),
+        ({"mechanism": ...}, "mechanism: is required"),
+        ({"mechanism": "venv"}, "mechanism: must be a mapping, not 'venv'"),
+        ({"mechanism": {}}, "mechanism.type: is required"),
+        ({"mechanism": mechanism(type="apt")}, "mechanism.type: apt is not supported in this release"),
+        ({"mechanism": mechanism(type="vnev")}, "mechanism.type: is 'vnev', must be one of venv"),
+        ({"mechanism": mechanism(venv="opt/venv")}, "mechanism.venv: must be an absolute path"),
+        ({"mechanism": mechanism(venv="/opt/../etc")}, "mechanism.venv: must be an absolute path"),
+        ({"mechanism": mechanism(venv="/opt/x;reboot")}, "mechanism.venv: must be an absolute path"),
+        ({"mechanism": mechanism(venv="/")}, "mechanism.venv: must be an absolute path"),
+        ({"mechanism": mechanism(venv=...)}, "mechanism.venv: is required"),
+        ({"mechanism": mechanism(package="nova; reboot")}, "mechanism.package: must be"),
+        ({"mechanism": mechanism(service="nova-api")}, "components: none is named nova-api"),
+        ({"mechanism": mechanism(installer="conda")}, "mechanism.installer: is 'conda'"),
+        ({"mechanism": mechanism(python="-c")}, "mechanism.python: must be"),
+        ({"mechanism": mechanism(pin="x")}, "mechanism.pin: is not known"),
+        ({"mechanism": {"type": "none", "venv": "/opt"}}, "mechanism.venv: is not known"),
+        ({"impact": "big"}, "impact: is 'big', must be one of control, data, reboot"),
+        ({"reboot": False}, "reboot: must be text, not false: put it in quotes"),
+        ({"artefacts": [{"sha256": "0" * 64}]}, "artefacts[0]: needs either url or path"),
+        ({"artefacts": [{"url": "u", "sha256": "abc"}]}, "artefacts[0].sha256: must be 64 hexadecimal"),
+        ({"hooks": {"pre": [1]}}, "hooks.pre[0]: must be text, not 1"),
+        ({"hooks": {"during": []}}, "hooks.during: is not known"),
+        ({"expected": {"upgrade_seconds": 0}}, "expected.upgrade_seconds: must be a number above 0"),
+        ({"expected": {"upgrade_seconds": float("inf")}}, "expected.upgrade_seconds: must be a number"),
+        ({"expected": {"upgrade_seconds": True}}, "expected.upgrade_seconds: must be a number"),
+        ({"rollback": {"supported": "yes"}}, "rollback.supported: must be true or false"),
+    ],
+)
+def test_refusals(changes: dict[str, Any], message: str) -> None:
+    assert message in refusal(changes)
+
+
+@pytest.mark.parametrize(
+    ("component", "message"),
+    [
+        ({"name": "nova-compute", "to": 34.0}, "components[0].to: must be text, not 34.0: put it in quotes"),
+        ({"name": "nova-compute"}, "components[0].to: is required"),
+        ({"to": "34.0.0"}, "components[0].name: is required"),
+        (
+            {"name": "nova-compute", "to": "latest"},
+            "components[0].to: version 'latest' cannot be read as pbr",
+        ),
+        ({"name": "nova-compute", "to": "3:34.0.0-1"}, "cannot be read as pbr"),
+        ({"name": "nova-compute", "to": "34.0.0", "scheme": "pip"}, "components[0].scheme: is 'pip'"),
+        ({"name": "nova-compute", "to": "34.0.0", "from": "33"}, "components[0].from: is not known"),
+        ("nova", "components[0]: must be a mapping, not 'nova'"),
+    ],
+)
+def test_component_refusals(component: object, message: str) -> None:
+    assert message in refusal({"components": [component]})
+
+
+def test_a_component_named_twice() -> None:
+    assert "components[1].name: nova-compute stands there twice" in refusal(
+        {"components": FULL["components"] * 2}
+    )
+
+
+def test_a_package_version_is_readable_in_its_own_scheme() -> None:
+    component = {"name": "nova-compute", "to": "3:34.0.0-1", "scheme": "deb"}
+    assert parse_bundle({**FULL, "components": [component]}).target_version() == "3:34.0.0-1"
+
+
+def test_every_fault_at_once_and_no_false_one() -> None:
+    faulty = {"impact": "big", "mechanism": mechanism(venv="x", package=...), "rollback": {"suported": True}}
+    told = refusal(faulty)
+    assert told.count("; ") == 3
+    assert told.startswith("bundle nova-34 cannot be read: ")
+    assert "rollback.suported: is not known, did you mean supported?" in told
+
+
+@pytest.mark.parametrize("document", [None, [], "text", 5, {}])
+def test_documents_that_are_no_bundle(document: object) -> None:
+    assert "the bundle cannot be read" in refused(document)
+
+
+@given(json_values | mutilated(FULL))
+@few
+def test_any_document_is_a_bundle_or_refused(document: object) -> None:
+    try:
+        bundle = parse_bundle(document)
+    except InvalidRequestError as error:
+        told = error.message
+    else:
+        told = ""
+        assert bundle.name
+        assert bundle.components
+        assert bundle.expected_upgrade_seconds > 0
+    assert not told or "cannot be read: " in told
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"reboot": "always"}, "reboot"),
+        ({"impact": "reboot"}, "impact: reboot"),
+        ({"hooks": {"pre": ["true"]}}, "hooks.pre"),
+        ({"artefacts": [{"path": "x", "sha256": "0" * 64}]}, "artefacts"),
+    ],
+)
+def test_what_no_step_does_is_refused(change: dict[str, object], said: str) -> None:
+    with pytest.raises(InvalidRequestError, match=f"does not do: {said}"):
+        refuse_unserved(parse_bundle({**FULL, "hooks": {}, **change}))
+
+
+def test_a_bundle_that_asks_for_what_is_done_is_not_refused() -> None:
+    plain = parse_bundle({**FULL, "hooks": {"pre": []}})
+    refuse_unserved(plain)
+    assert plain.name
+
+
+@pytest.mark.parametrize(("impact", "stay"), [("control", True), ("data", False), ("reboot", False)])
+def test_members_of_ha_groups_stay_only_when_guests_are_not_touched(*, impact: str, stay: bool) -> None:
+    assert parse_bundle({**FULL, "impact": impact}).members_stay is stay

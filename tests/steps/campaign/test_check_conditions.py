@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from tests.steps.conftest import MakeWorld
+from tests.steps.fake_records import START
+from tests.steps.worlds import BUNDLE_DOCUMENT, NEW, NODE, OLD, World
+
+from escalator.ledger.records import Document
+from escalator.model.campaign import CampaignPlan, Step, UpgradeMode
+from escalator.model.check_report import CheckReport, check_to_document
+from escalator.model.errors import PlanInfeasibleError, TransientError
+from escalator.model.verdict import Code
+from escalator.steps.campaign.check_conditions import check, judge
+from escalator.steps.campaign.conclude import conclude
+
+
+@pytest.fixture
+def world(make_world: MakeWorld) -> World:
+    """A world whose campaign is still to be opened: its plan names the request only."""
+    world = make_world()
+    world.plan = replace(world.plan, run_id=f"{world.plan.run_id}-check", hosts=())
+    return world
+
+
+def checked(world: World) -> tuple[CampaignPlan, CheckReport]:
+    return check(world.context(), BUNDLE_DOCUMENT, known_hosts=world.hosts)
+
+
+def test_a_good_request_opens_the_campaign_with_its_plan_and_check(world: World) -> None:
+    plan, report = checked(world)
+    key = world.context().key
+    assert report.met
+    assert sorted(plan.hosts) == sorted(world.hosts)
+    assert world.ledger.plan(*key) == plan
+    assert world.ledger.document(*key, Document.CHECK)["met"] is True
+    assert len(world.ledger.document(*key, Document.PLAN)["sha256"]) == 64
+    assert world.ledger.facts(*key, "from_version") == dict.fromkeys(world.hosts, OLD)
+    assert world.cloud.writes == []
+
+
+def test_the_plan_is_in_the_log_with_its_hash_and_reasons(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO, "escalator.steps.campaign.check_conditions"):
+        checked(world)
+    sha256 = world.ledger.document(*world.context().key, Document.PLAN)["sha256"]
+    assert f"plan {sha256}" in caplog.text
+    assert "because:" in caplog.text
+
+
+def test_a_second_run_keeps_the_plan_that_the_campaign_began_with(world: World) -> None:
+    plan, _ = checked(world)
+    first = world.ledger.document(*world.context().key, Document.PLAN)
+    world.boot("late", "node-03")
+    world.cloud.person_disables("node-02")
+    again, report = checked(world)
+    assert again == plan
+    assert world.ledger.document(*world.context().key, Document.PLAN) == first
+    assert world.ledger.document(*world.context().key, Document.CHECK) == check_to_document(report)
+
+
+def test_the_end_of_the_window_is_kept(world: World) -> None:
+    world.plan = replace(world.plan, window_end=START + timedelta(hours=4))
+    plan, _ = checked(world)
+    assert plan.window_end == START + timedelta(hours=4)
+
+
+def test_what_is_in_the_way_is_told_at_once_and_nothing_is_recorded(world: World) -> None:
+    world.nodes[NODE].unreachable = [TransientError("no route to host")]
+    world.nodes["node-02"].unreachable = [TransientError("host key changed")]
+    with pytest.raises(PlanInfeasibleError, match="the campaign cannot start") as refused:
+        checked(world)
+    for words in ("no route to host", "host key changed"):
+        assert words in str(refused.value)
+    assert {v.code for v in refused.value.blockers} == {Code.NODE_UNREACHABLE}
+    assert world.ledger.plan(*world.context().key) is None
+    assert world.cloud.writes == []
+
+
+def test_a_second_run_keeps_the_versions_that_the_first_one_found(world: World) -> None:
+    checked(world)
+    world.nodes[NODE].running = NEW
+    checked(world)
+    assert world.fact("from_version") == OLD
+    assert world.fact("version") == NEW
+
+
+def test_durations_are_learnt_from_what_ran_before(world: World, make_world: MakeWorld) -> None:
+    bundle = f"learnt-{world.plan.run_id}"
+    before = make_world(bundle=bundle)
+    for number in range(5):
+        attempt = before.begin(Step.UPGRADE).attempt
+        before.clock.sleep(7)
+        before.ledger.finish_step(attempt, result="ok", now=before.clock(), message=str(number))
+    world.plan = replace(world.plan, request=replace(world.plan.request, bundle=bundle))
+    plan, _ = checked(world)
+    assert plan.expected.of(Step.UPGRADE).p50 == pytest.approx(7, abs=1)
+    assert plan.expected.samples == 1
+
+
+def test_a_campaign_expected_to_take_too_long_warns_in_the_log_and_the_report(
+    world: World, caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    world.bundle = replace(world.bundle, expected_upgrade_seconds=3600)
+    with caplog.at_level(logging.WARNING, "escalator.steps.campaign.check_conditions"):
+        plan, report = checked(world)
+    assert report.met
+    assert "more than 2 h" in caplog.text
+    world.plan = plan
+    report_file = conclude(world.context(), tmp_path).paths.markdown.read_text()
+    assert "more than 2 h" in report_file
+    assert "cheap to empty" in report_file
+
+
+def test_a_judgement_writes_nothing_anywhere(world: World) -> None:
+    judged = judge(world.context(), world.hosts)
+    assert judged.report.met
+    assert world.ledger.plan(*world.context().key) is None
+    assert world.cloud.writes == []
+
+
+def test_a_campaign_that_would_have_to_stop_a_server_does_not_start(make_world: MakeWorld) -> None:
+    world = make_world(mode=UpgradeMode.NON_SMOOTH)
+    world.plan = replace(world.plan, run_id=f"{world.plan.run_id}-check", hosts=())
+    world.pinned = frozenset({"sriov"})
+    world.boot("sriov")
+    with pytest.raises(PlanInfeasibleError, match=r"server sriov .*stop no server"):
+        checked(world)
+    assert world.ledger.plan(*world.context().key) is None

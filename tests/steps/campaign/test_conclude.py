@@ -1,0 +1,140 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from tests.steps.conftest import MakeWorld
+from tests.steps.fake_records import START
+from tests.steps.worlds import NEW, NODE, OLD, World
+
+from escalator.ledger.records import Document
+from escalator.model.campaign import NodeState, Step
+from escalator.model.decisions import Admission
+from escalator.model.errors import EscalatorError, NodeFaultError
+from escalator.model.lease import LeaseMark
+from escalator.model.verdict import Code
+from escalator.steps.campaign.conclude import conclude, folder_name
+
+
+@pytest.fixture(autouse=True)
+def no_guest_events(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("ESCALATOR_GUEST_EVENTS", raising=False)
+
+
+def whole_life(world: World, host: str) -> None:
+    world.run_up_to(Step.RELEASE, host)
+
+
+def test_a_campaign_that_is_complete_has_no_fault(world: World, tmp_path: Path) -> None:
+    world.boot("web")
+    for host in world.hosts:
+        whole_life(world, host)
+    conclusion = conclude(world.context(), tmp_path)
+    assert conclusion.faults == ()
+    report = json.loads(conclusion.paths.json.read_text())
+    assert report == world.ledger.document(*world.context().key, Document.REPORT)
+    assert world.ledger.document(*world.context().key, Document.SNAPSHOT_AFTER)["cloud"] == "lab"
+    assert conclusion.paths.json.parent == tmp_path / folder_name(*world.context().key)
+
+
+def test_every_node_that_is_not_as_it_should_be_is_named(world: World, tmp_path: Path) -> None:
+    world.nodes[NODE].activate_faults = [NodeFaultError("disk full")]
+    world.run_up_to(Step.UPGRADE)
+    world.run(Step.RELEASE)
+    world.cloud.person_disables("node-02")
+    world.admit("node-02")
+    faults = conclude(world.context(), tmp_path).faults
+    assert len(faults) == 2
+    assert f"{NODE} is failed" in faults[0]
+    assert "disk full" in faults[0]
+    assert "node-03 is waiting" in faults[1]
+
+
+def test_a_node_that_is_still_out_with_our_lease_is_a_fault(world: World, tmp_path: Path) -> None:
+    for host in world.hosts:
+        whole_life(world, host)
+    world.cloud.person_disables(NODE, world.plan.lease(NODE).render())
+    (fault,) = conclude(world.context(), tmp_path).faults
+    assert f"clear {NODE}.release" in fault
+
+
+def test_a_dry_run_has_no_fault(make_world: MakeWorld, tmp_path: Path) -> None:
+    world = make_world(dry_run=True)
+    assert world.admit().message
+    assert conclude(world.context(), tmp_path).faults == ()
+
+
+def test_a_second_run_writes_the_report_anew(world: World, tmp_path: Path) -> None:
+    first = conclude(world.context(), tmp_path)
+    whole_life(world, NODE)
+    second = conclude(world.context(), tmp_path)
+    assert first.paths == second.paths
+    assert f"{NODE} is waiting: " in str(first.faults)
+    assert NODE not in str(second.faults)
+    assert OLD in second.paths.json.read_text()
+
+
+def test_a_folder_that_cannot_be_written_says_what_to_set(world: World, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(EscalatorError, match="ESCALATOR_REPORT_DIR"):
+        conclude(world.context(), tmp_path / "file")
+    assert world.progress().state is NodeState.WAITING
+
+
+@pytest.mark.parametrize(
+    ("run_id", "folder"),
+    [
+        ("manual__2026-11-22T08:00:00+00:00", "c/manual__2026-11-22T08-00-00-00-00"),
+        ("../../etc/passwd", "c/..-..-etc-passwd"),
+        ("a/b c", "c/a-b-c"),
+    ],
+)
+def test_the_folder_is_safe_as_a_path(run_id: str, folder: str) -> None:
+    assert folder_name("c", run_id) == folder
+
+
+def windowed(make_world: MakeWorld) -> World:
+    """Return a world whose window closes after the first node."""
+    world = make_world()
+    world.plan = replace(
+        world.plan, run_id=f"{world.plan.run_id}-w", window_end=START + timedelta(minutes=30)
+    )
+    world.open(world.plan)
+    whole_life(world, NODE)
+    world.clock.sleep(1800)
+    for host in world.hosts[1:]:
+        assert world.admit(host).admission is Admission.STOP
+    return world
+
+
+def test_what_only_the_window_kept_waiting_is_left_for_the_next_and_no_fault(
+    make_world: MakeWorld, tmp_path: Path
+) -> None:
+    world = windowed(make_world)
+    conclusion = conclude(world.context(), tmp_path)
+    assert (conclusion.faults, conclusion.left) == ((), ("node-02", "node-03"))
+    report = json.loads(conclusion.paths.json.read_text())
+    assert report["outcome"] == "window-closed"
+
+
+def test_the_run_of_the_next_window_goes_on_where_the_last_stopped(make_world: MakeWorld) -> None:
+    world = windowed(make_world)
+    world.plan = replace(world.plan, run_id=f"{world.plan.run_id}-2", window_end=None)
+    world.open(world.plan)
+    world.ledger.put_fact(*world.context().key, NODE, "version", NEW)
+    decisions = {host: world.admit(host) for host in world.hosts[:2]}
+    assert (decisions[NODE].admission, decisions[NODE].code) == (Admission.SKIP, Code.ALREADY_UPGRADED)
+    assert decisions["node-02"].admission is Admission.ADMIT
+
+
+def test_a_node_that_failed_before_the_window_closed_is_a_fault(
+    make_world: MakeWorld, tmp_path: Path
+) -> None:
+    world = windowed(make_world)
+    world.cloud.person_disables("node-02", world.plan.lease("node-02").marked(LeaseMark.FAILED).render())
+    conclusion = conclude(world.context(), tmp_path)
+    assert conclusion.left == ("node-03",)
+    assert "node-02" in str(conclusion.faults)
