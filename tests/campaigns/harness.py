@@ -18,7 +18,7 @@ from escalator.airflow_client.records import DagRun
 from escalator.airflow_stack.settings import default_home
 from escalator.airflow_stack.stack import AirflowStack
 from escalator.cloud_manager.cloud import Cloud
-from escalator.demo.demo_world import CLOUD, World
+from escalator.demo.demo_world import CLOUD, DemoWorld
 from escalator.lab.lab import Lab
 from escalator.lab.progress import Progress
 from escalator.lab.servers import ServerSpec, standard_set
@@ -86,7 +86,7 @@ class OutSampler:
 class Harness:
     """The lab, Airflow and one DAG."""
 
-    world: World
+    world: DemoWorld
     stack: AirflowStack
     client: AirflowClient
     dag_id: str = DAG_ID
@@ -171,7 +171,7 @@ def airflow_beside(lab: Lab, instance: int, folder: Path) -> Iterator[Harness]:
     """Start an Airflow that knows a lab, on an empty database; end it."""
     bundles = Path(shutil.copytree(ROOT / "include" / "bundles", folder / "bundles"))
     (bundles / "unreadable.yaml").write_text("schema: escalator.bundle/1\nname: [")
-    world = World(
+    world = DemoWorld(
         lab=lab,
         folder=folder,
         stack_home=default_home(os.environ),

@@ -11,12 +11,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from escalator.ledger.ledger import Ledger
-from escalator.ledger.records import Document, StepResult
+from escalator.ledger.records import Document
 from escalator.model.campaign import CampaignPlan, LedgerView, NodeProgress, NodeState, Step
 from escalator.model.decisions import Admission, AdmissionDecision
 from escalator.model.errors import InvalidRequestError, NotFoundError, SupersededError
 from escalator.model.lease import LeaseMark
 from escalator.model.moves import MoveMethod, MoveRecord
+from escalator.model.step import Outcome
 from escalator.model.verdict import Code
 
 if TYPE_CHECKING:
@@ -152,7 +153,7 @@ def test_a_superseded_attempt_cannot_set_progress_but_may_record_its_end(opened:
         opened.set_progress(*RUN, HOST, NodeState.FAILED, now=later(), attempt=old)
     opened.finish_step(old, result="failed", now=later(), message="cut off")
     assert opened.progress(*RUN, HOST).state is NodeState.UPGRADED
-    assert opened.steps(*RUN)[0].result is StepResult.FAILED
+    assert opened.steps(*RUN)[0].result is Outcome.FAILED
 
 
 def test_steps_are_recorded_from_begin_to_end(opened: Ledger) -> None:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 from tests.ledger.conftest import NOW
 
 from escalator.ledger.ledger import Ledger
-from escalator.ledger.records import StepResult
 from escalator.model.campaign import CampaignPlan, NodeState, Step
 from escalator.model.durations import History, MoveSample
 from escalator.model.moves import MoveMethod, MoveRecord
+from escalator.model.step import Outcome
 
 if TYPE_CHECKING:
     from tests.ledger.conftest import Open
@@ -30,7 +30,7 @@ def step(
     ledger: Ledger, run: tuple[str, str], host: str, step: Step, ended: float, result: str = "ok"
 ) -> None:
     attempt = ledger.begin_step(*run, host, step, try_number=1, now=NOW)
-    ledger.finish_step(attempt, result=StepResult(result), now=later(ended))
+    ledger.finish_step(attempt, result=Outcome(result), now=later(ended))
 
 
 def move(ledger: Ledger, to_host: str, ended: float, **changes: Any) -> None:

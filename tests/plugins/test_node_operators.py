@@ -10,8 +10,9 @@ from tests.plugins.conftest import context
 from escalator.model.campaign import Step
 from escalator.model.decisions import Admission, AdmissionDecision
 from escalator.model.errors import SupersededError, TransientError
+from escalator.model.step import Outcome
 from escalator.model.verdict import Code
-from escalator.steps.running.results import Outcome, StepResult
+from escalator.steps.running.results import StepResult
 
 pytestmark = pytest.mark.airflow
 

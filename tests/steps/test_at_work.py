@@ -10,9 +10,9 @@ import pytest
 from tests.steps.worlds import NODE, World
 
 from escalator.model.campaign import NodeState, Step
+from escalator.model.step import Outcome
 from escalator.model.verdict import Code
 from escalator.steps import upgrade as upgrading
-from escalator.steps.running.results import Outcome
 from escalator.steps.running.run_step import record_hang
 
 MakeWorld = Callable[[], World]

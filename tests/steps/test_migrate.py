@@ -10,10 +10,10 @@ from tests.steps.worlds import NODE, QuickLedger, World
 from escalator.model.campaign import NodeState, Step
 from escalator.model.errors import SupersededError, TransientError
 from escalator.model.lease import LeaseMark
+from escalator.model.step import Outcome
 from escalator.model.verdict import Code
 from escalator.steps.migrate import FIRST_GUESS, PATIENCE
 from escalator.steps.moving.drain import DrainPace
-from escalator.steps.running.results import Outcome
 
 
 def loaded(world: World) -> World:

@@ -10,10 +10,10 @@ from tests.steps.worlds import BUNDLE, NODE, World
 from escalator.model.bundle import MechanismType
 from escalator.model.campaign import NodeState, Step
 from escalator.model.errors import SupersededError, TransientError
+from escalator.model.step import Outcome
 from escalator.model.verdict import Code, Subject, SubjectType, Verdict
 from escalator.steps import precheck as module
 from escalator.steps.precheck import PATIENCE
-from escalator.steps.running.results import Outcome
 
 
 @pytest.fixture

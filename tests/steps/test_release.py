@@ -6,8 +6,8 @@ from tests.steps.worlds import NODE, World
 
 from escalator.model.campaign import NodeState, Step
 from escalator.model.lease import LeaseMark
+from escalator.model.step import Outcome
 from escalator.model.verdict import Code
-from escalator.steps.running.results import Outcome
 
 TOUCHING = {"drain_started": "2026", "restarted_at": "2026", "upgrade_begun": "2026"}
 

@@ -17,7 +17,7 @@ from escalator.model.cloud import MigrationStatus
 from escalator.model.decisions import Admission
 from escalator.model.errors import EscalatorError, NodeFaultError, SupersededError, TransientError
 from escalator.model.lease import Lease
-from escalator.steps.running.results import Outcome
+from escalator.model.step import Outcome
 
 some = settings(max_examples=16, deadline=None, derandomize=True)
 TRIES = 3

@@ -10,8 +10,8 @@ from tests.steps.worlds import NEW, NODE, World
 
 from escalator.model.campaign import NodeState, Step
 from escalator.model.decisions import Admission
+from escalator.model.step import Outcome
 from escalator.model.verdict import Code
-from escalator.steps.running.results import Outcome
 
 
 @pytest.fixture

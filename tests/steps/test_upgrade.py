@@ -10,9 +10,9 @@ from tests.steps.worlds import BUNDLE, NEW, NODE, OLD, World
 from escalator.model.bundle import MechanismType
 from escalator.model.campaign import NodeState, Step
 from escalator.model.errors import NodeFaultError, SupersededError, TransientError
+from escalator.model.step import Outcome
 from escalator.model.verdict import Code
 from escalator.steps.campaign.prepare import prepare
-from escalator.steps.running.results import Outcome
 from escalator.steps.upgrade import QUIET_WITHIN
 from escalator.system_support.remote_job import JobOverdueError
 

@@ -9,8 +9,8 @@ from escalator.model.bundle import MechanismType
 from escalator.model.campaign import NodeState, Step
 from escalator.model.cloud import NetworkAgent, ResourceInventory, ServiceState
 from escalator.model.errors import TransientError
+from escalator.model.step import Outcome
 from escalator.model.verdict import Code
-from escalator.steps.running.results import Outcome
 from escalator.steps.verify import SERVICE_WITHIN
 
 

@@ -16,7 +16,7 @@ _REQUIRED: Final = object()
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-class Fields:
+class SnapshotFields:
     """One object of a document.
 
     For a value that is missing or wrong the fault is noted and something of the right type is returned:
@@ -134,12 +134,12 @@ class Fields:
         found = frozenset(self.texts(name, ()))
         return self._shared.setdefault(found, found)  # type: ignore[no-any-return]
 
-    def mapping(self, name: str) -> dict[str, Fields]:
+    def mapping(self, name: str) -> dict[str, SnapshotFields]:
         """Read an object of objects; missing is empty."""
         found: dict[str, object] = self._read(name, {}, {}, "an object", is_object)
         path = self._at(name)
         return {
-            key: Fields(value, f"{path}.{key}", self._faults, shared=self._shared)
+            key: SnapshotFields(value, f"{path}.{key}", self._faults, shared=self._shared)
             for key, value in found.items()
         }
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, TextIO
 
-from escalator.cloud_manager.document_reader import Fields, Shared
+from escalator.cloud_manager.document_reader import Shared, SnapshotFields
 from escalator.cloud_manager.json_stream import read_members
 from escalator.cloud_manager.snapshot_items import (
     Document,
@@ -134,14 +134,14 @@ def _snapshot(members: Iterable[tuple[str, object]]) -> CloudSnapshot:
         if name in _READERS and isinstance(value, Iterator):
             read = _READERS[name]
             lists[name] = [
-                read(Fields(item, name, faults, index=index, shared=shared))
+                read(SnapshotFields(item, name, faults, index=index, shared=shared))
                 for index, item in enumerate(value)
             ]
         elif name in _READERS:
             faults.append(f"{name}: must be a list")
         else:
             head[name] = value
-    fields = Fields(head, "", faults)
+    fields = SnapshotFields(head, "", faults)
     schema, cloud, taken_at = fields.text("schema"), fields.text("cloud"), fields.moment("taken_at")
     fields.end()
     if schema != SCHEMA:
@@ -188,7 +188,7 @@ def _lists(snapshot: CloudSnapshot) -> dict[str, Iterator[Document]]:
     }
 
 
-def _node(fields: Fields) -> Node:
+def _node(fields: SnapshotFields) -> Node:
     node = Node(
         host=fields.text("host"),
         domain=fields.common("domain"),
@@ -213,7 +213,7 @@ def _node(fields: Fields) -> Node:
     return node
 
 
-def _inventory(fields: Fields) -> ResourceInventory:
+def _inventory(fields: SnapshotFields) -> ResourceInventory:
     item = ResourceInventory(
         total=fields.amount("total"),
         reserved=fields.amount("reserved", 0),
@@ -224,7 +224,7 @@ def _inventory(fields: Fields) -> ResourceInventory:
     return item
 
 
-def _server(fields: Fields) -> Server:
+def _server(fields: SnapshotFields) -> Server:
     server = Server(
         id=fields.text("id"),
         name=fields.text("name"),
@@ -248,7 +248,7 @@ def _server(fields: Fields) -> Server:
     return server
 
 
-def _migration(fields: Fields) -> Migration:
+def _migration(fields: SnapshotFields) -> Migration:
     migration = Migration(
         id=fields.amount("id"),
         uuid=fields.text("uuid"),
@@ -264,7 +264,7 @@ def _migration(fields: Fields) -> Migration:
     return migration
 
 
-def _server_group(fields: Fields) -> ServerGroup:
+def _server_group(fields: SnapshotFields) -> ServerGroup:
     group = ServerGroup(
         id=fields.text("id"), policy=fields.text("policy"), members=tuple(fields.texts("members", ()))
     )
@@ -272,7 +272,7 @@ def _server_group(fields: Fields) -> ServerGroup:
     return group
 
 
-def _ha_group(fields: Fields) -> HaGroup:
+def _ha_group(fields: SnapshotFields) -> HaGroup:
     group = HaGroup(
         id=fields.text("id"),
         mode=fields.word("mode", HA_MODES),
@@ -286,7 +286,7 @@ def _ha_group(fields: Fields) -> HaGroup:
     return group
 
 
-def _agent(fields: Fields) -> NetworkAgent:
+def _agent(fields: SnapshotFields) -> NetworkAgent:
     agent = NetworkAgent(
         id=fields.text("id"),
         binary=fields.common("binary"),
@@ -298,7 +298,7 @@ def _agent(fields: Fields) -> NetworkAgent:
     return agent
 
 
-_READERS: Final[Mapping[str, Callable[[Fields], Any]]] = {
+_READERS: Final[Mapping[str, Callable[[SnapshotFields], Any]]] = {
     "nodes": _node,
     "servers": _server,
     "migrations": _migration,

@@ -12,7 +12,7 @@ from escalator.airflow_client.follow import Lines, follow, wait_for_dag
 from escalator.airflow_client.records import RunState
 from escalator.airflow_stack.settings import default_home
 from escalator.airflow_stack.stack import AirflowStack
-from escalator.demo.demo_world import CLOUD, World
+from escalator.demo.demo_world import CLOUD, DemoWorld
 from escalator.lab.lab import Lab
 from escalator.lab.progress import Progress
 from escalator.lab.settings import LabSettings
@@ -44,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
     """
     progress = Progress(print_line)
     settings = LabSettings.from_environment(nodes=args.nodes, servers=args.servers)
-    world = World(
+    world = DemoWorld(
         lab=Lab(settings, progress=progress),
         folder=args.folder.absolute(),
         stack_home=default_home(os.environ),
@@ -70,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
     return code
 
 
-def bring_up(world: World, stack: AirflowStack) -> None:
+def bring_up(world: DemoWorld, stack: AirflowStack) -> None:
     """Start the lab and Airflow side by side and wire them."""
     world.folder.mkdir(parents=True, exist_ok=True)
     is_lab_new = not world.lab.is_running
@@ -90,13 +90,13 @@ def _start_airflow(stack: AirflowStack, *, is_lab_new: bool) -> None:
             client.end_runs(prefix=dag_id_of("upgrade", CLOUD, ""))
 
 
-def bring_down(world: World, stack: AirflowStack) -> None:
+def bring_down(world: DemoWorld, stack: AirflowStack) -> None:
     """End Airflow, then the lab."""
     stack.down()
     world.lab.down()
 
 
-def campaign(world: World, stack: AirflowStack, progress: Progress) -> int:
+def campaign(world: DemoWorld, stack: AirflowStack, progress: Progress) -> int:
     """Trigger the upgrade, follow it, keep its report in the demo's folder, and say how it went."""
     dag_id = dag_id_of("upgrade", CLOUD, DOMAIN)
     with stack.client() as client:

@@ -27,7 +27,7 @@ SSH_CONNECTION = "lab_ssh"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class World:
+class DemoWorld:
     """A lab, an Airflow that knows it, and the folder of what they leave.
 
     :param folder: inventory and reports.

@@ -7,10 +7,9 @@ from collections.abc import Iterator
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from escalator.ledger.records import StepResult
 from escalator.ledger.tables import CampaignRow, FactRow, MoveRow, NodeRow, StepRow
 from escalator.model.durations import History, MoveSample
-from escalator.model.step import Step
+from escalator.model.step import Outcome, Step
 
 MOST_ROWS = 2000
 """Finished steps, and moves, that are looked at: the newest."""
@@ -24,7 +23,7 @@ def read_history(session: Session, *, cloud: str, bundle: str) -> History:
         sa.select(StepRow.node_id, StepRow.step, StepRow.begun_at, StepRow.ended_at)
         .join(NodeRow, StepRow.node_id == NodeRow.id)
         .join(CampaignRow, NodeRow.campaign_id == CampaignRow.id)
-        .where(ours, StepRow.result == StepResult.OK.value, StepRow.ended_at.is_not(None))
+        .where(ours, StepRow.result == Outcome.OK.value, StepRow.ended_at.is_not(None))
         .order_by(StepRow.id.desc())
         .limit(MOST_ROWS)
     )

@@ -17,7 +17,6 @@ from escalator.ledger.records import (
     Document,
     StepAttempt,
     StepRecord,
-    StepResult,
     move_of,
     move_values,
     progress_of,
@@ -40,6 +39,7 @@ from escalator.model.durations import History
 from escalator.model.errors import InvalidRequestError, NotFoundError, SupersededError
 from escalator.model.lease import LeaseMark
 from escalator.model.moves import MoveRecord
+from escalator.model.step import Outcome
 from escalator.model.verdict import Code
 
 PLAN_VERSION = 1
@@ -265,7 +265,7 @@ class Ledger:
         self,
         attempt: StepAttempt,
         *,
-        result: StepResult | str,
+        result: Outcome | str,
         now: datetime,
         code: Code | None = None,
         message: str = "",
@@ -276,7 +276,7 @@ class Ledger:
 
         :raises InvalidRequestError: when the result is not ok, skipped, held or failed.
         """
-        if result not in list(StepResult):
+        if result not in list(Outcome):
             raise InvalidRequestError(
                 f"{result!r} is not a step's result", remedy="use ok, skipped, held, failed"
             )
@@ -284,7 +284,7 @@ class Ledger:
             row = session.get(StepRow, attempt.id)
             if row is None:
                 raise NotFoundError(f"attempt {attempt.id} of {attempt.host} is not in the ledger")
-            row.result = StepResult(result).value
+            row.result = Outcome(result).value
             row.ended_at = now
             row.code = code.value if code else None
             row.message = message

@@ -12,16 +12,8 @@ from escalator.ledger.tables import MoveRow, NodeRow, StepRow
 from escalator.model.campaign import NodeProgress, NodeState, Step
 from escalator.model.lease import LeaseMark
 from escalator.model.moves import MoveMethod, MoveRecord
+from escalator.model.step import Outcome
 from escalator.model.verdict import Code
-
-
-class StepResult(StrEnum):
-    """How an attempt at a step ended."""
-
-    OK = "ok"
-    SKIPPED = "skipped"
-    HELD = "held"
-    FAILED = "failed"
 
 
 class Document(StrEnum):
@@ -56,7 +48,7 @@ class StepRecord:
     try_number: int
     begun_at: datetime
     ended_at: datetime | None = None
-    result: StepResult | None = None
+    result: Outcome | None = None
     code: Code | None = None
     message: str = ""
     api_calls: int = 0
@@ -98,7 +90,7 @@ def step_of(row: StepRow, host: str) -> StepRecord:
         try_number=row.try_number,
         begun_at=row.begun_at,
         ended_at=row.ended_at,
-        result=StepResult(row.result) if row.result else None,
+        result=Outcome(row.result) if row.result else None,
         code=Code(row.code) if row.code else None,
         message=row.message,
         api_calls=row.api_calls,

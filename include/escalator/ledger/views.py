@@ -8,11 +8,11 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from escalator.ledger.records import StepResult, progress_of
+from escalator.ledger.records import progress_of
 from escalator.ledger.rows import find_campaign
 from escalator.ledger.tables import CampaignRow, FactRow, MoveRow, NodeRow, StepRow
 from escalator.model.campaign import LedgerView, NodeProgress, NodeState
-from escalator.model.step import Step
+from escalator.model.step import Outcome, Step
 
 RELEASED_AT = "released_at"
 """The fact that release puts before it gives a node back."""
@@ -83,7 +83,7 @@ def _upgraded_at(session: Session, row: CampaignRow) -> dict[str, datetime]:
         .where(
             NodeRow.campaign_id == row.id,
             StepRow.step == Step.VERIFY.value,
-            StepRow.result == StepResult.OK.value,
+            StepRow.result == Outcome.OK.value,
         )
         .order_by(StepRow.id.desc())
     )

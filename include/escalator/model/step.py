@@ -1,4 +1,4 @@
-"""The steps of a node's life."""
+"""The steps of a node's life, and how a step ends."""
 
 from __future__ import annotations
 
@@ -15,3 +15,12 @@ class Step(StrEnum):
     UPGRADE = "upgrade"
     VERIFY = "verify"
     RELEASE = "release"
+
+
+class Outcome(StrEnum):
+    """How a step ends: done, nothing to do, node held, node failed."""
+
+    OK = "ok"
+    SKIPPED = "skipped"
+    HELD = "held"
+    FAILED = "failed"

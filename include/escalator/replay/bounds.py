@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from escalator.model.cloud import Server
 from escalator.replay.events import Event
-from escalator.replay.replayed_cloud import PlayedNode, World
+from escalator.replay.replayed_cloud import PlayedNode, ReplayedCloud
 from escalator.replay.report import ReplayOptions
 
 _MEMORY = "MEMORY_MB"
@@ -23,7 +23,7 @@ class Start:
     used: Mapping[str, Mapping[str, int]]
 
     @classmethod
-    def of(cls, world: World) -> Start:
+    def of(cls, world: ReplayedCloud) -> Start:
         """Note a world before its first event."""
         return cls(
             leavers={host: tuple(world.leavers(host)) for host in world.nodes},
@@ -31,7 +31,7 @@ class Start:
         )
 
 
-def moves_lower_bound(world: World, start: Start, upgraded: Collection[str]) -> int:
+def moves_lower_bound(world: ReplayedCloud, start: Start, upgraded: Collection[str]) -> int:
     """Return the fewest moves: every server that must leave once, and the first node of a domain twice.
 
     Nothing moves twice in a domain with a node where servers can stay from the start: one that is upgraded
@@ -42,7 +42,7 @@ def moves_lower_bound(world: World, start: Start, upgraded: Collection[str]) -> 
 
 
 def makespan_lower_bound(
-    world: World, start: Start, upgraded: Collection[str], events: Iterable[Event], max_parallel: int
+    world: ReplayedCloud, start: Start, upgraded: Collection[str], events: Iterable[Event], max_parallel: int
 ) -> float:
     """Return the shortest time in seconds: the work by K, the longest node, or what swing capacity allows.
 
@@ -62,7 +62,7 @@ def makespan_lower_bound(
     return max((sum(work) + _of_first_nodes(world, again)) / max_parallel, swing, *work)
 
 
-def _of_first_nodes(world: World, loads: Mapping[str, float]) -> float:
+def _of_first_nodes(world: ReplayedCloud, loads: Mapping[str, float]) -> float:
     """Return what the first node of each domain weighs at least, where none could take servers for good."""
     landing = {
         played.node.domain
@@ -139,7 +139,7 @@ def _given(options: ReplayOptions, server: Server, measured: float) -> float:
     return options.migration_fixed_seconds + options.migration_seconds_per_gib * gib
 
 
-def _swing_seconds(world: World, start: Start, upgraded: Collection[str], times: _Times) -> float:
+def _swing_seconds(world: ReplayedCloud, start: Start, upgraded: Collection[str], times: _Times) -> float:
     """Return the largest bound by free capacity over domains and resource classes."""
     out: dict[tuple[str, str], float] = defaultdict(float)
     free: Counter[tuple[str, str]] = Counter()

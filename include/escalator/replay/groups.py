@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from escalator.replay.events import Event
-from escalator.replay.replayed_cloud import ACTIVE_STANDBY, World
+from escalator.replay.replayed_cloud import ACTIVE_STANDBY, ReplayedCloud
 from escalator.replay.report import ViolationCode
 
 _HARD_ANTI = "anti-affinity"
@@ -13,7 +13,7 @@ _HARD_AFFINE = "affinity"
 _SOFT = {f"soft-{_HARD_ANTI}": _HARD_ANTI, f"soft-{_HARD_AFFINE}": _HARD_AFFINE}
 
 
-def impacted(world: World, member: str) -> bool:
+def impacted(world: ReplayedCloud, member: str) -> bool:
     """Tell whether a member is impacted: on a node that is out, recovering, or not running."""
     return (
         world.on_out_node(member)
@@ -22,12 +22,12 @@ def impacted(world: World, member: str) -> bool:
     )
 
 
-def untouched(world: World, servers: Iterable[str]) -> tuple[str, ...]:
+def untouched(world: ReplayedCloud, servers: Iterable[str]) -> tuple[str, ...]:
     """Return those of some servers that are members of HA groups and not impacted now."""
     return tuple(s for s in sorted(servers) if s in world.groups_of and not impacted(world, s))
 
 
-def check_impact(world: World, newly: Iterable[str]) -> None:
+def check_impact(world: ReplayedCloud, newly: Iterable[str]) -> None:
     """Judge the groups of members that an event has impacted; what was broken before is nobody's fault."""
     for group_id in dict.fromkeys(g for member in newly for g in world.groups_of[member]):
         group = world.groups[group_id]
@@ -41,7 +41,7 @@ def check_impact(world: World, newly: Iterable[str]) -> None:
             )
 
 
-def play_switchover(world: World, event: Event) -> None:
+def play_switchover(world: ReplayedCloud, event: Event) -> None:
     """Let a running standby take over from the active."""
     subject = f"ha_group {event.subject}"
     actives = world.actives.get(event.subject)
@@ -59,7 +59,7 @@ def play_switchover(world: World, event: Event) -> None:
         actives.add(event.to)
 
 
-def _not_a_standby(world: World, event: Event) -> str:
+def _not_a_standby(world: ReplayedCloud, event: Event) -> str:
     """Say why a server cannot take over; nothing when it can."""
     if event.to not in world.members[event.subject]:
         return "is no member of it"
@@ -70,7 +70,7 @@ def _not_a_standby(world: World, event: Event) -> str:
     return f"is on {world.place[event.to]}, which is out" if world.on_out_node(event.to) else ""
 
 
-def only_active(world: World, member: str) -> str | None:
+def only_active(world: ReplayedCloud, member: str) -> str | None:
     """Return the group whose service depends on a member alone: no other active serves."""
     for group in world.groups_of.get(member, ()):
         if world.groups[group].mode == ACTIVE_STANDBY and member in world.actives[group]:
@@ -80,7 +80,7 @@ def only_active(world: World, member: str) -> str | None:
     return None
 
 
-def is_standby(world: World, server_id: str) -> bool:
+def is_standby(world: ReplayedCloud, server_id: str) -> bool:
     """Tell whether a server stands by in an active-standby group now."""
     return any(
         world.groups[g].mode == ACTIVE_STANDBY and server_id not in world.actives[g]
@@ -88,7 +88,7 @@ def is_standby(world: World, server_id: str) -> bool:
     )
 
 
-def check_affinity(world: World, event: Event) -> None:
+def check_affinity(world: ReplayedCloud, event: Event) -> None:
     """Judge where a member of a server group is about to land."""
     for group_id in world.affine_of.get(event.subject, ()):
         policy = world.affine[group_id].policy
@@ -103,7 +103,7 @@ def check_affinity(world: World, event: Event) -> None:
         world.fault(code, world.name(event.subject), broken)
 
 
-def _broken(world: World, event: Event, group_id: str, policy: str) -> str | None:
+def _broken(world: ReplayedCloud, event: Event, group_id: str, policy: str) -> str | None:
     """Say which member a landing meets, or leaves behind; members that still wait to follow are not left."""
     for other in world.affine_members[group_id]:
         if other == event.subject or world.servers[other].vm_state == "deleted":
@@ -118,11 +118,11 @@ def _broken(world: World, event: Event, group_id: str, policy: str) -> str | Non
     return None
 
 
-def spread(world: World, group_id: str) -> int:
+def spread(world: ReplayedCloud, group_id: str) -> int:
     """Return on how many nodes the members of a server group are."""
     return len({world.place[m] for m in world.affine_members[group_id] if world.place[m] is not None})
 
 
-def affinity_spreads(world: World) -> dict[str, int]:
+def affinity_spreads(world: ReplayedCloud) -> dict[str, int]:
     """Return how spread each hard affinity group is."""
     return {g: spread(world, g) for g, group in world.affine.items() if group.policy == _HARD_AFFINE}

@@ -19,7 +19,7 @@ from escalator.replay.nodes import (
     play_upgrade_end,
     play_upgrade_start,
 )
-from escalator.replay.replayed_cloud import ACTIVE_STANDBY, STAYING_MODES, World
+from escalator.replay.replayed_cloud import ACTIVE_STANDBY, STAYING_MODES, ReplayedCloud
 from escalator.replay.report import ReplayFacts, ReplayOptions, ReplayReport, ViolationCode
 
 _ROUNDING = 0.005
@@ -49,7 +49,7 @@ def check_trace(
     """
     known = options or ReplayOptions()
     read = read_trace(trace)
-    world = World(snapshot, known, members_stay=_members_stay(snapshot, read, known))
+    world = ReplayedCloud(snapshot, known, members_stay=_members_stay(snapshot, read, known))
     start = Start.of(world)
     spreads = affinity_spreads(world)
     _play(world, read)
@@ -71,7 +71,7 @@ def _members_stay(snapshot: CloudSnapshot, trace: Trace, options: ReplayOptions)
     )
 
 
-def _play(world: World, trace: Trace) -> None:
+def _play(world: ReplayedCloud, trace: Trace) -> None:
     any_target = any(played.node.target for played in world.nodes.values())
     last = _last_signs(trace)
     for event in trace.events:
@@ -102,7 +102,7 @@ def _last_signs(trace: Trace) -> dict[int, str]:
     return {event.index: host for host, event in last.items() if event.name != "release"}
 
 
-def _check_ends(world: World, trace: Trace, spreads: Mapping[str, int]) -> None:
+def _check_ends(world: ReplayedCloud, trace: Trace, spreads: Mapping[str, int]) -> None:
     for server_id, event in sorted(world.flights.items()):
         world.fault(ViolationCode.MOVE_UNENDED, world.name(server_id), f"its move to {event.to} never ends")
     for group, now in affinity_spreads(world).items():
@@ -132,14 +132,14 @@ def _check_ends(world: World, trace: Trace, spreads: Mapping[str, int]) -> None:
             )
 
 
-def upgraded_hosts(world: World) -> tuple[str, ...]:
+def upgraded_hosts(world: ReplayedCloud) -> tuple[str, ...]:
     """Return the nodes that were upgraded and given back, sorted."""
     return tuple(
         sorted(h for h, n in world.nodes.items() if n.upgraded and not n.out and not n.node.upgraded)
     )
 
 
-def _facts(world: World, trace: Trace, start: Start) -> ReplayFacts:
+def _facts(world: ReplayedCloud, trace: Trace, start: Start) -> ReplayFacts:
     upgraded = frozenset(upgraded_hosts(world))
     events = trace.events
     stuck = (h for h, n in world.nodes.items() if n.node.target and not n.upgraded)
@@ -162,13 +162,13 @@ def _facts(world: World, trace: Trace, start: Start) -> ReplayFacts:
     )
 
 
-def _touched(world: World, group: str, upgraded: Collection[str]) -> bool:
+def _touched(world: ReplayedCloud, group: str, upgraded: Collection[str]) -> bool:
     return world.groups[group].mode == ACTIVE_STANDBY and any(
         world.servers[m].host in upgraded for m in world.members[group]
     )
 
 
-def _check_result(world: World, trace: Trace, facts: ReplayFacts) -> None:
+def _check_result(world: ReplayedCloud, trace: Trace, facts: ReplayFacts) -> None:
     """Compare what the trace claims of itself with what its events come to."""
     if world.options.snapshot_sha256 not in {None, trace.snapshot_sha256} and trace.snapshot_sha256:
         world.fault(ViolationCode.SNAPSHOT_MISMATCH, "trace", "was made from another snapshot")

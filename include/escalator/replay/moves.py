@@ -5,14 +5,14 @@ from __future__ import annotations
 from escalator.model.cloud import Server
 from escalator.replay.events import Event
 from escalator.replay.groups import check_affinity, check_impact, is_standby, untouched
-from escalator.replay.replayed_cloud import NO_ROOM, PlayedNode, World
+from escalator.replay.replayed_cloud import NO_ROOM, PlayedNode, ReplayedCloud
 from escalator.replay.report import ViolationCode
 
 STANDBY = "standby"
 _RUNNING = frozenset({"active", "paused"})
 
 
-def play_move_start(world: World, event: Event) -> None:
+def play_move_start(world: ReplayedCloud, event: Event) -> None:
     """Begin a move: from now on both nodes hold the server's allocation."""
     server, dest = world.servers.get(event.subject), world.nodes.get(event.to)
     if server is None:
@@ -37,7 +37,7 @@ def play_move_start(world: World, event: Event) -> None:
     _depart(world, event)
 
 
-def play_move_end(world: World, event: Event) -> None:
+def play_move_end(world: ReplayedCloud, event: Event) -> None:
     """End a move: the server is at its destination, and its source is free of it."""
     begun = world.flights.get(event.subject)
     if begun is None or (begun.source, begun.to, begun.kind) != (event.source, event.to, event.kind):
@@ -67,7 +67,7 @@ def play_move_end(world: World, event: Event) -> None:
     check_impact(world, safe if not dest.available else ())
 
 
-def _depart(world: World, event: Event) -> None:
+def _depart(world: ReplayedCloud, event: Event) -> None:
     source = world.nodes.get(world.place[event.subject] or "")
     if source is None:
         return
@@ -82,7 +82,7 @@ def _depart(world: World, event: Event) -> None:
         )
 
 
-def _check_source(world: World, event: Event) -> None:
+def _check_source(world: ReplayedCloud, event: Event) -> None:
     place = world.place[event.subject]
     if place != event.source:
         world.fault(
@@ -97,13 +97,13 @@ def _check_source(world: World, event: Event) -> None:
         )
 
 
-def _check_kind(world: World, event: Event, server: Server) -> None:
+def _check_kind(world: ReplayedCloud, event: Event, server: Server) -> None:
     wrong = _unfit(world, event, server)
     if wrong:
         world.fault(ViolationCode.KIND_UNFIT, world.name(server.id), f"is moved {event.kind}, but {wrong}")
 
 
-def _unfit(world: World, event: Event, server: Server) -> str:
+def _unfit(world: ReplayedCloud, event: Event, server: Server) -> str:
     """Say why a server cannot be moved that way; nothing when it can."""
     if server.migration == "none":
         return "must not be moved"
@@ -121,7 +121,7 @@ def _unfit(world: World, event: Event, server: Server) -> str:
     return "" if fits else why
 
 
-def _check_destination(world: World, event: Event, server: Server, dest: PlayedNode) -> None:
+def _check_destination(world: ReplayedCloud, event: Event, server: Server, dest: PlayedNode) -> None:
     subject = world.name(server.id)
     home, node = world.nodes.get(world.place[server.id] or ""), dest.node
     if home is dest:
@@ -138,7 +138,7 @@ def _check_destination(world: World, event: Event, server: Server, dest: PlayedN
     _check_room(world, server, dest)
 
 
-def _check_room(world: World, server: Server, dest: PlayedNode) -> None:
+def _check_room(world: ReplayedCloud, server: Server, dest: PlayedNode) -> None:
     if server.vm_state in NO_ROOM:
         return
     for name, amount in server.resources.items():
@@ -160,7 +160,7 @@ def _check_room(world: World, server: Server, dest: PlayedNode) -> None:
             )
 
 
-def _unavailable(world: World, event: Event, dest: PlayedNode, verb: str) -> None:
+def _unavailable(world: ReplayedCloud, event: Event, dest: PlayedNode, verb: str) -> None:
     why = "out" if dest.out else "down or disabled"
     world.fault(
         ViolationCode.DESTINATION_UNAVAILABLE,

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from escalator.replay.events import Event
 from escalator.replay.groups import check_impact, only_active, untouched
-from escalator.replay.replayed_cloud import UNMOVED, PlayedNode, World
+from escalator.replay.replayed_cloud import UNMOVED, PlayedNode, ReplayedCloud
 from escalator.replay.report import ViolationCode
 
 
-def play_admit(world: World, event: Event, *, max_parallel: int, any_target: bool) -> None:
+def play_admit(world: ReplayedCloud, event: Event, *, max_parallel: int, any_target: bool) -> None:
     """Take a node out of service."""
     played = _node(world, event)
     if played is None:
@@ -38,7 +38,7 @@ def play_admit(world: World, event: Event, *, max_parallel: int, any_target: boo
     check_impact(world, newly)
 
 
-def play_upgrade_start(world: World, event: Event) -> None:
+def play_upgrade_start(world: ReplayedCloud, event: Event) -> None:
     """Begin a node's upgrade: nothing may be left on it that it would hurt."""
     played = _node(world, event)
     if played is None:
@@ -59,7 +59,7 @@ def play_upgrade_start(world: World, event: Event) -> None:
     played.upgrading = True
 
 
-def _check_staying(world: World, server_id: str, host: str) -> None:
+def _check_staying(world: ReplayedCloud, server_id: str, host: str) -> None:
     server, options = world.servers[server_id], world.options
     if server.vm_state in UNMOVED:
         return
@@ -81,7 +81,7 @@ def _check_staying(world: World, server_id: str, host: str) -> None:
         )
 
 
-def play_upgrade_end(world: World, event: Event) -> None:
+def play_upgrade_end(world: ReplayedCloud, event: Event) -> None:
     """End a node's upgrade."""
     played = _node(world, event)
     if played is None:
@@ -92,7 +92,7 @@ def play_upgrade_end(world: World, event: Event) -> None:
     played.upgraded = True
 
 
-def play_release(world: World, event: Event) -> None:
+def play_release(world: ReplayedCloud, event: Event) -> None:
     """Give a node back; what stayed on it recovers from now on."""
     played = _node(world, event)
     if played is None:
@@ -122,7 +122,7 @@ def play_release(world: World, event: Event) -> None:
             world.recovering[server_id] = world.now + seconds
 
 
-def play_stop(world: World, event: Event) -> None:
+def play_stop(world: ReplayedCloud, event: Event) -> None:
     """Stop a server that stays on a node that is about to be upgraded."""
     if event.subject not in world.servers:
         world.fault(
@@ -146,7 +146,7 @@ def play_stop(world: World, event: Event) -> None:
     check_impact(world, newly)
 
 
-def play_start(world: World, event: Event) -> None:
+def play_start(world: ReplayedCloud, event: Event) -> None:
     """Start a server again that the campaign stopped."""
     subject = world.name(event.subject)
     if event.subject not in world.servers:
@@ -162,7 +162,7 @@ def play_start(world: World, event: Event) -> None:
         world.stopped.discard(event.subject)
 
 
-def _node(world: World, event: Event) -> PlayedNode | None:
+def _node(world: ReplayedCloud, event: Event) -> PlayedNode | None:
     played = world.nodes.get(event.subject)
     if played is None:
         world.fault(ViolationCode.UNKNOWN_HOST, f"node {event.subject}", "the snapshot has no such node")

@@ -70,7 +70,7 @@ class PlayedNode:
             self.used[name] = self.used.get(name, 0) - amount
 
 
-class World:
+class ReplayedCloud:
     """Everything that the rules look at and the events change."""
 
     def __init__(self, snapshot: CloudSnapshot, options: ReplayOptions, *, members_stay: bool) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from escalator.model.durations import Durations
 from escalator.simulator.options import SimulationOptions
-from escalator.simulator.played_cloud import Scene
+from escalator.simulator.played_cloud import PlayedCloud
 from escalator.upgrade_manager.state.capacity import MEMORY, CapacityBook, Tier
 
 
@@ -70,7 +70,7 @@ class LowerBounds:
         )
 
 
-def lower_bounds(scene: Scene, options: SimulationOptions) -> LowerBounds:
+def lower_bounds(scene: PlayedCloud, options: SimulationOptions) -> LowerBounds:
     """Compute the bounds before anything happens."""
     book = scene.standing.book
     loads = tuple(_load(book, host, scene.standing.durations, options) for host in scene.targets)

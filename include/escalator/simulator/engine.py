@@ -15,7 +15,7 @@ from escalator.model.cloud import CloudSnapshot, Server
 from escalator.model.verdict import Code
 from escalator.simulator.bounds import LowerBounds, lower_bounds
 from escalator.simulator.options import SimulationOptions
-from escalator.simulator.played_cloud import Scene, open_scene, refusals, refused
+from escalator.simulator.played_cloud import PlayedCloud, open_scene, refusals, refused
 from escalator.upgrade_manager.drain.drains import move_method
 from escalator.upgrade_manager.schedule.round import turns
 from escalator.upgrade_manager.schedule.round_state import Turn
@@ -52,7 +52,7 @@ def simulate(snapshot: CloudSnapshot, options: SimulationOptions, *, digest: str
     }
 
 
-def _played(snapshot: CloudSnapshot, options: SimulationOptions, scene: Scene) -> tuple[Engine, Held]:
+def _played(snapshot: CloudSnapshot, options: SimulationOptions, scene: PlayedCloud) -> tuple[Engine, Held]:
     """Play as asked; where that leaves a node without room, more cautiously; else refuse the campaign."""
     lacking = refusals(scene)
     slower = replace(options, max_parallel=1, spill=1.0, move_standbys=False)
@@ -104,7 +104,7 @@ class _Move:
 class Engine:
     """A campaign being played."""
 
-    scene: Scene
+    scene: PlayedCloud
     options: SimulationOptions
     events: list[Event] = field(default_factory=list)
     upgraded: list[str] = field(default_factory=list)

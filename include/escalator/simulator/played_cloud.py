@@ -19,7 +19,7 @@ from escalator.upgrade_manager.state.targets import mark_targets
 
 
 @dataclass(slots=True, kw_only=True)
-class Scene:
+class PlayedCloud:
     """Where everything is, who is out, and which targets will never go.
 
     :ivar changed: something happened after which a node may go that could not go before.
@@ -98,7 +98,7 @@ _SHOWN = 5
 _UNSEEN = (str(Code.CAPACITY), "nodes before it in the order have no room")
 
 
-def open_scene(snapshot: CloudSnapshot, options: SimulationOptions) -> Scene:
+def open_scene(snapshot: CloudSnapshot, options: SimulationOptions) -> PlayedCloud:
     """Prepare a campaign over the targets of a snapshot."""
     targets = targets_of(snapshot)
     book = CapacityBook(snapshot, members_stay=options.members_stay, pending=set(targets))
@@ -130,7 +130,7 @@ def open_scene(snapshot: CloudSnapshot, options: SimulationOptions) -> Scene:
         explain=False,
         moving=True,
     )
-    return Scene(
+    return PlayedCloud(
         standing=standing,
         targets=tuple(pending),
         barred=barred,
@@ -138,7 +138,7 @@ def open_scene(snapshot: CloudSnapshot, options: SimulationOptions) -> Scene:
     )
 
 
-def refusals(scene: Scene) -> dict[str, tuple[str, str]]:
+def refusals(scene: PlayedCloud) -> dict[str, tuple[str, str]]:
     """Return which targets can never be emptied for want of room, in any order: host -> (code, reason).
 
     What is free on the other nodes of a domain stays the same, whoever moves where.
@@ -160,7 +160,7 @@ def refusals(scene: Scene) -> dict[str, tuple[str, str]]:
     return found
 
 
-def refused(scene: Scene, lacking: Mapping[str, tuple[str, str]]) -> dict[str, tuple[str, str]]:
+def refused(scene: PlayedCloud, lacking: Mapping[str, tuple[str, str]]) -> dict[str, tuple[str, str]]:
     """Say of every target why a campaign is refused in which some of them cannot be emptied."""
     hosts = ", ".join(sorted(lacking)[:_SHOWN]) + (" and more" if len(lacking) > _SHOWN else "")
     why = (str(Code.CAPACITY), f"the campaign is refused before its start: {hosts} cannot be emptied")

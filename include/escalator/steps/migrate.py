@@ -12,12 +12,13 @@ from statistics import median
 from escalator.model.campaign import NodeState
 from escalator.model.cloud import Migration, Server
 from escalator.model.moves import DrainPlan, MoveMethod, PlannedMove
+from escalator.model.step import Outcome
 from escalator.model.verdict import Code, blockers
 from escalator.steps.moving.drain import Drain, DrainPace
 from escalator.steps.moving.drain_plans import drain_plan_from_document, drain_plan_to_document
 from escalator.steps.moving.flights import Flight, FlightState
 from escalator.steps.running.context import StepContext
-from escalator.steps.running.results import Outcome, StepResult
+from escalator.steps.running.results import StepResult
 from escalator.upgrade_manager.drain.drains import plan_drain
 from escalator.upgrade_manager.drain.prechecks import check_servers, ongoing
 

@@ -12,10 +12,11 @@ from escalator.model.bundle import MechanismType
 from escalator.model.campaign import NodeState
 from escalator.model.cloud import Server
 from escalator.model.moves import DrainPlan
+from escalator.model.step import Outcome
 from escalator.model.verdict import Code, Subject, SubjectType, Verdict, blockers
 from escalator.steps.moving.drain_plans import drain_plan_to_document
 from escalator.steps.running.context import StepContext
-from escalator.steps.running.results import Outcome, StepResult
+from escalator.steps.running.results import StepResult
 from escalator.system_support.venv_mechanism import check_privileges
 from escalator.upgrade_manager.drain.drains import plan_drain
 from escalator.upgrade_manager.drain.prechecks import check_servers, ongoing, settled

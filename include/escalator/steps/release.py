@@ -11,9 +11,10 @@ import logging
 from escalator.model.campaign import NodeProgress, NodeState
 from escalator.model.cloud import ComputeService, ServiceStatus
 from escalator.model.lease import Lease, LeaseMark
+from escalator.model.step import Outcome
 from escalator.model.verdict import Code
 from escalator.steps.running.context import StepContext
-from escalator.steps.running.results import Outcome, StepResult
+from escalator.steps.running.results import StepResult
 
 log = logging.getLogger("escalator.steps.release")
 

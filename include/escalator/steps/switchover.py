@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import logging
 
+from escalator.model.step import Outcome
 from escalator.steps.moving.drain_plans import drain_plan_from_document
 from escalator.steps.running.context import StepContext
-from escalator.steps.running.results import Outcome, StepResult
+from escalator.steps.running.results import StepResult
 
 log = logging.getLogger("escalator.steps.switchover")
 

@@ -15,10 +15,11 @@ from escalator.model.bundle import MechanismType
 from escalator.model.campaign import NodeState
 from escalator.model.cloud import Migration
 from escalator.model.errors import LeaseLostError, NodeFaultError, NotFoundError
+from escalator.model.step import Outcome
 from escalator.model.verdict import Code
 from escalator.steps.migrate import ROUNDS, busy_members, migrate, servers_left
 from escalator.steps.running.context import StepContext
-from escalator.steps.running.results import Outcome, StepResult
+from escalator.steps.running.results import StepResult
 from escalator.system_support.remote_job import JobOverdueError
 from escalator.system_support.venv_mechanism import Outcome as Activation
 from escalator.system_support.venv_mechanism import ensure_activated, ensure_staged

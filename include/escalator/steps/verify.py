@@ -11,9 +11,10 @@ from escalator.model.bundle import MechanismType
 from escalator.model.campaign import NodeState
 from escalator.model.cloud import ServiceState
 from escalator.model.errors import EscalatorError, NotFoundError, TransientError
+from escalator.model.step import Outcome
 from escalator.model.verdict import Code, Subject, SubjectType, Verdict
 from escalator.steps.running.context import StepContext
-from escalator.steps.running.results import Outcome, StepResult
+from escalator.steps.running.results import StepResult
 from escalator.system_support.venv_mechanism import installed_version, service_active
 
 log = logging.getLogger("escalator.steps.verify")

@@ -13,7 +13,7 @@ from airflow.triggers.base import StartTriggerArgs
 from escalator.model.campaign import Step
 from escalator.model.decisions import Admission
 from escalator.model.errors import SupersededError
-from escalator.steps.running.results import Outcome
+from escalator.model.step import Outcome
 from escalator.steps.running.run_step import record_hang, run_admit, run_step
 from escalator_airflow.campaigns import open_campaign, run_of
 from escalator_airflow.pools import ADMISSION_POOL

@@ -11,10 +11,11 @@ from escalator.model.errors import (
     SupersededError,
     TransientError,
 )
+from escalator.model.step import Outcome
 from escalator.model.verdict import Code
 from escalator.steps.running import run_step as running
 from escalator.steps.running.context import StepContext
-from escalator.steps.running.results import Outcome, StepResult
+from escalator.steps.running.results import StepResult
 
 WORK = [s for s in Step if s not in {Step.ADMIT, Step.RELEASE}]
 

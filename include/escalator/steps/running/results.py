@@ -4,18 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 
+from escalator.model.step import Outcome
 from escalator.model.verdict import Code
-
-
-class Outcome(StrEnum):
-    """The ways a step ends: done, nothing to do, node held, node failed."""
-
-    OK = "ok"
-    SKIPPED = "skipped"
-    HELD = "held"
-    FAILED = "failed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,6 +19,7 @@ from escalator.model.errors import (
     SupersededError,
     TransientError,
 )
+from escalator.model.step import Outcome
 from escalator.model.verdict import Code
 from escalator.reports.formatting import duration
 from escalator.steps.admit import take
@@ -26,7 +27,7 @@ from escalator.steps.migrate import migrate
 from escalator.steps.precheck import precheck
 from escalator.steps.release import release
 from escalator.steps.running.context import CampaignContext, StepContext
-from escalator.steps.running.results import Outcome, StepResult
+from escalator.steps.running.results import StepResult
 from escalator.steps.switchover import switchover
 from escalator.steps.upgrade import upgrade
 from escalator.steps.verify import verify

@@ -19,7 +19,7 @@ from escalator.upgrade_manager.drain.placing import DrainSimulation, place
 from escalator.upgrade_manager.schedule.admission_rules import (
     EARLY_RULES,
     RULES,
-    Scene,
+    AdmissionState,
     first_decision,
     verdict_on,
 )
@@ -48,7 +48,7 @@ def decide(
     :param asking: hosts for which somebody waits at the door now; None: for all of them.
     :return: host -> decision, in the order of the plan.
     """
-    scene = Scene.of(snapshot, plan, ledger, now)
+    scene = AdmissionState.of(snapshot, plan, ledger, now)
     hosts = tuple(dict.fromkeys((*plan.hosts, *plan.request.hosts)))
     decisions: dict[str, AdmissionDecision] = {}
     free: list[str] = []
@@ -102,7 +102,7 @@ def lease_kept(
     return verdict_on(host, Admission.ADMIT, Code.ADMITTED, f"{len(out)} of at most {limit} node(s) out")
 
 
-def _turns(scene: Scene, free: list[str], late: Collection[str]) -> dict[str, AdmissionDecision]:
+def _turns(scene: AdmissionState, free: list[str], late: Collection[str]) -> dict[str, AdmissionDecision]:
     """Decide for the nodes that nothing forbids: places, HA groups, and the room for their servers."""
     standing, cramped = _standing(scene, free, late)
     before = {domain: sorted(hosts) for domain, hosts in standing.out.items()}
@@ -156,7 +156,7 @@ def _cramped(
 
 
 def _standing(
-    scene: Scene, free: list[str], late: Collection[str]
+    scene: AdmissionState, free: list[str], late: Collection[str]
 ) -> tuple[Standing, dict[str, DrainSimulation]]:
     """Prepare a round: what is out keeps its claim on the places of its servers.
 
@@ -201,7 +201,7 @@ def _standing(
     return standing, cramped
 
 
-def _availability(scene: Scene, out: Collection[str]) -> Availability:
+def _availability(scene: AdmissionState, out: Collection[str]) -> Availability:
     noticed = scene.ledger.noticed_at
     return Availability(
         scene.book.memberships,
@@ -225,7 +225,7 @@ def _limited(host: str, out: Iterable[str], limit: int) -> AdmissionDecision:
     return verdict_on(host, Admission.WAIT, Code.PARALLEL_LIMIT, message)
 
 
-def _dry(decision: AdmissionDecision, scene: Scene) -> AdmissionDecision:
+def _dry(decision: AdmissionDecision, scene: AdmissionState) -> AdmissionDecision:
     """Turn a decision into what a dry run says of it."""
     would = {
         Admission.ADMIT: "would go out now",

@@ -19,7 +19,7 @@ _ENDED = frozenset({NodeState.RELEASED, NodeState.SKIPPED, NodeState.HELD, NodeS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Scene:
+class AdmissionState:
     """All that a decision looks at, prepared once."""
 
     snapshot: CloudSnapshot
@@ -41,7 +41,9 @@ class Scene:
     """Hosts whose part in the campaign ended, or that this run left out of service under a marked lease."""
 
     @classmethod
-    def of(cls, snapshot: CloudSnapshot, plan: CampaignPlan, ledger: LedgerView, now: datetime) -> Scene:
+    def of(
+        cls, snapshot: CloudSnapshot, plan: CampaignPlan, ledger: LedgerView, now: datetime
+    ) -> AdmissionState:
         """Look at the cloud and the ledger as they are at a moment (aware)."""
         leases = {node.host: lease for node in snapshot.nodes if (lease := node.lease) is not None}
         own = frozenset(host for host, lease in leases.items() if plan.lease(host).same_holder(lease))
@@ -75,16 +77,16 @@ class Scene:
         }
 
 
-Rule = Callable[[Scene, str], AdmissionDecision | None]
+Rule = Callable[[AdmissionState, str], AdmissionDecision | None]
 
 
-def _not_selected(scene: Scene, host: str) -> AdmissionDecision | None:
+def _not_selected(scene: AdmissionState, host: str) -> AdmissionDecision | None:
     if host in scene.selected:
         return None
     return verdict_on(host, Admission.SKIP, Code.NOT_SELECTED, "the node is not part of this campaign")
 
 
-def _unknown(scene: Scene, host: str) -> AdmissionDecision | None:
+def _unknown(scene: AdmissionState, host: str) -> AdmissionDecision | None:
     if host in scene.nodes:
         return None
     message = (
@@ -93,13 +95,13 @@ def _unknown(scene: Scene, host: str) -> AdmissionDecision | None:
     return verdict_on(host, Admission.HOLD, Code.NODE_UNKNOWN, message)
 
 
-def _already_ours(scene: Scene, host: str) -> AdmissionDecision | None:
+def _already_ours(scene: AdmissionState, host: str) -> AdmissionDecision | None:
     if host not in scene.own or scene.leases[host].mark is not None:
         return None
     return verdict_on(host, Admission.ADMIT, Code.ADMITTED, "the node is out under this run's lease already")
 
 
-def _upgraded(scene: Scene, host: str) -> AdmissionDecision | None:
+def _upgraded(scene: AdmissionState, host: str) -> AdmissionDecision | None:
     node = scene.nodes[host]
     if not node.upgraded or node.status is not ServiceStatus.ENABLED:
         return None
@@ -107,7 +109,7 @@ def _upgraded(scene: Scene, host: str) -> AdmissionDecision | None:
     return verdict_on(host, Admission.SKIP, Code.ALREADY_UPGRADED, message)
 
 
-def _disabled(scene: Scene, host: str) -> AdmissionDecision | None:
+def _disabled(scene: AdmissionState, host: str) -> AdmissionDecision | None:
     node = scene.nodes[host]
     if node.status is ServiceStatus.ENABLED or host in scene.leases:
         return None
@@ -120,7 +122,7 @@ def _disabled(scene: Scene, host: str) -> AdmissionDecision | None:
     )
 
 
-def _leased(scene: Scene, host: str) -> AdmissionDecision | None:
+def _leased(scene: AdmissionState, host: str) -> AdmissionDecision | None:
     lease = scene.leases.get(host)
     if lease is None or host in scene.own:
         return None
@@ -136,7 +138,7 @@ def _leased(scene: Scene, host: str) -> AdmissionDecision | None:
     return verdict_on(host, Admission.HOLD, Code.LEASED_BY_OTHERS, message)
 
 
-def _down(scene: Scene, host: str) -> AdmissionDecision | None:
+def _down(scene: AdmissionState, host: str) -> AdmissionDecision | None:
     node = scene.nodes[host]
     if host in scene.own or (node.state is ServiceState.UP and not node.forced_down):
         return None  # a node of ours that is down is what its own steps are to mend
@@ -145,7 +147,7 @@ def _down(scene: Scene, host: str) -> AdmissionDecision | None:
     return verdict_on(host, Admission.WAIT, Code.NODE_DOWN, message)
 
 
-def _budget(scene: Scene, host: str) -> AdmissionDecision | None:
+def _budget(scene: AdmissionState, host: str) -> AdmissionDecision | None:
     failed = sorted(scene.failed - {host})
     allowed = scene.plan.request.max_failed_nodes
     if len(failed) <= allowed:
@@ -154,7 +156,7 @@ def _budget(scene: Scene, host: str) -> AdmissionDecision | None:
     return verdict_on(host, Admission.STOP, Code.FAILURE_BUDGET, message)
 
 
-def _window(scene: Scene, host: str) -> AdmissionDecision | None:
+def _window(scene: AdmissionState, host: str) -> AdmissionDecision | None:
     """Stop at the end of the window, and before it when the node may not be done by then."""
     end = scene.window_end
     if end is None:
@@ -177,7 +179,7 @@ EARLY_RULES: tuple[Rule, ...] = (_not_selected, _unknown, _already_ours, _upgrad
 RULES: tuple[Rule, ...] = (_disabled, _leased, _down, _budget, _window)
 
 
-def first_decision(rules: tuple[Rule, ...], scene: Scene, host: str) -> AdmissionDecision | None:
+def first_decision(rules: tuple[Rule, ...], scene: AdmissionState, host: str) -> AdmissionDecision | None:
     """Return the decision of the first rule that has one; None when nothing forbids the node."""
     for rule in rules:
         decision = rule(scene, host)
