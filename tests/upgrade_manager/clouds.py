@@ -66,7 +66,12 @@ def make_plan(
 ) -> CampaignPlan:
     request = CampaignRequest(**{"cloud": "lab", "domain": DOMAIN, "bundle": "nova-34", **asked})
     return CampaignPlan(
-        campaign=campaign, run_id=run_id, request=request, hosts=hosts, target_version="34.0.0"
+        campaign=campaign,
+        run_id=run_id,
+        request=request,
+        hosts=hosts,
+        target_version="34.0.0",
+        window_end=request.window_end,
     )
 
 

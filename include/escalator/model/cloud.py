@@ -9,10 +9,15 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from escalator.model.lease import Lease
+from escalator.model.verdict import Subject
 
 Resources = Mapping[str, int]
 """Placement resource class -> amount (VCPU: count, MEMORY_MB: MiB, DISK_GB: GiB)."""
 EMPTY: Mapping[str, int] = MappingProxyType({})
+
+
+ON_NO_NODE = frozenset({"shelved_offloaded", "deleted"})
+"""vm_states of servers that are on no node."""
 
 
 class ServiceState(StrEnum):
@@ -109,6 +114,16 @@ class Server:
     ha_group: str | None = None
     ha_role: str | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def on_no_node(self) -> bool:
+        """Tell whether the server takes no room on any node, whatever its record says of a host."""
+        return self.vm_state in ON_NO_NODE
+
+    @property
+    def subject(self) -> Subject:
+        """Name the server in a verdict."""
+        return Subject.of_server(self.id, self.name)
 
 
 class MigrationStatus(StrEnum):

@@ -36,6 +36,16 @@ class Subject:
     id: str
     name: str | None = None
 
+    @classmethod
+    def of_node(cls, host: str) -> Subject:
+        """Name a compute node by its nova-compute service host."""
+        return cls(type=SubjectType.NODE, id=host)
+
+    @classmethod
+    def of_server(cls, server_id: str, name: str) -> Subject:
+        """Name a server by its id and its name."""
+        return cls(type=SubjectType.SERVER, id=server_id, name=name)
+
     def __str__(self) -> str:
         """Say kind and name: ``server web-1 (3f…)``."""
         return f"{self.type} {self.name} ({self.id})" if self.name else f"{self.type} {self.id}"

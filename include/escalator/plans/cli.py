@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 from escalator.checks.sources import add_source_arguments, read_source
 from escalator.cloud_manager.snapshots import read_snapshot, snapshot_digest
 from escalator.model.campaign import UpgradeMode
-from escalator.model.durations import DEFAULT_DURATIONS
+from escalator.model.durations import DEFAULT_DURATIONS, History
 from escalator.model.errors import InvalidRequestError
-from escalator.plans.plan import SKIPPED, options_of, plan_document
+from escalator.plans.plan import SKIPPED, make_plan, options_of
 from escalator.plans.render import plan_lines, trace_lines
 from escalator.simulator.engine import simulate
 from escalator.simulator.options import SimulationOptions
+from escalator.upgrade_manager.drain.durations import learn
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - its only name
@@ -89,12 +90,13 @@ def _number(kind: type[int | float], least: float, most: float = _MOST) -> Calla
 def _plan(args: argparse.Namespace) -> int:
     source = read_source(args)
     options = options_of(
-        DEFAULT_DURATIONS,
+        learn(History(), source.bundle) if source.bundle else DEFAULT_DURATIONS,
         max_parallel=args.max_parallel,
         members_stay=source.bundle.members_stay if source.bundle else True,
         mode=UpgradeMode(args.mode),
     )
-    document = plan_document(source.snapshot, options, bundle=source.bundle.name if source.bundle else None)
+    name = source.bundle.name if source.bundle else None
+    document = make_plan(source.snapshot, options, bundle=name).document
     _put(args, document, plan_lines)
     return DONE if document["feasible"] else INFEASIBLE
 

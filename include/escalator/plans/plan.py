@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from escalator.model.campaign import UpgradeMode
 from escalator.model.cloud import CloudSnapshot, Server
@@ -11,7 +11,7 @@ from escalator.model.digest import document_digest
 from escalator.model.durations import Durations
 from escalator.model.step import Step
 from escalator.model.verdict import Code
-from escalator.simulator.engine import simulate
+from escalator.simulator.engine import play_campaign
 from escalator.simulator.options import SimulationOptions
 from escalator.upgrade_manager.state.capacity import CapacityBook
 
@@ -39,12 +39,19 @@ def options_of(
     )
 
 
-def plan_document(snapshot: CloudSnapshot, options: SimulationOptions, *, bundle: str | None) -> Document:
-    """Plan a campaign: what each node's turn is, why, and where its servers go.
+class MadePlan(NamedTuple):
+    """A plan: the document ``escalator.plan/1``, and its targets in the order that a campaign is to keep."""
 
-    :return: the document; ``sha256`` is that of all its other keys, as canonical JSON.
+    document: Document
+    hosts: tuple[str, ...]
+
+
+def make_plan(snapshot: CloudSnapshot, options: SimulationOptions, *, bundle: str | None) -> MadePlan:
+    """Plan a campaign: when each node goes, why, and where its servers go.
+
+    The ``sha256`` of the document is that of all its other keys, as canonical JSON.
     """
-    trace = simulate(snapshot, options)
+    trace, order = play_campaign(snapshot, options)
     result = trace["result"]
     nodes = _nodes(snapshot, trace, options)
     document: Document = {
@@ -65,7 +72,7 @@ def plan_document(snapshot: CloudSnapshot, options: SimulationOptions, *, bundle
             "switchovers": result["switchovers"],
         },
     }
-    return {**document, "sha256": document_digest(document)}
+    return MadePlan({**document, "sha256": document_digest(document)}, order.hosts)
 
 
 def _nodes(snapshot: CloudSnapshot, trace: Document, options: SimulationOptions) -> list[Document]:

@@ -73,7 +73,7 @@ class LowerBounds:
 def lower_bounds(scene: PlayedCloud, options: SimulationOptions) -> LowerBounds:
     """Compute the bounds before anything happens."""
     book = scene.standing.book
-    loads = tuple(_load(book, host, scene.standing.durations, options) for host in scene.targets)
+    loads = tuple(_load(book, host, scene.standing.durations, options) for host in scene.order.going)
     domains = {load.domain for load in loads}
     spare = frozenset(
         d for d in domains if any(book.open_tiers(d)[tier] for tier in (Tier.UPGRADED, Tier.SPARE))

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from heapq import heappop, heappush
 from itertools import count
-from typing import Any
+from typing import Any, NamedTuple
 
 from escalator.model.cloud import CloudSnapshot, Server
 from escalator.model.verdict import Code
@@ -17,6 +17,7 @@ from escalator.simulator.bounds import LowerBounds, lower_bounds
 from escalator.simulator.options import SimulationOptions
 from escalator.simulator.played_cloud import PlayedCloud, open_scene, refusals, refused
 from escalator.upgrade_manager.drain.drains import move_method
+from escalator.upgrade_manager.schedule.planning import TargetOrder
 from escalator.upgrade_manager.schedule.round import turns
 from escalator.upgrade_manager.schedule.round_state import Turn
 from escalator.upgrade_manager.schedule.switchovers import Switchover, plan_switchovers
@@ -30,33 +31,47 @@ Held = dict[str, tuple[str, str]]
 """host -> code and reason."""
 
 
+class Played(NamedTuple):
+    """A campaign that was played: the document ``escalator.trace/1``, and the order that it was played in."""
+
+    trace: Event
+    order: TargetOrder
+
+
 def simulate(snapshot: CloudSnapshot, options: SimulationOptions, *, digest: str | None = None) -> Event:
+    """Play a campaign as :func:`play_campaign` does, and return its trace only."""
+    return play_campaign(snapshot, options, digest=digest).trace
+
+
+def play_campaign(
+    snapshot: CloudSnapshot, options: SimulationOptions, *, digest: str | None = None
+) -> Played:
     """Play a campaign over all targets of a snapshot; without targets, over all nodes not upgraded.
 
     A campaign in which a node could not be emptied for want of room is refused: nothing happens in it, and
     every node is held with the reason.
 
     :param digest: SHA-256 of the snapshot, for the trace.
-    :return: the document ``escalator.trace/1``.
     """
     started = time.process_time()
     scene = open_scene(snapshot, options)
     bounds = lower_bounds(scene, options)
     engine, held = _played(snapshot, options, scene)
-    return {
+    trace = {
         "schema": SCHEMA,
         "snapshot_sha256": digest,
         "max_parallel": options.max_parallel,
         "events": engine.events,
         "result": _result(engine, held, bounds.without(set(held)), time.process_time() - started),
     }
+    return Played(trace, engine.scene.order)
 
 
 def _played(snapshot: CloudSnapshot, options: SimulationOptions, scene: PlayedCloud) -> tuple[Engine, Held]:
     """Play as asked; where that leaves a node without room, more cautiously; else refuse the campaign."""
     lacking = refusals(scene)
     slower = replace(options, max_parallel=1, spill=1.0, move_standbys=False)
-    for tried in () if lacking else (options, slower, replace(slower, picky_first=True)):
+    for tried in () if lacking else (options, slower, replace(slower, hard_first=True)):
         engine = Engine(scene=scene if tried is options else open_scene(snapshot, tried), options=tried)
         engine.run()
         held = engine.held()

@@ -19,7 +19,7 @@ class SimulationOptions:
     :ivar seed: of the order's annealing.
     :ivar members_stay: members of HA groups stay on their node, their service being switched away.
     :ivar move_standbys: standbys may move to upgraded nodes before a switchover, which takes room there.
-    :ivar picky_first: nodes whose servers ask for traits or for most memory go first, whatever it costs.
+    :ivar hard_first: nodes whose servers ask for traits or for most memory go first, whatever it costs.
     """
 
     max_parallel: int = 1
@@ -32,7 +32,7 @@ class SimulationOptions:
     mode: UpgradeMode = UpgradeMode.NON_SMOOTH
     members_stay: bool = True
     move_standbys: bool = True
-    picky_first: bool = False
+    hard_first: bool = False
 
     @property
     def durations(self) -> Durations:

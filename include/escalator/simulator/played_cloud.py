@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from escalator.model.campaign import UpgradeMode
-from escalator.model.cloud import CloudSnapshot, Node, Server, ServiceStatus
-from escalator.model.verdict import Code
+from escalator.model.cloud import CloudSnapshot, Server
+from escalator.model.verdict import Code, SubjectType, Verdict
 from escalator.simulator.options import SimulationOptions
-from escalator.upgrade_manager.drain.prechecks import check_server
-from escalator.upgrade_manager.schedule.ordering import order_hosts
+from escalator.upgrade_manager.schedule.planning import TargetOrder, order_targets
 from escalator.upgrade_manager.schedule.round import turns
 from escalator.upgrade_manager.schedule.round_state import Standing
 from escalator.upgrade_manager.state.availability import RUNNING, Availability
@@ -20,16 +18,20 @@ from escalator.upgrade_manager.state.targets import mark_targets
 
 @dataclass(slots=True, kw_only=True)
 class PlayedCloud:
-    """Where everything is, who is out, and which targets will never go.
+    """Where everything is, who is out, in which order the targets go, and which do not.
 
     :ivar changed: something happened after which a node may go that could not go before.
     """
 
     standing: Standing
-    targets: tuple[str, ...]
-    barred: dict[str, tuple[str, str]]
+    order: TargetOrder
     changed: bool = True
     _servers: dict[str, Server] = field(default_factory=dict)
+
+    @property
+    def barred(self) -> dict[str, tuple[str, str]]:
+        """Return why targets do not go as things are: host -> (code, reason)."""
+        return {host: (str(v.code), _say(v)) for host, v in self.order.barred.items()}
 
     def server(self, server_id: str) -> Server:
         """Return a server as it is now."""
@@ -86,7 +88,7 @@ class PlayedCloud:
         standing.quiet.clear()
         for _ in turns(standing, now):
             raise RuntimeError("a node could go, but the campaign has ended")  # pragma: no cover
-        found = dict(self.barred)
+        found = self.barred
         for queue in standing.queues.values():
             for host in queue:
                 decision = standing.reasons.get(host)
@@ -102,38 +104,27 @@ def open_scene(snapshot: CloudSnapshot, options: SimulationOptions) -> PlayedClo
     """Prepare a campaign over the targets of a snapshot."""
     targets = targets_of(snapshot)
     book = CapacityBook(snapshot, members_stay=options.members_stay, pending=set(targets))
-    barred = {
-        host: why
-        for host in targets
-        if (why := _barred(book.nodes[host]) or _stuck(book, host, options)) is not None
-    }
-    pending = [host for host in targets if host not in barred]
-    book.tiers.update(dict.fromkeys(barred, Tier.SPARE))
+    order = order_targets(book, targets, mode=options.mode, seed=options.seed, hard_first=options.hard_first)
     away = {node.host for node in snapshot.nodes if not node.eligible_destination}
-    availability = Availability(book.memberships, out=away, noticed_at=0.0)
-    order = order_hosts(book, availability, pending, seed=options.seed)
-    if options.picky_first:
-        order = tuple(sorted(order, key=lambda host: _pickiness(book, host), reverse=True))
-    book.expect_order(order)
+    book.expect_order(order.going)
     queues: dict[str, list[str]] = {}
-    for host in order:
+    for host in order.going:
         queues.setdefault(book.nodes[host].domain, []).append(host)
     standing = Standing(
         book=book,
-        availability=availability,
+        availability=Availability(book.memberships, out=away, noticed_at=0.0),
         queues=queues,
         out={},
         durations=options.durations,
         slots=options.max_parallel,
-        place_of={host: number for number, host in enumerate(order)},
+        place_of={host: number for number, host in enumerate(order.going)},
         spill=options.spill,
         explain=False,
         moving=True,
     )
     return PlayedCloud(
         standing=standing,
-        targets=tuple(pending),
-        barred=barred,
+        order=order,
         _servers={server.id: server for server in snapshot.servers},
     )
 
@@ -164,7 +155,13 @@ def refused(scene: PlayedCloud, lacking: Mapping[str, tuple[str, str]]) -> dict[
     """Say of every target why a campaign is refused in which some of them cannot be emptied."""
     hosts = ", ".join(sorted(lacking)[:_SHOWN]) + (" and more" if len(lacking) > _SHOWN else "")
     why = (str(Code.CAPACITY), f"the campaign is refused before its start: {hosts} cannot be emptied")
-    return {**dict.fromkeys(scene.targets, why), **scene.barred, **lacking}
+    return {**dict.fromkeys(scene.order.going, why), **scene.barred, **lacking}
+
+
+def _say(verdict: Verdict) -> str:
+    """Say why a node does not go; of a server on it, which."""
+    about = f"{verdict.subject}: " if verdict.subject.type is SubjectType.SERVER else ""
+    return f"{about}{verdict.message}"
 
 
 def _sums(amounts: Iterable[Mapping[str, int]]) -> dict[str, int]:
@@ -175,44 +172,6 @@ def _sums(amounts: Iterable[Mapping[str, int]]) -> dict[str, int]:
     return total
 
 
-def _pickiness(book: CapacityBook, host: str) -> tuple[int, int]:
-    """Return how hard it is to find places for a node's servers: those that want traits, the largest one."""
-    servers = book.movable((host,))
-    return sum(bool(s.required_traits) for s in servers), max(
-        (book.shape(s).memory for s in servers), default=0
-    )
-
-
 def targets_of(snapshot: CloudSnapshot) -> tuple[str, ...]:
     """Return the nodes to upgrade: those the snapshot calls targets, else all; upgraded ones left out."""
     return tuple(n.host for n in mark_targets(snapshot).nodes if n.target and not n.upgraded)
-
-
-def _barred(node: Node) -> tuple[str, str] | None:
-    """Say why a node is not ours to touch, or cannot be emptied."""
-    if node.eligible_destination:
-        return None
-    if node.status is ServiceStatus.DISABLED:
-        lease = node.lease
-        code = Code.LEASED_BY_OTHERS if lease is not None else Code.DISABLED_BY_OTHERS
-        return str(code), f"it is disabled: {node.disabled_reason or 'no reason given'}"
-    return str(Code.NODE_DOWN), "its nova-compute is down or forced down"
-
-
-def _stuck(book: CapacityBook, host: str, options: SimulationOptions) -> tuple[str, str] | None:
-    """Say which server cannot leave a node and must not stay on it either."""
-    for server in book.servers(host):
-        if book.stays(server) or server.vm_state in {"shelved_offloaded", "deleted"}:
-            continue
-        if server.migration == "none":
-            if options.mode is UpgradeMode.SMOOTH and server.power_state == RUNNING:
-                message = (
-                    f"server {server.name} ({server.id}) must not be moved: in non-smooth mode it is stopped "
-                    f"and started around the upgrade of its node"
-                )
-                return str(Code.SERVER_PINNED), message
-            continue
-        verdict = next((v for v in check_server(server) if v.blocks), None)
-        if verdict is not None:
-            return str(verdict.code), str(verdict)
-    return None

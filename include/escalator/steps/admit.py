@@ -17,7 +17,7 @@ from escalator.model.verdict import Code
 from escalator.steps.running.context import CampaignContext, StepContext
 from escalator.steps.running.node_versions import read_version
 from escalator.upgrade_manager.schedule.admission import decide, lease_kept
-from escalator.upgrade_manager.schedule.planning import revalidated
+from escalator.upgrade_manager.schedule.planning import revalidate_plan
 from escalator.upgrade_manager.state.domains import neighbours
 
 log = logging.getLogger("escalator.steps.admit")
@@ -34,7 +34,7 @@ def decide_now(
     """
     snapshot = campaign.fetch_snapshot()
     view = campaign.ledger.view(*campaign.key)
-    plan = revalidated(campaign.plan, snapshot)
+    plan = revalidate_plan(campaign.plan, snapshot)
     if plan.hosts != campaign.plan.hosts:
         log.info("the cloud has changed since the plan was made; the order now: %s", ", ".join(plan.hosts))
     return snapshot, dict(decide(snapshot, plan, view, campaign.clock(), asking=asking))

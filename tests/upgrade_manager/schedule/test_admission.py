@@ -184,12 +184,6 @@ def test_a_node_whose_part_ended_takes_nobodys_turn(ended: NodeState) -> None:
 def test_the_window(minutes: int, admission: Admission) -> None:
     end = NOW + timedelta(minutes=minutes)
     assert asked([node("a")], make_plan("a", window_end=end))["a"].admission is admission
-    assert asked([node("a")], replace(make_plan("a"), window_end=end))["a"].admission is admission
-
-
-def test_the_earlier_of_two_windows_closes() -> None:
-    plan = replace(make_plan("a", window_end=NOW + timedelta(hours=1)), window_end=NOW)
-    assert asked([node("a")], plan)["a"].code is Code.WINDOW_CLOSED
 
 
 def test_the_tightest_limit_of_all_campaigns_holds() -> None:

@@ -15,7 +15,7 @@ from escalator.model.check_report import CheckReport, check_to_document
 from escalator.model.cloud import CloudSnapshot
 from escalator.model.errors import PlanInfeasibleError
 from escalator.model.verdict import Code, Subject, SubjectType, Verdict
-from escalator.plans.plan import options_of, plan_document
+from escalator.plans.plan import MadePlan, make_plan, options_of
 from escalator.plans.render import plan_lines
 from escalator.steps.migrate import GOES_WITHOUT_MOVE
 from escalator.steps.running.context import CampaignContext
@@ -55,7 +55,6 @@ def judge(campaign: CampaignContext, hosts: Sequence[str], *, rollback: bool = F
     history = campaign.ledger.history(cloud=request.cloud, bundle=request.bundle)
     plan = replace(
         campaign.plan,
-        request=replace(request, hosts=tuple(hosts)),
         hosts=tuple(hosts),
         members_stay=bundle.members_stay,
         expected=learn(history, bundle),
@@ -99,17 +98,20 @@ def check(
     refuse_unmet(judged.report, what="the campaign cannot start")
     _refuse_to_stop(judged)
     planned = plan_campaign(
-        judged.plan.request,
+        campaign.plan.request,
         campaign=campaign.plan.campaign,
         run_id=campaign.plan.run_id,
         snapshot=judged.snapshot,
         bundle=campaign.bundle,
+        hosts=known_hosts,
+        window_end=campaign.plan.window_end,
     )
-    plan = replace(planned, expected=judged.plan.expected, window_end=campaign.plan.window_end)
-    document = _document(plan, judged.snapshot)
-    for line in plan_lines(document):
+    plan = replace(planned, expected=judged.plan.expected)
+    made = _make_plan(plan, judged.snapshot)
+    for line in plan_lines(made.document):
         log.info("%s", line)
-    recorded = _open(campaign, plan, judged, bundle_document=bundle_document, plan_document=document)
+    plan = replace(plan, hosts=tuple(dict.fromkeys((*made.hosts, *plan.hosts))))  # as shown, so kept
+    recorded = _open(campaign, plan, judged, bundle_document=bundle_document, plan_document=made.document)
     return recorded, judged.report
 
 
@@ -135,8 +137,8 @@ def _refuse_to_stop(judged: Judgement) -> None:
         raise PlanInfeasibleError(f"the campaign cannot start: {words}", blockers=tuple(pinned))
 
 
-def _document(plan: CampaignPlan, snapshot: CloudSnapshot) -> dict[str, Any]:
-    """Write what the campaign is expected to do, with the reason of each node's turn."""
+def _make_plan(plan: CampaignPlan, snapshot: CloudSnapshot) -> MadePlan:
+    """Say what the campaign is expected to do, with the reason of each node's turn."""
     request = plan.request
     options = options_of(
         plan.expected,
@@ -144,7 +146,7 @@ def _document(plan: CampaignPlan, snapshot: CloudSnapshot) -> dict[str, Any]:
         members_stay=plan.members_stay,
         mode=request.mode,
     )
-    return plan_document(snapshot, replace(options, spill=request.spill), bundle=request.bundle)
+    return make_plan(snapshot, replace(options, spill=request.spill), bundle=request.bundle)
 
 
 def _open(

@@ -13,7 +13,6 @@ from escalator.upgrade_manager.conditions.question import (
     Question,
     count,
     domain_subject,
-    server_subject,
     unmet,
 )
 from escalator.upgrade_manager.state.hypervisors import HYPERVISOR
@@ -147,7 +146,7 @@ def _giants(question: Question, domain: str, servers: Sequence[Server]) -> Itera
         wants = ", ".join(f"{amount} {name}" for name, amount in need)
         yield unmet(
             Code.SERVER_TOO_LARGE,
-            server_subject(server),
+            server.subject,
             f"on {server.host}: it wants {wants}, more than any other node of the domain has, were it empty",
             "one of: a node of that size in the domain; a smaller flavor; the server stopped around the "
             "upgrade of its node (migration none, non-smooth mode)",

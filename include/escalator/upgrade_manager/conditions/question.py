@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from escalator.model.bundle import Bundle
 from escalator.model.campaign import CampaignPlan
 from escalator.model.check_report import Condition
-from escalator.model.cloud import CloudSnapshot, Node, Server, ServiceState, ServiceStatus
+from escalator.model.cloud import CloudSnapshot, Node
 from escalator.model.verdict import Code, Severity, Subject, SubjectType
 from escalator.upgrade_manager.feasibility.sequence import DrainSequence, drain_in_turn
 from escalator.upgrade_manager.state.capacity import CapacityBook
+from escalator.upgrade_manager.state.eligibility import find_bar, is_up
 from escalator.upgrade_manager.state.hypervisors import brought_version
 from escalator.upgrade_manager.versions.release_version import ReleaseVersion
 
@@ -92,18 +93,10 @@ def ask(
     )
 
 
-def is_up(node: Node) -> bool:
-    """Tell whether nova-compute of a node answers."""
-    return node.state is ServiceState.UP and not node.forced_down
-
-
 def _pending(node: Node, plan: CampaignPlan) -> bool:
     """Tell whether a node is still to be emptied, and may be."""
-    if not is_up(node):
-        return False
-    if node.status is ServiceStatus.ENABLED:
-        return not node.upgraded
-    return plan.lease(node.host).same_holder(node.lease)
+    ours = plan.lease(node.host).same_holder(node.lease) if node.lease is not None else False
+    return is_up(node) and find_bar(node.host, node, ours=ours) is None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,19 +146,9 @@ def unmet(
     return Condition(code=code, met=False, severity=severity, subject=subject, message=message, remedy=remedy)
 
 
-def node_subject(host: str) -> Subject:
-    """Name a node."""
-    return Subject(type=SubjectType.NODE, id=host)
-
-
 def domain_subject(domain: str) -> Subject:
     """Name a drain domain."""
     return Subject(type=SubjectType.DOMAIN, id=domain)
-
-
-def server_subject(server: Server) -> Subject:
-    """Name a server."""
-    return Subject(type=SubjectType.SERVER, id=server.id, name=server.name)
 
 
 def count(number: int, word: str) -> str:

@@ -6,13 +6,12 @@ import math
 from collections.abc import Iterator, Sequence
 
 from escalator.model.check_report import Condition
-from escalator.model.verdict import Code, Severity
+from escalator.model.verdict import Code, Severity, Subject
 from escalator.upgrade_manager.conditions.question import (
     Family,
     Question,
     count,
     domain_subject,
-    node_subject,
     unmet,
 )
 from escalator.upgrade_manager.drain.placing import simulate
@@ -37,7 +36,7 @@ def check_capacity(question: Question, domain: str) -> Iterator[Condition]:
             continue
         yield unmet(
             Code.CAPACITY,
-            node_subject(host),
+            Subject.of_node(host),
             question.sequence.stuck[host].shortfall,
             "add or free capacity in the domain, or leave the node out",
             severity,

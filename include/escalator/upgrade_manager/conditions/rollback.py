@@ -20,7 +20,6 @@ from escalator.upgrade_manager.conditions.question import (
     count,
     domain_subject,
     met,
-    node_subject,
     of_families,
     unmet,
 )
@@ -130,7 +129,7 @@ def _one_way(question: Question, domain: str) -> Iterator[Condition]:
             tied = count(len(question.book.movable({node.host})), "server")
             yield unmet(
                 Code.NO_WAY_BACK,
-                node_subject(node.host),
+                Subject.of_node(node.host),
                 f"one-way: {tied} on its hypervisor {node.versions[HYPERVISOR]} cannot move to "
                 f"{question.brings}, which the nodes that are back have",
                 "leave it upgraded, or allow its servers to move cold, or restore it from a backup",

@@ -10,14 +10,12 @@ from enum import StrEnum
 from escalator.model.campaign import UpgradeMode
 from escalator.model.check_report import Condition
 from escalator.model.cloud import Migration, Server
-from escalator.model.verdict import Code, Severity, Verdict
+from escalator.model.verdict import Code, Severity, Subject, Verdict
 from escalator.upgrade_manager.conditions.question import (
     Family,
     Question,
     count,
     met,
-    node_subject,
-    server_subject,
     unmet,
 )
 from escalator.upgrade_manager.drain.prechecks import ServerContext, check_server, ongoing
@@ -73,8 +71,10 @@ def check_methods(question: Question, domain: str) -> Iterator[Condition]:
                 continue
             methods[method] += 1
             if one_by_one:
-                yield met(Code.SERVER_METHOD, server_subject(server), f"on {host}: {_SAYS[method]}")
-        yield met(Code.SERVER_METHOD, node_subject(host), _counted(methods, len(question.book.servers(host))))
+                yield met(Code.SERVER_METHOD, server.subject, f"on {host}: {_SAYS[method]}")
+        yield met(
+            Code.SERVER_METHOD, Subject.of_node(host), _counted(methods, len(question.book.servers(host)))
+        )
 
 
 def _findings(

@@ -12,12 +12,10 @@ from escalator.upgrade_manager.conditions.question import (
     Family,
     Question,
     count,
-    is_up,
-    node_subject,
-    server_subject,
     unmet,
 )
 from escalator.upgrade_manager.drain.prechecks import ongoing
+from escalator.upgrade_manager.state.eligibility import describe_outage, is_up
 
 
 def check_system(question: Question, domain: str) -> Iterator[Condition]:
@@ -36,11 +34,10 @@ def _services(question: Question, domain: str) -> Iterator[Condition]:
         if is_up(node):
             continue
         target = host in question.plan.hosts and (node.status is ServiceStatus.ENABLED or question.owns(node))
-        how = "is forced down" if node.forced_down else "sends no heartbeat"
         yield unmet(
             Code.SERVICE_DOWN,
-            node_subject(host),
-            f"its nova-compute {how}" + ("" if target else ": it takes no servers"),
+            Subject.of_node(host),
+            f"its nova-compute {describe_outage(node)}" + ("" if target else ": it takes no servers"),
             "bring nova-compute up again" + (", or leave the node out" if target else ""),
             Severity.BLOCKER if target else Severity.WARNING,
         )
@@ -54,7 +51,7 @@ def _agents(question: Question, domain: str) -> Iterator[Condition]:
         how = "does not report" if not agent.alive else "is switched off"
         yield unmet(
             Code.AGENT_DOWN,
-            node_subject(agent.host),
+            Subject.of_node(agent.host),
             f"its {agent.binary} {how}",
             "start it again, or leave the node out" if not agent.alive else "switch it on again",
             Severity.BLOCKER if not agent.alive and agent.host in question.pending else Severity.WARNING,
@@ -97,7 +94,7 @@ def _servers(question: Question, domain: str) -> Iterator[Condition]:
     for server in sorted(broken, key=_by_name):
         yield unmet(
             Code.SERVER_ERROR,
-            server_subject(server),
+            server.subject,
             f"it is in ERROR on {server.host}",
             "find out why, then reset its state or delete it",
             Severity.WARNING,

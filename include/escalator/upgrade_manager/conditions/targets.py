@@ -12,23 +12,21 @@ from escalator.upgrade_manager.conditions.question import (
     Question,
     count,
     domain_subject,
-    is_up,
     met,
-    node_subject,
     unmet,
 )
+from escalator.upgrade_manager.state.eligibility import Bar, find_bar, is_up
+
+_HELD_BY_OTHERS = {Code.DISABLED_BY_OTHERS: Severity.INFO, Code.LEASED_BY_OTHERS: Severity.WARNING}
+"""Why somebody else has a node, and how much that matters: one that a person disabled is skipped."""
 
 
 def check_presence(question: Question, _domain: str) -> Iterator[Condition]:
     """Find targets that the cloud does not have, and a campaign that has nothing to upgrade."""
     for host in question.plan.hosts:
-        if host not in question.nodes:
-            yield unmet(
-                Code.NODE_UNKNOWN,
-                node_subject(host),
-                "it is in the plan, but the cloud has no such compute node",
-                "refresh the inventory, or leave the node out",
-            )
+        bar = find_bar(host, question.nodes.get(host))
+        if bar is not None and bar.code is Code.NODE_UNKNOWN:
+            yield _unmet(bar, Severity.BLOCKER)
     there = [question.nodes[host] for host in question.plan.hosts if host in question.nodes]
     subject = Subject(type=SubjectType.CLOUD, id=question.snapshot.cloud)
     if all(n.upgraded and n.status is ServiceStatus.ENABLED for n in there):
@@ -46,27 +44,13 @@ def check_holders(question: Question, domain: str) -> Iterator[Condition]:
     """Find targets that somebody else has taken out of service."""
     for host in sorted(question.targets_in(domain)):
         node = question.nodes[host]
-        lease = node.lease
-        if node.status is ServiceStatus.ENABLED or question.owns(node):
-            continue
-        if lease is None:
-            yield unmet(
-                Code.DISABLED_BY_OTHERS,
-                node_subject(host),
-                f"somebody disabled it ({node.disabled_reason or 'no reason given'}): it will be skipped",
-                "enable it before the start if it is to be upgraded",
-                Severity.INFO,
-            )
-            continue
-        ended = lease.mark is not None
-        yield unmet(
-            Code.LEASED_BY_OTHERS,
-            node_subject(host),
-            f"campaign {lease.campaign} (run {lease.run}) "
-            + (f"left it out of service as {lease.mark}" if ended else "has it out of service now"),
-            "mend the node, then end that campaign's hold on it" if ended else "wait for that campaign",
-            Severity.WARNING,
-        )
+        bar = find_bar(host, node, ours=question.owns(node))
+        if bar is not None and bar.code in _HELD_BY_OTHERS:
+            yield _unmet(bar, _HELD_BY_OTHERS[bar.code])
+
+
+def _unmet(bar: Bar, severity: Severity) -> Condition:
+    return unmet(bar.code, Subject.of_node(bar.host), bar.message, bar.remedy, severity)
 
 
 def check_reach(question: Question, domain: str) -> Iterator[Condition]:
@@ -90,7 +74,7 @@ def check_reach(question: Question, domain: str) -> Iterator[Condition]:
         if (problem := question.reachable.get(host)) is not None:
             yield unmet(
                 Code.NODE_UNREACHABLE,
-                node_subject(host),
+                Subject.of_node(host),
                 f"SSH does not get there: {problem}",
                 "mend the connection, the host key or the account, or leave the node out",
             )

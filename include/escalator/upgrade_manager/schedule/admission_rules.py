@@ -7,15 +7,19 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from escalator.model.campaign import CampaignPlan, LedgerView, NodeState
-from escalator.model.cloud import CloudSnapshot, Node, ServiceState, ServiceStatus
+from escalator.model.cloud import CloudSnapshot, Node
 from escalator.model.decisions import Admission, AdmissionDecision
 from escalator.model.lease import Lease
 from escalator.model.verdict import Code
 from escalator.upgrade_manager.drain.expectations import node_seconds
 from escalator.upgrade_manager.state.capacity import CapacityBook
 from escalator.upgrade_manager.state.domains import adjoining
+from escalator.upgrade_manager.state.eligibility import Bar, find_bar
 
 _ENDED = frozenset({NodeState.RELEASED, NodeState.SKIPPED, NodeState.HELD, NodeState.FAILED})
+
+_IN_A_DRY_RUN_AS_WELL = frozenset({Code.NODE_UNKNOWN, Code.ALREADY_UPGRADED})
+_LEFT_ALONE = frozenset({Code.ALREADY_UPGRADED, Code.DISABLED_BY_OTHERS})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,8 +38,8 @@ class AdmissionState:
     """Hosts that failed in this run, or that it left out of service with their old software."""
     selected: frozenset[str]
     """Hosts of the plan."""
-    window_end: datetime | None
-    """The earlier of the ends of the windows, if there is any."""
+    bars: Mapping[str, Bar]
+    """Why hosts of the plan may not be touched; those that may are not in it."""
     book: CapacityBook
     ended: frozenset[str]
     """Hosts whose part in the campaign ended, or that this run left out of service under a marked lease."""
@@ -47,7 +51,6 @@ class AdmissionState:
         """Look at the cloud and the ledger as they are at a moment (aware)."""
         leases = {node.host: lease for node in snapshot.nodes if (lease := node.lease) is not None}
         own = frozenset(host for host, lease in leases.items() if plan.lease(host).same_holder(lease))
-        ends = [end for end in (plan.window_end, plan.request.window_end) if end is not None]
         marked = {host for host in own if leases[host].mark is not None}
         book = CapacityBook(snapshot, members_stay=plan.members_stay, pending=set(plan.hosts))
         book.expect_order(plan.hosts)
@@ -60,7 +63,11 @@ class AdmissionState:
             leases=leases,
             own=own,
             selected=frozenset(plan.hosts),
-            window_end=min(ends, default=None),
+            bars={
+                host: bar
+                for host in plan.hosts
+                if (bar := find_bar(host, book.nodes.get(host), ours=host in own)) is not None
+            },
             book=book,
             failed=frozenset({n.host for n in ledger.nodes if n.state is NodeState.FAILED} | marked),
             ended=frozenset({n.host for n in ledger.nodes if n.state in _ENDED} | marked),
@@ -86,65 +93,33 @@ def _not_selected(scene: AdmissionState, host: str) -> AdmissionDecision | None:
     return verdict_on(host, Admission.SKIP, Code.NOT_SELECTED, "the node is not part of this campaign")
 
 
-def _unknown(scene: AdmissionState, host: str) -> AdmissionDecision | None:
-    if host in scene.nodes:
-        return None
-    message = (
-        f"the cloud knows no compute service on {host}: correct the inventory, or bring the service back"
-    )
-    return verdict_on(host, Admission.HOLD, Code.NODE_UNKNOWN, message)
-
-
 def _already_ours(scene: AdmissionState, host: str) -> AdmissionDecision | None:
     if host not in scene.own or scene.leases[host].mark is not None:
         return None
     return verdict_on(host, Admission.ADMIT, Code.ADMITTED, "the node is out under this run's lease already")
 
 
-def _upgraded(scene: AdmissionState, host: str) -> AdmissionDecision | None:
-    node = scene.nodes[host]
-    if not node.upgraded or node.status is not ServiceStatus.ENABLED:
-        return None
-    message = f"the node runs {scene.plan.target_version} already"
-    return verdict_on(host, Admission.SKIP, Code.ALREADY_UPGRADED, message)
+def _needless(scene: AdmissionState, host: str) -> AdmissionDecision | None:
+    """Pass over a node that the cloud does not know, or that is upgraded already."""
+    bar = scene.bars.get(host)
+    return _decide_barred(bar) if bar is not None and bar.code in _IN_A_DRY_RUN_AS_WELL else None
 
 
-def _disabled(scene: AdmissionState, host: str) -> AdmissionDecision | None:
-    node = scene.nodes[host]
-    if node.status is ServiceStatus.ENABLED or host in scene.leases:
-        return None
-    reason = f"with the reason {node.disabled_reason!r}" if node.disabled_reason else "without a reason"
-    return verdict_on(
-        host,
-        Admission.SKIP,
-        Code.DISABLED_BY_OTHERS,
-        f"somebody disabled the node {reason}: it stays as it is",
-    )
+def _barred(scene: AdmissionState, host: str) -> AdmissionDecision | None:
+    """Keep a node in that is not this campaign's to touch now."""
+    bar = scene.bars.get(host)
+    return _decide_barred(bar) if bar is not None else None
 
 
-def _leased(scene: AdmissionState, host: str) -> AdmissionDecision | None:
-    lease = scene.leases.get(host)
-    if lease is None or host in scene.own:
-        return None
-    who = f"campaign {lease.campaign} (run {lease.run})"
-    if lease.mark is None:
-        return verdict_on(
-            host, Admission.WAIT, Code.LEASED_BY_OTHERS, f"{who} has the node out of service now"
-        )
-    message = (
-        f"{who} left the node out of service as {lease.mark}: find the cause, mend it, "
-        f"then clear the node's tasks in that run or enable its compute service by hand"
-    )
-    return verdict_on(host, Admission.HOLD, Code.LEASED_BY_OTHERS, message)
-
-
-def _down(scene: AdmissionState, host: str) -> AdmissionDecision | None:
-    node = scene.nodes[host]
-    if host in scene.own or (node.state is ServiceState.UP and not node.forced_down):
-        return None  # a node of ours that is down is what its own steps are to mend
-    how = "is forced down" if node.forced_down else "sends no heartbeat"
-    message = f"nova-compute on {host} {how}: its servers cannot be moved; bring it up first"
-    return verdict_on(host, Admission.WAIT, Code.NODE_DOWN, message)
+def _decide_barred(bar: Bar) -> AdmissionDecision:
+    """Wait where time may mend it; leave alone what somebody else wants so; hold the rest."""
+    if bar.passing:
+        admission = Admission.WAIT
+    elif bar.code in _LEFT_ALONE:
+        admission = Admission.SKIP
+    else:
+        admission = Admission.HOLD
+    return verdict_on(bar.host, admission, bar.code, bar.sentence)
 
 
 def _budget(scene: AdmissionState, host: str) -> AdmissionDecision | None:
@@ -158,7 +133,7 @@ def _budget(scene: AdmissionState, host: str) -> AdmissionDecision | None:
 
 def _window(scene: AdmissionState, host: str) -> AdmissionDecision | None:
     """Stop at the end of the window, and before it when the node may not be done by then."""
-    end = scene.window_end
+    end = scene.plan.window_end
     if end is None:
         return None
     if scene.now >= end:
@@ -174,9 +149,9 @@ def _window(scene: AdmissionState, host: str) -> AdmissionDecision | None:
     return verdict_on(host, Admission.STOP, Code.WINDOW_CLOSED, message)
 
 
-EARLY_RULES: tuple[Rule, ...] = (_not_selected, _unknown, _already_ours, _upgraded)
+EARLY_RULES: tuple[Rule, ...] = (_not_selected, _already_ours, _needless)
 """What holds in a dry run as well."""
-RULES: tuple[Rule, ...] = (_disabled, _leased, _down, _budget, _window)
+RULES: tuple[Rule, ...] = (_barred, _budget, _window)
 
 
 def first_decision(rules: tuple[Rule, ...], scene: AdmissionState, host: str) -> AdmissionDecision | None:

@@ -1,27 +1,96 @@
-"""Planning: which nodes a campaign upgrades, and in which order."""
+"""Planning: which nodes a campaign upgrades, and in which order.
+
+There is one order: a plan shows it, a simulation plays it, a campaign keeps it.
+"""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
 
 from escalator.model.bundle import Bundle
-from escalator.model.campaign import CampaignPlan, CampaignRequest
-from escalator.model.cloud import CloudSnapshot, ServiceState, ServiceStatus
+from escalator.model.campaign import CampaignPlan, CampaignRequest, UpgradeMode
+from escalator.model.cloud import CloudSnapshot
 from escalator.model.errors import InvalidRequestError, PlanInfeasibleError
-from escalator.model.verdict import Code, Subject, SubjectType, Verdict
+from escalator.model.verdict import Code, Subject, Verdict
 from escalator.upgrade_manager.drain.placing import simulate
+from escalator.upgrade_manager.drain.prechecks import check_server
 from escalator.upgrade_manager.schedule.ordering import order_hosts
-from escalator.upgrade_manager.state.availability import Availability
+from escalator.upgrade_manager.state.availability import RUNNING, Availability
 from escalator.upgrade_manager.state.capacity import CapacityBook
 from escalator.upgrade_manager.state.domains import neighbours
+from escalator.upgrade_manager.state.eligibility import find_bar
+from escalator.upgrade_manager.state.targets import COMPUTE
 
-_COMPUTE = "nova-compute"
+_NO_OBSTACLE = frozenset({Code.ALREADY_UPGRADED, Code.LEASED_BY_OTHERS})
+"""What bars a node without being in the way of a campaign: nothing is to be done, or only later."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetOrder:
+    """In which order the targets of a campaign go.
+
+    :ivar going: hosts, in the order of preference.
+    :ivar barred: host -> why it does not go as things are.
+    """
+
+    going: tuple[str, ...]
+    barred: Mapping[str, Verdict]
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """Return all targets: those that go, then those that do not as things are, by name."""
+        return (*self.going, *sorted(self.barred))
+
+
+def order_targets(
+    book: CapacityBook,
+    hosts: Iterable[str],
+    *,
+    mode: UpgradeMode,
+    ours: Collection[str] = (),
+    seed: int = 0,
+    hard_first: bool = False,
+) -> TargetOrder:
+    """Put targets in the order in which they go; those that may not be touched, or not emptied, are named.
+
+    In ``book`` a target that does not go counts as spare from now on: what lands there need not move again.
+
+    :param hosts: nova-compute service hosts to upgrade.
+    :param mode: in smooth mode no server is stopped: a node with one that must not be moved does not go.
+    :param ours: hosts that are out under the lease of the campaign that asks.
+    :param seed: of the annealing; the same seed gives the same order.
+    :param hard_first: nodes whose servers are hard to place go first, whatever it costs.
+    """
+    barred: dict[str, Verdict] = {}
+    going: list[str] = []
+    for host in hosts:
+        bar = find_bar(host, book.nodes.get(host), ours=host in ours)
+        verdict = bar.as_verdict() if bar is not None else _find_stuck_server(book, host, mode)
+        if verdict is None:
+            going.append(host)
+        else:
+            barred[host] = verdict
+    for host in barred:
+        if host in book.nodes:
+            book.leave_out(host)
+    order = order_hosts(book, Availability(book.memberships), going, seed=seed)
+    if hard_first:
+        order = tuple(sorted(order, key=lambda host: _rate_difficulty(book, host), reverse=True))
+    return TargetOrder(going=order, barred=barred)
 
 
 def plan_campaign(
-    request: CampaignRequest, *, campaign: str, run_id: str, snapshot: CloudSnapshot, bundle: Bundle
+    request: CampaignRequest,
+    *,
+    campaign: str,
+    run_id: str,
+    snapshot: CloudSnapshot,
+    bundle: Bundle,
+    hosts: Sequence[str] = (),
+    window_end: datetime | None = None,
 ) -> CampaignPlan:
     """Put the nodes of a request in order: of each domain a cheap one first, then as HA groups want it.
 
@@ -31,52 +100,52 @@ def plan_campaign(
     :param campaign: id of the campaign: the DAG id.
     :param run_id: id of the run.
     :param bundle: what ``request.bundle`` names.
+    :param hosts: the nodes that a request means which names none; empty: all of its domain.
+    :param window_end: end of the maintenance window that the run is in (aware), if it is in one; what the
+        request says goes before it.
     :raises InvalidRequestError: the bundle does not say which release nova-compute is to have.
     :raises PlanInfeasibleError: no node of the request can be upgraded; carries what is in the way of each.
     """
-    target = bundle.target_version(_COMPUTE)
+    target = bundle.target_version(COMPUTE)
     if target is None:
         raise InvalidRequestError(
-            f"bundle {bundle.name} brings no {_COMPUTE}", remedy=f"name {_COMPUTE} among its components"
+            f"bundle {bundle.name} brings no {COMPUTE}", remedy=f"name {COMPUTE} among its components"
         )
-    hosts = request.hosts or tuple(n.host for n in snapshot.nodes if n.domain == request.domain)
-    if not hosts:
+    in_domain = (node.host for node in snapshot.nodes if node.domain == request.domain)
+    wanted = request.hosts or tuple(hosts) or tuple(in_domain)
+    if not wanted:
         raise PlanInfeasibleError(
             f"no node to upgrade: domain {request.domain} has none", remedy="refresh the inventory"
         )
-    stay = bundle.members_stay
-    book = CapacityBook(snapshot, members_stay=stay, pending=hosts)
-    obstacles = {host: _obstacle(snapshot, book, host) for host in hosts}
-    blockers = tuple(verdict for verdict in obstacles.values() if verdict is not None)
-    if len(blockers) == len(obstacles):
-        reasons = "; ".join(map(str, blockers))
-        raise PlanInfeasibleError(f"no node can be upgraded: {reasons}", blockers=blockers)
-    return CampaignPlan(
+    plan = CampaignPlan(
         campaign=campaign,
         run_id=run_id,
         request=request,
-        hosts=ordered(book, obstacles),
+        hosts=wanted,
         target_version=target,
-        window_end=request.window_end,
-        members_stay=stay,
-        fingerprint=fingerprint(snapshot, hosts),
+        window_end=request.window_end or window_end,
+        members_stay=bundle.members_stay,
+        fingerprint=compute_fingerprint(snapshot, wanted),
     )
+    book = CapacityBook(snapshot, members_stay=plan.members_stay, pending=wanted)
+    _refuse_hopeless(snapshot, book, plan)
+    return replace(plan, hosts=_order_plan(book, plan))
 
 
-def revalidated(plan: CampaignPlan, snapshot: CloudSnapshot) -> CampaignPlan:
+def revalidate_plan(plan: CampaignPlan, snapshot: CloudSnapshot) -> CampaignPlan:
     """Return the plan as it is while the cloud is the one it was made for; else with its nodes in new order.
 
     A campaign's own moves do not change the cloud in this sense; servers and groups that come or go do.
     Which nodes belong to the campaign stays.
     """
-    now = fingerprint(snapshot, plan.hosts)
+    now = compute_fingerprint(snapshot, plan.hosts)
     if plan.fingerprint in {"", now}:
         return plan
     book = CapacityBook(snapshot, members_stay=plan.members_stay, pending=plan.hosts)
-    return replace(plan, hosts=ordered(book, sorted(plan.hosts)), fingerprint=now)
+    return replace(plan, hosts=_order_plan(book, plan), fingerprint=now)
 
 
-def fingerprint(snapshot: CloudSnapshot, hosts: Iterable[str]) -> str:
+def compute_fingerprint(snapshot: CloudSnapshot, hosts: Iterable[str]) -> str:
     """Return a digest of what an order depends on: which servers and groups there are, not where they are."""
     wanted = set(hosts)
     domains = {node.domain for node in snapshot.nodes if node.host in wanted}
@@ -88,40 +157,70 @@ def fingerprint(snapshot: CloudSnapshot, hosts: Iterable[str]) -> str:
     return hashlib.sha256(repr((sorted(near), servers, groups)).encode()).hexdigest()
 
 
-def ordered(book: CapacityBook, hosts: Iterable[str]) -> tuple[str, ...]:
-    """Put hosts in the order in which they are asked; those that the cloud does not know come last."""
-    known = [host for host in hosts if host in book.nodes]
-    unknown = sorted(host for host in hosts if host not in book.nodes)
-    availability = Availability(book.memberships)
-    return (*order_hosts(book, availability, known), *unknown)
+def _order_plan(book: CapacityBook, plan: CampaignPlan) -> tuple[str, ...]:
+    return order_targets(book, plan.hosts, mode=plan.request.mode, ours=_find_own(book, plan)).hosts
 
 
-def _obstacle(snapshot: CloudSnapshot, book: CapacityBook, host: str) -> Verdict | None:
+def _find_own(book: CapacityBook, plan: CampaignPlan) -> frozenset[str]:
+    """Return the hosts that are out under this campaign's lease."""
+    return frozenset(
+        host
+        for host in plan.hosts
+        if (node := book.nodes.get(host)) is not None
+        and (lease := node.lease) is not None
+        and plan.lease(host).same_holder(lease)
+    )
+
+
+def _refuse_hopeless(snapshot: CloudSnapshot, book: CapacityBook, plan: CampaignPlan) -> None:
+    """Refuse a plan none of whose nodes can be upgraded."""
+    own = _find_own(book, plan)
+    obstacles = [None if h in own else _find_obstacle(snapshot, book, h) for h in plan.hosts]
+    blockers = tuple(verdict for verdict in obstacles if verdict is not None)
+    if len(blockers) == len(obstacles):
+        reasons = "; ".join(map(str, blockers))
+        raise PlanInfeasibleError(f"no node can be upgraded: {reasons}", blockers=blockers)
+
+
+def _find_obstacle(snapshot: CloudSnapshot, book: CapacityBook, host: str) -> Verdict | None:
     """Say why a node cannot be upgraded at all; None when it can, now or later, or needs nothing."""
-    node = snapshot.node(host)
-    if node is None:
-        return _verdict(
-            host, Code.NODE_UNKNOWN, "the cloud has no such compute node", "refresh the inventory"
-        )
-    if node.lease is not None or (node.upgraded and node.status is ServiceStatus.ENABLED):
-        return None
-    if node.status is ServiceStatus.DISABLED:
-        return _verdict(
-            host,
-            Code.DISABLED_BY_OTHERS,
-            f"somebody disabled the node ({node.disabled_reason or 'no reason given'})",
-            "enable it, or leave it out",
-        )
-    if node.state is ServiceState.DOWN or node.forced_down:
-        return _verdict(host, Code.NODE_DOWN, "its nova-compute is down", "bring nova-compute up again")
+    bar = find_bar(host, book.nodes.get(host))
+    if bar is not None:
+        return None if bar.code in _NO_OBSTACLE else bar.as_verdict()
     simulation = simulate(book, {host})
     out_now = (n.lease is not None and n.lease.mark is None for n in neighbours(snapshot, host))
     if simulation.feasible or any(out_now):
         return None
-    remedy = "add or free capacity in the domain"
-    return _verdict(host, Code.CAPACITY, simulation.shortfall, remedy)
+    return Verdict(
+        code=Code.CAPACITY,
+        message=simulation.shortfall,
+        subject=Subject.of_node(host),
+        remedy="add or free capacity in the domain",
+    )
 
 
-def _verdict(host: str, code: Code, message: str, remedy: str) -> Verdict:
-    subject = Subject(type=SubjectType.NODE, id=host)
-    return Verdict(code=code, message=message, subject=subject, remedy=remedy)
+def _find_stuck_server(book: CapacityBook, host: str, mode: UpgradeMode) -> Verdict | None:
+    """Say which server cannot leave a node and must not stay on it either."""
+    for server in book.servers(host):
+        if book.stays(server) or server.on_no_node:
+            continue
+        if server.migration != "none":
+            verdict = next((v for v in check_server(server) if v.blocks), None)
+            if verdict is not None:
+                return verdict
+        elif mode is UpgradeMode.SMOOTH and server.power_state == RUNNING:
+            return Verdict(
+                code=Code.SERVER_PINNED,
+                message="it must not be moved: in non-smooth mode it is stopped and started around the "
+                "upgrade of its node",
+                subject=server.subject,
+                remedy="take it off the node by hand, allow its move, or leave the node out",
+            )
+    return None
+
+
+def _rate_difficulty(book: CapacityBook, host: str) -> tuple[int, int]:
+    """Return how hard a node's servers are to place: how many want traits, and the largest memory (MiB)."""
+    servers = book.movable((host,))
+    largest = max((book.shape(server).memory for server in servers), default=0)
+    return sum(bool(server.required_traits) for server in servers), largest

@@ -208,6 +208,12 @@ class CapacityBook:
             self._by_turn[domain] = sorted(known, key=self.turn_of.__getitem__, reverse=True)
         return self._by_turn[domain]
 
+    def leave_out(self, host: str) -> None:
+        """Note that a node is not going to be upgraded: what lands there need not move again."""
+        if self.tiers[host] is Tier.PENDING:
+            self.tiers[host] = Tier.SPARE
+            self._open.pop(self.nodes[host].domain, None)
+
     def close(self, host: str) -> None:
         """Take a node out of the destinations."""
         if host not in self._closed:

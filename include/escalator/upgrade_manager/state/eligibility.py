@@ -1,0 +1,124 @@
+"""Eligibility: may a campaign touch this node, and if not, why not.
+
+Everybody who asks gets the same answer in the same words: the plan, the admission, the simulator, the check.
+What follows from it is for each of them to say: an admission waits for a node whose service is down, a plan
+leaves it out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from escalator.model.cloud import Node, ServiceState, ServiceStatus
+from escalator.model.lease import Lease
+from escalator.model.verdict import Code, Severity, Subject, Verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bar:
+    """Why a campaign may not touch a node.
+
+    :ivar code: one of node_unknown, already_upgraded, disabled_by_others, leased_by_others, node_down.
+    :ivar passing: it may be over without a person: the other campaign gives it back, its service comes up.
+    """
+
+    host: str
+    code: Code
+    message: str
+    remedy: str
+    passing: bool = False
+
+    @property
+    def sentence(self) -> str:
+        """Say the reason and the remedy on one line."""
+        return f"{self.message} -> {self.remedy}" if self.remedy else self.message
+
+    def as_verdict(self, severity: Severity = Severity.BLOCKER) -> Verdict:
+        """Say the same as a verdict about the node."""
+        return Verdict(
+            code=self.code,
+            message=self.message,
+            subject=Subject.of_node(self.host),
+            severity=severity,
+            remedy=self.remedy or None,
+        )
+
+
+def find_bar(host: str, node: Node | None, *, ours: bool = False) -> Bar | None:
+    """Say why a campaign may not touch a node; None when it may.
+
+    A node that is out under the campaign's own lease is not barred, whatever its state: the campaign's own
+    steps have to mend it.
+
+    :param host: nova-compute service host.
+    :param node: what the cloud says of it; None: it knows no such node.
+    :param ours: it is out under the lease of the campaign that asks.
+    """
+    if node is None:
+        return _unknown(host)
+    if ours:
+        return None
+    if node.status is ServiceStatus.ENABLED:
+        if node.upgraded:
+            message = "the node runs already what the campaign brings"
+            return Bar(host=host, code=Code.ALREADY_UPGRADED, message=message, remedy="")
+        return None if is_up(node) else _down(node)
+    return _disabled(node) if node.lease is None else _leased(host, node.lease)
+
+
+def is_up(node: Node) -> bool:
+    """Tell whether nova-compute of a node answers."""
+    return node.state is ServiceState.UP and not node.forced_down
+
+
+def describe_outage(node: Node) -> str:
+    """Say why nova-compute of a node does not answer."""
+    return "is forced down" if node.forced_down else "sends no heartbeat"
+
+
+def _unknown(host: str) -> Bar:
+    return Bar(
+        host=host,
+        code=Code.NODE_UNKNOWN,
+        message=f"the cloud knows no compute service on {host}",
+        remedy="correct the inventory, bring the service back, or leave the node out",
+    )
+
+
+def _down(node: Node) -> Bar:
+    return Bar(
+        host=node.host,
+        code=Code.NODE_DOWN,
+        message=f"nova-compute on {node.host} {describe_outage(node)}: its servers cannot be moved",
+        remedy="bring nova-compute up again, or leave the node out",
+        passing=True,
+    )
+
+
+def _disabled(node: Node) -> Bar:
+    reason = f"with the reason {node.disabled_reason!r}" if node.disabled_reason else "without a reason"
+    return Bar(
+        host=node.host,
+        code=Code.DISABLED_BY_OTHERS,
+        message=f"somebody disabled the node {reason}: it stays as it is",
+        remedy="enable it before the start of a run that is to upgrade it",
+    )
+
+
+def _leased(host: str, lease: Lease) -> Bar:
+    who = f"campaign {lease.campaign} (run {lease.run})"
+    if lease.mark is None:
+        return Bar(
+            host=host,
+            code=Code.LEASED_BY_OTHERS,
+            message=f"{who} has the node out of service now",
+            remedy="wait for that campaign",
+            passing=True,
+        )
+    return Bar(
+        host=host,
+        code=Code.LEASED_BY_OTHERS,
+        message=f"{who} left the node out of service as {lease.mark}",
+        remedy="find the cause, mend it, then clear the node's tasks in that run or enable its compute "
+        "service by hand",
+    )
