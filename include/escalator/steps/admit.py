@@ -17,8 +17,8 @@ from escalator.model.verdict import Code
 from escalator.steps.running.context import CampaignContext, StepContext
 from escalator.steps.running.node_versions import read_version
 from escalator.upgrade_manager.schedule.admission import decide, lease_kept
-from escalator.upgrade_manager.schedule.planning import revalidated
-from escalator.upgrade_manager.state.domains import neighbours
+from escalator.upgrade_manager.schedule.planning import revalidate_plan
+from escalator.upgrade_manager.state.domains import find_neighbours
 
 log = logging.getLogger("escalator.steps.admit")
 
@@ -34,7 +34,7 @@ def decide_now(
     """
     snapshot = campaign.fetch_snapshot()
     view = campaign.ledger.view(*campaign.key)
-    plan = revalidated(campaign.plan, snapshot)
+    plan = revalidate_plan(campaign.plan, snapshot)
     if plan.hosts != campaign.plan.hosts:
         log.info("the cloud has changed since the plan was made; the order now: %s", ", ".join(plan.hosts))
     return snapshot, dict(decide(snapshot, plan, view, campaign.clock(), asking=asking))
@@ -99,7 +99,7 @@ def _check_after_write(ctx: StepContext, snapshot: CloudSnapshot, found: Lease |
 
     :param snapshot: the cloud before the write: its HA groups are looked at beside the leases.
     """
-    around = [node.host for node in neighbours(snapshot, ctx.host)]
+    around = [node.host for node in find_neighbours(snapshot, ctx.host)]
     services = ctx.cloud.fetch_services()
     decision = lease_kept(services, around, ctx.plan, ctx.host, snapshot=snapshot, now=ctx.now())
     if decision.admission is not Admission.ADMIT:

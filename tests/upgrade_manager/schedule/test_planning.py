@@ -20,7 +20,7 @@ from escalator.model.cloud import CloudSnapshot
 from escalator.model.errors import InvalidRequestError, PlanInfeasibleError
 from escalator.model.lease import LeaseMark
 from escalator.model.verdict import Code
-from escalator.upgrade_manager.schedule.planning import plan_campaign, revalidated
+from escalator.upgrade_manager.schedule.planning import plan_campaign, revalidate_plan
 
 
 def planned(snapshot: CloudSnapshot, **asked: object) -> CampaignPlan:
@@ -122,7 +122,7 @@ def test_a_plan_is_kept_while_only_servers_move() -> None:
     before = cloud([node("a"), node("b"), node("c")], [server("s", "a"), server("t", "b")])
     plan = planned(before)
     moved = cloud(before.nodes, [replace(before.servers[0], host="c"), before.servers[1]])
-    assert revalidated(plan, moved) is plan
+    assert revalidate_plan(plan, moved) is plan
 
 
 def test_a_changed_cloud_is_planned_anew_without_losing_a_node() -> None:
@@ -130,13 +130,13 @@ def test_a_changed_cloud_is_planned_anew_without_losing_a_node() -> None:
     plan = planned(before)
     assert plan.hosts == ("b", "a")
     after = cloud(before.nodes, [server("s", "a"), *(server(f"n{i}", "b") for i in range(3))])
-    again = revalidated(plan, after)
+    again = revalidate_plan(plan, after)
     assert again.hosts == ("a", "b")
-    assert revalidated(again, after) is again
+    assert revalidate_plan(again, after) is again
     assert again.lease("a") == plan.lease("a")
 
 
 def test_a_plan_of_an_earlier_release_has_no_fingerprint_and_stays() -> None:
     before = cloud([node("a"), node("b")], [server("s", "a")])
     plan = replace(planned(before), fingerprint="")
-    assert revalidated(plan, cloud(before.nodes)) is plan
+    assert revalidate_plan(plan, cloud(before.nodes)) is plan

@@ -11,9 +11,9 @@ from escalator.model.cloud import CloudSnapshot, Node, ServiceState, ServiceStat
 from escalator.model.decisions import Admission, AdmissionDecision
 from escalator.model.lease import Lease
 from escalator.model.verdict import Code
-from escalator.upgrade_manager.drain.expectations import node_seconds
+from escalator.upgrade_manager.drain.expectations import estimate_node_seconds
 from escalator.upgrade_manager.state.capacity import CapacityBook
-from escalator.upgrade_manager.state.domains import adjoining
+from escalator.upgrade_manager.state.domains import are_neighbours
 
 _ENDED = frozenset({NodeState.RELEASED, NodeState.SKIPPED, NodeState.HELD, NodeState.FAILED})
 
@@ -73,48 +73,50 @@ class AdmissionState:
             for host, lease in sorted(self.leases.items())
             if lease.mark is None
             and host != node.host
-            and (host in self.own or adjoining(node, self.nodes[host]))
+            and (host in self.own or are_neighbours(node, self.nodes[host]))
         }
 
 
 Rule = Callable[[AdmissionState, str], AdmissionDecision | None]
 
 
-def _not_selected(scene: AdmissionState, host: str) -> AdmissionDecision | None:
-    if host in scene.selected:
+def _not_selected(state: AdmissionState, host: str) -> AdmissionDecision | None:
+    if host in state.selected:
         return None
-    return verdict_on(host, Admission.SKIP, Code.NOT_SELECTED, "the node is not part of this campaign")
+    return make_decision(host, Admission.SKIP, Code.NOT_SELECTED, "the node is not part of this campaign")
 
 
-def _unknown(scene: AdmissionState, host: str) -> AdmissionDecision | None:
-    if host in scene.nodes:
+def _unknown(state: AdmissionState, host: str) -> AdmissionDecision | None:
+    if host in state.nodes:
         return None
     message = (
         f"the cloud knows no compute service on {host}: correct the inventory, or bring the service back"
     )
-    return verdict_on(host, Admission.HOLD, Code.NODE_UNKNOWN, message)
+    return make_decision(host, Admission.HOLD, Code.NODE_UNKNOWN, message)
 
 
-def _already_ours(scene: AdmissionState, host: str) -> AdmissionDecision | None:
-    if host not in scene.own or scene.leases[host].mark is not None:
+def _already_ours(state: AdmissionState, host: str) -> AdmissionDecision | None:
+    if host not in state.own or state.leases[host].mark is not None:
         return None
-    return verdict_on(host, Admission.ADMIT, Code.ADMITTED, "the node is out under this run's lease already")
+    return make_decision(
+        host, Admission.ADMIT, Code.ADMITTED, "the node is out under this run's lease already"
+    )
 
 
-def _upgraded(scene: AdmissionState, host: str) -> AdmissionDecision | None:
-    node = scene.nodes[host]
+def _upgraded(state: AdmissionState, host: str) -> AdmissionDecision | None:
+    node = state.nodes[host]
     if not node.upgraded or node.status is not ServiceStatus.ENABLED:
         return None
-    message = f"the node runs {scene.plan.target_version} already"
-    return verdict_on(host, Admission.SKIP, Code.ALREADY_UPGRADED, message)
+    message = f"the node runs {state.plan.target_version} already"
+    return make_decision(host, Admission.SKIP, Code.ALREADY_UPGRADED, message)
 
 
-def _disabled(scene: AdmissionState, host: str) -> AdmissionDecision | None:
-    node = scene.nodes[host]
-    if node.status is ServiceStatus.ENABLED or host in scene.leases:
+def _disabled(state: AdmissionState, host: str) -> AdmissionDecision | None:
+    node = state.nodes[host]
+    if node.status is ServiceStatus.ENABLED or host in state.leases:
         return None
     reason = f"with the reason {node.disabled_reason!r}" if node.disabled_reason else "without a reason"
-    return verdict_on(
+    return make_decision(
         host,
         Admission.SKIP,
         Code.DISABLED_BY_OTHERS,
@@ -122,56 +124,56 @@ def _disabled(scene: AdmissionState, host: str) -> AdmissionDecision | None:
     )
 
 
-def _leased(scene: AdmissionState, host: str) -> AdmissionDecision | None:
-    lease = scene.leases.get(host)
-    if lease is None or host in scene.own:
+def _leased(state: AdmissionState, host: str) -> AdmissionDecision | None:
+    lease = state.leases.get(host)
+    if lease is None or host in state.own:
         return None
     who = f"campaign {lease.campaign} (run {lease.run})"
     if lease.mark is None:
-        return verdict_on(
+        return make_decision(
             host, Admission.WAIT, Code.LEASED_BY_OTHERS, f"{who} has the node out of service now"
         )
     message = (
         f"{who} left the node out of service as {lease.mark}: find the cause, mend it, "
         f"then clear the node's tasks in that run or enable its compute service by hand"
     )
-    return verdict_on(host, Admission.HOLD, Code.LEASED_BY_OTHERS, message)
+    return make_decision(host, Admission.HOLD, Code.LEASED_BY_OTHERS, message)
 
 
-def _down(scene: AdmissionState, host: str) -> AdmissionDecision | None:
-    node = scene.nodes[host]
-    if host in scene.own or (node.state is ServiceState.UP and not node.forced_down):
+def _down(state: AdmissionState, host: str) -> AdmissionDecision | None:
+    node = state.nodes[host]
+    if host in state.own or (node.state is ServiceState.UP and not node.forced_down):
         return None  # a node of ours that is down is what its own steps are to mend
     how = "is forced down" if node.forced_down else "sends no heartbeat"
     message = f"nova-compute on {host} {how}: its servers cannot be moved; bring it up first"
-    return verdict_on(host, Admission.WAIT, Code.NODE_DOWN, message)
+    return make_decision(host, Admission.WAIT, Code.NODE_DOWN, message)
 
 
-def _budget(scene: AdmissionState, host: str) -> AdmissionDecision | None:
-    failed = sorted(scene.failed - {host})
-    allowed = scene.plan.request.max_failed_nodes
+def _budget(state: AdmissionState, host: str) -> AdmissionDecision | None:
+    failed = sorted(state.failed - {host})
+    allowed = state.plan.request.max_failed_nodes
     if len(failed) <= allowed:
         return None
     message = f"{', '.join(failed)} failed or is held, and {allowed} may: no further node goes out"
-    return verdict_on(host, Admission.STOP, Code.FAILURE_BUDGET, message)
+    return make_decision(host, Admission.STOP, Code.FAILURE_BUDGET, message)
 
 
-def _window(scene: AdmissionState, host: str) -> AdmissionDecision | None:
+def _window(state: AdmissionState, host: str) -> AdmissionDecision | None:
     """Stop at the end of the window, and before it when the node may not be done by then."""
-    end = scene.window_end
+    end = state.window_end
     if end is None:
         return None
-    if scene.now >= end:
+    if state.now >= end:
         message = f"the window closed at {end.isoformat()}: no further node goes out"
-        return verdict_on(host, Admission.STOP, Code.WINDOW_CLOSED, message)
-    needed = timedelta(seconds=node_seconds(scene.book.movable((host,)), scene.plan.expected).p90)
-    if scene.now + needed <= end:
+        return make_decision(host, Admission.STOP, Code.WINDOW_CLOSED, message)
+    needed = timedelta(seconds=estimate_node_seconds(state.book.movable((host,)), state.plan.expected).p90)
+    if state.now + needed <= end:
         return None
     message = (
         f"the window closes at {end.isoformat()}, and nine nodes in ten like this one take up to "
         f"{round(needed.total_seconds())} s: it would not be back in time"
     )
-    return verdict_on(host, Admission.STOP, Code.WINDOW_CLOSED, message)
+    return make_decision(host, Admission.STOP, Code.WINDOW_CLOSED, message)
 
 
 EARLY_RULES: tuple[Rule, ...] = (_not_selected, _unknown, _already_ours, _upgraded)
@@ -179,15 +181,15 @@ EARLY_RULES: tuple[Rule, ...] = (_not_selected, _unknown, _already_ours, _upgrad
 RULES: tuple[Rule, ...] = (_disabled, _leased, _down, _budget, _window)
 
 
-def first_decision(rules: tuple[Rule, ...], scene: AdmissionState, host: str) -> AdmissionDecision | None:
+def find_decision(rules: tuple[Rule, ...], state: AdmissionState, host: str) -> AdmissionDecision | None:
     """Return the decision of the first rule that has one; None when nothing forbids the node."""
     for rule in rules:
-        decision = rule(scene, host)
+        decision = rule(state, host)
         if decision is not None:
             return decision
     return None
 
 
-def verdict_on(host: str, admission: Admission, code: Code, message: str) -> AdmissionDecision:
+def make_decision(host: str, admission: Admission, code: Code, message: str) -> AdmissionDecision:
     """Make the decision about a host."""
     return AdmissionDecision(host=host, admission=admission, code=code, message=message)

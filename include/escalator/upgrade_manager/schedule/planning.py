@@ -15,7 +15,7 @@ from escalator.upgrade_manager.drain.placing import simulate
 from escalator.upgrade_manager.schedule.ordering import order_hosts
 from escalator.upgrade_manager.state.availability import Availability
 from escalator.upgrade_manager.state.capacity import CapacityBook
-from escalator.upgrade_manager.state.domains import neighbours
+from escalator.upgrade_manager.state.domains import find_neighbours
 
 _COMPUTE = "nova-compute"
 
@@ -55,28 +55,28 @@ def plan_campaign(
         campaign=campaign,
         run_id=run_id,
         request=request,
-        hosts=ordered(book, obstacles),
+        hosts=order_campaign(book, obstacles),
         target_version=target,
         window_end=request.window_end,
         members_stay=stay,
-        fingerprint=fingerprint(snapshot, hosts),
+        fingerprint=compute_fingerprint(snapshot, hosts),
     )
 
 
-def revalidated(plan: CampaignPlan, snapshot: CloudSnapshot) -> CampaignPlan:
+def revalidate_plan(plan: CampaignPlan, snapshot: CloudSnapshot) -> CampaignPlan:
     """Return the plan as it is while the cloud is the one it was made for; else with its nodes in new order.
 
     A campaign's own moves do not change the cloud in this sense; servers and groups that come or go do.
     Which nodes belong to the campaign stays.
     """
-    now = fingerprint(snapshot, plan.hosts)
+    now = compute_fingerprint(snapshot, plan.hosts)
     if plan.fingerprint in {"", now}:
         return plan
     book = CapacityBook(snapshot, members_stay=plan.members_stay, pending=plan.hosts)
-    return replace(plan, hosts=ordered(book, sorted(plan.hosts)), fingerprint=now)
+    return replace(plan, hosts=order_campaign(book, sorted(plan.hosts)), fingerprint=now)
 
 
-def fingerprint(snapshot: CloudSnapshot, hosts: Iterable[str]) -> str:
+def compute_fingerprint(snapshot: CloudSnapshot, hosts: Iterable[str]) -> str:
     """Return a digest of what an order depends on: which servers and groups there are, not where they are."""
     wanted = set(hosts)
     domains = {node.domain for node in snapshot.nodes if node.host in wanted}
@@ -88,7 +88,7 @@ def fingerprint(snapshot: CloudSnapshot, hosts: Iterable[str]) -> str:
     return hashlib.sha256(repr((sorted(near), servers, groups)).encode()).hexdigest()
 
 
-def ordered(book: CapacityBook, hosts: Iterable[str]) -> tuple[str, ...]:
+def order_campaign(book: CapacityBook, hosts: Iterable[str]) -> tuple[str, ...]:
     """Put hosts in the order in which they are asked; those that the cloud does not know come last."""
     known = [host for host in hosts if host in book.nodes]
     unknown = sorted(host for host in hosts if host not in book.nodes)
@@ -115,7 +115,7 @@ def _obstacle(snapshot: CloudSnapshot, book: CapacityBook, host: str) -> Verdict
     if node.state is ServiceState.DOWN or node.forced_down:
         return _verdict(host, Code.NODE_DOWN, "its nova-compute is down", "bring nova-compute up again")
     simulation = simulate(book, {host})
-    out_now = (n.lease is not None and n.lease.mark is None for n in neighbours(snapshot, host))
+    out_now = (n.lease is not None and n.lease.mark is None for n in find_neighbours(snapshot, host))
     if simulation.feasible or any(out_now):
         return None
     remedy = "add or free capacity in the domain"
