@@ -65,7 +65,7 @@ def test_places_are_shared_between_domains_by_the_work_in_them() -> None:
 def test_without_an_upgraded_node_one_seed_a_domain_may_spill() -> None:
     state = round_state(full(*"abcdef"), slots=3, spill=0.0)
     assert going(state) == ["a"]
-    assert state.spilled == 0
+    assert state.moved_twice == 0
     assert state.reasons["b"].code is Code.CAPACITY
     assert "would have to move twice" in state.reasons["b"].message
 
@@ -73,7 +73,7 @@ def test_without_an_upgraded_node_one_seed_a_domain_may_spill() -> None:
 def test_a_spill_budget_lets_more_go() -> None:
     state = round_state(full(*"abcdef"), slots=3, spill=0.2)
     assert len(going(state)) == 2
-    assert state.spilled == 3
+    assert state.moved_twice == 3
 
 
 def test_what_fits_on_an_upgraded_node_costs_no_budget() -> None:

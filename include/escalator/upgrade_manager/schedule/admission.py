@@ -187,7 +187,7 @@ def _open_round(
         slots=plan.request.max_parallel + len(leased - state.own),
         spill=plan.request.spill,
         absent=absent,
-        spilled=sum(state.ledger.spilled.values()),
+        moved_twice=sum(state.ledger.moved_twice.values()),
         rank_of={host: number for number, host in enumerate(free)},
         late=late,
     )

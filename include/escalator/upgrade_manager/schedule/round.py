@@ -57,13 +57,13 @@ def turns(state: RoundState, now: float, limited: Limited | None = None) -> Iter
     :param now: seconds, on the clock of the availability.
     :param limited: says of a host why it may not go although nothing else forbids it; None: nothing does.
     """
-    for patient, spilling in _ONE_AT_A_TIME if state.slots == 1 else _SEVERAL:
+    for patient, twice in _ONE_AT_A_TIME if state.slots == 1 else _SEVERAL:
         exhausted = set(state.quiet)
         while (domain := _neediest(state, exhausted)) is not None:
-            departure = _next_of(state, domain, now, limited, patient=patient, spilling=spilling)
+            departure = _next_of(state, domain, now, limited, patient=patient, twice=twice)
             if departure is None:
                 exhausted.add(domain)
-                if spilling:
+                if twice:
                     state.quiet.add(domain)
                 continue
             state.admit(departure)
@@ -86,15 +86,15 @@ def _neediest(state: RoundState, exhausted: Collection[str]) -> str | None:
 
 
 def _next_of(
-    state: RoundState, domain: str, now: float, limited: Limited | None, *, patient: bool, spilling: bool
+    state: RoundState, domain: str, now: float, limited: Limited | None, *, patient: bool, twice: bool
 ) -> Departure | None:
-    """Return the first node of a domain that may go without spilling; else, if asked, one that spills.
+    """Return the first node of a domain that may go without twice; else, if asked, one that spills.
 
     :param patient: where a node has to wait for a moment, none that comes later in its order goes;
         nowhere does one that comes after all others.
     """
     room = _room(state.book, domain)
-    seeds = _wants_seed(state, domain)
+    first = _needs_first_node(state, domain)
     crowded: list[tuple[int, int, str]] = []
     passing = False
     for number, host in enumerate(_candidates(state, domain)):
@@ -111,38 +111,36 @@ def _next_of(
         if decision is not None:
             state.reasons[host] = decision
             continue
-        placed = _place_without_spilling(state, host, room, seeds=seeds)
+        placed = _place_for_good(state, host, room, first=first)
         if placed is not None:
             return Departure(host=host, simulation=placed)
-        if spilling:
-            crowded.append((_least_spilled(state, host, room), number, host))
-    if not spilling:
+        if twice:
+            crowded.append((_count_least_twice(state, host, room), number, host))
+    if not twice:
         return None
     free = not state.out.get(domain) and not passing
-    return _least_spilling(state, domain, sorted(crowded), free=free)
+    return _choose_fewest_twice(state, domain, sorted(crowded), free=free)
 
 
-def _place_without_spilling(
-    state: RoundState, host: str, room: int, *, seeds: bool
-) -> DrainSimulation | None:
+def _place_for_good(state: RoundState, host: str, room: int, *, first: bool) -> DrainSimulation | None:
     """Place the servers of a node on nodes that need not be upgraded any more; those of a seed on any."""
     if state.demand(host) <= room:
         placed = _fits(state.book, state.leaving(host), host, Tier.SPARE)
         if placed is not None:
             return placed
-    if not seeds:
+    if not first:
         return None
     placed = _any_place(state, state.book.nodes[host].domain, host)
     return placed if placed.feasible else None
 
 
-def _wants_seed(state: RoundState, domain: str) -> bool:
+def _needs_first_node(state: RoundState, domain: str) -> bool:
     """Tell whether a node of a domain has to be emptied onto pending ones, as there are no others yet."""
     tiers = state.book.open_tiers(domain)
     return not (state.out.get(domain) or tiers[Tier.UPGRADED] or tiers[Tier.SPARE])
 
 
-def _least_spilling(
+def _choose_fewest_twice(
     state: RoundState, domain: str, hosts: Sequence[tuple[int, int, str]], *, free: bool
 ) -> Departure | None:
     """Return the node that spills least, if that is affordable; note of the others why they wait.
@@ -153,17 +151,17 @@ def _least_spilling(
     best: Departure | None = None
     tries = TRIES
     for least, _, host in hosts:
-        if best is not None and least >= best.simulation.spilled:
+        if best is not None and least >= best.simulation.moved_twice:
             break
-        if tries and (free or _affordable(state, least)):
+        if tries and (free or _is_affordable(state, least)):
             tries -= 1
             placed = _any_place(state, domain, host)
             if not placed.feasible:
                 state.reasons[host] = _no_room(state, host, placed)
                 continue
-            if free or _affordable(state, placed.spilled):
-                if best is None or placed.spilled < best.simulation.spilled:
-                    best = Departure(host=host, simulation=placed, charged=0 if free else placed.spilled)
+            if free or _is_affordable(state, placed.moved_twice):
+                if best is None or placed.moved_twice < best.simulation.moved_twice:
+                    best = Departure(host=host, simulation=placed, charged=0 if free else placed.moved_twice)
                 continue
         if state.explain:
             state.reasons[host] = _waits_for_room(state, host, least)
@@ -181,7 +179,7 @@ def _any_place(state: RoundState, domain: str, host: str) -> DrainSimulation:
     return _NOWHERE
 
 
-def _least_spilled(state: RoundState, host: str, room: int) -> int:
+def _count_least_twice(state: RoundState, host: str, room: int) -> int:
     """Return how many servers of a node go to pending nodes at least: the largest that the room lacks."""
     demands = state.demands(host)
     return bisect_left(demands, demands[-1] - room)
@@ -191,7 +189,7 @@ def _candidates(state: RoundState, domain: str) -> Sequence[str]:
     """Return the next nodes of a domain in order; near the end the most entangled and longest first."""
     queue = state.queues[domain]
     soon = _TAIL_ROUNDS * -(-state.slots // len(state.queues))
-    if state.slots == 1 or len(queue) > soon or _wants_seed(state, domain):
+    if state.slots == 1 or len(queue) > soon or _needs_first_node(state, domain):
         return queue[: max(WINDOW, soon)]
     return sorted(
         queue,
@@ -227,9 +225,9 @@ def _fits(book: CapacityBook, servers: Sequence[Server], host: str, worst: Tier)
     return placing.simulation() if all(placing.try_add(server) for server in servers) else None
 
 
-def _affordable(state: RoundState, spilled: int) -> bool:
+def _is_affordable(state: RoundState, moved_twice: int) -> bool:
     """Tell whether the budget carries that many further moves to pending nodes."""
-    return state.spill >= 1 or state.spilled + spilled <= state.spill * state.movable
+    return state.spill >= 1 or state.moved_twice + moved_twice <= state.spill * state.movable
 
 
 def _expecting(state: RoundState, host: str) -> AdmissionDecision | None:
@@ -265,10 +263,10 @@ def _no_room(state: RoundState, host: str, simulation: DrainSimulation) -> Admis
     return AdmissionDecision(host=host, admission=admission, code=Code.CAPACITY, message=message)
 
 
-def _waits_for_room(state: RoundState, host: str, spilled: int) -> AdmissionDecision:
+def _waits_for_room(state: RoundState, host: str, moved_twice: int) -> AdmissionDecision:
     out = _some(state.out.get(state.book.nodes[host].domain, ()))
     until = f"until {out} is back" if out else "on upgraded nodes"
-    message = f"{spilled} of its servers would have to move twice: it waits for room {until}"
+    message = f"{moved_twice} of its servers would have to move twice: it waits for room {until}"
     return AdmissionDecision(host=host, admission=Admission.WAIT, code=Code.CAPACITY, message=message)
 
 

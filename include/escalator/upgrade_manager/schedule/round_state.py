@@ -32,7 +32,7 @@ class RoundState:
     :ivar queues: domain -> hosts that wait, in the order of the plan.
     :ivar out: domain -> hosts that are out and will come back.
     :ivar absent: domain -> hosts that take no server now and may come back without this campaign.
-    :ivar spilled: moves so far to nodes that were still to be upgraded, beside what cannot be helped.
+    :ivar moved_twice: moves so far to nodes that were still to be upgraded, beside what cannot be helped.
     :ivar spill: share of all movable servers that such moves may be.
     :ivar slots: nodes that may be out at once.
     :ivar reasons: why a host that was looked at in this round does not go.
@@ -54,7 +54,7 @@ class RoundState:
     rank_of: Mapping[str, int]
     spill: float = 1.0
     absent: Mapping[str, Collection[str]] = field(default_factory=dict)
-    spilled: int = 0
+    moved_twice: int = 0
     reasons: dict[str, AdmissionDecision] = field(default_factory=dict)
     late: Collection[str] = ()
     claims: dict[str, dict[str, Server]] = field(default_factory=dict)
@@ -143,7 +143,7 @@ class RoundState:
         self.out.setdefault(domain, set()).add(departure.host)
         self.availability.take_out(departure.host)
         self.book.close(departure.host)
-        self.spilled += departure.charged
+        self.moved_twice += departure.charged
         self.reasons.pop(departure.host, None)
         claimed = self.claims.pop(departure.host, {}).values()
         for server in claimed:
