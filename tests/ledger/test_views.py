@@ -1,4 +1,4 @@
-"""What decisions look back at: returns of nodes, moves that spilled, finished steps."""
+"""What decisions look back at: returns of nodes, servers that move twice, finished steps."""
 
 from __future__ import annotations
 
@@ -65,27 +65,27 @@ def test_the_owners_count_as_told_when_the_campaign_begins(opened: Ledger) -> No
     assert opened.view("never", "opened").noticed_at is None
 
 
-def test_moves_to_nodes_that_were_pending_then_are_spilled(opened: Ledger) -> None:
+def test_moves_to_nodes_that_were_pending_then_count_as_moved_twice(opened: Ledger) -> None:
     step(opened, RUN, "node-01", Step.VERIFY, 100)
     move(opened, "node-01", 50)  # before it was upgraded
     move(opened, "node-01", 150)  # after
     move(opened, "node-03", 150)  # still to be upgraded
     move(opened, "node-09", 150)  # no target
     move(opened, "node-03", 160, succeeded=False)
-    assert opened.view(*RUN).spilled == {"cell1/nova/none": 2}
+    assert opened.view(*RUN).moved_twice == {"cell1/nova/none": 2}
 
 
-def test_moves_to_nodes_that_will_not_be_upgraded_are_not_spilled(opened: Ledger) -> None:
+def test_moves_to_nodes_that_will_not_be_upgraded_do_not_count_as_moved_twice(opened: Ledger) -> None:
     opened.set_progress(*RUN, "node-01", NodeState.HELD, now=later(100))
     opened.put_fact(*RUN, "node-03", "from_version", "34.0.0")
     move(opened, "node-01", 50)  # it could still have been upgraded
     move(opened, "node-01", 150)
     move(opened, "node-03", 150)  # ran the target before the campaign
-    assert opened.view(*RUN).spilled == {"cell1/nova/none": 1}
+    assert opened.view(*RUN).moved_twice == {"cell1/nova/none": 1}
 
 
-def test_without_moves_nothing_is_spilled(opened: Ledger) -> None:
-    assert opened.view(*RUN).spilled == {}
+def test_without_moves_nothing_is_moved_twice(opened: Ledger) -> None:
+    assert opened.view(*RUN).moved_twice == {}
 
 
 def test_history_has_the_steps_that_ended_well_newest_first(

@@ -16,7 +16,7 @@ from escalator.model.durations import DEFAULT_DURATIONS, History
 from escalator.model.errors import PlanInfeasibleError
 from escalator.plans.plan import make_plan, options_of
 from escalator.simulator.options import SimulationOptions
-from escalator.simulator.played_cloud import open_scene
+from escalator.simulator.played_cloud import open_played_cloud
 from escalator.upgrade_manager.drain.durations import learn
 from escalator.upgrade_manager.schedule.planning import plan_campaign, revalidate_plan
 from escalator.upgrade_manager.state.targets import mark_targets
@@ -44,7 +44,7 @@ def test_the_simulator_plays_the_recorded_order(snapshot: CloudSnapshot) -> None
     plan = plan_of(snapshot, hosts) if hosts else None
     if plan is not None:
         assert plan.request.hosts == ()
-        assert open_scene(mark_targets(snapshot, hosts=hosts), options()).order.hosts == plan.hosts
+        assert open_played_cloud(mark_targets(snapshot, hosts=hosts), options()).order.hosts == plan.hosts
 
 
 @some

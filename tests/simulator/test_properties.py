@@ -13,7 +13,7 @@ from escalator.model.cloud import CloudSnapshot
 from escalator.replay import check_trace
 from escalator.simulator.engine import simulate
 from escalator.simulator.options import SimulationOptions
-from escalator.simulator.played_cloud import targets_of
+from escalator.simulator.played_cloud import find_targets
 
 options = st.builds(
     SimulationOptions,
@@ -40,7 +40,7 @@ def test_every_target_is_upgraded_or_held_with_a_reason(
 ) -> None:
     result = simulate(snapshot, asked)["result"]
     held = {h["host"] for h in result["held"]}
-    assert set(result["upgraded"]) | held == set(targets_of(snapshot))
+    assert set(result["upgraded"]) | held == set(find_targets(snapshot))
     assert not set(result["upgraded"]) & held
     assert all(h["code"] and h["reason"] for h in result["held"])
 

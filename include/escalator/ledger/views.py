@@ -32,7 +32,7 @@ def read_view(session: Session, campaign: str, run_id: str) -> LedgerView:
     return LedgerView(
         nodes=nodes,
         given_back=_given_back(session, row),
-        spilled=_spilled(session, row, nodes),
+        moved_twice=_count_moved_twice(session, row, nodes),
         noticed_at=row.opened_at,
     )
 
@@ -60,7 +60,7 @@ def _given_back(session: Session, row: CampaignRow | None) -> dict[str, datetime
     return last
 
 
-def _spilled(session: Session, row: CampaignRow, nodes: tuple[NodeProgress, ...]) -> dict[str, int]:
+def _count_moved_twice(session: Session, row: CampaignRow, nodes: tuple[NodeProgress, ...]) -> dict[str, int]:
     """Count the moves that ended on a node which was still to be upgraded then, and so will move again."""
     moved = sa.select(MoveRow.to_host, MoveRow.ended_at).where(
         MoveRow.campaign_id == row.id, MoveRow.succeeded, MoveRow.to_host.is_not(None)
@@ -68,11 +68,11 @@ def _spilled(session: Session, row: CampaignRow, nodes: tuple[NodeProgress, ...]
     moves = session.execute(moved).all()
     pending_until = {node.host: node.since if node.state in _OVER else None for node in nodes}
     pending_until |= _upgraded_at(session, row)
-    spilled = sum(
+    moved_twice = sum(
         host in pending_until and ((until := pending_until[host]) is None or ended < until)
         for host, ended in moves
     )
-    return {row.plan["request"]["domain"]: spilled} if spilled else {}
+    return {row.plan["request"]["domain"]: moved_twice} if moved_twice else {}
 
 
 def _upgraded_at(session: Session, row: CampaignRow) -> dict[str, datetime]:

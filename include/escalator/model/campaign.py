@@ -117,13 +117,13 @@ class LedgerView:
 
     :ivar nodes: the progress of the campaign's own nodes.
     :ivar given_back: host -> when any campaign gave it back last (aware).
-    :ivar spilled: domain -> moves of this campaign that ended on a node still to be upgraded.
+    :ivar moved_twice: domain -> moves of this campaign that ended on a node still to be upgraded.
     :ivar noticed_at: when the owners of the servers were told of the campaign; None: at its start.
     """
 
     nodes: tuple[NodeProgress, ...] = ()
     given_back: Mapping[str, datetime] = field(default_factory=dict)
-    spilled: Mapping[str, int] = field(default_factory=dict)
+    moved_twice: Mapping[str, int] = field(default_factory=dict)
     noticed_at: datetime | None = None
 
     def of(self, host: str) -> NodeProgress:

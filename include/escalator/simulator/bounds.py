@@ -70,10 +70,10 @@ class LowerBounds:
         )
 
 
-def lower_bounds(scene: PlayedCloud, options: SimulationOptions) -> LowerBounds:
+def compute_lower_bounds(played: PlayedCloud, options: SimulationOptions) -> LowerBounds:
     """Compute the bounds before anything happens."""
-    book = scene.standing.book
-    loads = tuple(_load(book, host, scene.standing.durations, options) for host in scene.order.going)
+    book = played.state.book
+    loads = tuple(_load(book, host, played.state.durations, options) for host in played.order.going)
     domains = {load.domain for load in loads}
     spare = frozenset(
         d for d in domains if any(book.open_tiers(d)[tier] for tier in (Tier.UPGRADED, Tier.SPARE))

@@ -13,13 +13,13 @@ from typing import Any, NamedTuple
 
 from escalator.model.cloud import CloudSnapshot, Server
 from escalator.model.verdict import Code
-from escalator.simulator.bounds import LowerBounds, lower_bounds
+from escalator.simulator.bounds import LowerBounds, compute_lower_bounds
 from escalator.simulator.options import SimulationOptions
-from escalator.simulator.played_cloud import PlayedCloud, open_scene, refusals, refused
+from escalator.simulator.played_cloud import PlayedCloud, explain_refusal, find_refusals, open_played_cloud
 from escalator.upgrade_manager.drain.drains import move_method
 from escalator.upgrade_manager.schedule.planning import TargetOrder
 from escalator.upgrade_manager.schedule.round import turns
-from escalator.upgrade_manager.schedule.round_state import Turn
+from escalator.upgrade_manager.schedule.round_state import Departure
 from escalator.upgrade_manager.schedule.switchovers import Switchover, plan_switchovers
 from escalator.upgrade_manager.state.capacity import MEMORY
 
@@ -54,9 +54,9 @@ def play_campaign(
     :param digest: SHA-256 of the snapshot, for the trace.
     """
     started = time.process_time()
-    scene = open_scene(snapshot, options)
-    bounds = lower_bounds(scene, options)
-    engine, held = _played(snapshot, options, scene)
+    played = open_played_cloud(snapshot, options)
+    bounds = compute_lower_bounds(played, options)
+    engine, held = _played(snapshot, options, played)
     trace = {
         "schema": SCHEMA,
         "snapshot_sha256": digest,
@@ -64,22 +64,24 @@ def play_campaign(
         "events": engine.events,
         "result": _result(engine, held, bounds.without(set(held)), time.process_time() - started),
     }
-    return Played(trace, engine.scene.order)
+    return Played(trace, engine.played.order)
 
 
-def _played(snapshot: CloudSnapshot, options: SimulationOptions, scene: PlayedCloud) -> tuple[Engine, Held]:
+def _played(snapshot: CloudSnapshot, options: SimulationOptions, played: PlayedCloud) -> tuple[Engine, Held]:
     """Play as asked; where that leaves a node without room, more cautiously; else refuse the campaign."""
-    lacking = refusals(scene)
+    lacking = find_refusals(played)
     slower = replace(options, max_parallel=1, spill=1.0, move_standbys=False)
     for tried in () if lacking else (options, slower, replace(slower, hard_first=True)):
-        engine = Engine(scene=scene if tried is options else open_scene(snapshot, tried), options=tried)
+        engine = Engine(
+            played=played if tried is options else open_played_cloud(snapshot, tried), options=tried
+        )
         engine.run()
-        held = engine.held()
+        held = engine.explain_held()
         short = {host: why for host, why in held.items() if why[0] == Code.CAPACITY}
         if not short:
             return engine, held
         lacking = lacking or short
-    return Engine(scene=scene, options=options), refused(scene, lacking)
+    return Engine(played=played, options=options), explain_refusal(played, lacking)
 
 
 def _result(engine: Engine, held: Held, bounds: LowerBounds, cpu: float) -> Event:
@@ -119,7 +121,7 @@ class _Move:
 class Engine:
     """A campaign being played."""
 
-    scene: PlayedCloud
+    played: PlayedCloud
     options: SimulationOptions
     events: list[Event] = field(default_factory=list)
     upgraded: list[str] = field(default_factory=list)
@@ -144,40 +146,40 @@ class Engine:
                 heappop(self._agenda)[2]()
             self._admit()
 
-    def held(self) -> dict[str, tuple[str, str]]:
+    def explain_held(self) -> dict[str, tuple[str, str]]:
         """Return why each target that was not upgraded stays as it is: host -> (code, reason)."""
-        return self.scene.held(self.now)
+        return self.played.explain_held(self.now)
 
     def _admit(self) -> None:
-        if not self.scene.changed:
+        if not self.played.changed:
             return
-        self.scene.changed = False
-        for turn in turns(self.scene.standing, self.now):
-            self._begin(turn)
-        wake = self.scene.standing.availability.next_change(self.now)
+        self.played.changed = False
+        for departure in turns(self.played.state, self.now):
+            self._begin(departure)
+        wake = self.played.state.availability.next_change(self.now)
         if wake is not None and wake != self._woken:
             self._woken = wake
             self._at(wake, self._wake)
 
     def _wake(self) -> None:
-        self.scene.wake()
+        self.played.wake()
 
-    def _begin(self, turn: Turn) -> None:
-        host = turn.host
+    def _begin(self, departure: Departure) -> None:
+        host = departure.host
         self._say("admit", host=host)
         node = self._nodes[host] = _Node()
-        standing = self.scene.standing
-        for switch in plan_switchovers(standing, host, move_standbys=self.options.move_standbys):
+        state = self.played.state
+        for switch in plan_switchovers(state, host, move_standbys=self.options.move_standbys):
             if switch.move_to is None:
                 self._switch(switch)
                 continue
             node.switches += 1
-            standby = self.scene.server(switch.standby)
-            standing.on_the_way.add(standby.id)
-            standing.claim(standby, switch.move_to)
+            standby = self.played.server(switch.standby)
+            state.on_the_way.add(standby.id)
+            state.claim(standby, switch.move_to)
             self._queue(_Move(server=standby, to=switch.move_to, kind="standby", switch=switch, of=host))
-        for server_id, to in turn.simulation.placements.items():
-            server = self.scene.server(server_id)
+        for server_id, to in departure.simulation.placements.items():
+            server = self.played.server(server_id)
             method = move_method(server)
             node.moves += 1
             self._queue(_Move(server=server, to=to, kind=str(method or "live"), of=host))
@@ -194,13 +196,13 @@ class Engine:
         source = move.server.host or ""
         self._lanes[source] = self._lanes.get(source, 0) + 1
         self._say("move_start", server=move.server.id, **{"from": source}, to=move.to, kind=move.kind)
-        seconds = self.scene.standing.durations.move_seconds(move.server.resources.get(MEMORY, 0))
+        seconds = self.played.state.durations.move_seconds(move.server.resources.get(MEMORY, 0))
         self._at(self.now + seconds, lambda: self._land(move))
 
     def _land(self, move: _Move) -> None:
         source = move.server.host or ""
         self._say("move_end", server=move.server.id, **{"from": source}, to=move.to, kind=move.kind)
-        self.scene.land(move.server, move.to)
+        self.played.land(move.server, move.to)
         self._lanes[source] -= 1
         waiting = self._waiting.get(source)
         if waiting:
@@ -217,14 +219,14 @@ class Engine:
 
     def _switch(self, switch: Switchover) -> None:
         self.switchovers += 1
-        self.scene.standing.availability.switch(switch.active, switch.standby)
+        self.played.state.availability.switch(switch.active, switch.standby)
         self._say("switchover", ha_group=switch.group, **{"from": switch.active}, to=switch.standby)
 
     def _upgrade_if_ready(self, host: str) -> None:
         node = self._nodes[host]
         if node.moves or node.switches:
             return
-        stopped = self.scene.stopped_on(host)
+        stopped = self.played.stopped_on(host)
         for server in stopped:
             self._say("stop", server=server.id)
         self._say("upgrade_start", host=host)
@@ -237,7 +239,7 @@ class Engine:
         self._say("release", host=host)
         self.upgraded.append(host)
         del self._nodes[host]
-        self.scene.give_back(host, self.now)
+        self.played.give_back(host, self.now)
 
     def _at(self, when: float, action: Callable[[], None]) -> None:
         heappush(self._agenda, (math.ceil(when * 1000 - _HAIR) / 1000, next(self._number), action))

@@ -1,4 +1,4 @@
-"""The scene: the cloud as the played campaign has changed it so far."""
+"""The played cloud: the cloud as the played campaign has changed it so far."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from escalator.model.verdict import Code, SubjectType, Verdict
 from escalator.simulator.options import SimulationOptions
 from escalator.upgrade_manager.schedule.planning import TargetOrder, order_targets
 from escalator.upgrade_manager.schedule.round import turns
-from escalator.upgrade_manager.schedule.round_state import Standing
+from escalator.upgrade_manager.schedule.round_state import RoundState
 from escalator.upgrade_manager.state.availability import RUNNING, Availability
 from escalator.upgrade_manager.state.capacity import CapacityBook, Tier
 from escalator.upgrade_manager.state.targets import mark_targets
@@ -23,7 +23,7 @@ class PlayedCloud:
     :ivar changed: something happened after which a node may go that could not go before.
     """
 
-    standing: Standing
+    state: RoundState
     order: TargetOrder
     changed: bool = True
     _servers: dict[str, Server] = field(default_factory=dict)
@@ -39,59 +39,59 @@ class PlayedCloud:
 
     def land(self, server: Server, host: str) -> None:
         """Record that a move has ended on its destination, whose place was taken when it was planned."""
-        standing = self.standing
-        del standing.claims[host][server.id]
-        if server.id in standing.on_the_way:
-            standing.on_the_way.discard(server.id)
-            standing.forget(server.host or "")
+        state = self.state
+        del state.claims[host][server.id]
+        if server.id in state.on_the_way:
+            state.on_the_way.discard(server.id)
+            state.forget(server.host or "")
             self.changed = True
         there = replace(server, host=host)
-        standing.book.take(server.host or "", server, give_back=True)
-        standing.book.expect(host, server, over=True)
-        standing.book.relocate(server, there)
-        standing.availability.relocate(server.id, host)
+        state.book.take(server.host or "", server, give_back=True)
+        state.book.expect(host, server, over=True)
+        state.book.relocate(server, there)
+        state.availability.relocate(server.id, host)
         self._servers[server.id] = there
-        if host in standing.place_of and standing.book.tiers[host] is Tier.PENDING:
-            standing.forget(host)
+        if host in state.rank_of and state.book.tiers[host] is Tier.PENDING:
+            state.forget(host)
             self.changed = True
 
     def give_back(self, host: str, now: float) -> None:
         """Record that a node is upgraded and in service again."""
-        standing = self.standing
-        standing.out[standing.book.nodes[host].domain].discard(host)
-        standing.availability.give_back(host, now)
-        standing.book.reopen(host, upgraded=True)
-        standing.quiet.discard(standing.book.nodes[host].domain)
+        state = self.state
+        state.out[state.book.nodes[host].domain].discard(host)
+        state.availability.give_back(host, now)
+        state.book.reopen(host, upgraded=True)
+        state.quiet.discard(state.book.nodes[host].domain)
         self.wake(host)
 
     def wake(self, host: str | None = None) -> None:
         """Let the domains be looked at again whose nodes share an HA group with a node; all without one."""
-        standing = self.standing
+        state = self.state
         if host is None:
-            standing.quiet.clear()
+            state.quiet.clear()
         else:
-            for group in standing.availability.groups_on(host):
-                for member in standing.book.memberships.ha_groups[group].members:
-                    other = standing.availability.host_of(member)
+            for group in state.availability.groups_on(host):
+                for member in state.book.memberships.ha_groups[group].members:
+                    other = state.availability.host_of(member)
                     if other is not None:
-                        standing.quiet.discard(standing.book.nodes[other].domain)
+                        state.quiet.discard(state.book.nodes[other].domain)
         self.changed = True
 
     def stopped_on(self, host: str) -> list[Server]:
         """Return the servers that stay on a node and run: they stop while it is upgraded."""
-        return [s for s in self.standing.book.servers(host) if s.power_state == RUNNING]
+        return [s for s in self.state.book.servers(host) if s.power_state == RUNNING]
 
-    def held(self, now: float) -> dict[str, tuple[str, str]]:
+    def explain_held(self, now: float) -> dict[str, tuple[str, str]]:
         """Return why targets were not upgraded: host -> (code, reason)."""
-        standing = self.standing
-        standing.explain = True
-        standing.quiet.clear()
-        for _ in turns(standing, now):
+        state = self.state
+        state.explain = True
+        state.quiet.clear()
+        for _ in turns(state, now):
             raise RuntimeError("a node could go, but the campaign has ended")  # pragma: no cover
         found = self.barred
-        for queue in standing.queues.values():
+        for queue in state.queues.values():
             for host in queue:
-                decision = standing.reasons.get(host)
+                decision = state.reasons.get(host)
                 found[host] = (str(decision.code), decision.message) if decision else _UNSEEN
         return found
 
@@ -100,9 +100,9 @@ _SHOWN = 5
 _UNSEEN = (str(Code.CAPACITY), "nodes before it in the order have no room")
 
 
-def open_scene(snapshot: CloudSnapshot, options: SimulationOptions) -> PlayedCloud:
+def open_played_cloud(snapshot: CloudSnapshot, options: SimulationOptions) -> PlayedCloud:
     """Prepare a campaign over the targets of a snapshot."""
-    targets = targets_of(snapshot)
+    targets = find_targets(snapshot)
     book = CapacityBook(snapshot, members_stay=options.members_stay, pending=set(targets))
     order = order_targets(book, targets, mode=options.mode, seed=options.seed, hard_first=options.hard_first)
     away = {node.host for node in snapshot.nodes if not node.eligible_destination}
@@ -110,33 +110,33 @@ def open_scene(snapshot: CloudSnapshot, options: SimulationOptions) -> PlayedClo
     queues: dict[str, list[str]] = {}
     for host in order.going:
         queues.setdefault(book.nodes[host].domain, []).append(host)
-    standing = Standing(
+    state = RoundState(
         book=book,
         availability=Availability(book.memberships, out=away, noticed_at=0.0),
         queues=queues,
         out={},
         durations=options.durations,
         slots=options.max_parallel,
-        place_of={host: number for number, host in enumerate(order.going)},
+        rank_of={host: number for number, host in enumerate(order.going)},
         spill=options.spill,
         explain=False,
         moving=True,
     )
     return PlayedCloud(
-        standing=standing,
+        state=state,
         order=order,
         _servers={server.id: server for server in snapshot.servers},
     )
 
 
-def refusals(scene: PlayedCloud) -> dict[str, tuple[str, str]]:
+def find_refusals(played: PlayedCloud) -> dict[str, tuple[str, str]]:
     """Return which targets can never be emptied for want of room, in any order: host -> (code, reason).
 
     What is free on the other nodes of a domain stays the same, whoever moves where.
     """
-    book = scene.standing.book
+    book = played.state.book
     found: dict[str, tuple[str, str]] = {}
-    for domain, queue in scene.standing.queues.items():
+    for domain, queue in played.state.queues.items():
         hosts = [host for tier in book.open_tiers(domain) for _, host in tier]
         free = _sums(book.free(host) for host in hosts)
         for host in queue:
@@ -151,11 +151,13 @@ def refusals(scene: PlayedCloud) -> dict[str, tuple[str, str]]:
     return found
 
 
-def refused(scene: PlayedCloud, lacking: Mapping[str, tuple[str, str]]) -> dict[str, tuple[str, str]]:
+def explain_refusal(
+    played: PlayedCloud, lacking: Mapping[str, tuple[str, str]]
+) -> dict[str, tuple[str, str]]:
     """Say of every target why a campaign is refused in which some of them cannot be emptied."""
     hosts = ", ".join(sorted(lacking)[:_SHOWN]) + (" and more" if len(lacking) > _SHOWN else "")
     why = (str(Code.CAPACITY), f"the campaign is refused before its start: {hosts} cannot be emptied")
-    return {**dict.fromkeys(scene.order.going, why), **scene.barred, **lacking}
+    return {**dict.fromkeys(played.order.going, why), **played.barred, **lacking}
 
 
 def _say(verdict: Verdict) -> str:
@@ -172,6 +174,6 @@ def _sums(amounts: Iterable[Mapping[str, int]]) -> dict[str, int]:
     return total
 
 
-def targets_of(snapshot: CloudSnapshot) -> tuple[str, ...]:
+def find_targets(snapshot: CloudSnapshot) -> tuple[str, ...]:
     """Return the nodes to upgrade: those the snapshot calls targets, else all; upgraded ones left out."""
     return tuple(n.host for n in mark_targets(snapshot).nodes if n.target and not n.upgraded)

@@ -18,7 +18,7 @@ from escalator.steps.running.context import CampaignContext, StepContext
 from escalator.steps.running.node_versions import read_version
 from escalator.upgrade_manager.schedule.admission import decide, lease_kept
 from escalator.upgrade_manager.schedule.planning import revalidate_plan
-from escalator.upgrade_manager.state.domains import neighbours
+from escalator.upgrade_manager.state.domains import find_neighbours
 
 log = logging.getLogger("escalator.steps.admit")
 
@@ -99,7 +99,7 @@ def _check_after_write(ctx: StepContext, snapshot: CloudSnapshot, found: Lease |
 
     :param snapshot: the cloud before the write: its HA groups are looked at beside the leases.
     """
-    around = [node.host for node in neighbours(snapshot, ctx.host)]
+    around = [node.host for node in find_neighbours(snapshot, ctx.host)]
     services = ctx.cloud.fetch_services()
     decision = lease_kept(services, around, ctx.plan, ctx.host, snapshot=snapshot, now=ctx.now())
     if decision.admission is not Admission.ADMIT:

@@ -75,12 +75,12 @@ def test_destinations_in_order_upgraded_then_spare_then_pending_then_the_tightes
     }
     ranked = [n.host for n in Placing(book, closed={"a"}).ranked(snapshot.servers[0])]
     assert ranked == ["tight", "roomy", "spare", "pending"]
-    assert simulate_drain(snapshot, ["a"]).spilled == 0
+    assert simulate_drain(snapshot, ["a"]).moved_twice == 0
 
 
-def test_what_lands_on_pending_nodes_is_spilled() -> None:
+def test_what_lands_on_pending_nodes_moves_twice() -> None:
     found = simulate_drain(cloud(node("a"), node("b"), servers=[server("s", "a")]), ["a"])
-    assert found.spilled == 1
+    assert found.moved_twice == 1
     book = CapacityBook(cloud(node("a"), node("b"), servers=[server("s", "a")]))
     assert not Placing(book, worst=Tier.SPARE).try_add(server("s", "a"))
 

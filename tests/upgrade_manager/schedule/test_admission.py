@@ -25,7 +25,7 @@ from escalator.model.lease import Lease, LeaseMark
 from escalator.model.verdict import Code
 from escalator.upgrade_manager.drain.placing import simulate_drain
 from escalator.upgrade_manager.schedule.admission import decide, lease_kept
-from escalator.upgrade_manager.state.domains import adjoining
+from escalator.upgrade_manager.state.domains import are_neighbours
 
 NOTHING = LedgerView()
 PLAN = make_plan("a", "b", "c")
@@ -275,7 +275,7 @@ def test_never_more_out_than_the_limit_and_always_with_room(
         beside = {h for h in out | going if nodes[h].domain == nodes[host].domain}
         assert len(beside) <= plan.request.max_parallel
         assert simulate_drain(snapshot, beside).feasible
-        assert all(adjoining(nodes[host], nodes[h]) for h in beside - {host})
+        assert all(are_neighbours(nodes[host], nodes[h]) for h in beside - {host})
     assert set(decisions) == set(plan.hosts)
     assert all(d.message and d.host == host for host, d in decisions.items())
 

@@ -6,7 +6,7 @@ from tests.simulator.fleets import DOMAINS, cloud, node, pair, server
 from tests.upgrade_manager.clouds import few
 
 from escalator.model.cloud import CloudSnapshot
-from escalator.upgrade_manager.schedule.first_nodes import Seed, cheapest
+from escalator.upgrade_manager.schedule.first_nodes import FirstNodes, choose_cheapest
 from escalator.upgrade_manager.schedule.ordering import order_hosts
 from escalator.upgrade_manager.state.availability import Availability
 from escalator.upgrade_manager.state.capacity import CapacityBook
@@ -63,35 +63,35 @@ def test_first_nodes_come_after_those_of_the_domains_of_their_standbys() -> None
     assert order.index("d") < order.index("a")
 
 
-seeds = st.builds(
-    Seed, first=st.just("a"), second=st.none(), moves=st.integers(0, 6), switchovers=st.integers(0, 9)
+firsts = st.builds(
+    FirstNodes, first=st.just("a"), second=st.none(), moves=st.integers(0, 6), switchovers=st.integers(0, 9)
 )
-choices = st.lists(st.lists(seeds, min_size=1, max_size=4), min_size=1, max_size=4)
+choices = st.lists(st.lists(firsts, min_size=1, max_size=4), min_size=1, max_size=4)
 
 
 @given(choices, st.integers(0, 12))
 @few
-def test_the_choice_is_the_cheapest_within_the_budget(options: list[list[Seed]], budget: int) -> None:
-    options = [sorted(seeds, key=lambda s: s.moves) for seeds in options]
-    chosen = cheapest(options, budget)
-    budget = max(budget, sum(seeds[0].moves for seeds in options))
-    assert all(seed in seeds for seed, seeds in zip(chosen, options, strict=True))
-    assert sum(seed.moves for seed in chosen) <= budget
+def test_the_choice_is_the_cheapest_within_the_budget(options: list[list[FirstNodes]], budget: int) -> None:
+    options = [sorted(firsts, key=lambda s: s.moves) for firsts in options]
+    chosen = choose_cheapest(options, budget)
+    budget = max(budget, sum(firsts[0].moves for firsts in options))
+    assert all(one in firsts for one, firsts in zip(chosen, options, strict=True))
+    assert sum(one.moves for one in chosen) <= budget
     assert _value(chosen) <= _least(options, budget) + 1e-9
 
 
-def _value(seeds: tuple[Seed, ...]) -> float:
-    return sum(seed.switchovers + seed.moves / 3 for seed in seeds)
+def _value(firsts: tuple[FirstNodes, ...]) -> float:
+    return sum(one.switchovers + one.moves / 3 for one in firsts)
 
 
-def _least(options: list[list[Seed]], budget: int) -> float:
+def _least(options: list[list[FirstNodes]], budget: int) -> float:
     if not options:
         return 0.0
     return min(
         (
-            _value((seed,)) + _least(options[1:], budget - seed.moves)
-            for seed in options[0]
-            if seed.moves <= budget
+            _value((one,)) + _least(options[1:], budget - one.moves)
+            for one in options[0]
+            if one.moves <= budget
         ),
         default=float("inf"),
     )

@@ -14,13 +14,13 @@ from escalator.model.verdict import Code
 from escalator.upgrade_manager.drain.placing import DrainSimulation
 from escalator.upgrade_manager.schedule.admission import decide
 from escalator.upgrade_manager.schedule.round import turns
-from escalator.upgrade_manager.schedule.round_state import Standing, Turn
+from escalator.upgrade_manager.schedule.round_state import Departure, RoundState
 from escalator.upgrade_manager.schedule.switchovers import plan_switchovers
 from escalator.upgrade_manager.state.availability import Availability
 from escalator.upgrade_manager.state.capacity import CapacityBook
 
 
-def standing(snapshot: CloudSnapshot, **fields: Any) -> Standing:
+def round_state(snapshot: CloudSnapshot, **fields: Any) -> RoundState:
     book = CapacityBook(snapshot)
     hosts = [
         n.host for n in snapshot.nodes if n.target and not n.upgraded and n.host not in fields.get("out", ())
@@ -35,13 +35,13 @@ def standing(snapshot: CloudSnapshot, **fields: Any) -> Standing:
         "out": {},
         "durations": DEFAULT_DURATIONS,
         "slots": 1,
-        "place_of": {host: number for number, host in enumerate(hosts)},
+        "rank_of": {host: number for number, host in enumerate(hosts)},
     }
-    return Standing(**{**base, **fields})
+    return RoundState(**{**base, **fields})
 
 
-def going(state: Standing, now: float = 0.0) -> list[str]:
-    return [turn.host for turn in turns(state, now)]
+def going(state: RoundState, now: float = 0.0) -> list[str]:
+    return [departure.host for departure in turns(state, now)]
 
 
 def full(*hosts: str, **fields: Any) -> CloudSnapshot:
@@ -51,35 +51,35 @@ def full(*hosts: str, **fields: Any) -> CloudSnapshot:
 
 
 def test_as_many_go_as_there_are_places() -> None:
-    state = standing(cloud(*map(node, "abcd")), slots=2)
+    state = round_state(cloud(*map(node, "abcd")), slots=2)
     assert going(state) == ["a", "b"]
     assert state.out == {DOMAINS[0]: {"a", "b"}}
 
 
 def test_places_are_shared_between_domains_by_the_work_in_them() -> None:
     nodes = [node(f"a{i}") for i in range(6)] + [node(f"b{i}", domain=DOMAINS[1]) for i in range(3)]
-    found = going(standing(cloud(*nodes), slots=3))
+    found = going(round_state(cloud(*nodes), slots=3))
     assert sorted(host[0] for host in found) == ["a", "a", "b"]
 
 
 def test_without_an_upgraded_node_one_seed_a_domain_may_spill() -> None:
-    state = standing(full(*"abcdef"), slots=3, spill=0.0)
+    state = round_state(full(*"abcdef"), slots=3, spill=0.0)
     assert going(state) == ["a"]
-    assert state.spilled == 0
+    assert state.moved_twice == 0
     assert state.reasons["b"].code is Code.CAPACITY
     assert "would have to move twice" in state.reasons["b"].message
 
 
 def test_a_spill_budget_lets_more_go() -> None:
-    state = standing(full(*"abcdef"), slots=3, spill=0.2)
+    state = round_state(full(*"abcdef"), slots=3, spill=0.2)
     assert len(going(state)) == 2
-    assert state.spilled == 3
+    assert state.moved_twice == 3
 
 
 def test_what_fits_on_an_upgraded_node_costs_no_budget() -> None:
     snapshot = full(*"abcdef")
     more = cloud(*snapshot.nodes, node("u", upgraded=True, memory=8192), servers=snapshot.servers)
-    state = standing(more, slots=3, spill=0.0)
+    state = round_state(more, slots=3, spill=0.0)
     assert going(state) == ["a"]
     assert state.claims.keys() == {"u"}
 
@@ -87,13 +87,13 @@ def test_what_fits_on_an_upgraded_node_costs_no_budget() -> None:
 def test_room_that_others_take_is_not_counted_twice() -> None:
     nodes = [node("a"), node("b"), node("u", upgraded=True, memory=8192)]
     servers = [server("x", "a", memory=6000), server("y", "b", memory=6000)]
-    state = standing(cloud(*nodes, servers=servers), slots=2, spill=0.0)
+    state = round_state(cloud(*nodes, servers=servers), slots=2, spill=0.0)
     assert going(state) == ["a"]
 
 
 def test_a_node_that_never_fits_is_held_with_numbers() -> None:
     nodes = [node("a", memory=65536), node("b", memory=2048, target=False)]
-    state = standing(cloud(*nodes, servers=[server("big", "a", memory=32768)]), slots=2)
+    state = round_state(cloud(*nodes, servers=[server("big", "a", memory=32768)]), slots=2)
     assert going(state) == []
     assert state.reasons["a"].admission is Admission.HOLD
     assert "32768 wanted" in state.reasons["a"].message
@@ -101,21 +101,21 @@ def test_a_node_that_never_fits_is_held_with_numbers() -> None:
 
 def test_partners_do_not_go_together_and_say_so() -> None:
     group, members = pair("db", "a", "b")
-    state = standing(cloud(*map(node, "abc"), servers=members, ha_groups=(group,)), slots=3)
+    state = round_state(cloud(*map(node, "abc"), servers=members, ha_groups=(group,)), slots=3)
     assert going(state) == ["a", "c"]
     assert state.reasons["b"].code is Code.HA_GROUP
 
 
 def test_a_node_to_which_servers_are_on_their_way_waits() -> None:
     snapshot = full("a", "b")
-    state = standing(snapshot, slots=2, moving=True)
+    state = round_state(snapshot, slots=2, moving=True)
     assert going(state) == ["a"]
     assert "on their way" in state.reasons["b"].message
 
 
 def test_a_standby_on_an_upgraded_node_takes_over_at_once() -> None:
     group, members = pair("db", "a", "u")
-    state = standing(
+    state = round_state(
         cloud(node("a"), node("b"), node("u", upgraded=True), servers=members, ha_groups=(group,))
     )
     assert going(state) == ["a"]
@@ -126,7 +126,7 @@ def test_a_standby_on_an_upgraded_node_takes_over_at_once() -> None:
 def test_a_standby_on_a_pending_node_moves_first_where_there_is_room_to_spare() -> None:
     group, members = pair("db", "a", "b")
     nodes = [node("a"), node("b"), node("u", upgraded=True)]
-    state = standing(cloud(*nodes, servers=members, ha_groups=(group,)))
+    state = round_state(cloud(*nodes, servers=members, ha_groups=(group,)))
     going(state)
     (found,) = plan_switchovers(state, "a")
     assert found.move_to == "u"
@@ -140,8 +140,8 @@ def test_a_standby_stays_where_its_room_will_be_wanted(
     servers = [server("x", "c", memory=15000), *members]
     nodes = [node("a"), node("b", memory=512 + room_on_the_next), node("c", memory=20000)]
     nodes += [node("u", upgraded=True), node("v", target=False)]
-    state = standing(cloud(*nodes, servers=servers, ha_groups=(group,)), slots=3)
-    state.admit(Turn(host="a", simulation=DrainSimulation(placements={}, unplaced=())))
+    state = round_state(cloud(*nodes, servers=servers, ha_groups=(group,)), slots=3)
+    state.admit(Departure(host="a", simulation=DrainSimulation(placements={}, unplaced=())))
     (found,) = plan_switchovers(state, "a")
     assert found.move_to == destination
 
@@ -151,7 +151,7 @@ def test_a_standby_never_joins_another_member() -> None:
     third = server("db-t", "u", ha_group="db", ha_role="standby", power_state="shutdown")
     nodes = [node("a"), node("b"), node("u", upgraded=True)]
     snapshot = cloud(*nodes, servers=[*members, third], ha_groups=(group,))
-    state = standing(snapshot)
+    state = round_state(snapshot)
     (found,) = plan_switchovers(state, "a")
     assert (found.standby, found.move_to) == ("id-db-s", None)
 

@@ -1,7 +1,7 @@
 import pytest
 from tests.upgrade_manager.clouds import cloud, node
 
-from escalator.upgrade_manager.state.domains import adjoining, domain_of, neighbours
+from escalator.upgrade_manager.state.domains import are_neighbours, domain_of, find_neighbours
 
 
 @pytest.mark.parametrize(
@@ -29,15 +29,15 @@ def test_neighbours_share_domain_or_aggregate_in_the_same_cell_and_zone() -> Non
             node("other-cell", cell="cell2"),
         ]
     )
-    assert [n.host for n in neighbours(snapshot, "me")] == ["shared", "z-same"]
+    assert [n.host for n in find_neighbours(snapshot, "me")] == ["shared", "z-same"]
 
 
 def test_an_aggregate_named_like_the_zone_makes_no_neighbours() -> None:
     one = node("one", domain="d1", aggregates=("az1", "a"))
     other = node("other", domain="d2", aggregates=("az1", "b"))
-    assert not adjoining(one, other)
-    assert neighbours(cloud([one, other]), "one") == ()
+    assert not are_neighbours(one, other)
+    assert find_neighbours(cloud([one, other]), "one") == ()
 
 
 def test_an_unknown_host_has_no_neighbours() -> None:
-    assert neighbours(cloud([node("a"), node("b")]), "c") == ()
+    assert find_neighbours(cloud([node("a"), node("b")]), "c") == ()

@@ -12,7 +12,7 @@ _SLOW_MOVE = 1.5
 """How much longer than expected the moves of nine nodes in ten take at most."""
 
 
-def node_seconds(moving: Iterable[Server], expected: Durations) -> Quantiles:
+def estimate_node_seconds(moving: Iterable[Server], expected: Durations) -> Quantiles:
     """Return how long a node is out from which these servers move (s): its steps, the moves side by side."""
     moves = sum(expected.move_seconds(s.resources.get(MEMORY, 0)) for s in moving) / expected.moves_at_once
     return Quantiles(

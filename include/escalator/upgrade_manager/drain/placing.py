@@ -36,12 +36,12 @@ class Fit(StrEnum):
 class DrainSimulation:
     """Where each server goes (server id -> host), and a verdict for each that found no place.
 
-    ``spilled`` of them go to nodes that are still to be upgraded, and will move again.
+    ``moved_twice`` of them go to nodes that are still to be upgraded, and will move again.
     """
 
     placements: Mapping[str, str]
     unplaced: tuple[Verdict, ...] = ()
-    spilled: int = 0
+    moved_twice: int = 0
 
     @property
     def feasible(self) -> bool:
@@ -120,7 +120,7 @@ class Placing:
         self._hopeless: dict[object, tuple[Code, str]] = {}
         self.placements: dict[str, str] = {}
         self.unplaced: list[Verdict] = []
-        self.spilled = 0
+        self.moved_twice = 0
 
     def add(self, server: Server) -> bool:
         """Place one more server, or note why it has no place.
@@ -148,7 +148,7 @@ class Placing:
             return False
         self._occupy(host, server)
         self.placements[server.id] = host
-        self.spilled += self._book.tiers[host] is Tier.PENDING
+        self.moved_twice += self._book.tiers[host] is Tier.PENDING
         return True
 
     def ranked(self, server: Server) -> list[Node]:
@@ -158,7 +158,7 @@ class Placing:
     def simulation(self) -> DrainSimulation:
         """Return what came of it."""
         return DrainSimulation(
-            placements=self.placements, unplaced=tuple(self.unplaced), spilled=self.spilled
+            placements=self.placements, unplaced=tuple(self.unplaced), moved_twice=self.moved_twice
         )
 
     def _choose(self, server: Server, beside: Collection[str]) -> str | None:

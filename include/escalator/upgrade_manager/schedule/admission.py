@@ -20,11 +20,11 @@ from escalator.upgrade_manager.schedule.admission_rules import (
     EARLY_RULES,
     RULES,
     AdmissionState,
-    first_decision,
-    verdict_on,
+    find_decision,
+    make_decision,
 )
 from escalator.upgrade_manager.schedule.round import ha_decision, turns
-from escalator.upgrade_manager.schedule.round_state import Standing
+from escalator.upgrade_manager.schedule.round_state import RoundState
 from escalator.upgrade_manager.state.availability import Availability, seconds_of
 from escalator.upgrade_manager.state.memberships import Memberships
 
@@ -48,24 +48,24 @@ def decide(
     :param asking: hosts for which somebody waits at the door now; None: for all of them.
     :return: host -> decision, in the order of the plan.
     """
-    scene = AdmissionState.of(snapshot, plan, ledger, now)
+    state = AdmissionState.of(snapshot, plan, ledger, now)
     hosts = tuple(dict.fromkeys((*plan.hosts, *plan.request.hosts)))
     decisions: dict[str, AdmissionDecision] = {}
     free: list[str] = []
     early: set[str] = set()
     for host in hosts:
-        decision = first_decision(EARLY_RULES, scene, host)
+        decision = find_decision(EARLY_RULES, state, host)
         if decision is not None:
             early.add(host)
-        decision = decision or first_decision(RULES, scene, host)
+        decision = decision or find_decision(RULES, state, host)
         if decision is None:
             free.append(host)
         else:
             decisions[host] = decision
-    late = {h for h in free if h in scene.ended or (asking is not None and h not in asking)}
-    decisions |= _turns(scene, sorted(free, key=late.__contains__), late)
+    late = {h for h in free if h in state.ended or (asking is not None and h not in asking)}
+    decisions |= _turns(state, sorted(free, key=late.__contains__), late)
     if plan.request.dry_run:
-        decisions |= {h: _dry(d, scene) for h, d in decisions.items() if h not in early}
+        decisions |= {h: _dry(d, state) for h, d in decisions.items() if h not in early}
     return {host: decisions[host] for host in hosts}
 
 
@@ -89,7 +89,7 @@ def lease_kept(
     leases = {s.host: s.lease for s in services if s.host in neighbours or s.host == host}
     out = {name: lease for name, lease in leases.items() if lease is not None and lease.mark is None}
     if host not in out or not plan.lease(host).same_holder(out[host]):
-        return verdict_on(host, Admission.WAIT, Code.LEASE_LOST, "the lease just taken is not there")
+        return make_decision(host, Admission.WAIT, Code.LEASE_LOST, "the lease just taken is not there")
     limit = _limit(plan, out)
     if len(out) > limit:
         return _limited(host, sorted(out.keys() - {host}), limit)
@@ -99,49 +99,51 @@ def lease_kept(
         obstacle = availability.obstacle(host, seconds_of(now) if now is not None else 0.0)
         if obstacle is not None:
             return replace(ha_decision(host, obstacle), admission=Admission.WAIT)
-    return verdict_on(host, Admission.ADMIT, Code.ADMITTED, f"{len(out)} of at most {limit} node(s) out")
+    return make_decision(host, Admission.ADMIT, Code.ADMITTED, f"{len(out)} of at most {limit} node(s) out")
 
 
-def _turns(scene: AdmissionState, free: list[str], late: Collection[str]) -> dict[str, AdmissionDecision]:
+def _turns(state: AdmissionState, free: list[str], late: Collection[str]) -> dict[str, AdmissionDecision]:
     """Decide for the nodes that nothing forbids: places, HA groups, and the room for their servers."""
-    standing, cramped = _standing(scene, free, late)
-    before = {domain: sorted(hosts) for domain, hosts in standing.out.items()}
+    round_state, cramped = _open_round(state, free, late)
+    before = {domain: sorted(hosts) for domain, hosts in round_state.out.items()}
     admitted: dict[str, AdmissionDecision] = {}
     going: list[str] = []
 
     def limited(host: str) -> AdmissionDecision | None:
-        leases = scene.leases_beside(scene.nodes[host])
-        limit = _limit(scene.plan, leases)
+        leases = state.leases_beside(state.nodes[host])
+        limit = _limit(state.plan, leases)
         if len(leases) >= limit:
             return _limited(host, leases, limit)
         out = {*leases, *going}
         return _later(host, going, limit) if len(out) >= limit else _cramped(host, out, cramped)
 
-    for turn in turns(standing, seconds_of(scene.now), limited):
-        domain = scene.nodes[turn.host].domain
+    for departure in turns(round_state, seconds_of(state.now), limited):
+        domain = state.nodes[departure.host].domain
         beside = len({*before.get(domain, ()), *going})
-        going.append(turn.host)
-        again = " again" if turn.host in scene.ended else ""
+        going.append(departure.host)
+        again = " again" if departure.host in state.ended else ""
         message = f"the node may go{again}: {beside} out beside it, every server has a place"
-        admitted[turn.host] = verdict_on(turn.host, Admission.ADMIT, Code.ADMITTED, message)
-    rest = {h: _reason(standing, h, limited(h)) or _behind(h, going) for h in free if h not in admitted}
+        admitted[departure.host] = make_decision(departure.host, Admission.ADMIT, Code.ADMITTED, message)
+    rest = {h: _reason(round_state, h, limited(h)) or _behind(h, going) for h in free if h not in admitted}
     return admitted | rest
 
 
-def _reason(standing: Standing, host: str, limited: AdmissionDecision | None) -> AdmissionDecision | None:
+def _reason(
+    round_state: RoundState, host: str, limited: AdmissionDecision | None
+) -> AdmissionDecision | None:
     """Return why a node does not go: what waiting will not mend is said first."""
-    found = standing.reasons.get(host)
+    found = round_state.reasons.get(host)
     return found if found is not None and found.admission is Admission.HOLD else limited or found
 
 
 def _later(host: str, going: Iterable[str], limit: int) -> AdmissionDecision:
     message = f"{', '.join(going)} goes first; at most {limit} at once"
-    return verdict_on(host, Admission.WAIT, Code.PARALLEL_LIMIT, message)
+    return make_decision(host, Admission.WAIT, Code.PARALLEL_LIMIT, message)
 
 
 def _behind(host: str, going: Iterable[str]) -> AdmissionDecision:
     before = f"{', '.join(going)} goes first" if going else "nodes before it in the order have no room"
-    return verdict_on(host, Admission.WAIT, Code.CAPACITY, f"{before}: it is looked at next time")
+    return make_decision(host, Admission.WAIT, Code.CAPACITY, f"{before}: it is looked at next time")
 
 
 def _cramped(
@@ -152,22 +154,22 @@ def _cramped(
     if lacking is None:
         return None
     message = f"not while {', '.join(sorted(out))} is out: {cramped[lacking].shortfall}"
-    return verdict_on(host, Admission.WAIT, Code.CAPACITY, message)
+    return make_decision(host, Admission.WAIT, Code.CAPACITY, message)
 
 
-def _standing(
-    scene: AdmissionState, free: list[str], late: Collection[str]
-) -> tuple[Standing, dict[str, DrainSimulation]]:
+def _open_round(
+    state: AdmissionState, free: list[str], late: Collection[str]
+) -> tuple[RoundState, dict[str, DrainSimulation]]:
     """Prepare a round: what is out keeps its claim on the places of its servers.
 
     :return: how the campaign stands, and the nodes that are out whose own servers have no place.
     """
-    plan, nodes, book = scene.plan, scene.nodes, scene.book
+    plan, nodes, book = state.plan, state.nodes, state.book
     out_of_service = {node.host for node in nodes.values() if not node.eligible_destination}
     queues: dict[str, list[str]] = {}
     for host in free:
         queues.setdefault(nodes[host].domain, []).append(host)
-    leased = {host for host, lease in scene.leases.items() if lease.mark is None}
+    leased = {host for host, lease in state.leases.items() if lease.mark is None}
     out: dict[str, set[str]] = {}
     absent: dict[str, list[str]] = {}
     for host in sorted(out_of_service):
@@ -176,17 +178,17 @@ def _standing(
                 out.setdefault(nodes[host].domain, set()).add(host)
             else:
                 absent.setdefault(nodes[host].domain, []).append(host)
-    standing = Standing(
+    round_state = RoundState(
         book=book,
-        availability=_availability(scene, out_of_service),
+        availability=_availability(state, out_of_service),
         queues=queues,
         out=out,
         durations=plan.expected,
-        slots=plan.request.max_parallel + len(leased - scene.own),
+        slots=plan.request.max_parallel + len(leased - state.own),
         spill=plan.request.spill,
         absent=absent,
-        spilled=sum(scene.ledger.spilled.values()),
-        place_of={host: number for number, host in enumerate(free)},
+        moved_twice=sum(state.ledger.moved_twice.values()),
+        rank_of={host: number for number, host in enumerate(free)},
         late=late,
     )
     cramped: dict[str, DrainSimulation] = {}
@@ -195,18 +197,18 @@ def _standing(
         placing = place(book, servers, closed={host})
         for server in servers:
             if server.id in placing.placements:
-                standing.claim(server, placing.placements[server.id])
+                round_state.claim(server, placing.placements[server.id])
         if placing.unplaced:
             cramped[host] = placing.simulation()
-    return standing, cramped
+    return round_state, cramped
 
 
-def _availability(scene: AdmissionState, out: Collection[str]) -> Availability:
-    noticed = scene.ledger.noticed_at
+def _availability(state: AdmissionState, out: Collection[str]) -> Availability:
+    noticed = state.ledger.noticed_at
     return Availability(
-        scene.book.memberships,
+        state.book.memberships,
         out=out,
-        given_back={host: seconds_of(moment) for host, moment in scene.ledger.given_back.items()},
+        given_back={host: seconds_of(moment) for host, moment in state.ledger.given_back.items()},
         noticed_at=seconds_of(noticed) if noticed is not None else float("-inf"),
     )
 
@@ -222,10 +224,10 @@ def _limit(plan: CampaignPlan, leases: Mapping[str, Lease]) -> int:
 
 def _limited(host: str, out: Iterable[str], limit: int) -> AdmissionDecision:
     message = f"out of service now: {', '.join(out)}; at most {limit} at once"
-    return verdict_on(host, Admission.WAIT, Code.PARALLEL_LIMIT, message)
+    return make_decision(host, Admission.WAIT, Code.PARALLEL_LIMIT, message)
 
 
-def _dry(decision: AdmissionDecision, scene: AdmissionState) -> AdmissionDecision:
+def _dry(decision: AdmissionDecision, state: AdmissionState) -> AdmissionDecision:
     """Turn a decision into what a dry run says of it."""
     would = {
         Admission.ADMIT: "would go out now",
@@ -234,6 +236,6 @@ def _dry(decision: AdmissionDecision, scene: AdmissionState) -> AdmissionDecisio
         Admission.HOLD: "would be held",
         Admission.STOP: "would not go out any more",
     }[decision.admission]
-    turn = f"turn {scene.plan.hosts.index(decision.host) + 1} of {len(scene.plan.hosts)}"
+    turn = f"turn {state.plan.hosts.index(decision.host) + 1} of {len(state.plan.hosts)}"
     message = f"dry run, nothing is done: the node {would} ({turn}): {decision.message}"
     return replace(decision, admission=Admission.SKIP, code=Code.DRY_RUN, message=message)

@@ -11,9 +11,9 @@ from escalator.model.cloud import CloudSnapshot, Node
 from escalator.model.decisions import Admission, AdmissionDecision
 from escalator.model.lease import Lease
 from escalator.model.verdict import Code
-from escalator.upgrade_manager.drain.expectations import node_seconds
+from escalator.upgrade_manager.drain.expectations import estimate_node_seconds
 from escalator.upgrade_manager.state.capacity import CapacityBook
-from escalator.upgrade_manager.state.domains import adjoining
+from escalator.upgrade_manager.state.domains import are_neighbours
 from escalator.upgrade_manager.state.eligibility import Bar, find_bar
 
 _ENDED = frozenset({NodeState.RELEASED, NodeState.SKIPPED, NodeState.HELD, NodeState.FAILED})
@@ -80,34 +80,36 @@ class AdmissionState:
             for host, lease in sorted(self.leases.items())
             if lease.mark is None
             and host != node.host
-            and (host in self.own or adjoining(node, self.nodes[host]))
+            and (host in self.own or are_neighbours(node, self.nodes[host]))
         }
 
 
 Rule = Callable[[AdmissionState, str], AdmissionDecision | None]
 
 
-def _not_selected(scene: AdmissionState, host: str) -> AdmissionDecision | None:
-    if host in scene.selected:
+def _not_selected(state: AdmissionState, host: str) -> AdmissionDecision | None:
+    if host in state.selected:
         return None
-    return verdict_on(host, Admission.SKIP, Code.NOT_SELECTED, "the node is not part of this campaign")
+    return make_decision(host, Admission.SKIP, Code.NOT_SELECTED, "the node is not part of this campaign")
 
 
-def _already_ours(scene: AdmissionState, host: str) -> AdmissionDecision | None:
-    if host not in scene.own or scene.leases[host].mark is not None:
+def _already_ours(state: AdmissionState, host: str) -> AdmissionDecision | None:
+    if host not in state.own or state.leases[host].mark is not None:
         return None
-    return verdict_on(host, Admission.ADMIT, Code.ADMITTED, "the node is out under this run's lease already")
+    return make_decision(
+        host, Admission.ADMIT, Code.ADMITTED, "the node is out under this run's lease already"
+    )
 
 
-def _needless(scene: AdmissionState, host: str) -> AdmissionDecision | None:
+def _needless(state: AdmissionState, host: str) -> AdmissionDecision | None:
     """Pass over a node that the cloud does not know, or that is upgraded already."""
-    bar = scene.bars.get(host)
+    bar = state.bars.get(host)
     return _decide_barred(bar) if bar is not None and bar.code in _IN_A_DRY_RUN_AS_WELL else None
 
 
-def _barred(scene: AdmissionState, host: str) -> AdmissionDecision | None:
+def _barred(state: AdmissionState, host: str) -> AdmissionDecision | None:
     """Keep a node in that is not this campaign's to touch now."""
-    bar = scene.bars.get(host)
+    bar = state.bars.get(host)
     return _decide_barred(bar) if bar is not None else None
 
 
@@ -119,34 +121,34 @@ def _decide_barred(bar: Bar) -> AdmissionDecision:
         admission = Admission.SKIP
     else:
         admission = Admission.HOLD
-    return verdict_on(bar.host, admission, bar.code, bar.sentence)
+    return make_decision(bar.host, admission, bar.code, bar.sentence)
 
 
-def _budget(scene: AdmissionState, host: str) -> AdmissionDecision | None:
-    failed = sorted(scene.failed - {host})
-    allowed = scene.plan.request.max_failed_nodes
+def _budget(state: AdmissionState, host: str) -> AdmissionDecision | None:
+    failed = sorted(state.failed - {host})
+    allowed = state.plan.request.max_failed_nodes
     if len(failed) <= allowed:
         return None
     message = f"{', '.join(failed)} failed or is held, and {allowed} may: no further node goes out"
-    return verdict_on(host, Admission.STOP, Code.FAILURE_BUDGET, message)
+    return make_decision(host, Admission.STOP, Code.FAILURE_BUDGET, message)
 
 
-def _window(scene: AdmissionState, host: str) -> AdmissionDecision | None:
+def _window(state: AdmissionState, host: str) -> AdmissionDecision | None:
     """Stop at the end of the window, and before it when the node may not be done by then."""
-    end = scene.plan.window_end
+    end = state.plan.window_end
     if end is None:
         return None
-    if scene.now >= end:
+    if state.now >= end:
         message = f"the window closed at {end.isoformat()}: no further node goes out"
-        return verdict_on(host, Admission.STOP, Code.WINDOW_CLOSED, message)
-    needed = timedelta(seconds=node_seconds(scene.book.movable((host,)), scene.plan.expected).p90)
-    if scene.now + needed <= end:
+        return make_decision(host, Admission.STOP, Code.WINDOW_CLOSED, message)
+    needed = timedelta(seconds=estimate_node_seconds(state.book.movable((host,)), state.plan.expected).p90)
+    if state.now + needed <= end:
         return None
     message = (
         f"the window closes at {end.isoformat()}, and nine nodes in ten like this one take up to "
         f"{round(needed.total_seconds())} s: it would not be back in time"
     )
-    return verdict_on(host, Admission.STOP, Code.WINDOW_CLOSED, message)
+    return make_decision(host, Admission.STOP, Code.WINDOW_CLOSED, message)
 
 
 EARLY_RULES: tuple[Rule, ...] = (_not_selected, _already_ours, _needless)
@@ -154,15 +156,15 @@ EARLY_RULES: tuple[Rule, ...] = (_not_selected, _already_ours, _needless)
 RULES: tuple[Rule, ...] = (_barred, _budget, _window)
 
 
-def first_decision(rules: tuple[Rule, ...], scene: AdmissionState, host: str) -> AdmissionDecision | None:
+def find_decision(rules: tuple[Rule, ...], state: AdmissionState, host: str) -> AdmissionDecision | None:
     """Return the decision of the first rule that has one; None when nothing forbids the node."""
     for rule in rules:
-        decision = rule(scene, host)
+        decision = rule(state, host)
         if decision is not None:
             return decision
     return None
 
 
-def verdict_on(host: str, admission: Admission, code: Code, message: str) -> AdmissionDecision:
+def make_decision(host: str, admission: Admission, code: Code, message: str) -> AdmissionDecision:
     """Make the decision about a host."""
     return AdmissionDecision(host=host, admission=admission, code=code, message=message)

@@ -1,4 +1,4 @@
-"""Seeds: which nodes go first in a domain in which no node takes servers for good.
+"""First nodes: which nodes go first in a domain in which no node takes servers for good.
 
 The first node is emptied onto nodes that are still to be upgraded: its servers move twice, and what is active
 on it with its standby in the same domain switches twice, as there is no upgraded node yet to which the
@@ -29,7 +29,7 @@ _SECONDS = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Seed:
+class FirstNodes:
     """The first node of a domain and, where there are others, the second.
 
     :ivar moves: servers that move twice beyond those of the node that is cheapest to empty.
@@ -42,9 +42,9 @@ class Seed:
     switchovers: float
 
 
-def choose_seeds(
+def choose_first_nodes(
     book: CapacityBook, hosts: Sequence[str], arcs: Arcs, standbys: Mapping[str, Mapping[str, Sequence[int]]]
-) -> tuple[Seed, ...]:
+) -> tuple[FirstNodes, ...]:
     """Choose the first two nodes of each domain that has no upgraded or spare one.
 
     :param hosts: the nodes to upgrade, those first that are better to have first where nothing else matters.
@@ -61,12 +61,14 @@ def choose_seeds(
     least = sum(map(len, servers.values())) + sum(
         min(len(servers[h]) for h in there) for there in needy.values()
     )
-    twice = _switched_twice(book, arcs)
-    options = [_options(book, {h: servers[h] for h in there}, twice, standbys) for there in needy.values()]
-    return cheapest(options, int(_SHARE * least))
+    twice = _estimate_switched_twice(book, arcs)
+    options = [
+        _list_options(book, {h: servers[h] for h in there}, twice, standbys) for there in needy.values()
+    ]
+    return choose_cheapest(options, int(_SHARE * least))
 
 
-def _switched_twice(book: CapacityBook, arcs: Arcs) -> dict[str, float]:
+def _estimate_switched_twice(book: CapacityBook, arcs: Arcs) -> dict[str, float]:
     """Return about how many services switch twice if a node is the first one of its domain."""
     found: dict[str, float] = {}
     if not book.members_stay:
@@ -78,12 +80,12 @@ def _switched_twice(book: CapacityBook, arcs: Arcs) -> dict[str, float]:
     return found
 
 
-def _options(
+def _list_options(
     book: CapacityBook,
     servers: Mapping[str, Sequence[Server]],
     twice: Mapping[str, float],
     standbys: Mapping[str, Mapping[str, Sequence[int]]],
-) -> list[Seed]:
+) -> list[FirstNodes]:
     """Return the choices of a domain, cheapest first; none is better than another in both respects.
 
     :param servers: host of the domain -> the servers that have to leave it, largest first.
@@ -99,24 +101,26 @@ def _options(
         room = book.free(first).get(MEMORY, 0) + demand[first]
         rest = [host for host in seconds if host != first]
         if not rest:
-            found.append(Seed(first=first, second=None, moves=moves, switchovers=cost))
+            found.append(FirstNodes(first=first, second=None, moves=moves, switchovers=cost))
         for second in rest:
-            spare, spilled = room - demand[second], 0
-            while spare < 0 and spilled < len(servers[second]):
-                spare += book.shape(servers[second][spilled]).memory
-                spilled += 1
+            spare, moved_twice = room - demand[second], 0
+            while spare < 0 and moved_twice < len(servers[second]):
+                spare += book.shape(servers[second][moved_twice]).memory
+                moved_twice += 1
             there = standbys.get(second, {}) if book.members_stay else {}
             sizes = [m for h, them in there.items() if h != first and h in servers for m in them]
-            unmended = _too_many(sizes, spare) + _crowded(spare - sum(sizes), usual)
-            found.append(Seed(first=first, second=second, moves=moves + spilled, switchovers=cost + unmended))
-    best: list[Seed] = []
-    for seed in sorted(found, key=lambda s: (s.moves, s.switchovers)):
-        if not best or seed.switchovers < best[-1].switchovers:
-            best.append(seed)
+            unmended = _count_homeless(sizes, spare) + _price_crowding(spare - sum(sizes), usual)
+            found.append(
+                FirstNodes(first=first, second=second, moves=moves + moved_twice, switchovers=cost + unmended)
+            )
+    best: list[FirstNodes] = []
+    for pair in sorted(found, key=lambda s: (s.moves, s.switchovers)):
+        if not best or pair.switchovers < best[-1].switchovers:
+            best.append(pair)
     return best
 
 
-def _too_many(sizes: Sequence[int], room: int) -> int:
+def _count_homeless(sizes: Sequence[int], room: int) -> int:
     """Return how many of some servers have no place, the smallest placed first."""
     for number, size in enumerate(sorted(sizes)):
         room -= size
@@ -125,36 +129,36 @@ def _too_many(sizes: Sequence[int], room: int) -> int:
     return 0
 
 
-def _crowded(spare: int, usual: float) -> float:
+def _price_crowding(spare: int, usual: float) -> float:
     """Return what it costs, in switchovers, when less room is left for standbys than nodes have free."""
     return 1.0 - min(1.0, max(0, spare) / usual) if usual > 0 else 0.0
 
 
-def cheapest(options: Sequence[Sequence[Seed]], budget: int) -> tuple[Seed, ...]:
+def choose_cheapest(options: Sequence[Sequence[FirstNodes]], budget: int) -> tuple[FirstNodes, ...]:
     """Choose one option of each domain: the least switchovers and moves together, within a budget of moves.
 
     Where the cheapest options alone are beyond the budget, they are taken.
     """
-    budget = max(budget, sum(seeds[0].moves for seeds in options))
-    layers: list[dict[int, tuple[float, Seed, int]]] = []
+    budget = max(budget, sum(pairs[0].moves for pairs in options))
+    layers: list[dict[int, tuple[float, FirstNodes, int]]] = []
     spent: dict[int, float] = {0: 0.0}
-    left = sum(seeds[0].moves for seeds in options)
-    for seeds in options:
-        left -= seeds[0].moves
-        layer: dict[int, tuple[float, Seed, int]] = {}
+    left = sum(pairs[0].moves for pairs in options)
+    for pairs in options:
+        left -= pairs[0].moves
+        layer: dict[int, tuple[float, FirstNodes, int]] = {}
         for before, cost in spent.items():
-            for seed in seeds:
-                now = before + seed.moves
+            for pair in pairs:
+                now = before + pair.moves
                 if now + left > budget:
                     break
-                value = cost + seed.switchovers + seed.moves / _MOVES_A_SWITCHOVER
+                value = cost + pair.switchovers + pair.moves / _MOVES_A_SWITCHOVER
                 if now not in layer or value < layer[now][0]:
-                    layer[now] = (value, seed, before)
+                    layer[now] = (value, pair, before)
         layers.append(layer)
         spent = {now: value for now, (value, _, _) in layer.items()}
-    chosen: list[Seed] = []
+    chosen: list[FirstNodes] = []
     now = min(spent, key=lambda s: (spent[s], s))
     for layer in reversed(layers):
-        _, seed, now = layer[now]
-        chosen.append(seed)
+        _, pair, now = layer[now]
+        chosen.append(pair)
     return tuple(reversed(chosen))

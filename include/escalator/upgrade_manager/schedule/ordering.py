@@ -13,7 +13,7 @@ from bisect import bisect_left
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from heapq import heapify, heappop, heappush
 
-from escalator.upgrade_manager.schedule.first_nodes import Arcs, Seed, choose_seeds
+from escalator.upgrade_manager.schedule.first_nodes import Arcs, FirstNodes, choose_first_nodes
 from escalator.upgrade_manager.state.availability import Availability
 from escalator.upgrade_manager.state.capacity import MEMORY, CapacityBook
 
@@ -29,7 +29,7 @@ def order_hosts(
 ) -> tuple[str, ...]:
     """Put hosts in order: of each domain the first two, then the rest as their HA groups want it.
 
-    Where a domain has an upgraded or a spare node already, no seed is needed.
+    Where a domain has an upgraded or a spare node already, no first node has to be chosen.
 
     :param hosts: nova-compute service hosts to upgrade.
     :param seed: of the annealing; the same seed gives the same order.
@@ -38,9 +38,9 @@ def order_hosts(
     arcs = switch_arcs(book, availability, hosts)
     early = _earliness(arcs)
     better_first = sorted(hosts, key=lambda h: (-early.get(h, 0.0), weights[h]))
-    seeds = choose_seeds(book, better_first, arcs, _standbys(book, availability))
-    firsts = untangled([s.first for s in seeds], _between_firsts(book, seeds, arcs), seed=seed)
-    seconds = untangled([s.second for s in seeds if s.second is not None], arcs, seed=seed)
+    pairs = choose_first_nodes(book, better_first, arcs, _standbys(book, availability))
+    firsts = untangled([pair.first for pair in pairs], _between_firsts(book, pairs, arcs), seed=seed)
+    seconds = untangled([pair.second for pair in pairs if pair.second is not None], arcs, seed=seed)
     rest = sorted(set(hosts).difference(firsts, seconds), key=weights.__getitem__)
     return (*firsts, *seconds, *untangled(rest, arcs, seed=seed))
 
@@ -150,13 +150,15 @@ def _standbys(book: CapacityBook, availability: Availability) -> dict[str, dict[
     return found
 
 
-def _between_firsts(book: CapacityBook, seeds: Iterable[Seed], arcs: Arcs) -> dict[str, dict[str, float]]:
+def _between_firsts(
+    book: CapacityBook, pairs: Iterable[FirstNodes], arcs: Arcs
+) -> dict[str, dict[str, float]]:
     """Return which first node should come before which.
 
     A standby can move within its domain once the first node there is upgraded: that one should come before
     the node of the active.
     """
-    first_of = {book.nodes[seed.first].domain: seed.first for seed in seeds}
+    first_of = {book.nodes[pair.first].domain: pair.first for pair in pairs}
     found: dict[str, dict[str, float]] = {}
     for tail, heads in arcs.items():
         first = first_of.get(book.nodes[tail].domain)

@@ -20,7 +20,7 @@ from escalator.upgrade_manager.drain.prechecks import check_server
 from escalator.upgrade_manager.schedule.ordering import order_hosts
 from escalator.upgrade_manager.state.availability import RUNNING, Availability
 from escalator.upgrade_manager.state.capacity import CapacityBook
-from escalator.upgrade_manager.state.domains import neighbours
+from escalator.upgrade_manager.state.domains import find_neighbours
 from escalator.upgrade_manager.state.eligibility import find_bar
 from escalator.upgrade_manager.state.targets import COMPUTE
 
@@ -188,7 +188,7 @@ def _find_obstacle(snapshot: CloudSnapshot, book: CapacityBook, host: str) -> Ve
     if bar is not None:
         return None if bar.code in _NO_OBSTACLE else bar.as_verdict()
     simulation = simulate(book, {host})
-    out_now = (n.lease is not None and n.lease.mark is None for n in neighbours(snapshot, host))
+    out_now = (n.lease is not None and n.lease.mark is None for n in find_neighbours(snapshot, host))
     if simulation.feasible or any(out_now):
         return None
     return Verdict(

@@ -16,7 +16,7 @@ from escalator.model.cloud import Server
 from escalator.model.decisions import Admission, AdmissionDecision
 from escalator.model.verdict import Code, Subject, SubjectType, Verdict
 from escalator.upgrade_manager.drain.placing import DrainSimulation, Fit, Placing, place
-from escalator.upgrade_manager.schedule.round_state import Standing, Turn
+from escalator.upgrade_manager.schedule.round_state import Departure, RoundState
 from escalator.upgrade_manager.state.availability import Obstacle
 from escalator.upgrade_manager.state.capacity import CapacityBook, Tier
 
@@ -48,7 +48,7 @@ _NOWHERE = DrainSimulation(
 )
 
 
-def turns(standing: Standing, now: float, limited: Limited | None = None) -> Iterator[Turn]:
+def turns(state: RoundState, now: float, limited: Limited | None = None) -> Iterator[Departure]:
     """Give the nodes that go now, one after the other; each is recorded before the next is sought.
 
     First those whose servers need not move twice, in all domains; then those that spill. Where one node is
@@ -57,160 +57,156 @@ def turns(standing: Standing, now: float, limited: Limited | None = None) -> Ite
     :param now: seconds, on the clock of the availability.
     :param limited: says of a host why it may not go although nothing else forbids it; None: nothing does.
     """
-    for patient, spilling in _ONE_AT_A_TIME if standing.slots == 1 else _SEVERAL:
-        exhausted = set(standing.quiet)
-        while (domain := _neediest(standing, exhausted)) is not None:
-            turn = _next_of(standing, domain, now, limited, patient=patient, spilling=spilling)
-            if turn is None:
+    for patient, twice in _ONE_AT_A_TIME if state.slots == 1 else _SEVERAL:
+        exhausted = set(state.quiet)
+        while (domain := _neediest(state, exhausted)) is not None:
+            departure = _next_of(state, domain, now, limited, patient=patient, twice=twice)
+            if departure is None:
                 exhausted.add(domain)
-                if spilling:
-                    standing.quiet.add(domain)
+                if twice:
+                    state.quiet.add(domain)
                 continue
-            standing.admit(turn)
-            yield turn
+            state.admit(departure)
+            yield departure
 
 
-def _neediest(standing: Standing, exhausted: Collection[str]) -> str | None:
+def _neediest(state: RoundState, exhausted: Collection[str]) -> str | None:
     """Return the domain whose turn it is: below its fair share the first in order, else the least above."""
-    waiting = [d for d, queue in standing.queues.items() if queue and d not in exhausted]
-    if not waiting or sum(map(len, standing.out.values())) >= standing.slots:
+    waiting = [d for d, queue in state.queues.items() if queue and d not in exhausted]
+    if not waiting or sum(map(len, state.out.values())) >= state.slots:
         return None
-    if len(standing.queues) == 1:
+    if len(state.queues) == 1:
         return waiting[0]
-    shares = standing.shares()
-    lacking = {d: shares[d] - len(standing.out.get(d, ())) for d in waiting}
+    shares = state.shares()
+    lacking = {d: shares[d] - len(state.out.get(d, ())) for d in waiting}
     below = [d for d in waiting if lacking[d] > 0]
     if below:
-        return min(
-            below, key=lambda d: (1 - lacking[d] / shares[d], standing.place_of[standing.queues[d][0]])
-        )
+        return min(below, key=lambda d: (1 - lacking[d] / shares[d], state.rank_of[state.queues[d][0]]))
     return max(waiting, key=lambda d: (lacking[d], d))
 
 
 def _next_of(
-    standing: Standing, domain: str, now: float, limited: Limited | None, *, patient: bool, spilling: bool
-) -> Turn | None:
-    """Return the first node of a domain that may go without spilling; else, if asked, one that spills.
+    state: RoundState, domain: str, now: float, limited: Limited | None, *, patient: bool, twice: bool
+) -> Departure | None:
+    """Return the first node of a domain that may go without twice; else, if asked, one that spills.
 
     :param patient: where a node has to wait for a moment, none that comes later in its order goes;
         nowhere does one that comes after all others.
     """
-    room = _room(standing.book, domain)
-    seeds = _wants_seed(standing, domain)
+    room = _room(state.book, domain)
+    first = _needs_first_node(state, domain)
     crowded: list[tuple[int, int, str]] = []
     passing = False
-    for number, host in enumerate(_candidates(standing, domain)):
-        if patient and host in standing.late:
+    for number, host in enumerate(_candidates(state, domain)):
+        if patient and host in state.late:
             return None
         decision = limited(host) if limited is not None else None
-        obstacle = standing.availability.obstacle(host, now) if decision is None else None
+        obstacle = state.availability.obstacle(host, now) if decision is None else None
         if obstacle is not None:
             passing = passing or obstacle.until is not None
             decision = ha_decision(host, obstacle)
             if patient and passing:
                 return None
-        decision = decision or _expecting(standing, host)
+        decision = decision or _expecting(state, host)
         if decision is not None:
-            standing.reasons[host] = decision
+            state.reasons[host] = decision
             continue
-        placed = _place_without_spilling(standing, host, room, seeds=seeds)
+        placed = _place_for_good(state, host, room, first=first)
         if placed is not None:
-            return Turn(host=host, simulation=placed)
-        if spilling:
-            crowded.append((_least_spilled(standing, host, room), number, host))
-    if not spilling:
+            return Departure(host=host, simulation=placed)
+        if twice:
+            crowded.append((_count_least_twice(state, host, room), number, host))
+    if not twice:
         return None
-    free = not standing.out.get(domain) and not passing
-    return _least_spilling(standing, domain, sorted(crowded), free=free)
+    free = not state.out.get(domain) and not passing
+    return _choose_fewest_twice(state, domain, sorted(crowded), free=free)
 
 
-def _place_without_spilling(
-    standing: Standing, host: str, room: int, *, seeds: bool
-) -> DrainSimulation | None:
+def _place_for_good(state: RoundState, host: str, room: int, *, first: bool) -> DrainSimulation | None:
     """Place the servers of a node on nodes that need not be upgraded any more; those of a seed on any."""
-    if standing.demand(host) <= room:
-        placed = _fits(standing.book, standing.leaving(host), host, Tier.SPARE)
+    if state.demand(host) <= room:
+        placed = _fits(state.book, state.leaving(host), host, Tier.SPARE)
         if placed is not None:
             return placed
-    if not seeds:
+    if not first:
         return None
-    placed = _any_place(standing, standing.book.nodes[host].domain, host)
+    placed = _any_place(state, state.book.nodes[host].domain, host)
     return placed if placed.feasible else None
 
 
-def _wants_seed(standing: Standing, domain: str) -> bool:
+def _needs_first_node(state: RoundState, domain: str) -> bool:
     """Tell whether a node of a domain has to be emptied onto pending ones, as there are no others yet."""
-    tiers = standing.book.open_tiers(domain)
-    return not (standing.out.get(domain) or tiers[Tier.UPGRADED] or tiers[Tier.SPARE])
+    tiers = state.book.open_tiers(domain)
+    return not (state.out.get(domain) or tiers[Tier.UPGRADED] or tiers[Tier.SPARE])
 
 
-def _least_spilling(
-    standing: Standing, domain: str, hosts: Sequence[tuple[int, int, str]], *, free: bool
-) -> Turn | None:
+def _choose_fewest_twice(
+    state: RoundState, domain: str, hosts: Sequence[tuple[int, int, str]], *, free: bool
+) -> Departure | None:
     """Return the node that spills least, if that is affordable; note of the others why they wait.
 
     :param hosts: how many servers each spills at least, its number in the order, and its name.
     :param free: it costs no budget, as nothing else goes on in the domain.
     """
-    best: Turn | None = None
+    best: Departure | None = None
     tries = TRIES
     for least, _, host in hosts:
-        if best is not None and least >= best.simulation.spilled:
+        if best is not None and least >= best.simulation.moved_twice:
             break
-        if tries and (free or _affordable(standing, least)):
+        if tries and (free or _is_affordable(state, least)):
             tries -= 1
-            placed = _any_place(standing, domain, host)
+            placed = _any_place(state, domain, host)
             if not placed.feasible:
-                standing.reasons[host] = _no_room(standing, host, placed)
+                state.reasons[host] = _no_room(state, host, placed)
                 continue
-            if free or _affordable(standing, placed.spilled):
-                if best is None or placed.spilled < best.simulation.spilled:
-                    best = Turn(host=host, simulation=placed, charged=0 if free else placed.spilled)
+            if free or _is_affordable(state, placed.moved_twice):
+                if best is None or placed.moved_twice < best.simulation.moved_twice:
+                    best = Departure(host=host, simulation=placed, charged=0 if free else placed.moved_twice)
                 continue
-        if standing.explain:
-            standing.reasons[host] = _waits_for_room(standing, host, least)
+        if state.explain:
+            state.reasons[host] = _waits_for_room(state, host, least)
     return best
 
 
-def _any_place(standing: Standing, domain: str, host: str) -> DrainSimulation:
+def _any_place(state: RoundState, domain: str, host: str) -> DrainSimulation:
     """Place the servers of a node on any node; where nothing else goes on in the domain, by every fit."""
-    servers = standing.leaving(host)
-    placed = _fits(standing.book, servers, host, Tier.PENDING)
+    servers = state.leaving(host)
+    placed = _fits(state.book, servers, host, Tier.PENDING)
     if placed is not None:
         return placed
-    if standing.explain or not standing.out.get(domain):
-        return place(standing.book, servers, closed={host}).simulation()
+    if state.explain or not state.out.get(domain):
+        return place(state.book, servers, closed={host}).simulation()
     return _NOWHERE
 
 
-def _least_spilled(standing: Standing, host: str, room: int) -> int:
+def _count_least_twice(state: RoundState, host: str, room: int) -> int:
     """Return how many servers of a node go to pending nodes at least: the largest that the room lacks."""
-    demands = standing.demands(host)
+    demands = state.demands(host)
     return bisect_left(demands, demands[-1] - room)
 
 
-def _candidates(standing: Standing, domain: str) -> Sequence[str]:
+def _candidates(state: RoundState, domain: str) -> Sequence[str]:
     """Return the next nodes of a domain in order; near the end the most entangled and longest first."""
-    queue = standing.queues[domain]
-    soon = _TAIL_ROUNDS * -(-standing.slots // len(standing.queues))
-    if standing.slots == 1 or len(queue) > soon or _wants_seed(standing, domain):
+    queue = state.queues[domain]
+    soon = _TAIL_ROUNDS * -(-state.slots // len(state.queues))
+    if state.slots == 1 or len(queue) > soon or _needs_first_node(state, domain):
         return queue[: max(WINDOW, soon)]
     return sorted(
         queue,
         key=lambda h: (
-            h in standing.late,
-            -_conflicts(standing, h),
-            -standing.work(h),
-            standing.place_of[h],
+            h in state.late,
+            -_conflicts(state, h),
+            -state.work(h),
+            state.rank_of[h],
         ),
     )
 
 
-def _conflicts(standing: Standing, host: str) -> int:
+def _conflicts(state: RoundState, host: str) -> int:
     """Return how many other waiting nodes cannot be out together with a node, counted once a group."""
-    availability, groups = standing.availability, standing.book.memberships.ha_groups
+    availability, groups = state.availability, state.book.memberships.ha_groups
     return sum(
-        standing.waits(availability.host_of(member))
+        state.waits(availability.host_of(member))
         for group, here in availability.groups_on(host).items()
         for member in groups[group].members
         if member not in here
@@ -229,16 +225,16 @@ def _fits(book: CapacityBook, servers: Sequence[Server], host: str, worst: Tier)
     return placing.simulation() if all(placing.try_add(server) for server in servers) else None
 
 
-def _affordable(standing: Standing, spilled: int) -> bool:
+def _is_affordable(state: RoundState, moved_twice: int) -> bool:
     """Tell whether the budget carries that many further moves to pending nodes."""
-    return standing.spill >= 1 or standing.spilled + spilled <= standing.spill * standing.movable
+    return state.spill >= 1 or state.moved_twice + moved_twice <= state.spill * state.movable
 
 
-def _expecting(standing: Standing, host: str) -> AdmissionDecision | None:
+def _expecting(state: RoundState, host: str) -> AdmissionDecision | None:
     """Let a node wait to which servers are on their way."""
-    if not (standing.moving and standing.claims.get(host)):
+    if not (state.moving and state.claims.get(host)):
         return None
-    message = f"{len(standing.claims[host])} server(s) are on their way to it"
+    message = f"{len(state.claims[host])} server(s) are on their way to it"
     return AdmissionDecision(host=host, admission=Admission.WAIT, code=Code.NODE_NOT_EMPTY, message=message)
 
 
@@ -252,11 +248,11 @@ def ha_decision(host: str, obstacle: Obstacle) -> AdmissionDecision:
     )
 
 
-def _no_room(standing: Standing, host: str, simulation: DrainSimulation) -> AdmissionDecision:
+def _no_room(state: RoundState, host: str, simulation: DrainSimulation) -> AdmissionDecision:
     """Say why the servers of a node have no place, and whether waiting helps."""
-    node = standing.book.nodes[host]
-    out = _some(standing.out.get(node.domain, ()))
-    absent = _some(set(standing.absent.get(node.domain, ())) - {host})
+    node = state.book.nodes[host]
+    out = _some(state.out.get(node.domain, ()))
+    absent = _some(set(state.absent.get(node.domain, ())) - {host})
     if out:
         message, admission = f"not while {out} is out: {simulation.shortfall}", Admission.WAIT
     elif absent:
@@ -267,10 +263,10 @@ def _no_room(standing: Standing, host: str, simulation: DrainSimulation) -> Admi
     return AdmissionDecision(host=host, admission=admission, code=Code.CAPACITY, message=message)
 
 
-def _waits_for_room(standing: Standing, host: str, spilled: int) -> AdmissionDecision:
-    out = _some(standing.out.get(standing.book.nodes[host].domain, ()))
+def _waits_for_room(state: RoundState, host: str, moved_twice: int) -> AdmissionDecision:
+    out = _some(state.out.get(state.book.nodes[host].domain, ()))
     until = f"until {out} is back" if out else "on upgraded nodes"
-    message = f"{spilled} of its servers would have to move twice: it waits for room {until}"
+    message = f"{moved_twice} of its servers would have to move twice: it waits for room {until}"
     return AdmissionDecision(host=host, admission=Admission.WAIT, code=Code.CAPACITY, message=message)
 
 

@@ -1,4 +1,4 @@
-"""Standing: how a campaign stands while it decides: what waits, what is out, what is claimed."""
+"""RoundState: how a campaign stands while it decides: what waits, what is out, what is claimed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from escalator.upgrade_manager.state.capacity import MEMORY, CapacityBook, Tier,
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Turn:
+class Departure:
     """A node that may go out now, with the places of its servers; ``charged`` moves are of the budget."""
 
     host: str
@@ -26,17 +26,17 @@ class Turn:
 
 
 @dataclass(slots=True, kw_only=True)
-class Standing:
+class RoundState:
     """How a campaign stands: what waits, what is out, what the nodes carry. A round writes into it.
 
     :ivar queues: domain -> hosts that wait, in the order of the plan.
     :ivar out: domain -> hosts that are out and will come back.
     :ivar absent: domain -> hosts that take no server now and may come back without this campaign.
-    :ivar spilled: moves so far to nodes that were still to be upgraded, beside what cannot be helped.
+    :ivar moved_twice: moves so far to nodes that were still to be upgraded, beside what cannot be helped.
     :ivar spill: share of all movable servers that such moves may be.
     :ivar slots: nodes that may be out at once.
     :ivar reasons: why a host that was looked at in this round does not go.
-    :ivar place_of: host -> its number in the order of the plan.
+    :ivar rank_of: host -> its number in the order of the plan.
     :ivar late: hosts that come after all others.
     :ivar claims: host -> servers of nodes that are out, for which places are taken there.
     :ivar quiet: domains in which nothing happened since none of their nodes could go.
@@ -51,10 +51,10 @@ class Standing:
     out: dict[str, set[str]]
     durations: Durations
     slots: int
-    place_of: Mapping[str, int]
+    rank_of: Mapping[str, int]
     spill: float = 1.0
     absent: Mapping[str, Collection[str]] = field(default_factory=dict)
-    spilled: int = 0
+    moved_twice: int = 0
     reasons: dict[str, AdmissionDecision] = field(default_factory=dict)
     late: Collection[str] = ()
     claims: dict[str, dict[str, Server]] = field(default_factory=dict)
@@ -98,7 +98,7 @@ class Standing:
 
     def waits(self, host: str | None) -> bool:
         """Tell whether a node is still to be upgraded and not out."""
-        return host in self.place_of and host in self.book.tiers and self.book.tiers[host] is Tier.PENDING
+        return host in self.rank_of and host in self.book.tiers and self.book.tiers[host] is Tier.PENDING
 
     def forget(self, host: str) -> None:
         """Look anew at a node whose servers have changed."""
@@ -133,24 +133,24 @@ class Standing:
         total = fsum(left.values()) or 1.0
         return {d: self.slots * work / total for d, work in left.items()}
 
-    def admit(self, turn: Turn) -> None:
+    def admit(self, departure: Departure) -> None:
         """Record that a node goes out and that places are taken for its servers."""
-        domain = self.book.nodes[turn.host].domain
+        domain = self.book.nodes[departure.host].domain
         if self._left:
-            self._left[domain] -= self.work(turn.host)
-        self.queues[domain].remove(turn.host)
+            self._left[domain] -= self.work(departure.host)
+        self.queues[domain].remove(departure.host)
         self._largest.pop(domain, None)
-        self.out.setdefault(domain, set()).add(turn.host)
-        self.availability.take_out(turn.host)
-        self.book.close(turn.host)
-        self.spilled += turn.charged
-        self.reasons.pop(turn.host, None)
-        claimed = self.claims.pop(turn.host, {}).values()
+        self.out.setdefault(domain, set()).add(departure.host)
+        self.availability.take_out(departure.host)
+        self.book.close(departure.host)
+        self.moved_twice += departure.charged
+        self.reasons.pop(departure.host, None)
+        claimed = self.claims.pop(departure.host, {}).values()
         for server in claimed:
-            self.book.take(turn.host, server, give_back=True)
-            self.book.expect(turn.host, server, over=True)
-        for server in (*self.book.servers(turn.host), *claimed):
-            destination = turn.simulation.placements.get(server.id)
+            self.book.take(departure.host, server, give_back=True)
+            self.book.expect(departure.host, server, over=True)
+        for server in (*self.book.servers(departure.host), *claimed):
+            destination = departure.simulation.placements.get(server.id)
             if destination is not None:
                 self.claim(server, destination)
 

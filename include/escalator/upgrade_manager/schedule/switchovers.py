@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from escalator.model.cloud import HaGroup, Server
 from escalator.upgrade_manager.drain.placing import Placing
-from escalator.upgrade_manager.schedule.round_state import Standing
+from escalator.upgrade_manager.schedule.round_state import RoundState
 from escalator.upgrade_manager.state.availability import Availability
 from escalator.upgrade_manager.state.capacity import MEMORY, Tier, needs_place
 
@@ -29,14 +29,14 @@ class Switchover:
     move_to: str | None = None
 
 
-def plan_switchovers(standing: Standing, host: str, *, move_standbys: bool = True) -> Iterator[Switchover]:
+def plan_switchovers(state: RoundState, host: str, *, move_standbys: bool = True) -> Iterator[Switchover]:
     """Say for each active member on a node who takes over; each is planned on top of those before it.
 
     Groups without a standby in service are left out: the admission has refused their node.
 
     :param move_standbys: to upgraded nodes, where there is room to spare.
     """
-    book, availability = standing.book, standing.availability
+    book, availability = state.book, state.availability
     if not book.members_stay:
         return
     for group_id, members in list(availability.groups_on(host).items()):
@@ -45,53 +45,53 @@ def plan_switchovers(standing: Standing, host: str, *, move_standbys: bool = Tru
             continue
         for active in members:
             if availability.is_active(active):
-                found = _switchover(standing, group, active, move_standbys=move_standbys)
+                found = _switchover(state, group, active, move_standbys=move_standbys)
                 if found is not None:
                     yield found
 
 
-def _switchover(standing: Standing, group: HaGroup, active: str, *, move_standbys: bool) -> Switchover | None:
-    availability = standing.availability
+def _switchover(state: RoundState, group: HaGroup, active: str, *, move_standbys: bool) -> Switchover | None:
+    availability = state.availability
     able = [m for m in group.members if m != active and availability.serves(m)]
     if not able:
         return None
-    standby = min(able, key=lambda m: (standing.book.tiers[_host(availability, m)], m))
+    standby = min(able, key=lambda m: (state.book.tiers[_host(availability, m)], m))
     move_to = None
     source = _host(availability, standby)
-    pending = standing.book.tiers[source] is Tier.PENDING
-    if move_standbys and pending and standby not in standing.on_the_way:
-        move_to = _better_place(standing, group, standby, source)
+    pending = state.book.tiers[source] is Tier.PENDING
+    if move_standbys and pending and standby not in state.on_the_way:
+        move_to = _better_place(state, group, standby, source)
     return Switchover(group=group.id, active=active, standby=standby, move_to=move_to)
 
 
-def _better_place(standing: Standing, group: HaGroup, standby: str, source: str) -> str | None:
+def _better_place(state: RoundState, group: HaGroup, standby: str, source: str) -> str | None:
     """Return an upgraded node with room to spare for a standby; None when there is none."""
-    book = standing.book
+    book = state.book
     server = next((s for s in book.servers(source) if s.id == standby), None)
-    if server is None or not needs_place(server) or not _spare(standing, server):
+    if server is None or not needs_place(server) or not _spare(state, server):
         return None
-    taken = {h for m in group.members if (h := standing.availability.host_of(m)) is not None}
+    taken = {h for m in group.members if (h := state.availability.host_of(m)) is not None}
     placing = Placing(book, worst=Tier.UPGRADED)
     return placing.placements[standby] if placing.try_add(server, beside=taken) else None
 
 
-def _spare(standing: Standing, server: Server) -> bool:
+def _spare(state: RoundState, server: Server) -> bool:
     """Tell whether the upgraded nodes have room for the largest node that is still to be emptied at its turn.
 
     Each node that goes before it adds the room that is free on it. Where a domain has its share of places
     out, the next node goes when one of them is back: its room counts.
     """
-    book = standing.book
+    book = state.book
     domain = book.nodes[server.host or ""].domain
     free = sum(room for room, _ in book.open_tiers(domain)[Tier.UPGRADED] if room > 0)
-    out = standing.out.get(domain, ())
-    if out and len(out) >= int(standing.shares().get(domain, 0.0)):
-        free += min(book.free(host).get(MEMORY, 0) + standing.demand(host) for host in out)
+    out = state.out.get(domain, ())
+    if out and len(out) >= int(state.shares().get(domain, 0.0)):
+        free += min(book.free(host).get(MEMORY, 0) + state.demand(host) for host in out)
     free -= server.resources.get(MEMORY, 0)
-    most = standing.largest_demand(domain)
-    waiting = list(standing.queues.get(domain, ())[:_AHEAD])
+    most = state.largest_demand(domain)
+    waiting = list(state.queues.get(domain, ())[:_AHEAD])
     while free < most:
-        host = next((host for host in waiting if standing.demand(host) <= free), None)
+        host = next((host for host in waiting if state.demand(host) <= free), None)
         if host is None:
             return False
         waiting.remove(host)

@@ -24,7 +24,7 @@ def domain_of(cell: str, zone: str, aggregates: Iterable[str]) -> str:
     return f"{cell}/{zone}/{'+'.join(sorted(own)) or NO_AGGREGATE}"
 
 
-def neighbours(snapshot: CloudSnapshot, host: str) -> tuple[Node, ...]:
+def find_neighbours(snapshot: CloudSnapshot, host: str) -> tuple[Node, ...]:
     """Return the other nodes whose drains count against this one's, sorted by name; none of an unknown host.
 
     :param host: nova-compute service host.
@@ -32,10 +32,10 @@ def neighbours(snapshot: CloudSnapshot, host: str) -> tuple[Node, ...]:
     node = snapshot.node(host)
     if node is None:
         return ()
-    return tuple(sorted((n for n in snapshot.nodes if adjoining(node, n)), key=lambda n: n.host))
+    return tuple(sorted((n for n in snapshot.nodes if are_neighbours(node, n)), key=lambda n: n.host))
 
 
-def adjoining(one: Node, other: Node) -> bool:
+def are_neighbours(one: Node, other: Node) -> bool:
     """Tell whether two different nodes draw on the same spare capacity.
 
     They do in the same cell and zone, with the same domain or with an aggregate in common.
