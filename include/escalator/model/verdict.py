@@ -55,15 +55,10 @@ class Code(StrEnum):
     """The closed catalogue of reasons; documented in docs/codes.md."""
 
     # requests
-    REQUEST_UNKNOWN_KEY = "request_unknown_key"
-    REQUEST_UNKNOWN_HOST = "request_unknown_host"
     REQUEST_NO_HOST = "request_no_host"
-    REQUEST_BAD_VALUE = "request_bad_value"
     REQUEST_PARALLEL_IMPOSSIBLE = "request_parallel_impossible"
-    BUNDLE_UNREADABLE = "bundle_unreadable"
     # the cloud
     SERVICE_DOWN = "service_down"
-    INVENTORY_STALE = "inventory_stale"
     MIGRATION_UNFINISHED = "migration_unfinished"
     # admission
     ADMITTED = "admitted"
