@@ -163,3 +163,13 @@ def test_a_standby_that_makes_way_is_told_where_its_service_goes_over(
     staying = {s["server"]: n["host"] for n in plan["nodes"] for s in n["staying"]}
     assert move["server"] not in staying
     assert len(staying) == 3
+
+
+def test_a_plan_says_which_switchovers_are_only_counted(
+    snapshot_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, out, _ = run(capsys, "plan", "--snapshot", snapshot_file)
+    assert "standby moves and switchovers are counted only: a campaign asks no VNF to switch" in out
+    assert "1 to switch over (counted only)" in out
+    _, out, _ = run(capsys, "plan", "--snapshot", snapshot_file, "--json")
+    assert json.loads(out)["counted_only"] == ["switchovers", "standby_moves"]

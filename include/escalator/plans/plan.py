@@ -19,6 +19,9 @@ SCHEMA = "escalator.plan/1"
 SKIPPED = frozenset({Code.DISABLED_BY_OTHERS, Code.LEASED_BY_OTHERS})
 """Codes of nodes that a plan leaves alone without being infeasible."""
 
+COUNTED_ONLY = ("switchovers", "standby_moves")
+"""What a plan counts and no step of a campaign carries out: managers of VNFs are not asked."""
+
 Document = dict[str, Any]
 
 
@@ -71,6 +74,7 @@ def make_plan(snapshot: CloudSnapshot, options: SimulationOptions, *, bundle: st
             "least_moves": result["moves_lower_bound"],
             "switchovers": result["switchovers"],
         },
+        "counted_only": list(COUNTED_ONLY),
     }
     return MadePlan({**document, "sha256": document_digest(document)}, order.hosts)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from escalator.upgrade_manager.conditions.timing import minutes
 
-_METHODS = {"live": "moved live", "cold": "moved cold", "standby": "standby moved"}
+_METHODS = {"live": "moved live", "cold": "moved cold", "standby": "standby to move (counted only)"}
 _SHOWN = 12
 """Servers that are shown one by one for a node of a small plan."""
 _SMALL = 20
@@ -27,6 +27,11 @@ def plan_lines(document: Mapping[str, Any]) -> Iterator[str]:
         f"{expected['moves']} move(s) (at least {expected['least_moves']}), "
         f"{expected['standby_moves']} standby move(s), {expected['switchovers']} switchover(s)"
     )
+    if expected["standby_moves"] or expected["switchovers"]:
+        yield (
+            "standby moves and switchovers are counted only: a campaign asks no VNF to switch, "
+            "and members of HA groups stay on their node"
+        )
     for number, node in enumerate(nodes, start=1):
         yield from _node_lines(number, node, detailed=len(nodes) <= _SMALL)
     for held in document["held"]:
@@ -40,7 +45,7 @@ def _node_lines(number: int, node: Mapping[str, Any], *, detailed: bool) -> Iter
     if node["staying"]:
         what.append(f"{len(node['staying'])} stay")
     if node["switchovers"]:
-        what.append(f"{len(node['switchovers'])} switched over")
+        what.append(f"{len(node['switchovers'])} to switch over (counted only)")
     times = f"{minutes(node['starts_at_seconds'])} to {minutes(node['ends_at_seconds'])}"
     where = f"wave {node['wave']}, {node['domain']}, {times}"
     yield f"{number:>4}. {node['host']} ({where}): {', '.join(what) or 'empty'}"
