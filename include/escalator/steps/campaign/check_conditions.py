@@ -14,6 +14,7 @@ from escalator.model.campaign import CampaignPlan
 from escalator.model.check_report import CheckReport, check_to_document
 from escalator.model.cloud import CloudSnapshot
 from escalator.model.errors import PlanInfeasibleError
+from escalator.model.procedure import find_procedure
 from escalator.model.verdict import Code, Subject, SubjectType, Verdict
 from escalator.plans.plan import options_of, plan_document
 from escalator.plans.render import plan_lines
@@ -92,8 +93,10 @@ def check(
 
     :param known_hosts: nodes that the campaign may touch: those its DAG has a group for.
     :param campaign: its plan names the request only; the plan that is returned has the nodes in order.
+    :raises InvalidRequestError: the plan's procedure is not known; nothing was written.
     :raises PlanInfeasibleError: the request cannot be carried out; carries every reason; nothing was written.
     """
+    find_procedure(campaign.plan.procedure)
     judged = judge(campaign, campaign.plan.request.hosts or tuple(known_hosts))
     log_report(judged.report)
     refuse_unmet(judged.report, what="the campaign cannot start")
@@ -105,7 +108,12 @@ def check(
         snapshot=judged.snapshot,
         bundle=campaign.bundle,
     )
-    plan = replace(planned, expected=judged.plan.expected, window_end=campaign.plan.window_end)
+    plan = replace(
+        planned,
+        procedure=campaign.plan.procedure,
+        expected=judged.plan.expected,
+        window_end=campaign.plan.window_end,
+    )
     document = _document(plan, judged.snapshot)
     for line in plan_lines(document):
         log.info("%s", line)
