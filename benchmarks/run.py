@@ -28,6 +28,7 @@ from escalator.lab.progress import Progress  # noqa: E402
 from escalator.lab.servers import ServerSpec  # noqa: E402
 from escalator.lab.settings import LabSettings  # noqa: E402
 from escalator.model.naming import dag_id_of  # noqa: E402
+from escalator.model.procedure import UPGRADE  # noqa: E402
 from escalator.steps.campaign.conclude import folder_name  # noqa: E402
 
 INSTANCE = 7
@@ -82,7 +83,7 @@ def load(world: World, servers: int) -> None:
 def escalator_arm(world: World, stack: AirflowStack, servers: int) -> dict[str, Any]:
     """One campaign through Airflow."""
     load(world, servers)
-    dag_id = dag_id_of("upgrade", CLOUD, DOMAIN)
+    dag_id = dag_id_of(UPGRADE.name, CLOUD, DOMAIN)
     with stack.client() as client:
         run = client.trigger(dag_id, {"bundle": BUNDLE})
         client.wait(dag_id, run.run_id, timeout_seconds=RUN_SECONDS)

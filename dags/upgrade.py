@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from airflow.sdk import get_parsing_context
 
-from escalator_airflow.generate import upgrade_dags
+from escalator.model.procedure import UPGRADE
+from escalator_airflow.generate import campaign_dags
 
-for dag in upgrade_dags(wanted=get_parsing_context().dag_id):
+for dag in campaign_dags(UPGRADE, wanted=get_parsing_context().dag_id):
     globals()[dag.dag_id] = dag

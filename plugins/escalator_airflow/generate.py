@@ -13,8 +13,9 @@ from escalator.inventory.inventory_file import read_inventory
 from escalator.model.errors import EscalatorError
 from escalator.model.inventory import Inventory
 from escalator.model.naming import dag_id_of
+from escalator.model.procedure import Procedure
 from escalator.model.window import Windows
-from escalator_airflow.graph import MAX_NODES, build_upgrade_dag
+from escalator_airflow.graph import MAX_NODES, build_campaign_dag
 from escalator_airflow.operators.check_cloud import CheckOperator
 from escalator_airflow.operators.inventory import InventoryOperator
 from escalator_airflow.params import check_params
@@ -33,10 +34,10 @@ def inventories() -> Iterator[Inventory]:
             log.error("inventory left out: %s", exc)  # noqa: TRY400  the message says it all
 
 
-def upgrade_dags(wanted: str | None = None) -> Iterator[DAG]:
-    """Declare the upgrade DAGs of every inventory; when a task needs one of them, only that one."""
+def campaign_dags(procedure: Procedure, wanted: str | None = None) -> Iterator[DAG]:
+    """Declare a procedure's DAGs of every inventory; when a task needs one of them, only that one."""
     bundles = bundle_names(bundle_dir())
-    windows = _good_windows()
+    windows = _good_windows() if procedure.in_windows else NO_WINDOWS
     for inventory in inventories():
         for domain in inventory.domains():
             hosts = inventory.hosts(domain)
@@ -46,9 +47,11 @@ def upgrade_dags(wanted: str | None = None) -> Iterator[DAG]:
             parts = [hosts[n : n + size] for n in range(0, len(hosts), size)]
             for number, part in enumerate(parts, start=1):
                 numbered = number if len(parts) > 1 else None
-                if wanted in {None, dag_id_of("upgrade", inventory.cloud, domain, numbered)}:
+                if wanted in {None, dag_id_of(procedure.name, inventory.cloud, domain, numbered)}:
                     window = windows.of(inventory.cloud, domain)
-                    yield build_upgrade_dag(inventory, domain, part, bundles, part=numbered, window=window)
+                    yield build_campaign_dag(
+                        procedure, inventory, domain, part, bundles, part=numbered, window=window
+                    )
 
 
 def check_dags(wanted: str | None = None) -> Iterator[DAG]:

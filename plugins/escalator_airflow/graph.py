@@ -9,11 +9,10 @@ from typing import Any
 
 from airflow.sdk import DAG, BaseOperator, TaskGroup, TriggerRule
 
-from escalator.model.campaign import Step
 from escalator.model.inventory import Inventory
 from escalator.model.naming import dag_id_of
+from escalator.model.procedure import Procedure, Stage
 from escalator.model.window import Window
-from escalator.upgrade_manager.drain.durations import HARD_LIMITS, last_resort_seconds
 from escalator_airflow.operators.campaign import (
     CheckConditionsOperator,
     ConcludeOperator,
@@ -36,20 +35,10 @@ PATIENT = {
 """Tries over more than an hour: what holds a lease outlasts an outage of Nova's."""
 BRIEF: dict[str, Any] = {"retries": 2, "retry_delay": timedelta(seconds=5)}
 """Tries of what holds no lease."""
-WAITS_AT_MOST = timedelta(days=14)
-"""How long a node may wait at the door: Airflow counts the wait in the triggerer as the task's time."""
-_PRIORITIES = {
-    Step.PRECHECK: 10,
-    Step.SWITCHOVER: 20,
-    Step.MIGRATE: 30,
-    Step.UPGRADE: 40,
-    Step.VERIFY: 90,
-    Step.RELEASE: 100,
-}
-"""What is nearer to giving a node back goes first."""
 
 
-def build_upgrade_dag(
+def build_campaign_dag(
+    procedure: Procedure,
     inventory: Inventory,
     domain: str,
     hosts: tuple[str, ...],
@@ -58,10 +47,10 @@ def build_upgrade_dag(
     part: int | None = None,
     window: Window | None = None,
 ) -> DAG:
-    """Declare the upgrade of a domain's nodes (or of one part of a large domain), on demand or in windows."""
+    """Declare a procedure for a domain's nodes (or one part of a large domain), on demand or in windows."""
     dag = DAG(
-        dag_id=dag_id_of("upgrade", inventory.cloud, domain, part),
-        description=f"Upgrade the compute nodes of {domain} in {inventory.cloud}, node by node",
+        dag_id=dag_id_of(procedure.name, inventory.cloud, domain, part),
+        description=f"{procedure.purpose} of {domain} in {inventory.cloud}, node by node",
         schedule=None if window is None else schedule_of(window),
         catchup=False,
         max_active_runs=RUNS_AT_ONCE,
@@ -74,6 +63,7 @@ def build_upgrade_dag(
     with dag:
         check = CheckConditionsOperator(
             task_id="check_conditions",
+            procedure=procedure.name,
             cloud=inventory.cloud,
             domain=domain,
             hosts=hosts,
@@ -93,29 +83,25 @@ def build_upgrade_dag(
         )
         check >> prepare
         for host in hosts:
-            first, last = node_group(host)
+            first, last = node_group(procedure, host)
             prepare >> first
             last >> conclude
     return dag
 
 
-def node_group(host: str) -> tuple[BaseOperator, BaseOperator]:
+def node_group(procedure: Procedure, host: str) -> tuple[BaseOperator, BaseOperator]:
     """Declare the life of one node; return its first and its last task."""
-    with TaskGroup(group_id_of(host), group_display_name=host, tooltip=f"Upgrade of {host}"):
-        admit = AdmitOperator(
-            task_id=Step.ADMIT.value,
-            host=host,
-            priority_weight=1,
-            **PATIENT,
-            execution_timeout=WAITS_AT_MOST,
-        )
-        steps = {step: _step(host, step) for step in HARD_LIMITS}
-        release = steps.pop(Step.RELEASE).as_teardown(setups=admit)
+    door, *between, end = procedure.stages
+    tooltip = f"{procedure.name.capitalize()} of {host}"
+    with TaskGroup(group_id_of(host), group_display_name=host, tooltip=tooltip):
+        admit = _admit(host, door)
+        steps = [_step(host, stage) for stage in between]
+        release = _step(host, end).as_teardown(setups=admit)
         previous: BaseOperator = admit
-        for task in steps.values():
+        for task in steps:
             [admit, previous] >> task  # under an admission always: clearing a step clears admit, its setup
             previous = task
-        list(steps.values()) >> release  # a step that is cleared alone is waited for, too
+        steps >> release  # a step that is cleared alone is waited for, too
     return admit, release
 
 
@@ -127,12 +113,23 @@ def group_id_of(host: str) -> str:
     return f"{re.sub(r'[^A-Za-z0-9-]', '-', host)}-{digest}"
 
 
-def _step(host: str, step: Step) -> BaseOperator:
-    return NodeStepOperator(
-        task_id=step.value,
+def _admit(host: str, stage: Stage) -> BaseOperator:
+    return AdmitOperator(
+        task_id=stage.step.value,
         host=host,
-        step=step.value,
-        priority_weight=_PRIORITIES[step],
+        priority_weight=stage.priority,
         **PATIENT,
-        execution_timeout=timedelta(seconds=last_resort_seconds(step)),
+        # Airflow counts the wait in the triggerer as the task's time, and the waiting itself knows no limit.
+        execution_timeout=timedelta(seconds=stage.hard_limit_seconds),
+    )
+
+
+def _step(host: str, stage: Stage) -> BaseOperator:
+    return NodeStepOperator(
+        task_id=stage.step.value,
+        host=host,
+        step=stage.step.value,
+        priority_weight=stage.priority,
+        **PATIENT,
+        execution_timeout=timedelta(seconds=stage.last_resort_seconds),
     )

@@ -19,6 +19,7 @@ from escalator.inventory.inventory_file import write_inventory
 from escalator.ledger.records import Document
 from escalator.model.campaign import CampaignPlan
 from escalator.model.inventory import Inventory, InventoryNode
+from escalator.model.procedure import UPGRADE
 from escalator.steps.running.context import CampaignContext
 
 pytestmark = pytest.mark.airflow
@@ -98,7 +99,7 @@ def run(world: World, opens: datetime) -> tuple[Any, dict[str, str], dict[str, A
 
     :return: the run, the states of its tasks, and the report.
     """
-    from escalator_airflow.generate import upgrade_dags
+    from escalator_airflow.generate import campaign_dags
 
     def close(method: str) -> None:
         if method == "ensure_disabled":
@@ -106,7 +107,7 @@ def run(world: World, opens: datetime) -> tuple[Any, dict[str, str], dict[str, A
 
     world.clock.now = opens
     world.cloud.before = close
-    (dag,) = upgrade_dags()
+    (dag,) = campaign_dags(UPGRADE)
     ended = dag.test(logical_date=opens, run_after=opens)
     states = {ti.task_id: str(ti.state) for ti in ended.get_task_instances()}
     return ended, states, world.ledger.document(DAG_ID, ended.run_id, Document.REPORT)

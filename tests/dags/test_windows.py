@@ -11,6 +11,8 @@ import pytest
 from tests.dags.conftest import ROOT
 from tests.plugins.airflow_home import DOMAIN, write_inventory
 
+from escalator.model.procedure import UPGRADE, Procedure
+
 pytestmark = pytest.mark.airflow
 DAG_ID = "upgrade__lab__cell1-az1-general"
 WINDOW: dict[str, Any] = {
@@ -38,10 +40,10 @@ def write(folder: Path, *windows: dict[str, Any]) -> None:
     (folder / "windows.yaml").write_text(json.dumps(document))
 
 
-def dags() -> dict[str, Any]:
-    from escalator_airflow.generate import upgrade_dags
+def dags(procedure: Procedure = UPGRADE) -> dict[str, Any]:
+    from escalator_airflow.generate import campaign_dags
 
-    return {dag.dag_id: dag for dag in upgrade_dags()}
+    return {dag.dag_id: dag for dag in campaign_dags(procedure)}
 
 
 def test_a_domain_with_a_window_is_scheduled_with_what_the_window_asks_for(folder: Path) -> None:

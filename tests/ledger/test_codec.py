@@ -20,6 +20,14 @@ st.register_type_strategy(datetime, TIMES)
 st.register_type_strategy(float, st.floats(allow_nan=False, allow_infinity=False))
 
 
+def test_a_plan_that_names_no_procedure_is_an_upgrade() -> None:
+    request = CampaignRequest(cloud="lab", domain="d", bundle="b")
+    plan = CampaignPlan(campaign="dag", run_id="run", request=request, hosts=("a",), target_version="34.0.0")
+    document = to_json(plan)
+    assert document.pop("procedure") == "upgrade"
+    assert from_json(CampaignPlan, document) == plan
+
+
 @pytest.mark.parametrize("kind", [CampaignPlan, CampaignRequest, MoveRecord, Verdict, Bundle])
 def test_every_value_comes_back_exactly(kind: type[object]) -> None:
     @settings(max_examples=40, deadline=None)

@@ -30,7 +30,9 @@ def module(folders: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def check(module: Any, run_id: str = "refused", **asked: Any) -> Any:
-    operator = module.CheckConditionsOperator(task_id="check", cloud="lab", domain=DOMAIN, hosts=HOSTS)
+    operator = module.CheckConditionsOperator(
+        task_id="check", procedure="upgrade", cloud="lab", domain=DOMAIN, hosts=HOSTS
+    )
     params = {k: v for k, v in asked.items() if k in {*GOOD, "dry_run", "window_end"}}
     return operator.execute(context(conf=asked, params={**GOOD, **params}, run_id=run_id))
 

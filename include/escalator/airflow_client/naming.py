@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 from escalator.model.campaign import Step
 from escalator.model.naming import dag_id_of
-
-UPGRADE = "upgrade"
+from escalator.model.procedure import UPGRADE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,12 +19,12 @@ class NodeTask:
 
 def upgrade_dag_prefix(cloud: str) -> str:
     """Return how the ids of all upgrade DAGs of a cloud begin."""
-    return dag_id_of(UPGRADE, cloud, "")
+    return dag_id_of(UPGRADE.name, cloud, "")
 
 
 def upgrade_dag_id(cloud: str, domain: str) -> str:
     """Return the id of the DAG that upgrades one drain domain of one cloud."""
-    return dag_id_of(UPGRADE, cloud, domain)
+    return dag_id_of(UPGRADE.name, cloud, domain)
 
 
 def node_task(task_id: str) -> NodeTask | None:

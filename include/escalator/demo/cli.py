@@ -18,6 +18,7 @@ from escalator.lab.progress import Progress
 from escalator.lab.settings import LabSettings
 from escalator.model.clock import utcnow
 from escalator.model.naming import dag_id_of
+from escalator.model.procedure import UPGRADE
 from escalator.steps.campaign.conclude import folder_name
 
 DOMAIN = "cell1/az1/general"
@@ -87,7 +88,7 @@ def _start_airflow(stack: AirflowStack, *, is_lab_new: bool) -> None:
     stack.up()
     if is_lab_new:
         with stack.client() as client:
-            client.end_runs(prefix=dag_id_of("upgrade", CLOUD, ""))
+            client.end_runs(prefix=dag_id_of(UPGRADE.name, CLOUD, ""))
 
 
 def bring_down(world: DemoWorld, stack: AirflowStack) -> None:
@@ -98,7 +99,7 @@ def bring_down(world: DemoWorld, stack: AirflowStack) -> None:
 
 def campaign(world: DemoWorld, stack: AirflowStack, progress: Progress) -> int:
     """Trigger the upgrade, follow it, keep its report in the demo's folder, and say how it went."""
-    dag_id = dag_id_of("upgrade", CLOUD, DOMAIN)
+    dag_id = dag_id_of(UPGRADE.name, CLOUD, DOMAIN)
     with stack.client() as client:
         wait_for_dag(client, dag_id, timeout_seconds=DAG_WITHIN_SECONDS)
         run = client.trigger(dag_id, {"bundle": BUNDLE})

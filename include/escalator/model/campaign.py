@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from escalator.model.durations import DEFAULT_DURATIONS, Durations
 from escalator.model.lease import Lease, LeaseMark
+from escalator.model.procedure import UPGRADE
 from escalator.model.step import Step as Step  # noqa: PLC0414  part of this vocabulary
 from escalator.model.verdict import Code
 
@@ -54,6 +55,7 @@ class CampaignPlan:
         touched at all; else they are moved like any server.
     :ivar expected: how long the steps of a node are expected to take.
     :ivar fingerprint: of the nodes, servers and groups that the order was made for; empty: not known.
+    :ivar procedure: name of the procedure that the nodes go through.
     """
 
     campaign: str
@@ -65,6 +67,7 @@ class CampaignPlan:
     members_stay: bool = True
     expected: Durations = field(default_factory=lambda: DEFAULT_DURATIONS)
     fingerprint: str = ""
+    procedure: str = UPGRADE.name
 
     def lease(self, host: str) -> Lease:
         """Return the lease this campaign takes on a host."""

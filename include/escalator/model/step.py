@@ -6,7 +6,10 @@ from enum import StrEnum
 
 
 class Step(StrEnum):
-    """The steps of a node's life, in order; also the task names."""
+    """The steps that a node's life can have, in the order in which they are shown; also the task names.
+
+    Which of them a node goes through, and in which order, its campaign's procedure says.
+    """
 
     ADMIT = "admit"
     PRECHECK = "precheck"

@@ -28,13 +28,17 @@ from escalator_airflow.settings import bundle_dir, report_dir
 class CheckConditionsOperator(BaseOperator):
     """Refuses a bad request with one clear message, before any write.
 
+    :param procedure: name of the procedure that the nodes will go through.
     :param cloud: name of the cloud, as its inventory file is called.
     :param domain: drain domain.
     :param hosts: nodes that the DAG has a group for.
     """
 
-    def __init__(self, *, cloud: str, domain: str, hosts: Sequence[str], **kwargs: Any) -> None:
+    def __init__(
+        self, *, procedure: str, cloud: str, domain: str, hosts: Sequence[str], **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
+        self.procedure = procedure
         self.hosts = tuple(hosts)
         self.cloud = cloud
         self.domain = domain
@@ -67,6 +71,7 @@ class CheckConditionsOperator(BaseOperator):
             hosts=(),
             target_version=bundle.target_version() or "",
             window_end=request.window_end or _interval_end(context),
+            procedure=self.procedure,
         )
         campaign = make_context(draft, bundle, Ledger())
         plan, _ = check(campaign, json.loads(json.dumps(document)), known_hosts=self.hosts)

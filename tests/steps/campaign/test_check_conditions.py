@@ -11,9 +11,11 @@ from tests.steps.fake_records import START
 from tests.steps.worlds import BUNDLE_DOCUMENT, NEW, NODE, OLD, World
 
 from escalator.ledger.records import Document
+from escalator.model import procedure
 from escalator.model.campaign import CampaignPlan, Step, UpgradeMode
 from escalator.model.check_report import CheckReport, check_to_document
-from escalator.model.errors import PlanInfeasibleError, TransientError
+from escalator.model.errors import InvalidRequestError, PlanInfeasibleError, TransientError
+from escalator.model.procedure import UPGRADE
 from escalator.model.verdict import Code
 from escalator.steps.campaign.check_conditions import check, judge
 from escalator.steps.campaign.conclude import conclude
@@ -62,6 +64,24 @@ def test_a_second_run_keeps_the_plan_that_the_campaign_began_with(world: World) 
     assert again == plan
     assert world.ledger.document(*world.context().key, Document.PLAN) == first
     assert world.ledger.document(*world.context().key, Document.CHECK) == check_to_document(report)
+
+
+def test_a_campaign_keeps_the_procedure_it_was_asked_with(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = replace(UPGRADE, name="rehearsal")
+    monkeypatch.setattr(procedure, "PROCEDURES", {other.name: other})
+    world.plan = replace(world.plan, procedure=other.name)
+    plan, _ = checked(world)
+    assert plan.procedure == "rehearsal"
+    assert world.ledger.plan(*world.context().key) == plan
+
+
+def test_a_procedure_that_is_not_known_is_refused_before_anything_is_written(world: World) -> None:
+    world.plan = replace(world.plan, procedure="rehearsal")
+    with pytest.raises(InvalidRequestError, match="no procedure 'rehearsal'"):
+        checked(world)
+    assert world.ledger.plan(*world.context().key) is None
 
 
 def test_the_end_of_the_window_is_kept(world: World) -> None:

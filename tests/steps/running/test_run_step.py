@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from tests.steps.worlds import NODE, World
 
+from escalator.model import procedure
 from escalator.model.campaign import NodeState, Step
 from escalator.model.errors import (
     InvalidRequestError,
@@ -11,6 +14,7 @@ from escalator.model.errors import (
     SupersededError,
     TransientError,
 )
+from escalator.model.procedure import Procedure, Stage
 from escalator.model.step import Outcome
 from escalator.model.verdict import Code
 from escalator.steps.running import run_step as running
@@ -189,3 +193,67 @@ def test_a_step_that_was_ended_from_outside_is_recorded(world: World, step: Step
     assert message.startswith(f"{step} hangs: it was ended after 1 h 00 min")
     assert world.progress().state is state
     assert (world.progress().code, world.progress().message) == (Code.STEP_HUNG, message)
+
+
+REHEARSAL = Procedure(
+    name="rehearsal",
+    purpose="Rehearse on the compute nodes",
+    stages=(
+        Stage(step=Step.ADMIT, priority=1, hard_limit_seconds=60.0),
+        Stage(step=Step.MIGRATE, priority=1, hard_limit_seconds=60.0, trouble=Outcome.FAILED),
+        Stage(step=Step.VERIFY, priority=1, hard_limit_seconds=86400.0),
+        Stage(step=Step.RELEASE, priority=1, hard_limit_seconds=60.0),
+    ),
+)
+
+
+@pytest.fixture
+def rehearsal(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
+    """A world whose campaign follows another procedure."""
+    monkeypatch.setattr(procedure, "PROCEDURES", {**procedure.PROCEDURES, REHEARSAL.name: REHEARSAL})
+    world.plan = replace(world.plan, procedure=REHEARSAL.name)
+    return world
+
+
+@pytest.mark.parametrize(("step", "outcome"), [(Step.MIGRATE, Outcome.FAILED), (Step.VERIFY, Outcome.HELD)])
+def test_what_trouble_makes_of_a_node_is_what_its_procedure_says(
+    rehearsal: World, monkeypatch: pytest.MonkeyPatch, step: Step, outcome: Outcome
+) -> None:
+    order(monkeypatch, step, NodeFaultError("broken"))
+    assert rehearsal.run(step).outcome is outcome
+    assert str(rehearsal.progress().state) == str(outcome)
+    order(monkeypatch, step, TransientError("503"))
+    with pytest.raises(TransientError):
+        rehearsal.run(step, last_try=True)
+    assert str(rehearsal.progress().state) == str(outcome)
+
+
+@pytest.mark.parametrize(("step", "hangs"), [(Step.MIGRATE, True), (Step.VERIFY, False)])
+def test_how_long_a_step_may_take_is_what_its_procedure_says(
+    rehearsal: World, monkeypatch: pytest.MonkeyPatch, step: Step, *, hangs: bool
+) -> None:
+    waits(monkeypatch, step, hours=11)
+    assert (rehearsal.run(step).code is Code.STEP_HUNG) is hangs
+
+
+def test_what_is_ended_from_outside_is_recorded_as_its_procedure_says(rehearsal: World) -> None:
+    running.begin(rehearsal.context(), NODE, Step.MIGRATE, try_number=2)
+    message = running.record_hang(rehearsal.context(), NODE, Step.MIGRATE, try_number=2)
+    assert message.startswith("migrate hangs: it was ended after 2 min")
+    assert rehearsal.progress().state is NodeState.FAILED
+
+
+def test_a_step_that_the_procedure_lacks_is_not_run(rehearsal: World) -> None:
+    with pytest.raises(InvalidRequestError, match="the procedure rehearsal has no step upgrade"):
+        rehearsal.run(Step.UPGRADE)
+    assert not rehearsal.ledger.steps(*rehearsal.context().key)
+
+
+def test_a_node_of_a_procedure_that_is_not_known_is_not_touched(world: World) -> None:
+    world.plan = replace(world.plan, procedure="rehearsal")
+    words = "no procedure 'rehearsal', it has upgrade -> finish the campaign with the release that began it"
+    with pytest.raises(InvalidRequestError, match=words):
+        world.admit()
+    with pytest.raises(InvalidRequestError, match=words):
+        world.run(Step.MIGRATE)
+    assert not world.ledger.steps(*world.context().key)

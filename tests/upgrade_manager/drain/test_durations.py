@@ -8,15 +8,14 @@ from hypothesis import strategies as st
 from tests.upgrade_manager.clouds import BUNDLE, few
 
 from escalator.model.durations import DEFAULT_DURATIONS, Durations, History, MoveSample, Quantiles
+from escalator.model.procedure import UPGRADE, Stage
 from escalator.model.step import Step
 from escalator.upgrade_manager.drain.durations import (
-    HARD_LIMITS,
     LEAST_SAMPLES,
-    hard_limit_seconds,
     job_limit_seconds,
-    last_resort_seconds,
     learn,
     quantiles,
+    step_limit_seconds,
 )
 
 seconds = st.floats(min_value=0, max_value=1e6)
@@ -91,16 +90,16 @@ def test_whatever_was_seen_no_duration_is_negative(
     assert expected.steps.keys() == DEFAULT_DURATIONS.steps.keys()
 
 
-@pytest.mark.parametrize("step", HARD_LIMITS)
-def test_a_step_hangs_after_several_times_what_it_takes_and_never_too_soon(step: Step) -> None:
-    slow = Durations(steps={step: Quantiles(p50=10_000, p90=20_000)})
-    assert hard_limit_seconds(step, DEFAULT_DURATIONS) == HARD_LIMITS[step]
-    assert HARD_LIMITS[step] < hard_limit_seconds(step, slow) < last_resort_seconds(step)
+@pytest.mark.parametrize("stage", UPGRADE.stages[1:], ids=lambda stage: stage.step)
+def test_a_step_hangs_after_several_times_what_it_takes_and_never_too_soon(stage: Stage) -> None:
+    slow = Durations(steps={stage.step: Quantiles(p50=10_000, p90=20_000)})
+    assert step_limit_seconds(stage, DEFAULT_DURATIONS) == stage.hard_limit_seconds
+    assert stage.hard_limit_seconds < step_limit_seconds(stage, slow) < stage.last_resort_seconds
 
 
 def test_a_step_that_is_known_to_be_slow_may_take_longer() -> None:
     slow = Durations(steps={Step.UPGRADE: Quantiles(p50=1800, p90=3600)})
-    assert hard_limit_seconds(Step.UPGRADE, slow) == 4 * 3600
+    assert step_limit_seconds(UPGRADE.stage(Step.UPGRADE), slow) == 4 * 3600
 
 
 def test_the_job_on_a_node_hangs_by_what_the_bundle_says_and_by_what_was_learnt() -> None:

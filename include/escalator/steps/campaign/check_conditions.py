@@ -14,6 +14,7 @@ from escalator.model.campaign import CampaignPlan
 from escalator.model.check_report import CheckReport, check_to_document
 from escalator.model.cloud import CloudSnapshot
 from escalator.model.errors import PlanInfeasibleError
+from escalator.model.procedure import find_procedure
 from escalator.model.verdict import Code, Subject, SubjectType, Verdict
 from escalator.plans.plan import MadePlan, make_plan, options_of
 from escalator.plans.render import plan_lines
@@ -91,8 +92,10 @@ def check(
 
     :param known_hosts: nodes that the campaign may touch: those its DAG has a group for.
     :param campaign: its plan names the request only; the plan that is returned has the nodes in order.
+    :raises InvalidRequestError: the plan's procedure is not known; nothing was written.
     :raises PlanInfeasibleError: the request cannot be carried out; carries every reason; nothing was written.
     """
+    find_procedure(campaign.plan.procedure)
     judged = judge(campaign, campaign.plan.request.hosts or tuple(known_hosts))
     log_report(judged.report)
     refuse_unmet(judged.report, what="the campaign cannot start")
@@ -106,7 +109,7 @@ def check(
         hosts=known_hosts,
         window_end=campaign.plan.window_end,
     )
-    plan = replace(planned, expected=judged.plan.expected)
+    plan = replace(planned, procedure=campaign.plan.procedure, expected=judged.plan.expected)
     made = _make_plan(plan, judged.snapshot)
     for line in plan_lines(made.document):
         log.info("%s", line)

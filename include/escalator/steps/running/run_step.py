@@ -19,6 +19,7 @@ from escalator.model.errors import (
     SupersededError,
     TransientError,
 )
+from escalator.model.procedure import Stage, find_procedure
 from escalator.model.step import Outcome
 from escalator.model.verdict import Code
 from escalator.reports.formatting import duration
@@ -31,7 +32,7 @@ from escalator.steps.running.results import StepResult
 from escalator.steps.switchover import switchover
 from escalator.steps.upgrade import upgrade
 from escalator.steps.verify import verify
-from escalator.upgrade_manager.drain.durations import hard_limit_seconds, last_resort_seconds
+from escalator.upgrade_manager.drain.durations import step_limit_seconds
 
 log = logging.getLogger("escalator.steps")
 
@@ -51,8 +52,6 @@ _STATES = {
     Outcome.SKIPPED: NodeState.SKIPPED,
 }
 _ADMISSIONS = {Admission.ADMIT: Outcome.OK, Admission.HOLD: Outcome.HELD}
-_FAILS_THE_NODE = frozenset({Step.UPGRADE, Step.VERIFY})
-"""Steps after which the software is not what it was: their trouble is a failed node, not a held one."""
 
 
 def begin(campaign: CampaignContext, host: str, step: Step, *, try_number: int) -> StepContext:
@@ -67,7 +66,9 @@ def run_admit(campaign: CampaignContext, host: str, *, try_number: int) -> Admis
     """Ask for a node's admission, and take its lease when it may go.
 
     :raises TransientError: something that another attempt may mend.
+    :raises InvalidRequestError: the plan's procedure is not known; no lease was taken.
     """
+    find_procedure(campaign.plan.procedure)
     ctx = begin(campaign, host, Step.ADMIT, try_number=try_number)
     decision = take(ctx)
     outcome = _ADMISSIONS.get(decision.admission, Outcome.SKIPPED)
@@ -86,22 +87,24 @@ def run_step(
     :param last_try: no other attempt will follow by itself: an error is final.
     :raises TransientError: something that another attempt may mend.
     :raises SupersededError: a newer attempt has begun; nothing was recorded.
+    :raises InvalidRequestError: the plan's procedure is not known, or has no such step; nothing was recorded.
     """
-    ctx = begin(_watched(campaign, step), host, step, try_number=try_number)
+    stage = _stage(campaign, step)
+    ctx = begin(_watched(campaign, stage), host, step, try_number=try_number)
     try:
         result = STEPS[step](ctx)
     except SupersededError:
         raise
     except StepHungError as exc:
-        result = StepResult(outcome=_trouble(step), code=Code.STEP_HUNG, message=str(exc))
+        result = StepResult(outcome=stage.trouble, code=Code.STEP_HUNG, message=str(exc))
     except LeaseLostError as exc:
         result = StepResult(outcome=Outcome.HELD, code=Code.LEASE_LOST, message=str(exc))
     except NodeFaultError as exc:
-        result = StepResult(outcome=_trouble(step), code=Code.INTERNAL, message=str(exc))
+        result = StepResult(outcome=stage.trouble, code=Code.INTERNAL, message=str(exc))
     except Exception as exc:
         end_attempt(ctx, StepResult(outcome=Outcome.FAILED, code=_code(exc), message=str(exc)))
         if last_try and step is not Step.RELEASE:
-            ctx.progress(_STATES[_trouble(step)], _code(exc), str(exc))
+            ctx.progress(_STATES[stage.trouble], _code(exc), str(exc))
         raise
     end_attempt(ctx, result)
     if result.outcome is not Outcome.OK and step is not Step.RELEASE:
@@ -114,9 +117,9 @@ def record_hang(campaign: CampaignContext, host: str, step: Step, *, try_number:
 
     A second run records the same. Nothing is recorded when a newer attempt at the node has begun.
     """
-    message = (
-        f"{step} hangs: it was ended after {duration(last_resort_seconds(step))}; what it began may go on"
-    )
+    stage = _stage(campaign, step)
+    ended = duration(stage.last_resort_seconds)
+    message = f"{step} hangs: it was ended after {ended}; what it began may go on"
     attempts = (run for run in campaign.ledger.steps(*campaign.key) if run.host == host)
     newest = max(attempts, key=lambda run: run.fence, default=None)
     if newest is None or (newest.step, newest.try_number) != (step, try_number):
@@ -128,15 +131,19 @@ def record_hang(campaign: CampaignContext, host: str, step: Step, *, try_number:
         attempt=StepAttempt(id=newest.id, fence=newest.fence, host=host, step=step),
     )
     with suppress(SupersededError):
-        ctx.progress(_STATES[_trouble(step)], Code.STEP_HUNG, message)
-        end_attempt(ctx, StepResult(outcome=_trouble(step), code=Code.STEP_HUNG, message=message))
+        ctx.progress(_STATES[stage.trouble], Code.STEP_HUNG, message)
+        end_attempt(ctx, StepResult(outcome=stage.trouble, code=Code.STEP_HUNG, message=message))
     return message
 
 
-def _watched(campaign: CampaignContext, step: Step) -> CampaignContext:
+def _stage(campaign: CampaignContext, step: Step) -> Stage:
+    return find_procedure(campaign.plan.procedure).stage(step)
+
+
+def _watched(campaign: CampaignContext, stage: Stage) -> CampaignContext:
     """Let a step end by itself when it has waited past its hard limit."""
-    begun = campaign.clock()
-    limit = hard_limit_seconds(step, campaign.plan.expected)
+    step, begun = stage.step, campaign.clock()
+    limit = step_limit_seconds(stage, campaign.plan.expected)
 
     def sleep(seconds: float) -> None:
         taken = (campaign.clock() - begun).total_seconds()
@@ -150,10 +157,6 @@ def _watched(campaign: CampaignContext, step: Step) -> CampaignContext:
         campaign.sleep(seconds)
 
     return replace(campaign, sleep=sleep)
-
-
-def _trouble(step: Step) -> Outcome:
-    return Outcome.FAILED if step in _FAILS_THE_NODE else Outcome.HELD
 
 
 def _code(exc: Exception) -> Code:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import combinations
 from statistics import median
 
 from escalator.model.bundle import Bundle
 from escalator.model.durations import DEFAULT_DURATIONS, Durations, History, MoveSample, Quantiles
+from escalator.model.procedure import Stage
 from escalator.model.step import Step
 
 LEAST_SAMPLES = 5
@@ -20,16 +21,6 @@ _SLOW = 2.5
 """Nine in ten take at most so many times what half of them take; assumed while nothing is learnt."""
 _HANGS_AFTER = 4.0
 """A step hangs that takes so many times as long as nine in ten."""
-HARD_LIMITS: Mapping[Step, float] = {
-    Step.PRECHECK: 15 * 60.0,
-    Step.SWITCHOVER: 30 * 60.0,
-    Step.MIGRATE: 12 * 3600.0,
-    Step.UPGRADE: 3 * 3600.0,
-    Step.VERIFY: 30 * 60.0,
-    Step.RELEASE: 15 * 60.0,
-}
-"""Seconds that a step may take in any case before it counts as hung."""
-_LAST_RESORT = 2.0
 
 
 def learn(history: History, bundle: Bundle) -> Durations:
@@ -63,21 +54,16 @@ def quantiles(samples: Sequence[float]) -> Quantiles:
     return Quantiles(p50=at(0.5), p90=at(0.9))
 
 
-def hard_limit_seconds(step: Step, expected: Durations) -> float:
+def step_limit_seconds(stage: Stage, expected: Durations) -> float:
     """Return after how many seconds a step hangs: several times what nine in ten take, never too soon."""
-    longest = 0.9 * last_resort_seconds(step)  # so that the step can say itself that it hangs
-    return min(longest, max(HARD_LIMITS[step], _HANGS_AFTER * expected.of(step).p90))
+    longest = 0.9 * stage.last_resort_seconds  # so that the step can say itself that it hangs
+    return min(longest, max(stage.hard_limit_seconds, _HANGS_AFTER * expected.of(stage.step).p90))
 
 
 def job_limit_seconds(bundle: Bundle, expected: Durations) -> float:
     """Return after how many seconds the job that upgrades a node hangs."""
     learnt = expected.of(Step.UPGRADE).p90 if expected.samples else 0.0
     return max(300.0, 5 * bundle.expected_upgrade_seconds, _HANGS_AFTER * learnt)
-
-
-def last_resort_seconds(step: Step) -> float:
-    """Return after how many seconds a step is ended from outside: it hangs where it cannot say so."""
-    return _LAST_RESORT * HARD_LIMITS[step]
 
 
 def _told(seconds: float) -> Quantiles:
