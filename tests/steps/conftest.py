@@ -11,8 +11,8 @@ from tests.steps.worlds import NodeSoftware, QuickLedger, World
 from escalator.steps import precheck, upgrade, verify
 from escalator.steps.campaign import prepare
 from escalator.steps.running import node_versions as versions
+from escalator.system_support.mechanisms.venv import InstalledVersion, Outcome
 from escalator.system_support.shell import Connect
-from escalator.system_support.venv_mechanism import InstalledVersion, Outcome
 
 
 def ensure_staged(connect: Connect, _mechanism: object, version: str, **_: Any) -> Outcome:

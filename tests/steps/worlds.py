@@ -26,7 +26,7 @@ from escalator.model.moves import MoveRecord
 from escalator.steps.running.context import CampaignContext, StepContext
 from escalator.steps.running.results import StepResult
 from escalator.steps.running.run_step import begin, run_admit, run_step
-from escalator.system_support.venv_mechanism import InstalledVersion, Outcome
+from escalator.system_support.mechanisms.venv import InstalledVersion, Outcome
 
 OLD, NEW = "33.0.2", "34.0.0"
 NODE = "node-01"

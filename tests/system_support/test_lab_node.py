@@ -11,12 +11,13 @@ import pytest
 
 from escalator.model.bundle import VenvMechanism
 from escalator.model.errors import NodeFaultError, TransientError
-from escalator.system_support import remote_job, venv_mechanism
+from escalator.system_support import remote_job
+from escalator.system_support.mechanisms import venv as venv_mechanism
+from escalator.system_support.mechanisms.venv import Outcome
+from escalator.system_support.mechanisms.venv_scripts import activate_script
 from escalator.system_support.remote_job import JobState
 from escalator.system_support.ssh import NodeShell
 from escalator.system_support.target import SshTarget
-from escalator.system_support.venv_mechanism import Outcome
-from escalator.system_support.venv_scripts import activate_script
 
 if TYPE_CHECKING:
     from escalator.lab.lab import Lab

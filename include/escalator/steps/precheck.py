@@ -17,7 +17,7 @@ from escalator.model.verdict import Code, Subject, SubjectType, Verdict, blocker
 from escalator.steps.moving.drain_plans import drain_plan_to_document
 from escalator.steps.running.context import StepContext
 from escalator.steps.running.results import StepResult
-from escalator.system_support.venv_mechanism import check_privileges
+from escalator.system_support.mechanisms.venv import check_privileges
 from escalator.upgrade_manager.drain.drains import plan_drain
 from escalator.upgrade_manager.drain.prechecks import check_servers, ongoing, settled
 

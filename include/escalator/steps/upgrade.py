@@ -20,9 +20,9 @@ from escalator.model.verdict import Code
 from escalator.steps.migrate import ROUNDS, busy_members, migrate, servers_left
 from escalator.steps.running.context import StepContext
 from escalator.steps.running.results import StepResult
+from escalator.system_support.mechanisms.venv import Outcome as Activation
+from escalator.system_support.mechanisms.venv import ensure_activated, ensure_staged
 from escalator.system_support.remote_job import JobOverdueError
-from escalator.system_support.venv_mechanism import Outcome as Activation
-from escalator.system_support.venv_mechanism import ensure_activated, ensure_staged
 from escalator.upgrade_manager.drain.durations import job_limit_seconds
 from escalator.upgrade_manager.drain.prechecks import ongoing
 

@@ -15,7 +15,7 @@ from escalator.model.step import Outcome
 from escalator.model.verdict import Code, Subject, SubjectType, Verdict
 from escalator.steps.running.context import StepContext
 from escalator.steps.running.results import StepResult
-from escalator.system_support.venv_mechanism import installed_version, service_active
+from escalator.system_support.mechanisms.venv import installed_version, service_active
 
 log = logging.getLogger("escalator.steps.verify")
 

@@ -13,7 +13,7 @@ from functools import partial
 from escalator.model.bundle import NoMechanism, VenvMechanism
 from escalator.model.errors import EscalatorError
 from escalator.steps.running.context import CampaignContext
-from escalator.system_support.venv_mechanism import ensure_staged
+from escalator.system_support.mechanisms.venv import ensure_staged
 
 log = logging.getLogger("escalator.steps.campaign.prepare")
 

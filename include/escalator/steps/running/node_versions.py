@@ -8,8 +8,8 @@ from escalator.model.bundle import NoMechanism, VenvMechanism
 from escalator.model.errors import EscalatorError, NodeFaultError
 from escalator.model.verdict import blockers
 from escalator.steps.running.context import CampaignContext
+from escalator.system_support.mechanisms.venv import check_privileges, installed_version
 from escalator.system_support.ssh import NodeShell
-from escalator.system_support.venv_mechanism import check_privileges, installed_version
 
 SSH_AT_ONCE = 16
 """Nodes read side by side."""

@@ -16,10 +16,10 @@ import pytest
 from escalator.model.bundle import Mechanism
 from escalator.model.errors import NodeFaultError
 from escalator.model.verdict import Code
-from escalator.system_support import venv_mechanism
+from escalator.system_support.mechanisms import venv as venv_mechanism
+from escalator.system_support.mechanisms.venv import InstalledVersion, JobFailedError, Outcome
+from escalator.system_support.mechanisms.venv_scripts import DURABLE, MARKER
 from escalator.system_support.remote_job import JobState
-from escalator.system_support.venv_mechanism import InstalledVersion, JobFailedError, Outcome
-from escalator.system_support.venv_scripts import DURABLE, MARKER
 
 if TYPE_CHECKING:
     from tests.system_support.conftest import Sshd, VenvNode

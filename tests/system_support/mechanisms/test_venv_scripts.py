@@ -11,7 +11,12 @@ from hypothesis import strategies as st
 
 from escalator.model.bundle import VenvMechanism
 from escalator.model.errors import InvalidRequestError
-from escalator.system_support.venv_scripts import activate_script, check_script, read_script, stage_script
+from escalator.system_support.mechanisms.venv_scripts import (
+    activate_script,
+    check_script,
+    read_script,
+    stage_script,
+)
 
 NOVA = VenvMechanism(venv="/opt/nova/venv", package="nova", service="nova-compute")
 PATHS = st.text(

@@ -11,9 +11,14 @@ from escalator.model.bundle import VenvMechanism
 from escalator.model.errors import NodeFaultError
 from escalator.model.verdict import Code, Subject, SubjectType, Verdict
 from escalator.system_support import remote_job
+from escalator.system_support.mechanisms.venv_scripts import (
+    activate_script,
+    check_script,
+    read_script,
+    stage_script,
+)
 from escalator.system_support.remote_job import Clock, JobState, JobStatus, Sleep
 from escalator.system_support.shell import Connect, Shell
-from escalator.system_support.venv_scripts import activate_script, check_script, read_script, stage_script
 
 _PREFIX = "escalator: "
 
