@@ -17,6 +17,7 @@ from escalator.model.cloud import CloudSnapshot
 from escalator.model.errors import InvalidRequestError
 from escalator.model.inventory import Inventory
 from escalator.steps.running.context import CampaignContext
+from escalator.system_support.mechanisms import choose_mechanism
 from escalator.vim_interface.registry import load_ha_sources, with_ha_groups
 from escalator_airflow.hooks.node_ssh import NodeShellHook
 from escalator_airflow.hooks.openstack import OpenStackCloudHook
@@ -37,6 +38,7 @@ def make_context(plan: CampaignPlan, bundle: Bundle, ledger: Ledger) -> Campaign
         inventory=inventory,
         cloud=OpenStackCloudHook(inventory.cloud_conn_id).get_conn(),
         ledger=ledger,
+        mechanism=choose_mechanism(bundle.mechanism),
         connect=NodeShellHook(inventory).get_conn(),
         clock=utcnow,
         sleep=time.sleep,

@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 from tests.dags.conftest import ROOT
 from tests.plugins.airflow_home import NOW, own_home
-from tests.steps import conftest as fakes
 from tests.steps.worlds import QuickLedger, World
 
 from escalator.inventory.inventory_file import write_inventory
@@ -63,9 +62,6 @@ def world(database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> It
 
 
 def _let_the_dag_work_on(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    from escalator.steps import precheck, upgrade, verify
-    from escalator.steps.campaign import prepare
-    from escalator.steps.running import node_versions as versions
     from escalator_airflow.operators import campaign, node
 
     def opened(dag_id: str, run_id: str) -> CampaignContext:
@@ -81,17 +77,6 @@ def _let_the_dag_work_on(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(campaign, "utcnow", world.clock)
     for module in (campaign, node):
         monkeypatch.setattr(module, "open_campaign", opened)
-    for module, name in (
-        (upgrade, "ensure_staged"),
-        (prepare, "ensure_staged"),
-        (upgrade, "ensure_activated"),
-    ):
-        monkeypatch.setattr(module, name, getattr(fakes, name))
-    for module in (verify, versions):
-        monkeypatch.setattr(module, "installed_version", fakes.installed_version)
-    for module in (precheck, versions):
-        monkeypatch.setattr(module, "check_privileges", lambda _shell, _mechanism: ())
-    monkeypatch.setattr(verify, "service_active", fakes.service_active)
 
 
 def run(world: World, opens: datetime) -> tuple[Any, dict[str, str], dict[str, Any]]:

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from tests.steps.fake_mechanism import FakeMechanism
 from tests.steps.worlds import NODE, World
 
 from escalator.model.campaign import NodeState, Step
@@ -14,6 +15,7 @@ from escalator.model.step import Outcome
 from escalator.model.verdict import Code
 from escalator.steps import upgrade as upgrading
 from escalator.steps.running.run_step import record_hang
+from escalator.system_support.mechanisms import Effect, NodeJob
 
 MakeWorld = Callable[[], World]
 
@@ -70,17 +72,17 @@ def test_a_job_has_its_whole_time_however_long_was_waited_before(
     world.boot("web")
     world.run_up_to(Step.MIGRATE)
     left: list[float] = []
-    real = upgrading.ensure_activated
+    real = FakeMechanism.activate
 
-    def activate(connect: Any, mechanism: Any, version: str, *, deadline: Any, clock: Any, **_: Any) -> Any:
-        left.append((deadline - clock()).total_seconds())
-        return real(connect, mechanism, version)  # type: ignore[call-arg]
+    def activate(mechanism: FakeMechanism, job: NodeJob) -> Effect:
+        left.append((job.deadline - job.clock()).total_seconds())
+        return real(mechanism, job)
 
     def wait(ctx: Any) -> str:
         ctx.campaign.sleep(299)
         return ""
 
-    monkeypatch.setattr(upgrading, "ensure_activated", activate)
+    monkeypatch.setattr(FakeMechanism, "activate", activate)
     monkeypatch.setattr(upgrading, "_wait_until_quiet", wait)
     world.run(Step.UPGRADE)
     assert left[0] >= timedelta(minutes=5).total_seconds()

@@ -7,12 +7,11 @@ from tests.steps.conftest import MakeWorld
 from tests.steps.fake_records import START
 from tests.steps.worlds import BUNDLE, NODE, World
 
-from escalator.model.bundle import MechanismType
+from escalator.model.bundle import NoMechanism
 from escalator.model.campaign import NodeState, Step
 from escalator.model.errors import SupersededError, TransientError
 from escalator.model.step import Outcome
-from escalator.model.verdict import Code, Subject, SubjectType, Verdict
-from escalator.steps import precheck as module
+from escalator.model.verdict import Code
 from escalator.steps.precheck import PATIENCE
 
 
@@ -87,13 +86,8 @@ def test_a_resize_that_waits_for_its_owner_holds_both_nodes(admitted: World) -> 
     assert (result.outcome, result.code) == (Outcome.HELD, Code.SERVER_UNCONFIRMED_RESIZE)
 
 
-def test_what_the_node_lacks_is_a_blocker_beside_those_of_servers(
-    admitted: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    lack = Verdict(
-        code=Code.NODE_TOOL_MISSING, message="no python3", subject=Subject(type=SubjectType.NODE, id=NODE)
-    )
-    monkeypatch.setattr(module, "check_privileges", lambda _shell, _mechanism: (lack,))
+def test_what_the_node_lacks_is_a_blocker_beside_those_of_servers(admitted: World) -> None:
+    admitted.nodes[NODE].lacks = ("no python3",)
     admitted.boot("broken", vm_state="error")
     message = admitted.run(Step.PRECHECK).message
     assert "no python3" in message
@@ -101,7 +95,7 @@ def test_what_the_node_lacks_is_a_blocker_beside_those_of_servers(
 
 
 def test_a_bundle_that_brings_nothing_needs_no_shell(world: World) -> None:
-    world.bundle = replace(BUNDLE, mechanism=replace(BUNDLE.mechanism, type=MechanismType.NONE))
+    world.bundle = replace(BUNDLE, mechanism=NoMechanism())
     world.admit()
     world.nodes[NODE].unreachable = [TransientError("no route")]
     assert world.run(Step.PRECHECK).outcome is Outcome.OK

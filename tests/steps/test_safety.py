@@ -9,8 +9,9 @@ from typing import Any
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tests.steps.conftest import MakeWorld
+from tests.steps.fake_mechanism import NodeSoftware
 from tests.steps.fake_records import Fault, KilledError, Write
-from tests.steps.worlds import NEW, NODE, OLD, NodeSoftware, World
+from tests.steps.worlds import NEW, NODE, OLD, World
 
 from escalator.model.campaign import NodeState, Step
 from escalator.model.cloud import MigrationStatus

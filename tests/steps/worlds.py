@@ -10,32 +10,30 @@ from typing import Any, cast
 
 import sqlalchemy as sa
 from tests.steps.fake_cloud import FakeCloud
+from tests.steps.fake_mechanism import FakeMechanism, NodeSoftware
 from tests.steps.fake_records import DOMAIN, START, Clock, Fuse, Guest
 
 from escalator.ledger.database import _begin_sqlite, _prepare_sqlite
 from escalator.ledger.ledger import Ledger
 from escalator.ledger.records import StepAttempt
 from escalator.ledger.tables import dump_json
-from escalator.model.bundle import Bundle, Component, Mechanism, MechanismType
+from escalator.model.bundle import Bundle, Component, VenvMechanism
 from escalator.model.campaign import CampaignPlan, CampaignRequest, NodeProgress, Step
 from escalator.model.cloud import CloudSnapshot, ComputeService, HaGroup, ServiceStatus
 from escalator.model.decisions import AdmissionDecision
-from escalator.model.errors import EscalatorError
 from escalator.model.inventory import Inventory, InventoryNode
 from escalator.model.moves import MoveRecord
 from escalator.steps.running.context import CampaignContext, StepContext
 from escalator.steps.running.results import StepResult
 from escalator.steps.running.run_step import begin, run_admit, run_step
-from escalator.system_support.venv_mechanism import InstalledVersion, Outcome
+from escalator.system_support.mechanisms import NodeMechanism, choose_mechanism
 
 OLD, NEW = "33.0.2", "34.0.0"
 NODE = "node-01"
 BUNDLE = Bundle(
     name="nova-34",
     components=(Component(name="nova-compute", to=NEW),),
-    mechanism=Mechanism(
-        type=MechanismType.VENV, venv="/opt/nova/venv", package="nova", service="nova-compute"
-    ),
+    mechanism=VenvMechanism(venv="/opt/nova/venv", package="nova", service="nova-compute"),
 )
 BUNDLE_DOCUMENT = {"schema": "escalator.bundle/1", "name": "nova-34"}
 _RUNS = itertools.count(1)
@@ -80,55 +78,6 @@ class QuickLedger(Ledger):
 
 
 @dataclass
-class NodeSoftware:
-    """What is on a node; the fake of the mechanism works on it."""
-
-    host: str
-    fuse: Fuse
-    running: str | None = OLD
-    installed: str = OLD
-    staged: set[str] = field(default_factory=set)
-    alive: bool = True
-    switched: int = 0
-    stage_faults: list[EscalatorError] = field(default_factory=list)
-    activate_faults: list[EscalatorError] = field(default_factory=list)
-    unreachable: list[EscalatorError] = field(default_factory=list)
-    starts_as: str | None = None
-
-    def stage(self, version: str) -> Outcome:
-        self.fuse.burn()
-        if self.stage_faults:
-            raise self.stage_faults.pop(0)
-        done = version in self.staged
-        self.staged.add(version)
-        self.fuse.burn()
-        return Outcome.ALREADY_STAGED if done else Outcome.STAGED
-
-    def activate(self, version: str) -> Outcome:
-        self.fuse.burn()
-        if (self.installed, self.running) == (version, version):
-            return Outcome.ALREADY_ACTIVE
-        self.switched += 1
-        self.installed = version
-        if self.activate_faults:
-            self.running = None
-            raise self.activate_faults.pop(0)
-        self.running = self.starts_as or version
-        self.fuse.burn()
-        return Outcome.ACTIVATED
-
-    def read(self) -> InstalledVersion:
-        return InstalledVersion(
-            target=f"/opt/nova/venv-{self.installed}",
-            version=self.installed,
-            running=self.running,
-            previous=None,
-            main_pid=1 if self.alive else None,
-            active=self.alive,
-        )
-
-
-@dataclass
 class World:
     """One campaign over a small cloud, its steps run one by one."""
 
@@ -147,7 +96,9 @@ class World:
         self.cloud = FakeCloud(clock=self.clock, fuse=self.fuse)
         for host in self.hosts:
             self.cloud.add_host(host)
-        self.nodes = {host: NodeSoftware(host=host, fuse=self.fuse) for host in self.hosts}
+        self.nodes = {
+            host: NodeSoftware(host=host, fuse=self.fuse, running=OLD, installed=OLD) for host in self.hosts
+        }
         self.plan = self.make_plan(f"run-{next(_RUNS)}")
         self.ledger.fuse = self.fuse
         if self.opened:
@@ -184,11 +135,17 @@ class World:
             ),
             cloud=cast("Any", self.cloud),
             ledger=self.ledger,
+            mechanism=self.mechanism(),
             connect=cast("Any", self.connect),
             clock=self.clock,
             sleep=self.clock.sleep,
             add_ha_groups=self.add_ha_groups,
         )
+
+    def mechanism(self) -> NodeMechanism:
+        """Return the fake for a bundle that brings software, else what is really chosen."""
+        brought = self.bundle.mechanism
+        return FakeMechanism() if isinstance(brought, VenvMechanism) else choose_mechanism(brought)
 
     def add_ha_groups(self, snapshot: CloudSnapshot) -> CloudSnapshot:
         """Make load-balanced groups of the pairs of guests that the world knows; pinned ones cannot move."""

@@ -8,9 +8,7 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import time
-import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -19,35 +17,9 @@ from typing import Self
 
 import pytest
 
-from escalator.model.bundle import Mechanism, MechanismType
 from escalator.system_support.shell import CommandResult
 from escalator.system_support.ssh import NodeShell
 from escalator.system_support.target import SshTarget
-
-SYSTEMCTL = """\
-#!/bin/sh
-# Three verbs for one service: it runs the python that the link names, with the package's module in memory.
-verb=$1; unit=@STATE@/unit; shift
-alive() { pid=$(cat $unit.pid 2>/dev/null) && [ -d /proc/$pid ] && ! grep -q '^State:.Z' /proc/$pid/status; }
-case $verb in
-restart)
-  alive && kill -9 $pid
-  echo restart >>$unit.log
-  [ ! -e $unit.broken ] || exit 1
-  [ ! -e $unit.blind ] || blind=-S
-  setsid @LINK@/bin/python $blind -c 'import mmap, sys, time
-if sys.flags.no_site:
-    time.sleep(600)
-import demo_agent
-with open(demo_agent.__file__, "rb") as f:
-    held = mmap.mmap(f.fileno(), 0, prot=mmap.PROT_READ)
-time.sleep(600)' </dev/null >/dev/null 2>&1 &
-  echo $! >$unit.pid; sleep 0.2 ;;
-show) alive && echo MainPID=$pid || echo MainPID=0 ;;
-is-active) if alive; then echo active; else echo inactive; exit 3; fi ;;
-*) exit 2 ;;
-esac
-"""
 
 
 def free_port() -> int:
@@ -187,82 +159,3 @@ class LocalShell:
 @pytest.fixture
 def local() -> LocalShell:
     return LocalShell()
-
-
-def make_wheel(folder: Path, version: str) -> None:
-    """Write a wheel of ``demo_agent``, by hand, so that no index is needed."""
-    folder.mkdir(exist_ok=True)
-    info = f"demo_agent-{version}.dist-info"
-    files = {
-        "demo_agent.py": f"VERSION = {version!r}\n",
-        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: demo-agent\nVersion: {version}\n",
-        f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
-    }
-    record = "".join(f"{name},,\n" for name in [*files, f"{info}/RECORD"])
-    with zipfile.ZipFile(folder / f"demo_agent-{version}-py3-none-any.whl", "w") as wheel:
-        for name, text in [*files.items(), (f"{info}/RECORD", record)]:
-            wheel.writestr(name, text)
-
-
-@dataclass(frozen=True, kw_only=True)
-class VenvNode:
-    """A node whose agent is a demo package in a virtual environment, under a tiny systemctl."""
-
-    sshd: Sshd
-    folder: Path
-    mechanism: Mechanism
-
-    @property
-    def link(self) -> Path:
-        return Path(self.mechanism.venv)
-
-    @property
-    def jobs(self) -> str:
-        return str(self.folder / "jobs")
-
-    def environment(self, version: str) -> Path:
-        return Path(f"{self.link}-{version}")
-
-    def restarts(self) -> int:
-        log = self.folder / "unit.log"
-        return len(log.read_text().splitlines()) if log.exists() else 0
-
-    def systemctl(self, verb: str) -> str:
-        return subprocess.run(
-            [str(self.sshd.home / "bin/systemctl"), verb, "demo"], capture_output=True, text=True, check=False
-        ).stdout.strip()
-
-    def hide_version(self) -> None:
-        """From its next start the service has no file of its environment in memory."""
-        (self.folder / "unit.blind").touch()
-
-    def end(self) -> None:
-        pid = self.systemctl("show").removeprefix("MainPID=")
-        if pid not in {"", "0"}:
-            os.kill(int(pid), signal.SIGKILL)
-
-
-@pytest.fixture(scope="session")
-def uv() -> str:
-    """The program that `make install` brings: what stands on the PATH may be a slow wrapper."""
-    return str(Path(sys.executable).with_name("uv"))
-
-
-@pytest.fixture
-def venv_node(sshd: Sshd, uv: str, tmp_path: Path) -> Iterator[VenvNode]:
-    for version in ("1.0.0", "2.0.0"):
-        make_wheel(sshd.home / "wheels", version)
-    folder = tmp_path / "it's a folder"
-    folder.mkdir()
-    state = tmp_path / "state"
-    state.mkdir()
-    link = folder / "venv"
-    program = sshd.home / "bin" / "systemctl"
-    program.write_text(SYSTEMCTL.replace("@STATE@", str(state)).replace("@LINK@", f'"{link}"'))
-    program.chmod(0o755)
-    mechanism = Mechanism(
-        type=MechanismType.VENV, venv=str(link), package="demo-agent", service="demo", installer=uv
-    )
-    node = VenvNode(sshd=sshd, folder=state, mechanism=mechanism)
-    yield node
-    node.end()

@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from escalator.model.bundle import Mechanism, MechanismType
+from escalator.model.bundle import VenvMechanism
 from escalator.model.errors import NodeFaultError, TransientError
-from escalator.system_support import remote_job, venv_mechanism
+from escalator.system_support import remote_job
+from escalator.system_support.mechanisms import Effect, InstalledVersion, NodeJob
+from escalator.system_support.mechanisms.venv import VenvOnNode
+from escalator.system_support.mechanisms.venv_scripts import activate_script
 from escalator.system_support.remote_job import JobState
 from escalator.system_support.ssh import NodeShell
 from escalator.system_support.target import SshTarget
-from escalator.system_support.venv_mechanism import Outcome
-from escalator.system_support.venv_scripts import activate_script
 
 if TYPE_CHECKING:
     from escalator.lab.lab import Lab
@@ -25,9 +26,9 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.lab
 
 HOST, OLD, NEW = "node-04", "33.0.2", "34.0.0"
-NOVA = Mechanism(
-    type=MechanismType.VENV, venv="/opt/nova/venv", package="nova", service="nova-compute", installer="uv"
-)
+NOVA = VenvMechanism(venv="/opt/nova/venv", package="nova", service="nova-compute", installer="uv")
+
+NOVA_ON_NODE = VenvOnNode(NOVA)
 
 
 def now() -> datetime:
@@ -61,43 +62,44 @@ def connect(lab: Lab, node: Node) -> Callable[[], NodeShell]:
     return lambda: NodeShell(target)
 
 
-def ensure(connect: Callable[[], NodeShell], step: str, version: str) -> Outcome:
-    outcome: Outcome = getattr(venv_mechanism, f"ensure_{step}")(
-        connect,
-        NOVA,
-        version,
-        job_id=f"test_{step}_{version}",
-        deadline=soon(),
-        clock=now,
-        sleep=time.sleep,
+def ensure(connect: Callable[[], NodeShell], step: str, version: str) -> Effect:
+    work = {"staged": NOVA_ON_NODE.stage, "activated": NOVA_ON_NODE.activate}[step]
+    return work(
+        NodeJob(
+            connect=connect,
+            version=version,
+            job_id=f"test_{step}_{version}",
+            deadline=soon(),
+            clock=now,
+            sleep=time.sleep,
+        )
     )
-    return outcome
 
 
-def read(connect: Callable[[], NodeShell]) -> venv_mechanism.InstalledVersion:
+def read(connect: Callable[[], NodeShell]) -> InstalledVersion:
     with connect() as shell:
-        return venv_mechanism.installed_version(shell, NOVA)
+        return NOVA_ON_NODE.installed(shell)
 
 
 def test_a_node_goes_to_the_new_nova_and_back(connect: Callable[[], NodeShell]) -> None:
     with connect() as shell:
-        assert venv_mechanism.check_privileges(shell, NOVA) == ()
+        assert NOVA_ON_NODE.check(shell) == ()
     before = read(connect)
     assert (before.version, before.running, before.active) == (OLD, OLD, True)
 
-    assert ensure(connect, "staged", NEW) is Outcome.STAGED
+    assert ensure(connect, "staged", NEW) is Effect.STAGED
     assert read(connect).main_pid == before.main_pid
-    assert ensure(connect, "activated", NEW) is Outcome.ACTIVATED
+    assert ensure(connect, "activated", NEW) is Effect.ACTIVATED
     after = read(connect)
     assert (after.version, after.running, after.active) == (NEW, NEW, True)
     assert after.previous == before.target
 
-    assert ensure(connect, "staged", NEW) is Outcome.ALREADY_STAGED
-    assert ensure(connect, "activated", NEW) is Outcome.ALREADY_ACTIVE
+    assert ensure(connect, "staged", NEW) is Effect.ALREADY_STAGED
+    assert ensure(connect, "activated", NEW) is Effect.ALREADY_ACTIVE
     assert read(connect) == after
 
     ensure(connect, "staged", OLD)
-    assert ensure(connect, "activated", OLD) is Outcome.ACTIVATED
+    assert ensure(connect, "activated", OLD) is Effect.ACTIVATED
     assert read(connect).running == OLD
 
 

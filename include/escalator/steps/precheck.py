@@ -8,7 +8,6 @@ from __future__ import annotations
 import logging
 from datetime import timedelta
 
-from escalator.model.bundle import MechanismType
 from escalator.model.campaign import NodeState
 from escalator.model.cloud import Server
 from escalator.model.moves import DrainPlan
@@ -17,7 +16,6 @@ from escalator.model.verdict import Code, Subject, SubjectType, Verdict, blocker
 from escalator.steps.moving.drain_plans import drain_plan_to_document
 from escalator.steps.running.context import StepContext
 from escalator.steps.running.results import StepResult
-from escalator.system_support.venv_mechanism import check_privileges
 from escalator.upgrade_manager.drain.drains import plan_drain
 from escalator.upgrade_manager.drain.prechecks import check_servers, ongoing, settled
 
@@ -97,9 +95,6 @@ def _unsettled(host: str) -> Verdict:
 
 
 def _node_verdicts(ctx: StepContext) -> tuple[Verdict, ...]:
-    """Check over SSH what the upgrade will need."""
-    mechanism = ctx.campaign.bundle.mechanism
-    if mechanism.type is MechanismType.NONE:
-        return ()
-    with ctx.campaign.connect(ctx.host) as shell:
-        return check_privileges(shell, mechanism)
+    """Check what the upgrade will need on the node itself."""
+    with ctx.campaign.shell(ctx.host) as shell:
+        return ctx.campaign.mechanism.check(shell)

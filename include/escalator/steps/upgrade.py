@@ -6,12 +6,9 @@ Killed and run again, it joins the job that runs on the node, and does not resta
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
-from functools import partial
 
-from escalator.model.bundle import MechanismType
 from escalator.model.campaign import NodeState
 from escalator.model.cloud import Migration
 from escalator.model.errors import LeaseLostError, NodeFaultError, NotFoundError
@@ -20,9 +17,8 @@ from escalator.model.verdict import Code
 from escalator.steps.migrate import ROUNDS, busy_members, migrate, servers_left
 from escalator.steps.running.context import StepContext
 from escalator.steps.running.results import StepResult
+from escalator.system_support.mechanisms import Effect, NodeJob
 from escalator.system_support.remote_job import JobOverdueError
-from escalator.system_support.venv_mechanism import Outcome as Activation
-from escalator.system_support.venv_mechanism import ensure_activated, ensure_staged
 from escalator.upgrade_manager.drain.durations import job_limit_seconds
 from escalator.upgrade_manager.drain.prechecks import ongoing
 
@@ -36,26 +32,23 @@ POLL_SECONDS = 3.0
 def upgrade(ctx: StepContext) -> StepResult:
     """Stage what is not staged, switch, restart the service; the node must be ours, empty and quiet."""
     ctx.ensure_leased()
-    job = ctx.plan.lease(ctx.host).token
-    on_node = partial(_on_node, ctx)
-    bare = ctx.campaign.bundle.mechanism.type is MechanismType.NONE
+    mechanism = ctx.campaign.mechanism
     try:
-        if not bare:
-            on_node(ensure_staged, job_id=f"{job}-stage")
+        mechanism.stage(_job(ctx, "stage"))
         held = _prove_empty(ctx)
         if held is not None:
             return held
         ctx.ensure_leased()
         ctx.progress(NodeState.UPGRADING, message=f"to {ctx.plan.target_version}")
-        if bare:
+        if not mechanism.brings_software:
             return StepResult(message="the bundle brings nothing to the node")
         ctx.put_fact("verified", None)
         ctx.put_fact("upgrade_begun", ctx.now().isoformat())
         switching = ctx.now()
-        outcome = on_node(ensure_activated, job_id=f"{job}-activate")
+        effect = mechanism.activate(_job(ctx, "activate"))
     except NodeFaultError as exc:
         return _not_upgraded(ctx, exc)
-    if outcome is Activation.ACTIVATED or ctx.fact("restarted_at") is None:
+    if effect is Effect.ACTIVATED or ctx.fact("restarted_at") is None:
         ctx.put_fact("restarted_at", ctx.now().isoformat())
     seconds = (ctx.now() - switching).total_seconds()
     ctx.progress(NodeState.UPGRADED, message=f"to {ctx.plan.target_version}, not verified yet")
@@ -73,18 +66,10 @@ def _not_upgraded(ctx: StepContext, fault: NodeFaultError) -> StepResult:
     return StepResult(outcome=Outcome.FAILED, code=code, message=str(fault))
 
 
-def _on_node(ctx: StepContext, work: Callable[..., Activation], *, job_id: str) -> Activation:
-    """Run one of the mechanism's jobs on the node; its time begins with it."""
+def _job(ctx: StepContext, purpose: str) -> NodeJob:
+    """Make one of the node's jobs; its time begins now."""
     limit = timedelta(seconds=job_limit_seconds(ctx.campaign.bundle, ctx.plan.expected))
-    return work(
-        partial(ctx.campaign.connect, ctx.host),
-        ctx.campaign.bundle.mechanism,
-        ctx.plan.target_version,
-        job_id=job_id,
-        deadline=ctx.now() + limit,
-        clock=ctx.campaign.clock,
-        sleep=ctx.campaign.sleep,
-    )
+    return ctx.campaign.node_job(ctx.host, purpose, within=limit)
 
 
 def _going_on(ctx: StepContext) -> tuple[Migration, ...]:

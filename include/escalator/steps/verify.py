@@ -7,7 +7,6 @@ import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from escalator.model.bundle import MechanismType
 from escalator.model.campaign import NodeState
 from escalator.model.cloud import ServiceState
 from escalator.model.errors import EscalatorError, NotFoundError, TransientError
@@ -15,7 +14,6 @@ from escalator.model.step import Outcome
 from escalator.model.verdict import Code, Subject, SubjectType, Verdict
 from escalator.steps.running.context import StepContext
 from escalator.steps.running.results import StepResult
-from escalator.system_support.venv_mechanism import installed_version, service_active
 
 log = logging.getLogger("escalator.steps.verify")
 
@@ -107,26 +105,20 @@ def _restarted_at(ctx: StepContext) -> datetime | None:
 
 def _process_lives(ctx: StepContext) -> bool:
     """Ask the node itself: a service that has exited will send no heartbeat."""
-    mechanism = ctx.campaign.bundle.mechanism
-    if mechanism.type is MechanismType.NONE:
-        return True
     try:
-        with ctx.campaign.connect(ctx.host) as shell:
-            return service_active(shell, mechanism.service)
+        with ctx.campaign.shell(ctx.host) as shell:
+            return ctx.campaign.mechanism.service_active(shell)
     except TransientError:
         return True
 
 
 def _version(ctx: StepContext) -> tuple[Verdict, ...]:
     """Compare what runs with what the bundle brings."""
-    mechanism = ctx.campaign.bundle.mechanism
-    if mechanism.type is MechanismType.NONE:
+    with ctx.campaign.shell(ctx.host) as shell:
+        found = ctx.campaign.mechanism.installed(shell)
+    if found is None or found.running == ctx.plan.target_version:
         return ()
-    with ctx.campaign.connect(ctx.host) as shell:
-        version = installed_version(shell, mechanism).running
-    if version == ctx.plan.target_version:
-        return ()
-    said = f"runs {version}, not {ctx.plan.target_version}"
+    said = f"runs {found.running}, not {ctx.plan.target_version}"
     return _fault(ctx, Code.VERSION_MISMATCH, said, "restart the service on the node and clear this task")
 
 

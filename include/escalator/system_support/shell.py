@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, Self
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,3 +48,43 @@ class Shell(Protocol):
 
 Connect = Callable[[], AbstractContextManager[Shell]]
 """Opens a new connection to a node; raises TransientError when the node cannot be reached now."""
+
+
+class ShellOnDemand:
+    """A shell that connects at its first command: who asks the node nothing opens no connection.
+
+    The first command raises what connecting raises; the end of the ``with`` closes the connection.
+    """
+
+    def __init__(self, host: str, connect: Connect) -> None:
+        self._host = host
+        self._connect = connect
+        self._shell: Shell | None = None
+        self._open = ExitStack()
+
+    @property
+    def host(self) -> str:
+        """Return the nova-compute service host of the node."""
+        return self._host
+
+    def __enter__(self) -> Self:
+        """Return the shell, not connected yet."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the connection, if there is one."""
+        self._shell = None
+        self._open.close()
+
+    def run(self, command: str, timeout_seconds: float | None = None) -> CommandResult:
+        """Run a POSIX sh command as the user of the connection."""
+        return self._connected().run(command, timeout_seconds)
+
+    def run_as_root(self, command: str, timeout_seconds: float | None = None) -> CommandResult:
+        """Run a POSIX sh command as root, with ``sudo -n`` when the user is another."""
+        return self._connected().run_as_root(command, timeout_seconds)
+
+    def _connected(self) -> Shell:
+        if self._shell is None:
+            self._shell = self._open.enter_context(self._connect())
+        return self._shell

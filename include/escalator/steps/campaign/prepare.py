@@ -10,10 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from functools import partial
 
-from escalator.model.bundle import MechanismType
 from escalator.model.errors import EscalatorError
 from escalator.steps.running.context import CampaignContext
-from escalator.system_support.venv_mechanism import ensure_staged
 
 log = logging.getLogger("escalator.steps.campaign.prepare")
 
@@ -27,7 +25,7 @@ def prepare(campaign: CampaignContext) -> dict[str, str]:
 
     :return: for every node that could not be staged, why; its own upgrade step tries once more.
     """
-    if campaign.bundle.mechanism.type is MechanismType.NONE or campaign.plan.request.dry_run:
+    if not campaign.mechanism.brings_software or campaign.plan.request.dry_run:
         return {}
     versions = campaign.known_versions()
     hosts = [h for h in campaign.plan.hosts if versions.get(h) != campaign.plan.target_version]
@@ -37,19 +35,11 @@ def prepare(campaign: CampaignContext) -> dict[str, str]:
 
 
 def _stage(campaign: CampaignContext, host: str) -> str | None:
-    plan = campaign.plan
+    version = campaign.plan.target_version
     try:
-        ensure_staged(
-            partial(campaign.connect, host),
-            campaign.bundle.mechanism,
-            plan.target_version,
-            job_id=f"{plan.lease(host).token}-stage",
-            deadline=campaign.clock() + STAGE_WITHIN,
-            clock=campaign.clock,
-            sleep=campaign.sleep,
-        )
+        campaign.mechanism.stage(campaign.node_job(host, "stage", within=STAGE_WITHIN))
     except EscalatorError as exc:
-        log.error("%s: %s is not staged: %s", host, plan.target_version, exc)  # noqa: TRY400
+        log.error("%s: %s is not staged: %s", host, version, exc)  # noqa: TRY400
         return str(exc)
-    log.info("%s: %s is staged", host, plan.target_version)
+    log.info("%s: %s is staged", host, version)
     return None

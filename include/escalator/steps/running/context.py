@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import partial
 
 from escalator.cloud_manager.cloud import Cloud
 from escalator.ledger.ledger import Ledger
@@ -17,6 +18,8 @@ from escalator.model.errors import LeaseLostError
 from escalator.model.inventory import Inventory
 from escalator.model.lease import LeaseMark
 from escalator.model.verdict import Code
+from escalator.system_support.mechanisms import NodeJob, NodeMechanism
+from escalator.system_support.shell import ShellOnDemand
 from escalator.system_support.ssh import NodeShell
 from escalator.upgrade_manager.state.domains import domain_of
 
@@ -34,6 +37,8 @@ def _as_it_is(snapshot: CloudSnapshot) -> CloudSnapshot:
 class CampaignContext:
     """The campaign's side of a step: what holds for all of its nodes.
 
+    :ivar mechanism: brings the bundle to the nodes.
+    :ivar connect: opens a connection to a node.
     :ivar add_ha_groups: puts the HA groups that are known into a snapshot.
     """
 
@@ -42,6 +47,7 @@ class CampaignContext:
     inventory: Inventory
     cloud: Cloud
     ledger: Ledger
+    mechanism: NodeMechanism
     connect: Callable[[str], NodeShell]
     clock: Callable[[], datetime]
     sleep: Callable[[float], None]
@@ -51,6 +57,25 @@ class CampaignContext:
     def key(self) -> tuple[str, str]:
         """Return what the ledger knows the campaign by: campaign and run id."""
         return self.plan.campaign, self.plan.run_id
+
+    def shell(self, host: str) -> ShellOnDemand:
+        """Return a shell on a node; it connects at its first command, if there is one."""
+        return ShellOnDemand(host, partial(self.connect, host))
+
+    def node_job(self, host: str, purpose: str, *, within: timedelta) -> NodeJob:
+        """Make a job that brings the target version to a node.
+
+        :param purpose: part of the job's id: a second job of that node and purpose joins the first.
+        :param within: from now on; then it is given up.
+        """
+        return NodeJob(
+            connect=partial(self.connect, host),
+            version=self.plan.target_version,
+            job_id=f"{self.plan.lease(host).token}-{purpose}",
+            deadline=self.clock() + within,
+            clock=self.clock,
+            sleep=self.sleep,
+        )
 
     def known_versions(self) -> dict[str, str]:
         """Return the nova-compute version of each node, as this campaign last saw it over SSH."""

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 
-from escalator.model.bundle import MechanismType
 from escalator.model.errors import EscalatorError, NodeFaultError
 from escalator.model.verdict import blockers
 from escalator.steps.running.context import CampaignContext
-from escalator.system_support.ssh import NodeShell
-from escalator.system_support.venv_mechanism import check_privileges, installed_version
+from escalator.system_support.shell import Shell
 
 SSH_AT_ONCE = 16
 """Nodes read side by side."""
@@ -18,34 +16,33 @@ SSH_AT_ONCE = 16
 def read_version(campaign: CampaignContext, host: str) -> str:
     """Return the release that the node's service runs; of a service that does not run, what is installed.
 
+    It is empty for a mechanism that brings no version.
+
     :raises TransientError: the node cannot be reached.
     :raises NodeFaultError: it can, but does not say.
     """
-    if campaign.bundle.mechanism.type is MechanismType.NONE:
+    with campaign.shell(host) as shell:
+        return _version(campaign, shell)
+
+
+def _version(campaign: CampaignContext, shell: Shell) -> str:
+    found = campaign.mechanism.installed(shell)
+    if found is None:
         return ""
-    with campaign.connect(host) as shell:
-        return _version(campaign, host, shell)
-
-
-def _version(campaign: CampaignContext, host: str, shell: NodeShell) -> str:
-    found = installed_version(shell, campaign.bundle.mechanism)
     version = found.running or found.version
     if version is None:
         raise NodeFaultError(
-            f"{host} does not say which {campaign.bundle.mechanism.package} it has",
-            remedy=f"look at {campaign.bundle.mechanism.venv} on the node",
+            f"{shell.host} does not say which {found.package} it has",
+            remedy=f"look at {found.place} on the node",
         )
     return version
 
 
 def _look(campaign: CampaignContext, host: str) -> tuple[str, str | None]:
     """Return what a node runs, and what the mechanism lacks there."""
-    mechanism = campaign.bundle.mechanism
-    if mechanism.type is MechanismType.NONE:
-        return "", None
-    with campaign.connect(host) as shell:
-        version = _version(campaign, host, shell)
-        lacking = blockers(check_privileges(shell, mechanism))
+    with campaign.shell(host) as shell:
+        version = _version(campaign, shell)
+        lacking = blockers(campaign.mechanism.check(shell))
     return version, "; ".join(f"{v.message} -> {v.remedy}" for v in lacking) or None
 
 

@@ -7,46 +7,34 @@ import shutil
 import sys
 import time
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.system_support.mechanisms.jobs import make_job
 
-from escalator.model.bundle import Mechanism
+from escalator.model.bundle import VenvMechanism
 from escalator.model.errors import NodeFaultError
 from escalator.model.verdict import Code
-from escalator.system_support import venv_mechanism
+from escalator.system_support.mechanisms import Effect, InstalledVersion, JobFailedError
+from escalator.system_support.mechanisms.venv import VenvOnNode
+from escalator.system_support.mechanisms.venv_scripts import DURABLE, MARKER
 from escalator.system_support.remote_job import JobState
-from escalator.system_support.venv_mechanism import InstalledVersion, JobFailedError, Outcome
-from escalator.system_support.venv_scripts import DURABLE, MARKER
 
 if TYPE_CHECKING:
-    from tests.system_support.conftest import Sshd, VenvNode
+    from tests.system_support.conftest import Sshd
+    from tests.system_support.mechanisms.conftest import VenvNode
 
 
-def now() -> datetime:
-    return datetime.now(tz=UTC)
-
-
-def ensure(node: VenvNode, step: str, version: str, mechanism: Mechanism | None = None) -> Outcome:
-    action = getattr(venv_mechanism, f"ensure_{step}")
-    outcome: Outcome = action(
-        node.sshd.shell,
-        mechanism or node.mechanism,
-        version,
-        job_id=f"token_{step}_{version}",
-        deadline=now() + timedelta(seconds=60),
-        clock=now,
-        sleep=lambda seconds: time.sleep(seconds / 2),
-        base=node.jobs,
-    )
-    return outcome
+def ensure(node: VenvNode, step: str, version: str, mechanism: VenvMechanism | None = None) -> Effect:
+    on_node = VenvOnNode(mechanism or node.mechanism, base=node.jobs)
+    work = {"staged": on_node.stage, "activated": on_node.activate}[step]
+    return work(make_job(node.sshd.shell, step, version))
 
 
 def read(node: VenvNode) -> InstalledVersion:
     with node.sshd.shell() as shell:
-        return venv_mechanism.installed_version(shell, node.mechanism)
+        return node.on_node.installed(shell)
 
 
 def wait_for(path: Path) -> None:
@@ -56,14 +44,14 @@ def wait_for(path: Path) -> None:
         time.sleep(0.02)
 
 
-def bring(node: VenvNode, version: str) -> tuple[Outcome, Outcome]:
+def bring(node: VenvNode, version: str) -> tuple[Effect, Effect]:
     return ensure(node, "staged", version), ensure(node, "activated", version)
 
 
 def test_a_version_is_staged_once_and_the_service_is_not_touched(venv_node: VenvNode) -> None:
-    assert ensure(venv_node, "staged", "1.0.0") is Outcome.STAGED
+    assert ensure(venv_node, "staged", "1.0.0") is Effect.STAGED
     made = (venv_node.environment("1.0.0") / MARKER).stat().st_mtime_ns
-    assert ensure(venv_node, "staged", "1.0.0") is Outcome.ALREADY_STAGED
+    assert ensure(venv_node, "staged", "1.0.0") is Effect.ALREADY_STAGED
     assert (venv_node.environment("1.0.0") / MARKER).stat().st_mtime_ns == made
     assert venv_node.restarts() == 0
     assert not venv_node.link.exists()
@@ -71,29 +59,23 @@ def test_a_version_is_staged_once_and_the_service_is_not_touched(venv_node: Venv
 
 def test_pip_stages_too(venv_node: VenvNode) -> None:
     mechanism = replace(venv_node.mechanism, installer="pip", python=sys.executable)
-    assert ensure(venv_node, "staged", "1.0.0", mechanism) is Outcome.STAGED
+    assert ensure(venv_node, "staged", "1.0.0", mechanism) is Effect.STAGED
     assert (venv_node.environment("1.0.0") / "bin" / "pip").exists()
 
 
 def test_the_life_of_an_upgrade_and_the_way_back(venv_node: VenvNode) -> None:
-    assert bring(venv_node, "1.0.0") == (Outcome.STAGED, Outcome.ACTIVATED)
+    assert bring(venv_node, "1.0.0") == (Effect.STAGED, Effect.ACTIVATED)
     first = read(venv_node)
     assert (first.version, first.running, first.previous, first.active) == ("1.0.0", "1.0.0", None, True)
-    assert ensure(venv_node, "staged", "2.0.0") is Outcome.STAGED
+    assert ensure(venv_node, "staged", "2.0.0") is Effect.STAGED
     assert read(venv_node) == first
-    assert ensure(venv_node, "activated", "2.0.0") is Outcome.ACTIVATED
+    assert ensure(venv_node, "activated", "2.0.0") is Effect.ACTIVATED
     second = read(venv_node)
     assert (second.version, second.running) == ("2.0.0", "2.0.0")
     assert second.previous == str(venv_node.environment("1.0.0"))
     assert second.main_pid != first.main_pid
-    assert bring(venv_node, "1.0.0") == (Outcome.ALREADY_STAGED, Outcome.ACTIVATED)
+    assert bring(venv_node, "1.0.0") == (Effect.ALREADY_STAGED, Effect.ACTIVATED)
     assert read(venv_node).running == "1.0.0"
-
-
-def test_a_second_activation_restarts_nothing(venv_node: VenvNode) -> None:
-    bring(venv_node, "1.0.0")
-    assert ensure(venv_node, "activated", "1.0.0") is Outcome.ALREADY_ACTIVE
-    assert venv_node.restarts() == 1
 
 
 def test_a_run_cut_off_between_switch_and_restart_is_completed(venv_node: VenvNode) -> None:
@@ -102,7 +84,7 @@ def test_a_run_cut_off_between_switch_and_restart_is_completed(venv_node: VenvNo
     venv_node.link.unlink()
     venv_node.link.symlink_to(venv_node.environment("2.0.0"))
     assert read(venv_node).running == "1.0.0"
-    assert ensure(venv_node, "activated", "2.0.0") is Outcome.ACTIVATED
+    assert ensure(venv_node, "activated", "2.0.0") is Effect.ACTIVATED
     assert read(venv_node).running == "2.0.0"
 
 
@@ -110,14 +92,14 @@ def test_a_service_that_died_after_the_switch_is_started(venv_node: VenvNode) ->
     bring(venv_node, "1.0.0")
     venv_node.end()
     assert not read(venv_node).active
-    assert ensure(venv_node, "activated", "1.0.0") is Outcome.ACTIVATED
+    assert ensure(venv_node, "activated", "1.0.0") is Effect.ACTIVATED
     assert read(venv_node).active
 
 
 def test_a_service_that_runs_the_version_already_is_not_restarted(venv_node: VenvNode) -> None:
     bring(venv_node, "1.0.0")
     Path(f"{venv_node.link}.switched").unlink()
-    assert ensure(venv_node, "activated", "1.0.0") is Outcome.ALREADY_ACTIVE
+    assert ensure(venv_node, "activated", "1.0.0") is Effect.ALREADY_ACTIVE
     assert venv_node.restarts() == 1
 
 
@@ -126,12 +108,12 @@ def test_where_the_version_cannot_be_seen_the_switch_and_the_start_are_compared(
     bring(venv_node, "1.0.0")
     os.utime(venv_node.link, (2**31, 2**31), follow_symlinks=False)
     assert read(venv_node).running == "1.0.0"
-    assert ensure(venv_node, "activated", "1.0.0") is Outcome.ALREADY_ACTIVE
+    assert ensure(venv_node, "activated", "1.0.0") is Effect.ALREADY_ACTIVE
     record = Path(f"{venv_node.link}.switched")
     boot, ticks, target = record.read_text().split(" ", 2)
     record.write_text(f"{boot} {int(ticks) + 10**6} {target}")
     assert read(venv_node).running is None
-    assert ensure(venv_node, "activated", "1.0.0") is Outcome.ACTIVATED
+    assert ensure(venv_node, "activated", "1.0.0") is Effect.ACTIVATED
     assert venv_node.restarts() == 2
 
 
@@ -141,14 +123,14 @@ def test_after_a_reboot_the_service_is_known_to_be_new(venv_node: VenvNode) -> N
     record = Path(f"{venv_node.link}.switched")
     _, _, target = record.read_text().split(" ", 2)
     record.write_text(f"another-boot {10**9} {target}")
-    assert ensure(venv_node, "activated", "1.0.0") is Outcome.ALREADY_ACTIVE
+    assert ensure(venv_node, "activated", "1.0.0") is Effect.ALREADY_ACTIVE
 
 
 def test_an_unfinished_environment_is_made_again(venv_node: VenvNode) -> None:
     rest = venv_node.environment("1.0.0") / "lib"
     rest.mkdir(parents=True)
     (rest / "half").touch()
-    assert ensure(venv_node, "staged", "1.0.0") is Outcome.STAGED
+    assert ensure(venv_node, "staged", "1.0.0") is Effect.STAGED
     assert not (rest / "half").exists()
 
 
@@ -159,18 +141,18 @@ def test_an_environment_that_may_not_have_reached_the_disk_before_a_power_loss_i
     environment = venv_node.environment("1.0.0")
     wait_for(environment / DURABLE)
     (environment / MARKER).write_text("another-boot\n")
-    assert ensure(venv_node, "staged", "1.0.0") is Outcome.ALREADY_STAGED
+    assert ensure(venv_node, "staged", "1.0.0") is Effect.ALREADY_STAGED
     (environment / DURABLE).unlink()
     with pytest.raises(JobFailedError, match="not staged"):
         ensure(venv_node, "activated", "1.0.0")
-    assert ensure(venv_node, "staged", "1.0.0") is Outcome.STAGED
+    assert ensure(venv_node, "staged", "1.0.0") is Effect.STAGED
 
 
 def test_an_environment_in_use_without_a_marker_is_adopted_not_removed(venv_node: VenvNode) -> None:
     bring(venv_node, "1.0.0")
     (venv_node.environment("1.0.0") / MARKER).unlink()
     (venv_node.environment("1.0.0") / "mine").touch()
-    assert ensure(venv_node, "staged", "1.0.0") is Outcome.STAGED
+    assert ensure(venv_node, "staged", "1.0.0") is Effect.STAGED
     assert (venv_node.environment("1.0.0") / "mine").exists()
 
 
@@ -179,7 +161,7 @@ def test_an_environment_that_only_the_service_still_uses_is_not_removed(venv_nod
     (venv_node.environment("1.0.0") / MARKER).unlink()
     (venv_node.environment("1.0.0") / "mine").touch()
     venv_node.link.unlink()
-    assert ensure(venv_node, "staged", "1.0.0") is Outcome.STAGED
+    assert ensure(venv_node, "staged", "1.0.0") is Effect.STAGED
     assert (venv_node.environment("1.0.0") / "mine").exists()
 
 
@@ -219,38 +201,39 @@ def test_a_folder_in_place_of_the_link_is_left_alone(venv_node: VenvNode) -> Non
 
 def test_a_service_that_does_not_start_is_the_nodes_fault_and_mends(venv_node: VenvNode) -> None:
     ensure(venv_node, "staged", "1.0.0")
-    broken = venv_node.folder / "unit.broken"
-    broken.touch()
+    venv_node.break_service()
     with pytest.raises(NodeFaultError, match="does not start"):
         ensure(venv_node, "activated", "1.0.0")
-    broken.unlink()
-    assert ensure(venv_node, "activated", "1.0.0") is Outcome.ACTIVATED
+    (venv_node.folder / "unit.broken").unlink()
+    assert ensure(venv_node, "activated", "1.0.0") is Effect.ACTIVATED
 
 
 def test_a_node_with_nothing_installed_is_read_as_that(venv_node: VenvNode) -> None:
     assert read(venv_node) == InstalledVersion(
-        target=str(venv_node.link), version=None, running=None, previous=None, main_pid=None, active=False
+        package="demo-agent",
+        place=str(venv_node.link),
+        target=str(venv_node.link),
+        version=None,
+        running=None,
+        previous=None,
+        main_pid=None,
+        active=False,
     )
 
 
 def test_service_active_follows_the_service(venv_node: VenvNode) -> None:
     bring(venv_node, "1.0.0")
     with venv_node.sshd.shell() as shell:
-        assert venv_mechanism.service_active(shell, "demo")
+        assert venv_node.on_node.service_active(shell)
         venv_node.end()
-        assert not venv_mechanism.service_active(shell, "demo")
-
-
-def test_a_node_that_is_fit_has_no_blockers(venv_node: VenvNode) -> None:
-    with venv_node.sshd.shell() as shell:
-        assert venv_mechanism.check_privileges(shell, venv_node.mechanism, base=venv_node.jobs) == ()
+        assert not venv_node.on_node.service_active(shell)
 
 
 def test_all_blockers_are_found_at_once(venv_node: VenvNode) -> None:
     venv_node.link.mkdir()
     mechanism = replace(venv_node.mechanism, installer="pip", python="no-such-python")
     with venv_node.sshd.shell() as shell:
-        found = venv_mechanism.check_privileges(shell, mechanism, base="/proc/jobs")
+        found = VenvOnNode(mechanism, base="/proc/jobs").check(shell)
     codes = [verdict.code for verdict in found]
     assert codes == [
         Code.NODE_PATH_UNUSABLE,
@@ -265,6 +248,6 @@ def test_a_user_without_sudo_is_one_blocker(sshd: Sshd, venv_node: VenvNode) -> 
     shell = sshd.shell()
     with shell:
         shell.run_as_root = lambda _c, t=None: shell.run("echo 'sudo: no' >&2; exit 1", t)  # type: ignore[method-assign]
-        found = venv_mechanism.check_privileges(shell, venv_node.mechanism, base=venv_node.jobs)
+        found = venv_node.on_node.check(shell)
     assert [verdict.code for verdict in found] == [Code.NODE_NO_PRIVILEGE]
     assert "sudo: no" in found[0].message

@@ -1,0 +1,11 @@
+"""How a bundle is brought to a node: ``choose_mechanism`` gives what carries a bundle's mechanism out.
+
+To add one: a dataclass in ``model.bundle``, a module here that fulfils ``protocol.NodeMechanism``, a case in
+``choice``, an example in ``tests/system_support/mechanisms/examples.py``: the contract suite does the rest.
+"""
+
+from escalator.system_support.mechanisms.choice import choose_mechanism
+from escalator.system_support.mechanisms.node_job import Effect, JobFailedError, NodeJob
+from escalator.system_support.mechanisms.protocol import InstalledVersion, NodeMechanism
+
+__all__ = ["Effect", "InstalledVersion", "JobFailedError", "NodeJob", "NodeMechanism", "choose_mechanism"]

@@ -1,0 +1,80 @@
+"""A mechanism's work on one node: a script that runs there as a remote job and says last what it did."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from escalator.model.errors import NodeFaultError
+from escalator.system_support import remote_job
+from escalator.system_support.remote_job import Clock, JobState, JobStatus, Sleep
+from escalator.system_support.shell import Connect
+
+_PREFIX = "escalator: "
+
+
+class Effect(StrEnum):
+    """What a mechanism did on a node; the scripts say it in these words."""
+
+    STAGED = "staged"
+    ALREADY_STAGED = "already-staged"
+    ACTIVATED = "activated"
+    ALREADY_ACTIVE = "already-active"
+
+
+class JobFailedError(NodeFaultError):
+    """A script ended with an error on the node, or was lost too often.
+
+    :ivar status: the job's end, with its last output.
+    """
+
+    def __init__(self, message: str, *, status: JobStatus, remedy: str) -> None:
+        super().__init__(message, remedy=remedy)
+        self.status = status
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeJob:
+    """One piece of work on one node, and the time it has.
+
+    :ivar connect: opens a connection to the node.
+    :ivar version: what the bundle brings.
+    :ivar job_id: the same for the same campaign, step and node: a run that was cut off is joined.
+    :ivar deadline: aware time after which it is given up.
+    """
+
+    connect: Connect
+    version: str
+    job_id: str
+    deadline: datetime
+    clock: Clock
+    sleep: Sleep
+
+    def run(self, script: str, *, trouble: str, base: str = remote_job.DEFAULT_BASE) -> Effect:
+        """Run an idempotent script to its end and return what it says that it did.
+
+        :param trouble: begins the message of a failure, such as ``nova 34.0.0 cannot be staged``.
+        :param base: folder of the remote jobs on the node.
+        :raises JobFailedError: the script ended with an error, or was lost too often.
+        :raises NodeFaultError: the node is unreachable, or still at it at the deadline.
+        """
+        status = remote_job.run_to_end(
+            self.connect,
+            self.job_id,
+            script,
+            deadline=self.deadline,
+            clock=self.clock,
+            sleep=self.sleep,
+            base=base,
+        )
+        lines = [line for line in status.output.splitlines() if line.strip()]
+        if not status.succeeded:
+            how = "the job was lost" if status.state is JobState.LOST else f"exit code {status.exit_code}"
+            last = lines[-1].removeprefix(_PREFIX) if lines else "no output"
+            raise JobFailedError(
+                f"{trouble}: {how}: {last}",
+                status=status,
+                remedy=f"read {base}/{self.job_id}/log on the node",
+            )
+        return Effect(lines[-1].removeprefix(_PREFIX))

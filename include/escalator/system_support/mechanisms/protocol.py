@@ -1,0 +1,66 @@
+"""What a step may ask of a mechanism, whatever its type.
+
+A mechanism is asked over a shell that connects at its first command: one that needs nothing from the node
+opens no connection. ``restore`` and ``needs_reboot`` come with rollback and reboots.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from escalator.model.verdict import Verdict
+from escalator.system_support.mechanisms.node_job import Effect, NodeJob
+from escalator.system_support.shell import Shell
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstalledVersion:
+    """What is on the node, read at one moment.
+
+    :ivar package: what was looked for.
+    :ivar place: where a person looks for it on the node.
+    :ivar target: what the service is started from, such as the environment that a link points to.
+    :ivar version: version of the package there.
+    :ivar running: version that the service has loaded; None when it does not run or this cannot be told.
+    :ivar previous: target before the last switch.
+    """
+
+    package: str
+    place: str
+    target: str | None
+    version: str | None
+    running: str | None
+    previous: str | None
+    main_pid: int | None
+    active: bool
+
+
+class NodeMechanism(Protocol):
+    """A bundle's mechanism on the nodes: reads over a shell, changes by jobs that may be run twice.
+
+    What reads raises TransientError when the node cannot be reached or the connection is lost. What changes
+    connects again until the job's deadline, and raises NodeFaultError after it or when the node cannot do it.
+    """
+
+    @property
+    def brings_software(self) -> bool:
+        """Tell whether an upgrade changes anything on the node."""
+
+    def check(self, shell: Shell, /) -> tuple[Verdict, ...]:
+        """Find everything on the node that would keep the mechanism from working; empty: it will work."""
+
+    def installed(self, shell: Shell, /) -> InstalledVersion | None:
+        """Read which version is installed and which runs; None when the mechanism brings no version.
+
+        :raises NodeFaultError: when the node cannot say.
+        """
+
+    def service_active(self, shell: Shell, /) -> bool:
+        """Tell whether the service that an activation restarts is running; True when it restarts none."""
+
+    def stage(self, job: NodeJob, /) -> Effect:
+        """Lay the version beside the one in use and touch no service; a second run only verifies it."""
+
+    def activate(self, job: NodeJob, /) -> Effect:
+        """Switch to the staged version and have the service run it; a second run restarts nothing."""

@@ -1,0 +1,100 @@
+"""The bundle mechanism ``venv``: a version is a virtual environment, a link says which one is used."""
+
+from __future__ import annotations
+
+import shlex
+
+from escalator.model.bundle import VenvMechanism
+from escalator.model.errors import NodeFaultError
+from escalator.model.verdict import Code, Subject, SubjectType, Verdict
+from escalator.system_support import remote_job
+from escalator.system_support.mechanisms.node_job import Effect, NodeJob
+from escalator.system_support.mechanisms.protocol import InstalledVersion
+from escalator.system_support.mechanisms.venv_scripts import (
+    activate_script,
+    check_script,
+    read_script,
+    stage_script,
+)
+from escalator.system_support.shell import Shell
+
+
+class VenvOnNode:
+    """Makes environments beside a link, and switches the link.
+
+    :param base: folder of the remote jobs on the nodes.
+    """
+
+    def __init__(self, mechanism: VenvMechanism, *, base: str = remote_job.DEFAULT_BASE) -> None:
+        self._mechanism = mechanism
+        self._base = base
+
+    @property
+    def brings_software(self) -> bool:
+        """Return True."""
+        return True
+
+    def check(self, shell: Shell) -> tuple[Verdict, ...]:
+        """Find missing privileges, paths that cannot be written and missing programs."""
+        result = shell.run_as_root(check_script(self._mechanism, self._base))
+        if not result.ok and not result.stdout:
+            return (_verdict(shell.host, "privilege", f"commands cannot run as root: {result.last_words}"),)
+        lines = [line.partition("|") for line in result.stdout.splitlines()]
+        return tuple(_verdict(shell.host, kind, message) for kind, _, message in lines)
+
+    def installed(self, shell: Shell) -> InstalledVersion:
+        """Read what the link points to, what the metadata there says and what the service runs."""
+        result = shell.run_as_root(read_script(self._mechanism))
+        if not result.ok:
+            raise NodeFaultError(
+                f"node {shell.host}: cannot read what is installed: {result.last_words}",
+                remedy=f"see that the folder of {self._mechanism.venv} exists",
+            )
+        found = dict(line.split("=", 1) for line in result.stdout.splitlines() if "=" in line)
+        return InstalledVersion(
+            package=self._mechanism.package,
+            place=self._mechanism.venv,
+            target=found.get("link") or None,
+            version=found.get("version") or None,
+            running=found.get("running") or None,
+            previous=found.get("previous") or None,
+            main_pid=int(found["pid"]) if found.get("pid") else None,
+            active=found.get("active") == "active",
+        )
+
+    def service_active(self, shell: Shell) -> bool:
+        """Tell whether systemd has the service running; False also when it knows no such service."""
+        return shell.run(f"systemctl is-active {shlex.quote(self._mechanism.service)}").ok
+
+    def stage(self, job: NodeJob) -> Effect:
+        """Make the version's environment; a second run only verifies it."""
+        script = stage_script(self._mechanism, job.version)
+        trouble = f"{self._mechanism.package} {job.version} cannot be staged"
+        return job.run(script, trouble=trouble, base=self._base)
+
+    def activate(self, job: NodeJob) -> Effect:
+        """Point the link to the environment and restart the service; the way back is the same."""
+        script = activate_script(self._mechanism, job.version)
+        trouble = f"{self._mechanism.service} cannot be brought to {job.version}"
+        return job.run(script, trouble=trouble, base=self._base)
+
+
+_CODES = {
+    "privilege": Code.NODE_NO_PRIVILEGE,
+    "path": Code.NODE_PATH_UNUSABLE,
+    "tool": Code.NODE_TOOL_MISSING,
+}
+_REMEDIES = {
+    "privilege": "connect as root, or allow the user sudo without a password",
+    "path": "correct the path in the bundle, or its owner and mode on the node",
+    "tool": "install it on the node",
+}
+
+
+def _verdict(host: str, kind: str, message: str) -> Verdict:
+    return Verdict(
+        code=_CODES[kind],
+        message=message,
+        subject=Subject(type=SubjectType.NODE, id=host),
+        remedy=_REMEDIES[kind],
+    )

@@ -1,0 +1,105 @@
+"""A fake mechanism, and the software on its nodes; faults wait there to be raised."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+
+from tests.steps.fake_records import Fuse
+
+from escalator.model.errors import EscalatorError
+from escalator.model.verdict import Code, Subject, SubjectType, Verdict
+from escalator.system_support.mechanisms import Effect, InstalledVersion, NodeJob
+from escalator.system_support.shell import CommandResult, Shell
+
+CHECK, READ, ACTIVE = "check", "read", "active"
+
+
+@dataclass
+class NodeSoftware:
+    """What is on a node: a shell on it knows the three questions of the fake mechanism."""
+
+    host: str
+    fuse: Fuse
+    running: str | None
+    installed: str
+    staged: set[str] = field(default_factory=set)
+    alive: bool = True
+    switched: int = 0
+    stage_faults: list[EscalatorError] = field(default_factory=list)
+    activate_faults: list[EscalatorError] = field(default_factory=list)
+    unreachable: list[EscalatorError] = field(default_factory=list)
+    starts_as: str | None = None
+    lacks: tuple[str, ...] = ()
+
+    def stage(self, version: str) -> Effect:
+        self.fuse.burn()
+        if self.stage_faults:
+            raise self.stage_faults.pop(0)
+        done = version in self.staged
+        self.staged.add(version)
+        self.fuse.burn()
+        return Effect.ALREADY_STAGED if done else Effect.STAGED
+
+    def activate(self, version: str) -> Effect:
+        self.fuse.burn()
+        if (self.installed, self.running) == (version, version):
+            return Effect.ALREADY_ACTIVE
+        self.switched += 1
+        self.installed = version
+        if self.activate_faults:
+            self.running = None
+            raise self.activate_faults.pop(0)
+        self.running = self.starts_as or version
+        self.fuse.burn()
+        return Effect.ACTIVATED
+
+    def run(self, command: str, timeout_seconds: float | None = None) -> CommandResult:
+        del timeout_seconds
+        stdout = {
+            CHECK: "\n".join(self.lacks),
+            READ: json.dumps([self.installed, self.running]),
+            ACTIVE: "",
+        }[command]
+        return CommandResult(exit_code=0 if self.alive or command != ACTIVE else 3, stdout=stdout, stderr="")
+
+    def run_as_root(self, command: str, timeout_seconds: float | None = None) -> CommandResult:
+        return self.run(command, timeout_seconds)
+
+
+class FakeMechanism:
+    """A mechanism whose nodes are NodeSoftware."""
+
+    brings_software = True
+
+    def check(self, shell: Shell) -> tuple[Verdict, ...]:
+        node = Subject(type=SubjectType.NODE, id=shell.host)
+        lacking = shell.run(CHECK).stdout.splitlines()
+        return tuple(Verdict(code=Code.NODE_TOOL_MISSING, message=m, subject=node) for m in lacking)
+
+    def installed(self, shell: Shell) -> InstalledVersion:
+        version, running = json.loads(shell.run(READ).stdout)
+        active = self.service_active(shell)
+        return InstalledVersion(
+            package="nova",
+            place="/opt/nova/venv",
+            target=f"/opt/nova/venv-{version}",
+            version=version,
+            running=running,
+            previous=None,
+            main_pid=1 if active else None,
+            active=active,
+        )
+
+    def service_active(self, shell: Shell) -> bool:
+        return shell.run(ACTIVE).ok
+
+    def stage(self, job: NodeJob) -> Effect:
+        with job.connect() as node:
+            assert isinstance(node, NodeSoftware)
+            return node.stage(job.version)
+
+    def activate(self, job: NodeJob) -> Effect:
+        with job.connect() as node:
+            assert isinstance(node, NodeSoftware)
+            return node.activate(job.version)

@@ -1,0 +1,92 @@
+"""Every mechanism, on a good node: a new one gets its row here, and goes through the contract suite."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.system_support.mechanisms.jobs import make_job
+
+from escalator.model.bundle import Mechanism, NoMechanism, VenvMechanism
+from escalator.model.errors import TransientError
+from escalator.system_support.mechanisms import Effect, InstalledVersion, NodeMechanism
+from escalator.system_support.mechanisms.none import NothingOnNode
+from escalator.system_support.shell import Connect, Shell, ShellOnDemand
+
+if TYPE_CHECKING:
+    from tests.system_support.mechanisms.conftest import VenvNode
+
+OLD, NEW = "1.0.0", "2.0.0"
+
+
+@dataclass(kw_only=True)
+class Example:
+    """A mechanism, a node that it works on, and what a test may see and do there.
+
+    :ivar mechanism: it can bring the versions OLD and NEW, and no other one.
+    :ivar count_restarts: says how often the service was started.
+    :ivar break_service: lets the service not start any more.
+    :ivar losses: so many connections fail from now on.
+    """
+
+    mechanism: NodeMechanism
+    connect_really: Connect
+    count_restarts: Callable[[], int]
+    break_service: Callable[[], None]
+    losses: int = 0
+    connections: int = 0
+
+    def connect(self) -> AbstractContextManager[Shell]:
+        self.connections += 1
+        if self.losses > 0:
+            self.losses -= 1
+            raise TransientError("connection lost")
+        return self.connect_really()
+
+    def shell(self) -> ShellOnDemand:
+        return ShellOnDemand("node-01", self.connect)
+
+    def stage(self, version: str, *, seconds: float = 60) -> Effect:
+        return self.mechanism.stage(make_job(self.connect, "stage", version, seconds=seconds))
+
+    def activate(self, version: str, *, seconds: float = 60) -> Effect:
+        return self.mechanism.activate(make_job(self.connect, "activate", version, seconds=seconds))
+
+    def read(self) -> InstalledVersion | None:
+        with self.shell() as shell:
+            return self.mechanism.installed(shell)
+
+    def is_active(self) -> bool:
+        with self.shell() as shell:
+            return self.mechanism.service_active(shell)
+
+
+def make_venv(request: pytest.FixtureRequest) -> Example:
+    node: VenvNode = request.getfixturevalue("venv_node")
+    return Example(
+        mechanism=node.on_node,
+        connect_really=node.sshd.shell,
+        count_restarts=node.restarts,
+        break_service=node.break_service,
+    )
+
+
+def make_none(request: pytest.FixtureRequest) -> Example:
+    def nothing() -> None:
+        return None
+
+    return Example(
+        mechanism=NothingOnNode(),
+        connect_really=request.getfixturevalue("sshd").shell,
+        count_restarts=lambda: 0,
+        break_service=nothing,
+    )
+
+
+EXAMPLES: dict[type[Mechanism], Callable[[pytest.FixtureRequest], Example]] = {
+    VenvMechanism: make_venv,
+    NoMechanism: make_none,
+}

@@ -1,0 +1,146 @@
+"""What every mechanism keeps to, on a node that is good and over connections that are lost."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+import pytest
+from tests.system_support.mechanisms.examples import EXAMPLES, NEW, OLD, Example
+
+from escalator.model.bundle import SUPPORTED_MECHANISMS, Mechanism, NoMechanism
+from escalator.model.errors import NodeFaultError, TransientError
+from escalator.system_support.mechanisms import Effect
+
+BRINGING = [kind for kind in EXAMPLES if kind is not NoMechanism]
+
+
+def name(kind: type[Mechanism]) -> str:
+    return str(kind.type)
+
+
+@pytest.fixture(params=EXAMPLES, ids=name)
+def example(request: pytest.FixtureRequest) -> Example:
+    """Each mechanism in turn."""
+    return EXAMPLES[request.param](request)
+
+
+@pytest.fixture(params=BRINGING, ids=name)
+def bringing(request: pytest.FixtureRequest) -> Example:
+    """Each mechanism that brings software."""
+    return EXAMPLES[request.param](request)
+
+
+def test_every_mechanism_that_is_supported_goes_through_this_suite() -> None:
+    assert set(EXAMPLES) == set(get_args(Mechanism))
+    assert {kind.type for kind in EXAMPLES} == set(SUPPORTED_MECHANISMS)
+
+
+def test_a_good_node_lacks_nothing(example: Example) -> None:
+    with example.shell() as shell:
+        assert example.mechanism.check(shell) == ()
+
+
+def test_a_look_changes_nothing(example: Example) -> None:
+    example.stage(OLD)
+    example.activate(OLD)
+    before, restarts = example.read(), example.count_restarts()
+    with example.shell() as shell:
+        example.mechanism.check(shell)
+        example.mechanism.service_active(shell)
+    assert example.read() == before
+    assert example.count_restarts() == restarts
+
+
+def test_staging_twice_changes_nothing_the_second_time(example: Example) -> None:
+    example.stage(NEW)
+    assert example.stage(NEW) is Effect.ALREADY_STAGED
+
+
+def test_staging_touches_neither_the_service_nor_the_version_in_use(example: Example) -> None:
+    example.stage(OLD)
+    example.activate(OLD)
+    before, restarts = example.read(), example.count_restarts()
+    example.stage(NEW)
+    assert example.read() == before
+    assert example.count_restarts() == restarts
+
+
+def test_activating_twice_restarts_nothing_the_second_time(example: Example) -> None:
+    example.stage(NEW)
+    example.activate(NEW)
+    restarts = example.count_restarts()
+    assert example.activate(NEW) is Effect.ALREADY_ACTIVE
+    assert example.count_restarts() == restarts
+
+
+def test_what_was_activated_is_read_and_runs_or_no_version_is_said_at_all(example: Example) -> None:
+    for version in (OLD, NEW, OLD):
+        example.stage(version)
+        example.activate(version)
+        found = example.read()
+        assert example.is_active()
+        assert (found is None) is not example.mechanism.brings_software
+        if found is not None:
+            assert (found.version, found.running, found.active) == (version, version, True)
+            assert found.package
+            assert found.place
+
+
+def test_only_what_brings_software_asks_the_node(example: Example) -> None:
+    with example.shell() as shell:
+        example.mechanism.check(shell)
+        example.mechanism.installed(shell)
+        example.mechanism.service_active(shell)
+    assert example.connections == int(example.mechanism.brings_software)
+    example.stage(NEW)
+    example.activate(NEW)
+    assert (example.connections > 1) is example.mechanism.brings_software
+
+
+@pytest.mark.parametrize("question", ["check", "installed", "service_active"])
+def test_a_question_over_a_lost_connection_may_be_asked_again(bringing: Example, question: str) -> None:
+    bringing.losses = 1
+    with pytest.raises(TransientError), bringing.shell() as shell:
+        getattr(bringing.mechanism, question)(shell)
+    with bringing.shell() as shell:
+        getattr(bringing.mechanism, question)(shell)
+
+
+def test_work_goes_on_over_the_next_connection(bringing: Example) -> None:
+    bringing.losses = 1
+    assert bringing.stage(NEW) is Effect.STAGED
+    bringing.losses = 1
+    assert bringing.activate(NEW) is Effect.ACTIVATED
+
+
+def test_a_node_that_is_not_reached_until_the_deadline_is_at_fault(bringing: Example) -> None:
+    bringing.losses = 9
+    with pytest.raises(NodeFaultError):
+        bringing.stage(NEW, seconds=0)
+    with pytest.raises(NodeFaultError):
+        bringing.activate(NEW, seconds=0)
+
+
+def test_a_version_that_does_not_exist_is_not_staged(bringing: Example) -> None:
+    with pytest.raises(NodeFaultError):
+        bringing.stage("9.9.9")
+    with pytest.raises(NodeFaultError):
+        bringing.activate("9.9.9")
+
+
+def test_what_was_not_staged_is_not_activated(bringing: Example) -> None:
+    bringing.stage(OLD)
+    bringing.activate(OLD)
+    before, restarts = bringing.read(), bringing.count_restarts()
+    with pytest.raises(NodeFaultError):
+        bringing.activate(NEW)
+    assert bringing.read() == before
+    assert bringing.count_restarts() == restarts
+
+
+def test_a_service_that_does_not_start_is_the_nodes_fault_and_is_seen(bringing: Example) -> None:
+    bringing.stage(NEW)
+    bringing.break_service()
+    with pytest.raises(NodeFaultError):
+        bringing.activate(NEW)
+    assert not bringing.is_active()
