@@ -84,7 +84,7 @@ def place(book: CapacityBook, servers: Iterable[Server], *, closed: Collection[s
     """Place servers in their order by one fit after the other, until one finds a place for all."""
     wanted = tuple(servers)
     tried: list[Placing] = []
-    for fit in (Fit.LAST, Fit.BEST, Fit.FIRST) if book.turn_of else (Fit.BEST, Fit.FIRST):
+    for fit in (Fit.LAST, Fit.BEST, Fit.FIRST) if book.rank_of else (Fit.BEST, Fit.FIRST):
         placing = Placing(book, closed=closed, fit=fit)
         for server in wanted:
             placing.add(server)

@@ -113,12 +113,12 @@ def untangled(hosts: Sequence[str], arcs: Arcs, *, seed: int = 0) -> tuple[str, 
 
 def backward_weight(order: Sequence[str], arcs: Arcs) -> float:
     """Return the weight of the arcs that an order breaks."""
-    place = {host: number for number, host in enumerate(order)}
+    rank_of = {host: number for number, host in enumerate(order)}
     return sum(
         value
         for tail, heads in arcs.items()
         for head, value in heads.items()
-        if tail in place and head in place and place[tail] > place[head]
+        if tail in rank_of and head in rank_of and rank_of[tail] > rank_of[head]
     )
 
 
@@ -231,14 +231,14 @@ class _Search:
     def __init__(self, order: Sequence[str], forward: Arcs, backward: Arcs) -> None:
         self._forward = forward
         self._backward = backward
-        self._place = {host: float(number) for number, host in enumerate(order)}
+        self._position = {host: float(number) for number, host in enumerate(order)}
 
     def order(self) -> list[str]:
         """Return the hosts in order."""
-        return sorted(self._place, key=lambda host: (self._place[host], host))
+        return sorted(self._position, key=lambda host: (self._position[host], host))
 
     def improve(self) -> None:
-        """Move single nodes to their best places until nothing gets better, or a few passes were made."""
+        """Move single nodes to their best positions until nothing gets better, or a few passes were made."""
         for _ in range(_PASSES):
             gain = sum(self._move_best(host) for host in self.order())
             self._renumber()
@@ -246,38 +246,38 @@ class _Search:
                 return
 
     def anneal(self, rng: random.Random) -> None:
-        """Move nodes at random, taking worse places ever more rarely."""
+        """Move nodes at random, taking worse positions ever more rarely."""
         hosts = self.order()
         steps = min(_MOST_ANNEALING, _ANNEALING_PER_NODE * len(hosts))
-        before, cost = dict(self._place), 0.0
+        before, cost = dict(self._position), 0.0
         for step in range(steps):
             warmth = _WARMTH * (1 - step / steps) + _TAIL
             host = hosts[rng.randrange(len(hosts))]
             marks, costs = self._costs(host)
-            now = costs[bisect_left(marks, self._place[host])]
+            now = costs[bisect_left(marks, self._position[host])]
             gap = rng.randrange(len(costs))
             if costs[gap] <= now or rng.random() < math.exp((now - costs[gap]) / warmth):
-                self._place[host] = _between(marks, gap)
+                self._position[host] = _between(marks, gap)
                 cost += costs[gap] - now
         if cost > 0:
-            self._place = before
+            self._position = before
         self._renumber()
 
     def _move_best(self, host: str) -> float:
         marks, costs = self._costs(host)
-        now = costs[bisect_left(marks, self._place[host])]
+        now = costs[bisect_left(marks, self._position[host])]
         gap = min(range(len(costs)), key=lambda g: costs[g])
         if costs[gap] >= now - _TAIL:
             return 0.0
-        self._place[host] = _between(marks, gap)
+        self._position[host] = _between(marks, gap)
         return now - costs[gap]
 
     def _costs(self, host: str) -> tuple[list[float], list[float]]:
-        """Return the places of a node's neighbours, and what each gap between them costs."""
+        """Return the positions of the nodes that a node has arcs with, and the cost of each gap."""
         net = dict(self._forward[host])
         for tail, value in self._backward[host].items():
             net[tail] = net.get(tail, 0.0) - value
-        marks = sorted((self._place[other], value) for other, value in net.items())
+        marks = sorted((self._position[other], value) for other, value in net.items())
         cost = sum(self._backward[host].values())  # before all: every arc into it is broken
         costs = [cost]
         for _, value in marks:
@@ -286,7 +286,7 @@ class _Search:
         return [mark for mark, _ in marks], costs
 
     def _renumber(self) -> None:
-        self._place = {host: float(number) for number, host in enumerate(self.order())}
+        self._position = {host: float(number) for number, host in enumerate(self.order())}
 
 
 def _between(marks: Sequence[float], gap: int) -> float:

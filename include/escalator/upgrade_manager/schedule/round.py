@@ -31,7 +31,7 @@ _NAMED = 5
 """Hosts that a message names one by one."""
 _SEVERAL = ((False, False), (False, True))
 _ONE_AT_A_TIME = ((True, False), *_SEVERAL)
-"""Passes of a round: whether nodes wait for those before them in the order, and whether they may spill."""
+"""Sweeps of a round: whether nodes wait for those before them in the order, and whether they may spill."""
 
 Limited = Callable[[str], AdmissionDecision | None]
 

@@ -80,8 +80,8 @@ class CapacityBook:
         self._free: dict[str, dict[str, int]] = {}
         self._group_hosts: dict[str, list[str]] | None = None
         self.tiers = {node.host: _tier(node, pending) for node in snapshot.nodes}
-        self.turn_of: Mapping[str, int] = {}
-        self._by_turn: dict[str, list[str]] = {}
+        self.rank_of: Mapping[str, int] = {}
+        self._by_rank: dict[str, list[str]] = {}
         self._open: dict[str, list[list[tuple[int, str]]] | None] = {}
         self._closed = {node.host for node in snapshot.nodes if not node.eligible_destination}
         self._hosts: dict[str, list[str]] = {}
@@ -198,15 +198,15 @@ class CapacityBook:
 
     def expect_order(self, hosts: Iterable[str]) -> None:
         """Note in which order the pending nodes are to go; of those not named nothing is known."""
-        self.turn_of = dict.fromkeys(self.nodes, -1) | {host: number for number, host in enumerate(hosts)}
-        self._by_turn.clear()
+        self.rank_of = dict.fromkeys(self.nodes, -1) | {host: number for number, host in enumerate(hosts)}
+        self._by_rank.clear()
 
     def last_first(self, domain: str) -> Sequence[str]:
-        """Return the nodes of a domain whose turn is known, the one that goes last first."""
-        if domain not in self._by_turn:
-            known = (host for host in self._hosts.get(domain, ()) if self.turn_of.get(host, -1) >= 0)
-            self._by_turn[domain] = sorted(known, key=self.turn_of.__getitem__, reverse=True)
-        return self._by_turn[domain]
+        """Return the nodes of a domain whose rank in the order is known, the last first."""
+        if domain not in self._by_rank:
+            known = (host for host in self._hosts.get(domain, ()) if self.rank_of.get(host, -1) >= 0)
+            self._by_rank[domain] = sorted(known, key=self.rank_of.__getitem__, reverse=True)
+        return self._by_rank[domain]
 
     def leave_out(self, host: str) -> None:
         """Note that a node is not going to be upgraded: what lands there need not move again."""
