@@ -18,7 +18,9 @@ SOURCES = [ROOT / "include" / "escalator", ROOT / "plugins", ROOT / "dags"]
 NOT_SAID = {"lab", "airflow_stack", "migrations"}
 """Folders whose messages are about the machinery of tests; their names count all the same."""
 WORD = re.compile(r"[a-z]{3,}")
-SAID_BY = re.compile(r"(^log$|Error$|^unmet$|^met$|^Verdict$|^Bar$|^StepResult$|make_decision$|^Obstacle$|fault$)")
+SAID_BY = re.compile(
+    r"(^log$|Error$|^unmet$|^met$|^Verdict$|^Bar$|^StepResult$|make_decision$|^Obstacle$|fault$)"
+)
 
 
 def files() -> Iterator[Path]:

@@ -91,6 +91,7 @@ class World:
     tries: int = 0
     pairs: tuple[tuple[str, str], ...] = ()
     pinned: frozenset[str] = frozenset()
+    connections: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.cloud = FakeCloud(clock=self.clock, fuse=self.fuse)
@@ -159,6 +160,7 @@ class World:
         return replace(snapshot, servers=tuple(servers), ha_groups=tuple(groups))
 
     def connect(self, host: str) -> AbstractContextManager[NodeSoftware]:
+        self.connections.append(host)
         node = self.nodes[host]
         if node.unreachable:
             raise node.unreachable.pop(0)

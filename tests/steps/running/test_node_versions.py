@@ -1,0 +1,61 @@
+"""What is read on the nodes themselves, side by side."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from tests.steps.worlds import BUNDLE, NEW, NODE, OLD, World
+
+from escalator.model.bundle import NoMechanism
+from escalator.model.errors import NodeFaultError, TransientError
+from escalator.steps.running.node_versions import read_version, read_versions
+from escalator.system_support.mechanisms import InstalledVersion
+
+NODES = (NODE, "node-02", "node-03")
+
+
+def test_what_runs_is_the_version_and_of_a_service_that_does_not_run_what_is_installed(world: World) -> None:
+    node = world.nodes[NODE]
+    node.installed = NEW
+    assert read_version(world.context(), NODE) == OLD
+    node.running = None
+    assert read_version(world.context(), NODE) == NEW
+
+
+def test_a_node_that_does_not_say_its_version_is_at_fault(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    silent = InstalledVersion(
+        package="nova",
+        place="/opt/nova/venv",
+        target=None,
+        version=None,
+        running=None,
+        previous=None,
+        main_pid=None,
+        active=False,
+    )
+    context = world.context()
+    monkeypatch.setattr(type(context.mechanism), "installed", lambda *_: silent)
+    with pytest.raises(NodeFaultError, match=f"{NODE} does not say which nova it has") as caught:
+        read_version(context, NODE)
+    assert caught.value.remedy == "look at /opt/nova/venv on the node"
+
+
+def test_many_nodes_are_read_over_one_connection_each(world: World) -> None:
+    world.nodes["node-02"].lacks = ("no flock", "no awk")
+    world.nodes["node-03"].unreachable = [TransientError("no route")]
+    versions, faults = read_versions(world.context(), NODES)
+    assert versions == {NODE: OLD, "node-02": OLD}
+    assert faults[NODE] is None
+    assert all(lacking in str(faults["node-02"]) for lacking in ("no flock", "no awk"))
+    assert "no route" in str(faults["node-03"])
+    assert sorted(world.connections) == sorted(NODES)
+
+
+def test_a_bundle_that_brings_nothing_leaves_the_versions_unknown_and_the_nodes_unasked(world: World) -> None:
+    world.bundle = replace(BUNDLE, mechanism=NoMechanism())
+    assert read_version(world.context(), NODE) == ""
+    assert read_versions(world.context(), NODES) == (dict.fromkeys(NODES, ""), dict.fromkeys(NODES))
+    assert world.connections == []
