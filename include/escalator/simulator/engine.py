@@ -17,7 +17,7 @@ from escalator.simulator.bounds import LowerBounds, compute_lower_bounds
 from escalator.simulator.options import SimulationOptions
 from escalator.simulator.played_cloud import PlayedCloud, explain_refusal, find_refusals, open_played_cloud
 from escalator.upgrade_manager.drain.drains import move_method
-from escalator.upgrade_manager.schedule.round import turns
+from escalator.upgrade_manager.schedule.round import Round
 from escalator.upgrade_manager.schedule.round_state import Departure
 from escalator.upgrade_manager.schedule.switchovers import Switchover, plan_switchovers
 from escalator.upgrade_manager.state.capacity import MEMORY
@@ -139,7 +139,7 @@ class Engine:
         if not self.played.changed:
             return
         self.played.changed = False
-        for departure in turns(self.played.state, self.now):
+        for departure in Round(self.played.state, self.now).choose_departures():
             self._begin(departure)
         wake = self.played.state.availability.next_change(self.now)
         if wake is not None and wake != self._woken:

@@ -13,7 +13,7 @@ from escalator.model.durations import DEFAULT_DURATIONS
 from escalator.model.verdict import Code
 from escalator.upgrade_manager.drain.placing import DrainSimulation
 from escalator.upgrade_manager.schedule.admission import decide
-from escalator.upgrade_manager.schedule.round import turns
+from escalator.upgrade_manager.schedule.round import Round
 from escalator.upgrade_manager.schedule.round_state import Departure, RoundState
 from escalator.upgrade_manager.schedule.switchovers import plan_switchovers
 from escalator.upgrade_manager.state.availability import Availability
@@ -41,7 +41,7 @@ def round_state(snapshot: CloudSnapshot, **fields: Any) -> RoundState:
 
 
 def going(state: RoundState, now: float = 0.0) -> list[str]:
-    return [departure.host for departure in turns(state, now)]
+    return [departure.host for departure in Round(state, now).choose_departures()]
 
 
 def full(*hosts: str, **fields: Any) -> CloudSnapshot:

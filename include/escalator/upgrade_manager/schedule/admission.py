@@ -23,8 +23,9 @@ from escalator.upgrade_manager.schedule.admission_rules import (
     find_decision,
     make_decision,
 )
-from escalator.upgrade_manager.schedule.round import ha_decision, turns
+from escalator.upgrade_manager.schedule.round import Round
 from escalator.upgrade_manager.schedule.round_state import RoundState
+from escalator.upgrade_manager.schedule.waits import explain_obstacle
 from escalator.upgrade_manager.state.availability import Availability, seconds_of
 from escalator.upgrade_manager.state.memberships import Memberships
 
@@ -63,7 +64,7 @@ def decide(
         else:
             decisions[host] = decision
     late = {h for h in free if h in state.ended or (asking is not None and h not in asking)}
-    decisions |= _turns(state, sorted(free, key=late.__contains__), late)
+    decisions |= _decide_departures(state, sorted(free, key=late.__contains__), late)
     if plan.request.dry_run:
         decisions |= {h: _dry(d, state) for h, d in decisions.items() if h not in early}
     return {host: decisions[host] for host in hosts}
@@ -96,13 +97,15 @@ def lease_kept(
     if snapshot is not None:
         gone = {s.host for s in services if not s.eligible_destination} - {host}
         availability = Availability(Memberships(snapshot), out=gone)
-        obstacle = availability.obstacle(host, seconds_of(now) if now is not None else 0.0)
+        obstacle = availability.find_obstacle(host, seconds_of(now) if now is not None else 0.0)
         if obstacle is not None:
-            return replace(ha_decision(host, obstacle), admission=Admission.WAIT)
+            return replace(explain_obstacle(host, obstacle), admission=Admission.WAIT)
     return make_decision(host, Admission.ADMIT, Code.ADMITTED, f"{len(out)} of at most {limit} node(s) out")
 
 
-def _turns(state: AdmissionState, free: list[str], late: Collection[str]) -> dict[str, AdmissionDecision]:
+def _decide_departures(
+    state: AdmissionState, free: list[str], late: Collection[str]
+) -> dict[str, AdmissionDecision]:
     """Decide for the nodes that nothing forbids: places, HA groups, and the room for their servers."""
     round_state, cramped = _open_round(state, free, late)
     before = {domain: sorted(hosts) for domain, hosts in round_state.out.items()}
@@ -117,7 +120,7 @@ def _turns(state: AdmissionState, free: list[str], late: Collection[str]) -> dic
         out = {*leases, *going}
         return _later(host, going, limit) if len(out) >= limit else _cramped(host, out, cramped)
 
-    for departure in turns(round_state, seconds_of(state.now), limited):
+    for departure in Round(round_state, seconds_of(state.now), limited).choose_departures():
         domain = state.nodes[departure.host].domain
         beside = len({*before.get(domain, ()), *going})
         going.append(departure.host)

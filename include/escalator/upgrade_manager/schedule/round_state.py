@@ -67,7 +67,7 @@ class RoundState:
     _demands: dict[str, list[int]] = field(default_factory=dict)
     _leaving: dict[str, tuple[Server, ...]] = field(default_factory=dict)
     _movable: int | None = None
-    _work: dict[str, float] = field(default_factory=dict)
+    _seconds: dict[str, float] = field(default_factory=dict)
 
     @property
     def movable(self) -> int:
@@ -84,11 +84,11 @@ class RoundState:
             self._leaving[host] = largest_first((*self.book.movable((host,)), *claimed))
         return self._leaving[host]
 
-    def demand(self, host: str) -> int:
+    def compute_demand(self, host: str) -> int:
         """Return the memory that the servers which leave a node want elsewhere (MiB)."""
-        return self.demands(host)[-1]
+        return self.list_demands(host)[-1]
 
-    def demands(self, host: str) -> Sequence[int]:
+    def list_demands(self, host: str) -> Sequence[int]:
         """Return the memory that the first servers to leave a node want (MiB): none, one, and so on."""
         found = self._demands.get(host)
         if found is None:
@@ -108,28 +108,30 @@ class RoundState:
         self._largest.pop(domain, None)
         self.quiet.discard(domain)
 
-    def work(self, host: str) -> float:
+    def estimate_seconds(self, host: str) -> float:
         """Return about how many seconds a node is out."""
-        if host not in self._work:
+        if host not in self._seconds:
             moves = len(self.book.servers(host)) / self.durations.moves_at_once
-            self._work[host] = (
+            self._seconds[host] = (
                 self.durations.of(Step.UPGRADE).p50 + moves * self.durations.move_fixed_seconds + 1.0
             )
-        return self._work[host]
+        return self._seconds[host]
 
-    def largest_demand(self, domain: str) -> int:
+    def find_largest_demand(self, domain: str) -> int:
         """Return the memory that the fullest node which still waits in a domain has to move (MiB)."""
         if domain not in self._largest:
-            self._largest[domain] = max(map(self.demand, self.queues.get(domain, ())), default=0)
+            self._largest[domain] = max(map(self.compute_demand, self.queues.get(domain, ())), default=0)
         return self._largest[domain]
 
-    def shares(self) -> dict[str, float]:
+    def compute_shares(self) -> dict[str, float]:
         """Return how many places are each domain's, by the work that is left in it."""
         if not self._left:
-            self._left.update({d: fsum(map(self.work, queue)) for d, queue in self.queues.items()})
+            self._left.update(
+                {d: fsum(map(self.estimate_seconds, queue)) for d, queue in self.queues.items()}
+            )
         left = dict(self._left)
         for domain, out in self.out.items():
-            left[domain] = left.get(domain, 0.0) + fsum(map(self.work, out)) / 2
+            left[domain] = left.get(domain, 0.0) + fsum(map(self.estimate_seconds, out)) / 2
         total = fsum(left.values()) or 1.0
         return {d: self.slots * work / total for d, work in left.items()}
 
@@ -137,7 +139,7 @@ class RoundState:
         """Record that a node goes out and that places are taken for its servers."""
         domain = self.book.nodes[departure.host].domain
         if self._left:
-            self._left[domain] -= self.work(departure.host)
+            self._left[domain] -= self.estimate_seconds(departure.host)
         self.queues[domain].remove(departure.host)
         self._largest.pop(domain, None)
         self.out.setdefault(domain, set()).add(departure.host)

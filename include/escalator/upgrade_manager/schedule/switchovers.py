@@ -85,13 +85,13 @@ def _spare(state: RoundState, server: Server) -> bool:
     domain = book.nodes[server.host or ""].domain
     free = sum(room for room, _ in book.open_tiers(domain)[Tier.UPGRADED] if room > 0)
     out = state.out.get(domain, ())
-    if out and len(out) >= int(state.shares().get(domain, 0.0)):
-        free += min(book.free(host).get(MEMORY, 0) + state.demand(host) for host in out)
+    if out and len(out) >= int(state.compute_shares().get(domain, 0.0)):
+        free += min(book.free(host).get(MEMORY, 0) + state.compute_demand(host) for host in out)
     free -= server.resources.get(MEMORY, 0)
-    most = state.largest_demand(domain)
+    most = state.find_largest_demand(domain)
     waiting = list(state.queues.get(domain, ())[:_AHEAD])
     while free < most:
-        host = next((host for host in waiting if state.demand(host) <= free), None)
+        host = next((host for host in waiting if state.compute_demand(host) <= free), None)
         if host is None:
             return False
         waiting.remove(host)

@@ -132,10 +132,10 @@ class Availability:
         host = self._host.get(server_id)
         return host is not None and host not in self.out and server_id not in self._ailing
 
-    def obstacle(self, host: str, now: float) -> Obstacle | None:
+    def find_obstacle(self, host: str, now: float) -> Obstacle | None:
         """Say why taking a node out would impact a group too much; None when it would not."""
         if host not in self._lasting:
-            self._lasting[host] = self._lasting_obstacle(host)
+            self._lasting[host] = self._find_lasting_obstacle(host)
         lasting = self._lasting[host]
         if lasting is not None:
             return lasting
@@ -145,7 +145,7 @@ class Availability:
         in_notice = self._notice_ends > now
         for group_id, members in self.groups_on(host).items():
             if in_notice or group_id in self._impaired:
-                found = self._obstacle(self._memberships.ha_groups[group_id], members, now)
+                found = self._find_group_obstacle(self._memberships.ha_groups[group_id], members, now)
                 if found is not None:
                     self._blocked[host] = found
                     self._blocks.setdefault(group_id, set()).add(host)
@@ -157,7 +157,7 @@ class Availability:
         for host in self._blocks.pop(group_id, ()):
             self._blocked.pop(host, None)
 
-    def _lasting_obstacle(self, host: str) -> Obstacle | None:
+    def _find_lasting_obstacle(self, host: str) -> Obstacle | None:
         """Find a group with more members on a node than may be impacted: no time will mend that."""
         for group_id, members in self.groups_on(host).items():
             group = self._memberships.ha_groups[group_id]
@@ -211,7 +211,7 @@ class Availability:
         if not impaired:
             del self._impaired[group_id]
 
-    def _obstacle(self, group: HaGroup, members: list[str], now: float) -> Obstacle | None:
+    def _find_group_obstacle(self, group: HaGroup, members: list[str], now: float) -> Obstacle | None:
         if group.mode == "none":
             return None
         if self._noticed_at + group.lead_seconds > now:
