@@ -23,7 +23,7 @@ from escalator.steps.running.results import StepResult
 from escalator.system_support.remote_job import JobOverdueError
 from escalator.system_support.venv_mechanism import Outcome as Activation
 from escalator.system_support.venv_mechanism import ensure_activated, ensure_staged
-from escalator.upgrade_manager.drain.durations import job_limit_seconds
+from escalator.upgrade_manager.drain.durations import compute_job_limit_seconds
 from escalator.upgrade_manager.drain.prechecks import ongoing
 
 log = logging.getLogger("escalator.steps.upgrade")
@@ -75,7 +75,7 @@ def _not_upgraded(ctx: StepContext, fault: NodeFaultError) -> StepResult:
 
 def _on_node(ctx: StepContext, work: Callable[..., Activation], *, job_id: str) -> Activation:
     """Run one of the mechanism's jobs on the node; its time begins with it."""
-    limit = timedelta(seconds=job_limit_seconds(ctx.campaign.bundle, ctx.plan.expected))
+    limit = timedelta(seconds=compute_job_limit_seconds(ctx.campaign.bundle, ctx.plan.expected))
     return work(
         partial(ctx.campaign.connect, ctx.host),
         ctx.campaign.bundle.mechanism,

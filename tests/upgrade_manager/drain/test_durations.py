@@ -5,18 +5,19 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.upgrade_manager.clouds import BUNDLE, few
+from tests.upgrade_manager.clouds import BUNDLE, few, server
 
 from escalator.model.durations import DEFAULT_DURATIONS, Durations, History, MoveSample, Quantiles
 from escalator.model.step import Step
 from escalator.upgrade_manager.drain.durations import (
     HARD_LIMITS,
     LEAST_SAMPLES,
+    compute_job_limit_seconds,
+    compute_quantiles,
+    estimate_node_seconds,
     hard_limit_seconds,
-    job_limit_seconds,
     last_resort_seconds,
     learn,
-    quantiles,
 )
 
 seconds = st.floats(min_value=0, max_value=1e6)
@@ -46,8 +47,8 @@ def test_each_step_is_learnt_by_itself_when_it_has_samples_enough() -> None:
 
 
 def test_quantiles_are_samples_that_were_seen() -> None:
-    assert quantiles([5, 1, 4, 2, 3, 6, 7, 8, 9, 10]) == Quantiles(p50=5, p90=9)
-    assert quantiles([7.0]) == Quantiles(p50=7.0, p90=7.0)
+    assert compute_quantiles([5, 1, 4, 2, 3, 6, 7, 8, 9, 10]) == Quantiles(p50=5, p90=9)
+    assert compute_quantiles([7.0]) == Quantiles(p50=7.0, p90=7.0)
 
 
 def test_moves_give_a_fixed_part_and_one_for_each_gib() -> None:
@@ -105,7 +106,15 @@ def test_a_step_that_is_known_to_be_slow_may_take_longer() -> None:
 
 def test_the_job_on_a_node_hangs_by_what_the_bundle_says_and_by_what_was_learnt() -> None:
     quick, slow = (replace(BUNDLE, expected_upgrade_seconds=seconds) for seconds in (10, 200))
-    assert job_limit_seconds(quick, DEFAULT_DURATIONS) == 300
-    assert job_limit_seconds(slow, DEFAULT_DURATIONS) == 1000
+    assert compute_job_limit_seconds(quick, DEFAULT_DURATIONS) == 300
+    assert compute_job_limit_seconds(slow, DEFAULT_DURATIONS) == 1000
     learnt = Durations(steps={Step.UPGRADE: Quantiles(p50=300, p90=500)}, samples=5)
-    assert job_limit_seconds(quick, learnt) == 2000
+    assert compute_job_limit_seconds(quick, learnt) == 2000
+
+
+def test_a_node_is_out_for_its_steps_and_for_its_moves_side_by_side() -> None:
+    steps = {Step.PRECHECK: Quantiles(p50=10, p90=20), Step.UPGRADE: Quantiles(p50=100, p90=200)}
+    expected = Durations(steps=steps, move_fixed_seconds=5, move_seconds_per_gib=1, moves_at_once=2)
+    moving = [server(name, "a", memory=3 * 1024) for name in ("x", "y")]
+    assert estimate_node_seconds((), expected) == Quantiles(p50=110, p90=220)
+    assert estimate_node_seconds(moving, expected) == Quantiles(p50=118, p90=232)

@@ -9,7 +9,7 @@ from escalator.model.check_report import Condition
 from escalator.model.durations import Quantiles
 from escalator.model.verdict import Code, Severity, Subject, SubjectType
 from escalator.upgrade_manager.conditions.question import Family, Question, count, met, unmet
-from escalator.upgrade_manager.drain.expectations import estimate_node_seconds
+from escalator.upgrade_manager.drain.durations import estimate_node_seconds
 
 LONGEST_SECONDS = 2 * 3600.0
 """What the Escalator documents allow from the first impact to commit or rollback."""
