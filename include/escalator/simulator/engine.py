@@ -141,7 +141,7 @@ class Engine:
         self.played.changed = False
         for departure in Round(self.played.state, self.now).choose_departures():
             self._begin(departure)
-        wake = self.played.state.availability.next_change(self.now)
+        wake = self.played.state.availability.find_next_change(self.now)
         if wake is not None and wake != self._woken:
             self._woken = wake
             self._at(wake, self._wake)

@@ -77,7 +77,7 @@ def test_ages_follow_what_is_noted() -> None:
     a, b = aged("a", NEW), aged("b", OLD)
     ages = HypervisorAges([a, b])
     assert (ages.older("a"), ages.older("b"), ages.older("x")) == ({"b"}, set(), set())
-    assert ages.mixed("cell1/az1/general")
+    assert ages.is_mixed("cell1/az1/general")
     newest = read_version("10.0.0")
     assert newest is not None
     ages.note(b, newest)

@@ -54,9 +54,9 @@ def test_recovery_lasts_its_time_and_no_longer() -> None:
     assert found is not None
     assert found.until == 160.0
     assert "recovering" in found.message
-    assert availability.next_change(130.0) == 160.0
+    assert availability.find_next_change(130.0) == 160.0
     assert availability.find_obstacle("a", 160.0) is None
-    assert availability.next_change(160.0) is None
+    assert availability.find_next_change(160.0) is None
 
 
 def test_what_the_ledger_says_of_returns_counts() -> None:

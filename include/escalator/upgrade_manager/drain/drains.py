@@ -10,7 +10,7 @@ from escalator.model.moves import DrainPlan, FailureAction, MoveMethod, MoveReco
 from escalator.model.verdict import Code, Verdict, blockers
 from escalator.upgrade_manager.drain.placing import Placing, place
 from escalator.upgrade_manager.drain.prechecks import check_server
-from escalator.upgrade_manager.state.capacity import MEMORY, CapacityBook, largest_first
+from escalator.upgrade_manager.state.capacity import MEMORY, CapacityBook, sort_largest_first
 
 _AT_WORK = frozenset({Code.SERVER_BUSY, Code.MIGRATION_UNFINISHED, Code.SERVER_UNKNOWN_STATE})
 """What blocks a server that stays, too: a restart of its nova-compute would break off what is being done."""
@@ -46,7 +46,7 @@ def plan_drain(
     staying = {s.id for s in here if book.stays(s)}
     kept = tuple(v for v in verdicts if not (v.blocks and v.subject.id in staying) or v.code in _AT_WORK)
     blocked = {v.subject.id for v in kept if v.blocks}
-    free = [s for s in largest_first(here) if s.id not in blocked | staying]
+    free = [s for s in sort_largest_first(here) if s.id not in blocked | staying]
     methods = {s.id: method for s in free if (method := move_method(s)) is not None}
     placing = place(book, [s for s in free if s.id in methods], closed={host, *out})
     simulation = placing.simulation()

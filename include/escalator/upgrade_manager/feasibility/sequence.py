@@ -169,7 +169,7 @@ class _Turns:
 
     def searched(self, hosts: Sequence[str]) -> DrainSequence | None:
         """Search for an order of a few nodes of a domain whose hypervisors are of one age."""
-        if self._ages.mixed(self.book.nodes[hosts[0]].domain):
+        if self._ages.is_mixed(self.book.nodes[hosts[0]].domain):
             return None
         order = Search(book=self.book).order(hosts)
         return None if order is None else DrainSequence(order=order)

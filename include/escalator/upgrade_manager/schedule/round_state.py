@@ -13,7 +13,7 @@ from escalator.model.durations import Durations
 from escalator.model.step import Step
 from escalator.upgrade_manager.drain.placing import DrainSimulation
 from escalator.upgrade_manager.state.availability import Availability
-from escalator.upgrade_manager.state.capacity import MEMORY, CapacityBook, Tier, largest_first
+from escalator.upgrade_manager.state.capacity import MEMORY, CapacityBook, Tier, sort_largest_first
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +81,7 @@ class RoundState:
         """Return the servers that need another place when a node goes, those on their way to it included."""
         if host not in self._leaving:
             claimed = self.claims.get(host, {}).values()
-            self._leaving[host] = largest_first((*self.book.movable((host,)), *claimed))
+            self._leaving[host] = sort_largest_first((*self.book.movable((host,)), *claimed))
         return self._leaving[host]
 
     def compute_demand(self, host: str) -> int:

@@ -45,12 +45,14 @@ def plan_switchovers(state: RoundState, host: str, *, move_standbys: bool = True
             continue
         for active in members:
             if availability.is_active(active):
-                found = _switchover(state, group, active, move_standbys=move_standbys)
+                found = _choose_standby(state, group, active, move_standbys=move_standbys)
                 if found is not None:
                     yield found
 
 
-def _switchover(state: RoundState, group: HaGroup, active: str, *, move_standbys: bool) -> Switchover | None:
+def _choose_standby(
+    state: RoundState, group: HaGroup, active: str, *, move_standbys: bool
+) -> Switchover | None:
     availability = state.availability
     able = [m for m in group.members if m != active and availability.serves(m)]
     if not able:
@@ -60,22 +62,22 @@ def _switchover(state: RoundState, group: HaGroup, active: str, *, move_standbys
     source = _host(availability, standby)
     pending = state.book.tiers[source] is Tier.PENDING
     if move_standbys and pending and standby not in state.on_the_way:
-        move_to = _better_place(state, group, standby, source)
+        move_to = _find_better_place(state, group, standby, source)
     return Switchover(group=group.id, active=active, standby=standby, move_to=move_to)
 
 
-def _better_place(state: RoundState, group: HaGroup, standby: str, source: str) -> str | None:
+def _find_better_place(state: RoundState, group: HaGroup, standby: str, source: str) -> str | None:
     """Return an upgraded node with room to spare for a standby; None when there is none."""
     book = state.book
     server = next((s for s in book.servers(source) if s.id == standby), None)
-    if server is None or not needs_place(server) or not _spare(state, server):
+    if server is None or not needs_place(server) or not _has_room_to_spare(state, server):
         return None
     taken = {h for m in group.members if (h := state.availability.host_of(m)) is not None}
     placing = Placing(book, worst=Tier.UPGRADED)
     return placing.placements[standby] if placing.try_add(server, beside=taken) else None
 
 
-def _spare(state: RoundState, server: Server) -> bool:
+def _has_room_to_spare(state: RoundState, server: Server) -> bool:
     """Tell whether the upgraded nodes have room for the largest node that is still to be emptied at its turn.
 
     Each node that goes before it adds the room that is free on it. Where a domain has its share of places

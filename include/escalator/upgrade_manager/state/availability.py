@@ -167,7 +167,7 @@ class Availability:
                 return Obstacle(message=message, lasting=True)
         return None
 
-    def next_change(self, now: float) -> float | None:
+    def find_next_change(self, now: float) -> float | None:
         """Return the first second after now at which time alone may let a node go; None: never."""
         while self._expiries and self._expiries[0] <= now:
             heappop(self._expiries)
@@ -266,6 +266,6 @@ class Availability:
                     self._recovering[member] = max(until, self._recovering.get(member, _NEVER))
 
 
-def seconds_of(moment: datetime) -> float:
+def to_seconds(moment: datetime) -> float:
     """Return an aware time as seconds."""
     return moment.timestamp()

@@ -50,7 +50,7 @@ def needs_place(server: Server) -> bool:
     return server.migration != "none" and server.vm_state not in _STAYING
 
 
-def largest_first(servers: Iterable[Server]) -> tuple[Server, ...]:
+def sort_largest_first(servers: Iterable[Server]) -> tuple[Server, ...]:
     """Put servers in the order in which they are placed: largest memory first, then by id."""
     return tuple(sorted(servers, key=lambda s: (-s.resources.get(MEMORY, 0), s.id)))
 
@@ -117,11 +117,11 @@ class CapacityBook:
 
     def stays(self, server: Server) -> bool:
         """Tell whether a server stays on its node while that is upgraded, its service being elsewhere."""
-        return self.members_stay and self.memberships.switchable(server.id)
+        return self.members_stay and self.memberships.is_switchable(server.id)
 
     def movable(self, hosts: Iterable[str]) -> tuple[Server, ...]:
         """Return the servers that must leave some nodes, largest memory first, then by id."""
-        return largest_first(
+        return sort_largest_first(
             s for host in set(hosts) for s in self.servers(host) if needs_place(s) and not self.stays(s)
         )
 
