@@ -16,7 +16,7 @@ from escalator.model.verdict import Code
 from escalator.simulator.bounds import LowerBounds, compute_lower_bounds
 from escalator.simulator.options import SimulationOptions
 from escalator.simulator.played_cloud import PlayedCloud, explain_refusal, find_refusals, open_played_cloud
-from escalator.upgrade_manager.drain.drains import move_method
+from escalator.upgrade_manager.drain.drains import choose_move_method
 from escalator.upgrade_manager.schedule.round import Round
 from escalator.upgrade_manager.schedule.round_state import Departure
 from escalator.upgrade_manager.schedule.switchovers import Switchover, plan_switchovers
@@ -165,7 +165,7 @@ class Engine:
             self._queue(_Move(server=standby, to=switch.move_to, kind="standby", switch=switch, of=host))
         for server_id, to in departure.simulation.placements.items():
             server = self.played.server(server_id)
-            method = move_method(server)
+            method = choose_move_method(server)
             node.moves += 1
             self._queue(_Move(server=server, to=to, kind=str(method or "live"), of=host))
         self._upgrade_if_ready(host)

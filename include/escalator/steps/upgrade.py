@@ -24,7 +24,7 @@ from escalator.system_support.remote_job import JobOverdueError
 from escalator.system_support.venv_mechanism import Outcome as Activation
 from escalator.system_support.venv_mechanism import ensure_activated, ensure_staged
 from escalator.upgrade_manager.drain.durations import compute_job_limit_seconds
-from escalator.upgrade_manager.drain.prechecks import ongoing
+from escalator.upgrade_manager.drain.prechecks import find_ongoing
 
 log = logging.getLogger("escalator.steps.upgrade")
 
@@ -95,7 +95,7 @@ def _going_on(ctx: StepContext) -> tuple[Migration, ...]:
         with suppress(NotFoundError):
             servers.append(ctx.cloud.fetch_server(server_id))
     there = {server.id for server in servers}
-    return ongoing([m for m in unfinished if m.server_id in there], servers, ctx.now())
+    return find_ongoing([m for m in unfinished if m.server_id in there], servers, ctx.now())
 
 
 def _prove_empty(ctx: StepContext) -> StepResult | None:

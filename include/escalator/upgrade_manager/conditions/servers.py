@@ -20,7 +20,7 @@ from escalator.upgrade_manager.conditions.question import (
     server_subject,
     unmet,
 )
-from escalator.upgrade_manager.drain.prechecks import ServerContext, check_server, ongoing
+from escalator.upgrade_manager.drain.prechecks import ServerContext, check_server, find_ongoing
 
 ONE_BY_ONE = 200
 """Servers on the targets of a domain up to which each is named with its method."""
@@ -124,7 +124,7 @@ def _by_server(question: Question) -> dict[str, tuple[Migration, ...]]:
     if not snapshot.migrations:
         return {}
     found: dict[str, tuple[Migration, ...]] = {}
-    for migration in ongoing(snapshot.migrations, snapshot.servers, snapshot.taken_at):
+    for migration in find_ongoing(snapshot.migrations, snapshot.servers, snapshot.taken_at):
         found[migration.server_id] = (*found.get(migration.server_id, ()), migration)
     return found
 

@@ -47,7 +47,7 @@ def plan_drain(
     kept = tuple(v for v in verdicts if not (v.blocks and v.subject.id in staying) or v.code in _AT_WORK)
     blocked = {v.subject.id for v in kept if v.blocks}
     free = [s for s in sort_largest_first(here) if s.id not in blocked | staying]
-    methods = {s.id: method for s in free if (method := move_method(s)) is not None}
+    methods = {s.id: method for s in free if (method := choose_move_method(s)) is not None}
     placing = place(book, [s for s in free if s.id in methods], closed={host, *out})
     simulation = placing.simulation()
     moves = tuple(
@@ -62,7 +62,7 @@ def plan_drain(
     )
 
 
-def next_action(attempts: Sequence[MoveRecord], move: PlannedMove) -> FailureAction:
+def choose_next_action(attempts: Sequence[MoveRecord], move: PlannedMove) -> FailureAction:
     """Say what to do after attempts that failed: another destination while there is one, else hold the node.
 
     There are never more attempts than destinations.
@@ -78,7 +78,7 @@ def next_action(attempts: Sequence[MoveRecord], move: PlannedMove) -> FailureAct
     return FailureAction.RETRY_ELSEWHERE
 
 
-def move_method(server: Server) -> MoveMethod | None:
+def choose_move_method(server: Server) -> MoveMethod | None:
     """Return how a server moves in the state it is in; None when it does not."""
     match (server.vm_state, server.migration):
         case ("active" | "paused", "live"):
@@ -91,7 +91,7 @@ def move_method(server: Server) -> MoveMethod | None:
 
 def _planned(server: Server, method: MoveMethod, placing: Placing, *, first: str) -> PlannedMove:
     """Make the move of a server: its first destination, then others where it fits beside all the rest."""
-    others = [node.host for node in placing.ranked(server) if node.host != first]
+    others = [node.host for node in placing.rank_nodes(server) if node.host != first]
     return PlannedMove(
         server_id=server.id,
         server_name=server.name,

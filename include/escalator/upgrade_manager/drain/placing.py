@@ -151,7 +151,7 @@ class Placing:
         self.moved_twice += self._book.tiers[host] is Tier.PENDING
         return True
 
-    def ranked(self, server: Server) -> list[Node]:
+    def rank_nodes(self, server: Server) -> list[Node]:
         """Return the nodes where a server still fits, the best tier first, then the least memory left."""
         return [self._book.nodes[host] for host in self._candidates(server, self._book.shape(server))]
 

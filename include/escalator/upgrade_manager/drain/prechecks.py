@@ -162,7 +162,7 @@ def check_servers(
     return tuple(verdicts)
 
 
-def settled(first: Iterable[Server], second: Iterable[Server]) -> bool:
+def are_settled(first: Iterable[Server], second: Iterable[Server]) -> bool:
     """Tell whether two reads of a node agree: the same servers in the same states with the same tasks."""
     return _essence(first) == _essence(second)
 
@@ -197,7 +197,7 @@ def _verdict(
     return Verdict(code=code, message=message, subject=subject, severity=severity, remedy=remedy)
 
 
-def ongoing(
+def find_ongoing(
     migrations: Iterable[Migration], servers: Iterable[Server], now: datetime
 ) -> tuple[Migration, ...]:
     """Return the unfinished migrations that really go on.

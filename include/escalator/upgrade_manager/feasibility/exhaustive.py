@@ -72,7 +72,7 @@ class Search:
             return
         server = servers[0]
         source = server.host or ""
-        for node in Placing(self.book, closed=(source,)).ranked(server):
+        for node in Placing(self.book, closed=(source,)).rank_nodes(server):
             if self.steps >= _MOST_STEPS:
                 return
             self.steps += 1
