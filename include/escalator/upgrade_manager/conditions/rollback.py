@@ -24,8 +24,8 @@ from escalator.upgrade_manager.conditions.question import (
     of_families,
     unmet,
 )
-from escalator.upgrade_manager.feasibility.sequence import after_upgrading, drain_in_turn
-from escalator.upgrade_manager.feasibility.spare import of_domain
+from escalator.upgrade_manager.feasibility.sequence import drain_in_turn, upgrade_on_paper
+from escalator.upgrade_manager.feasibility.spare import cut_to_domain
 from escalator.upgrade_manager.state.hypervisors import HYPERVISOR, brought_version, hypervisor_of
 from escalator.upgrade_manager.versions.release_version import ReleaseVersion
 
@@ -142,13 +142,13 @@ def _first_without_return(question: Question, domain: str, order: list[str]) -> 
 
     :return: 0 when there is none now.
     """
-    start = of_domain(question.snapshot, domain)
+    start = cut_to_domain(question.snapshot, domain)
     done = [node.host for node in start.nodes if node.upgraded]
     stay, old = question.plan.members_stay, _old_hypervisor(start.nodes)
     brings = brought_version(question.bundle)
 
     def returns(number: int) -> bool:
-        then = after_upgrading(start, order[:number], members_stay=stay, brings=brings)
+        then = upgrade_on_paper(start, order[:number], members_stay=stay, brings=brings)
         hosts = (*done, *order[:number])
         return drain_in_turn(mirrored(then), hosts, members_stay=stay, brings=old).feasible
 
