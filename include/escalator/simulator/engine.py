@@ -1,4 +1,4 @@
-"""The engine: events in time. Decides nothing: turns and switchovers are the upgrade manager's."""
+"""The engine: events in time. It decides nothing: departures and switchovers are the upgrade manager's."""
 
 from __future__ import annotations
 
@@ -42,17 +42,17 @@ def simulate(snapshot: CloudSnapshot, options: SimulationOptions, *, digest: str
     started = time.process_time()
     played = open_played_cloud(snapshot, options)
     bounds = compute_lower_bounds(played, options)
-    engine, held = _played(snapshot, options, played)
+    engine, held = _play(snapshot, options, played)
     return {
         "schema": SCHEMA,
         "snapshot_sha256": digest,
         "max_parallel": options.max_parallel,
         "events": engine.events,
-        "result": _result(engine, held, bounds.without(set(held)), time.process_time() - started),
+        "result": _make_result(engine, held, bounds.without(set(held)), time.process_time() - started),
     }
 
 
-def _played(snapshot: CloudSnapshot, options: SimulationOptions, played: PlayedCloud) -> tuple[Engine, Held]:
+def _play(snapshot: CloudSnapshot, options: SimulationOptions, played: PlayedCloud) -> tuple[Engine, Held]:
     """Play as asked; where that leaves a node without room, more cautiously; else refuse the campaign."""
     lacking = find_refusals(played)
     slower = replace(options, max_parallel=1, spill=1.0, move_standbys=False)
@@ -69,7 +69,7 @@ def _played(snapshot: CloudSnapshot, options: SimulationOptions, played: PlayedC
     return Engine(played=played, options=options), explain_refusal(played, lacking)
 
 
-def _result(engine: Engine, held: Held, bounds: LowerBounds, cpu: float) -> Event:
+def _make_result(engine: Engine, held: Held, bounds: LowerBounds, cpu: float) -> Event:
     events = engine.events
     return {
         "upgraded": sorted(engine.upgraded),

@@ -32,7 +32,7 @@ def check_bundle(question: Question, _domain: str) -> Iterator[Condition]:
             f"its mechanism {bundle.mechanism.type} is not served by this release",
             f"use one of {', '.join(SUPPORTED_MECHANISMS)}",
         )
-    asked = unserved(bundle)
+    asked = find_unserved(bundle)
     if asked:
         yield unmet(
             Code.BUNDLE_UNSERVED,
@@ -50,7 +50,7 @@ def check_bundle(question: Question, _domain: str) -> Iterator[Condition]:
         )
 
 
-def unserved(bundle: Bundle) -> tuple[str, ...]:
+def find_unserved(bundle: Bundle) -> tuple[str, ...]:
     """Return what a bundle asks for and no step of this release does."""
     wishes = {
         "impact: reboot": bundle.impact is Impact.REBOOT,
@@ -66,7 +66,7 @@ def refuse_unserved(bundle: Bundle) -> None:
 
     :raises InvalidRequestError: names every such wish.
     """
-    asked = unserved(bundle)
+    asked = find_unserved(bundle)
     if asked:
         raise InvalidRequestError(
             f"bundle {bundle.name} asks for what this release does not do: {', '.join(asked)}",

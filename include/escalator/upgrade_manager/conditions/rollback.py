@@ -39,7 +39,7 @@ def check_rollback(question: Question) -> CheckReport:
     returning = tuple(h for h in question.plan.hosts if h in question.nodes and question.nodes[h].upgraded)
     backwards = ask(
         replace(question.plan, hosts=returning),
-        mirrored(question.snapshot),
+        mirror_cloud(question.snapshot),
         reachable=question.reachable,
         brings=_old_hypervisor(question.snapshot.nodes),
     )
@@ -49,7 +49,7 @@ def check_rollback(question: Question) -> CheckReport:
         *of_families(backwards, cloud=(timing.FAMILY,), domain=_FAMILIES),
         *(c for domain in question.domains for c in check_point_of_no_return(question, domain)),
     )
-    return CheckReport(conditions=conditions, expected=timing.expected_seconds(backwards))
+    return CheckReport(conditions=conditions, expected=timing.estimate_seconds(backwards))
 
 
 def check_point_of_no_return(question: Question, domain: str) -> Iterator[Condition]:
@@ -86,7 +86,7 @@ def check_point_of_no_return(question: Question, domain: str) -> Iterator[Condit
     )
 
 
-def mirrored(snapshot: CloudSnapshot) -> CloudSnapshot:
+def mirror_cloud(snapshot: CloudSnapshot) -> CloudSnapshot:
     """Return the cloud as a return sees it: upgraded nodes are still to be done, the others are done."""
     return replace(snapshot, nodes=tuple(replace(n, upgraded=not n.upgraded) for n in snapshot.nodes))
 
@@ -150,7 +150,7 @@ def _first_without_return(question: Question, domain: str, order: list[str]) -> 
     def returns(number: int) -> bool:
         then = upgrade_on_paper(start, order[:number], members_stay=stay, brings=brings)
         hosts = (*done, *order[:number])
-        return drain_in_turn(mirrored(then), hosts, members_stay=stay, brings=old).feasible
+        return drain_in_turn(mirror_cloud(then), hosts, members_stay=stay, brings=old).feasible
 
     if not returns(0):
         return 0

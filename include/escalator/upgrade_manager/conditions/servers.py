@@ -46,7 +46,7 @@ _SAYS = {
 }
 
 
-def method_of(question: Question, server: Server) -> Method | None:
+def choose_method(question: Question, server: Server) -> Method | None:
     """Return what becomes of a server that nothing blocks; None for one that is on no node any more."""
     if server.vm_state in _GONE:
         return None
@@ -68,7 +68,7 @@ def check_methods(question: Question, domain: str) -> Iterator[Condition]:
         for server in question.book.servers(host):
             findings = tuple(_findings(question, server, migrations))
             yield from findings
-            method = method_of(question, server)
+            method = choose_method(question, server)
             if method is None or any(f.blocks for f in findings):
                 continue
             methods[method] += 1
