@@ -13,7 +13,7 @@ from escalator.upgrade_manager.drain.prechecks import check_server
 from escalator.upgrade_manager.state.capacity import MEMORY, CapacityBook, sort_largest_first
 
 _AT_WORK = frozenset({Code.SERVER_BUSY, Code.MIGRATION_UNFINISHED, Code.SERVER_UNKNOWN_STATE})
-"""What blocks a server that stays, too: a restart of its nova-compute would break off what is being done."""
+"""These block a server that stays, too: a restart of its nova-compute would break off what is being done."""
 ALTERNATIVES = 3
 """Further destinations that a move carries beside its first."""
 
@@ -29,9 +29,9 @@ def plan_drain(
 ) -> DrainPlan:
     """Plan the move of every server off a node, largest memory first.
 
-    Upgraded nodes come first as destinations, then nodes that need no upgrade, each time those where the
-    least memory is left over, then of the campaign's own first the one that goes last; each placement counts
-    on those before it. Nodes that are down, disabled or leased are no destinations.
+    Upgraded nodes are preferred, then nodes that need no upgrade, then nodes of the campaign; of each kind those
+    with the least memory left over, but of the campaign's first the one that goes last. Each placement counts
+    on those before it. Nodes that are down, disabled or leased take no server.
 
     :param host: the node to empty.
     :param verdicts: findings about its servers; a server with a blocker among them is not planned.
@@ -63,7 +63,7 @@ def plan_drain(
 
 
 def choose_next_action(attempts: Sequence[MoveRecord], move: PlannedMove) -> FailureAction:
-    """Say what to do after attempts that failed: another destination while there is one, else hold the node.
+    """Choose what to do after failed attempts: another destination while there is one, else hold the node.
 
     There are never more attempts than destinations.
 

@@ -15,15 +15,15 @@ from escalator.model.step import Step
 from escalator.upgrade_manager.state.capacity import MEMORY
 
 LEAST_SAMPLES = 5
-"""Finished steps of a kind, or moves, below which the defaults hold."""
+"""With fewer finished steps of a kind, or fewer moves, the defaults hold."""
 _MOST_MOVES = 200
-"""Moves that are looked at, the newest of them: every pair is compared."""
+"""So many of the newest moves are looked at: every pair of them is compared."""
 _SLOW = 2.5
-"""Nine in ten take at most so many times what half of them take; assumed while nothing is learnt."""
+"""What nine steps in ten take at most, as a multiple of the median; assumed while nothing is learnt."""
 _SLOW_MOVE = 1.5
-"""How much longer than expected the moves of nine nodes in ten take at most."""
+"""What the moves of nine nodes in ten take at most, as a multiple of what is expected."""
 _HANGS_AFTER = 4.0
-"""A step hangs that takes so many times as long as nine in ten."""
+"""A step counts as hung after so many times what nine in ten take."""
 HARD_LIMITS: Mapping[Step, float] = {
     Step.PRECHECK: 15 * 60.0,
     Step.SWITCHOVER: 30 * 60.0,
@@ -68,7 +68,7 @@ def compute_quantiles(samples: Sequence[float]) -> Quantiles:
 
 
 def estimate_node_seconds(moving: Iterable[Server], expected: Durations) -> Quantiles:
-    """Return how long a node is out from which these servers move (s): its steps, the moves side by side."""
+    """Return how long a node is out (s): its steps, and the moves of these servers side by side."""
     moves = sum(expected.move_seconds(s.resources.get(MEMORY, 0)) for s in moving) / expected.moves_at_once
     return Quantiles(
         p50=moves + sum(q.p50 for q in expected.steps.values()),
@@ -77,19 +77,19 @@ def estimate_node_seconds(moving: Iterable[Server], expected: Durations) -> Quan
 
 
 def hard_limit_seconds(step: Step, expected: Durations) -> float:
-    """Return after how many seconds a step hangs: several times what nine in ten take, never too soon."""
+    """Return when a step counts as hung (s): after several times what nine in ten take, never too soon."""
     longest = 0.9 * last_resort_seconds(step)  # so that the step can say itself that it hangs
     return min(longest, max(HARD_LIMITS[step], _HANGS_AFTER * expected.of(step).p90))
 
 
 def compute_job_limit_seconds(bundle: Bundle, expected: Durations) -> float:
-    """Return after how many seconds the job that upgrades a node hangs."""
+    """Return when the job that upgrades a node counts as hung (s)."""
     learnt = expected.of(Step.UPGRADE).p90 if expected.samples else 0.0
     return max(300.0, 5 * bundle.expected_upgrade_seconds, _HANGS_AFTER * learnt)
 
 
 def last_resort_seconds(step: Step) -> float:
-    """Return after how many seconds a step is ended from outside: it hangs where it cannot say so."""
+    """Return when a step is ended from outside (s): it hangs and cannot say so itself."""
     return _LAST_RESORT * HARD_LIMITS[step]
 
 

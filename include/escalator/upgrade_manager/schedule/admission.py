@@ -160,7 +160,7 @@ def _wait_behind(host: str, going: Iterable[str]) -> AdmissionDecision:
 def _wait_for_cramped(
     host: str, out: Collection[str], cramped: Mapping[str, DrainSimulation]
 ) -> AdmissionDecision | None:
-    """Let nobody out beside a node whose own servers lack room."""
+    """Let no node go while one is out whose own servers lack room."""
     lacking = min((other for other in out if other in cramped), default=None)
     if lacking is None:
         return None
@@ -173,7 +173,7 @@ def _open_round(
 ) -> tuple[RoundState, dict[str, DrainSimulation]]:
     """Prepare a round: what is out keeps its claim on the places of its servers.
 
-    :return: how the campaign stands, and the nodes that are out whose own servers have no place.
+    :return: the state of the round, and the nodes that are out whose own servers have no place.
     """
     plan, nodes, book = state.plan, state.nodes, state.book
     out_of_service = {node.host for node in nodes.values() if not node.eligible_destination}
@@ -225,7 +225,7 @@ def _read_availability(state: AdmissionState, out: Collection[str]) -> Availabil
 
 
 def _find_limit(plan: CampaignPlan, leases: Mapping[str, Lease]) -> int:
-    """Return how many nodes may be out here: the least of what all the campaigns that have nodes out allow.
+    """Return how many nodes may be out: the least that any campaign with nodes out here allows.
 
     A lease of another campaign that does not say its limit is taken to allow one.
     """

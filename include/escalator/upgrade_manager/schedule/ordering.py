@@ -56,7 +56,7 @@ def compute_weight(book: CapacityBook, host: str) -> tuple[int, int, int, int, s
 def find_switch_arcs(
     book: CapacityBook, availability: Availability, hosts: Collection[str]
 ) -> dict[str, dict[str, float]]:
-    """Return which node should come before which: a standby's before its active's.
+    """Return which node should come before which: the standby's before the active's.
 
     Of several standbys one is enough: each gets its share.
     """
@@ -135,7 +135,7 @@ def _measure_earliness(arcs: Arcs) -> dict[str, float]:
 
 
 def _list_standbys(book: CapacityBook, availability: Availability) -> dict[str, dict[str, list[int]]]:
-    """Return for each host where the standbys of what is active there are, with the memory of each (MiB)."""
+    """Return where the standbys are of what is active on each host, with the memory of each (MiB)."""
     memory = {s.id: book.shape(s).memory for s in book.memberships.ha_servers}
     found: dict[str, dict[str, list[int]]] = {}
     for group in book.memberships.ha_groups.values():
@@ -172,7 +172,7 @@ def _find_arcs_between_firsts(
 
 
 def _order_greedily(hosts: Sequence[str], forward: Arcs, backward: Arcs) -> list[str]:
-    """Take sinks to the end, sources to the front, else what has the most going out over coming in."""
+    """Put sinks last and sources first; without either put the node first that loses least by it."""
     peeling = _Peeling(hosts, forward, backward)
     front: list[str] = []
     back: list[str] = []

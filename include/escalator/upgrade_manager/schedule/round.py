@@ -25,9 +25,9 @@ from escalator.upgrade_manager.schedule.waits import (
 from escalator.upgrade_manager.state.capacity import CapacityBook, Tier
 
 WINDOW = 64
-"""Nodes of a domain that are looked at before the rest has to wait for the next event."""
+"""So many nodes of a domain are looked at; the rest has to wait for the next event."""
 TRIES = 6
-"""Nodes of a domain whose servers are placed on nodes still to be upgraded; the cheapest of them goes."""
+"""So many nodes are tried on nodes still to be upgraded; the one with the fewest second moves goes."""
 _TAIL_ROUNDS = 3
 """The tail begins when so many rounds of the domain's places are left."""
 

@@ -1,4 +1,4 @@
-"""RoundState: how a campaign stands while it decides: what waits, what is out, what is claimed."""
+"""The state of a round: what waits, what is out and what is claimed when a campaign decides."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from escalator.upgrade_manager.state.capacity import MEMORY, CapacityBook, Tier,
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Departure:
-    """A node that may go out now, with the places of its servers; ``charged`` moves are of the budget."""
+    """A node that goes out now, with the places of its servers; ``charged`` of their moves cost budget."""
 
     host: str
     simulation: DrainSimulation
@@ -27,7 +27,7 @@ class Departure:
 
 @dataclass(slots=True, kw_only=True)
 class RoundState:
-    """How a campaign stands: what waits, what is out, what the nodes carry. A round writes into it.
+    """What waits, what is out and what the nodes carry. A round writes its departures into it.
 
     :ivar queues: domain -> hosts that wait, in the order of the plan.
     :ivar out: domain -> hosts that are out and will come back.
@@ -39,7 +39,7 @@ class RoundState:
     :ivar rank_of: host -> its number in the order of the plan.
     :ivar late: hosts that come after all others.
     :ivar claims: host -> servers of nodes that are out, for which places are taken there.
-    :ivar quiet: domains in which nothing happened since none of their nodes could go.
+    :ivar quiet: domains of which no node could go, and in which nothing has happened since.
     :ivar on_the_way: ids of standbys that are being moved.
     :ivar moving: claims are moves under way, which cannot be given other places any more.
     :ivar explain: say of every host exactly what it lacks, which takes time.
@@ -71,25 +71,25 @@ class RoundState:
 
     @property
     def movable(self) -> int:
-        """Return how many servers of the domains that wait can be moved and do not stay."""
+        """Return how many servers have to move, in all domains with waiting nodes."""
         if self._movable is None:
             hosts = [n.host for n in self.book.nodes.values() if n.domain in self.queues]
             self._movable = len(self.book.movable(hosts))
         return self._movable
 
     def leaving(self, host: str) -> tuple[Server, ...]:
-        """Return the servers that need another place when a node goes, those on their way to it included."""
+        """Return the servers that need another place when a node goes, with those on their way to it."""
         if host not in self._leaving:
             claimed = self.claims.get(host, {}).values()
             self._leaving[host] = sort_largest_first((*self.book.movable((host,)), *claimed))
         return self._leaving[host]
 
     def compute_demand(self, host: str) -> int:
-        """Return the memory that the servers which leave a node want elsewhere (MiB)."""
+        """Return the memory that the servers of a node need elsewhere (MiB)."""
         return self.list_demands(host)[-1]
 
     def list_demands(self, host: str) -> Sequence[int]:
-        """Return the memory that the first servers to leave a node want (MiB): none, one, and so on."""
+        """Return the memory that no server, the first, the first two, and so on, need elsewhere (MiB)."""
         found = self._demands.get(host)
         if found is None:
             sizes = (s.resources.get(MEMORY, 0) for s in self.leaving(host))
@@ -118,13 +118,13 @@ class RoundState:
         return self._seconds[host]
 
     def find_largest_demand(self, domain: str) -> int:
-        """Return the memory that the fullest node which still waits in a domain has to move (MiB)."""
+        """Return the memory that the fullest waiting node of a domain has to move (MiB)."""
         if domain not in self._largest:
             self._largest[domain] = max(map(self.compute_demand, self.queues.get(domain, ())), default=0)
         return self._largest[domain]
 
     def compute_shares(self) -> dict[str, float]:
-        """Return how many places are each domain's, by the work that is left in it."""
+        """Return how many nodes of each domain may be out, by the work that is left in it."""
         if not self._left:
             self._left.update(
                 {d: fsum(map(self.estimate_seconds, queue)) for d, queue in self.queues.items()}

@@ -16,12 +16,12 @@ from escalator.upgrade_manager.state.availability import Availability
 from escalator.upgrade_manager.state.capacity import MEMORY, Tier, needs_place
 
 _AHEAD = 8
-"""Nodes of a domain that may go before its largest: the room for standbys is looked for in their order."""
+"""So many nodes of a domain are looked at that may go before its largest, to count the room they add."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Switchover:
-    """One group's switchover: from the active member to a standby, which moves to a host first, or not."""
+    """One group's switchover, from the active member to a standby; ``move_to`` is where that moves before."""
 
     group: str
     active: str
@@ -78,7 +78,7 @@ def _find_better_place(state: RoundState, group: HaGroup, standby: str, source: 
 
 
 def _has_room_to_spare(state: RoundState, server: Server) -> bool:
-    """Tell whether the upgraded nodes have room for the largest node that is still to be emptied at its turn.
+    """Tell whether the largest waiting node will still find room on upgraded nodes at its turn.
 
     Each node that goes before it adds the room that is free on it. Where a domain has its share of places
     out, the next node goes when one of them is back: its room counts.

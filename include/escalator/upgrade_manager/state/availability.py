@@ -27,12 +27,12 @@ class Obstacle:
     message: str
     lasting: bool
     until: float | None = None
-    """Seconds at which a time alone will have lifted it; None: something else has to happen."""
+    """Second at which it lifts by itself; None: something has to happen first."""
     code: Code = Code.HA_GROUP
 
 
 class Availability:
-    """Who is impacted now: kept by the simulator as things happen, made from a snapshot by a decision.
+    """Who is impacted now. A decision makes it from a snapshot; the simulator keeps it as things happen.
 
     Times are seconds of any clock, the same for all calls.
 
@@ -73,7 +73,7 @@ class Availability:
 
     @cached_property
     def _host(self) -> dict[str, str]:
-        """Where the members are that are on a node; read when it is first asked for."""
+        """Member -> the node that it is on; read when it is first asked for."""
         return {s.id: s.host for s in self._memberships.ha_servers if s.host is not None}
 
     @cached_property
@@ -158,7 +158,7 @@ class Availability:
             self._blocked.pop(host, None)
 
     def _find_lasting_obstacle(self, host: str) -> Obstacle | None:
-        """Find a group with more members on a node than may be impacted: no time will mend that."""
+        """Find a group with more members on a node than may be impacted: waiting does not mend that."""
         for group_id, members in self.groups_on(host).items():
             group = self._memberships.ha_groups[group_id]
             if group.mode != "none" and len(members) > group.tolerated:
@@ -168,7 +168,7 @@ class Availability:
         return None
 
     def find_next_change(self, now: float) -> float | None:
-        """Return the first second after now at which time alone may let a node go; None: never."""
+        """Return the next second at which a node may go merely because time has passed; None: never."""
         while self._expiries and self._expiries[0] <= now:
             heappop(self._expiries)
         return self._expiries[0] if self._expiries else None

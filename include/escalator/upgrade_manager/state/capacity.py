@@ -1,4 +1,4 @@
-"""Capacity: what is free on the nodes of a snapshot, and which servers must find a place elsewhere.
+"""Capacity: what is free on the nodes of a snapshot, and which servers need a place elsewhere.
 
 Places are counted from Placement's inventories and usages; what a drain frees on its source is never counted
 on before the source is back.
@@ -91,7 +91,7 @@ class CapacityBook:
     # what is where
 
     def used(self, host: str) -> Mapping[str, int]:
-        """Return what is taken of each resource class on a node; nothing on an unknown one."""
+        """Return what is taken of each resource class on a node; of an unknown node nothing is."""
         node = self.nodes.get(host)
         if node is None:
             return {}
@@ -197,7 +197,7 @@ class CapacityBook:
     # what happens
 
     def expect_order(self, hosts: Iterable[str]) -> None:
-        """Note in which order the pending nodes are to go; of those not named nothing is known."""
+        """Note the order in which the pending nodes are to go; nodes that are not named have no rank."""
         self.rank_of = dict.fromkeys(self.nodes, -1) | {host: number for number, host in enumerate(hosts)}
         self._by_rank.clear()
 
@@ -237,7 +237,7 @@ class CapacityBook:
             self._entry(host, remove=False)
 
     def expect(self, host: str, server: Server, *, over: bool = False) -> None:
-        """Count a server that is on its way as one of its server group on a node, or no more."""
+        """Count a server on its way to a node as a member of its server group there; ``over``: no longer."""
         group = self.memberships.server_group_of.get(server.id)
         if group is not None:
             hosts = self.group_hosts(group)

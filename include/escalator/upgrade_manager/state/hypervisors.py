@@ -49,7 +49,7 @@ def brought_version(bundle: Bundle | None) -> ReleaseVersion | None:
 
 
 class HypervisorAges:
-    """Which hosts of a domain have an older hypervisor; one whose version is not known counts as no older."""
+    """Which hosts of a domain have an older hypervisor. One of unknown version does not count as older."""
 
     def __init__(self, nodes: Iterable[Node]) -> None:
         self._versions: dict[str, tuple[str, ReleaseVersion]] = {}
