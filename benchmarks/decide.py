@@ -12,7 +12,7 @@ from fleets import Fleet  # beside this script
 
 from escalator.model.campaign import CampaignPlan, CampaignRequest, LedgerView
 from escalator.model.cloud import CloudSnapshot
-from escalator.upgrade_manager.schedule.admission import decide
+from escalator.upgrade_manager.schedule.admission import decide_admissions
 
 LIMITS_MS = {500: 50.0, 5000: 250.0}
 TRIES = 5
@@ -39,7 +39,7 @@ def _milliseconds(snapshot: CloudSnapshot, hosts: tuple[str, ...], parallel: int
     request = CampaignRequest(cloud="fleet", domain="", bundle="none", max_parallel=parallel)
     plan = CampaignPlan(campaign="bench", run_id="1", request=request, hosts=hosts, target_version="1.0.0")
     started = time.process_time()
-    decide(snapshot, plan, LedgerView(), snapshot.taken_at)
+    decide_admissions(snapshot, plan, LedgerView(), snapshot.taken_at)
     return (time.process_time() - started) * 1000
 
 

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from escalator.model.check_report import CheckReport, Condition, SpareProposal
 from escalator.model.verdict import Severity
-from escalator.upgrade_manager.conditions.timing import minutes
+from escalator.upgrade_manager.conditions.timing import format_minutes
 
 _COLOURS = {"blocker": "red", "warning": "yellow", "info": "cyan", "met": "green"}
 
@@ -61,7 +61,7 @@ def _word(condition: Condition) -> str:
 
 
 def _expected(report: CheckReport) -> str:
-    p50, p90 = (minutes(seconds) for seconds in (report.expected.p50, report.expected.p90))
+    p50, p90 = (format_minutes(seconds) for seconds in (report.expected.p50, report.expected.p90))
     return f"{p50}, or {p90} when it goes slowly (nine in ten are faster)"
 
 

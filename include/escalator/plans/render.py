@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from escalator.upgrade_manager.conditions.timing import minutes
+from escalator.upgrade_manager.conditions.timing import format_minutes
 
 _METHODS = {"live": "moved live", "cold": "moved cold", "standby": "standby to move (counted only)"}
 _SHOWN = 12
@@ -23,7 +23,8 @@ def plan_lines(document: Mapping[str, Any]) -> Iterator[str]:
     at_once = f"{document['max_parallel']} at once"
     yield f"{feasible}: {len(nodes)} node(s) of {document['cloud']}{bundle}, {at_once}"
     yield (
-        f"{minutes(expected['seconds'])} expected (at least {minutes(expected['least_seconds'])}), "
+        f"{format_minutes(expected['seconds'])} expected "
+        f"(at least {format_minutes(expected['least_seconds'])}), "
         f"{expected['moves']} move(s) (at least {expected['least_moves']}), "
         f"{expected['standby_moves']} standby move(s), {expected['switchovers']} switchover(s)"
     )
@@ -46,7 +47,7 @@ def _node_lines(number: int, node: Mapping[str, Any], *, detailed: bool) -> Iter
         what.append(f"{len(node['staying'])} stay")
     if node["switchovers"]:
         what.append(f"{len(node['switchovers'])} to switch over (counted only)")
-    times = f"{minutes(node['starts_at_seconds'])} to {minutes(node['ends_at_seconds'])}"
+    times = f"{format_minutes(node['starts_at_seconds'])} to {format_minutes(node['ends_at_seconds'])}"
     where = f"wave {node['wave']}, {node['domain']}, {times}"
     yield f"{number:>4}. {node['host']} ({where}): {', '.join(what) or 'empty'}"
     if not detailed:
@@ -66,7 +67,7 @@ def trace_lines(trace: Mapping[str, Any]) -> Iterator[str]:
     yield f"moves           {result['moves']} (lower bound {result['moves_lower_bound']})"
     yield f"standby moves   {result['standby_moves']}"
     yield f"switchovers     {result['switchovers']}"
-    bound = minutes(result["makespan_lower_bound_seconds"])
-    yield f"makespan        {minutes(result['makespan_seconds'])} (lower bound {bound})"
+    bound = format_minutes(result["makespan_lower_bound_seconds"])
+    yield f"makespan        {format_minutes(result['makespan_seconds'])} (lower bound {bound})"
     for held in result["held"]:
         yield f"held {held['host']}: {held['reason']} [{held['code']}]"

@@ -1,4 +1,4 @@
-"""The engine: events in time. Decides nothing: turns and switchovers are the upgrade manager's."""
+"""The engine: events in time. It decides nothing: departures and switchovers are the upgrade manager's."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from escalator.model.verdict import Code
 from escalator.simulator.bounds import LowerBounds, compute_lower_bounds
 from escalator.simulator.options import SimulationOptions
 from escalator.simulator.played_cloud import PlayedCloud, explain_refusal, find_refusals, open_played_cloud
-from escalator.upgrade_manager.drain.drains import move_method
+from escalator.upgrade_manager.drain.drains import choose_move_method
 from escalator.upgrade_manager.schedule.planning import TargetOrder
-from escalator.upgrade_manager.schedule.round import turns
+from escalator.upgrade_manager.schedule.round import Round
 from escalator.upgrade_manager.schedule.round_state import Departure
 from escalator.upgrade_manager.schedule.switchovers import Switchover, plan_switchovers
 from escalator.upgrade_manager.state.capacity import MEMORY
@@ -56,18 +56,18 @@ def play_campaign(
     started = time.process_time()
     played = open_played_cloud(snapshot, options)
     bounds = compute_lower_bounds(played, options)
-    engine, held = _played(snapshot, options, played)
+    engine, held = _play(snapshot, options, played)
     trace = {
         "schema": SCHEMA,
         "snapshot_sha256": digest,
         "max_parallel": options.max_parallel,
         "events": engine.events,
-        "result": _result(engine, held, bounds.without(set(held)), time.process_time() - started),
+        "result": _make_result(engine, held, bounds.without(set(held)), time.process_time() - started),
     }
     return Played(trace, engine.played.order)
 
 
-def _played(snapshot: CloudSnapshot, options: SimulationOptions, played: PlayedCloud) -> tuple[Engine, Held]:
+def _play(snapshot: CloudSnapshot, options: SimulationOptions, played: PlayedCloud) -> tuple[Engine, Held]:
     """Play as asked; where that leaves a node without room, more cautiously; else refuse the campaign."""
     lacking = find_refusals(played)
     slower = replace(options, max_parallel=1, spill=1.0, move_standbys=False)
@@ -84,7 +84,7 @@ def _played(snapshot: CloudSnapshot, options: SimulationOptions, played: PlayedC
     return Engine(played=played, options=options), explain_refusal(played, lacking)
 
 
-def _result(engine: Engine, held: Held, bounds: LowerBounds, cpu: float) -> Event:
+def _make_result(engine: Engine, held: Held, bounds: LowerBounds, cpu: float) -> Event:
     events = engine.events
     return {
         "upgraded": sorted(engine.upgraded),
@@ -154,9 +154,9 @@ class Engine:
         if not self.played.changed:
             return
         self.played.changed = False
-        for departure in turns(self.played.state, self.now):
+        for departure in Round(self.played.state, self.now).choose_departures():
             self._begin(departure)
-        wake = self.played.state.availability.next_change(self.now)
+        wake = self.played.state.availability.find_next_change(self.now)
         if wake is not None and wake != self._woken:
             self._woken = wake
             self._at(wake, self._wake)
@@ -180,7 +180,7 @@ class Engine:
             self._queue(_Move(server=standby, to=switch.move_to, kind="standby", switch=switch, of=host))
         for server_id, to in departure.simulation.placements.items():
             server = self.played.server(server_id)
-            method = move_method(server)
+            method = choose_move_method(server)
             node.moves += 1
             self._queue(_Move(server=server, to=to, kind=str(method or "live"), of=host))
         self._upgrade_if_ready(host)

@@ -9,7 +9,7 @@ from escalator.model.cloud import CloudSnapshot, Server
 from escalator.model.verdict import Code, SubjectType, Verdict
 from escalator.simulator.options import SimulationOptions
 from escalator.upgrade_manager.schedule.planning import TargetOrder, order_targets
-from escalator.upgrade_manager.schedule.round import turns
+from escalator.upgrade_manager.schedule.round import Round
 from escalator.upgrade_manager.schedule.round_state import RoundState
 from escalator.upgrade_manager.state.availability import RUNNING, Availability
 from escalator.upgrade_manager.state.capacity import CapacityBook, Tier
@@ -86,7 +86,7 @@ class PlayedCloud:
         state = self.state
         state.explain = True
         state.quiet.clear()
-        for _ in turns(state, now):
+        for _ in Round(state, now).choose_departures():
             raise RuntimeError("a node could go, but the campaign has ended")  # pragma: no cover
         found = self.barred
         for queue in state.queues.values():

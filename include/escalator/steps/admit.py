@@ -16,7 +16,7 @@ from escalator.model.lease import Lease
 from escalator.model.verdict import Code
 from escalator.steps.running.context import CampaignContext, StepContext
 from escalator.steps.running.node_versions import read_version
-from escalator.upgrade_manager.schedule.admission import decide, lease_kept
+from escalator.upgrade_manager.schedule.admission import check_lease_kept, decide_admissions
 from escalator.upgrade_manager.schedule.planning import revalidate_plan
 from escalator.upgrade_manager.state.domains import find_neighbours
 
@@ -37,7 +37,7 @@ def decide_now(
     plan = revalidate_plan(campaign.plan, snapshot)
     if plan.hosts != campaign.plan.hosts:
         log.info("the cloud has changed since the plan was made; the order now: %s", ", ".join(plan.hosts))
-    return snapshot, dict(decide(snapshot, plan, view, campaign.clock(), asking=asking))
+    return snapshot, dict(decide_admissions(snapshot, plan, view, campaign.clock(), asking=asking))
 
 
 def take(ctx: StepContext) -> AdmissionDecision:
@@ -101,7 +101,7 @@ def _check_after_write(ctx: StepContext, snapshot: CloudSnapshot, found: Lease |
     """
     around = [node.host for node in find_neighbours(snapshot, ctx.host)]
     services = ctx.cloud.fetch_services()
-    decision = lease_kept(services, around, ctx.plan, ctx.host, snapshot=snapshot, now=ctx.now())
+    decision = check_lease_kept(services, around, ctx.plan, ctx.host, snapshot=snapshot, now=ctx.now())
     if decision.admission is not Admission.ADMIT:
         ctx.ensure_current()
         if found is None or (found.mark is None and not ctx.touched):

@@ -20,7 +20,7 @@ from escalator.steps.moving.flights import Flight, FlightState
 from escalator.steps.running.context import StepContext
 from escalator.steps.running.results import StepResult
 from escalator.upgrade_manager.drain.drains import plan_drain
-from escalator.upgrade_manager.drain.prechecks import check_servers, ongoing
+from escalator.upgrade_manager.drain.prechecks import check_servers, find_ongoing
 
 log = logging.getLogger("escalator.steps.migrate")
 
@@ -112,7 +112,7 @@ def _resume(ctx: StepContext, drain: Drain) -> tuple[str, ...]:
     servers, migrations = _come_to_rest(ctx, drain.since)
     _record_ended(ctx, migrations, planned)
     snapshot = ctx.campaign.fetch_snapshot()
-    going_on = ongoing(migrations, snapshot.servers, ctx.now())
+    going_on = find_ongoing(migrations, snapshot.servers, ctx.now())
     away = [m for m in going_on if _ours_to_land(m, ctx.host, planned)]
     moving = {m.server_id for m in away}
     verdicts = check_servers(tuple(s for s in servers if s.id not in moving))

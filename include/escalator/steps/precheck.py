@@ -17,7 +17,7 @@ from escalator.steps.moving.drain_plans import drain_plan_to_document
 from escalator.steps.running.context import StepContext
 from escalator.steps.running.results import StepResult
 from escalator.upgrade_manager.drain.drains import plan_drain
-from escalator.upgrade_manager.drain.prechecks import check_servers, ongoing, settled
+from escalator.upgrade_manager.drain.prechecks import are_settled, check_servers, find_ongoing
 
 log = logging.getLogger("escalator.steps.precheck")
 
@@ -66,8 +66,8 @@ def _settled_plan(ctx: StepContext) -> tuple[DrainPlan, int, int]:
         ctx.campaign.sleep(SETTLE_SECONDS)
         servers = ctx.cloud.fetch_servers(ctx.host)
         migrations = ctx.cloud.fetch_migrations(host=ctx.host, since=deadline - PATIENCE - RECENT)
-        verdicts = check_servers(servers, ongoing(migrations, servers, ctx.now()), host=ctx.host)
-        if settled(before, servers) and not any(v.blocks and v.code in _PASSING for v in verdicts):
+        verdicts = check_servers(servers, find_ongoing(migrations, servers, ctx.now()), host=ctx.host)
+        if are_settled(before, servers) and not any(v.blocks and v.code in _PASSING for v in verdicts):
             break
         if ctx.now() > deadline:
             log.warning("%s: its servers did not come to rest in %s", ctx.host, PATIENCE)
@@ -75,10 +75,10 @@ def _settled_plan(ctx: StepContext) -> tuple[DrainPlan, int, int]:
         before = servers
     snapshot = ctx.campaign.fetch_snapshot()
     on_node = snapshot.servers_on(ctx.host)
-    moving = ongoing(snapshot.migrations, snapshot.servers, ctx.now())
+    moving = find_ongoing(snapshot.migrations, snapshot.servers, ctx.now())
     here = [m for m in moving if ctx.host in {m.source_host, m.dest_host}]
     verdicts = check_servers(on_node, here, host=ctx.host)
-    if not settled(servers, on_node):
+    if not are_settled(servers, on_node):
         verdicts += (_unsettled(ctx.host),)
     last = max((m.id for m in migrations), default=0)
     plan = plan_drain(snapshot, ctx.host, verdicts, members_stay=ctx.plan.members_stay, order=ctx.plan.hosts)

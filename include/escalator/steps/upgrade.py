@@ -19,8 +19,8 @@ from escalator.steps.running.context import StepContext
 from escalator.steps.running.results import StepResult
 from escalator.system_support.mechanisms import Effect, NodeJob
 from escalator.system_support.remote_job import JobOverdueError
-from escalator.upgrade_manager.drain.durations import job_limit_seconds
-from escalator.upgrade_manager.drain.prechecks import ongoing
+from escalator.upgrade_manager.drain.durations import compute_job_limit_seconds
+from escalator.upgrade_manager.drain.prechecks import find_ongoing
 
 log = logging.getLogger("escalator.steps.upgrade")
 
@@ -68,7 +68,7 @@ def _not_upgraded(ctx: StepContext, fault: NodeFaultError) -> StepResult:
 
 def _job(ctx: StepContext, purpose: str) -> NodeJob:
     """Make one of the node's jobs; its time begins now."""
-    limit = timedelta(seconds=job_limit_seconds(ctx.campaign.bundle, ctx.plan.expected))
+    limit = timedelta(seconds=compute_job_limit_seconds(ctx.campaign.bundle, ctx.plan.expected))
     return ctx.campaign.node_job(ctx.host, purpose, within=limit)
 
 
@@ -80,7 +80,7 @@ def _going_on(ctx: StepContext) -> tuple[Migration, ...]:
         with suppress(NotFoundError):
             servers.append(ctx.cloud.fetch_server(server_id))
     there = {server.id for server in servers}
-    return ongoing([m for m in unfinished if m.server_id in there], servers, ctx.now())
+    return find_ongoing([m for m in unfinished if m.server_id in there], servers, ctx.now())
 
 
 def _prove_empty(ctx: StepContext) -> StepResult | None:

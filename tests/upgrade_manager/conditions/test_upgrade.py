@@ -26,7 +26,7 @@ from escalator.model.verdict import Code, Severity, SubjectType, Verdict
 from escalator.upgrade_manager.conditions.question import ask
 from escalator.upgrade_manager.conditions.rollback import check_rollback
 from escalator.upgrade_manager.conditions.upgrade import check_upgrade, plan_of_check
-from escalator.upgrade_manager.schedule.admission import decide
+from escalator.upgrade_manager.schedule.admission import decide_admissions
 from escalator.upgrade_manager.state.targets import mark_targets
 
 PLAN = make_plan("a", "b")
@@ -177,7 +177,7 @@ def test_findings_are_total_and_explain_what_is_held(snapshot: CloudSnapshot) ->
 
 
 def decide_all(snapshot: CloudSnapshot, plan: CampaignPlan) -> dict[str, str]:
-    decisions = decide(snapshot, plan, LedgerView(), NOW)
+    decisions = decide_admissions(snapshot, plan, LedgerView(), NOW)
     return {host: decision.code.value for host, decision in decisions.items()}
 
 

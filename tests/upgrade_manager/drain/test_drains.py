@@ -16,7 +16,7 @@ from tests.upgrade_manager.clouds import (
 from escalator.model.cloud import CloudSnapshot
 from escalator.model.moves import FailureAction, MoveMethod, MoveRecord, PlannedMove
 from escalator.model.verdict import Code, Severity, Subject, SubjectType, Verdict
-from escalator.upgrade_manager.drain.drains import next_action, plan_drain
+from escalator.upgrade_manager.drain.drains import choose_next_action, plan_drain
 from escalator.upgrade_manager.drain.prechecks import check_servers
 from escalator.upgrade_manager.state.capacity import CapacityBook
 
@@ -158,7 +158,7 @@ def test_what_comes_after_a_failure(
 ) -> None:
     move = PlannedMove(server_id="id-s", server_name="s", method=MoveMethod.LIVE, destinations=left)
     others = [attempt("c", of="id-other"), attempt("c", succeeded=True)]
-    assert next_action([*others, *(attempt(host) for host in tried)], move) is action
+    assert choose_next_action([*others, *(attempt(host) for host in tried)], move) is action
 
 
 def test_too_little_room_is_no_destination_with_the_numbers() -> None:

@@ -5,17 +5,18 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.upgrade_manager.clouds import BUNDLE, few
+from tests.upgrade_manager.clouds import BUNDLE, few, server
 
 from escalator.model.durations import DEFAULT_DURATIONS, Durations, History, MoveSample, Quantiles
 from escalator.model.procedure import UPGRADE, Stage
 from escalator.model.step import Step
 from escalator.upgrade_manager.drain.durations import (
     LEAST_SAMPLES,
-    job_limit_seconds,
+    compute_job_limit_seconds,
+    compute_quantiles,
+    compute_step_limit_seconds,
+    estimate_node_seconds,
     learn,
-    quantiles,
-    step_limit_seconds,
 )
 
 seconds = st.floats(min_value=0, max_value=1e6)
@@ -45,8 +46,8 @@ def test_each_step_is_learnt_by_itself_when_it_has_samples_enough() -> None:
 
 
 def test_quantiles_are_samples_that_were_seen() -> None:
-    assert quantiles([5, 1, 4, 2, 3, 6, 7, 8, 9, 10]) == Quantiles(p50=5, p90=9)
-    assert quantiles([7.0]) == Quantiles(p50=7.0, p90=7.0)
+    assert compute_quantiles([5, 1, 4, 2, 3, 6, 7, 8, 9, 10]) == Quantiles(p50=5, p90=9)
+    assert compute_quantiles([7.0]) == Quantiles(p50=7.0, p90=7.0)
 
 
 def test_moves_give_a_fixed_part_and_one_for_each_gib() -> None:
@@ -93,18 +94,26 @@ def test_whatever_was_seen_no_duration_is_negative(
 @pytest.mark.parametrize("stage", UPGRADE.stages[1:], ids=lambda stage: stage.step)
 def test_a_step_hangs_after_several_times_what_it_takes_and_never_too_soon(stage: Stage) -> None:
     slow = Durations(steps={stage.step: Quantiles(p50=10_000, p90=20_000)})
-    assert step_limit_seconds(stage, DEFAULT_DURATIONS) == stage.hard_limit_seconds
-    assert stage.hard_limit_seconds < step_limit_seconds(stage, slow) < stage.last_resort_seconds
+    assert compute_step_limit_seconds(stage, DEFAULT_DURATIONS) == stage.hard_limit_seconds
+    assert stage.hard_limit_seconds < compute_step_limit_seconds(stage, slow) < stage.last_resort_seconds
 
 
 def test_a_step_that_is_known_to_be_slow_may_take_longer() -> None:
     slow = Durations(steps={Step.UPGRADE: Quantiles(p50=1800, p90=3600)})
-    assert step_limit_seconds(UPGRADE.stage(Step.UPGRADE), slow) == 4 * 3600
+    assert compute_step_limit_seconds(UPGRADE.stage(Step.UPGRADE), slow) == 4 * 3600
 
 
 def test_the_job_on_a_node_hangs_by_what_the_bundle_says_and_by_what_was_learnt() -> None:
     quick, slow = (replace(BUNDLE, expected_upgrade_seconds=seconds) for seconds in (10, 200))
-    assert job_limit_seconds(quick, DEFAULT_DURATIONS) == 300
-    assert job_limit_seconds(slow, DEFAULT_DURATIONS) == 1000
+    assert compute_job_limit_seconds(quick, DEFAULT_DURATIONS) == 300
+    assert compute_job_limit_seconds(slow, DEFAULT_DURATIONS) == 1000
     learnt = Durations(steps={Step.UPGRADE: Quantiles(p50=300, p90=500)}, samples=5)
-    assert job_limit_seconds(quick, learnt) == 2000
+    assert compute_job_limit_seconds(quick, learnt) == 2000
+
+
+def test_a_node_is_out_for_its_steps_and_for_its_moves_side_by_side() -> None:
+    steps = {Step.PRECHECK: Quantiles(p50=10, p90=20), Step.UPGRADE: Quantiles(p50=100, p90=200)}
+    expected = Durations(steps=steps, move_fixed_seconds=5, move_seconds_per_gib=1, moves_at_once=2)
+    moving = [server(name, "a", memory=3 * 1024) for name in ("x", "y")]
+    assert estimate_node_seconds((), expected) == Quantiles(p50=110, p90=220)
+    assert estimate_node_seconds(moving, expected) == Quantiles(p50=118, p90=232)

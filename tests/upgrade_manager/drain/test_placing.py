@@ -73,7 +73,7 @@ def test_destinations_in_order_upgraded_then_spare_then_pending_then_the_tightes
         "roomy": Tier.UPGRADED,
         "tight": Tier.UPGRADED,
     }
-    ranked = [n.host for n in Placing(book, closed={"a"}).ranked(snapshot.servers[0])]
+    ranked = [n.host for n in Placing(book, closed={"a"}).rank_nodes(snapshot.servers[0])]
     assert ranked == ["tight", "roomy", "spare", "pending"]
     assert simulate_drain(snapshot, ["a"]).moved_twice == 0
 

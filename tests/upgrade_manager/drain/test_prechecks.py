@@ -12,10 +12,10 @@ from escalator.upgrade_manager.drain.prechecks import (
     FILTERS,
     MOVABLE_STATES,
     ServerContext,
+    are_settled,
     check_server,
     check_servers,
-    ongoing,
-    settled,
+    find_ongoing,
 )
 
 
@@ -159,11 +159,11 @@ def test_filters_give_one_verdict_or_none() -> None:
 
 def test_two_reads_agree_on_ids_states_and_tasks() -> None:
     one, two = server("one", "a"), server("two", "a")
-    assert settled([one, two], [two, replace(one, locked=True)])
-    assert not settled([one, two], [one])
-    assert not settled([one], [replace(one, task_state="migrating")])
-    assert not settled([one], [replace(one, vm_state="paused")])
-    assert settled([], [])
+    assert are_settled([one, two], [two, replace(one, locked=True)])
+    assert not are_settled([one, two], [one])
+    assert not are_settled([one], [replace(one, task_state="migrating")])
+    assert not are_settled([one], [replace(one, vm_state="paused")])
+    assert are_settled([], [])
 
 
 def _moving(status: MigrationStatus, seconds_ago: float, kind: str = "live-migration") -> Migration:
@@ -185,7 +185,7 @@ def _moving(status: MigrationStatus, seconds_ago: float, kind: str = "live-migra
     "status", [MigrationStatus.QUEUED, MigrationStatus.PREPARING, MigrationStatus.RUNNING]
 )
 def test_a_record_that_a_dead_compute_left_is_stale_once_its_server_rests(status: str) -> None:
-    assert ongoing([_moving(MigrationStatus(status), 61)], [server("web", "a")], NOW) == ()
+    assert find_ongoing([_moving(MigrationStatus(status), 61)], [server("web", "a")], NOW) == ()
 
 
 @pytest.mark.parametrize(
@@ -199,16 +199,18 @@ def test_a_record_that_a_dead_compute_left_is_stale_once_its_server_rests(status
     ],
 )
 def test_what_may_still_write_goes_on(migration: Migration, task: str | None) -> None:
-    assert ongoing([migration], [server("web", "a", task_state=task)], NOW) == (migration,)
+    assert find_ongoing([migration], [server("web", "a", task_state=task)], NOW) == (migration,)
 
 
 def test_a_migration_of_a_server_that_is_not_known_goes_on() -> None:
     migration = _moving(MigrationStatus.RUNNING, 3600)
-    assert ongoing([migration], [], NOW) == (migration,)
+    assert find_ongoing([migration], [], NOW) == (migration,)
 
 
 def test_a_migration_that_ended_does_not_go_on() -> None:
     assert (
-        ongoing([_moving(MigrationStatus.COMPLETED, 1)], [server("web", "a", task_state="migrating")], NOW)
+        find_ongoing(
+            [_moving(MigrationStatus.COMPLETED, 1)], [server("web", "a", task_state="migrating")], NOW
+        )
         == ()
     )

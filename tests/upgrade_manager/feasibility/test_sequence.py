@@ -8,7 +8,7 @@ from tests.upgrade_manager.clouds import cloud, disabled, node, server
 
 from escalator.model.bundle import Bundle, Component, NoMechanism
 from escalator.model.cloud import Node
-from escalator.upgrade_manager.feasibility.sequence import after_upgrading, drain_in_turn
+from escalator.upgrade_manager.feasibility.sequence import drain_in_turn, upgrade_on_paper
 from escalator.upgrade_manager.state.hypervisors import (
     HypervisorAges,
     brought_version,
@@ -49,7 +49,7 @@ def test_an_upgraded_node_has_the_hypervisor_that_the_upgrade_brings() -> None:
     snapshot = cloud([aged("a", OLD), aged("b", OLD)], [server("s", "a"), server("t", "b", memory=4096)])
     forward = drain_in_turn(snapshot, ["a", "b"], brings=ReleaseVersion.parse(NEW))
     assert forward.order == ("a", "b")
-    after = after_upgrading(snapshot, ["a"], brings=ReleaseVersion.parse(NEW))
+    after = upgrade_on_paper(snapshot, ["a"], brings=ReleaseVersion.parse(NEW))
     assert [(n.host, n.upgraded, n.versions["hypervisor"]) for n in after.nodes] == [
         ("a", True, NEW),
         ("b", False, OLD),
@@ -59,7 +59,7 @@ def test_an_upgraded_node_has_the_hypervisor_that_the_upgrade_brings() -> None:
 
 def test_nothing_is_upgraded_when_nothing_is_asked() -> None:
     snapshot = cloud([node("a"), node("b")], [server("s", "a")])
-    assert after_upgrading(snapshot, []) == snapshot
+    assert upgrade_on_paper(snapshot, []) == snapshot
     assert drain_in_turn(snapshot, []).feasible
 
 
@@ -75,7 +75,7 @@ def test_ages_follow_what_is_noted() -> None:
     a, b = aged("a", NEW), aged("b", OLD)
     ages = HypervisorAges([a, b])
     assert (ages.older("a"), ages.older("b"), ages.older("x")) == ({"b"}, set(), set())
-    assert ages.mixed("cell1/az1/general")
+    assert ages.is_mixed("cell1/az1/general")
     newest = read_version("10.0.0")
     assert newest is not None
     ages.note(b, newest)

@@ -24,7 +24,7 @@ from escalator.model.decisions import Admission, AdmissionDecision
 from escalator.model.lease import Lease, LeaseMark
 from escalator.model.verdict import Code
 from escalator.upgrade_manager.drain.placing import simulate_drain
-from escalator.upgrade_manager.schedule.admission import decide, lease_kept
+from escalator.upgrade_manager.schedule.admission import check_lease_kept, decide_admissions
 from escalator.upgrade_manager.state.domains import are_neighbours
 
 NOTHING = LedgerView()
@@ -35,7 +35,7 @@ OTHER = make_plan("a", "b", "c", campaign="other", run_id="other-run", max_paral
 def asked(
     nodes: list[Node], plan: CampaignPlan = PLAN, ledger: LedgerView = NOTHING
 ) -> Mapping[str, AdmissionDecision]:
-    return decide(cloud(nodes), plan, ledger, NOW)
+    return decide_admissions(cloud(nodes), plan, ledger, NOW)
 
 
 def answers(decisions: Mapping[str, AdmissionDecision]) -> dict[str, tuple[Admission, Code]]:
@@ -154,7 +154,7 @@ def test_an_own_node_that_is_down_may_be_tried_again() -> None:
 
 
 def test_a_node_that_nobody_asks_for_takes_nobodys_turn() -> None:
-    decisions = decide(cloud([node("a"), node("b"), node("c")]), PLAN, NOTHING, NOW, asking={"b"})
+    decisions = decide_admissions(cloud([node("a"), node("b"), node("c")]), PLAN, NOTHING, NOW, asking={"b"})
     assert [decisions[host].admission for host in "abc"] == [Admission.WAIT, Admission.ADMIT, Admission.WAIT]
 
 
@@ -214,7 +214,7 @@ def test_another_domain_does_not_count() -> None:
 def test_no_room_and_nobody_out_is_held_with_numbers() -> None:
     nodes = [node("a"), node("b", memory=1024)]
     servers = [server(f"s{i}", "a", memory=4096) for i in range(5)]
-    decisions = decide(cloud(nodes, servers), make_plan("a"), NOTHING, NOW)
+    decisions = decide_admissions(cloud(nodes, servers), make_plan("a"), NOTHING, NOW)
     assert answers(decisions) == {"a": (Admission.HOLD, Code.CAPACITY)}
     assert "5 of 5 servers" in decisions["a"].message
     assert "3072 MEMORY_MB (4096 wanted, 1024 there)" in decisions["a"].message
@@ -225,7 +225,7 @@ def test_no_room_while_another_is_out_waits() -> None:
     plan = make_plan("a", "b", max_parallel=2)
     nodes = [node("a", memory=4096), leased(node("b", memory=4096), plan)]
     servers = [server("s", "a", memory=4096)]
-    decisions = decide(cloud(nodes, servers), plan, NOTHING, NOW)
+    decisions = decide_admissions(cloud(nodes, servers), plan, NOTHING, NOW)
     assert answers(decisions)["a"] == (Admission.WAIT, Code.CAPACITY)
     assert "while b is out" in decisions["a"].message
 
@@ -234,7 +234,7 @@ def test_room_is_not_given_away_twice() -> None:
     plan = make_plan("a", "b", max_parallel=2)
     nodes = [node("a", memory=4096), node("b", memory=4096), node("c", memory=4096)]
     servers = [server("s1", "a", memory=4096), server("s2", "b", memory=4096)]
-    decisions = decide(cloud(nodes, servers), plan, NOTHING, NOW)
+    decisions = decide_admissions(cloud(nodes, servers), plan, NOTHING, NOW)
     assert answers(decisions) == {
         "a": (Admission.ADMIT, Code.ADMITTED),
         "b": (Admission.WAIT, Code.CAPACITY),
@@ -267,7 +267,7 @@ plans = st.builds(
 def test_never_more_out_than_the_limit_and_always_with_room(
     snapshot: CloudSnapshot, plan: CampaignPlan
 ) -> None:
-    decisions = decide(snapshot, plan, NOTHING, NOW)
+    decisions = decide_admissions(snapshot, plan, NOTHING, NOW)
     nodes = {n.host: n for n in snapshot.nodes}
     out = {h for h, n in nodes.items() if n.lease is not None and n.lease.mark is None}
     going = {h for h, d in decisions.items() if d.admission is Admission.ADMIT}
@@ -286,8 +286,8 @@ def test_everybody_gets_the_same_answer(snapshot: CloudSnapshot, plan: CampaignP
     nodes, servers = list(snapshot.nodes), list(snapshot.servers)
     random.shuffle(nodes)  # type: ignore[attr-defined]
     random.shuffle(servers)  # type: ignore[attr-defined]
-    turned = decide(cloud(nodes, servers), plan, NOTHING, NOW)
-    assert turned == decide(snapshot, plan, NOTHING, NOW)
+    turned = decide_admissions(cloud(nodes, servers), plan, NOTHING, NOW)
+    assert turned == decide_admissions(snapshot, plan, NOTHING, NOW)
 
 
 @given(clouds(), plans)
@@ -295,7 +295,9 @@ def test_everybody_gets_the_same_answer(snapshot: CloudSnapshot, plan: CampaignP
 def test_a_dry_run_never_admits_what_is_not_out(snapshot: CloudSnapshot, plan: CampaignPlan) -> None:
     dry = replace(plan, request=replace(plan.request, dry_run=True))
     own = {n.host for n in snapshot.nodes if n.lease is not None and plan.lease(n.host).same_holder(n.lease)}
-    admitted = {h for h, d in decide(snapshot, dry, NOTHING, NOW).items() if d.admission is Admission.ADMIT}
+    admitted = {
+        h for h, d in decide_admissions(snapshot, dry, NOTHING, NOW).items() if d.admission is Admission.ADMIT
+    }
     assert admitted <= own
 
 
@@ -314,14 +316,14 @@ def services(*nodes: Node) -> list[ComputeService]:
 
 
 def test_a_lease_alone_is_kept() -> None:
-    kept = lease_kept(services(leased(node("a"), PLAN), node("b")), ["b"], PLAN, "a")
+    kept = check_lease_kept(services(leased(node("a"), PLAN), node("b")), ["b"], PLAN, "a")
     assert (kept.admission, kept.code) == (Admission.ADMIT, Code.ADMITTED)
 
 
 @pytest.mark.parametrize("around", [["b"], ["a", "b"]])
 def test_two_leases_are_one_too_many(around: list[str]) -> None:
     read = services(leased(node("a"), PLAN), leased(node("b"), OTHER))
-    kept = lease_kept(read, around, PLAN, "a")
+    kept = check_lease_kept(read, around, PLAN, "a")
     assert (kept.admission, kept.code) == (Admission.WAIT, Code.PARALLEL_LIMIT)
     assert "b" in kept.message
 
@@ -330,15 +332,15 @@ def test_only_unmarked_neighbours_count_after_the_write() -> None:
     read = services(
         leased(node("a"), PLAN), leased(node("b"), OTHER, LeaseMark.FAILED), leased(node("far"), OTHER)
     )
-    assert lease_kept(read, ["b"], PLAN, "a").admission is Admission.ADMIT
+    assert check_lease_kept(read, ["b"], PLAN, "a").admission is Admission.ADMIT
 
 
 def test_the_other_campaigns_limit_counts_after_the_write() -> None:
     plan = make_plan("a", max_parallel=2)
     strict = make_plan("b", campaign="other", run_id="other-run", max_parallel=1)
     read = services(leased(node("a"), plan), leased(node("b"), strict))
-    assert lease_kept(read, ["b"], plan, "a").code is Code.PARALLEL_LIMIT
-    assert lease_kept(
+    assert check_lease_kept(read, ["b"], plan, "a").code is Code.PARALLEL_LIMIT
+    assert check_lease_kept(
         services(leased(node("a"), plan), leased(node("b"), OTHER)), ["b"], plan, "a"
     ).admission is (Admission.ADMIT)
 
@@ -353,12 +355,12 @@ def test_the_other_campaigns_limit_counts_after_the_write() -> None:
     ],
 )
 def test_a_lease_that_is_not_ours_is_lost(found: Node) -> None:
-    kept = lease_kept(services(found, node("b")), ["b"], PLAN, "a")
+    kept = check_lease_kept(services(found, node("b")), ["b"], PLAN, "a")
     assert (kept.admission, kept.code) == (Admission.WAIT, Code.LEASE_LOST)
 
 
 def test_a_service_that_is_gone_is_a_lost_lease() -> None:
-    assert lease_kept([], [], PLAN, "a").code is Code.LEASE_LOST
+    assert check_lease_kept([], [], PLAN, "a").code is Code.LEASE_LOST
 
 
 def test_down_is_told_even_when_the_campaign_stops() -> None:

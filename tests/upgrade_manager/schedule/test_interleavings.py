@@ -13,7 +13,7 @@ from tests.upgrade_manager.clouds import NOW, few, make_plan
 from escalator.model.campaign import CampaignPlan, LedgerView
 from escalator.model.cloud import CloudSnapshot, Node, ServiceStatus
 from escalator.model.decisions import Admission
-from escalator.upgrade_manager.schedule.admission import decide, lease_kept
+from escalator.upgrade_manager.schedule.admission import check_lease_kept, decide_admissions
 
 
 class Played:
@@ -30,7 +30,7 @@ class Played:
 
     def admit(self) -> list[str]:
         ledger = LedgerView(given_back=self.returned)
-        decisions = decide(self.snapshot, self.plan, ledger, self.now)
+        decisions = decide_admissions(self.snapshot, self.plan, ledger, self.now)
         fresh = [h for h, d in decisions.items() if d.admission is Admission.ADMIT and h not in self.out]
         for host in fresh:
             reason = self.plan.lease(host).render()
@@ -92,10 +92,12 @@ def test_the_check_after_the_write_sees_a_pair_that_two_domains_split() -> None:
         )
         for played in snapshot.nodes
     ]
-    kept = lease_kept(services, [], plan, "a", snapshot=snapshot, now=NOW)
+    kept = check_lease_kept(services, [], plan, "a", snapshot=snapshot, now=NOW)
     assert kept.admission is Admission.WAIT
     assert "HA group db" in kept.message
-    alone = lease_kept([services[0], _service("b", lease=None)], [], plan, "a", snapshot=snapshot, now=NOW)
+    alone = check_lease_kept(
+        [services[0], _service("b", lease=None)], [], plan, "a", snapshot=snapshot, now=NOW
+    )
     assert alone.admission is Admission.ADMIT
 
 

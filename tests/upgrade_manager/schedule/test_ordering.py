@@ -8,7 +8,12 @@ from hypothesis import strategies as st
 from tests.simulator.fleets import DOMAINS, cloud, node, pair, server
 from tests.upgrade_manager.clouds import few
 
-from escalator.upgrade_manager.schedule.ordering import backward_weight, order_hosts, switch_arcs, untangled
+from escalator.upgrade_manager.schedule.ordering import (
+    compute_backward_weight,
+    find_switch_arcs,
+    order_hosts,
+    untangle,
+)
 from escalator.upgrade_manager.state.availability import Availability
 from escalator.upgrade_manager.state.capacity import CapacityBook
 
@@ -23,11 +28,11 @@ arcs = st.dictionaries(
 @given(arcs, st.integers(0, 3))
 @few
 def test_small_graphs_are_untangled_as_well_as_can_be(drawn: dict[str, dict[str, float]], seed: int) -> None:
-    found = untangled(HOSTS, drawn, seed=seed)
+    found = untangle(HOSTS, drawn, seed=seed)
     assert sorted(found) == sorted(HOSTS)
-    best = min(backward_weight(order, drawn) for order in itertools.permutations(HOSTS))
-    assert backward_weight(found, drawn) <= best + 0.5
-    assert found == untangled(HOSTS, drawn, seed=seed)
+    best = min(compute_backward_weight(order, drawn) for order in itertools.permutations(HOSTS))
+    assert compute_backward_weight(found, drawn) <= best + 0.5
+    assert found == untangle(HOSTS, drawn, seed=seed)
 
 
 def test_a_graph_without_cycles_breaks_no_arc() -> None:
@@ -39,11 +44,11 @@ def test_a_graph_without_cycles_breaks_no_arc() -> None:
         drawn.setdefault(hosts[one], {})[hosts[two]] = 1.0
     mixed = hosts[:]
     dice.shuffle(mixed)
-    assert backward_weight(untangled(mixed, drawn), drawn) == 0.0
+    assert compute_backward_weight(untangle(mixed, drawn), drawn) == 0.0
 
 
 def test_without_arcs_the_order_stays() -> None:
-    assert untangled(("c", "a", "b"), {}) == ("c", "a", "b")
+    assert untangle(("c", "a", "b"), {}) == ("c", "a", "b")
 
 
 def test_the_cheapest_node_of_each_domain_goes_first_then_standbys_before_actives() -> None:
@@ -56,7 +61,7 @@ def test_the_cheapest_node_of_each_domain_goes_first_then_standbys_before_active
     order = order_hosts(book, availability, ("a", "b", "c", "d", "e"))
     assert set(order[:2]) == {"c", "e"}
     assert order.index("b") < order.index("a")
-    assert switch_arcs(book, availability, ("a", "b")) == {"b": {"a": 1.0}}
+    assert find_switch_arcs(book, availability, ("a", "b")) == {"b": {"a": 1.0}}
 
 
 def test_a_domain_with_an_upgraded_node_needs_no_seed() -> None:

@@ -12,8 +12,8 @@ from escalator.model.decisions import Admission
 from escalator.model.durations import DEFAULT_DURATIONS
 from escalator.model.verdict import Code
 from escalator.upgrade_manager.drain.placing import DrainSimulation
-from escalator.upgrade_manager.schedule.admission import decide
-from escalator.upgrade_manager.schedule.round import turns
+from escalator.upgrade_manager.schedule.admission import decide_admissions
+from escalator.upgrade_manager.schedule.round import Round
 from escalator.upgrade_manager.schedule.round_state import Departure, RoundState
 from escalator.upgrade_manager.schedule.switchovers import plan_switchovers
 from escalator.upgrade_manager.state.availability import Availability
@@ -41,7 +41,7 @@ def round_state(snapshot: CloudSnapshot, **fields: Any) -> RoundState:
 
 
 def going(state: RoundState, now: float = 0.0) -> list[str]:
-    return [departure.host for departure in turns(state, now)]
+    return [departure.host for departure in Round(state, now).choose_departures()]
 
 
 def full(*hosts: str, **fields: Any) -> CloudSnapshot:
@@ -171,5 +171,5 @@ def test_a_node_that_nobody_asks_for_takes_no_turn_where_another_could_go() -> N
         campaign="c", run_id="r", request=request, hosts=("h3", "h4", "h2"), target_version="2"
     )
     ledger = LedgerView(given_back={"x": NOW - timedelta(seconds=10)})
-    decisions = decide(snapshot, plan, ledger, NOW, asking={"h3", "h4"})
+    decisions = decide_admissions(snapshot, plan, ledger, NOW, asking={"h3", "h4"})
     assert {h for h, d in decisions.items() if d.admission is Admission.ADMIT} == {"h4"}

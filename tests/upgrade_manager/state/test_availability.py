@@ -22,11 +22,11 @@ def one_pair(**limits: Any) -> CloudSnapshot:
 
 
 def test_a_node_may_go_while_the_other_member_serves() -> None:
-    assert of(one_pair()).obstacle("a", 0.0) is None
+    assert of(one_pair()).find_obstacle("a", 0.0) is None
 
 
 def test_a_node_waits_while_the_other_member_is_out_for_whatever_reason() -> None:
-    found = of(one_pair(), out={"b"}).obstacle("a", 0.0)
+    found = of(one_pair(), out={"b"}).find_obstacle("a", 0.0)
     assert found is not None
     assert not found.lasting
     assert found.until is None
@@ -36,12 +36,12 @@ def test_a_node_waits_while_the_other_member_is_out_for_whatever_reason() -> Non
 def test_a_member_that_does_not_run_counts_as_impacted() -> None:
     snapshot = one_pair()
     still = replace(snapshot.servers[1], power_state="shutdown")
-    assert of(replace(snapshot, servers=(snapshot.servers[0], still))).obstacle("a", 0.0) is not None
+    assert of(replace(snapshot, servers=(snapshot.servers[0], still))).find_obstacle("a", 0.0) is not None
 
 
 def test_a_member_that_is_nowhere_counts_as_impacted() -> None:
     snapshot = one_pair()
-    found = of(replace(snapshot, servers=snapshot.servers[:1])).obstacle("a", 0.0)
+    found = of(replace(snapshot, servers=snapshot.servers[:1])).find_obstacle("a", 0.0)
     assert found is not None
     assert "no node" in found.message
 
@@ -50,38 +50,38 @@ def test_recovery_lasts_its_time_and_no_longer() -> None:
     availability = of(one_pair(recovery_seconds=60.0))
     availability.take_out("b")
     availability.give_back("b", 100.0)
-    found = availability.obstacle("a", 130.0)
+    found = availability.find_obstacle("a", 130.0)
     assert found is not None
     assert found.until == 160.0
     assert "recovering" in found.message
-    assert availability.next_change(130.0) == 160.0
-    assert availability.obstacle("a", 160.0) is None
-    assert availability.next_change(160.0) is None
+    assert availability.find_next_change(130.0) == 160.0
+    assert availability.find_obstacle("a", 160.0) is None
+    assert availability.find_next_change(160.0) is None
 
 
 def test_what_the_ledger_says_of_returns_counts() -> None:
     availability = of(one_pair(recovery_seconds=60.0), given_back={"b": 100.0})
-    assert availability.obstacle("a", 159.0) is not None
-    assert availability.obstacle("a", 161.0) is None
+    assert availability.find_obstacle("a", 159.0) is not None
+    assert availability.find_obstacle("a", 161.0) is None
 
 
 def test_notice_is_given_its_lead_time() -> None:
     availability = of(one_pair(lead_seconds=120.0), noticed_at=1000.0)
-    found = availability.obstacle("a", 1060.0)
+    found = availability.find_obstacle("a", 1060.0)
     assert found is not None
     assert (found.code, found.until) == (Code.HA_NOTICE, 1120.0)
-    assert availability.obstacle("a", 1120.0) is None
+    assert availability.find_obstacle("a", 1120.0) is None
 
 
 def test_more_members_on_a_node_than_may_be_impacted_is_lasting() -> None:
     group, members = pair("db", "a", "a")
-    found = of(cloud(node("a"), node("b"), servers=members, ha_groups=(group,))).obstacle("a", 0.0)
+    found = of(cloud(node("a"), node("b"), servers=members, ha_groups=(group,))).find_obstacle("a", 0.0)
     assert found is not None
     assert found.lasting
 
 
 def test_a_group_that_can_never_be_impacted_is_lasting() -> None:
-    found = of(one_pair(min_preserved=2)).obstacle("a", 0.0)
+    found = of(one_pair(min_preserved=2)).find_obstacle("a", 0.0)
     assert found is not None
     assert found.lasting
 
@@ -93,13 +93,13 @@ def test_load_balanced_members_by_their_limit(*, impacted: int, waits: bool) -> 
         id="lb", mode="load-balanced", members=tuple(s.id for s in servers), max_impacted=impacted
     )
     availability = of(cloud(*map(node, "abc"), servers=servers, ha_groups=(group,)), out={"c"})
-    assert (availability.obstacle("a", 0.0) is not None) is waits
+    assert (availability.find_obstacle("a", 0.0) is not None) is waits
 
 
 def test_a_group_of_mode_none_is_in_nobodys_way() -> None:
     snapshot = one_pair()
     loose = replace(snapshot.ha_groups[0], mode="none")
-    assert of(replace(snapshot, ha_groups=(loose,)), out={"b"}).obstacle("a", 0.0) is None
+    assert of(replace(snapshot, ha_groups=(loose,)), out={"b"}).find_obstacle("a", 0.0) is None
 
 
 def test_roles_and_places_are_kept_up() -> None:
@@ -111,5 +111,5 @@ def test_roles_and_places_are_kept_up() -> None:
     assert availability.host_of("id-db-s") == "c"
     availability.take_out("c")
     assert not availability.serves("id-db-s")
-    assert availability.obstacle("b", 0.0) is None
-    assert availability.obstacle("a", 0.0) is not None
+    assert availability.find_obstacle("b", 0.0) is None
+    assert availability.find_obstacle("a", 0.0) is not None

@@ -11,7 +11,7 @@ from escalator.model.lease import LeaseMark
 from escalator.model.verdict import Code
 from escalator.upgrade_manager.conditions.question import ask
 from escalator.upgrade_manager.conditions.upgrade import check_upgrade
-from escalator.upgrade_manager.schedule.admission import decide
+from escalator.upgrade_manager.schedule.admission import decide_admissions
 from escalator.upgrade_manager.schedule.planning import order_targets
 from escalator.upgrade_manager.state.capacity import CapacityBook
 from escalator.upgrade_manager.state.eligibility import find_bar
@@ -71,7 +71,7 @@ def test_everybody_who_asks_gets_the_same_answer(name: str) -> None:
     plan = make_plan("a", "b")
     order = order_targets(CapacityBook(snapshot, pending=("a", "b")), ("a", "b"), mode=UpgradeMode.SMOOTH)
     assert (order.barred["a"].code if "a" in order.barred else None) == code
-    decision = decide(snapshot, plan, LedgerView(), NOW, asking=("a",))["a"]
+    decision = decide_admissions(snapshot, plan, LedgerView(), NOW, asking=("a",))["a"]
     assert decision.code == (code or Code.ADMITTED)
     assert (decision.admission is Admission.ADMIT) == (code is None)
     question = ask(plan, snapshot, bundle=BUNDLE)

@@ -12,7 +12,7 @@ def test_either_the_group_or_its_members_may_say_who_belongs() -> None:
     found = Memberships(cloud(node("n"), servers=servers, ha_groups=(group,)))
     assert found.ha_groups["db"].members == ("id-a", "id-b")
     assert found.ha_group_of == {"id-a": "db", "id-b": "db"}
-    assert found.switchable("id-a")
+    assert found.is_switchable("id-a")
 
 
 def test_groups_that_only_servers_name_take_their_mode_from_the_roles() -> None:
@@ -32,9 +32,9 @@ def test_who_stands_alone_or_in_a_group_of_mode_none_cannot_be_switched() -> Non
     found = Memberships(
         cloud(node("n"), servers=[alone, server("b", "n"), server("c", "n")], ha_groups=(loose,))
     )
-    assert not found.switchable("id-a")
-    assert not found.switchable("id-b")
-    assert not found.switchable("nobody")
+    assert not found.is_switchable("id-a")
+    assert not found.is_switchable("id-b")
+    assert not found.is_switchable("nobody")
 
 
 def test_policies_of_server_groups() -> None:

@@ -16,7 +16,7 @@ from escalator.model.moves import DrainPlan, FailureAction, MoveMethod, MoveReco
 from escalator.model.verdict import Code
 from escalator.steps.moving.flights import Flight, FlightState, can_abort
 from escalator.steps.running.context import StepContext
-from escalator.upgrade_manager.drain.drains import next_action
+from escalator.upgrade_manager.drain.drains import choose_next_action
 
 log = logging.getLogger("escalator.steps.moving.drain")
 
@@ -234,7 +234,7 @@ class Drain:
         """Ask the policy what comes next: another destination, or the node is held."""
         self._keep(record)
         attempts = [r for r in self.ended if r.server_id == move.server_id]
-        action = FailureAction.HOLD if stuck else next_action(attempts, move)
+        action = FailureAction.HOLD if stuck else choose_next_action(attempts, move)
         rest = tuple(d for d in move.destinations if d != record.to_host)
         if not stuck and not rest and move.server_id in self.adopted:
             log.warning("%s: %s; it is planned anew", self.ctx.host, record.message)

@@ -32,7 +32,7 @@ from escalator.steps.running.results import StepResult
 from escalator.steps.switchover import switchover
 from escalator.steps.upgrade import upgrade
 from escalator.steps.verify import verify
-from escalator.upgrade_manager.drain.durations import step_limit_seconds
+from escalator.upgrade_manager.drain.durations import compute_step_limit_seconds
 
 log = logging.getLogger("escalator.steps")
 
@@ -143,7 +143,7 @@ def _stage(campaign: CampaignContext, step: Step) -> Stage:
 def _watched(campaign: CampaignContext, stage: Stage) -> CampaignContext:
     """Let a step end by itself when it has waited past its hard limit."""
     step, begun = stage.step, campaign.clock()
-    limit = step_limit_seconds(stage, campaign.plan.expected)
+    limit = compute_step_limit_seconds(stage, campaign.plan.expected)
 
     def sleep(seconds: float) -> None:
         taken = (campaign.clock() - begun).total_seconds()

@@ -25,7 +25,7 @@ def check_bundle(question: Question, _domain: str) -> Iterator[Condition]:
             f"it brings no {COMPUTE}: nothing tells whether a node is upgraded",
             f"name {COMPUTE} among its components",
         )
-    asked = unserved(bundle)
+    asked = find_unserved(bundle)
     if asked:
         yield unmet(
             Code.BUNDLE_UNSERVED,
@@ -43,7 +43,7 @@ def check_bundle(question: Question, _domain: str) -> Iterator[Condition]:
         )
 
 
-def unserved(bundle: Bundle) -> tuple[str, ...]:
+def find_unserved(bundle: Bundle) -> tuple[str, ...]:
     """Return what a bundle asks for and no step of this release does."""
     wishes = {
         "impact: reboot": bundle.impact is Impact.REBOOT,
@@ -59,7 +59,7 @@ def refuse_unserved(bundle: Bundle) -> None:
 
     :raises InvalidRequestError: names every such wish.
     """
-    asked = unserved(bundle)
+    asked = find_unserved(bundle)
     if asked:
         raise InvalidRequestError(
             f"bundle {bundle.name} asks for what this release does not do: {', '.join(asked)}",

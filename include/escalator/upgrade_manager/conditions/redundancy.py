@@ -45,10 +45,10 @@ def check_capacity(question: Question, domain: str) -> Iterator[Condition]:
 
 def check_parallel(question: Question, domain: str) -> Iterator[Condition]:
     """Say how many nodes can be out at once when the capacity does not carry what was asked for."""
-    works, together = carried(question, domain)
+    works, together = find_carried(question, domain)
     if not together:
         return
-    asked, share = question.plan.request.max_parallel, share_of(question, domain)
+    asked, share = question.plan.request.max_parallel, compute_share(question, domain)
     fitting = works * len(question.pending) // len(question.pending_in(domain))
     part = "" if share == asked else f" (up to {share} in this domain)"
     yield unmet(
@@ -61,20 +61,20 @@ def check_parallel(question: Question, domain: str) -> Iterator[Condition]:
     )
 
 
-def share_of(question: Question, domain: str) -> int:
+def compute_share(question: Question, domain: str) -> int:
     """Return how many nodes of a domain are out at once when each domain gets its fair share."""
     pending = question.pending_in(domain)
     share = question.plan.request.max_parallel * len(pending) / max(1, len(question.pending))
     return min(len(pending), math.ceil(share))
 
 
-def carried(question: Question, domain: str) -> tuple[int, Sequence[str]]:
+def find_carried(question: Question, domain: str) -> tuple[int, Sequence[str]]:
     """Return how many nodes that follow one another in the plan can be out at once, up to the fair share.
 
     :return: the number, and the first nodes that cannot be when one more is out; none when all can.
     """
     hosts = _ready(question, domain)
-    works, fails = 1, min(share_of(question, domain), len(hosts)) + 1
+    works, fails = 1, min(compute_share(question, domain), len(hosts)) + 1
     together: Sequence[str] = ()
     tried = fails - 1
     while fails - works > 1:

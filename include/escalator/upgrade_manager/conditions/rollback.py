@@ -23,8 +23,8 @@ from escalator.upgrade_manager.conditions.question import (
     of_families,
     unmet,
 )
-from escalator.upgrade_manager.feasibility.sequence import after_upgrading, drain_in_turn
-from escalator.upgrade_manager.feasibility.spare import of_domain
+from escalator.upgrade_manager.feasibility.sequence import drain_in_turn, upgrade_on_paper
+from escalator.upgrade_manager.feasibility.spare import cut_to_domain
 from escalator.upgrade_manager.state.hypervisors import HYPERVISOR, brought_version, hypervisor_of
 from escalator.upgrade_manager.versions.release_version import ReleaseVersion
 
@@ -38,7 +38,7 @@ def check_rollback(question: Question) -> CheckReport:
     returning = tuple(h for h in question.plan.hosts if h in question.nodes and question.nodes[h].upgraded)
     backwards = ask(
         replace(question.plan, hosts=returning),
-        mirrored(question.snapshot),
+        mirror_cloud(question.snapshot),
         reachable=question.reachable,
         brings=_old_hypervisor(question.snapshot.nodes),
     )
@@ -48,7 +48,7 @@ def check_rollback(question: Question) -> CheckReport:
         *of_families(backwards, cloud=(timing.FAMILY,), domain=_FAMILIES),
         *(c for domain in question.domains for c in check_point_of_no_return(question, domain)),
     )
-    return CheckReport(conditions=conditions, expected=timing.expected_seconds(backwards))
+    return CheckReport(conditions=conditions, expected=timing.estimate_seconds(backwards))
 
 
 def check_point_of_no_return(question: Question, domain: str) -> Iterator[Condition]:
@@ -85,7 +85,7 @@ def check_point_of_no_return(question: Question, domain: str) -> Iterator[Condit
     )
 
 
-def mirrored(snapshot: CloudSnapshot) -> CloudSnapshot:
+def mirror_cloud(snapshot: CloudSnapshot) -> CloudSnapshot:
     """Return the cloud as a return sees it: upgraded nodes are still to be done, the others are done."""
     return replace(snapshot, nodes=tuple(replace(n, upgraded=not n.upgraded) for n in snapshot.nodes))
 
@@ -141,15 +141,15 @@ def _first_without_return(question: Question, domain: str, order: list[str]) -> 
 
     :return: 0 when there is none now.
     """
-    start = of_domain(question.snapshot, domain)
+    start = cut_to_domain(question.snapshot, domain)
     done = [node.host for node in start.nodes if node.upgraded]
     stay, old = question.plan.members_stay, _old_hypervisor(start.nodes)
     brings = brought_version(question.bundle)
 
     def returns(number: int) -> bool:
-        then = after_upgrading(start, order[:number], members_stay=stay, brings=brings)
+        then = upgrade_on_paper(start, order[:number], members_stay=stay, brings=brings)
         hosts = (*done, *order[:number])
-        return drain_in_turn(mirrored(then), hosts, members_stay=stay, brings=old).feasible
+        return drain_in_turn(mirror_cloud(then), hosts, members_stay=stay, brings=old).feasible
 
     if not returns(0):
         return 0

@@ -18,7 +18,7 @@ from escalator.upgrade_manager.conditions.question import (
     met,
     unmet,
 )
-from escalator.upgrade_manager.drain.prechecks import ServerContext, check_server, ongoing
+from escalator.upgrade_manager.drain.prechecks import ServerContext, check_server, find_ongoing
 
 ONE_BY_ONE = 200
 """Servers on the targets of a domain up to which each is named with its method."""
@@ -44,7 +44,7 @@ _SAYS = {
 }
 
 
-def method_of(question: Question, server: Server) -> Method | None:
+def choose_method(question: Question, server: Server) -> Method | None:
     """Return what becomes of a server that nothing blocks; None for one that is on no node any more."""
     if server.vm_state in _GONE:
         return None
@@ -66,7 +66,7 @@ def check_methods(question: Question, domain: str) -> Iterator[Condition]:
         for server in question.book.servers(host):
             findings = tuple(_findings(question, server, migrations))
             yield from findings
-            method = method_of(question, server)
+            method = choose_method(question, server)
             if method is None or any(f.blocks for f in findings):
                 continue
             methods[method] += 1
@@ -124,7 +124,7 @@ def _by_server(question: Question) -> dict[str, tuple[Migration, ...]]:
     if not snapshot.migrations:
         return {}
     found: dict[str, tuple[Migration, ...]] = {}
-    for migration in ongoing(snapshot.migrations, snapshot.servers, snapshot.taken_at):
+    for migration in find_ongoing(snapshot.migrations, snapshot.servers, snapshot.taken_at):
         found[migration.server_id] = (*found.get(migration.server_id, ()), migration)
     return found
 

@@ -14,7 +14,7 @@ from escalator.upgrade_manager.conditions.question import (
     count,
     unmet,
 )
-from escalator.upgrade_manager.drain.prechecks import ongoing
+from escalator.upgrade_manager.drain.prechecks import find_ongoing
 from escalator.upgrade_manager.state.eligibility import describe_outage, is_up
 
 
@@ -66,7 +66,7 @@ def _migrations(question: Question, domain: str) -> Iterator[Condition]:
         if m.status.unfinished and not hosts.isdisjoint({m.source_host, m.dest_host})
     ]
     servers = (s for host in hosts for s in question.book.servers(host))
-    alive = {m.id for m in ongoing(touching, servers, question.snapshot.taken_at)}
+    alive = {m.id for m in find_ongoing(touching, servers, question.snapshot.taken_at)}
     for migration in sorted(touching, key=lambda m: m.id):
         where = f"from {migration.source_host} to {migration.dest_host or 'a node not chosen yet'}"
         stuck = "" if migration.id in alive else ", though nothing goes on any more"

@@ -9,13 +9,13 @@ from escalator.model.check_report import Condition
 from escalator.model.durations import Quantiles
 from escalator.model.verdict import Code, Severity, Subject, SubjectType
 from escalator.upgrade_manager.conditions.question import Family, Question, count, met, unmet
-from escalator.upgrade_manager.drain.expectations import estimate_node_seconds
+from escalator.upgrade_manager.drain.durations import estimate_node_seconds
 
 LONGEST_SECONDS = 2 * 3600.0
 """What the Escalator documents allow from the first impact to commit or rollback."""
 
 
-def expected_seconds(question: Question) -> Quantiles:
+def estimate_seconds(question: Question) -> Quantiles:
     """Return how long the upgrade of all targets takes (s): the sum of their nodes, K of them at a time."""
     nodes = [_node_seconds(question, host) for host in question.pending]
     if not nodes:
@@ -35,13 +35,13 @@ def check_timing(question: Question, _domain: str) -> Iterator[Condition]:
     if not question.pending:
         return
     yield from _window(question)
-    expected, asked = expected_seconds(question), question.plan.request.max_parallel
+    expected, asked = estimate_seconds(question), question.plan.request.max_parallel
     subject = Subject(type=SubjectType.CLOUD, id=question.snapshot.cloud)
     samples = question.plan.expected.samples
     basis = f"learnt from {samples} nodes" if samples else "assumed"
     what = (
-        f"{count(len(question.pending), 'node')}, {asked} at a time: {minutes(expected.p50)}, or "
-        f"{minutes(expected.p90)} when it goes slowly ({basis})"
+        f"{count(len(question.pending), 'node')}, {asked} at a time: {format_minutes(expected.p50)}, or "
+        f"{format_minutes(expected.p90)} when it goes slowly ({basis})"
     )
     if expected.p90 <= LONGEST_SECONDS:
         yield met(Code.DURATION, subject, what)
@@ -49,7 +49,7 @@ def check_timing(question: Question, _domain: str) -> Iterator[Condition]:
     yield unmet(
         Code.DURATION,
         subject,
-        f"{what}: more than {minutes(LONGEST_SECONDS)}",
+        f"{what}: more than {format_minutes(LONGEST_SECONDS)}",
         "shorten it: " + ", or ".join(_ways(len(question.pending), asked, expected.p90)),
         Severity.WARNING,
     )
@@ -66,8 +66,8 @@ def _window(question: Question) -> Iterator[Condition]:
         yield unmet(
             Code.WINDOW_CLOSED,
             Subject(type=SubjectType.CLOUD, id=question.snapshot.cloud),
-            f"the window ends in {minutes(length)}, and even the quickest node may take {minutes(quickest)}: "
-            f"none would go out",
+            f"the window ends in {format_minutes(length)}, and even the quickest node may take "
+            f"{format_minutes(quickest)}: none would go out",
             "make the window longer, or start earlier in it",
         )
 
@@ -84,7 +84,7 @@ def _ways(nodes: int, at_once: int, seconds: float) -> Iterator[str]:
         yield "faster steps: one node alone takes longer than that"
 
 
-def minutes(seconds: float) -> str:
+def format_minutes(seconds: float) -> str:
     """Write a duration for people: 45 s, 12 min, 2 h 05 min."""
     if seconds < 2 * 60:
         return f"{seconds:.0f} s"

@@ -61,7 +61,7 @@ def check_upgrade(question: Question) -> CheckReport:
             *map(_spare_condition, spares),
         ),
         spare=spares[0] if spares else None,
-        expected=timing.expected_seconds(question),
+        expected=timing.estimate_seconds(question),
     )
 
 

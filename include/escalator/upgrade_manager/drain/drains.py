@@ -10,10 +10,10 @@ from escalator.model.moves import DrainPlan, FailureAction, MoveMethod, MoveReco
 from escalator.model.verdict import Code, Verdict, blockers
 from escalator.upgrade_manager.drain.placing import Placing, place
 from escalator.upgrade_manager.drain.prechecks import check_server
-from escalator.upgrade_manager.state.capacity import MEMORY, CapacityBook, largest_first
+from escalator.upgrade_manager.state.capacity import MEMORY, CapacityBook, sort_largest_first
 
 _AT_WORK = frozenset({Code.SERVER_BUSY, Code.MIGRATION_UNFINISHED, Code.SERVER_UNKNOWN_STATE})
-"""What blocks a server that stays, too: a restart of its nova-compute would break off what is being done."""
+"""These block a server that stays, too: a restart of its nova-compute would break off what is being done."""
 ALTERNATIVES = 3
 """Further destinations that a move carries beside its first."""
 
@@ -29,9 +29,9 @@ def plan_drain(
 ) -> DrainPlan:
     """Plan the move of every server off a node, largest memory first.
 
-    Upgraded nodes come first as destinations, then nodes that need no upgrade, each time those where the
-    least memory is left over, then of the campaign's own first the one that goes last; each placement counts
-    on those before it. Nodes that are down, disabled or leased are no destinations.
+    Upgraded nodes are preferred, then nodes that need no upgrade, then nodes of the campaign. Of each kind
+    those with the least memory left over come first, but of the campaign's the one that goes last. Each
+    placement counts on those before it. Nodes that are down, disabled or leased take no server.
 
     :param host: the node to empty.
     :param verdicts: findings about its servers; a server with a blocker among them is not planned.
@@ -46,8 +46,8 @@ def plan_drain(
     staying = {s.id for s in here if book.stays(s)}
     kept = tuple(v for v in verdicts if not (v.blocks and v.subject.id in staying) or v.code in _AT_WORK)
     blocked = {v.subject.id for v in kept if v.blocks}
-    free = [s for s in largest_first(here) if s.id not in blocked | staying]
-    methods = {s.id: method for s in free if (method := move_method(s)) is not None}
+    free = [s for s in sort_largest_first(here) if s.id not in blocked | staying]
+    methods = {s.id: method for s in free if (method := choose_move_method(s)) is not None}
     placing = place(book, [s for s in free if s.id in methods], closed={host, *out})
     simulation = placing.simulation()
     moves = tuple(
@@ -62,8 +62,8 @@ def plan_drain(
     )
 
 
-def next_action(attempts: Sequence[MoveRecord], move: PlannedMove) -> FailureAction:
-    """Say what to do after attempts that failed: another destination while there is one, else hold the node.
+def choose_next_action(attempts: Sequence[MoveRecord], move: PlannedMove) -> FailureAction:
+    """Choose what to do after failed attempts: another destination while there is one, else hold the node.
 
     There are never more attempts than destinations.
 
@@ -78,7 +78,7 @@ def next_action(attempts: Sequence[MoveRecord], move: PlannedMove) -> FailureAct
     return FailureAction.RETRY_ELSEWHERE
 
 
-def move_method(server: Server) -> MoveMethod | None:
+def choose_move_method(server: Server) -> MoveMethod | None:
     """Return how a server moves in the state it is in; None when it does not."""
     match (server.vm_state, server.migration):
         case ("active" | "paused", "live"):
@@ -91,7 +91,7 @@ def move_method(server: Server) -> MoveMethod | None:
 
 def _planned(server: Server, method: MoveMethod, placing: Placing, *, first: str) -> PlannedMove:
     """Make the move of a server: its first destination, then others where it fits beside all the rest."""
-    others = [node.host for node in placing.ranked(server) if node.host != first]
+    others = [node.host for node in placing.rank_nodes(server) if node.host != first]
     return PlannedMove(
         server_id=server.id,
         server_name=server.name,

@@ -1,26 +1,30 @@
-"""Durations, learnt: what the finished steps and moves of earlier campaigns say of the next one."""
+"""Durations: how long steps and moves take, by what earlier campaigns took, and how long a node is out."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import combinations
 from statistics import median
 
 from escalator.model.bundle import Bundle
+from escalator.model.cloud import Server
 from escalator.model.durations import DEFAULT_DURATIONS, Durations, History, MoveSample, Quantiles
 from escalator.model.procedure import Stage
 from escalator.model.step import Step
+from escalator.upgrade_manager.state.capacity import MEMORY
 
 LEAST_SAMPLES = 5
-"""Finished steps of a kind, or moves, below which the defaults hold."""
+"""With fewer finished steps of a kind, or fewer moves, the defaults hold."""
 _MOST_MOVES = 200
-"""Moves that are looked at, the newest of them: every pair is compared."""
+"""So many of the newest moves are looked at: every pair of them is compared."""
 _SLOW = 2.5
-"""Nine in ten take at most so many times what half of them take; assumed while nothing is learnt."""
+"""What nine steps in ten take at most, as a multiple of the median; assumed while nothing is learnt."""
+_SLOW_MOVE = 1.5
+"""What the moves of nine nodes in ten take at most, as a multiple of what is expected."""
 _HANGS_AFTER = 4.0
-"""A step hangs that takes so many times as long as nine in ten."""
+"""A step counts as hung after so many times what nine in ten take."""
 
 
 def learn(history: History, bundle: Bundle) -> Durations:
@@ -30,7 +34,7 @@ def learn(history: History, bundle: Bundle) -> Durations:
     """
     assumed = {**DEFAULT_DURATIONS.steps, Step.UPGRADE: _told(bundle.expected_upgrade_seconds)}
     learnt = {
-        step: quantiles(history.steps[step])
+        step: compute_quantiles(history.steps[step])
         for step in assumed
         if len(history.steps.get(step, ())) >= LEAST_SAMPLES
     }
@@ -41,27 +45,36 @@ def learn(history: History, bundle: Bundle) -> Durations:
     return replace(expected, move_fixed_seconds=fixed, move_seconds_per_gib=per_gib)
 
 
-def quantiles(samples: Sequence[float]) -> Quantiles:
+def compute_quantiles(samples: Sequence[float]) -> Quantiles:
     """Return the smallest samples that half, and nine in ten, do not exceed.
 
     :param samples: one at least, in any order.
     """
     ordered = sorted(samples)
 
-    def at(share: float) -> float:
+    def find_at(share: float) -> float:
         return round(ordered[math.ceil(share * len(ordered)) - 1], 3)
 
-    return Quantiles(p50=at(0.5), p90=at(0.9))
+    return Quantiles(p50=find_at(0.5), p90=find_at(0.9))
 
 
-def step_limit_seconds(stage: Stage, expected: Durations) -> float:
+def estimate_node_seconds(moving: Iterable[Server], expected: Durations) -> Quantiles:
+    """Return how long a node is out (s): its steps, and the moves of these servers side by side."""
+    moves = sum(expected.move_seconds(s.resources.get(MEMORY, 0)) for s in moving) / expected.moves_at_once
+    return Quantiles(
+        p50=moves + sum(q.p50 for q in expected.steps.values()),
+        p90=moves * _SLOW_MOVE + sum(q.p90 for q in expected.steps.values()),
+    )
+
+
+def compute_step_limit_seconds(stage: Stage, expected: Durations) -> float:
     """Return after how many seconds a step hangs: several times what nine in ten take, never too soon."""
     longest = 0.9 * stage.last_resort_seconds  # so that the step can say itself that it hangs
     return min(longest, max(stage.hard_limit_seconds, _HANGS_AFTER * expected.of(stage.step).p90))
 
 
-def job_limit_seconds(bundle: Bundle, expected: Durations) -> float:
-    """Return after how many seconds the job that upgrades a node hangs."""
+def compute_job_limit_seconds(bundle: Bundle, expected: Durations) -> float:
+    """Return when the job that upgrades a node counts as hung (s)."""
     learnt = expected.of(Step.UPGRADE).p90 if expected.samples else 0.0
     return max(300.0, 5 * bundle.expected_upgrade_seconds, _HANGS_AFTER * learnt)
 

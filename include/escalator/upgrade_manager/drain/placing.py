@@ -1,4 +1,4 @@
-"""Placing: where the servers of draining nodes would go, each on top of those before it, on paper.
+"""Placing: where the servers of draining nodes would go. Each is placed on paper, on top of those before it.
 
 A node is emptied only when a place was found for every server on it.
 """
@@ -24,7 +24,7 @@ class Fit(StrEnum):
     """Which of the nodes with room a server gets; upgraded nodes come first in all."""
 
     LAST = "last"
-    """As the best, but of nodes still to be upgraded first the one that goes last: the next stay free."""
+    """As the best; but of nodes still to be upgraded the last to go, so that the next ones stay free."""
 
     FIRST = "first"
     """The first by name."""
@@ -76,7 +76,7 @@ def simulate_drain(
 
 
 def simulate(book: CapacityBook, hosts: Collection[str], *, out: Collection[str] = ()) -> DrainSimulation:
-    """Place the servers of some nodes by one fit; where that leaves some without a place, by others."""
+    """Place the servers of some nodes by one fit; try others while a server has no place."""
     return place(book, book.movable(hosts), closed={*hosts, *out}).simulation()
 
 
@@ -151,7 +151,7 @@ class Placing:
         self.moved_twice += self._book.tiers[host] is Tier.PENDING
         return True
 
-    def ranked(self, server: Server) -> list[Node]:
+    def rank_nodes(self, server: Server) -> list[Node]:
         """Return the nodes where a server still fits, the best tier first, then the least memory left."""
         return [self._book.nodes[host] for host in self._candidates(server, self._book.shape(server))]
 
@@ -199,7 +199,7 @@ class Placing:
                     yield host
 
     def _last_first(self, hosts: Iterator[str], source: Node, memory: int) -> Iterator[str]:
-        """Put the node that goes last before the others, of those with the memory that may take a server.
+        """Put one node before the others: of those with enough memory, the one that goes last.
 
         What is left only shrinks: the search goes on where it ended for the last server of that size.
         """
@@ -218,7 +218,7 @@ class Placing:
         return hosts
 
     def _preferred(self, hosts: Iterator[str], shape: Shape, domain: str) -> Iterable[str]:
-        """Put nodes whose traits other servers ask for behind the rest; by name for a first fit."""
+        """Put nodes with traits that other servers need behind the rest; sort by name for a first fit."""
         found: Iterable[str] = sorted(hosts) if self._fit is Fit.FIRST else hosts
         scarce = self._book.scarce(domain) - shape.traits
         if scarce:
@@ -342,7 +342,7 @@ _ANYWHERE = _Rule(taken=frozenset(), together=False)
 
 
 def _worst(missing: Mapping[str, int], server: Server) -> float:
-    """Return the largest part of what a server wants that is missing: how far a node is from taking it."""
+    """Return how far a node is from taking a server: the largest missing share of what the server wants."""
     return max((amount / server.resources[name] for name, amount in missing.items()), default=0.0)
 
 

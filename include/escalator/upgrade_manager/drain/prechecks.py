@@ -49,7 +49,7 @@ _STUCK = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerContext:
-    """What else a filter may need to know of a server: its own migrations."""
+    """What a filter may need to know beside the server: its migrations."""
 
     migrations: tuple[Migration, ...] = ()
 
@@ -58,11 +58,11 @@ ServerFilter = Callable[[Server, ServerContext], Verdict | None]
 
 
 STALE_AFTER = timedelta(seconds=60)
-"""Silence after which an unfinished live migration of a server without a task is only a record."""
+"""After so long a silence an unfinished live migration of a server without a task is only a record."""
 
 
 def check_state(server: Server, _context: ServerContext) -> Verdict | None:
-    """Find a server whose state Nova does not move it from; an unknown state is such a one."""
+    """Find a server in a state from which Nova does not move it; an unknown state counts as one."""
     if server.vm_state in MOVABLE_STATES:
         return None
     code, message, remedy = _STUCK.get(
@@ -85,7 +85,7 @@ def check_task(server: Server, _context: ServerContext) -> Verdict | None:
 
 
 def check_migrations(server: Server, context: ServerContext) -> Verdict | None:
-    """Find a server with an unfinished migration; a resize that waits is told by the server's state."""
+    """Find a server with an unfinished migration; a waiting resize shows in the server's state instead."""
     unfinished = [m for m in context.migrations if m.status.unfinished]
     if server.vm_state == "resized":
         unfinished = [m for m in unfinished if m.status is not MigrationStatus.FINISHED]
@@ -162,7 +162,7 @@ def check_servers(
     return tuple(verdicts)
 
 
-def settled(first: Iterable[Server], second: Iterable[Server]) -> bool:
+def are_settled(first: Iterable[Server], second: Iterable[Server]) -> bool:
     """Tell whether two reads of a node agree: the same servers in the same states with the same tasks."""
     return _essence(first) == _essence(second)
 
@@ -197,7 +197,7 @@ def _verdict(
     return Verdict(code=code, message=message, subject=subject, severity=severity, remedy=remedy)
 
 
-def ongoing(
+def find_ongoing(
     migrations: Iterable[Migration], servers: Iterable[Server], now: datetime
 ) -> tuple[Migration, ...]:
     """Return the unfinished migrations that really go on.

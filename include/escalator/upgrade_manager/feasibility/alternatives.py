@@ -27,18 +27,18 @@ class Trial:
     members_stay: bool = True
     brings: ReleaseVersion | None = None
 
-    def sequence(self, snapshot: CloudSnapshot) -> DrainSequence:
+    def find_sequence(self, snapshot: CloudSnapshot) -> DrainSequence:
         """Empty the targets one after the other on paper."""
         return drain_in_turn(
             snapshot, self.hosts, members_stay=self.members_stay, brings=self.brings, explained=0
         )
 
-    def feasible(self, snapshot: CloudSnapshot) -> bool:
+    def is_feasible(self, snapshot: CloudSnapshot) -> bool:
         """Tell whether every target can be emptied."""
-        return self.sequence(snapshot).feasible
+        return self.find_sequence(snapshot).feasible
 
 
-def alternatives(trial: Trial, snapshot: CloudSnapshot, stuck: DrainSequence) -> Iterator[str]:
+def find_alternatives(trial: Trial, snapshot: CloudSnapshot, stuck: DrainSequence) -> Iterator[str]:
     """Give what would do instead of spare nodes, in words; each was tried on paper.
 
     :param snapshot: the cloud of one domain.
@@ -46,14 +46,14 @@ def alternatives(trial: Trial, snapshot: CloudSnapshot, stuck: DrainSequence) ->
     """
     homeless = {v.subject.id for simulation in stuck.stuck.values() for v in simulation.unplaced}
     names = {server.id: server.name for server in snapshot.servers}
-    if trial.feasible(_ageless(snapshot)):
+    if trial.is_feasible(_ageless(snapshot)):
         yield f"allow {_named(names, homeless)} to move cold, which may go to an older hypervisor"
     for group_id, members, most in _scalable(snapshot, homeless):
         fewest = _fewest_out(trial, snapshot, members, most)
         if fewest:
             yield f"scale VNF {group_id} in by {len(fewest)} ({_named(names, fewest)})"
     stopped = (replace(s, migration="none") if s.id in homeless else s for s in snapshot.servers)
-    if trial.feasible(replace(snapshot, servers=tuple(stopped))):
+    if trial.is_feasible(replace(snapshot, servers=tuple(stopped))):
         yield (
             f"in non-smooth mode, stop {_named(names, homeless)} around the upgrade of their nodes "
             "(migration none)"
@@ -96,11 +96,11 @@ def _fewest_out(
     trial: Trial, snapshot: CloudSnapshot, members: Sequence[Server], most: int
 ) -> frozenset[str]:
     """Return the fewest members without which it would be feasible; none when up to most would not do."""
-    if most < 1 or not trial.feasible(_without(snapshot, members[:most])):
+    if most < 1 or not trial.is_feasible(_without(snapshot, members[:most])):
         return frozenset()
     for number in range(1, most + 1):
         for chosen in islice(combinations(members, number), _CHOICES):
-            if trial.feasible(_without(snapshot, chosen)):
+            if trial.is_feasible(_without(snapshot, chosen)):
                 return frozenset(server.id for server in chosen)
     return frozenset()
 

@@ -25,7 +25,7 @@ class Search:
     steps: int = 0
     _seen: set[object] = field(default_factory=set)
 
-    def order(self, hosts: Sequence[str]) -> tuple[str, ...] | None:
+    def find_order(self, hosts: Sequence[str]) -> tuple[str, ...] | None:
         """Return an order in which nodes of one domain can be emptied; None when none was found."""
         domain = self.book.nodes[hosts[0]].domain
         nodes = [node.host for node in self.book.nodes.values() if node.domain == domain]
@@ -72,7 +72,7 @@ class Search:
             return
         server = servers[0]
         source = server.host or ""
-        for node in Placing(self.book, closed=(source,)).ranked(server):
+        for node in Placing(self.book, closed=(source,)).rank_nodes(server):
             if self.steps >= _MOST_STEPS:
                 return
             self.steps += 1

@@ -64,11 +64,11 @@ def drain_in_turn(
     """
     wanted = tuple(dict.fromkeys(hosts))
 
-    def turns() -> _Turns:
+    def open_book() -> _DrainsOnPaper:
         book = CapacityBook(snapshot, members_stay=members_stay, pending=wanted)
-        return _Turns(book, brings, explained)
+        return _DrainsOnPaper(book, brings, explained)
 
-    first = turns()
+    first = open_book()
     in_domains: dict[str, list[str]] = {}
     for host in sorted(wanted, key=lambda h: (first.book.used(h).get(MEMORY, 0), h)):
         in_domains.setdefault(first.book.nodes[host].domain, []).append(host)
@@ -76,20 +76,20 @@ def drain_in_turn(
     stuck: dict[str, DrainSimulation] = {}
     older: dict[str, frozenset[str]] = {}
     for cheapest in in_domains.values():
-        best = first.through(cheapest)
+        best = first.empty_in_order(cheapest)
         for other in _other_orders(cheapest):
             if best.feasible:
                 break
-            best = min(best, turns().through(other), key=lambda found: len(found.stuck))
+            best = min(best, open_book().empty_in_order(other), key=lambda found: len(found.stuck))
         if not best.feasible and brings is None:
-            best = turns().searched(cheapest) or best
+            best = open_book().search_order(cheapest) or best
         order += best.order
         stuck |= best.stuck
         older |= best.older
     return DrainSequence(order=tuple(order), stuck=stuck, older=older)
 
 
-def after_upgrading(
+def upgrade_on_paper(
     snapshot: CloudSnapshot,
     hosts: Sequence[str],
     *,
@@ -100,8 +100,8 @@ def after_upgrading(
 
     What Placement had allocated beyond the servers is left where it was.
     """
-    turns = _Turns(CapacityBook(snapshot, members_stay=members_stay, pending=hosts), brings)
-    done = set(turns.through(hosts).order)
+    drains = _DrainsOnPaper(CapacityBook(snapshot, members_stay=members_stay, pending=hosts), brings)
+    done = set(drains.empty_in_order(hosts).order)
     versions = {} if brings is None else {HYPERVISOR: str(brings)}
     nodes = (
         replace(n, upgraded=True, target=False, usage={}, versions={**n.versions, **versions})
@@ -109,7 +109,7 @@ def after_upgrading(
         else replace(n, usage={})
         for n in snapshot.nodes
     )
-    servers = (replace(s, host=turns.moved[s.id]) if s.id in turns.moved else s for s in snapshot.servers)
+    servers = (replace(s, host=drains.moved[s.id]) if s.id in drains.moved else s for s in snapshot.servers)
     return replace(snapshot, nodes=tuple(nodes), servers=tuple(servers))
 
 
@@ -119,7 +119,7 @@ def _other_orders(hosts: Sequence[str]) -> Iterable[Sequence[str]]:
     return permutations(hosts) if len(hosts) <= _EVERY_ORDER else [hosts[::-1]]
 
 
-class _Turns:
+class _DrainsOnPaper:
     """A book in which one node after the other is emptied."""
 
     def __init__(self, book: CapacityBook, brings: ReleaseVersion | None, explained: int = 0) -> None:
@@ -129,7 +129,7 @@ class _Turns:
         self._ages = HypervisorAges(book.nodes.values())
         self.moved: dict[str, str] = {}
 
-    def through(self, order: Sequence[str]) -> DrainSequence:
+    def empty_in_order(self, order: Sequence[str]) -> DrainSequence:
         """Empty nodes in an order; one that is stuck is tried again when others have gone."""
         left: Sequence[str] = order
         gone: list[str] = []
@@ -138,7 +138,7 @@ class _Turns:
         while left:
             stuck = []
             for host in left:
-                simulation = self._simulated(
+                simulation = self._simulate(
                     host, explain=host not in lacked and len(lacked) < self._explained
                 )
                 if simulation.feasible:
@@ -158,7 +158,7 @@ class _Turns:
             older={host: self._ages.older(host) for host in left},
         )
 
-    def _simulated(self, host: str, *, explain: bool) -> DrainSimulation:
+    def _simulate(self, host: str, *, explain: bool) -> DrainSimulation:
         """Place the servers of a node; without the numbers of each shortage, which take time to find."""
         out = self._ages.older(host)
         if explain or len(self.book.nodes) <= _MANY:
@@ -167,11 +167,11 @@ class _Turns:
         homeless = [server for server in self.book.movable({host}) if not placing.try_add(server)]
         return DrainSimulation(placements=placing.placements, unplaced=tuple(map(_no_room, homeless)))
 
-    def searched(self, hosts: Sequence[str]) -> DrainSequence | None:
+    def search_order(self, hosts: Sequence[str]) -> DrainSequence | None:
         """Search for an order of a few nodes of a domain whose hypervisors are of one age."""
-        if self._ages.mixed(self.book.nodes[hosts[0]].domain):
+        if self._ages.is_mixed(self.book.nodes[hosts[0]].domain):
             return None
-        order = Search(book=self.book).order(hosts)
+        order = Search(book=self.book).find_order(hosts)
         return None if order is None else DrainSequence(order=order)
 
     def _empty(self, host: str, placements: Mapping[str, str]) -> None:

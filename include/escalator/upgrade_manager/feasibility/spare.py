@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from escalator.model.check_report import SpareProposal
 from escalator.model.cloud import CloudSnapshot, Node, ResourceInventory
-from escalator.upgrade_manager.feasibility.alternatives import Trial, alternatives
+from escalator.upgrade_manager.feasibility.alternatives import Trial, find_alternatives
 from escalator.upgrade_manager.state.capacity import MEMORY
 from escalator.upgrade_manager.state.hypervisors import hypervisor_of
 from escalator.upgrade_manager.versions.release_version import ReleaseVersion
@@ -58,8 +58,8 @@ def propose_spare(
     :param brings: the hypervisor that an upgraded node has; None: the one it had.
     """
     trial = Trial(hosts=tuple(hosts), members_stay=members_stay, brings=brings)
-    part = of_domain(snapshot, domain)
-    stuck = trial.sequence(part)
+    part = cut_to_domain(snapshot, domain)
+    stuck = trial.find_sequence(part)
     if stuck.feasible:
         return None
     for number, shape in enumerate(_shapes(part)):
@@ -71,7 +71,7 @@ def propose_spare(
                 domain=domain,
                 inventory=shape.inventory,
                 traits=tuple(sorted(shape.traits)),
-                alternatives=(*alternatives(trial, part, stuck), *larger),
+                alternatives=(*find_alternatives(trial, part, stuck), *larger),
             )
     return None
 
@@ -82,7 +82,7 @@ def add_spares(snapshot: CloudSnapshot, proposal: SpareProposal) -> CloudSnapsho
     return _with_spares(snapshot, proposal.domain, shape, proposal.nodes)
 
 
-def of_domain(snapshot: CloudSnapshot, domain: str) -> CloudSnapshot:
+def cut_to_domain(snapshot: CloudSnapshot, domain: str) -> CloudSnapshot:
     """Return the part of a cloud that is one domain."""
     nodes = tuple(node for node in snapshot.nodes if node.domain == domain)
     hosts = {node.host for node in nodes}
@@ -111,22 +111,22 @@ def _shapes(snapshot: CloudSnapshot) -> Iterator[_Shape]:
 def _fewest(trial: Trial, snapshot: CloudSnapshot, domain: str, shape: _Shape) -> int | None:
     """Return the fewest nodes of a shape that would do; None when twice as many as targets would not."""
 
-    def enough(number: int) -> bool:
-        return trial.feasible(_with_spares(snapshot, domain, shape, number))
+    def is_enough(number: int) -> bool:
+        return trial.is_feasible(_with_spares(snapshot, domain, shape, number))
 
     most = 2 * len(trial.hosts)
     few = min(most, _ONE_BY_ONE if len(trial.hosts) <= _ONE_BY_ONE else 1)
     for number in range(1, few + 1):
-        if enough(number):
+        if is_enough(number):
             return number
     low, high = few, min(most, 2 * few)
-    while not enough(high):
+    while not is_enough(high):
         if high == most:
             return None
         low, high = high, min(most, 2 * high)
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (low, middle) if enough(middle) else (middle, high)
+        low, high = (low, middle) if is_enough(middle) else (middle, high)
     return high
 
 

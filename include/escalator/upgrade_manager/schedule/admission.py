@@ -1,7 +1,7 @@
 """Admission: which node may go out of service now.
 
-:func:`decide` is asked by every waiting node about the same state and gives every one the same answer, so
-that nobody has to hand out turns. :func:`lease_kept` is the check after the lease was written.
+:func:`decide_admissions` is asked by every waiting node about the same state and gives each the same answer:
+nobody has to hand out turns. :func:`check_lease_kept` is the check after the lease was written.
 """
 
 from __future__ import annotations
@@ -23,13 +23,14 @@ from escalator.upgrade_manager.schedule.admission_rules import (
     find_decision,
     make_decision,
 )
-from escalator.upgrade_manager.schedule.round import ha_decision, turns
+from escalator.upgrade_manager.schedule.round import Round
 from escalator.upgrade_manager.schedule.round_state import RoundState
-from escalator.upgrade_manager.state.availability import Availability, seconds_of
+from escalator.upgrade_manager.schedule.waits import explain_obstacle
+from escalator.upgrade_manager.state.availability import Availability, to_seconds
 from escalator.upgrade_manager.state.memberships import Memberships
 
 
-def decide(
+def decide_admissions(
     snapshot: CloudSnapshot,
     plan: CampaignPlan,
     ledger: LedgerView,
@@ -63,13 +64,13 @@ def decide(
         else:
             decisions[host] = decision
     late = {h for h in free if h in state.ended or (asking is not None and h not in asking)}
-    decisions |= _turns(state, sorted(free, key=late.__contains__), late)
+    decisions |= _decide_departures(state, sorted(free, key=late.__contains__), late)
     if plan.request.dry_run:
-        decisions |= {h: _dry(d, state) for h, d in decisions.items() if h not in early}
+        decisions |= {h: _describe_dry(d, state) for h, d in decisions.items() if h not in early}
     return {host: decisions[host] for host in hosts}
 
 
-def lease_kept(
+def check_lease_kept(
     services: Sequence[ComputeService],
     neighbours: Collection[str],
     plan: CampaignPlan,
@@ -90,19 +91,21 @@ def lease_kept(
     out = {name: lease for name, lease in leases.items() if lease is not None and lease.mark is None}
     if host not in out or not plan.lease(host).same_holder(out[host]):
         return make_decision(host, Admission.WAIT, Code.LEASE_LOST, "the lease just taken is not there")
-    limit = _limit(plan, out)
+    limit = _find_limit(plan, out)
     if len(out) > limit:
-        return _limited(host, sorted(out.keys() - {host}), limit)
+        return _wait_for_places(host, sorted(out.keys() - {host}), limit)
     if snapshot is not None:
         gone = {s.host for s in services if not s.eligible_destination} - {host}
         availability = Availability(Memberships(snapshot), out=gone)
-        obstacle = availability.obstacle(host, seconds_of(now) if now is not None else 0.0)
+        obstacle = availability.find_obstacle(host, to_seconds(now) if now is not None else 0.0)
         if obstacle is not None:
-            return replace(ha_decision(host, obstacle), admission=Admission.WAIT)
+            return replace(explain_obstacle(host, obstacle), admission=Admission.WAIT)
     return make_decision(host, Admission.ADMIT, Code.ADMITTED, f"{len(out)} of at most {limit} node(s) out")
 
 
-def _turns(state: AdmissionState, free: list[str], late: Collection[str]) -> dict[str, AdmissionDecision]:
+def _decide_departures(
+    state: AdmissionState, free: list[str], late: Collection[str]
+) -> dict[str, AdmissionDecision]:
     """Decide for the nodes that nothing forbids: places, HA groups, and the room for their servers."""
     round_state, cramped = _open_round(state, free, late)
     before = {domain: sorted(hosts) for domain, hosts in round_state.out.items()}
@@ -111,24 +114,32 @@ def _turns(state: AdmissionState, free: list[str], late: Collection[str]) -> dic
 
     def limited(host: str) -> AdmissionDecision | None:
         leases = state.leases_beside(state.nodes[host])
-        limit = _limit(state.plan, leases)
+        limit = _find_limit(state.plan, leases)
         if len(leases) >= limit:
-            return _limited(host, leases, limit)
+            return _wait_for_places(host, leases, limit)
         out = {*leases, *going}
-        return _later(host, going, limit) if len(out) >= limit else _cramped(host, out, cramped)
+        return (
+            _wait_for_going(host, going, limit)
+            if len(out) >= limit
+            else _wait_for_cramped(host, out, cramped)
+        )
 
-    for departure in turns(round_state, seconds_of(state.now), limited):
+    for departure in Round(round_state, to_seconds(state.now), limited).choose_departures():
         domain = state.nodes[departure.host].domain
         beside = len({*before.get(domain, ()), *going})
         going.append(departure.host)
         again = " again" if departure.host in state.ended else ""
         message = f"the node may go{again}: {beside} out beside it, every server has a place"
         admitted[departure.host] = make_decision(departure.host, Admission.ADMIT, Code.ADMITTED, message)
-    rest = {h: _reason(round_state, h, limited(h)) or _behind(h, going) for h in free if h not in admitted}
+    rest = {
+        h: _choose_reason(round_state, h, limited(h)) or _wait_behind(h, going)
+        for h in free
+        if h not in admitted
+    }
     return admitted | rest
 
 
-def _reason(
+def _choose_reason(
     round_state: RoundState, host: str, limited: AdmissionDecision | None
 ) -> AdmissionDecision | None:
     """Return why a node does not go: what waiting will not mend is said first."""
@@ -136,20 +147,20 @@ def _reason(
     return found if found is not None and found.admission is Admission.HOLD else limited or found
 
 
-def _later(host: str, going: Iterable[str], limit: int) -> AdmissionDecision:
+def _wait_for_going(host: str, going: Iterable[str], limit: int) -> AdmissionDecision:
     message = f"{', '.join(going)} goes first; at most {limit} at once"
     return make_decision(host, Admission.WAIT, Code.PARALLEL_LIMIT, message)
 
 
-def _behind(host: str, going: Iterable[str]) -> AdmissionDecision:
+def _wait_behind(host: str, going: Iterable[str]) -> AdmissionDecision:
     before = f"{', '.join(going)} goes first" if going else "nodes before it in the order have no room"
     return make_decision(host, Admission.WAIT, Code.CAPACITY, f"{before}: it is looked at next time")
 
 
-def _cramped(
+def _wait_for_cramped(
     host: str, out: Collection[str], cramped: Mapping[str, DrainSimulation]
 ) -> AdmissionDecision | None:
-    """Let nobody out beside a node whose own servers lack room."""
+    """Let no node go while one is out whose own servers lack room."""
     lacking = min((other for other in out if other in cramped), default=None)
     if lacking is None:
         return None
@@ -162,7 +173,7 @@ def _open_round(
 ) -> tuple[RoundState, dict[str, DrainSimulation]]:
     """Prepare a round: what is out keeps its claim on the places of its servers.
 
-    :return: how the campaign stands, and the nodes that are out whose own servers have no place.
+    :return: the state of the round, and the nodes that are out whose own servers have no place.
     """
     plan, nodes, book = state.plan, state.nodes, state.book
     out_of_service = {node.host for node in nodes.values() if not node.eligible_destination}
@@ -180,7 +191,7 @@ def _open_round(
                 absent.setdefault(nodes[host].domain, []).append(host)
     round_state = RoundState(
         book=book,
-        availability=_availability(state, out_of_service),
+        availability=_read_availability(state, out_of_service),
         queues=queues,
         out=out,
         durations=plan.expected,
@@ -203,18 +214,18 @@ def _open_round(
     return round_state, cramped
 
 
-def _availability(state: AdmissionState, out: Collection[str]) -> Availability:
+def _read_availability(state: AdmissionState, out: Collection[str]) -> Availability:
     noticed = state.ledger.noticed_at
     return Availability(
         state.book.memberships,
         out=out,
-        given_back={host: seconds_of(moment) for host, moment in state.ledger.given_back.items()},
-        noticed_at=seconds_of(noticed) if noticed is not None else float("-inf"),
+        given_back={host: to_seconds(moment) for host, moment in state.ledger.given_back.items()},
+        noticed_at=to_seconds(noticed) if noticed is not None else float("-inf"),
     )
 
 
-def _limit(plan: CampaignPlan, leases: Mapping[str, Lease]) -> int:
-    """Return how many nodes may be out here: the least of what all the campaigns that have nodes out allow.
+def _find_limit(plan: CampaignPlan, leases: Mapping[str, Lease]) -> int:
+    """Return how many nodes may be out: the least that any campaign with nodes out here allows.
 
     A lease of another campaign that does not say its limit is taken to allow one.
     """
@@ -222,12 +233,12 @@ def _limit(plan: CampaignPlan, leases: Mapping[str, Lease]) -> int:
     return min((plan.request.max_parallel, *(lease.max_parallel or 1 for lease in others)))
 
 
-def _limited(host: str, out: Iterable[str], limit: int) -> AdmissionDecision:
+def _wait_for_places(host: str, out: Iterable[str], limit: int) -> AdmissionDecision:
     message = f"out of service now: {', '.join(out)}; at most {limit} at once"
     return make_decision(host, Admission.WAIT, Code.PARALLEL_LIMIT, message)
 
 
-def _dry(decision: AdmissionDecision, state: AdmissionState) -> AdmissionDecision:
+def _describe_dry(decision: AdmissionDecision, state: AdmissionState) -> AdmissionDecision:
     """Turn a decision into what a dry run says of it."""
     would = {
         Admission.ADMIT: "would go out now",

@@ -11,7 +11,7 @@ from escalator.model.cloud import CloudSnapshot, Node
 from escalator.model.decisions import Admission, AdmissionDecision
 from escalator.model.lease import Lease
 from escalator.model.verdict import Code
-from escalator.upgrade_manager.drain.expectations import estimate_node_seconds
+from escalator.upgrade_manager.drain.durations import estimate_node_seconds
 from escalator.upgrade_manager.state.capacity import CapacityBook
 from escalator.upgrade_manager.state.domains import are_neighbours
 from escalator.upgrade_manager.state.eligibility import Bar, find_bar

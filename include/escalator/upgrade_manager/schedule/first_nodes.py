@@ -1,4 +1,4 @@
-"""First nodes: which nodes go first in a domain in which no node takes servers for good.
+"""First nodes: which nodes go first where no node of the domain is upgraded or spare.
 
 The first node is emptied onto nodes that are still to be upgraded: its servers move twice, and what is active
 on it with its standby in the same domain switches twice, as there is no upgraded node yet to which the
@@ -22,7 +22,7 @@ _SHARE = 0.0045
 _MOVES_A_SWITCHOVER = 3.0
 """So many servers are moved twice at most to spare one switchover."""
 _ELSEWHERE = 0.3
-"""How likely a service of a first node switches twice whose standby is in another domain."""
+"""Of the services on a first node with their standby in another domain, about this share switches twice."""
 _FIRSTS = 16
 _SECONDS = 32
 """Nodes of a domain that are looked at."""
@@ -130,7 +130,7 @@ def _count_homeless(sizes: Sequence[int], room: int) -> int:
 
 
 def _price_crowding(spare: int, usual: float) -> float:
-    """Return what it costs, in switchovers, when less room is left for standbys than nodes have free."""
+    """Return the price of leaving less room for standbys than nodes usually have free, in switchovers."""
     return 1.0 - min(1.0, max(0, spare) / usual) if usual > 0 else 0.0
 
 

@@ -34,18 +34,18 @@ def order_hosts(
     :param hosts: nova-compute service hosts to upgrade.
     :param seed: of the annealing; the same seed gives the same order.
     """
-    weights = {host: weight(book, host) for host in hosts}
-    arcs = switch_arcs(book, availability, hosts)
-    early = _earliness(arcs)
+    weights = {host: compute_weight(book, host) for host in hosts}
+    arcs = find_switch_arcs(book, availability, hosts)
+    early = _measure_earliness(arcs)
     better_first = sorted(hosts, key=lambda h: (-early.get(h, 0.0), weights[h]))
-    pairs = choose_first_nodes(book, better_first, arcs, _standbys(book, availability))
-    firsts = untangled([pair.first for pair in pairs], _between_firsts(book, pairs, arcs), seed=seed)
-    seconds = untangled([pair.second for pair in pairs if pair.second is not None], arcs, seed=seed)
+    pairs = choose_first_nodes(book, better_first, arcs, _list_standbys(book, availability))
+    firsts = untangle([pair.first for pair in pairs], _find_arcs_between_firsts(book, pairs, arcs), seed=seed)
+    seconds = untangle([pair.second for pair in pairs if pair.second is not None], arcs, seed=seed)
     rest = sorted(set(hosts).difference(firsts, seconds), key=weights.__getitem__)
-    return (*firsts, *seconds, *untangled(rest, arcs, seed=seed))
+    return (*firsts, *seconds, *untangle(rest, arcs, seed=seed))
 
 
-def weight(book: CapacityBook, host: str) -> tuple[int, int, int, int, str]:
+def compute_weight(book: CapacityBook, host: str) -> tuple[int, int, int, int, str]:
     """Return what makes a node expensive to empty: servers to move, their memory, what else is used."""
     movable = book.movable((host,))
     memory = sum(server.resources.get(MEMORY, 0) for server in movable)
@@ -53,10 +53,10 @@ def weight(book: CapacityBook, host: str) -> tuple[int, int, int, int, str]:
     return (len(movable), memory, used.get(MEMORY, 0), used.get("VCPU", 0), host)
 
 
-def switch_arcs(
+def find_switch_arcs(
     book: CapacityBook, availability: Availability, hosts: Collection[str]
 ) -> dict[str, dict[str, float]]:
-    """Return which node should come before which: a standby's before its active's.
+    """Return which node should come before which: the standby's before the active's.
 
     Of several standbys one is enough: each gets its share.
     """
@@ -65,7 +65,7 @@ def switch_arcs(
     for group in book.memberships.ha_groups.values():
         if group.mode != "active-standby":
             continue
-        active, standbys = active_and_standbys(availability, group.members)
+        active, standbys = find_active_and_standbys(availability, group.members)
         if active not in wanted:
             continue
         for standby in standbys:
@@ -75,7 +75,9 @@ def switch_arcs(
     return arcs
 
 
-def active_and_standbys(availability: Availability, members: Iterable[str]) -> tuple[str | None, list[str]]:
+def find_active_and_standbys(
+    availability: Availability, members: Iterable[str]
+) -> tuple[str | None, list[str]]:
     """Return the host of a group's active member and those of the others."""
     active, standbys = None, []
     for member in members:
@@ -89,7 +91,7 @@ def active_and_standbys(availability: Availability, members: Iterable[str]) -> t
     return active, standbys
 
 
-def untangled(hosts: Sequence[str], arcs: Arcs, *, seed: int = 0) -> tuple[str, ...]:
+def untangle(hosts: Sequence[str], arcs: Arcs, *, seed: int = 0) -> tuple[str, ...]:
     """Order hosts so that little weight of arcs points backwards; without arcs the order stays.
 
     :param hosts: the order that is kept where arcs do not matter.
@@ -103,15 +105,15 @@ def untangled(hosts: Sequence[str], arcs: Arcs, *, seed: int = 0) -> tuple[str, 
     linked = [h for h in hosts if forward[h] or backward[h]]
     if not linked:
         return tuple(hosts)
-    search = _Search(_eades_lin_smyth(linked, forward, backward), forward, backward)
+    search = _Search(_order_greedily(linked, forward, backward), forward, backward)
     search.improve()
     search.anneal(random.Random(seed))  # noqa: S311  reproducible, not secret
     search.improve()
     loose = [h for h in hosts if not (forward[h] or backward[h])]
-    return (*loose, *search.order())
+    return (*loose, *search.list_hosts())
 
 
-def backward_weight(order: Sequence[str], arcs: Arcs) -> float:
+def compute_backward_weight(order: Sequence[str], arcs: Arcs) -> float:
     """Return the weight of the arcs that an order breaks."""
     rank_of = {host: number for number, host in enumerate(order)}
     return sum(
@@ -122,7 +124,7 @@ def backward_weight(order: Sequence[str], arcs: Arcs) -> float:
     )
 
 
-def _earliness(arcs: Arcs) -> dict[str, float]:
+def _measure_earliness(arcs: Arcs) -> dict[str, float]:
     """Return how much better it is that a node comes before its partners than after them."""
     found: dict[str, float] = {}
     for tail, heads in arcs.items():
@@ -132,14 +134,14 @@ def _earliness(arcs: Arcs) -> dict[str, float]:
     return found
 
 
-def _standbys(book: CapacityBook, availability: Availability) -> dict[str, dict[str, list[int]]]:
-    """Return for each host where the standbys of what is active there are, with the memory of each (MiB)."""
+def _list_standbys(book: CapacityBook, availability: Availability) -> dict[str, dict[str, list[int]]]:
+    """Return where the standbys are of what is active on each host, with the memory of each (MiB)."""
     memory = {s.id: book.shape(s).memory for s in book.memberships.ha_servers}
     found: dict[str, dict[str, list[int]]] = {}
     for group in book.memberships.ha_groups.values():
         if group.mode != "active-standby":
             continue
-        active, _ = active_and_standbys(availability, group.members)
+        active, _ = find_active_and_standbys(availability, group.members)
         if active is None:
             continue
         for member in group.members:
@@ -150,7 +152,7 @@ def _standbys(book: CapacityBook, availability: Availability) -> dict[str, dict[
     return found
 
 
-def _between_firsts(
+def _find_arcs_between_firsts(
     book: CapacityBook, pairs: Iterable[FirstNodes], arcs: Arcs
 ) -> dict[str, dict[str, float]]:
     """Return which first node should come before which.
@@ -169,8 +171,8 @@ def _between_firsts(
     return found
 
 
-def _eades_lin_smyth(hosts: Sequence[str], forward: Arcs, backward: Arcs) -> list[str]:
-    """Take sinks to the end, sources to the front, else what has the most going out over coming in."""
+def _order_greedily(hosts: Sequence[str], forward: Arcs, backward: Arcs) -> list[str]:
+    """Put sinks last and sources first; without either put the node first that loses least by it."""
     peeling = _Peeling(hosts, forward, backward)
     front: list[str] = []
     back: list[str] = []
@@ -233,21 +235,21 @@ class _Search:
         self._backward = backward
         self._position = {host: float(number) for number, host in enumerate(order)}
 
-    def order(self) -> list[str]:
+    def list_hosts(self) -> list[str]:
         """Return the hosts in order."""
         return sorted(self._position, key=lambda host: (self._position[host], host))
 
     def improve(self) -> None:
         """Move single nodes to their best positions until nothing gets better, or a few passes were made."""
         for _ in range(_PASSES):
-            gain = sum(self._move_best(host) for host in self.order())
+            gain = sum(self._move_best(host) for host in self.list_hosts())
             self._renumber()
             if gain <= _TAIL:
                 return
 
     def anneal(self, rng: random.Random) -> None:
         """Move nodes at random, taking worse positions ever more rarely."""
-        hosts = self.order()
+        hosts = self.list_hosts()
         steps = min(_MOST_ANNEALING, _ANNEALING_PER_NODE * len(hosts))
         before, cost = dict(self._position), 0.0
         for step in range(steps):
@@ -286,7 +288,7 @@ class _Search:
         return [mark for mark, _ in marks], costs
 
     def _renumber(self) -> None:
-        self._position = {host: float(number) for number, host in enumerate(self.order())}
+        self._position = {host: float(number) for number, host in enumerate(self.list_hosts())}
 
 
 def _between(marks: Sequence[float], gap: int) -> float:

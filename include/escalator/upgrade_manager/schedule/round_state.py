@@ -1,4 +1,4 @@
-"""RoundState: how a campaign stands while it decides: what waits, what is out, what is claimed."""
+"""The state of a round: what waits, what is out and what is claimed when a campaign decides."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from escalator.model.durations import Durations
 from escalator.model.step import Step
 from escalator.upgrade_manager.drain.placing import DrainSimulation
 from escalator.upgrade_manager.state.availability import Availability
-from escalator.upgrade_manager.state.capacity import MEMORY, CapacityBook, Tier, largest_first
+from escalator.upgrade_manager.state.capacity import MEMORY, CapacityBook, Tier, sort_largest_first
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Departure:
-    """A node that may go out now, with the places of its servers; ``charged`` moves are of the budget."""
+    """A node that goes out now, with the places of its servers; ``charged`` of their moves cost budget."""
 
     host: str
     simulation: DrainSimulation
@@ -27,7 +27,7 @@ class Departure:
 
 @dataclass(slots=True, kw_only=True)
 class RoundState:
-    """How a campaign stands: what waits, what is out, what the nodes carry. A round writes into it.
+    """What waits, what is out and what the nodes carry. A round writes its departures into it.
 
     :ivar queues: domain -> hosts that wait, in the order of the plan.
     :ivar out: domain -> hosts that are out and will come back.
@@ -39,7 +39,7 @@ class RoundState:
     :ivar rank_of: host -> its number in the order of the plan.
     :ivar late: hosts that come after all others.
     :ivar claims: host -> servers of nodes that are out, for which places are taken there.
-    :ivar quiet: domains in which nothing happened since none of their nodes could go.
+    :ivar quiet: domains of which no node could go, and in which nothing has happened since.
     :ivar on_the_way: ids of standbys that are being moved.
     :ivar moving: claims are moves under way, which cannot be given other places any more.
     :ivar explain: say of every host exactly what it lacks, which takes time.
@@ -67,29 +67,29 @@ class RoundState:
     _demands: dict[str, list[int]] = field(default_factory=dict)
     _leaving: dict[str, tuple[Server, ...]] = field(default_factory=dict)
     _movable: int | None = None
-    _work: dict[str, float] = field(default_factory=dict)
+    _seconds: dict[str, float] = field(default_factory=dict)
 
     @property
     def movable(self) -> int:
-        """Return how many servers of the domains that wait can be moved and do not stay."""
+        """Return how many servers have to move, in all domains with waiting nodes."""
         if self._movable is None:
             hosts = [n.host for n in self.book.nodes.values() if n.domain in self.queues]
             self._movable = len(self.book.movable(hosts))
         return self._movable
 
     def leaving(self, host: str) -> tuple[Server, ...]:
-        """Return the servers that need another place when a node goes, those on their way to it included."""
+        """Return the servers that need another place when a node goes, with those on their way to it."""
         if host not in self._leaving:
             claimed = self.claims.get(host, {}).values()
-            self._leaving[host] = largest_first((*self.book.movable((host,)), *claimed))
+            self._leaving[host] = sort_largest_first((*self.book.movable((host,)), *claimed))
         return self._leaving[host]
 
-    def demand(self, host: str) -> int:
-        """Return the memory that the servers which leave a node want elsewhere (MiB)."""
-        return self.demands(host)[-1]
+    def compute_demand(self, host: str) -> int:
+        """Return the memory that the servers of a node need elsewhere (MiB)."""
+        return self.list_demands(host)[-1]
 
-    def demands(self, host: str) -> Sequence[int]:
-        """Return the memory that the first servers to leave a node want (MiB): none, one, and so on."""
+    def list_demands(self, host: str) -> Sequence[int]:
+        """Return the memory that no server, the first, the first two, and so on, need elsewhere (MiB)."""
         found = self._demands.get(host)
         if found is None:
             sizes = (s.resources.get(MEMORY, 0) for s in self.leaving(host))
@@ -108,28 +108,30 @@ class RoundState:
         self._largest.pop(domain, None)
         self.quiet.discard(domain)
 
-    def work(self, host: str) -> float:
+    def estimate_seconds(self, host: str) -> float:
         """Return about how many seconds a node is out."""
-        if host not in self._work:
+        if host not in self._seconds:
             moves = len(self.book.servers(host)) / self.durations.moves_at_once
-            self._work[host] = (
+            self._seconds[host] = (
                 self.durations.of(Step.UPGRADE).p50 + moves * self.durations.move_fixed_seconds + 1.0
             )
-        return self._work[host]
+        return self._seconds[host]
 
-    def largest_demand(self, domain: str) -> int:
-        """Return the memory that the fullest node which still waits in a domain has to move (MiB)."""
+    def find_largest_demand(self, domain: str) -> int:
+        """Return the memory that the fullest waiting node of a domain has to move (MiB)."""
         if domain not in self._largest:
-            self._largest[domain] = max(map(self.demand, self.queues.get(domain, ())), default=0)
+            self._largest[domain] = max(map(self.compute_demand, self.queues.get(domain, ())), default=0)
         return self._largest[domain]
 
-    def shares(self) -> dict[str, float]:
-        """Return how many places are each domain's, by the work that is left in it."""
+    def compute_shares(self) -> dict[str, float]:
+        """Return how many nodes of each domain may be out, by the work that is left in it."""
         if not self._left:
-            self._left.update({d: fsum(map(self.work, queue)) for d, queue in self.queues.items()})
+            self._left.update(
+                {d: fsum(map(self.estimate_seconds, queue)) for d, queue in self.queues.items()}
+            )
         left = dict(self._left)
         for domain, out in self.out.items():
-            left[domain] = left.get(domain, 0.0) + fsum(map(self.work, out)) / 2
+            left[domain] = left.get(domain, 0.0) + fsum(map(self.estimate_seconds, out)) / 2
         total = fsum(left.values()) or 1.0
         return {d: self.slots * work / total for d, work in left.items()}
 
@@ -137,7 +139,7 @@ class RoundState:
         """Record that a node goes out and that places are taken for its servers."""
         domain = self.book.nodes[departure.host].domain
         if self._left:
-            self._left[domain] -= self.work(departure.host)
+            self._left[domain] -= self.estimate_seconds(departure.host)
         self.queues[domain].remove(departure.host)
         self._largest.pop(domain, None)
         self.out.setdefault(domain, set()).add(departure.host)

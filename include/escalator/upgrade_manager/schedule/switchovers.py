@@ -16,12 +16,12 @@ from escalator.upgrade_manager.state.availability import Availability
 from escalator.upgrade_manager.state.capacity import MEMORY, Tier, needs_place
 
 _AHEAD = 8
-"""Nodes of a domain that may go before its largest: the room for standbys is looked for in their order."""
+"""So many nodes of a domain are looked at that may go before its largest, to count the room they add."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Switchover:
-    """One group's switchover: from the active member to a standby, which moves to a host first, or not."""
+    """One group's switchover, from the active member to a standby; ``move_to`` is where that moves before."""
 
     group: str
     active: str
@@ -45,12 +45,14 @@ def plan_switchovers(state: RoundState, host: str, *, move_standbys: bool = True
             continue
         for active in members:
             if availability.is_active(active):
-                found = _switchover(state, group, active, move_standbys=move_standbys)
+                found = _choose_standby(state, group, active, move_standbys=move_standbys)
                 if found is not None:
                     yield found
 
 
-def _switchover(state: RoundState, group: HaGroup, active: str, *, move_standbys: bool) -> Switchover | None:
+def _choose_standby(
+    state: RoundState, group: HaGroup, active: str, *, move_standbys: bool
+) -> Switchover | None:
     availability = state.availability
     able = [m for m in group.members if m != active and availability.serves(m)]
     if not able:
@@ -60,23 +62,23 @@ def _switchover(state: RoundState, group: HaGroup, active: str, *, move_standbys
     source = _host(availability, standby)
     pending = state.book.tiers[source] is Tier.PENDING
     if move_standbys and pending and standby not in state.on_the_way:
-        move_to = _better_place(state, group, standby, source)
+        move_to = _find_better_place(state, group, standby, source)
     return Switchover(group=group.id, active=active, standby=standby, move_to=move_to)
 
 
-def _better_place(state: RoundState, group: HaGroup, standby: str, source: str) -> str | None:
+def _find_better_place(state: RoundState, group: HaGroup, standby: str, source: str) -> str | None:
     """Return an upgraded node with room to spare for a standby; None when there is none."""
     book = state.book
     server = next((s for s in book.servers(source) if s.id == standby), None)
-    if server is None or not needs_place(server) or not _spare(state, server):
+    if server is None or not needs_place(server) or not _has_room_to_spare(state, server):
         return None
     taken = {h for m in group.members if (h := state.availability.host_of(m)) is not None}
     placing = Placing(book, worst=Tier.UPGRADED)
     return placing.placements[standby] if placing.try_add(server, beside=taken) else None
 
 
-def _spare(state: RoundState, server: Server) -> bool:
-    """Tell whether the upgraded nodes have room for the largest node that is still to be emptied at its turn.
+def _has_room_to_spare(state: RoundState, server: Server) -> bool:
+    """Tell whether the largest waiting node will still find room on upgraded nodes at its turn.
 
     Each node that goes before it adds the room that is free on it. Where a domain has its share of places
     out, the next node goes when one of them is back: its room counts.
@@ -85,13 +87,13 @@ def _spare(state: RoundState, server: Server) -> bool:
     domain = book.nodes[server.host or ""].domain
     free = sum(room for room, _ in book.open_tiers(domain)[Tier.UPGRADED] if room > 0)
     out = state.out.get(domain, ())
-    if out and len(out) >= int(state.shares().get(domain, 0.0)):
-        free += min(book.free(host).get(MEMORY, 0) + state.demand(host) for host in out)
+    if out and len(out) >= int(state.compute_shares().get(domain, 0.0)):
+        free += min(book.free(host).get(MEMORY, 0) + state.compute_demand(host) for host in out)
     free -= server.resources.get(MEMORY, 0)
-    most = state.largest_demand(domain)
+    most = state.find_largest_demand(domain)
     waiting = list(state.queues.get(domain, ())[:_AHEAD])
     while free < most:
-        host = next((host for host in waiting if state.demand(host) <= free), None)
+        host = next((host for host in waiting if state.compute_demand(host) <= free), None)
         if host is None:
             return False
         waiting.remove(host)

@@ -27,12 +27,12 @@ class Obstacle:
     message: str
     lasting: bool
     until: float | None = None
-    """Seconds at which a time alone will have lifted it; None: something else has to happen."""
+    """Second at which it lifts by itself; None: something has to happen first."""
     code: Code = Code.HA_GROUP
 
 
 class Availability:
-    """Who is impacted now: kept by the simulator as things happen, made from a snapshot by a decision.
+    """Who is impacted now. A decision makes it from a snapshot; the simulator keeps it as things happen.
 
     Times are seconds of any clock, the same for all calls.
 
@@ -73,7 +73,7 @@ class Availability:
 
     @cached_property
     def _host(self) -> dict[str, str]:
-        """Where the members are that are on a node; read when it is first asked for."""
+        """Member -> the node that it is on; read when it is first asked for."""
         return {s.id: s.host for s in self._memberships.ha_servers if s.host is not None}
 
     @cached_property
@@ -132,10 +132,10 @@ class Availability:
         host = self._host.get(server_id)
         return host is not None and host not in self.out and server_id not in self._ailing
 
-    def obstacle(self, host: str, now: float) -> Obstacle | None:
+    def find_obstacle(self, host: str, now: float) -> Obstacle | None:
         """Say why taking a node out would impact a group too much; None when it would not."""
         if host not in self._lasting:
-            self._lasting[host] = self._lasting_obstacle(host)
+            self._lasting[host] = self._find_lasting_obstacle(host)
         lasting = self._lasting[host]
         if lasting is not None:
             return lasting
@@ -145,7 +145,7 @@ class Availability:
         in_notice = self._notice_ends > now
         for group_id, members in self.groups_on(host).items():
             if in_notice or group_id in self._impaired:
-                found = self._obstacle(self._memberships.ha_groups[group_id], members, now)
+                found = self._find_group_obstacle(self._memberships.ha_groups[group_id], members, now)
                 if found is not None:
                     self._blocked[host] = found
                     self._blocks.setdefault(group_id, set()).add(host)
@@ -157,8 +157,8 @@ class Availability:
         for host in self._blocks.pop(group_id, ()):
             self._blocked.pop(host, None)
 
-    def _lasting_obstacle(self, host: str) -> Obstacle | None:
-        """Find a group with more members on a node than may be impacted: no time will mend that."""
+    def _find_lasting_obstacle(self, host: str) -> Obstacle | None:
+        """Find a group with more members on a node than may be impacted: waiting does not mend that."""
         for group_id, members in self.groups_on(host).items():
             group = self._memberships.ha_groups[group_id]
             if group.mode != "none" and len(members) > group.tolerated:
@@ -167,8 +167,8 @@ class Availability:
                 return Obstacle(message=message, lasting=True)
         return None
 
-    def next_change(self, now: float) -> float | None:
-        """Return the first second after now at which time alone may let a node go; None: never."""
+    def find_next_change(self, now: float) -> float | None:
+        """Return the next second at which a node may go merely because time has passed; None: never."""
         while self._expiries and self._expiries[0] <= now:
             heappop(self._expiries)
         return self._expiries[0] if self._expiries else None
@@ -211,7 +211,7 @@ class Availability:
         if not impaired:
             del self._impaired[group_id]
 
-    def _obstacle(self, group: HaGroup, members: list[str], now: float) -> Obstacle | None:
+    def _find_group_obstacle(self, group: HaGroup, members: list[str], now: float) -> Obstacle | None:
         if group.mode == "none":
             return None
         if self._noticed_at + group.lead_seconds > now:
@@ -266,6 +266,6 @@ class Availability:
                     self._recovering[member] = max(until, self._recovering.get(member, _NEVER))
 
 
-def seconds_of(moment: datetime) -> float:
+def to_seconds(moment: datetime) -> float:
     """Return an aware time as seconds."""
     return moment.timestamp()

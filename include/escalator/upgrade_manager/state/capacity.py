@@ -1,4 +1,4 @@
-"""Capacity: what is free on the nodes of a snapshot, and which servers must find a place elsewhere.
+"""Capacity: what is free on the nodes of a snapshot, and which servers need a place elsewhere.
 
 Places are counted from Placement's inventories and usages; what a drain frees on its source is never counted
 on before the source is back.
@@ -50,7 +50,7 @@ def needs_place(server: Server) -> bool:
     return server.migration != "none" and server.vm_state not in _STAYING
 
 
-def largest_first(servers: Iterable[Server]) -> tuple[Server, ...]:
+def sort_largest_first(servers: Iterable[Server]) -> tuple[Server, ...]:
     """Put servers in the order in which they are placed: largest memory first, then by id."""
     return tuple(sorted(servers, key=lambda s: (-s.resources.get(MEMORY, 0), s.id)))
 
@@ -91,7 +91,7 @@ class CapacityBook:
     # what is where
 
     def used(self, host: str) -> Mapping[str, int]:
-        """Return what is taken of each resource class on a node; nothing on an unknown one."""
+        """Return what is taken of each resource class on a node; of an unknown node nothing is."""
         node = self.nodes.get(host)
         if node is None:
             return {}
@@ -117,11 +117,11 @@ class CapacityBook:
 
     def stays(self, server: Server) -> bool:
         """Tell whether a server stays on its node while that is upgraded, its service being elsewhere."""
-        return self.members_stay and self.memberships.switchable(server.id)
+        return self.members_stay and self.memberships.is_switchable(server.id)
 
     def movable(self, hosts: Iterable[str]) -> tuple[Server, ...]:
         """Return the servers that must leave some nodes, largest memory first, then by id."""
-        return largest_first(
+        return sort_largest_first(
             s for host in set(hosts) for s in self.servers(host) if needs_place(s) and not self.stays(s)
         )
 
@@ -197,7 +197,7 @@ class CapacityBook:
     # what happens
 
     def expect_order(self, hosts: Iterable[str]) -> None:
-        """Note in which order the pending nodes are to go; of those not named nothing is known."""
+        """Note the order in which the pending nodes are to go; nodes that are not named have no rank."""
         self.rank_of = dict.fromkeys(self.nodes, -1) | {host: number for number, host in enumerate(hosts)}
         self._by_rank.clear()
 
@@ -243,7 +243,7 @@ class CapacityBook:
             self._entry(host, remove=False)
 
     def expect(self, host: str, server: Server, *, over: bool = False) -> None:
-        """Count a server that is on its way as one of its server group on a node, or no more."""
+        """Count a server on its way to a node as a member of its server group there; ``over``: no longer."""
         group = self.memberships.server_group_of.get(server.id)
         if group is not None:
             hosts = self.group_hosts(group)

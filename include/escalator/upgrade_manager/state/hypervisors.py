@@ -35,7 +35,7 @@ def is_hypervisor(component: Component) -> bool:
     return component.name in _COMPONENTS
 
 
-def brought_hypervisor(bundle: Bundle | None) -> Component | None:
+def find_brought_hypervisor(bundle: Bundle | None) -> Component | None:
     """Return the hypervisor that a bundle brings; None when it leaves it alone."""
     if bundle is None:
         return None
@@ -44,12 +44,12 @@ def brought_hypervisor(bundle: Bundle | None) -> Component | None:
 
 def brought_version(bundle: Bundle | None) -> ReleaseVersion | None:
     """Return the version of the hypervisor that a bundle brings; None when it leaves it alone."""
-    component = brought_hypervisor(bundle)
+    component = find_brought_hypervisor(bundle)
     return None if component is None else read_version(component.to, component.scheme)
 
 
 class HypervisorAges:
-    """Which hosts of a domain have an older hypervisor; one whose version is not known counts as no older."""
+    """Which hosts of a domain have an older hypervisor. One of unknown version does not count as older."""
 
     def __init__(self, nodes: Iterable[Node]) -> None:
         self._versions: dict[str, tuple[str, ReleaseVersion]] = {}
@@ -74,6 +74,6 @@ class HypervisorAges:
         domain, mine = self._versions[host]
         return frozenset().union(*(hosts for version, hosts in self._hosts[domain].items() if version < mine))
 
-    def mixed(self, domain: str) -> bool:
+    def is_mixed(self, domain: str) -> bool:
         """Tell whether hypervisors of different versions are in a domain."""
         return sum(bool(hosts) for hosts in self._hosts.get(domain, {}).values()) > 1

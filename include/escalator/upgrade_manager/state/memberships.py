@@ -65,7 +65,7 @@ class Memberships:
                 group, members=tuple(dict.fromkeys((*group.members, *ids)))
             )
 
-    def switchable(self, server_id: str) -> bool:
+    def is_switchable(self, server_id: str) -> bool:
         """Tell whether other members of a server's HA group can take over its service."""
         group = self.ha_groups.get(self.ha_group_of.get(server_id, ""))
         return group is not None and group.mode in SWITCHABLE and len(group.members) >= _PAIR
