@@ -5,22 +5,27 @@ A second run writes the report anew.
 
 from __future__ import annotations
 
+import logging
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
-from escalator.cloud_manager.snapshots import snapshot_to_document
+from escalator.cloud_manager.snapshots import snapshot_from_document, snapshot_to_document
 from escalator.ledger.records import Document, StepRecord
 from escalator.model.campaign import NodeState
 from escalator.model.check_report import unmet_verdicts
 from escalator.model.cloud import CloudSnapshot
-from escalator.model.errors import EscalatorError
+from escalator.model.errors import EscalatorError, InvalidRequestError
 from escalator.reports.document import build_report
-from escalator.reports.facts import CampaignFacts, StepRun
+from escalator.reports.facts import CampaignFacts, RecordedSnapshot, StepRun
 from escalator.reports.files import ReportPaths, write_report
 from escalator.reports.interruptions import read_guest_events
 from escalator.steps.running.context import CampaignContext
+
+log = logging.getLogger("escalator.steps.campaign.conclude")
 
 _GOOD = frozenset({NodeState.RELEASED, NodeState.SKIPPED})
 
@@ -96,11 +101,22 @@ def _facts(campaign: CampaignContext) -> CampaignFacts:
         versions_before=_texts(ledger.facts(*key, "from_version")),
         versions_after=_texts(ledger.facts(*key, "version")),
         bundle_document=ledger.document(*key, Document.BUNDLE) or {},
-        snapshot_before=ledger.document(*key, Document.SNAPSHOT_BEFORE),
-        snapshot_after=ledger.document(*key, Document.SNAPSHOT_AFTER),
+        snapshot_before=_recorded(ledger.document(*key, Document.SNAPSHOT_BEFORE)),
+        snapshot_after=_recorded(ledger.document(*key, Document.SNAPSHOT_AFTER)),
         verdicts=unmet_verdicts(ledger.document(*key, Document.CHECK)),
         plan_document=ledger.document(*key, Document.PLAN),
     )
+
+
+def _recorded(document: Mapping[str, Any] | None) -> RecordedSnapshot | None:
+    """Read a recorded snapshot; one that cannot be read goes into the report all the same, as it is."""
+    if document is None:
+        return None
+    try:
+        return RecordedSnapshot(document=document, cloud=snapshot_from_document(document))
+    except InvalidRequestError as exc:
+        log.warning("a recorded snapshot cannot be read: %s", exc)
+        return RecordedSnapshot(document=document)
 
 
 def _texts(facts: dict[str, object]) -> dict[str, str]:
