@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import types
 import typing
 from collections.abc import Mapping
@@ -61,7 +62,11 @@ def _read(kind: Any, document: Any) -> Any:  # noqa: ANN401
         return _read_dataclass(kind, document)
     if kind is datetime:
         return _aware(datetime.fromisoformat(document))
-    return kind(document) if kind is float or issubclass(kind, StrEnum) else document
+    if kind is float or issubclass(kind, StrEnum):
+        return kind(document)
+    if kind in {str, int, bool} and not isinstance(document, kind):
+        raise TypeError(f"{document!r} is no {kind.__name__}")
+    return document
 
 
 def _read_collection(origin: Any, arguments: tuple[Any, ...], document: Any) -> Any:  # noqa: ANN401
@@ -73,9 +78,14 @@ def _read_collection(origin: Any, arguments: tuple[Any, ...], document: Any) -> 
 
 
 def _read_dataclass(kind: Any, document: Any) -> Any:  # noqa: ANN401
-    hints = typing.get_type_hints(kind)
+    hints = _hints(kind)
     names = [field.name for field in dataclasses.fields(kind) if field.name in document]
     return kind(**{name: _read(hints[name], document[name]) for name in names})
+
+
+@functools.cache
+def _hints(kind: Any) -> Mapping[str, Any]:  # noqa: ANN401
+    return typing.get_type_hints(kind)
 
 
 def _read_optional(kind: Any, document: Any) -> Any:  # noqa: ANN401
