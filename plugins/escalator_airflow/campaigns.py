@@ -1,4 +1,4 @@
-"""From an Airflow task to the campaign it belongs to: plan, cloud, shell, ledger."""
+"""From an Airflow task to its campaign: what is recorded of it, and the means to carry it out."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 from escalator.documents.bundles import parse_bundle
 from escalator.inventory.inventory_file import read_inventory
+from escalator.ledger.campaign_record import CampaignRecord
 from escalator.ledger.ledger import Ledger
 from escalator.ledger.records import Document
 from escalator.model.bundle import Bundle
@@ -29,16 +30,34 @@ def load_inventory(cloud: str) -> Inventory:
     return read_inventory(inventory_dir() / f"{cloud}.json")
 
 
-def make_context(plan: CampaignPlan, bundle: Bundle, ledger: Ledger) -> CampaignContext:
-    """Open what the steps of a campaign need."""
-    inventory = load_inventory(plan.request.cloud)
+def read_campaign(dag_id: str, run_id: str) -> CampaignRecord:
+    """Read the campaign of a run, as check_conditions wrote it into the ledger; nothing else is opened.
+
+    :raises InvalidRequestError: there is none.
+    """
+    run = Ledger().run(dag_id, run_id)
+    plan = run.plan()
+    if plan is None:
+        raise InvalidRequestError(
+            f"no campaign of {dag_id}, run {run_id}, is in the ledger",
+            remedy="see that ESCALATOR_LEDGER_URL is the same everywhere, then clear check_conditions",
+        )
+    return CampaignRecord(plan=plan, bundle=parse_bundle(run.document(Document.BUNDLE)), run=run)
+
+
+def draft_campaign(plan: CampaignPlan, bundle: Bundle) -> CampaignRecord:
+    """Make the record of a campaign that is asked for: nothing of it is in the ledger yet."""
+    return CampaignRecord(plan=plan, bundle=bundle, run=Ledger().run(plan.campaign, plan.run_id))
+
+
+def make_context(record: CampaignRecord) -> CampaignContext:
+    """Open what the steps of a campaign need: its cloud, and the way to its nodes."""
+    inventory = load_inventory(record.plan.request.cloud)
     return CampaignContext(
-        plan=plan,
-        bundle=bundle,
+        record=record,
         inventory=inventory,
         cloud=OpenStackCloudHook(inventory.cloud_conn_id).get_conn(),
-        ledger=ledger,
-        mechanism=choose_mechanism(bundle.mechanism),
+        mechanism=choose_mechanism(record.bundle.mechanism),
         connect=NodeShellHook(inventory).get_conn(),
         clock=utcnow,
         sleep=time.sleep,
@@ -55,19 +74,11 @@ def _add_ha_groups(snapshot: CloudSnapshot) -> CloudSnapshot:
 
 
 def open_campaign(dag_id: str, run_id: str) -> CampaignContext:
-    """Open the campaign of a run, as check_conditions wrote it into the ledger.
+    """Read the campaign of a run, and open what its steps need.
 
     :raises InvalidRequestError: there is none.
     """
-    ledger = Ledger()
-    plan = ledger.plan(dag_id, run_id)
-    if plan is None:
-        raise InvalidRequestError(
-            f"no campaign of {dag_id}, run {run_id}, is in the ledger",
-            remedy="see that ESCALATOR_LEDGER_URL is the same everywhere, then clear check_conditions",
-        )
-    document = ledger.document(dag_id, run_id, Document.BUNDLE)
-    return make_context(plan, parse_bundle(document), ledger)
+    return make_context(read_campaign(dag_id, run_id))
 
 
 def run_of(context: Mapping[str, Any]) -> tuple[str, str]:

@@ -33,14 +33,14 @@ class Watcher:
         :param asking: hosts whose triggers wait in this process.
         """
         campaign = self._campaign
-        progress = campaign.ledger.nodes(*campaign.key)
+        progress = campaign.run.nodes()
         seen = (_signs(campaign.cloud.fetch_services()), _stages(progress), asking)
         now = time.monotonic()
         if seen != self._seen or now - self._taken > FULL_LOOK_SECONDS:
             _, self._decisions = decide_now(campaign, asking=asking)
             self._seen, self._taken = seen, now
             waiting = {h: d for h, d in self._decisions.items() if d.admission is Admission.WAIT}
-            campaign.ledger.note_waiting(*campaign.key, waiting, campaign.clock())
+            campaign.run.note_waiting(waiting, campaign.clock())
         return self._decisions
 
 

@@ -58,7 +58,7 @@ def test_json_is_one_document_of_the_documented_form(
     assert set(found["expected"]) == {"p50_seconds", "p90_seconds"}
     for condition in found["conditions"]:
         assert set(condition) == {"code", "met", "severity", "subject", "message", "remedy"}
-        assert set(condition["subject"]) == {"type", "id"}
+        assert set(condition["subject"]) == {"type", "id", "name"}
         assert condition["met"] or condition["remedy"]
     blocking = {(c["code"], c["subject"]["id"]) for c in found["conditions"] if c["severity"] == "blocker"}
     assert blocking == {("capacity", "a"), ("server_too_large", "id-big")}

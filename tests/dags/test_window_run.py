@@ -15,8 +15,8 @@ from tests.plugins.airflow_home import NOW, own_home
 from tests.steps.worlds import QuickLedger, World
 
 from escalator.inventory.inventory_file import write_inventory
+from escalator.ledger.campaign_record import CampaignRecord
 from escalator.ledger.records import Document
-from escalator.model.campaign import CampaignPlan
 from escalator.model.inventory import Inventory, InventoryNode
 from escalator.model.procedure import UPGRADE
 from escalator.steps.running.context import CampaignContext
@@ -62,18 +62,19 @@ def world(database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> It
 
 
 def _let_the_dag_work_on(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    from escalator_airflow import campaigns
     from escalator_airflow.operators import campaign, node
 
     def opened(dag_id: str, run_id: str) -> CampaignContext:
-        plan = world.ledger.plan(dag_id, run_id)
+        plan = world.ledger.run(dag_id, run_id).plan()
         assert plan is not None
         return world.context(plan)
 
-    def made(plan: CampaignPlan, *_: object) -> CampaignContext:
-        return world.context(plan)
+    def made(record: CampaignRecord) -> CampaignContext:
+        return world.context(record.plan)
 
     monkeypatch.setattr(campaign, "make_context", made)
-    monkeypatch.setattr(campaign, "Ledger", lambda: world.ledger)
+    monkeypatch.setattr(campaigns, "Ledger", lambda: world.ledger)
     monkeypatch.setattr(campaign, "utcnow", world.clock)
     for module in (campaign, node):
         monkeypatch.setattr(module, "open_campaign", opened)
@@ -95,7 +96,7 @@ def run(world: World, opens: datetime) -> tuple[Any, dict[str, str], dict[str, A
     (dag,) = campaign_dags(UPGRADE)
     ended = dag.test(logical_date=opens, run_after=opens)
     states = {ti.task_id: str(ti.state) for ti in ended.get_task_instances()}
-    return ended, states, world.ledger.document(DAG_ID, ended.run_id, Document.REPORT)
+    return ended, states, world.ledger.run(DAG_ID, ended.run_id).document(Document.REPORT)
 
 
 def test_what_one_window_leaves_the_next_one_takes_up(world: World) -> None:
@@ -105,7 +106,7 @@ def test_what_one_window_leaves_the_next_one_takes_up(world: World) -> None:
     assert str(ended.state) == "success"
     assert (len(released), len(left)) == (1, 2)
     assert {states[f"{host}.{step}"] for host in left for step in ("admit", "upgrade")} == {"skipped"}
-    plan = world.ledger.plan(DAG_ID, ended.run_id)
+    plan = world.ledger.run(DAG_ID, ended.run_id).plan()
     assert plan is not None
     assert plan.window_end == START + timedelta(minutes=60)
     assert report["outcome"] == "window-closed"

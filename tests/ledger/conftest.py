@@ -18,6 +18,7 @@ import psycopg2
 import pytest
 
 from escalator.ledger.ledger import Ledger
+from escalator.ledger.run import CampaignRun
 from escalator.model.campaign import CampaignPlan, CampaignRequest
 
 NOW = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
@@ -100,20 +101,20 @@ Open = Callable[..., CampaignPlan]
 
 
 @pytest.fixture
-def opened(ledger: Ledger, plan: CampaignPlan) -> Ledger:
+def run(ledger: Ledger, plan: CampaignPlan) -> CampaignRun:
+    """The handle of a run that is opened."""
     open_plan(ledger, plan)
-    return ledger
+    return ledger.run(plan.campaign, plan.run_id)
 
 
 def open_plan(ledger: Ledger, plan: CampaignPlan, **changes: Any) -> CampaignPlan:
     fields: dict[str, Any] = {
         "dag_id": "upgrade__lab__domain",
-        "run_id": plan.run_id,
         "bundle_document": {"name": "nova-34"},
         "snapshot_before": {"cloud": "lab"},
         "now": NOW,
     }
-    return ledger.open_campaign(plan, **(fields | changes))
+    return ledger.run(plan.campaign, plan.run_id).open(plan, **(fields | changes))
 
 
 @pytest.fixture

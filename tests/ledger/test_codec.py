@@ -44,7 +44,14 @@ def test_fields_of_a_later_release_are_passed_over_and_missing_ones_take_their_d
 
 
 @pytest.mark.parametrize(
-    "document", [{}, {"cloud": "lab", "domain": "d", "bundle": "b", "window_end": "soon"}, "text"]
+    "document",
+    [
+        {},
+        {"cloud": "lab", "domain": "d", "bundle": "b", "window_end": "soon"},
+        {"cloud": "lab", "domain": 7, "bundle": "b"},
+        {"cloud": "lab", "domain": "d", "bundle": "b", "max_parallel": "2"},
+        "text",
+    ],
 )
 def test_a_document_of_another_shape_is_refused(document: object) -> None:
     with pytest.raises(InvalidRequestError, match="cannot be read"):

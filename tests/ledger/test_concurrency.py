@@ -15,6 +15,7 @@ import pytest
 from escalator.ledger.database import Database, parsed_url
 from escalator.ledger.ledger import Ledger
 from escalator.ledger.rows import locked_node
+from escalator.ledger.run import CampaignRun
 from escalator.model.campaign import NodeState, Step
 
 NOW = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
@@ -41,10 +42,10 @@ import sys
 from datetime import UTC, datetime
 from escalator.ledger.ledger import Ledger
 from escalator.model.campaign import Step
-ledger = Ledger(sys.argv[1])
+run = Ledger(sys.argv[1]).run("upgrade__lab", "run-1")
 for _ in range(int(sys.argv[2])):
     now = datetime.now(tz=UTC)
-    print(ledger.begin_step("upgrade__lab", "run-1", "node-01", Step.MIGRATE, try_number=1, now=now).fence)
+    print(run.begin_step("node-01", Step.MIGRATE, try_number=1, now=now).fence)
 """
 UPGRADE = "import sys; from escalator.ledger.ledger import Ledger; Ledger.create_or_upgrade(sys.argv[1])"
 
@@ -59,17 +60,17 @@ def output(process: subprocess.Popen[str]) -> str:
     return said
 
 
-def test_processes_lose_no_fence_and_get_none_twice(opened: Ledger, url: str) -> None:
+def test_processes_lose_no_fence_and_get_none_twice(run: CampaignRun, url: str) -> None:
     writers = [child(BEGIN, url, str(ATTEMPTS)) for _ in range(WRITERS)]
     given = [[int(line) for line in output(writer).splitlines()] for writer in writers]
     assert all(mine == sorted(mine) for mine in given)
     assert sorted(fence for mine in given for fence in mine) == list(range(1, WRITERS * ATTEMPTS + 1))
-    assert len(opened.steps(*RUN)) == WRITERS * ATTEMPTS
+    assert len(run.steps()) == WRITERS * ATTEMPTS
 
 
-def test_threads_lose_no_fence_and_get_none_twice(opened: Ledger) -> None:
+def test_threads_lose_no_fence_and_get_none_twice(run: CampaignRun) -> None:
     def begin(_: int) -> int:
-        return opened.begin_step(*RUN, HOST, Step.MIGRATE, try_number=1, now=NOW).fence
+        return run.begin_step(HOST, Step.MIGRATE, try_number=1, now=NOW).fence
 
     with ThreadPoolExecutor(WRITERS) as pool:
         given = list(pool.map(begin, range(WRITERS * ATTEMPTS)))
@@ -83,7 +84,7 @@ def test_processes_that_make_the_ledger_at_once_make_one(url: str) -> None:
 
 
 def test_a_writer_killed_in_mid_transaction_leaves_nothing_and_blocks_nobody(
-    opened: Ledger, url: str
+    run: CampaignRun, url: str
 ) -> None:
     holder = child(HOLD, url)
     assert holder.stdout is not None
@@ -91,13 +92,13 @@ def test_a_writer_killed_in_mid_transaction_leaves_nothing_and_blocks_nobody(
     os.kill(holder.pid, signal.SIGKILL)
     holder.wait()
     began = time.monotonic()
-    attempt = opened.begin_step(*RUN, HOST, Step.RELEASE, try_number=1, now=NOW)
+    attempt = run.begin_step(HOST, Step.RELEASE, try_number=1, now=NOW)
     assert attempt.fence == 1
-    assert opened.progress(*RUN, HOST).message == ""
+    assert run.progress(HOST).message == ""
     assert time.monotonic() - began < 5
 
 
-def test_a_failure_inside_a_transaction_rolls_all_of_it_back(opened: Ledger, url: str) -> None:
+def test_a_failure_inside_a_transaction_rolls_all_of_it_back(run: CampaignRun, url: str) -> None:
     def fail() -> None:
         with Database(parsed_url(url)).writing() as session:
             locked_node(session, *RUN, HOST).state = NodeState.FAILED.value
@@ -106,4 +107,4 @@ def test_a_failure_inside_a_transaction_rolls_all_of_it_back(opened: Ledger, url
 
     with pytest.raises(RuntimeError, match="in the middle"):
         fail()
-    assert opened.progress(*RUN, HOST).state is NodeState.WAITING
+    assert run.progress(HOST).state is NodeState.WAITING

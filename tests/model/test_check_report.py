@@ -1,8 +1,16 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from escalator.model.check_report import CheckReport, Condition, SpareProposal, check_to_document
+from escalator.model.check_report import (
+    CheckReport,
+    Condition,
+    SpareProposal,
+    check_to_document,
+    unmet_verdicts,
+)
 from escalator.model.cloud import ResourceInventory
 from escalator.model.durations import Quantiles
 from escalator.model.verdict import Code, Severity, Subject, SubjectType
@@ -62,7 +70,7 @@ def test_the_document_has_the_public_form() -> None:
                 "code": "capacity",
                 "met": False,
                 "severity": "blocker",
-                "subject": {"type": "node", "id": "a"},
+                "subject": {"type": "node", "id": "a", "name": "rack 1"},
                 "message": "no room",
                 "remedy": "add room",
             }
@@ -77,3 +85,17 @@ def test_the_document_has_the_public_form() -> None:
         "expected": {"p50_seconds": 1.5, "p90_seconds": 2.5},
     }
     assert check_to_document(CheckReport(conditions=()))["spare"] is None
+
+
+@pytest.mark.parametrize("name", ["rack 1", None])
+def test_what_is_not_met_comes_back_with_the_name_of_its_subject(name: str | None) -> None:
+    found = replace(condition(Severity.BLOCKER), subject=replace(NODE, name=name))
+    document = check_to_document(CheckReport(conditions=(found, condition(Severity.INFO, met=True))))
+    assert unmet_verdicts(document) == (found.verdict,)
+
+
+def test_a_document_of_the_release_before_has_no_names() -> None:
+    document = check_to_document(CheckReport(conditions=(condition(Severity.BLOCKER),)))
+    del document["conditions"][0]["subject"]["name"]
+    (verdict,) = unmet_verdicts(document)
+    assert verdict.subject == Subject(type=SubjectType.NODE, id="a")

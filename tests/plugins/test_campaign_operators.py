@@ -57,7 +57,7 @@ def test_a_wrong_request_is_refused_before_any_call_or_write(
     with pytest.raises(AirflowFailException, match="Refused, nothing was changed") as refused:
         check(module, **asked)
     assert words in str(refused.value)
-    assert Ledger().plan("upgrade__lab__cell1-az1-general", "refused") is None
+    assert Ledger().run("upgrade__lab__cell1-az1-general", "refused").plan() is None
 
 
 def test_every_fault_of_a_request_is_told_at_once(module: Any) -> None:
@@ -101,7 +101,7 @@ def test_a_good_request_gives_the_plan_as_json(module: Any, monkeypatch: pytest.
         seen.append((draft, document, known_hosts))
         return SimpleNamespace(hosts=HOSTS[::-1], target_version="34.0.0"), ()
 
-    monkeypatch.setattr(module, "make_context", lambda draft, _bundle, _ledger: draft)
+    monkeypatch.setattr(module, "make_context", lambda record: record.plan)
     monkeypatch.setattr(module, "check", judge)
     assert check(module) == {"schema_version": 1, "hosts": list(HOSTS[::-1]), "target_version": "34.0.0"}
     ((draft, document, known),) = seen

@@ -8,12 +8,39 @@ from typing import Any
 
 import pytest
 
+from escalator.documents.bundles import parse_bundle
 from escalator.ledger.ledger import Ledger
+from escalator.model.campaign import CampaignPlan, CampaignRequest, NodeState, Step
 from escalator.model.cloud import CloudSnapshot, Server
 from escalator.model.errors import InvalidRequestError
+from escalator.model.moves import MoveMethod, MoveRecord
 from escalator.steps.running.context import CampaignContext
 
 pytestmark = pytest.mark.airflow
+NOW = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
+PLAN = CampaignPlan(
+    campaign="upgrade__lab",
+    run_id="read",
+    request=CampaignRequest(cloud="lab", domain="d", bundle="b"),
+    hosts=("n",),
+    target_version="34.0.0",
+)
+BUNDLE = {
+    "schema": "escalator.bundle/1",
+    "name": "b",
+    "components": [{"name": "nova-compute", "to": "34.0.0"}],
+    "mechanism": {"type": "none"},
+}
+MOVE = MoveRecord(
+    server_id="a",
+    server_name="a",
+    from_host="n",
+    to_host="m",
+    method=MoveMethod.LIVE,
+    succeeded=True,
+    started_at=NOW,
+    ended_at=NOW,
+)
 VNF = {
     "schema": "escalator.vnf/1",
     "name": "sbc",
@@ -36,9 +63,7 @@ def opened(folders: Path, monkeypatch: pytest.MonkeyPatch) -> CampaignContext:
     monkeypatch.setenv("ESCALATOR_VNF_DIR", str(folders))
     monkeypatch.setattr(campaigns, "OpenStackCloudHook", lambda _id: SimpleNamespace(get_conn=lambda: None))
     monkeypatch.setattr(campaigns, "NodeShellHook", lambda _inventory: SimpleNamespace(get_conn=lambda: None))
-    plan: Any = SimpleNamespace(request=SimpleNamespace(cloud="lab"))
-    bundle: Any = None
-    return campaigns.make_context(plan, bundle, Ledger())
+    return campaigns.make_context(campaigns.draft_campaign(PLAN, parse_bundle(BUNDLE)))
 
 
 def snapshot() -> CloudSnapshot:
@@ -59,3 +84,48 @@ def test_a_vnf_file_with_faults_stops_decisions_but_not_the_opening_of_a_campaig
     (folders / "sbc.yaml").write_text("schema: [")
     with pytest.raises(InvalidRequestError, match=r"sbc\.yaml"):
         opened.add_ha_groups(snapshot())
+
+
+def refuse(*_: object, **__: object) -> None:
+    raise AssertionError("something beside the ledger was opened")
+
+
+@pytest.fixture
+def closed(folders: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The module, with every way to a cloud, a node, a connection or an inventory closed."""
+    from airflow.sdk import BaseHook
+
+    from escalator_airflow import campaigns
+    from escalator_airflow.hooks import node_ssh, openstack
+
+    assert folders
+    monkeypatch.setattr(BaseHook, "get_connection", refuse)
+    for module, name in (
+        (openstack, "connect"),
+        (openstack, "Cloud"),
+        (node_ssh, "NodeShell"),
+        (campaigns, "OpenStackCloudHook"),
+        (campaigns, "NodeShellHook"),
+        (campaigns, "load_inventory"),
+    ):
+        monkeypatch.setattr(module, name, refuse)
+    return campaigns
+
+
+def test_a_campaign_is_read_without_its_cloud_and_its_nodes(closed: Any) -> None:
+    run = Ledger().run(PLAN.campaign, PLAN.run_id)
+    run.open(PLAN, dag_id=PLAN.campaign, bundle_document=BUNDLE, snapshot_before={}, now=NOW)
+    attempt = run.begin_step("n", Step.MIGRATE, try_number=1, now=NOW)
+    run.set_progress("n", NodeState.MIGRATING, now=NOW, attempt=attempt)
+    run.record_move("n", MOVE)
+    record = closed.read_campaign(PLAN.campaign, PLAN.run_id)
+    assert (record.plan, record.bundle) == (PLAN, parse_bundle(BUNDLE))
+    assert [(node.host, node.state) for node in record.run.nodes()] == [("n", NodeState.MIGRATING)]
+    assert record.run.moves() == (MOVE,)
+    with pytest.raises(AssertionError, match="beside the ledger"):
+        closed.open_campaign(PLAN.campaign, PLAN.run_id)
+
+
+def test_a_campaign_that_was_never_opened_says_what_to_do(closed: Any) -> None:
+    with pytest.raises(InvalidRequestError, match="ESCALATOR_LEDGER_URL is the same everywhere"):
+        closed.read_campaign("upgrade__lab", "never")

@@ -19,7 +19,6 @@ ASKING = frozenset({"node-01", "node-02"})
 class Campaign:
     """A campaign whose cloud and ledger a test changes."""
 
-    key: tuple[str, str] = ("dag", "run")
     reason: str | None = None
     state: NodeState = NodeState.WAITING
     cheap: int = 0
@@ -30,7 +29,7 @@ class Campaign:
         return self
 
     @property
-    def ledger(self) -> Campaign:
+    def run(self) -> Campaign:
         return self
 
     def clock(self) -> str:
@@ -50,10 +49,10 @@ class Campaign:
             ),
         )
 
-    def nodes(self, *_: str) -> tuple[NodeProgress, ...]:
+    def nodes(self) -> tuple[NodeProgress, ...]:
         return (NodeProgress(host="node-01", state=self.state),)
 
-    def note_waiting(self, _dag: str, _run: str, waiting: dict[str, AdmissionDecision], _now: object) -> None:
+    def note_waiting(self, waiting: dict[str, AdmissionDecision], _now: object) -> None:
         self.noted.append(waiting)
 
 

@@ -10,10 +10,7 @@ ROOM = {name: {"total": 10**6} for name in ("VCPU", "MEMORY_MB", "DISK_GB")}
 
 
 def test_the_trace_of_a_report_is_clean() -> None:
-    facts = made.facts()
-    before = dict(facts.snapshot_before or {})
-    before["taken_at"] = "2026-11-22T08:00:00+00:00"
-    before["nodes"] = [node | {"domain": "cell1/az1/none", "inventory": ROOM} for node in before["nodes"]]
+    before = {**made.BEFORE, "nodes": [node | {"inventory": ROOM} for node in made.BEFORE["nodes"]]}
     trace = build_report(made.facts(snapshot_before=before), made.events())["trace"]
     report = check_trace(snapshot_from_document(before), trace, ReplayOptions(guests_untouched=True))
     assert report.violations == ()

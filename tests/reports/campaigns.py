@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from escalator.cloud_manager.snapshots import snapshot_from_document
 from escalator.model.campaign import CampaignPlan, CampaignRequest, LedgerView, NodeProgress, NodeState, Step
 from escalator.model.moves import MoveMethod, MoveRecord
 from escalator.model.verdict import Code
-from escalator.reports.facts import CampaignFacts, StepRun
+from escalator.reports.facts import CampaignFacts, RecordedSnapshot, StepRun
 from escalator.reports.interruptions import GuestEvent, GuestEvents
 
 T0 = datetime(2026, 11, 22, 8, 0, 0, tzinfo=UTC)
@@ -56,9 +57,11 @@ def snapshot(places: Mapping[str, str], **disabled: str) -> dict[str, Any]:
     return {
         "schema": "escalator.snapshot/1",
         "cloud": "lab",
+        "taken_at": T0.isoformat(),
         "nodes": [
             {
                 "host": host,
+                "domain": "cell1/az1/none",
                 "status": "disabled" if host.replace("-", "_") in disabled else "enabled",
                 "disabled_reason": disabled.get(host.replace("-", "_")),
             }
@@ -125,7 +128,14 @@ def events(rows: tuple[tuple[str, str, float], ...] = EVENTS) -> GuestEvents:
     )
 
 
+def recorded(document: dict[str, Any] | None) -> RecordedSnapshot | None:
+    if document is None:
+        return None
+    return RecordedSnapshot(document=document, cloud=snapshot_from_document(document))
+
+
 def facts(**changes: Any) -> CampaignFacts:
+    """Make the facts; the snapshots are given as documents."""
     view = LedgerView(
         nodes=(
             NodeProgress(host="node-01", state=NodeState.RELEASED, message="runs 34.0.0"),
@@ -145,4 +155,6 @@ def facts(**changes: Any) -> CampaignFacts:
         "snapshot_after": AFTER,
         "campaign_api_calls": {"check_conditions": 16, "conclude": 16},
     }
-    return CampaignFacts(**(known | changes))
+    known |= changes
+    snapshots = {name: recorded(known[name]) for name in ("snapshot_before", "snapshot_after")}
+    return CampaignFacts(**(known | snapshots))

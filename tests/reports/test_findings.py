@@ -1,10 +1,16 @@
 import copy
+import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from tests.reports import campaigns as made
 
+from escalator.model.check_report import CheckReport, Condition, check_to_document, unmet_verdicts
+from escalator.model.verdict import Code, Severity, Subject, SubjectType
 from escalator.reports.document import build_report
+from escalator.reports.facts import RecordedSnapshot
+from escalator.reports.render import render_markdown
 
 SERVERS = {"web-1": "node-01", "web-2": "node-03", "web-3": "node-01", "web-4": "node-03"}
 
@@ -65,6 +71,26 @@ def test_a_node_with_another_reason_and_a_node_that_is_gone() -> None:
 
 def test_a_missing_snapshot_is_said() -> None:
     assert [row[:2] for row in findings(None)] == [("warning", "snapshot_missing")]
+
+
+def test_a_snapshot_that_cannot_be_read_is_as_good_as_missing_but_stays_in_the_report() -> None:
+    facts = replace(made.facts(), snapshot_after=RecordedSnapshot(document={"cloud": "lab"}))
+    document = build_report(facts, made.events())
+    assert [row["code"] for row in document["findings"]] == ["snapshot_missing"]
+    assert document["snapshot_after"] == {"cloud": "lab"}
+    assert document["servers"][0]["vm_state_after"] is None
+
+
+def test_what_the_check_found_names_its_server_as_the_check_did() -> None:
+    subject = Subject(type=SubjectType.SERVER, id="3f", name="web-9")
+    condition = Condition(
+        code=Code.SERVER_LOCKED, met=False, severity=Severity.WARNING, subject=subject, message="is locked"
+    )
+    stored = json.loads(json.dumps(check_to_document(CheckReport(conditions=(condition,)))))
+    document = build_report(made.facts(verdicts=unmet_verdicts(stored)), made.events())
+    (row,) = document["findings"]
+    assert row["subject"] == {"type": "server", "id": "3f", "name": "web-9"}
+    assert "web-9" in render_markdown(document)
 
 
 def test_the_gravest_come_first() -> None:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 from tests.steps.conftest import MakeWorld
-from tests.steps.fake_records import KilledError
+from tests.steps.fake_records import START, KilledError
 from tests.steps.worlds import NEW, NODE, OLD, World
 
 from escalator.model.campaign import NodeState, Step
@@ -17,8 +17,8 @@ def test_the_lease_is_taken_and_what_was_found_is_remembered(world: World) -> No
     assert decision.admission is Admission.ADMIT
     assert world.service().lease == world.plan.lease(NODE)
     assert world.progress().state is NodeState.ADMITTED
-    assert (world.fact("version"), world.fact("from_version")) == (OLD, OLD)
-    assert world.fact("leased_at")
+    assert (world.facts().version, world.facts().from_version) == (OLD, OLD)
+    assert world.facts().leased_at
 
 
 def test_its_own_lease_is_success_without_a_write(world: World) -> None:
@@ -110,7 +110,7 @@ def test_two_killed_between_write_and_check_do_not_wait_for_each_other_for_ever(
 
 def test_a_touched_node_keeps_its_lease_when_too_many_are_out(world: World) -> None:
     world.admit()
-    world.begin(Step.MIGRATE).put_fact("drain_started", "2026")
+    world.begin(Step.MIGRATE).remember(drain_started=START)
     world.cloud.person_disables("node-02", world.make_plan("another").lease("node-02").render())
     assert world.admit().admission is Admission.WAIT
     assert world.holds_lease()

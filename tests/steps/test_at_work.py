@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from tests.steps.fake_mechanism import FakeMechanism
-from tests.steps.worlds import NODE, World
+from tests.steps.worlds import NODE, QuickRun, World
 
 from escalator.model.campaign import NodeState, Step
 from escalator.model.step import Outcome
@@ -57,12 +57,12 @@ def test_a_return_is_known_although_release_was_killed_after_it(
 
     world.run_up_to(Step.VERIFY)
     with monkeypatch.context() as patched:
-        patched.setattr(type(world.ledger), "finish_step", kill)
+        patched.setattr(QuickRun, "finish_step", kill)
         with pytest.raises(Killed):
             world.run(Step.RELEASE)
     assert world.enabled()
     world.run(Step.RELEASE)
-    assert NODE in world.ledger.view(world.plan.campaign, world.plan.run_id).given_back
+    assert NODE in world.recorded.view().given_back
 
 
 def test_a_job_has_its_whole_time_however_long_was_waited_before(

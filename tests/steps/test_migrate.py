@@ -84,9 +84,7 @@ def test_not_more_than_the_pace_allows_fly_at_once(world: World) -> None:
 def test_a_move_that_fails_once_is_tried_elsewhere(ready: World, fault: Fault) -> None:
     web = ready.cloud.guests["web"]
     web.fault, web.faults_left = fault, 1
-    destinations = next(
-        m["destinations"] for m in ready.fact("drain_plan")["moves"] if m["server_id"] == "web"
-    )
+    destinations = next(list(m.destinations) for m in ready.drain_plan().moves if m.server_id == "web")
     assert ready.run(Step.MIGRATE).outcome is Outcome.OK
     assert ready.cloud.requested("web") == destinations[:2]
     assert [m.succeeded for m in ready.moves() if m.server_id == "web"] == [False, True]
@@ -171,7 +169,7 @@ def test_nova_is_asked_when_the_last_move_may_have_ended(
     ready: World, known: dict[str, float], times: float
 ) -> None:
     for host, slowness in known.items():
-        ready.ledger.put_fact(ready.plan.campaign, ready.plan.run_id, host, "move_slowness", slowness)
+        ready.recorded.remember(host, move_slowness=slowness)
     polls: list[float] = []
 
     def note(method: str) -> None:
@@ -188,7 +186,7 @@ def test_the_pace_of_a_node_is_told_to_the_next(ready: World) -> None:
     assert ready.run(Step.MIGRATE).outcome is Outcome.OK
     took = max((m.ended_at - m.started_at).total_seconds() for m in ready.moves() if str(m.method) == "live")
     expected = max(ready.plan.expected.move_seconds(g.memory_mib) for g in ready.cloud.guests.values())
-    assert ready.fact("move_slowness") == pytest.approx(took / expected, abs=0.05)
+    assert ready.facts().move_slowness == pytest.approx(took / expected, abs=0.05)
 
 
 def test_an_empty_node_needs_no_move(world: World) -> None:

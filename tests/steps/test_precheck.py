@@ -27,9 +27,9 @@ def test_a_good_node_gets_its_drain_plan(admitted: World) -> None:
     admitted.boot("elsewhere", "node-02")
     result = admitted.run(Step.PRECHECK)
     assert (result.outcome, result.details["servers"]) == (Outcome.OK, 2)
-    plan = admitted.fact("drain_plan")
-    assert {(m["server_id"], m["method"]) for m in plan["moves"]} == {("web", "live"), ("off", "cold")}
-    assert all(NODE not in m["destinations"] for m in plan["moves"])
+    plan = admitted.drain_plan()
+    assert {(m.server_id, m.method) for m in plan.moves} == {("web", "live"), ("off", "cold")}
+    assert all(NODE not in m.destinations for m in plan.moves)
     assert admitted.progress().state is NodeState.CHECKED
 
 
@@ -42,7 +42,7 @@ def test_every_blocker_is_told_at_once_and_release_gives_the_node_back(admitted:
     for words in ("server broken", "in ERROR", "server asleep", "suspended"):
         assert words in result.message
     assert "server web" not in result.message
-    assert admitted.fact("drain_plan") is None
+    assert admitted.facts().drain_plan is None
     assert admitted.progress().state is NodeState.HELD
     admitted.run(Step.RELEASE)
     assert admitted.enabled()
@@ -105,16 +105,16 @@ def test_without_the_lease_nothing_is_done(make_world: MakeWorld) -> None:
     world = make_world()
     result = world.run(Step.PRECHECK)
     assert (result.outcome, result.code) == (Outcome.HELD, Code.LEASE_LOST)
-    assert world.fact("drain_plan") is None
+    assert world.facts().drain_plan is None
 
 
 def test_a_superseded_attempt_forgets_nothing_of_the_newer_ones_drain(admitted: World) -> None:
     def newer(method: str) -> None:
         if method == "fetch_snapshot":
             admitted.cloud.before = None
-            admitted.begin(Step.MIGRATE).put_fact("drain_started", "2026")
+            admitted.begin(Step.MIGRATE).remember(drain_started=START)
 
     admitted.cloud.before = newer
     with pytest.raises(SupersededError):
         admitted.run(Step.PRECHECK)
-    assert admitted.fact("drain_started") == "2026"
+    assert admitted.facts().drain_started == START

@@ -1,28 +1,32 @@
 from __future__ import annotations
 
+from typing import Unpack
+
 import pytest
 from tests.steps.conftest import MakeWorld
+from tests.steps.fake_records import START
 from tests.steps.worlds import NODE, World
 
 from escalator.model.campaign import NodeState, Step
 from escalator.model.lease import LeaseMark
+from escalator.model.node_facts import FactChanges, Proof
 from escalator.model.step import Outcome
 from escalator.model.verdict import Code
 
-TOUCHING = {"drain_started": "2026", "restarted_at": "2026", "upgrade_begun": "2026"}
+TOUCHING: FactChanges = {"drain_started": START, "restarted_at": START, "upgrade_begun": START}
+PROOF = Proof(version="34.0.0", at=START)
 
 
-def stand(world: World, state: NodeState, **facts: object) -> None:
+def stand(world: World, state: NodeState, **facts: Unpack[FactChanges]) -> None:
     """Bring a leased node into a state of the ledger."""
     world.cloud.person_disables(NODE, world.plan.lease(NODE).render())
     ctx = world.begin(Step.VERIFY)
-    for key, value in facts.items():
-        ctx.put_fact(key, value)
+    ctx.remember(**facts)
     ctx.progress(state, message="as it was")
 
 
 def test_a_verified_node_is_given_back(world: World) -> None:
-    stand(world, NodeState.VERIFIED, verified={"version": "34.0.0"}, **TOUCHING)
+    stand(world, NodeState.VERIFIED, verified=PROOF, **TOUCHING)
     result = world.run(Step.RELEASE)
     assert result.outcome is Outcome.OK
     assert result.details["released_at"]
@@ -48,7 +52,7 @@ def test_an_untouched_node_is_given_back(world: World, state: NodeState) -> None
 @pytest.mark.parametrize("state", [NodeState.ADMITTED, NodeState.CHECKED, NodeState.HELD, NodeState.FAILED])
 @pytest.mark.parametrize("fact", TOUCHING)
 def test_a_touched_node_stays_out_whatever_its_state(world: World, state: NodeState, fact: str) -> None:
-    stand(world, state, **{fact: "2026"})
+    stand(world, state, **{fact: START})
     result = world.run(Step.RELEASE)
     assert result.outcome in {Outcome.HELD, Outcome.FAILED}
     assert not world.enabled()
@@ -62,14 +66,14 @@ def test_old_software_is_held_and_new_is_failed(make_world: MakeWorld) -> None:
     marks = {}
     for fact in ("drain_started", "upgrade_begun"):
         world = make_world()
-        stand(world, NodeState.EMPTY, **{fact: "2026"})
+        stand(world, NodeState.EMPTY, **{fact: START})
         world.run(Step.RELEASE)
         marks[fact] = world.progress().mark
     assert marks == {"drain_started": LeaseMark.HELD, "upgrade_begun": LeaseMark.FAILED}
 
 
 def test_the_reason_is_in_the_lease(world: World) -> None:
-    stand(world, NodeState.MIGRATING, drain_started="2026")
+    stand(world, NodeState.MIGRATING, drain_started=START)
     world.begin(Step.MIGRATE).progress(NodeState.HELD, Code.MIGRATION_HUNG, "m" * 500)
     world.run(Step.RELEASE)
     reason = str(world.service().disabled_reason)
@@ -80,7 +84,7 @@ def test_the_reason_is_in_the_lease(world: World) -> None:
 @pytest.mark.parametrize("state", [NodeState.ADMITTED, NodeState.EMPTY, NodeState.VERIFIED])
 @pytest.mark.parametrize("reason", ["broken fan", None, "AUTO: failed builds"])
 def test_what_a_person_disabled_is_never_written(world: World, state: NodeState, reason: str | None) -> None:
-    stand(world, state, verified={"version": "34.0.0"})
+    stand(world, state, verified=PROOF)
     world.cloud.person_disables(NODE, reason)
     world.run(Step.RELEASE)
     assert world.cloud.writes == []
@@ -89,7 +93,7 @@ def test_what_a_person_disabled_is_never_written(world: World, state: NodeState,
 
 
 def test_another_runs_lease_is_left_alone(world: World) -> None:
-    stand(world, NodeState.VERIFIED, verified={"version": "34.0.0"})
+    stand(world, NodeState.VERIFIED, verified=PROOF)
     other = world.make_plan("another").lease(NODE)
     world.cloud.person_disables(NODE, other.render())
     result = world.run(Step.RELEASE)
@@ -100,7 +104,7 @@ def test_another_runs_lease_is_left_alone(world: World) -> None:
 @pytest.mark.parametrize("state", list(NodeState))
 @pytest.mark.parametrize("fact", [None, "upgrade_begun"])
 def test_twice_is_as_good_as_once(world: World, state: NodeState, fact: str | None) -> None:
-    stand(world, state, verified={"version": "34.0.0"}, **({fact: "2026"} if fact else {}))
+    stand(world, state, verified=PROOF, **({fact: START} if fact else {}))
     world.run(Step.RELEASE)
     once = (world.service(), world.progress(), len(world.cloud.writes))
     world.run(Step.RELEASE)
@@ -108,7 +112,7 @@ def test_twice_is_as_good_as_once(world: World, state: NodeState, fact: str | No
 
 
 def test_a_superseded_release_writes_nothing(world: World) -> None:
-    stand(world, NodeState.VERIFIED, verified={"version": "34.0.0"})
+    stand(world, NodeState.VERIFIED, verified=PROOF)
 
     def newer(_method: str) -> None:
         world.cloud.before = None

@@ -27,7 +27,7 @@ def paired(make_world: MakeWorld) -> World:
 
 def test_a_member_stays_and_the_others_leave(paired: World) -> None:
     paired.run_up_to(Step.PRECHECK)
-    assert paired.fact("drain_plan")["staying"] == ["sbc-a"]
+    assert paired.drain_plan().staying == ("sbc-a",)
     assert "1 stay" in paired.progress().message
     result = paired.run(Step.MIGRATE)
     assert result.message == "1 server(s) moved, only 1 member(s) of HA groups stay"
@@ -65,7 +65,7 @@ def test_when_guests_are_touched_members_move_like_every_server(paired: World) -
     paired.plan = replace(paired.plan, run_id=f"{paired.plan.run_id}-data", members_stay=False)
     paired.open(paired.plan)
     paired.run_up_to(Step.MIGRATE)
-    assert paired.fact("drain_plan")["staying"] == []
+    assert paired.drain_plan().staying == ()
     assert paired.cloud.guests["sbc-a"].host != NODE
 
 

@@ -33,16 +33,16 @@ def test_the_node_is_brought_to_the_new_release(empty: World) -> None:
     assert result.outcome is Outcome.OK
     assert (empty.nodes[NODE].running, empty.nodes[NODE].switched) == (NEW, 1)
     assert empty.progress().state is NodeState.UPGRADED
-    assert empty.fact("restarted_at")
-    assert empty.fact("verified") is None
+    assert empty.facts().restarted_at
+    assert empty.facts().verified is None
 
 
 def test_a_second_run_restarts_nothing_and_keeps_the_time_of_the_restart(empty: World) -> None:
     empty.run(Step.UPGRADE)
-    restarted = empty.fact("restarted_at")
+    restarted = empty.facts().restarted_at
     empty.clock.sleep(60)
     assert empty.run(Step.UPGRADE).outcome is Outcome.OK
-    assert (empty.nodes[NODE].switched, empty.fact("restarted_at")) == (1, restarted)
+    assert (empty.nodes[NODE].switched, empty.facts().restarted_at) == (1, restarted)
 
 
 def test_a_node_that_is_not_empty_is_not_touched(empty: World) -> None:
@@ -116,7 +116,7 @@ def test_killed_anywhere_and_tried_again_it_restarts_once(make_world: MakeWorld)
             world.run(Step.UPGRADE)
         assert world.run(Step.UPGRADE).outcome is Outcome.OK
         assert (world.nodes[NODE].running, world.nodes[NODE].switched) == (NEW, 1), count
-        assert world.fact("restarted_at")
+        assert world.facts().restarted_at
 
 
 def test_a_superseded_attempt_does_not_switch(empty: World) -> None:
@@ -148,7 +148,7 @@ def test_without_the_lease_the_node_is_not_touched(empty: World) -> None:
 
 
 def test_prepare_stages_where_it_is_needed_and_says_where_it_could_not(world: World) -> None:
-    world.ledger.put_fact(*world.context().key, "node-03", "version", NEW)
+    world.recorded.remember("node-03", version=NEW)
     world.nodes["node-02"].stage_faults = [NodeFaultError("disk full")]
     assert prepare(world.context()) == {"node-02": "disk full"}
     assert [host for host, node in world.nodes.items() if node.staged] == [NODE]

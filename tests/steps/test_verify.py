@@ -30,8 +30,10 @@ def upgraded(world: World) -> World:
 def test_a_good_node_is_proved(upgraded: World) -> None:
     assert upgraded.run(Step.VERIFY).outcome is Outcome.OK
     assert upgraded.progress().state is NodeState.VERIFIED
-    assert upgraded.fact("verified")["version"] == NEW
-    assert upgraded.fact("version") == NEW
+    proof = upgraded.facts().verified
+    assert proof is not None
+    assert proof.version == NEW
+    assert upgraded.facts().version == NEW
     assert upgraded.verbs().count("canary") == 1
 
 
@@ -139,7 +141,7 @@ def test_what_is_not_good_fails_the_node_for_good(upgraded: World, fault: object
     fault(upgraded)  # type: ignore[operator]
     result = upgraded.run(Step.VERIFY)
     assert (result.outcome, result.code) == (Outcome.FAILED, code)
-    assert upgraded.fact("verified") is None
+    assert upgraded.facts().verified is None
     upgraded.run(Step.RELEASE)
     assert f":FAILED [{code}]" in str(upgraded.service().disabled_reason)
 
@@ -184,7 +186,7 @@ def test_a_retry_forgets_the_proof_until_it_has_a_new_one(upgraded: World) -> No
     upgraded.cloud.errors["fetch_hypervisor"] = [TransientError("HTTP 503")]
     with pytest.raises(TransientError):
         upgraded.run(Step.VERIFY, last_try=True)
-    assert upgraded.fact("verified") is None
+    assert upgraded.facts().verified is None
     upgraded.run(Step.RELEASE)
     assert not upgraded.enabled()
 
@@ -204,7 +206,7 @@ def test_a_person_who_takes_the_node_during_the_canary_ends_it(upgraded: World) 
 
     upgraded.cloud.before = take
     assert upgraded.run(Step.VERIFY).code is Code.LEASE_LOST
-    assert upgraded.fact("verified") is None
+    assert upgraded.facts().verified is None
     upgraded.run(Step.RELEASE)
     assert upgraded.service().disabled_reason == "broken fan"
 

@@ -13,16 +13,19 @@ from tests.steps.fake_cloud import FakeCloud
 from tests.steps.fake_mechanism import FakeMechanism, NodeSoftware
 from tests.steps.fake_records import DOMAIN, START, Clock, Fuse, Guest
 
+from escalator.ledger.campaign_record import CampaignRecord
 from escalator.ledger.database import _begin_sqlite, _prepare_sqlite
 from escalator.ledger.ledger import Ledger
 from escalator.ledger.records import StepAttempt
+from escalator.ledger.run import CampaignRun
 from escalator.ledger.tables import dump_json
 from escalator.model.bundle import Bundle, Component, VenvMechanism
 from escalator.model.campaign import CampaignPlan, CampaignRequest, NodeProgress, Step
 from escalator.model.cloud import CloudSnapshot, ComputeService, HaGroup, ServiceStatus
 from escalator.model.decisions import AdmissionDecision
 from escalator.model.inventory import Inventory, InventoryNode
-from escalator.model.moves import MoveRecord
+from escalator.model.moves import DrainPlan, MoveRecord
+from escalator.model.node_facts import NodeFacts
 from escalator.steps.running.context import CampaignContext, StepContext
 from escalator.steps.running.results import StepResult
 from escalator.steps.running.run_step import begin, run_admit, run_step
@@ -36,11 +39,12 @@ BUNDLE = Bundle(
     mechanism=VenvMechanism(venv="/opt/nova/venv", package="nova", service="nova-compute"),
 )
 BUNDLE_DOCUMENT = {"schema": "escalator.bundle/1", "name": "nova-34"}
+EMPTY_CLOUD = {"schema": "escalator.snapshot/1", "cloud": "lab", "taken_at": START.isoformat(), "nodes": []}
 _RUNS = itertools.count(1)
 
 
 class QuickLedger(Ledger):
-    """The real ledger on one open connection; every write is a place to be killed before."""
+    """The real ledger on one open connection; every write to a run is a place to be killed before."""
 
     fuse: Fuse = Fuse()
 
@@ -56,24 +60,35 @@ class QuickLedger(Ledger):
         ledger._database.engine = engine
         return ledger
 
+    def run(self, campaign: str, run_id: str) -> CampaignRun:
+        run = QuickRun(self._database, campaign, run_id)
+        run.ledger = self
+        return run
+
+
+class QuickRun(CampaignRun):
+    """The handle of a run whose writes burn the ledger's fuse."""
+
+    ledger: QuickLedger
+
     def set_progress(self, *args: Any, **kwargs: Any) -> None:
-        self.fuse.burn()
+        self.ledger.fuse.burn()
         super().set_progress(*args, **kwargs)
 
     def begin_step(self, *args: Any, **kwargs: Any) -> StepAttempt:
-        self.fuse.burn()
+        self.ledger.fuse.burn()
         return super().begin_step(*args, **kwargs)
 
     def finish_step(self, *args: Any, **kwargs: Any) -> None:
-        self.fuse.burn()
+        self.ledger.fuse.burn()
         super().finish_step(*args, **kwargs)
 
-    def put_fact(self, *args: Any, **kwargs: Any) -> None:
-        self.fuse.burn()
-        super().put_fact(*args, **kwargs)
+    def remember(self, *args: Any, **kwargs: Any) -> None:
+        self.ledger.fuse.burn()
+        super().remember(*args, **kwargs)
 
     def record_move(self, *args: Any, **kwargs: Any) -> None:
-        self.fuse.burn()
+        self.ledger.fuse.burn()
         super().record_move(*args, **kwargs)
 
 
@@ -116,26 +131,27 @@ class World:
         )
 
     def open(self, plan: CampaignPlan) -> None:
-        self.ledger.open_campaign(
+        self.ledger.run(plan.campaign, plan.run_id).open(
             plan,
             dag_id=plan.campaign,
-            run_id=plan.run_id,
             bundle_document=BUNDLE_DOCUMENT,
-            snapshot_before={"cloud": "lab"},
+            snapshot_before=EMPTY_CLOUD,
             now=START,
         )
 
+    def record(self, plan: CampaignPlan) -> CampaignRecord:
+        run = self.ledger.run(plan.campaign, plan.run_id)
+        return CampaignRecord(plan=plan, bundle=self.bundle, run=run)
+
     def context(self, plan: CampaignPlan | None = None) -> CampaignContext:
         return CampaignContext(
-            plan=plan or self.plan,
-            bundle=self.bundle,
+            record=self.record(plan or self.plan),
             inventory=Inventory(
                 cloud="lab",
                 taken_at=START,
                 nodes=tuple(InventoryNode(host=h, domain=DOMAIN, address=h) for h in self.hosts),
             ),
             cloud=cast("Any", self.cloud),
-            ledger=self.ledger,
             mechanism=self.mechanism(),
             connect=cast("Any", self.connect),
             clock=self.clock,
@@ -190,14 +206,24 @@ class World:
 
     # what a test looks at
 
-    def progress(self, host: str = NODE) -> NodeProgress:
-        return self.ledger.progress(self.plan.campaign, self.plan.run_id, host)
+    @property
+    def recorded(self) -> CampaignRun:
+        """The run of the plan as it is now."""
+        return self.ledger.run(self.plan.campaign, self.plan.run_id)
 
-    def fact(self, key: str, host: str = NODE) -> Any:
-        return self.ledger.fact(self.plan.campaign, self.plan.run_id, host, key)
+    def progress(self, host: str = NODE) -> NodeProgress:
+        return self.recorded.progress(host)
+
+    def facts(self, host: str = NODE) -> NodeFacts:
+        return self.recorded.facts(host)
+
+    def drain_plan(self, host: str = NODE) -> DrainPlan:
+        plan = self.facts(host).drain_plan
+        assert isinstance(plan, DrainPlan)
+        return plan
 
     def moves(self, host: str = NODE) -> tuple[MoveRecord, ...]:
-        return self.ledger.moves(self.plan.campaign, self.plan.run_id, host)
+        return self.recorded.moves(host)
 
     def service(self, host: str = NODE) -> ComputeService:
         return self.cloud._service(host)

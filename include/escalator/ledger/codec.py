@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, TypeVar
@@ -13,6 +14,7 @@ from typing import Any, TypeVar
 from escalator.model.errors import InvalidRequestError
 
 T = TypeVar("T")
+Reader = Callable[[Any], Any]
 
 
 def to_json(value: object) -> Any:  # noqa: ANN401  (JSON is of any type)
@@ -45,44 +47,74 @@ def from_json(kind: type[T], document: object) -> T:
     :raises InvalidRequestError: when the document is of another shape.
     """
     try:
-        result: T = _read(kind, document)
+        result: T = _reader(typing.cast("Any", kind))(document)
     except (TypeError, ValueError, AttributeError, KeyError) as exc:
         raise InvalidRequestError(f"a stored {kind.__name__} cannot be read: {exc}") from exc
     return result
 
 
-def _read(kind: Any, document: Any) -> Any:  # noqa: ANN401
-    origin = typing.get_origin(kind)
-    if origin in {typing.Union, types.UnionType}:
-        return _read_optional(kind, document)
-    if origin is not None:
-        return _read_collection(origin, typing.get_args(kind), document)
+@functools.cache
+def _reader(kind: Any) -> Reader:  # noqa: ANN401  (types and their unions)
+    """Make what reads a value of a type; made once, as a ledger holds many values of few types."""
+    if typing.get_origin(kind) is not None:
+        return _generic_reader(kind, typing.get_origin(kind), typing.get_args(kind))
     if dataclasses.is_dataclass(kind):
-        return _read_dataclass(kind, document)
+        return _dataclass_reader(kind)
     if kind is datetime:
-        return _aware(datetime.fromisoformat(document))
-    return kind(document) if kind is float or issubclass(kind, StrEnum) else document
+        return lambda document: _aware(datetime.fromisoformat(document))
+    return _scalar_reader(kind)
 
 
-def _read_collection(origin: Any, arguments: tuple[Any, ...], document: Any) -> Any:  # noqa: ANN401
+def _generic_reader(kind: Any, origin: Any, arguments: tuple[Any, ...]) -> Reader:  # noqa: ANN401
+    if origin in {typing.Union, types.UnionType}:
+        return _optional_reader(kind, [choice for choice in arguments if choice is not types.NoneType])
     if origin is tuple:
-        return tuple(_read(arguments[0], item) for item in document)
+        item = _reader(arguments[0])
+        return lambda document: tuple(map(item, document))
     if issubclass(origin, Mapping):
-        return {_read(arguments[0], key): _read(arguments[1], item) for key, item in document.items()}
-    raise TypeError(f"{origin.__name__} is not supported")
+        key, value = map(_reader, arguments)
+        return lambda document: {key(name): value(item) for name, item in document.items()}
+    return _unsupported(kind)
 
 
-def _read_dataclass(kind: Any, document: Any) -> Any:  # noqa: ANN401
+def _dataclass_reader(kind: Any) -> Reader:  # noqa: ANN401
     hints = typing.get_type_hints(kind)
-    names = [field.name for field in dataclasses.fields(kind) if field.name in document]
-    return kind(**{name: _read(hints[name], document[name]) for name in names})
+    readers = {field.name: _reader(hints[field.name]) for field in dataclasses.fields(kind)}
+
+    def read(document: Any) -> Any:  # noqa: ANN401
+        return kind(**{name: item(document[name]) for name, item in readers.items() if name in document})
+
+    return read
 
 
-def _read_optional(kind: Any, document: Any) -> Any:  # noqa: ANN401
-    if document is None:
-        return None
-    (inner,) = (choice for choice in typing.get_args(kind) if choice is not types.NoneType)
-    return _read(inner, document)
+def _optional_reader(kind: Any, choices: list[Any]) -> Reader:  # noqa: ANN401
+    if len(choices) != 1:
+        return _unsupported(kind)
+    inner = _reader(choices[0])
+    return lambda document: None if document is None else inner(document)
+
+
+def _scalar_reader(kind: Any) -> Reader:  # noqa: ANN401
+    if kind is float or issubclass(kind, StrEnum):
+        return typing.cast("Reader", kind)
+    if kind not in {str, int, bool}:
+        return lambda document: document
+
+    def read(document: Any) -> Any:  # noqa: ANN401
+        if not isinstance(document, kind):
+            raise TypeError(f"{document!r} is no {kind.__name__}")
+        return document
+
+    return read
+
+
+def _unsupported(kind: Any) -> Reader:  # noqa: ANN401
+    """Refuse a type when a value of it is read: a default needs no reader."""
+
+    def refuse(document: object) -> None:
+        raise TypeError(f"{kind} is not supported, found {document!r}")
+
+    return refuse
 
 
 def _aware(moment: datetime) -> datetime:

@@ -7,8 +7,10 @@ from collections.abc import Iterator
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from escalator.ledger.facts import DRAIN_PLAN, read_facts
 from escalator.ledger.tables import CampaignRow, FactRow, MoveRow, NodeRow, StepRow
 from escalator.model.durations import History, MoveSample
+from escalator.model.moves import DrainPlan
 from escalator.model.step import Outcome, Step
 
 MOST_ROWS = 2000
@@ -47,15 +49,21 @@ def _moves(session: Session, ours: sa.ColumnElement[bool]) -> Iterator[MoveSampl
         .limit(MOST_ROWS)
     )
     rows = session.execute(query).all()
-    plans = sa.select(FactRow.node_id, FactRow.value).where(
-        FactRow.key == "drain_plan", FactRow.node_id.in_({node for *_, node in rows})
-    )
-    memories = {
-        (node, move["server_id"]): move.get("memory_mib")
-        for node, plan in session.execute(plans)
-        for move in (plan or {}).get("moves", ())
-    }
+    memories = dict(_memories(session, {node for *_, node in rows}))
     for server, started, ended, node in rows:
         if memory := memories.get((node, server)):
             seconds = max(0.0, (ended - started).total_seconds())
-            yield MoveSample(memory_mib=int(memory), seconds=seconds)
+            yield MoveSample(memory_mib=memory, seconds=seconds)
+
+
+def _memories(session: Session, nodes: set[int]) -> Iterator[tuple[tuple[int, str], int]]:
+    """Give the memory (MiB) of the servers that were to leave nodes, by node and server id."""
+    query = (
+        sa.select(NodeRow.id, NodeRow.host, FactRow.value)
+        .join(NodeRow, FactRow.node_id == NodeRow.id)
+        .where(FactRow.key == DRAIN_PLAN, NodeRow.id.in_(nodes))
+    )
+    for node, host, value in session.execute(query):
+        plan = read_facts(host, {DRAIN_PLAN: value}).drain_plan
+        for move in plan.moves if isinstance(plan, DrainPlan) else ():
+            yield (node, move.server_id), move.memory_mib

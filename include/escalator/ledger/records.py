@@ -8,12 +8,16 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from escalator.ledger.tables import MoveRow, NodeRow, StepRow
-from escalator.model.campaign import NodeProgress, NodeState, Step
+from escalator.ledger.codec import from_json
+from escalator.ledger.tables import CampaignRow, MoveRow, NodeRow, StepRow
+from escalator.model.campaign import CampaignPlan, NodeProgress, NodeState, Step
+from escalator.model.errors import InvalidRequestError
 from escalator.model.lease import LeaseMark
 from escalator.model.moves import MoveMethod, MoveRecord
 from escalator.model.step import Outcome
 from escalator.model.verdict import Code
+
+PLAN_VERSION = 1
 
 
 class Document(StrEnum):
@@ -66,6 +70,20 @@ class CampaignSummary:
     bundle: str
     target_version: str
     nodes: Mapping[NodeState, int]
+
+
+def plan_of(row: CampaignRow) -> CampaignPlan:
+    """Read the plan of a run.
+
+    :raises InvalidRequestError: it is of another release's form.
+    """
+    version = row.plan.get("schema_version")
+    if version != PLAN_VERSION:
+        raise InvalidRequestError(
+            f"the plan of run {row.run_id} has schema version {version}, this release reads {PLAN_VERSION}",
+            remedy="finish the campaign with the release that began it",
+        )
+    return from_json(CampaignPlan, row.plan)
 
 
 def progress_of(row: NodeRow) -> NodeProgress:

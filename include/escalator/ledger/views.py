@@ -8,14 +8,13 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from escalator.ledger.facts import FROM_VERSION, RELEASED_AT, read_facts
 from escalator.ledger.records import progress_of
 from escalator.ledger.rows import find_campaign
 from escalator.ledger.tables import CampaignRow, FactRow, MoveRow, NodeRow, StepRow
 from escalator.model.campaign import LedgerView, NodeProgress, NodeState
 from escalator.model.step import Outcome, Step
 
-RELEASED_AT = "released_at"
-"""The fact that release puts before it gives a node back."""
 _OVER = frozenset({NodeState.SKIPPED, NodeState.HELD, NodeState.FAILED})
 """States of a node that is not going to be upgraded any more by its campaign."""
 
@@ -55,8 +54,8 @@ def _given_back(session: Session, row: CampaignRow | None) -> dict[str, datetime
         query = query.where(CampaignRow.plan["request"]["cloud"].as_string() == row.plan["request"]["cloud"])
     last: dict[str, datetime] = {}
     for host, value in session.execute(query):
-        moment = datetime.fromisoformat(str(value))
-        last[host] = max(moment, last.get(host, moment))
+        if moment := read_facts(host, {RELEASED_AT: value}).released_at:
+            last[host] = max(moment, last.get(host, moment))
     return last
 
 
@@ -90,7 +89,7 @@ def _upgraded_at(session: Session, row: CampaignRow) -> dict[str, datetime]:
     found = (
         sa.select(NodeRow.host, FactRow.value)
         .join(NodeRow, FactRow.node_id == NodeRow.id)
-        .where(NodeRow.campaign_id == row.id, FactRow.key == "from_version")
+        .where(NodeRow.campaign_id == row.id, FactRow.key == FROM_VERSION)
     )
     target: Any = row.plan["target_version"]
     # newest first: of a node that was verified several times the first time stays

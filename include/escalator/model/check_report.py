@@ -98,7 +98,7 @@ def unmet_verdicts(document: Mapping[str, Any] | None) -> tuple[Verdict, ...]:
         Verdict(
             code=Code(condition["code"]),
             message=condition["message"],
-            subject=Subject(type=SubjectType(condition["subject"]["type"]), id=condition["subject"]["id"]),
+            subject=_subject_from_document(condition["subject"]),
             severity=Severity(condition["severity"]),
             remedy=condition["remedy"],
         )
@@ -107,12 +107,21 @@ def unmet_verdicts(document: Mapping[str, Any] | None) -> tuple[Verdict, ...]:
     )
 
 
+def _subject_from_document(document: Mapping[str, Any]) -> Subject:
+    """Read a subject; older documents have no name."""
+    return Subject(type=SubjectType(document["type"]), id=document["id"], name=document.get("name"))
+
+
 def _condition_to_document(condition: Condition) -> dict[str, Any]:
     return {
         "code": condition.code.value,
         "met": condition.met,
         "severity": condition.severity.value,
-        "subject": {"type": condition.subject.type.value, "id": condition.subject.id},
+        "subject": {
+            "type": condition.subject.type.value,
+            "id": condition.subject.id,
+            "name": condition.subject.name,
+        },
         "message": condition.message,
         "remedy": condition.remedy,
     }

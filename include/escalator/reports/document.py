@@ -10,7 +10,7 @@ from statistics import median
 from typing import Any
 
 from escalator.model.campaign import NodeState, Step
-from escalator.reports.facts import CampaignFacts
+from escalator.reports.facts import CampaignFacts, RecordedSnapshot
 from escalator.reports.findings import compare_servers, find
 from escalator.reports.interruptions import GuestEvents
 from escalator.reports.node_times import NodeTimes
@@ -62,9 +62,13 @@ def build_report(facts: CampaignFacts, events: GuestEvents | None = None) -> dic
         "servers": compare_servers(facts),
         "findings": find(facts, watched, [move for node in nodes for move in node["moves"]]),
         "trace": build_trace(facts, times),
-        "snapshot_before": facts.snapshot_before,
-        "snapshot_after": facts.snapshot_after,
+        "snapshot_before": _document_of(facts.snapshot_before),
+        "snapshot_after": _document_of(facts.snapshot_after),
     }
+
+
+def _document_of(snapshot: RecordedSnapshot | None) -> Mapping[str, Any] | None:
+    return None if snapshot is None else snapshot.document
 
 
 def _plan(facts: CampaignFacts) -> dict[str, Any] | None:

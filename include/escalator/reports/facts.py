@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from escalator.model.campaign import CampaignPlan, LedgerView, Step
+from escalator.model.cloud import CloudSnapshot
 from escalator.model.moves import MoveRecord
 from escalator.model.verdict import Verdict
 
@@ -35,13 +36,25 @@ class StepRun:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RecordedSnapshot:
+    """A snapshot as the campaign recorded it.
+
+    :ivar document: ``escalator.snapshot/1``; the report has it as it is.
+    :ivar cloud: what it says; None when it cannot be read, which is as if there were no snapshot.
+    """
+
+    document: Mapping[str, Any]
+    cloud: CloudSnapshot | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CampaignFacts:
     """All that is known of a campaign when it ends; times are aware.
 
     :ivar moves: every attempt to move a server; its ``from_host`` is the node that was drained.
     :ivar versions_before: what each node ran when it was first asked.
     :ivar versions_after: what each node was last known to run.
-    :ivar snapshot_before: ``escalator.snapshot/1``; None when none was taken.
+    :ivar snapshot_before: None when none was taken.
     :ivar campaign_api_calls: API calls that belong to no node, by task, such as ``check_conditions``.
     :ivar verdicts: what the check of the conditions found.
     :ivar plan_document: ``escalator.plan/1``, as it was made at the start; None when none was recorded.
@@ -57,12 +70,22 @@ class CampaignFacts:
     versions_before: Mapping[str, str] = field(default_factory=dict)
     versions_after: Mapping[str, str] = field(default_factory=dict)
     bundle_document: Mapping[str, Any] = field(default_factory=dict)
-    snapshot_before: Mapping[str, Any] | None = None
-    snapshot_after: Mapping[str, Any] | None = None
+    snapshot_before: RecordedSnapshot | None = None
+    snapshot_after: RecordedSnapshot | None = None
     campaign_api_calls: Mapping[str, int] = field(default_factory=dict)
     verdicts: tuple[Verdict, ...] = ()
     plan_document: Mapping[str, Any] | None = None
     refused: bool = False
+
+    @property
+    def before(self) -> CloudSnapshot | None:
+        """Return the cloud as it was before the campaign; None when that is not known."""
+        return None if self.snapshot_before is None else self.snapshot_before.cloud
+
+    @property
+    def after(self) -> CloudSnapshot | None:
+        """Return the cloud as it is after the campaign; None when that is not known."""
+        return None if self.snapshot_after is None else self.snapshot_after.cloud
 
     def steps_of(self, host: str) -> tuple[StepRun, ...]:
         """Return the attempts at the steps of a node, in the order of their starts."""

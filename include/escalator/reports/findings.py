@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import Any
 
 from escalator.model.campaign import NodeState
+from escalator.model.cloud import CloudSnapshot, Node, Server, ServiceStatus
 from escalator.model.verdict import Code, Severity, SubjectType
 from escalator.reports.facts import CampaignFacts
 from escalator.reports.interruptions import GuestEvents
@@ -39,7 +40,7 @@ def find(facts: CampaignFacts, events: GuestEvents, moves: Iterable[Row]) -> lis
     :param moves: the moves as the report describes them.
     """
     rows = [*_verdicts(facts), *_nodes(facts), *_interruptions(moves)]
-    before, after = facts.snapshot_before, facts.snapshot_after
+    before, after = facts.before, facts.after
     if before is not None and after is not None:
         rows += [*_servers(before, after), *_services(before, after)]
     elif not facts.refused and not facts.plan.request.dry_run:
@@ -65,21 +66,22 @@ def find(facts: CampaignFacts, events: GuestEvents, moves: Iterable[Row]) -> lis
 
 def compare_servers(facts: CampaignFacts) -> list[Row]:
     """List every server of the two snapshots: where and how it was, before and after."""
-    before, after = _servers_of(facts.snapshot_before), _servers_of(facts.snapshot_after)
+    before, after = _servers_of(facts.before), _servers_of(facts.after)
+    names = {server.id: server.name for server in (*before.values(), *after.values())}
     moves: dict[str, int] = {}
     for move in facts.moves:
         moves[move.server_id] = moves.get(move.server_id, 0) + move.succeeded
     rows = []
     for server_id in sorted(before.keys() | after.keys()):
-        old, new = before.get(server_id, {}), after.get(server_id, {})
+        old, new = before.get(server_id), after.get(server_id)
         rows.append(
             {
                 "id": server_id,
-                "name": new.get("name", old.get("name")),
-                "vm_state_before": old.get("vm_state"),
-                "vm_state_after": new.get("vm_state"),
-                "host_before": old.get("host"),
-                "host_after": new.get("host"),
+                "name": names[server_id],
+                "vm_state_before": old and old.vm_state,
+                "vm_state_after": new and new.vm_state,
+                "host_before": old and old.host,
+                "host_after": new and new.host,
                 "moves": moves.get(server_id, 0),
             }
         )
@@ -167,18 +169,18 @@ def _nodes(facts: CampaignFacts) -> Iterable[Row]:
             )
 
 
-def _servers(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterable[Row]:
+def _servers(before: CloudSnapshot, after: CloudSnapshot) -> Iterable[Row]:
     """Compare every server with itself."""
     old, new = _servers_of(before), _servers_of(after)
     for server_id in sorted(old.keys() - new.keys()):
         server = old[server_id]
-        message = f"was on {server.get('host')}, {server.get('vm_state')}; is not there any more"
+        message = f"was on {server.host}, {server.vm_state}; is not there any more"
         yield _row(
             Severity.BLOCKER,
             Finding.SERVER_VANISHED,
             SubjectType.SERVER,
             server_id,
-            server.get("name"),
+            server.name,
             message=message,
             remedy="ask its owner whether it was deleted on purpose",
         )
@@ -189,49 +191,50 @@ def _servers(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterable[Ro
             Finding.SERVER_APPEARED,
             SubjectType.SERVER,
             server_id,
-            server.get("name"),
-            message=f"came during the campaign, is on {server.get('host')}",
+            server.name,
+            message=f"came during the campaign, is on {server.host}",
         )
-    disabled = {n["host"]: n for n in after.get("nodes", []) if n.get("status") == "disabled"}
+    disabled = {n.host: n for n in after.nodes if n.status is ServiceStatus.DISABLED}
     for server_id in sorted(old.keys() & new.keys()):
         was, now = old[server_id], new[server_id]
         yield from _changes(was, now)
-        host = now.get("host")
-        if host in disabled and host != was.get("host"):
+        if now.host in disabled and now.host != was.host:
             yield _row(
                 Severity.WARNING,
                 Finding.SERVER_ON_DISABLED_NODE,
                 SubjectType.SERVER,
                 server_id,
-                now.get("name"),
-                message=f"came to {host}, which is {_status(disabled[host])}",
+                now.name,
+                message=f"came to {now.host}, which is {_status(disabled[now.host])}",
             )
 
 
-def _changes(was: Mapping[str, Any], now: Mapping[str, Any]) -> Iterable[Row]:
+def _changes(was: Server, now: Server) -> Iterable[Row]:
     """Say in which words the state of a server differs."""
-    words = ("vm_state", "power_state", "task_state")
-    changed = [
-        f"{word} {was.get(word)} -> {now.get(word)}" for word in words if was.get(word) != now.get(word)
-    ]
+    words = (
+        ("vm_state", was.vm_state, now.vm_state),
+        ("power_state", was.power_state, now.power_state),
+        ("task_state", was.task_state, now.task_state),
+    )
+    changed = [f"{word} {before} -> {after}" for word, before, after in words if before != after]
     if changed:
-        grave = was.get("vm_state") != now.get("vm_state")
+        grave = was.vm_state != now.vm_state
         yield _row(
             Severity.BLOCKER if grave else Severity.WARNING,
             Finding.SERVER_CHANGED_STATE,
             SubjectType.SERVER,
-            now["id"],
-            now.get("name"),
+            now.id,
+            now.name,
             message="; ".join(changed),
             remedy="compare with what its owner did meanwhile",
         )
 
 
-def _services(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterable[Row]:
+def _services(before: CloudSnapshot, after: CloudSnapshot) -> Iterable[Row]:
     """Compare whether each node is in service, and the reason when it is not."""
-    new = {n["host"]: n for n in after.get("nodes", [])}
-    for node in before.get("nodes", []):
-        host = node["host"]
+    new = {n.host: n for n in after.nodes}
+    for node in before.nodes:
+        host = node.host
         if host not in new:
             yield _row(
                 Severity.WARNING,
@@ -252,11 +255,10 @@ def _services(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterable[R
             )
 
 
-def _status(node: Mapping[str, Any]) -> str:
-    reason = node.get("disabled_reason")
-    status = str(node.get("status"))
-    return f"{status} ({reason})" if status == "disabled" else status
+def _status(node: Node) -> str:
+    disabled = node.status is ServiceStatus.DISABLED
+    return f"{node.status} ({node.disabled_reason})" if disabled else str(node.status)
 
 
-def _servers_of(snapshot: Mapping[str, Any] | None) -> dict[str, Mapping[str, Any]]:
-    return {server["id"]: server for server in (snapshot or {}).get("servers", [])}
+def _servers_of(snapshot: CloudSnapshot | None) -> dict[str, Server]:
+    return {} if snapshot is None else {server.id: server for server in snapshot.servers}

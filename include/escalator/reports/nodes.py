@@ -32,7 +32,7 @@ def describe_nodes(
     facts: CampaignFacts, times: Mapping[str, NodeTimes], events: GuestEvents
 ) -> list[dict[str, Any]]:
     """Describe every node of the plan, in the plan's order."""
-    states = {s["id"]: s.get("vm_state") for s in (facts.snapshot_before or {}).get("servers", [])}
+    states = {} if facts.before is None else {s.id: s.vm_state for s in facts.before.servers}
     return [_describe(facts, host, times[host], states, events) for host in facts.plan.hosts]
 
 
@@ -42,7 +42,7 @@ def measure_nodes(facts: CampaignFacts) -> dict[str, NodeTimes]:
 
 
 def _describe(
-    facts: CampaignFacts, host: str, times: NodeTimes, states: Mapping[str, Any], events: GuestEvents
+    facts: CampaignFacts, host: str, times: NodeTimes, states: Mapping[str, str], events: GuestEvents
 ) -> dict[str, Any]:
     progress, runs = facts.view.of(host), facts.steps_of(host)
     steps = _describe_steps(runs)
@@ -105,7 +105,7 @@ def _seconds(run: StepRun) -> float:
     return 0.0 if run.ended_at is None else max(0.0, (run.ended_at - run.started_at).total_seconds())
 
 
-def _describe_move(move: MoveRecord, states: Mapping[str, Any], events: GuestEvents) -> dict[str, Any]:
+def _describe_move(move: MoveRecord, states: Mapping[str, str], events: GuestEvents) -> dict[str, Any]:
     milliseconds, note = _interruption(move, states.get(move.server_id), events)
     return {
         "id": move.server_id,
@@ -125,7 +125,9 @@ def _describe_move(move: MoveRecord, states: Mapping[str, Any], events: GuestEve
     }
 
 
-def _interruption(move: MoveRecord, vm_state: object, events: GuestEvents) -> tuple[float | None, str | None]:
+def _interruption(
+    move: MoveRecord, vm_state: str | None, events: GuestEvents
+) -> tuple[float | None, str | None]:
     """Return the interruption in milliseconds, or None and why there is none to tell."""
     if vm_state not in {None, "active"}:
         return None, NOT_RUNNING

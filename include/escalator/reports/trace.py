@@ -34,7 +34,7 @@ def build_trace(facts: CampaignFacts, times: Mapping[str, NodeTimes]) -> dict[st
     events = [{"t": round((at - start).total_seconds(), 3), **event} for at, event in moments]
     return {
         "schema": SCHEMA,
-        "snapshot_sha256": document_digest(before) if (before := facts.snapshot_before) else None,
+        "snapshot_sha256": document_digest(before.document) if (before := facts.snapshot_before) else None,
         "max_parallel": facts.plan.request.max_parallel,
         "events": events,
         "result": _result(facts, times, events),
@@ -115,5 +115,5 @@ def _held(facts: CampaignFacts) -> list[dict[str, str]]:
 
 def _servers_on(facts: CampaignFacts, hosts: tuple[str, ...]) -> int:
     """Count the servers that were on nodes which had to be emptied."""
-    servers = (facts.snapshot_before or {}).get("servers", [])
-    return sum(s.get("host") in hosts and s.get("vm_state") not in _WITHOUT_HOST for s in servers)
+    servers = () if facts.before is None else facts.before.servers
+    return sum(s.host in hosts and s.vm_state not in _WITHOUT_HOST for s in servers)

@@ -33,7 +33,7 @@ def decide_now(
     :param asking: hosts for which somebody waits at the door now; the others take no turn.
     """
     snapshot = campaign.fetch_snapshot()
-    view = campaign.ledger.view(*campaign.key)
+    view = campaign.run.view()
     plan = revalidate_plan(campaign.plan, snapshot)
     if plan.hosts != campaign.plan.hosts:
         log.info("the cloud has changed since the plan was made; the order now: %s", ", ".join(plan.hosts))
@@ -57,7 +57,7 @@ def take(ctx: StepContext) -> AdmissionDecision:
             return _recorded(ctx, skip)
     if found != lease:
         ctx.ensure_current()
-        ctx.put_fact("leased_at", ctx.now().isoformat())
+        ctx.remember(leased_at=ctx.now())
         ctx.cloud.ensure_disabled(ctx.host, lease.render())
     return _recorded(ctx, _check_after_write(ctx, snapshot, found))
 
@@ -81,9 +81,9 @@ def _upgraded_meanwhile(ctx: StepContext) -> AdmissionDecision | None:
         return AdmissionDecision(
             host=ctx.host, admission=Admission.HOLD, code=Code.NODE_UNREACHABLE, message=str(exc)
         )
-    ctx.put_fact("version", version)
-    if ctx.fact("from_version") is None:
-        ctx.put_fact("from_version", version)
+    ctx.remember(version=version)
+    if ctx.facts.from_version is None:
+        ctx.remember(from_version=version)
     if version != ctx.plan.target_version:
         return None
     return AdmissionDecision(
@@ -104,7 +104,7 @@ def _check_after_write(ctx: StepContext, snapshot: CloudSnapshot, found: Lease |
     decision = check_lease_kept(services, around, ctx.plan, ctx.host, snapshot=snapshot, now=ctx.now())
     if decision.admission is not Admission.ADMIT:
         ctx.ensure_current()
-        if found is None or (found.mark is None and not ctx.touched):
+        if found is None or (found.mark is None and not ctx.facts.touched):
             log.warning("%s: lease given back: %s", ctx.host, decision.message)
             ctx.cloud.ensure_enabled(ctx.host, lease=ctx.plan.lease(ctx.host))
         else:

@@ -15,7 +15,6 @@ from escalator.model.moves import DrainPlan, MoveMethod, PlannedMove
 from escalator.model.step import Outcome
 from escalator.model.verdict import Code, blockers
 from escalator.steps.moving.drain import Drain, DrainPace
-from escalator.steps.moving.drain_plans import drain_plan_from_document, drain_plan_to_document
 from escalator.steps.moving.flights import Flight, FlightState
 from escalator.steps.running.context import StepContext
 from escalator.steps.running.results import StepResult
@@ -33,7 +32,6 @@ FIRST_GUESS = 0.8
 """The slowness of moves while nothing is known: a poll too early costs a call, one too late costs time."""
 SLOWNESS_WITHIN = (0.3, 5.0)
 """What is believed of the pace of one node's moves."""
-_PACE = "move_slowness"
 GOES_WITHOUT_MOVE = frozenset({"shelved_offloaded", "deleted"})
 """vm_states of servers that are on no node, whatever the record says."""
 
@@ -44,10 +42,12 @@ def migrate(ctx: StepContext) -> StepResult:
     if lease is not None and lease.mark is not None:
         message = f"{ctx.host} gave up its place ({lease.mark}): clear {ctx.host}.admit with downstream"
         return StepResult(outcome=Outcome.HELD, code=Code.LEASE_LOST, message=message)
-    first = ctx.fact("drain_started") is None
+    facts = ctx.facts
+    first = facts.drain_started is None
+    started = facts.drain_started or ctx.now()
     if first:
-        ctx.put_fact("drain_started", ctx.now().isoformat())
-    drain = _drain(ctx)
+        ctx.remember(drain_started=started)
+    drain = _drain(ctx, started, after_id=facts.last_migration)
     faults = _adopt_plan(ctx, drain) if first else _resume(ctx, drain)
     ctx.progress(NodeState.MIGRATING, message=f"{len(drain.waiting) + len(drain.flying)} server(s) to move")
     left = _empty(ctx, drain, faults)
@@ -79,28 +79,25 @@ def _empty(ctx: StepContext, drain: Drain, faults: tuple[str, ...]) -> tuple[str
 
 def _adopt_plan(ctx: StepContext, drain: Drain) -> tuple[str, ...]:
     """Take the plan that precheck made a moment ago."""
-    drain.adopt(drain_plan_from_document(ctx.host, ctx.fact("drain_plan")), ())
+    drain.adopt(ctx.planned_drain(), ())
     return ()
 
 
-def _drain(ctx: StepContext) -> Drain:
-    started = datetime.fromisoformat(str(ctx.fact("drain_started")))
-    after = ctx.fact("last_migration")
+def _drain(ctx: StepContext, started: datetime, *, after_id: int) -> Drain:
     since = started - timedelta(minutes=5)
-    pace = DrainPace(slowness=_known_slowness(ctx))
-    return Drain(ctx=ctx, since=since, after_id=after if isinstance(after, int) else 0, pace=pace)
+    return Drain(ctx=ctx, since=since, after_id=after_id, pace=DrainPace(slowness=_known_slowness(ctx)))
 
 
 def _known_slowness(ctx: StepContext) -> float:
     """Return how many times what was expected the moves off this campaign's other nodes took."""
-    known = [f for f in ctx.ledger.facts(*ctx.campaign.key, _PACE).values() if isinstance(f, int | float)]
+    known = ctx.run.move_slowness().values()
     return median(known) if known else FIRST_GUESS
 
 
 def _remember_pace(ctx: StepContext, drain: Drain) -> None:
     if drain.slowness:
         least, most = SLOWNESS_WITHIN
-        ctx.put_fact(_PACE, round(min(most, max(least, *drain.slowness)), 2))
+        ctx.remember(move_slowness=round(min(most, max(least, *drain.slowness)), 2))
 
 
 def _resume(ctx: StepContext, drain: Drain) -> tuple[str, ...]:
@@ -127,20 +124,19 @@ def _resume(ctx: StepContext, drain: Drain) -> tuple[str, ...]:
         staying=replanned.staying,
     )
     ctx.ensure_current()
-    ctx.put_fact("drain_plan", drain_plan_to_document(plan))
+    ctx.remember(drain_plan=plan)
     drain.adopt(plan, away)
     drain.after_id = max([drain.after_id, *(m.id for m in migrations)])
     return tuple(str(v) for v in blockers(replanned.verdicts) if v.subject.id not in moving)
 
 
 def _last_plan(ctx: StepContext) -> DrainPlan:
-    document = ctx.fact("drain_plan")
-    return DrainPlan(host=ctx.host) if document is None else drain_plan_from_document(ctx.host, document)
+    return ctx.recorded_plan() or DrainPlan(host=ctx.host)
 
 
 def _record_ended(ctx: StepContext, migrations: tuple[Migration, ...], planned: set[str]) -> None:
     """Record moves that ended while no attempt of ours was there to see it."""
-    known = {move.migration for move in ctx.ledger.moves(*ctx.campaign.key, ctx.host)}
+    known = {move.migration for move in ctx.run.moves(ctx.host)}
     for migration in migrations:
         ended = migration.source_host == ctx.host and not migration.status.unfinished
         if ended and migration.server_id in planned and migration.uuid not in known:
@@ -153,7 +149,7 @@ def _record_ended(ctx: StepContext, migrations: tuple[Migration, ...], planned: 
             )
             state = FlightState.FAILED if migration.status.failed else FlightState.ARRIVED
             record = flight.record(ctx.host, migration.updated_at or ctx.now(), state)
-            ctx.ledger.record_move(*ctx.campaign.key, ctx.host, record)
+            ctx.run.record_move(ctx.host, record)
 
 
 def _come_to_rest(ctx: StepContext, since: datetime) -> tuple[tuple[Server, ...], tuple[Migration, ...]]:

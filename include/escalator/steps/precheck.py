@@ -13,7 +13,6 @@ from escalator.model.cloud import Server
 from escalator.model.moves import DrainPlan
 from escalator.model.step import Outcome
 from escalator.model.verdict import Code, Subject, SubjectType, Verdict, blockers
-from escalator.steps.moving.drain_plans import drain_plan_to_document
 from escalator.steps.running.context import StepContext
 from escalator.steps.running.results import StepResult
 from escalator.upgrade_manager.drain.drains import plan_drain
@@ -43,11 +42,8 @@ def precheck(ctx: StepContext) -> StepResult:
         message = f"{len(blocking)} blocker(s): " + "; ".join(str(v) for v in blocking)
         return StepResult(outcome=Outcome.HELD, code=blocking[0].code, message=message, details=details)
     ctx.ensure_current()
-    ctx.put_fact("drain_plan", drain_plan_to_document(plan))
-    ctx.put_fact("last_migration", last)
-    ctx.put_fact("drain_started", None)
-    ctx.put_fact("verified", None)
-    ctx.put_fact("agents", [agent.binary for agent in ctx.cloud.fetch_agents(ctx.host) if agent.alive])
+    ctx.remember(drain_plan=plan, last_migration=last, drain_started=None, verified=None)
+    ctx.remember(agents=tuple(agent.binary for agent in ctx.cloud.fetch_agents(ctx.host) if agent.alive))
     stay = f", {len(plan.staying)} stay as members of HA groups" if plan.staying else ""
     message = f"{len(plan.moves)} server(s) to move{stay}, no blocker"
     ctx.progress(NodeState.CHECKED, message=message)

@@ -24,21 +24,21 @@ WORDS_LENGTH = 120
 
 def release(ctx: StepContext) -> StepResult:
     """Bring the node's service to where the steps before entitle it."""
-    progress = ctx.ledger.progress(*ctx.campaign.key, ctx.host)
+    progress = ctx.run.progress(ctx.host)
     service = ctx.cloud.fetch_service(ctx.host)
     lease = service.lease
     if lease is None or not ctx.plan.lease(ctx.host).same_holder(lease):
         return _not_ours(ctx, service, progress)
     ctx.ensure_current()
     if _entitled(ctx, progress, lease):
-        released = {"released_at": ctx.now().isoformat()}
-        ctx.put_fact(
-            "released_at", released["released_at"]
-        )  # first: whoever sees it enabled knows since when
+        released_at = ctx.now()
+        ctx.remember(released_at=released_at)  # first: whoever sees it enabled knows since when
         ctx.cloud.ensure_enabled(ctx.host, lease=lease)
         if progress.state is NodeState.VERIFIED:
             ctx.progress(NodeState.RELEASED, message=progress.message)
-        return StepResult(message=f"{ctx.host} is enabled, as it was found", details=released)
+        return StepResult(
+            message=f"{ctx.host} is enabled, as it was found", details={"released_at": released_at}
+        )
     return _leave_out(ctx, progress)
 
 
@@ -48,14 +48,14 @@ def _entitled(ctx: StepContext, progress: NodeProgress, lease: Lease) -> bool:
     A mark in the lease says that an earlier release left the node out: only a proof changes that.
     """
     if progress.state is NodeState.VERIFIED:
-        return ctx.fact("verified") is not None
+        return ctx.facts.verified is not None
     given_up = progress.state in {NodeState.HELD, NodeState.SKIPPED}
-    return lease.mark is None and (progress.state.untouched or given_up) and not ctx.touched
+    return lease.mark is None and (progress.state.untouched or given_up) and not ctx.facts.touched
 
 
 def _leave_out(ctx: StepContext, progress: NodeProgress) -> StepResult:
     """Keep the node disabled, marked FAILED or HELD with the reason."""
-    untouched_software = ctx.fact("upgrade_begun") is None
+    untouched_software = ctx.facts.upgrade_begun is None
     mark = (
         LeaseMark.HELD if untouched_software and progress.state is not NodeState.FAILED else LeaseMark.FAILED
     )

@@ -8,7 +8,6 @@ from __future__ import annotations
 import logging
 
 from escalator.model.step import Outcome
-from escalator.steps.moving.drain_plans import drain_plan_from_document
 from escalator.steps.running.context import StepContext
 from escalator.steps.running.results import StepResult
 
@@ -18,7 +17,7 @@ log = logging.getLogger("escalator.steps.switchover")
 def switchover(ctx: StepContext) -> StepResult:
     """Say for every server which VNF it belongs to; without one, migrate moves it."""
     ctx.ensure_leased()
-    plan = drain_plan_from_document(ctx.host, ctx.fact("drain_plan"))
+    plan = ctx.planned_drain()
     names = [move.server_name for move in plan.moves]
     for name in names:
         log.info("%s: no VNF registered for server %s: migrate moves it", ctx.host, name)

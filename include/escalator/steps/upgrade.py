@@ -42,14 +42,13 @@ def upgrade(ctx: StepContext) -> StepResult:
         ctx.progress(NodeState.UPGRADING, message=f"to {ctx.plan.target_version}")
         if not mechanism.brings_software:
             return StepResult(message="the bundle brings nothing to the node")
-        ctx.put_fact("verified", None)
-        ctx.put_fact("upgrade_begun", ctx.now().isoformat())
+        ctx.remember(verified=None, upgrade_begun=ctx.now())
         switching = ctx.now()
         effect = mechanism.activate(_job(ctx, "activate"))
     except NodeFaultError as exc:
         return _not_upgraded(ctx, exc)
-    if effect is Effect.ACTIVATED or ctx.fact("restarted_at") is None:
-        ctx.put_fact("restarted_at", ctx.now().isoformat())
+    if effect is Effect.ACTIVATED or ctx.facts.restarted_at is None:
+        ctx.remember(restarted_at=ctx.now())
     seconds = (ctx.now() - switching).total_seconds()
     ctx.progress(NodeState.UPGRADED, message=f"to {ctx.plan.target_version}, not verified yet")
     return StepResult(message=f"activated in {seconds:.1f} s", details={"upgrade_seconds": seconds})
@@ -59,7 +58,7 @@ def _not_upgraded(ctx: StepContext, fault: NodeFaultError) -> StepResult:
     """Say whether the node still has the software it had."""
     if isinstance(fault, LeaseLostError):
         raise fault
-    staged_only = ctx.fact("upgrade_begun") is None
+    staged_only = ctx.facts.upgrade_begun is None
     code = Code.STAGE_FAILED if staged_only else Code.UPGRADE_FAILED
     if isinstance(fault, JobOverdueError):
         code = Code.STEP_HUNG
@@ -93,7 +92,7 @@ def _prove_empty(ctx: StepContext) -> StepResult | None:
         left = () if busy else _left(ctx)
         if not busy and not left:
             return None
-        if busy or ctx.fact("upgrade_begun") is not None:
+        if busy or ctx.facts.upgrade_begun is not None:
             break
         log.info("%s: %s", ctx.host, "; ".join(left))
         moved = migrate(ctx)

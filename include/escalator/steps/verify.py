@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from escalator.model.campaign import NodeState
 from escalator.model.cloud import ServiceState
 from escalator.model.errors import EscalatorError, NotFoundError, TransientError
+from escalator.model.node_facts import Proof
 from escalator.model.step import Outcome
 from escalator.model.verdict import Code, Subject, SubjectType, Verdict
 from escalator.steps.running.context import StepContext
@@ -29,7 +30,7 @@ Look = Callable[[StepContext], tuple[Verdict, ...]]
 def verify(ctx: StepContext) -> StepResult:
     """Check service, version, hypervisor, inventory, agents and a canary server; remember the proof."""
     ctx.ensure_leased()
-    ctx.put_fact("verified", None)
+    ctx.remember(verified=None)
     deadline = ctx.now() + SERVICE_WITHIN
     faults = _service(ctx, deadline)
     if not faults:
@@ -43,9 +44,9 @@ def verify(ctx: StepContext) -> StepResult:
         message = "; ".join(str(fault) for fault in faults)
         return StepResult(outcome=Outcome.FAILED, code=faults[0].code, message=message)
     ctx.ensure_leased()
-    ctx.put_fact("verified", {"version": ctx.plan.target_version, "at": ctx.now().isoformat()})
-    ctx.put_fact("version", ctx.plan.target_version)
-    ctx.progress(NodeState.VERIFIED, message=f"runs {ctx.plan.target_version}")
+    version = ctx.plan.target_version
+    ctx.remember(verified=Proof(version=version, at=ctx.now()), version=version)
+    ctx.progress(NodeState.VERIFIED, message=f"runs {version}")
     return StepResult(message="service, version, hypervisor, inventory, agents and canary are good")
 
 
@@ -99,8 +100,8 @@ def _restarted_at(ctx: StepContext) -> datetime | None:
 
     It is our clock's time, heartbeats carry the cloud's: like Nova itself, this needs clocks that agree.
     """
-    fact = ctx.fact("restarted_at")
-    return datetime.fromisoformat(str(fact)).replace(microsecond=0) if fact else None
+    restarted = ctx.facts.restarted_at
+    return None if restarted is None else restarted.replace(microsecond=0)
 
 
 def _process_lives(ctx: StepContext) -> bool:
@@ -142,8 +143,7 @@ def _hypervisor(ctx: StepContext) -> tuple[Verdict, ...]:
 
 def _agents(ctx: StepContext) -> tuple[Verdict, ...]:
     """Check that every Neutron agent of the node is alive that was alive before."""
-    before = ctx.fact("agents")
-    known = set(before) if isinstance(before, list) else None
+    known = ctx.facts.agents
     agents = ctx.cloud.fetch_agents(ctx.host)
     dead = [a.binary for a in agents if not a.alive and (known is None or a.binary in known)]
     if not dead:

@@ -13,7 +13,6 @@ from airflow.sdk.exceptions import AirflowFailException
 from escalator.documents.bundle_file import bundle_names, read_bundle_document
 from escalator.documents.bundles import parse_bundle
 from escalator.documents.requests import parse_request
-from escalator.ledger.ledger import Ledger
 from escalator.model.campaign import CampaignPlan
 from escalator.model.clock import utcnow
 from escalator.model.errors import EscalatorError, InvalidRequestError, PlanInfeasibleError, TransientError
@@ -21,7 +20,7 @@ from escalator.steps.campaign.check_conditions import check
 from escalator.steps.campaign.conclude import conclude
 from escalator.steps.campaign.prepare import prepare
 from escalator.upgrade_manager.conditions.bundles import refuse_unserved
-from escalator_airflow.campaigns import asked_for, make_context, open_campaign, run_of
+from escalator_airflow.campaigns import asked_for, draft_campaign, make_context, open_campaign, run_of
 from escalator_airflow.settings import bundle_dir, report_dir
 
 
@@ -73,7 +72,7 @@ class CheckConditionsOperator(BaseOperator):
             window_end=request.window_end or _interval_end(context),
             procedure=self.procedure,
         )
-        campaign = make_context(draft, bundle, Ledger())
+        campaign = make_context(draft_campaign(draft, bundle))
         plan, _ = check(campaign, json.loads(json.dumps(document)), known_hosts=self.hosts)
         self.log.info("order: %s", ", ".join(plan.hosts))
         return plan

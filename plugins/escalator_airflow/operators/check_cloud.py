@@ -12,7 +12,6 @@ from airflow.sdk.exceptions import AirflowFailException
 from escalator.documents.bundle_file import bundle_names, read_bundle_document
 from escalator.documents.bundles import parse_bundle
 from escalator.documents.requests import parse_check
-from escalator.ledger.ledger import Ledger
 from escalator.model.campaign import CampaignPlan
 from escalator.model.check_report import CheckReport, check_to_document
 from escalator.model.errors import EscalatorError, InvalidRequestError, PlanInfeasibleError
@@ -20,7 +19,7 @@ from escalator.reports.files import write_document
 from escalator.steps.campaign.check_conditions import judge, log_report, refuse_unmet
 from escalator.steps.campaign.conclude import folder_name
 from escalator.upgrade_manager.conditions.bundles import refuse_unserved
-from escalator_airflow.campaigns import asked_for, make_context, run_of
+from escalator_airflow.campaigns import asked_for, draft_campaign, make_context, run_of
 from escalator_airflow.settings import bundle_dir, report_dir
 
 
@@ -68,7 +67,7 @@ class CheckOperator(BaseOperator):
             hosts=(),
             target_version=bundle.target_version() or "",
         )
-        campaign = make_context(draft, bundle, Ledger())
+        campaign = make_context(draft_campaign(draft, bundle))
         return judge(campaign, request.hosts or self.hosts, rollback=rollback).report
 
     def _write(self, report: CheckReport, path: Path) -> Path:

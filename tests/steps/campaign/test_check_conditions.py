@@ -35,13 +35,12 @@ def checked(world: World) -> tuple[CampaignPlan, CheckReport]:
 
 def test_a_good_request_opens_the_campaign_with_its_plan_and_check(world: World) -> None:
     plan, report = checked(world)
-    key = world.context().key
     assert report.met
     assert sorted(plan.hosts) == sorted(world.hosts)
-    assert world.ledger.plan(*key) == plan
-    assert world.ledger.document(*key, Document.CHECK)["met"] is True
-    assert len(world.ledger.document(*key, Document.PLAN)["sha256"]) == 64
-    assert world.ledger.facts(*key, "from_version") == dict.fromkeys(world.hosts, OLD)
+    assert world.recorded.plan() == plan
+    assert world.recorded.document(Document.CHECK)["met"] is True
+    assert len(world.recorded.document(Document.PLAN)["sha256"]) == 64
+    assert world.recorded.versions_before() == dict.fromkeys(world.hosts, OLD)
     assert world.cloud.writes == []
 
 
@@ -50,20 +49,20 @@ def test_the_plan_is_in_the_log_with_its_hash_and_reasons(
 ) -> None:
     with caplog.at_level(logging.INFO, "escalator.steps.campaign.check_conditions"):
         checked(world)
-    sha256 = world.ledger.document(*world.context().key, Document.PLAN)["sha256"]
+    sha256 = world.recorded.document(Document.PLAN)["sha256"]
     assert f"plan {sha256}" in caplog.text
     assert "because:" in caplog.text
 
 
 def test_a_second_run_keeps_the_plan_that_the_campaign_began_with(world: World) -> None:
     plan, _ = checked(world)
-    first = world.ledger.document(*world.context().key, Document.PLAN)
+    first = world.recorded.document(Document.PLAN)
     world.boot("late", "node-03")
     world.cloud.person_disables("node-02")
     again, report = checked(world)
     assert again == plan
-    assert world.ledger.document(*world.context().key, Document.PLAN) == first
-    assert world.ledger.document(*world.context().key, Document.CHECK) == check_to_document(report)
+    assert world.recorded.document(Document.PLAN) == first
+    assert world.recorded.document(Document.CHECK) == check_to_document(report)
 
 
 def test_a_campaign_keeps_the_procedure_it_was_asked_with(
@@ -98,7 +97,7 @@ def test_what_is_in_the_way_is_told_at_once_and_nothing_is_recorded(world: World
     for words in ("no route to host", "host key changed"):
         assert words in str(refused.value)
     assert {v.code for v in refused.value.blockers} == {Code.NODE_UNREACHABLE}
-    assert world.ledger.plan(*world.context().key) is None
+    assert world.recorded.plan() is None
     assert world.cloud.writes == []
 
 
@@ -106,8 +105,8 @@ def test_a_second_run_keeps_the_versions_that_the_first_one_found(world: World) 
     checked(world)
     world.nodes[NODE].running = NEW
     checked(world)
-    assert world.fact("from_version") == OLD
-    assert world.fact("version") == NEW
+    assert world.facts().from_version == OLD
+    assert world.facts().version == NEW
 
 
 def test_durations_are_learnt_from_what_ran_before(world: World, make_world: MakeWorld) -> None:
@@ -116,7 +115,7 @@ def test_durations_are_learnt_from_what_ran_before(world: World, make_world: Mak
     for number in range(5):
         attempt = before.begin(Step.UPGRADE).attempt
         before.clock.sleep(7)
-        before.ledger.finish_step(attempt, result="ok", now=before.clock(), message=str(number))
+        before.recorded.finish_step(attempt, result="ok", now=before.clock(), message=str(number))
     world.plan = replace(world.plan, request=replace(world.plan.request, bundle=bundle))
     plan, _ = checked(world)
     assert plan.expected.of(Step.UPGRADE).p50 == pytest.approx(7, abs=1)
@@ -140,7 +139,7 @@ def test_a_campaign_expected_to_take_too_long_warns_in_the_log_and_the_report(
 def test_a_judgement_writes_nothing_anywhere(world: World) -> None:
     judged = judge(world.context(), world.hosts)
     assert judged.report.met
-    assert world.ledger.plan(*world.context().key) is None
+    assert world.recorded.plan() is None
     assert world.cloud.writes == []
 
 
@@ -151,4 +150,4 @@ def test_a_campaign_that_would_have_to_stop_a_server_does_not_start(make_world: 
     world.boot("sriov")
     with pytest.raises(PlanInfeasibleError, match=r"server sriov .*stop no server"):
         checked(world)
-    assert world.ledger.plan(*world.context().key) is None
+    assert world.recorded.plan() is None

@@ -8,14 +8,15 @@ from pathlib import Path
 import pytest
 from tests.steps.conftest import MakeWorld
 from tests.steps.fake_records import START
-from tests.steps.worlds import NEW, NODE, OLD, World
+from tests.steps.worlds import EMPTY_CLOUD, NEW, NODE, OLD, World
 
 from escalator.ledger.records import Document
 from escalator.model.campaign import NodeState, Step
+from escalator.model.check_report import CheckReport, Condition, check_to_document
 from escalator.model.decisions import Admission
 from escalator.model.errors import EscalatorError, NodeFaultError
 from escalator.model.lease import LeaseMark
-from escalator.model.verdict import Code
+from escalator.model.verdict import Code, Severity, Subject, SubjectType
 from escalator.steps.campaign.conclude import conclude, folder_name
 
 
@@ -35,9 +36,9 @@ def test_a_campaign_that_is_complete_has_no_fault(world: World, tmp_path: Path) 
     conclusion = conclude(world.context(), tmp_path)
     assert conclusion.faults == ()
     report = json.loads(conclusion.paths.json.read_text())
-    assert report == world.ledger.document(*world.context().key, Document.REPORT)
-    assert world.ledger.document(*world.context().key, Document.SNAPSHOT_AFTER)["cloud"] == "lab"
-    assert conclusion.paths.json.parent == tmp_path / folder_name(*world.context().key)
+    assert report == world.recorded.document(Document.REPORT)
+    assert world.recorded.document(Document.SNAPSHOT_AFTER)["cloud"] == "lab"
+    assert conclusion.paths.json.parent == tmp_path / folder_name(world.plan.campaign, world.plan.run_id)
 
 
 def test_every_node_that_is_not_as_it_should_be_is_named(world: World, tmp_path: Path) -> None:
@@ -75,6 +76,40 @@ def test_a_second_run_writes_the_report_anew(world: World, tmp_path: Path) -> No
     assert f"{NODE} is waiting: " in str(first.faults)
     assert NODE not in str(second.faults)
     assert OLD in second.paths.json.read_text()
+
+
+def test_a_report_is_written_although_the_snapshot_before_cannot_be_read(
+    world: World, tmp_path: Path
+) -> None:
+    whole_life(world, NODE)
+    of_tomorrow = {**EMPTY_CLOUD, "schema": "escalator.snapshot/2"}
+    world.recorded.set_document(Document.SNAPSHOT_BEFORE, of_tomorrow)
+    report = json.loads(conclude(world.context(), tmp_path).paths.json.read_text())
+    assert "snapshot_missing" in {finding["code"] for finding in report["findings"]}
+    assert report["snapshot_before"] == of_tomorrow
+    assert report["snapshot_after"]["cloud"] == "lab"
+
+
+def test_the_snapshots_of_the_release_before_are_compared(world: World, tmp_path: Path) -> None:
+    """Keys that a snapshot has since then are not in it."""
+    server = {"id": "web", "name": "web-1", "host": NODE, "vm_state": "active"}
+    nodes = [{"host": host, "domain": "d"} for host in world.hosts]
+    before = {**EMPTY_CLOUD, "nodes": nodes, "servers": [server]}
+    world.recorded.set_document(Document.SNAPSHOT_BEFORE, before)
+    report = json.loads(conclude(world.context(), tmp_path).paths.json.read_text())
+    found = [f for f in report["findings"] if f["code"] == "server_vanished"]
+    assert [f["subject"] for f in found] == [{"type": "server", "id": "web", "name": "web-1"}]
+
+
+def test_the_findings_of_the_check_name_their_servers(world: World, tmp_path: Path) -> None:
+    subject = Subject(type=SubjectType.SERVER, id="3f", name="web-9")
+    condition = Condition(
+        code=Code.SERVER_LOCKED, met=False, severity=Severity.WARNING, subject=subject, message="is locked"
+    )
+    world.recorded.set_document(Document.CHECK, check_to_document(CheckReport(conditions=(condition,))))
+    report = json.loads(conclude(world.context(), tmp_path).paths.json.read_text())
+    (found,) = [f for f in report["findings"] if f["code"] == "server_locked"]
+    assert found["subject"] == {"type": "server", "id": "3f", "name": "web-9"}
 
 
 def test_a_folder_that_cannot_be_written_says_what_to_set(world: World, tmp_path: Path) -> None:
@@ -124,7 +159,7 @@ def test_the_run_of_the_next_window_goes_on_where_the_last_stopped(make_world: M
     world = windowed(make_world)
     world.plan = replace(world.plan, run_id=f"{world.plan.run_id}-2", window_end=None)
     world.open(world.plan)
-    world.ledger.put_fact(*world.context().key, NODE, "version", NEW)
+    world.recorded.remember(NODE, version=NEW)
     decisions = {host: world.admit(host) for host in world.hosts[:2]}
     assert (decisions[NODE].admission, decisions[NODE].code) == (Admission.SKIP, Code.ALREADY_UPGRADED)
     assert decisions["node-02"].admission is Admission.ADMIT

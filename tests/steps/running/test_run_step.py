@@ -3,7 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from tests.steps.worlds import NODE, World
+from tests.steps.worlds import NODE, QuickRun, World
 
 from escalator.model import procedure
 from escalator.model.campaign import NodeState, Step
@@ -82,7 +82,7 @@ def test_other_errors_are_raised_and_final_on_the_last_try(
         world.run(Step.MIGRATE, last_try=last_try)
     expected = (NodeState.HELD, code) if last_try else (NodeState.WAITING, None)
     assert (world.progress().state, world.progress().code) == expected
-    (step,) = world.ledger.steps(*world.context().key)
+    (step,) = world.recorded.steps()
     assert (str(step.result), step.code) == ("failed", code)
 
 
@@ -91,7 +91,7 @@ def test_a_superseded_attempt_records_nothing(world: World, monkeypatch: pytest.
     with pytest.raises(SupersededError):
         world.run(Step.UPGRADE, last_try=True)
     assert world.progress().state is NodeState.WAITING
-    (step,) = world.ledger.steps(*world.context().key)
+    (step,) = world.recorded.steps()
     assert step.result is None
 
 
@@ -117,7 +117,7 @@ def test_a_result_is_recorded_with_its_calls_and_details(
     order(monkeypatch, Step.VERIFY, StepResult(message="good", details={"n": 1}))
     world.cloud.fetch_services()
     world.run(Step.VERIFY)
-    (step,) = world.ledger.steps(*world.context().key)
+    (step,) = world.recorded.steps()
     assert (str(step.result), step.message, step.api_calls, step.details) == ("ok", "good", 1, {"n": 1})
     assert world.progress().state is NodeState.WAITING
 
@@ -139,14 +139,14 @@ def test_an_end_that_cannot_be_recorded_does_not_change_the_result(
         raise TransientError("the ledger is away")
 
     order(monkeypatch, Step.VERIFY, StepResult(message="good"))
-    monkeypatch.setattr(world.ledger, "finish_step", away)
+    monkeypatch.setattr(QuickRun, "finish_step", away)
     assert world.run(Step.VERIFY).message == "good"
     assert "could not be recorded" in caplog.text
 
 
 def test_admission_is_recorded_as_a_step(world: World) -> None:
     world.admit()
-    (step,) = world.ledger.steps(*world.context().key)
+    (step,) = world.recorded.steps()
     assert (step.step, str(step.result), step.host) == (Step.ADMIT, "ok", NODE)
     assert step.details["leased_at"]
 
@@ -175,7 +175,7 @@ def test_a_step_past_its_hard_limit_hangs_and_says_so(
     assert f"{step} hangs: it has taken" in result.message
     assert "its hard limit is" in result.message
     assert (world.progress().code, world.progress().message) == (Code.STEP_HUNG, result.message)
-    (record,) = world.ledger.steps(*world.context().key)
+    (record,) = world.recorded.steps()
     assert record.code is Code.STEP_HUNG
 
 

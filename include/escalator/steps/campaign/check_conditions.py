@@ -53,7 +53,7 @@ def judge(campaign: CampaignContext, hosts: Sequence[str], *, rollback: bool = F
     :param rollback: check the way back instead.
     """
     bundle, request = campaign.bundle, campaign.plan.request
-    history = campaign.ledger.history(cloud=request.cloud, bundle=request.bundle)
+    history = campaign.run.history(cloud=request.cloud, bundle=request.bundle)
     plan = replace(
         campaign.plan,
         hosts=tuple(hosts),
@@ -164,21 +164,20 @@ def _open(
 
     :return: the plan that is recorded.
     """
-    ledger, key = campaign.ledger, (plan.campaign, plan.run_id)
-    recorded = ledger.open_campaign(
+    run = campaign.run
+    recorded = run.open(
         plan,
         dag_id=plan.campaign,
-        run_id=plan.run_id,
         bundle_document=dict(bundle_document),
         snapshot_before=snapshot_to_document(judged.snapshot),
         now=campaign.clock(),
     )
-    ledger.set_document(*key, Document.CHECK, check_to_document(judged.report))
-    if ledger.document(*key, Document.PLAN) is None:
-        ledger.set_document(*key, Document.PLAN, plan_document)
-    known = ledger.facts(*key, "from_version")
+    run.set_document(Document.CHECK, check_to_document(judged.report))
+    if run.document(Document.PLAN) is None:
+        run.set_document(Document.PLAN, plan_document)
+    known = run.versions_before()
     for host, version in judged.versions.items():
-        ledger.put_fact(*key, host, "version", version)
+        run.remember(host, version=version)
         if host not in known:
-            ledger.put_fact(*key, host, "from_version", version)
+            run.remember(host, from_version=version)
     return recorded

@@ -5,22 +5,27 @@ A second run writes the report anew.
 
 from __future__ import annotations
 
+import logging
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
-from escalator.cloud_manager.snapshots import snapshot_to_document
+from escalator.cloud_manager.snapshots import snapshot_from_document, snapshot_to_document
 from escalator.ledger.records import Document, StepRecord
 from escalator.model.campaign import NodeState
 from escalator.model.check_report import unmet_verdicts
 from escalator.model.cloud import CloudSnapshot
-from escalator.model.errors import EscalatorError
+from escalator.model.errors import EscalatorError, InvalidRequestError
 from escalator.reports.document import build_report
-from escalator.reports.facts import CampaignFacts, StepRun
+from escalator.reports.facts import CampaignFacts, RecordedSnapshot, StepRun
 from escalator.reports.files import ReportPaths, write_report
 from escalator.reports.interruptions import read_guest_events
 from escalator.steps.running.context import CampaignContext
+
+log = logging.getLogger("escalator.steps.campaign.conclude")
 
 _GOOD = frozenset({NodeState.RELEASED, NodeState.SKIPPED})
 
@@ -48,11 +53,11 @@ def conclude(campaign: CampaignContext, report_dir: Path) -> Conclusion:
     :raises EscalatorError: the cloud, the ledger or the folder cannot be used.
     """
     snapshot = campaign.fetch_snapshot()
-    campaign.ledger.set_document(*campaign.key, Document.SNAPSHOT_AFTER, snapshot_to_document(snapshot))
+    campaign.run.set_document(Document.SNAPSHOT_AFTER, snapshot_to_document(snapshot))
     report = build_report(_facts(campaign), read_guest_events())
-    campaign.ledger.set_document(*campaign.key, Document.REPORT, report)
+    campaign.run.set_document(Document.REPORT, report)
     try:
-        paths = write_report(report_dir / folder_name(*campaign.key), report)
+        paths = write_report(report_dir / folder_name(campaign.run.campaign, campaign.run.run_id), report)
     except OSError as exc:
         raise EscalatorError(
             f"the report cannot be written: {exc}", remedy="set ESCALATOR_REPORT_DIR to a folder that can be"
@@ -68,7 +73,7 @@ def _judge(campaign: CampaignContext, snapshot: CloudSnapshot) -> tuple[tuple[st
 
     :return: these faults, and the hosts that are only left for the next window.
     """
-    view = campaign.ledger.view(*campaign.key)
+    view = campaign.run.view()
     faults, left = [], []
     for host in campaign.plan.hosts:
         progress = view.of(host)
@@ -84,32 +89,39 @@ def _judge(campaign: CampaignContext, snapshot: CloudSnapshot) -> tuple[tuple[st
 
 
 def _facts(campaign: CampaignContext) -> CampaignFacts:
-    ledger, key = campaign.ledger, campaign.key
-    steps = tuple(_run_of(step) for step in ledger.steps(*key))
+    run = campaign.run
+    steps = tuple(_run_of(step) for step in run.steps())
     return CampaignFacts(
         plan=campaign.plan,
         started_at=_started(campaign, steps),
         ended_at=campaign.clock(),
-        view=ledger.view(*key),
+        view=run.view(),
         steps=steps,
-        moves=ledger.moves(*key),
-        versions_before=_texts(ledger.facts(*key, "from_version")),
-        versions_after=_texts(ledger.facts(*key, "version")),
-        bundle_document=ledger.document(*key, Document.BUNDLE) or {},
-        snapshot_before=ledger.document(*key, Document.SNAPSHOT_BEFORE),
-        snapshot_after=ledger.document(*key, Document.SNAPSHOT_AFTER),
-        verdicts=unmet_verdicts(ledger.document(*key, Document.CHECK)),
-        plan_document=ledger.document(*key, Document.PLAN),
+        moves=run.moves(),
+        versions_before=run.versions_before(),
+        versions_after=run.versions(),
+        bundle_document=run.document(Document.BUNDLE) or {},
+        snapshot_before=_recorded(run.document(Document.SNAPSHOT_BEFORE)),
+        snapshot_after=_recorded(run.document(Document.SNAPSHOT_AFTER)),
+        verdicts=unmet_verdicts(run.document(Document.CHECK)),
+        plan_document=run.document(Document.PLAN),
     )
 
 
-def _texts(facts: dict[str, object]) -> dict[str, str]:
-    return {host: str(value) for host, value in facts.items()}
+def _recorded(document: Mapping[str, Any] | None) -> RecordedSnapshot | None:
+    """Read a recorded snapshot; one that cannot be read goes into the report all the same, as it is."""
+    if document is None:
+        return None
+    try:
+        return RecordedSnapshot(document=document, cloud=snapshot_from_document(document))
+    except InvalidRequestError as exc:
+        log.warning("a recorded snapshot cannot be read: %s", exc)
+        return RecordedSnapshot(document=document)
 
 
 def _started(campaign: CampaignContext, steps: tuple[StepRun, ...]) -> datetime:
     """Return when the campaign was opened."""
-    opened = campaign.ledger.opened_at(*campaign.key) or campaign.clock()
+    opened = campaign.run.opened_at() or campaign.clock()
     return min((opened, *(s.started_at for s in steps)))
 
 

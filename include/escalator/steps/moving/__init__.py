@@ -1,4 +1,4 @@
-"""What serves the step migrate: servers on their way, and the plan of a drain as a document.
+"""What serves the step migrate: the drain of a node, and its servers on their way.
 
 Answers: which moves are under way, which have ended, and which come next?
 """

@@ -249,7 +249,7 @@ class Drain:
 
     def _keep(self, record: MoveRecord) -> None:
         self.ended.append(record)
-        self.ctx.ledger.record_move(*self.ctx.campaign.key, self.ctx.host, record)
+        self.ctx.run.record_move(self.ctx.host, record)
 
     @property
     def code(self) -> Code:

@@ -7,16 +7,21 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
+from typing import Unpack
 
 from escalator.cloud_manager.cloud import Cloud
-from escalator.ledger.ledger import Ledger
+from escalator.ledger.campaign_record import CampaignRecord
+from escalator.ledger.facts import unreadable
 from escalator.ledger.records import StepAttempt
+from escalator.ledger.run import CampaignRun
 from escalator.model.bundle import Bundle
 from escalator.model.campaign import CampaignPlan, NodeState, Step
 from escalator.model.cloud import CloudSnapshot, ComputeService
 from escalator.model.errors import LeaseLostError
 from escalator.model.inventory import Inventory
 from escalator.model.lease import LeaseMark
+from escalator.model.moves import DrainPlan
+from escalator.model.node_facts import FactChanges, NodeFacts, UnreadablePlan
 from escalator.model.verdict import Code
 from escalator.system_support.mechanisms import NodeJob, NodeMechanism
 from escalator.system_support.shell import ShellOnDemand
@@ -25,9 +30,6 @@ from escalator.upgrade_manager.state.domains import domain_of
 
 log = logging.getLogger("escalator.steps")
 
-_TOUCHES = ("drain_started", "upgrade_begun", "restarted_at")
-"""Facts of a node that is not what it was: only a proof lets it be enabled."""
-
 
 def _as_it_is(snapshot: CloudSnapshot) -> CloudSnapshot:
     return snapshot
@@ -35,18 +37,16 @@ def _as_it_is(snapshot: CloudSnapshot) -> CloudSnapshot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CampaignContext:
-    """The campaign's side of a step: what holds for all of its nodes.
+    """The campaign's side of a step: its record, and the means to carry it out.
 
     :ivar mechanism: brings the bundle to the nodes.
     :ivar connect: opens a connection to a node.
     :ivar add_ha_groups: puts the HA groups that are known into a snapshot.
     """
 
-    plan: CampaignPlan
-    bundle: Bundle
+    record: CampaignRecord
     inventory: Inventory
     cloud: Cloud
-    ledger: Ledger
     mechanism: NodeMechanism
     connect: Callable[[str], NodeShell]
     clock: Callable[[], datetime]
@@ -54,9 +54,19 @@ class CampaignContext:
     add_ha_groups: Callable[[CloudSnapshot], CloudSnapshot] = _as_it_is
 
     @property
-    def key(self) -> tuple[str, str]:
-        """Return what the ledger knows the campaign by: campaign and run id."""
-        return self.plan.campaign, self.plan.run_id
+    def plan(self) -> CampaignPlan:
+        """Return what is to be done."""
+        return self.record.plan
+
+    @property
+    def bundle(self) -> Bundle:
+        """Return what the nodes are brought to."""
+        return self.record.bundle
+
+    @property
+    def run(self) -> CampaignRun:
+        """Return the campaign's run in the ledger."""
+        return self.record.run
 
     def shell(self, host: str) -> ShellOnDemand:
         """Return a shell on a node; it connects at its first command, if there is one."""
@@ -79,8 +89,7 @@ class CampaignContext:
 
     def known_versions(self) -> dict[str, str]:
         """Return the nova-compute version of each node, as this campaign last saw it over SSH."""
-        facts = self.ledger.facts(*self.key, "version")
-        return {host: str(version) for host, version in facts.items()}
+        return self.run.versions()
 
     def fetch_snapshot(
         self,
@@ -126,14 +135,38 @@ class StepContext:
         return self.campaign.cloud
 
     @property
-    def ledger(self) -> Ledger:
-        """Return the ledger."""
-        return self.campaign.ledger
+    def run(self) -> CampaignRun:
+        """Return the campaign's run in the ledger."""
+        return self.campaign.run
 
     @property
-    def touched(self) -> bool:
-        """Tell whether more than the lease of the node may have been changed since its last precheck."""
-        return any(self.fact(key) is not None for key in _TOUCHES)
+    def facts(self) -> NodeFacts:
+        """Return what is remembered of the node in this campaign; read anew each time."""
+        return self.run.facts(self.host)
+
+    def remember(self, **changes: Unpack[FactChanges]) -> None:
+        """Remember facts about the node in this campaign, over attempts and steps; None forgets one."""
+        self.run.remember(self.host, **changes)
+
+    def recorded_plan(self) -> DrainPlan | None:
+        """Return the drain plan that was recorded last; None when there is none.
+
+        :raises InvalidRequestError: this release does not read it.
+        """
+        plan = self.facts.drain_plan
+        if isinstance(plan, UnreadablePlan):
+            raise unreadable(self.host, plan.why)
+        return plan
+
+    def planned_drain(self) -> DrainPlan:
+        """Return the drain plan that precheck made.
+
+        :raises InvalidRequestError: there is none, or this release does not read it.
+        """
+        plan = self.recorded_plan()
+        if plan is None:
+            raise unreadable(self.host, "there is no drain plan")
+        return plan
 
     def now(self) -> datetime:
         """Return the time, aware."""
@@ -144,7 +177,7 @@ class StepContext:
 
         :raises SupersededError: this attempt is not the newest of its node.
         """
-        self.ledger.check_fence(self.attempt)
+        self.run.check_fence(self.attempt)
 
     def ensure_leased(self) -> ComputeService:
         """Read the node's service and refuse to go on without our lease on it.
@@ -174,8 +207,7 @@ class StepContext:
 
         :raises SupersededError: this attempt is not the newest of its node; nothing was recorded.
         """
-        self.ledger.set_progress(
-            *self.campaign.key,
+        self.run.set_progress(
             self.host,
             state,
             code=code,
@@ -185,12 +217,3 @@ class StepContext:
             attempt=self.attempt,
         )
         log.info("%s: %s %s", self.host, state, message)
-
-    def put_fact(self, key: str, value: object) -> None:
-        """Remember a fact about the node in this campaign, over attempts and steps."""
-        self.ledger.put_fact(*self.campaign.key, self.host, key, value)
-
-    def fact(self, key: str) -> object | None:
-        """Recall a fact about the node in this campaign."""
-        value: object = self.ledger.fact(*self.campaign.key, self.host, key)
-        return value

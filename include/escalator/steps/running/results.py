@@ -11,7 +11,7 @@ from escalator.model.verdict import Code
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepResult:
-    """One step's end: what came of it, why, and JSON-able details for the report."""
+    """One step's end: what came of it, why, and details for the report, as the ledger stores them."""
 
     outcome: Outcome = Outcome.OK
     code: Code | None = None

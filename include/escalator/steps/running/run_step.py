@@ -56,9 +56,7 @@ _ADMISSIONS = {Admission.ADMIT: Outcome.OK, Admission.HOLD: Outcome.HELD}
 
 def begin(campaign: CampaignContext, host: str, step: Step, *, try_number: int) -> StepContext:
     """Open an attempt: from now on, older attempts at this node are refused their writes."""
-    attempt = campaign.ledger.begin_step(
-        *campaign.key, host, step, try_number=try_number, now=campaign.clock()
-    )
+    attempt = campaign.run.begin_step(host, step, try_number=try_number, now=campaign.clock())
     return StepContext(campaign=campaign, host=host, step=step, attempt=attempt)
 
 
@@ -72,7 +70,7 @@ def run_admit(campaign: CampaignContext, host: str, *, try_number: int) -> Admis
     ctx = begin(campaign, host, Step.ADMIT, try_number=try_number)
     decision = take(ctx)
     outcome = _ADMISSIONS.get(decision.admission, Outcome.SKIPPED)
-    details = {"leased_at": ctx.fact("leased_at")} if outcome is Outcome.OK else {}
+    details = {"leased_at": ctx.facts.leased_at} if outcome is Outcome.OK else {}
     end_attempt(
         ctx, StepResult(outcome=outcome, code=decision.code, message=decision.message, details=details)
     )
@@ -120,7 +118,7 @@ def record_hang(campaign: CampaignContext, host: str, step: Step, *, try_number:
     stage = _stage(campaign, step)
     ended = duration(stage.last_resort_seconds)
     message = f"{step} hangs: it was ended after {ended}; what it began may go on"
-    attempts = (run for run in campaign.ledger.steps(*campaign.key) if run.host == host)
+    attempts = (run for run in campaign.run.steps() if run.host == host)
     newest = max(attempts, key=lambda run: run.fence, default=None)
     if newest is None or (newest.step, newest.try_number) != (step, try_number):
         return message
@@ -166,7 +164,7 @@ def _code(exc: Exception) -> Code:
 def end_attempt(ctx: StepContext, result: StepResult) -> None:
     """Record how an attempt ended, with the API calls it made."""
     try:
-        ctx.ledger.finish_step(
+        ctx.run.finish_step(
             ctx.attempt,
             result=str(result.outcome),
             code=result.code,

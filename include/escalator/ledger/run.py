@@ -1,0 +1,360 @@
+"""One run of a campaign in the ledger: every method is one short transaction, safe to run twice."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Unpack
+
+import sqlalchemy as sa
+
+from escalator.ledger.codec import to_json
+from escalator.ledger.database import Database
+from escalator.ledger.facts import FROM_VERSION, MOVE_SLOWNESS, VERSION, fact_values, read_facts
+from escalator.ledger.history import read_history
+from escalator.ledger.records import (
+    PLAN_VERSION,
+    Document,
+    StepAttempt,
+    StepRecord,
+    move_of,
+    move_values,
+    plan_of,
+    progress_of,
+    step_of,
+)
+from escalator.ledger.rows import (
+    campaign_id,
+    find_campaign,
+    find_node,
+    insert_or_ignore,
+    insert_or_update,
+    locked_node,
+    waiting_node,
+)
+from escalator.ledger.tables import CampaignRow, DocumentRow, FactRow, MoveRow, NodeRow, StepRow
+from escalator.ledger.views import read_nodes, read_view
+from escalator.model.campaign import CampaignPlan, LedgerView, NodeProgress, NodeState, Step
+from escalator.model.decisions import Admission, AdmissionDecision
+from escalator.model.durations import History
+from escalator.model.errors import InvalidRequestError, NotFoundError, SupersededError
+from escalator.model.lease import LeaseMark
+from escalator.model.moves import MoveRecord
+from escalator.model.node_facts import FactChanges, NodeFacts
+from escalator.model.step import Outcome
+from escalator.model.verdict import Code
+
+
+class CampaignRun:
+    """What one run of a campaign planned and did; made by ``Ledger.run``, whether the run is opened or not.
+
+    Every method may raise TransientError when the database is away or busy; methods that write raise
+    NotFoundError while the run is not opened. A naive time is refused with InvalidRequestError.
+
+    :ivar campaign: id of the campaign.
+    :ivar run_id: id of its run.
+    """
+
+    def __init__(self, database: Database, campaign: str, run_id: str) -> None:
+        self._database = database
+        self.campaign = campaign
+        self.run_id = run_id
+        self._is_ours = sa.and_(CampaignRow.campaign == campaign, CampaignRow.run_id == run_id)
+
+    def open(
+        self,
+        plan: CampaignPlan,
+        *,
+        dag_id: str,
+        bundle_document: Mapping[str, Any],
+        snapshot_before: Mapping[str, Any],
+        now: datetime,
+    ) -> CampaignPlan:
+        """Record the campaign's plan, its bundle and the cloud as it was; all its nodes wait.
+
+        A second call changes nothing: the plan that the run began with stays.
+
+        :return: the plan that is recorded.
+        """
+        values = {
+            "campaign": self.campaign,
+            "run_id": self.run_id,
+            "dag_id": dag_id,
+            "opened_at": now,
+            "plan": {"schema_version": PLAN_VERSION, **to_json(plan)},
+        }
+        documents = {Document.BUNDLE: bundle_document, Document.SNAPSHOT_BEFORE: snapshot_before}
+        with self._database.writing() as session:
+            insert_or_ignore(session, CampaignRow, values)
+            owner = campaign_id(session, self.campaign, self.run_id)
+            for kind, body in documents.items():
+                row = {"campaign_id": owner, "kind": kind.value, "body": to_json(body)}
+                insert_or_ignore(session, DocumentRow, row)
+            recorded = plan_of(session.get_one(CampaignRow, owner))
+            for host in recorded.hosts:
+                insert_or_ignore(session, NodeRow, waiting_node(owner, host, since=now))
+        return recorded
+
+    def plan(self) -> CampaignPlan | None:
+        """Return the plan a run was opened with; None when it was never opened."""
+        with self._database.reading() as session:
+            row = find_campaign(session, self.campaign, self.run_id)
+            return plan_of(row) if row is not None else None
+
+    def opened_at(self) -> datetime | None:
+        """Return when a run was opened; None when it never was."""
+        with self._database.reading() as session:
+            row = find_campaign(session, self.campaign, self.run_id)
+            return row.opened_at if row is not None else None
+
+    def document(self, kind: Document) -> Any:  # noqa: ANN401  (JSON)
+        """Return a document of a run; None when it is not there."""
+        query = (
+            sa.select(DocumentRow.body)
+            .join(CampaignRow, DocumentRow.campaign_id == CampaignRow.id)
+            .where(self._is_ours, DocumentRow.kind == kind.value)
+        )
+        with self._database.reading() as session:
+            return session.scalar(query)
+
+    def set_document(self, kind: Document, body: object) -> None:
+        """Keep a document of a run, in place of an earlier one of its kind."""
+        with self._database.writing() as session:
+            row = {
+                "campaign_id": campaign_id(session, self.campaign, self.run_id),
+                "kind": kind.value,
+                "body": to_json(body),
+            }
+            insert_or_update(session, DocumentRow, row, key=("campaign_id", "kind"))
+
+    def view(self) -> LedgerView:
+        """Return how all nodes of a run stand and what its decisions look back at; no nodes without a run."""
+        with self._database.reading() as session:
+            return read_view(session, self.campaign, self.run_id)
+
+    def nodes(self) -> tuple[NodeProgress, ...]:
+        """Return how all nodes of a run stand, in the order of the plan: cheap to ask often."""
+        with self._database.reading() as session:
+            row = find_campaign(session, self.campaign, self.run_id)
+            return read_nodes(session, row.id) if row is not None else ()
+
+    def history(self, *, cloud: str, bundle: str) -> History:
+        """Return what the campaigns so far that brought a bundle to a cloud tell of durations."""
+        with self._database.reading() as session:
+            return read_history(session, cloud=cloud, bundle=bundle)
+
+    def progress(self, host: str) -> NodeProgress:
+        """Return how one node stands; waiting when nothing is recorded."""
+        with self._database.reading() as session:
+            row = find_node(session, self.campaign, self.run_id, host)
+            return progress_of(row) if row is not None else NodeProgress(host=host)
+
+    def set_progress(
+        self,
+        host: str,
+        state: NodeState,
+        *,
+        now: datetime,
+        code: Code | None = None,
+        message: str = "",
+        mark: LeaseMark | None = None,
+        attempt: StepAttempt | None = None,
+    ) -> None:
+        """Record how a node stands now; ``since`` stays while the state does.
+
+        :param attempt: the attempt that says so; nothing is written when a newer one has begun.
+        :raises SupersededError: when a newer attempt has begun.
+        """
+        with self._database.writing() as session:
+            row = locked_node(session, self.campaign, self.run_id, host)
+            if attempt is not None:
+                _require_newest(attempt, row.fence)
+            if row.state != state.value or row.since is None:
+                row.since = now
+            row.state = state.value
+            row.code = code.value if code else None
+            row.message = message
+            row.mark = mark.value if mark else None
+
+    def note_waiting(self, decisions: Mapping[str, AdmissionDecision], now: datetime) -> int:
+        """Keep why nodes wait, for the board; writes only for waiting nodes whose reason has changed.
+
+        :return: how many nodes have a new reason.
+        """
+        told = {n.host: n for n in self.nodes() if n.state is NodeState.WAITING}
+        changed = [
+            decision
+            for host, decision in decisions.items()
+            if host in told
+            and decision.admission is not Admission.ADMIT
+            and (told[host].code, told[host].message) != (decision.code, decision.message)
+        ]
+        if not changed:
+            return 0
+        with self._database.writing() as session:
+            for decision in sorted(changed, key=lambda item: item.host):
+                row = locked_node(session, self.campaign, self.run_id, decision.host)
+                if row.state == NodeState.WAITING.value:
+                    row.code, row.message = decision.code.value, decision.message
+                    row.since = row.since or now
+        return len(changed)
+
+    def begin_step(self, host: str, step: Step, *, try_number: int, now: datetime) -> StepAttempt:
+        """Begin an attempt at a step; every attempt on the node before it is superseded."""
+        with self._database.writing() as session:
+            node = locked_node(session, self.campaign, self.run_id, host)
+            node.fence += 1
+            row = StepRow(
+                node_id=node.id,
+                fence=node.fence,
+                step=step.value,
+                try_number=try_number,
+                begun_at=now,
+                message="",
+                api_calls=0,
+                details={},
+            )
+            session.add(row)
+            session.flush()
+            return StepAttempt(id=row.id, fence=row.fence, host=host, step=step)
+
+    def check_fence(self, attempt: StepAttempt) -> None:
+        """See that no newer attempt on the node has begun; call it before every write to the cloud.
+
+        :raises SupersededError: when one has.
+        """
+        query = (
+            sa.select(NodeRow.fence)
+            .join(StepRow, StepRow.node_id == NodeRow.id)
+            .where(StepRow.id == attempt.id)
+        )
+        with self._database.reading() as session:
+            newest = session.scalar(query)
+        if newest is None:
+            raise NotFoundError(
+                f"attempt {attempt.id} at {attempt.step} of {attempt.host} is not in the ledger"
+            )
+        _require_newest(attempt, newest)
+
+    def finish_step(
+        self,
+        attempt: StepAttempt,
+        *,
+        result: Outcome | str,
+        now: datetime,
+        code: Code | None = None,
+        message: str = "",
+        api_calls: int = 0,
+        details: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Record how an attempt ended, also that of a superseded one; a second call overwrites the first.
+
+        :raises InvalidRequestError: when the result is not ok, skipped, held or failed.
+        """
+        if result not in list(Outcome):
+            raise InvalidRequestError(
+                f"{result!r} is not a step's result", remedy="use ok, skipped, held, failed"
+            )
+        with self._database.writing() as session:
+            row = session.get(StepRow, attempt.id)
+            if row is None:
+                raise NotFoundError(f"attempt {attempt.id} of {attempt.host} is not in the ledger")
+            row.result = Outcome(result).value
+            row.ended_at = now
+            row.code = code.value if code else None
+            row.message = message
+            row.api_calls = api_calls
+            row.details = to_json(details or {})
+
+    def steps(self) -> tuple[StepRecord, ...]:
+        """Return every attempt of a run in the order in which they began."""
+        query = (
+            sa.select(StepRow, NodeRow.host)
+            .join(NodeRow, StepRow.node_id == NodeRow.id)
+            .join(CampaignRow, NodeRow.campaign_id == CampaignRow.id)
+            .where(self._is_ours)
+            .order_by(StepRow.id)
+        )
+        with self._database.reading() as session:
+            return tuple(step_of(row, host) for row, host in session.execute(query))
+
+    def record_move(self, host: str, move: MoveRecord) -> None:
+        """Record one attempt to move a server in the life of a node.
+
+        With a migration UUID a second call overwrites the first, but keeps an interruption that it lacks.
+        """
+        with self._database.writing() as session:
+            owner = campaign_id(session, self.campaign, self.run_id)
+            values = {"campaign_id": owner, "host": host, **move_values(move)}
+            key = ("campaign_id", "migration")
+            insert_or_update(session, MoveRow, values, key=key, keep="interruption_ms")
+
+    def moves(self, host: str | None = None) -> tuple[MoveRecord, ...]:
+        """Return the moves of a run, or of one of its nodes, in the order in which they were recorded."""
+        query = (
+            sa.select(MoveRow)
+            .join(CampaignRow, MoveRow.campaign_id == CampaignRow.id)
+            .where(self._is_ours)
+            .order_by(MoveRow.id)
+        )
+        if host is not None:
+            query = query.where(MoveRow.host == host)
+        with self._database.reading() as session:
+            return tuple(move_of(row) for row in session.scalars(query))
+
+    def remember(self, host: str, **changes: Unpack[FactChanges]) -> None:
+        """Keep facts about a node, in place of earlier ones, all of them or none; None forgets one.
+
+        :raises InvalidRequestError: a value cannot be stored.
+        """
+        with self._database.writing() as session:
+            node = locked_node(session, self.campaign, self.run_id, host)
+            for key, value in fact_values(changes):
+                values = {"node_id": node.id, "key": key, "value": value}
+                insert_or_update(session, FactRow, values, key=("node_id", "key"))
+
+    def facts(self, host: str) -> NodeFacts:
+        """Return what is remembered of a node.
+
+        :raises InvalidRequestError: it cannot be read; the remedy names the task to clear.
+        """
+        query = self._fact_rows().where(NodeRow.host == host)
+        with self._database.reading() as session:
+            return read_facts(host, {key: value for _, key, value in session.execute(query)})
+
+    def versions(self) -> dict[str, str]:
+        """Return the release of nova-compute that was last seen on each node, by host."""
+        found = self._fact_of_all(VERSION)
+        return {host: facts.version for host, facts in found if facts.version is not None}
+
+    def versions_before(self) -> dict[str, str]:
+        """Return the release of nova-compute that was first seen on each node, by host."""
+        found = self._fact_of_all(FROM_VERSION)
+        return {host: facts.from_version for host, facts in found if facts.from_version is not None}
+
+    def move_slowness(self) -> dict[str, float]:
+        """Return how many times what was expected the moves off each node took, by host."""
+        found = self._fact_of_all(MOVE_SLOWNESS)
+        return {host: facts.move_slowness for host, facts in found if facts.move_slowness is not None}
+
+    def _fact_of_all(self, key: str) -> tuple[tuple[str, NodeFacts], ...]:
+        """Read one fact of all nodes, by host; the other facts, such as long drain plans, are not read."""
+        query = self._fact_rows().where(FactRow.key == key).order_by(NodeRow.host)
+        with self._database.reading() as session:
+            return tuple((host, read_facts(host, {key: value})) for host, _, value in session.execute(query))
+
+    def _fact_rows(self) -> sa.Select[tuple[str, str, Any]]:
+        return (
+            sa.select(NodeRow.host, FactRow.key, FactRow.value)
+            .join(NodeRow, FactRow.node_id == NodeRow.id)
+            .join(CampaignRow, NodeRow.campaign_id == CampaignRow.id)
+            .where(self._is_ours)
+        )
+
+
+def _require_newest(attempt: StepAttempt, newest: int) -> None:
+    if newest > attempt.fence:
+        raise SupersededError(
+            f"attempt {attempt.fence} at {attempt.step} of {attempt.host} is superseded by attempt {newest}",
+            remedy="leave the node to the newer attempt",
+        )

@@ -1,0 +1,79 @@
+"""The facts of a node: what its steps remember for later steps, attempts and campaigns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypedDict
+
+from escalator.model.moves import DrainPlan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proof:
+    """What verify proved: the version that runs, and when it was seen (aware)."""
+
+    version: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnreadablePlan:
+    """A drain plan that is stored in a form which this release does not read; ``why`` says what is wrong."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeFacts:
+    """What is remembered of a node in one campaign; None: nothing. Times are aware.
+
+    :ivar leased_at: when the lease was about to be taken.
+    :ivar released_at: when the node was about to be given back.
+    :ivar drain_started: when servers were about to be moved off the node, since its last precheck.
+    :ivar upgrade_begun: when its software was about to be changed.
+    :ivar restarted_at: when its service had been restarted with the new software.
+    :ivar version: release of nova-compute that was last seen on the node.
+    :ivar from_version: release that was seen first.
+    :ivar drain_plan: how the node is emptied, without the findings about its servers.
+    :ivar last_migration: id of the newest migration of the node at its precheck (0: none).
+    :ivar verified: the proof of verify; only a node that has one is enabled after its software was touched.
+    :ivar agents: binaries of the Neutron agents that were alive at its precheck.
+    :ivar move_slowness: how many times what was expected its moves took.
+    """
+
+    leased_at: datetime | None = None
+    released_at: datetime | None = None
+    drain_started: datetime | None = None
+    upgrade_begun: datetime | None = None
+    restarted_at: datetime | None = None
+    version: str | None = None
+    from_version: str | None = None
+    drain_plan: DrainPlan | UnreadablePlan | None = None
+    last_migration: int = 0
+    verified: Proof | None = None
+    agents: tuple[str, ...] | None = None
+    move_slowness: float | None = None
+
+    @property
+    def touched(self) -> bool:
+        """Tell whether more than the lease of the node may have been changed since its last precheck."""
+        touches = (self.drain_started, self.upgrade_begun, self.restarted_at)
+        return any(moment is not None for moment in touches)
+
+
+class FactChanges(TypedDict, total=False):
+    """Facts to remember, by the names of ``NodeFacts``; None forgets one."""
+
+    leased_at: datetime | None
+    released_at: datetime | None
+    drain_started: datetime | None
+    upgrade_begun: datetime | None
+    restarted_at: datetime | None
+    version: str | None
+    from_version: str | None
+    drain_plan: DrainPlan | None
+    last_migration: int | None
+    verified: Proof | None
+    agents: tuple[str, ...] | None
+    move_slowness: float | None
