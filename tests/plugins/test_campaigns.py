@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from escalator.ledger.ledger import Ledger
+from escalator.model.bundle import NoMechanism
 from escalator.model.cloud import CloudSnapshot, Server
 from escalator.model.errors import InvalidRequestError
 from escalator.steps.running.context import CampaignContext
@@ -37,7 +38,7 @@ def opened(folders: Path, monkeypatch: pytest.MonkeyPatch) -> CampaignContext:
     monkeypatch.setattr(campaigns, "OpenStackCloudHook", lambda _id: SimpleNamespace(get_conn=lambda: None))
     monkeypatch.setattr(campaigns, "NodeShellHook", lambda _inventory: SimpleNamespace(get_conn=lambda: None))
     plan: Any = SimpleNamespace(request=SimpleNamespace(cloud="lab"))
-    bundle: Any = None
+    bundle: Any = SimpleNamespace(mechanism=NoMechanism())
     return campaigns.make_context(plan, bundle, Ledger())
 
 
