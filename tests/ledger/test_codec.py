@@ -9,7 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from escalator.ledger.codec import from_json, to_json
-from escalator.model.bundle import Bundle
 from escalator.model.campaign import CampaignPlan, CampaignRequest
 from escalator.model.errors import InvalidRequestError
 from escalator.model.moves import MoveRecord
@@ -28,7 +27,7 @@ def test_a_plan_that_names_no_procedure_is_an_upgrade() -> None:
     assert from_json(CampaignPlan, document) == plan
 
 
-@pytest.mark.parametrize("kind", [CampaignPlan, CampaignRequest, MoveRecord, Verdict, Bundle])
+@pytest.mark.parametrize("kind", [CampaignPlan, CampaignRequest, MoveRecord, Verdict])
 def test_every_value_comes_back_exactly(kind: type[object]) -> None:
     @settings(max_examples=40, deadline=None)
     @given(value=st.from_type(kind))

@@ -73,14 +73,14 @@ def test_a_campaign_keeps_the_procedure_it_was_asked_with(
     world.plan = replace(world.plan, procedure=other.name)
     plan, _ = checked(world)
     assert plan.procedure == "rehearsal"
-    assert world.ledger.plan(*world.context().key) == plan
+    assert world.context().run.plan() == plan
 
 
 def test_a_procedure_that_is_not_known_is_refused_before_anything_is_written(world: World) -> None:
     world.plan = replace(world.plan, procedure="rehearsal")
     with pytest.raises(InvalidRequestError, match="no procedure 'rehearsal'"):
         checked(world)
-    assert world.ledger.plan(*world.context().key) is None
+    assert world.context().run.plan() is None
 
 
 def test_the_end_of_the_window_is_kept(world: World) -> None:

@@ -246,7 +246,7 @@ def test_what_is_ended_from_outside_is_recorded_as_its_procedure_says(rehearsal:
 def test_a_step_that_the_procedure_lacks_is_not_run(rehearsal: World) -> None:
     with pytest.raises(InvalidRequestError, match="the procedure rehearsal has no step upgrade"):
         rehearsal.run(Step.UPGRADE)
-    assert not rehearsal.ledger.steps(*rehearsal.context().key)
+    assert not rehearsal.context().run.steps()
 
 
 def test_a_node_of_a_procedure_that_is_not_known_is_not_touched(world: World) -> None:
@@ -256,4 +256,4 @@ def test_a_node_of_a_procedure_that_is_not_known_is_not_touched(world: World) ->
         world.admit()
     with pytest.raises(InvalidRequestError, match=words):
         world.run(Step.MIGRATE)
-    assert not world.ledger.steps(*world.context().key)
+    assert not world.context().run.steps()
