@@ -1,53 +1,15 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
 
-import pytest
 from tests.simulator.fleets import DOMAINS, NOW, cloud, node, pair, server
+from tests.upgrade_manager.schedule.rounds import full, going, round_state
 
 from escalator.model.campaign import CampaignPlan, CampaignRequest, LedgerView
-from escalator.model.cloud import CloudSnapshot, HaGroup
+from escalator.model.cloud import HaGroup
 from escalator.model.decisions import Admission
-from escalator.model.durations import DEFAULT_DURATIONS
 from escalator.model.verdict import Code
-from escalator.upgrade_manager.drain.placing import DrainSimulation
 from escalator.upgrade_manager.schedule.admission import decide_admissions
-from escalator.upgrade_manager.schedule.round import Round
-from escalator.upgrade_manager.schedule.round_state import Departure, RoundState
-from escalator.upgrade_manager.schedule.switchovers import plan_switchovers
-from escalator.upgrade_manager.state.availability import Availability
-from escalator.upgrade_manager.state.capacity import CapacityBook
-
-
-def round_state(snapshot: CloudSnapshot, **fields: Any) -> RoundState:
-    book = CapacityBook(snapshot)
-    hosts = [
-        n.host for n in snapshot.nodes if n.target and not n.upgraded and n.host not in fields.get("out", ())
-    ]
-    queues: dict[str, list[str]] = {}
-    for host in hosts:
-        queues.setdefault(book.nodes[host].domain, []).append(host)
-    base = {
-        "book": book,
-        "availability": Availability(book.memberships),
-        "queues": queues,
-        "out": {},
-        "durations": DEFAULT_DURATIONS,
-        "slots": 1,
-        "rank_of": {host: number for number, host in enumerate(hosts)},
-    }
-    return RoundState(**{**base, **fields})
-
-
-def going(state: RoundState, now: float = 0.0) -> list[str]:
-    return [departure.host for departure in Round(state, now).choose_departures()]
-
-
-def full(*hosts: str, **fields: Any) -> CloudSnapshot:
-    """Nodes of 16 GiB, each with three servers of 2 GiB."""
-    servers = [server(f"{host}-{i}", host) for host in hosts for i in range(3)]
-    return cloud(*(node(host) for host in hosts), servers=servers, **fields)
 
 
 def test_as_many_go_as_there_are_places() -> None:
@@ -62,7 +24,7 @@ def test_places_are_shared_between_domains_by_the_work_in_them() -> None:
     assert sorted(host[0] for host in found) == ["a", "a", "b"]
 
 
-def test_without_an_upgraded_node_one_seed_a_domain_may_spill() -> None:
+def test_without_an_upgraded_node_one_first_node_a_domain_may_go() -> None:
     state = round_state(full(*"abcdef"), slots=3, spill=0.0)
     assert going(state) == ["a"]
     assert state.moved_twice == 0
@@ -111,49 +73,6 @@ def test_a_node_to_which_servers_are_on_their_way_waits() -> None:
     state = round_state(snapshot, slots=2, moving=True)
     assert going(state) == ["a"]
     assert "on their way" in state.reasons["b"].message
-
-
-def test_a_standby_on_an_upgraded_node_takes_over_at_once() -> None:
-    group, members = pair("db", "a", "u")
-    state = round_state(
-        cloud(node("a"), node("b"), node("u", upgraded=True), servers=members, ha_groups=(group,))
-    )
-    assert going(state) == ["a"]
-    (found,) = plan_switchovers(state, "a")
-    assert (found.active, found.standby, found.move_to) == ("id-db-a", "id-db-s", None)
-
-
-def test_a_standby_on_a_pending_node_moves_first_where_there_is_room_to_spare() -> None:
-    group, members = pair("db", "a", "b")
-    nodes = [node("a"), node("b"), node("u", upgraded=True)]
-    state = round_state(cloud(*nodes, servers=members, ha_groups=(group,)))
-    going(state)
-    (found,) = plan_switchovers(state, "a")
-    assert found.move_to == "u"
-
-
-@pytest.mark.parametrize(("room_on_the_next", "destination"), [(100, None), (200, "u")])
-def test_a_standby_stays_where_its_room_will_be_wanted(
-    room_on_the_next: int, destination: str | None
-) -> None:
-    group, members = pair("db", "a", "c")
-    servers = [server("x", "c", memory=15000), *members]
-    nodes = [node("a"), node("b", memory=512 + room_on_the_next), node("c", memory=20000)]
-    nodes += [node("u", upgraded=True), node("v", target=False)]
-    state = round_state(cloud(*nodes, servers=servers, ha_groups=(group,)), slots=3)
-    state.admit(Departure(host="a", simulation=DrainSimulation(placements={}, unplaced=())))
-    (found,) = plan_switchovers(state, "a")
-    assert found.move_to == destination
-
-
-def test_a_standby_never_joins_another_member() -> None:
-    group, members = pair("db", "a", "b")
-    third = server("db-t", "u", ha_group="db", ha_role="standby", power_state="shutdown")
-    nodes = [node("a"), node("b"), node("u", upgraded=True)]
-    snapshot = cloud(*nodes, servers=[*members, third], ha_groups=(group,))
-    state = round_state(snapshot)
-    (found,) = plan_switchovers(state, "a")
-    assert (found.standby, found.move_to) == ("id-db-s", None)
 
 
 def test_a_node_that_nobody_asks_for_takes_no_turn_where_another_could_go() -> None:

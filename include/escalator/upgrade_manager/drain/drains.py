@@ -29,9 +29,9 @@ def plan_drain(
 ) -> DrainPlan:
     """Plan the move of every server off a node, largest memory first.
 
-    Destinations in order: upgraded nodes, nodes that need no upgrade, nodes of the campaign. Of each kind the one
-    with the least memory left over is first; but of the campaign's nodes the one that goes last. Each placement
-    counts on those before it. Nodes that are down, disabled or leased take no server.
+    Destinations in order: upgraded nodes, nodes that need no upgrade, nodes of the campaign. Of each kind
+    the one with the least memory left over is first; of the campaign's the one that goes last. Each
+    placement counts on those before it. Nodes that are down, disabled or leased take no server.
 
     :param host: the node to empty.
     :param verdicts: findings about its servers; a server with a blocker among them is not planned.

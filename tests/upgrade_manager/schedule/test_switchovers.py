@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import pytest
+from tests.simulator.fleets import cloud, node, pair, server
+from tests.upgrade_manager.schedule.rounds import going, round_state
+
+from escalator.upgrade_manager.drain.placing import DrainSimulation
+from escalator.upgrade_manager.schedule.round_state import Departure
+from escalator.upgrade_manager.schedule.switchovers import plan_switchovers
+
+
+def test_a_standby_on_an_upgraded_node_takes_over_at_once() -> None:
+    group, members = pair("db", "a", "u")
+    state = round_state(
+        cloud(node("a"), node("b"), node("u", upgraded=True), servers=members, ha_groups=(group,))
+    )
+    assert going(state) == ["a"]
+    (found,) = plan_switchovers(state, "a")
+    assert (found.active, found.standby, found.move_to) == ("id-db-a", "id-db-s", None)
+
+
+def test_a_standby_on_a_pending_node_moves_first_where_there_is_room_to_spare() -> None:
+    group, members = pair("db", "a", "b")
+    nodes = [node("a"), node("b"), node("u", upgraded=True)]
+    state = round_state(cloud(*nodes, servers=members, ha_groups=(group,)))
+    going(state)
+    (found,) = plan_switchovers(state, "a")
+    assert found.move_to == "u"
+
+
+@pytest.mark.parametrize(("room_on_the_next", "destination"), [(100, None), (200, "u")])
+def test_a_standby_stays_where_its_room_will_be_wanted(
+    room_on_the_next: int, destination: str | None
+) -> None:
+    group, members = pair("db", "a", "c")
+    servers = [server("x", "c", memory=15000), *members]
+    nodes = [node("a"), node("b", memory=512 + room_on_the_next), node("c", memory=20000)]
+    nodes += [node("u", upgraded=True), node("v", target=False)]
+    state = round_state(cloud(*nodes, servers=servers, ha_groups=(group,)), slots=3)
+    state.admit(Departure(host="a", simulation=DrainSimulation(placements={}, unplaced=())))
+    (found,) = plan_switchovers(state, "a")
+    assert found.move_to == destination
+
+
+def test_a_standby_never_joins_another_member() -> None:
+    group, members = pair("db", "a", "b")
+    third = server("db-t", "u", ha_group="db", ha_role="standby", power_state="shutdown")
+    nodes = [node("a"), node("b"), node("u", upgraded=True)]
+    snapshot = cloud(*nodes, servers=[*members, third], ha_groups=(group,))
+    state = round_state(snapshot)
+    (found,) = plan_switchovers(state, "a")
+    assert (found.standby, found.move_to) == ("id-db-s", None)
+
+
+def test_a_group_without_a_standby_in_service_is_left_out() -> None:
+    group, (active, standby) = pair("db", "a", "b")
+    state = round_state(cloud(node("a"), node("b"), servers=(active, standby), ha_groups=(group,)))
+    state.availability.take_out("b")
+    assert list(plan_switchovers(state, "a")) == []
+
+
+def test_standbys_stay_where_they_are_when_they_are_not_to_move() -> None:
+    group, members = pair("db", "a", "b")
+    nodes = [node("a"), node("b"), node("u", upgraded=True)]
+    state = round_state(cloud(*nodes, servers=members, ha_groups=(group,)))
+    (found,) = plan_switchovers(state, "a", move_standbys=False)
+    assert (found.standby, found.move_to) == ("id-db-s", None)

@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+from tests.simulator.fleets import DOMAINS, cloud, node, server
+from tests.upgrade_manager.schedule.rounds import full, round_state
+
+from escalator.model.decisions import Admission
+from escalator.model.verdict import Code
+from escalator.upgrade_manager.drain.placing import simulate
+from escalator.upgrade_manager.schedule.waits import (
+    explain_arrivals,
+    explain_lack_of_room,
+    explain_obstacle,
+    explain_second_moves,
+)
+from escalator.upgrade_manager.state.availability import Obstacle
+
+TIGHT = cloud(node("a"), node("b", memory=2048), servers=[server("big", "a", memory=8192)])
+
+
+def test_a_lasting_obstacle_holds_a_node_and_a_passing_one_lets_it_wait() -> None:
+    lasting = explain_obstacle("a", Obstacle(message="two members here", lasting=True))
+    assert (lasting.admission, lasting.code) == (Admission.HOLD, Code.HA_GROUP)
+    assert lasting.message == "waiting will not help: two members here"
+    passing = explain_obstacle("a", Obstacle(message="in notice", lasting=False, code=Code.HA_NOTICE))
+    assert (passing.admission, passing.code) == (Admission.WAIT, Code.HA_NOTICE)
+    assert passing.message == "in notice"
+
+
+def test_lack_of_room_names_what_would_have_to_come_back() -> None:
+    def explain(**fields: object) -> tuple[Admission, str]:
+        state = round_state(TIGHT, **fields)
+        found = explain_lack_of_room(state, "a", simulate(state.book, {"a"}))
+        return found.admission, found.message.partition(":")[0]
+
+    assert explain() == (Admission.HOLD, "waiting will not help")
+    assert explain(out={DOMAINS[0]: {"c", "d"}}) == (Admission.WAIT, "not while c, d is out")
+    absent = {DOMAINS[0]: ["a", "e"]}
+    assert explain(absent=absent) == (Admission.WAIT, "not without e, down or disabled now")
+
+
+def test_many_hosts_are_counted_after_the_first_five() -> None:
+    state = round_state(full("a", "b"), out={DOMAINS[0]: {f"n{i}" for i in range(8)}})
+    message = explain_second_moves(state, "a", 3).message
+    assert message == (
+        "3 of its servers would have to move twice: it waits for room "
+        "until n0, n1, n2, n3, n4 and 3 more is back"
+    )
+
+
+def test_arrivals_make_a_node_wait_only_while_they_move() -> None:
+    for moving in (True, False):
+        state = round_state(full("a", "b"), moving=moving)
+        assert explain_arrivals(state, "b") is None
+        state.claim(state.book.servers("a")[0], "b")
+        found = explain_arrivals(state, "b")
+        assert (found is not None) is moving
+        if found is not None:
+            assert (found.admission, found.code) == (Admission.WAIT, Code.NODE_NOT_EMPTY)
