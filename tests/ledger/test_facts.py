@@ -15,8 +15,9 @@ from escalator.ledger import facts as module
 from escalator.ledger.ledger import Ledger
 from escalator.ledger.run import CampaignRun
 from escalator.ledger.tables import FactRow, NodeRow
+from escalator.model.durations import MoveSample
 from escalator.model.errors import InvalidRequestError
-from escalator.model.moves import DrainPlan, MoveMethod, PlannedMove
+from escalator.model.moves import DrainPlan, MoveMethod, MoveRecord, PlannedMove
 from escalator.model.node_facts import NodeFacts, Proof, UnreadablePlan
 from escalator.model.verdict import Code, Subject, SubjectType, Verdict
 
@@ -35,7 +36,7 @@ PLAN = DrainPlan(host=HOST, moves=MOVES, staying=("sbc-a",))
 FINDING = Verdict(
     code=Code.SERVER_METHOD, message="cold", subject=Subject(type=SubjectType.SERVER, id="2", name="db")
 )
-STORED = {
+STORED: dict[str, Any] = {
     "leased_at": "2026-11-22T08:00:00+00:00",
     "version": "34.0.0",
     "from_version": "33.0.2",
@@ -153,7 +154,7 @@ def test_a_fact_that_cannot_be_read_says_what_to_do(
         {},
         {"schema_version": 2, "host": HOST, "moves": []},
         {"schema_version": 1, "host": HOST, "moves": [{"server_id": "1"}]},
-        {**STORED["drain_plan"], "moves": [{**STORED["drain_plan"]["moves"][0], "method": "beamed"}]},  # type: ignore[dict-item, index]
+        {**STORED["drain_plan"], "moves": [{**STORED["drain_plan"]["moves"][0], "method": "beamed"}]},
     ],
 )
 def test_a_drain_plan_that_cannot_be_read_keeps_nobody_from_the_other_facts(
@@ -165,6 +166,25 @@ def test_a_drain_plan_that_cannot_be_read_keeps_nobody_from_the_other_facts(
     assert facts.drain_plan.why
     assert facts.touched
     assert facts.verified == KNOWN.verified
+
+
+def test_what_is_learnt_of_moves_goes_without_a_drain_plan_that_cannot_be_read(
+    ledger: Ledger, run: CampaignRun
+) -> None:
+    record = MoveRecord(
+        server_id="1",
+        server_name="wéb",
+        from_host=HOST,
+        to_host="node-02",
+        method=MoveMethod.LIVE,
+        succeeded=True,
+        started_at=NOW,
+        ended_at=NOW + timedelta(seconds=9),
+    )
+    for host, version in ((HOST, 2), ("node-02", 1)):
+        store(ledger, host, {"drain_plan": {**STORED["drain_plan"], "schema_version": version}})
+        run.record_move(host, record)
+    assert run.history(cloud="lab", bundle="nova-34").moves == (MoveSample(memory_mib=512, seconds=9),)
 
 
 def test_what_is_no_fact_is_refused() -> None:
