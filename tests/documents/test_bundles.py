@@ -6,7 +6,7 @@ from tests.documents.documents_drawn import json_values, mutilated
 from tests.upgrade_manager.clouds import few
 
 from escalator.documents.bundles import parse_bundle
-from escalator.model.bundle import Bundle, Component, Impact, Mechanism, MechanismType, RebootPolicy
+from escalator.model.bundle import Bundle, Component, Impact, NoMechanism, RebootPolicy, VenvMechanism
 from escalator.model.errors import InvalidRequestError
 from escalator.upgrade_manager.conditions.bundles import refuse_unserved
 
@@ -42,9 +42,7 @@ def test_a_whole_bundle() -> None:
     assert parse_bundle(FULL) == Bundle(
         name="nova-34",
         components=(Component(name="nova-compute", to="34.0.0", scheme="pbr"),),
-        mechanism=Mechanism(
-            type=MechanismType.VENV, venv="/opt/nova/venv", package="nova", service="nova-compute"
-        ),
+        mechanism=VenvMechanism(venv="/opt/nova/venv", package="nova", service="nova-compute"),
         impact=Impact.CONTROL,
         reboot=RebootPolicy.NEVER,
         hooks={"pre": ("true",), "post": (), "verify": ()},
@@ -59,7 +57,7 @@ def test_what_is_left_out_takes_its_default() -> None:
     assert bundle == Bundle(
         name="nova-34",
         components=(Component(name="nova-compute", to="34.0.0"),),
-        mechanism=Mechanism(type=MechanismType.NONE),
+        mechanism=NoMechanism(),
     )
     assert bundle.target_version() == "34.0.0"
 

@@ -2,7 +2,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from escalator.model.bundle import Bundle, Component, Mechanism, MechanismType
+from escalator.model.bundle import Bundle, Component, NoMechanism
 from escalator.model.campaign import CampaignPlan, CampaignRequest, LedgerView, NodeProgress, NodeState
 from escalator.model.errors import EscalatorError, PlanInfeasibleError
 from escalator.model.inventory import Inventory, InventoryNode
@@ -67,7 +67,7 @@ def test_the_target_of_a_bundle() -> None:
     bundle = Bundle(
         name="b",
         components=(Component(name="qemu", to="9.0"), Component(name="nova-compute", to="34.0.0")),
-        mechanism=Mechanism(type=MechanismType.NONE),
+        mechanism=NoMechanism(),
     )
     assert bundle.target_version() == "34.0.0"
     assert bundle.target_version("qemu") == "9.0"

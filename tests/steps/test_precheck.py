@@ -7,7 +7,7 @@ from tests.steps.conftest import MakeWorld
 from tests.steps.fake_records import START
 from tests.steps.worlds import BUNDLE, NODE, World
 
-from escalator.model.bundle import MechanismType
+from escalator.model.bundle import NoMechanism
 from escalator.model.campaign import NodeState, Step
 from escalator.model.errors import SupersededError, TransientError
 from escalator.model.step import Outcome
@@ -101,7 +101,7 @@ def test_what_the_node_lacks_is_a_blocker_beside_those_of_servers(
 
 
 def test_a_bundle_that_brings_nothing_needs_no_shell(world: World) -> None:
-    world.bundle = replace(BUNDLE, mechanism=replace(BUNDLE.mechanism, type=MechanismType.NONE))
+    world.bundle = replace(BUNDLE, mechanism=NoMechanism())
     world.admit()
     world.nodes[NODE].unreachable = [TransientError("no route")]
     assert world.run(Step.PRECHECK).outcome is Outcome.OK

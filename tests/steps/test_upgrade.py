@@ -7,7 +7,7 @@ from tests.steps.conftest import MakeWorld
 from tests.steps.fake_records import Fault, KilledError
 from tests.steps.worlds import BUNDLE, NEW, NODE, OLD, World
 
-from escalator.model.bundle import MechanismType
+from escalator.model.bundle import NoMechanism
 from escalator.model.campaign import NodeState, Step
 from escalator.model.errors import NodeFaultError, SupersededError, TransientError
 from escalator.model.step import Outcome
@@ -134,7 +134,7 @@ def test_a_superseded_attempt_does_not_switch(empty: World) -> None:
 
 
 def test_a_bundle_that_brings_nothing_leaves_the_node_alone(world: World) -> None:
-    world.bundle = replace(BUNDLE, mechanism=replace(BUNDLE.mechanism, type=MechanismType.NONE))
+    world.bundle = replace(BUNDLE, mechanism=NoMechanism())
     emptied(world)
     assert world.run(Step.UPGRADE).outcome is Outcome.OK
     assert (world.nodes[NODE].running, world.nodes[NODE].switched) == (OLD, 0)

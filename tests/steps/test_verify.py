@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from tests.steps.worlds import BUNDLE, NEW, NODE, World
 
-from escalator.model.bundle import MechanismType
+from escalator.model.bundle import NoMechanism
 from escalator.model.campaign import NodeState, Step
 from escalator.model.cloud import NetworkAgent, ResourceInventory, ServiceState
 from escalator.model.errors import TransientError
@@ -210,7 +210,7 @@ def test_a_person_who_takes_the_node_during_the_canary_ends_it(upgraded: World) 
 
 
 def test_a_bundle_that_brings_nothing_is_not_asked_for_a_version(world: World) -> None:
-    world.bundle = replace(BUNDLE, mechanism=replace(BUNDLE.mechanism, type=MechanismType.NONE))
+    world.bundle = replace(BUNDLE, mechanism=NoMechanism())
     world.run_up_to(Step.UPGRADE)
     world.nodes[NODE].unreachable = [TransientError("no route")] * 9
     assert world.run(Step.VERIFY).outcome is Outcome.OK

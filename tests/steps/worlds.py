@@ -16,7 +16,7 @@ from escalator.ledger.database import _begin_sqlite, _prepare_sqlite
 from escalator.ledger.ledger import Ledger
 from escalator.ledger.records import StepAttempt
 from escalator.ledger.tables import dump_json
-from escalator.model.bundle import Bundle, Component, Mechanism, MechanismType
+from escalator.model.bundle import Bundle, Component, VenvMechanism
 from escalator.model.campaign import CampaignPlan, CampaignRequest, NodeProgress, Step
 from escalator.model.cloud import CloudSnapshot, ComputeService, HaGroup, ServiceStatus
 from escalator.model.decisions import AdmissionDecision
@@ -33,9 +33,7 @@ NODE = "node-01"
 BUNDLE = Bundle(
     name="nova-34",
     components=(Component(name="nova-compute", to=NEW),),
-    mechanism=Mechanism(
-        type=MechanismType.VENV, venv="/opt/nova/venv", package="nova", service="nova-compute"
-    ),
+    mechanism=VenvMechanism(venv="/opt/nova/venv", package="nova", service="nova-compute"),
 )
 BUNDLE_DOCUMENT = {"schema": "escalator.bundle/1", "name": "nova-34"}
 _RUNS = itertools.count(1)

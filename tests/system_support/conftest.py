@@ -19,7 +19,7 @@ from typing import Self
 
 import pytest
 
-from escalator.model.bundle import Mechanism, MechanismType
+from escalator.model.bundle import Mechanism, VenvMechanism
 from escalator.system_support.shell import CommandResult
 from escalator.system_support.ssh import NodeShell
 from escalator.system_support.target import SshTarget
@@ -260,9 +260,7 @@ def venv_node(sshd: Sshd, uv: str, tmp_path: Path) -> Iterator[VenvNode]:
     program = sshd.home / "bin" / "systemctl"
     program.write_text(SYSTEMCTL.replace("@STATE@", str(state)).replace("@LINK@", f'"{link}"'))
     program.chmod(0o755)
-    mechanism = Mechanism(
-        type=MechanismType.VENV, venv=str(link), package="demo-agent", service="demo", installer=uv
-    )
+    mechanism = VenvMechanism(venv=str(link), package="demo-agent", service="demo", installer=uv)
     node = VenvNode(sshd=sshd, folder=state, mechanism=mechanism)
     yield node
     node.end()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from escalator.model.bundle import Mechanism, MechanismType
+from escalator.model.bundle import VenvMechanism
 from escalator.model.errors import NodeFaultError, TransientError
 from escalator.system_support import remote_job, venv_mechanism
 from escalator.system_support.remote_job import JobState
@@ -25,9 +25,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.lab
 
 HOST, OLD, NEW = "node-04", "33.0.2", "34.0.0"
-NOVA = Mechanism(
-    type=MechanismType.VENV, venv="/opt/nova/venv", package="nova", service="nova-compute", installer="uv"
-)
+NOVA = VenvMechanism(venv="/opt/nova/venv", package="nova", service="nova-compute", installer="uv")
 
 
 def now() -> datetime:

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from escalator.model.bundle import Mechanism, MechanismType
+from escalator.model.bundle import VenvMechanism
 from escalator.model.errors import InvalidRequestError
 from escalator.system_support.venv_scripts import activate_script, check_script, read_script, stage_script
 
-NOVA = Mechanism(type=MechanismType.VENV, venv="/opt/nova/venv", package="nova", service="nova-compute")
+NOVA = VenvMechanism(venv="/opt/nova/venv", package="nova", service="nova-compute")
 PATHS = st.text(
     st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="/"), min_size=1, max_size=20
 )
@@ -22,7 +22,6 @@ PATHS = st.text(
 @pytest.mark.parametrize(
     "changes",
     [
-        {"type": MechanismType.APT},
         {"venv": "opt/venv"},
         {"venv": "/"},
         {"venv": "/opt/../etc"},

@@ -10,7 +10,7 @@ from typing import Any
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from escalator.model.bundle import Bundle, Component, Mechanism, MechanismType
+from escalator.model.bundle import Bundle, Component, NoMechanism
 from escalator.model.campaign import CampaignPlan, CampaignRequest
 from escalator.model.cloud import (
     CloudSnapshot,
@@ -28,7 +28,7 @@ few = settings(max_examples=30, deadline=None, derandomize=True)
 BUNDLE = Bundle(
     name="nova-34",
     components=(Component(name="nova-compute", to="34.0.0"),),
-    mechanism=Mechanism(type=MechanismType.NONE),
+    mechanism=NoMechanism(),
 )
 
 

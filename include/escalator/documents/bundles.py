@@ -14,7 +14,9 @@ from escalator.model.bundle import (
     Impact,
     Mechanism,
     MechanismType,
+    NoMechanism,
     RebootPolicy,
+    VenvMechanism,
 )
 from escalator.model.errors import InvalidRequestError
 from escalator.upgrade_manager.versions.release_version import ReleaseVersion, Scheme
@@ -66,7 +68,7 @@ def parse_bundle(document: object) -> Bundle:
         expected_upgrade_seconds=expected.positive("upgrade_seconds", 120.0),
         rollback_supported=rollback.flag("supported", default=False),
     )
-    service = bundle.mechanism.service
+    service = bundle.mechanism.service if isinstance(bundle.mechanism, VenvMechanism) else ""
     if service and bundle.components and bundle.target_version(service) is None:
         fields.fault("components", f"none is named {service}, the service of the mechanism")
     if faults:
@@ -98,22 +100,22 @@ def _mechanism(fields: Fields) -> Mechanism:
     """Read the mechanism; of one that this release cannot carry out, only the type is looked at."""
     if not fields.has("mechanism"):
         fields.fault("mechanism", "is required")
-        return Mechanism(type=MechanismType.NONE)
+        return NoMechanism()
     section = fields.section("mechanism", keys=None)
-    word = section.choice("type", tuple(MechanismType), "", required=True)
-    kind = MechanismType(word or MechanismType.NONE)
-    if not word:
-        return Mechanism(type=kind)
-    if kind not in SUPPORTED_MECHANISMS:
+    kind = section.choice("type", tuple(MechanismType), "", required=True)
+    if kind == VenvMechanism.type:
+        return _venv(section)
+    if kind == NoMechanism.type:
+        section.refuse_unknown(("type",))
+    elif kind:
         known = " and ".join(SUPPORTED_MECHANISMS)
         section.fault("type", f"{kind} is not supported in this release, which knows {known}")
-        return Mechanism(type=kind)
-    if kind is not MechanismType.VENV:
-        section.refuse_unknown(("type",))
-        return Mechanism(type=kind)
+    return NoMechanism()
+
+
+def _venv(section: Fields) -> VenvMechanism:
     section.refuse_unknown(("type", "venv", "package", "service", "installer", "python"))
-    return Mechanism(
-        type=kind,
+    return VenvMechanism(
         venv=section.text("venv", required=True, pattern=_PATH, form="an absolute path in plain characters"),
         package=section.text("package", required=True, pattern=_NAME, form=_NAMED),
         service=section.text("service", required=True, pattern=_SERVICE, form=_NAMED),

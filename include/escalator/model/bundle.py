@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import ClassVar
 
 SCHEMA = "escalator.bundle/1"
 
@@ -19,10 +20,6 @@ class MechanismType(StrEnum):
     ANSIBLE = "ansible"
     COMMAND = "command"
     NONE = "none"
-
-
-SUPPORTED_MECHANISMS = (MechanismType.VENV, MechanismType.NONE)
-"""The mechanisms that this release can carry out."""
 
 
 class Impact(StrEnum):
@@ -51,19 +48,36 @@ class Component:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Mechanism:
-    """How the bundle is brought: for ``venv``, the link that is switched, the package and the service.
+class VenvMechanism:
+    """A version is a virtual environment; a link says which one the service uses.
 
-    ``venv`` is the absolute path of a symbolic link; each version lives beside it in ``<venv>-<version>``.
-    ``installer`` is pip (default) or uv; ``python`` the interpreter that makes the environment.
+    :ivar venv: absolute path of the symbolic link; each version lives beside it in ``<venv>-<version>``.
+    :ivar package: the Python package that is installed.
+    :ivar service: the systemd service that is restarted.
+    :ivar installer: pip, uv or a path of uv.
+    :ivar python: the interpreter that makes the environment.
     """
 
-    type: MechanismType
-    venv: str = ""
-    package: str = ""
-    service: str = ""
+    type: ClassVar[MechanismType] = MechanismType.VENV
+    venv: str
+    package: str
+    service: str
     installer: str = "pip"
     python: str = "python3"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoMechanism:
+    """The bundle brings nothing to a node."""
+
+    type: ClassVar[MechanismType] = MechanismType.NONE
+
+
+Mechanism = VenvMechanism | NoMechanism
+"""How a bundle is brought: one dataclass for each type that this release can carry out."""
+
+SUPPORTED_MECHANISMS: tuple[MechanismType, ...] = (VenvMechanism.type, NoMechanism.type)
+"""The types of mechanism that this release can carry out; a bundle that names another one is refused."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from datetime import timedelta
 
-from escalator.model.bundle import MechanismType
+from escalator.model.bundle import NoMechanism
 from escalator.model.campaign import NodeState
 from escalator.model.cloud import Server
 from escalator.model.moves import DrainPlan
@@ -99,7 +99,7 @@ def _unsettled(host: str) -> Verdict:
 def _node_verdicts(ctx: StepContext) -> tuple[Verdict, ...]:
     """Check over SSH what the upgrade will need."""
     mechanism = ctx.campaign.bundle.mechanism
-    if mechanism.type is MechanismType.NONE:
+    if isinstance(mechanism, NoMechanism):
         return ()
     with ctx.campaign.connect(ctx.host) as shell:
         return check_privileges(shell, mechanism)

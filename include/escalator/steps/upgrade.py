@@ -11,7 +11,7 @@ from contextlib import suppress
 from datetime import timedelta
 from functools import partial
 
-from escalator.model.bundle import MechanismType
+from escalator.model.bundle import NoMechanism
 from escalator.model.campaign import NodeState
 from escalator.model.cloud import Migration
 from escalator.model.errors import LeaseLostError, NodeFaultError, NotFoundError
@@ -38,7 +38,7 @@ def upgrade(ctx: StepContext) -> StepResult:
     ctx.ensure_leased()
     job = ctx.plan.lease(ctx.host).token
     on_node = partial(_on_node, ctx)
-    bare = ctx.campaign.bundle.mechanism.type is MechanismType.NONE
+    bare = isinstance(ctx.campaign.bundle.mechanism, NoMechanism)
     try:
         if not bare:
             on_node(ensure_staged, job_id=f"{job}-stage")

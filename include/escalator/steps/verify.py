@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from escalator.model.bundle import MechanismType
+from escalator.model.bundle import NoMechanism
 from escalator.model.campaign import NodeState
 from escalator.model.cloud import ServiceState
 from escalator.model.errors import EscalatorError, NotFoundError, TransientError
@@ -108,7 +108,7 @@ def _restarted_at(ctx: StepContext) -> datetime | None:
 def _process_lives(ctx: StepContext) -> bool:
     """Ask the node itself: a service that has exited will send no heartbeat."""
     mechanism = ctx.campaign.bundle.mechanism
-    if mechanism.type is MechanismType.NONE:
+    if isinstance(mechanism, NoMechanism):
         return True
     try:
         with ctx.campaign.connect(ctx.host) as shell:
@@ -120,7 +120,7 @@ def _process_lives(ctx: StepContext) -> bool:
 def _version(ctx: StepContext) -> tuple[Verdict, ...]:
     """Compare what runs with what the bundle brings."""
     mechanism = ctx.campaign.bundle.mechanism
-    if mechanism.type is MechanismType.NONE:
+    if isinstance(mechanism, NoMechanism):
         return ()
     with ctx.campaign.connect(ctx.host) as shell:
         version = installed_version(shell, mechanism).running

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from escalator.model.bundle import Mechanism
+from escalator.model.bundle import VenvMechanism
 from escalator.model.errors import NodeFaultError
 from escalator.model.verdict import Code, Subject, SubjectType, Verdict
 from escalator.system_support import remote_job
@@ -56,7 +56,7 @@ class JobFailedError(NodeFaultError):
         self.status = status
 
 
-def installed_version(shell: Shell, mechanism: Mechanism) -> InstalledVersion:
+def installed_version(shell: Shell, mechanism: VenvMechanism) -> InstalledVersion:
     """Read what the link points to, what the metadata there says and what the service runs.
 
     :raises TransientError: when the connection is lost.
@@ -89,7 +89,7 @@ def service_active(shell: Shell, service: str) -> bool:
 
 def ensure_staged(
     connect: Connect,
-    mechanism: Mechanism,
+    mechanism: VenvMechanism,
     version: str,
     *,
     job_id: str,
@@ -115,7 +115,7 @@ def ensure_staged(
 
 def ensure_activated(
     connect: Connect,
-    mechanism: Mechanism,
+    mechanism: VenvMechanism,
     version: str,
     *,
     job_id: str,
@@ -137,7 +137,7 @@ def ensure_activated(
 
 
 def check_privileges(
-    shell: Shell, mechanism: Mechanism, *, base: str = remote_job.DEFAULT_BASE
+    shell: Shell, mechanism: VenvMechanism, *, base: str = remote_job.DEFAULT_BASE
 ) -> tuple[Verdict, ...]:
     """Find everything on the node that would keep the mechanism from working; empty means that it will work.
 

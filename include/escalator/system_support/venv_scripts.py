@@ -12,7 +12,7 @@ import re
 import shlex
 from pathlib import PurePosixPath
 
-from escalator.model.bundle import Mechanism, MechanismType
+from escalator.model.bundle import VenvMechanism
 from escalator.model.errors import InvalidRequestError
 
 MARKER = ".escalator-complete"
@@ -162,7 +162,7 @@ _CHECK_PIP = """\
 """
 
 
-def stage_script(mechanism: Mechanism, version: str) -> str:
+def stage_script(mechanism: VenvMechanism, version: str) -> str:
     """Write the script that makes ``<venv>-<version>`` beside the link; run again it only verifies.
 
     An environment that was not made to the end, or may not have reached the disk before a loss of power, is
@@ -181,7 +181,7 @@ def stage_script(mechanism: Mechanism, version: str) -> str:
     return _functions(mechanism) + _STAGE.format(version=shlex.quote(version), build=build)
 
 
-def activate_script(mechanism: Mechanism, version: str) -> str:
+def activate_script(mechanism: VenvMechanism, version: str) -> str:
     """Write the script that points the link to a staged version and restarts the service.
 
     Run again it changes nothing when the link is there and the service runs that version or, where that
@@ -192,12 +192,12 @@ def activate_script(mechanism: Mechanism, version: str) -> str:
     return _functions(mechanism) + _ACTIVATE.format(version=shlex.quote(_plain("version", version)))
 
 
-def read_script(mechanism: Mechanism) -> str:
+def read_script(mechanism: VenvMechanism) -> str:
     """Write the script that says, as ``key=value`` lines, what is installed and what runs."""
     return _functions(mechanism) + _READ.format()
 
 
-def check_script(mechanism: Mechanism, jobs: str) -> str:
+def check_script(mechanism: VenvMechanism, jobs: str) -> str:
     """Write the script that says, as ``kind|message`` lines, what keeps the mechanism from working.
 
     :param jobs: folder of the remote jobs.
@@ -207,20 +207,18 @@ def check_script(mechanism: Mechanism, jobs: str) -> str:
     return text if uses_uv(mechanism) else text + _CHECK_PIP.format(python=shlex.quote(mechanism.python))
 
 
-def _uv_python(mechanism: Mechanism) -> str:
+def _uv_python(mechanism: VenvMechanism) -> str:
     """Name the interpreter only when the bundle does: else uv chooses, or UV_PYTHON on the node."""
     return "" if mechanism.python == "python3" else f" --python {shlex.quote(mechanism.python)}"
 
 
-def uses_uv(mechanism: Mechanism) -> bool:
+def uses_uv(mechanism: VenvMechanism) -> bool:
     """Tell whether the installer is uv, by name or by path."""
     return PurePosixPath(mechanism.installer).name == "uv"
 
 
-def _functions(mechanism: Mechanism) -> str:
+def _functions(mechanism: VenvMechanism) -> str:
     """Check the mechanism and write what all scripts begin with."""
-    if mechanism.type is not MechanismType.VENV:
-        raise InvalidRequestError(f"mechanism {mechanism.type} is not venv", remedy="correct the bundle")
     link = PurePosixPath(mechanism.venv)
     if not link.is_absolute() or ".." in link.parts or len(link.parts) < 2 or "\n" in mechanism.venv:  # noqa: PLR2004
         raise InvalidRequestError(

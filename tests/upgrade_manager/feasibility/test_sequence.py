@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from tests.upgrade_manager.clouds import cloud, disabled, node, server
 
-from escalator.model.bundle import Bundle, Component, Mechanism, MechanismType
+from escalator.model.bundle import Bundle, Component, NoMechanism
 from escalator.model.cloud import Node
 from escalator.upgrade_manager.feasibility.sequence import after_upgrading, drain_in_turn
 from escalator.upgrade_manager.state.hypervisors import (
@@ -65,9 +65,7 @@ def test_nothing_is_upgraded_when_nothing_is_asked() -> None:
 
 @pytest.mark.parametrize("name", ["hypervisor", "qemu", "qemu-kvm"])
 def test_a_bundle_brings_a_hypervisor_by_any_of_its_names(name: str) -> None:
-    bundle = Bundle(
-        name="b", components=(Component(name=name, to=NEW),), mechanism=Mechanism(type=MechanismType.NONE)
-    )
+    bundle = Bundle(name="b", components=(Component(name=name, to=NEW),), mechanism=NoMechanism())
     assert brought_version(bundle) == ReleaseVersion.parse(NEW)
     assert brought_version(replace(bundle, components=())) is None
     assert brought_version(None) is None

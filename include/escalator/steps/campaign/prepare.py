@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from functools import partial
 
-from escalator.model.bundle import MechanismType
+from escalator.model.bundle import NoMechanism, VenvMechanism
 from escalator.model.errors import EscalatorError
 from escalator.steps.running.context import CampaignContext
 from escalator.system_support.venv_mechanism import ensure_staged
@@ -27,21 +27,22 @@ def prepare(campaign: CampaignContext) -> dict[str, str]:
 
     :return: for every node that could not be staged, why; its own upgrade step tries once more.
     """
-    if campaign.bundle.mechanism.type is MechanismType.NONE or campaign.plan.request.dry_run:
+    mechanism = campaign.bundle.mechanism
+    if isinstance(mechanism, NoMechanism) or campaign.plan.request.dry_run:
         return {}
     versions = campaign.known_versions()
     hosts = [h for h in campaign.plan.hosts if versions.get(h) != campaign.plan.target_version]
     with ThreadPoolExecutor(NODES_AT_ONCE) as pool:
-        answers = dict(zip(hosts, pool.map(partial(_stage, campaign), hosts), strict=True))
+        answers = dict(zip(hosts, pool.map(partial(_stage, campaign, mechanism), hosts), strict=True))
     return {host: fault for host, fault in answers.items() if fault is not None}
 
 
-def _stage(campaign: CampaignContext, host: str) -> str | None:
+def _stage(campaign: CampaignContext, mechanism: VenvMechanism, host: str) -> str | None:
     plan = campaign.plan
     try:
         ensure_staged(
             partial(campaign.connect, host),
-            campaign.bundle.mechanism,
+            mechanism,
             plan.target_version,
             job_id=f"{plan.lease(host).token}-stage",
             deadline=campaign.clock() + STAGE_WITHIN,

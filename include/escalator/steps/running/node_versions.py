@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 
-from escalator.model.bundle import MechanismType
+from escalator.model.bundle import NoMechanism, VenvMechanism
 from escalator.model.errors import EscalatorError, NodeFaultError
 from escalator.model.verdict import blockers
 from escalator.steps.running.context import CampaignContext
@@ -21,19 +21,20 @@ def read_version(campaign: CampaignContext, host: str) -> str:
     :raises TransientError: the node cannot be reached.
     :raises NodeFaultError: it can, but does not say.
     """
-    if campaign.bundle.mechanism.type is MechanismType.NONE:
+    mechanism = campaign.bundle.mechanism
+    if isinstance(mechanism, NoMechanism):
         return ""
     with campaign.connect(host) as shell:
-        return _version(campaign, host, shell)
+        return _version(mechanism, host, shell)
 
 
-def _version(campaign: CampaignContext, host: str, shell: NodeShell) -> str:
-    found = installed_version(shell, campaign.bundle.mechanism)
+def _version(mechanism: VenvMechanism, host: str, shell: NodeShell) -> str:
+    found = installed_version(shell, mechanism)
     version = found.running or found.version
     if version is None:
         raise NodeFaultError(
-            f"{host} does not say which {campaign.bundle.mechanism.package} it has",
-            remedy=f"look at {campaign.bundle.mechanism.venv} on the node",
+            f"{host} does not say which {mechanism.package} it has",
+            remedy=f"look at {mechanism.venv} on the node",
         )
     return version
 
@@ -41,10 +42,10 @@ def _version(campaign: CampaignContext, host: str, shell: NodeShell) -> str:
 def _look(campaign: CampaignContext, host: str) -> tuple[str, str | None]:
     """Return what a node runs, and what the mechanism lacks there."""
     mechanism = campaign.bundle.mechanism
-    if mechanism.type is MechanismType.NONE:
+    if isinstance(mechanism, NoMechanism):
         return "", None
     with campaign.connect(host) as shell:
-        version = _version(campaign, host, shell)
+        version = _version(mechanism, host, shell)
         lacking = blockers(check_privileges(shell, mechanism))
     return version, "; ".join(f"{v.message} -> {v.remedy}" for v in lacking) or None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from escalator.model.bundle import SUPPORTED_MECHANISMS, Bundle, Impact, RebootPolicy
+from escalator.model.bundle import Bundle, Impact, RebootPolicy
 from escalator.model.check_report import Condition
 from escalator.model.errors import InvalidRequestError
 from escalator.model.verdict import Code, Severity, Subject, SubjectType
@@ -24,13 +24,6 @@ def check_bundle(question: Question, _domain: str) -> Iterator[Condition]:
             subject,
             f"it brings no {COMPUTE}: nothing tells whether a node is upgraded",
             f"name {COMPUTE} among its components",
-        )
-    if bundle.mechanism.type not in SUPPORTED_MECHANISMS:
-        yield unmet(
-            Code.BUNDLE_UNSERVED,
-            subject,
-            f"its mechanism {bundle.mechanism.type} is not served by this release",
-            f"use one of {', '.join(SUPPORTED_MECHANISMS)}",
         )
     asked = unserved(bundle)
     if asked:
