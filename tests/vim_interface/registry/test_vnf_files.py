@@ -201,7 +201,7 @@ def test_faults_of_all_files_are_named_at_once(tmp_path: Path) -> None:
     (tmp_path / "three.yaml").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(InvalidRequestError) as caught:
         load_ha_sources(tmp_path)
-    for word in ("one.yaml: name", "two.yml: cannot be read", "three.yaml: cannot be read"):
+    for word in ("one.yaml: name", "two.yml cannot be read", "three.yaml cannot be read"):
         assert word in caught.value.message
 
 
