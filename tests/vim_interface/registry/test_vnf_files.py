@@ -14,6 +14,7 @@ from escalator.model.errors import InvalidRequestError
 from escalator.vim_interface.registry import load_ha_sources, with_ha_groups
 
 FOLDER = Path(__file__).parents[3] / "include" / "vnfs"
+SCHEMAS = FOLDER.parent / "schemas"
 PAIR: dict[str, Any] = {
     "schema": "escalator.vnf/1",
     "name": "sbc",
@@ -249,7 +250,7 @@ def test_folder_that_comes_along_activates_nothing(monkeypatch: pytest.MonkeyPat
 
 def test_example_is_valid_by_schema_and_by_reader(tmp_path: Path) -> None:
     document = yaml.safe_load((FOLDER / "sbc.yaml.example").read_text())
-    schema = json.loads((FOLDER / "vnf.schema.json").read_text())
+    schema = json.loads((SCHEMAS / "vnf.schema.json").read_text())
     jsonschema.Draft202012Validator.check_schema(schema)
     jsonschema.validate(document, schema)
     assert {g.id for g in merged(written(tmp_path, document)).ha_groups} == {"sbc-signalling", "sbc-media"}
@@ -257,6 +258,6 @@ def test_example_is_valid_by_schema_and_by_reader(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("document", [changed(max_impacted=1), changed(members=[{}]), {**PAIR, "groups": []}])
 def test_schema_refuses_what_the_reader_refuses(document: object) -> None:
-    schema = json.loads((FOLDER / "vnf.schema.json").read_text())
+    schema = json.loads((SCHEMAS / "vnf.schema.json").read_text())
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(document, schema)
