@@ -1,4 +1,4 @@
-"""JSON schemas of what people write, for editors: made from the models that read it, kept in ``include/schemas``."""
+"""JSON schemas of what people write, for editors, made from the models that read it: ``include/schemas``."""
 
 from __future__ import annotations
 

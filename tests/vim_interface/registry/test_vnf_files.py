@@ -7,11 +7,15 @@ from typing import Any
 import jsonschema
 import pytest
 import yaml
+from hypothesis import given
+from tests.documents.documents_drawn import json_values, mutilated
+from tests.upgrade_manager.clouds import few
 from tests.vim_interface.registry.clouds import cloud, server
 
 from escalator.model.cloud import CloudSnapshot
 from escalator.model.errors import InvalidRequestError
 from escalator.vim_interface.registry import load_ha_sources, with_ha_groups
+from escalator.vim_interface.registry.vnf_document import parse_vnf
 
 FOLDER = Path(__file__).parents[3] / "include" / "vnfs"
 SCHEMAS = FOLDER.parent / "schemas"
@@ -194,6 +198,54 @@ def test_fault_is_named_with_file_and_path(tmp_path: Path, document: object, fau
     assert f"{tmp_path}/sbc.yaml: " in caught.value.message
     assert fault in caught.value.message
     assert caught.value.remedy
+
+
+@given(
+    json_values
+    | mutilated(PAIR)
+    | mutilated(PAIR["groups"][0]).map(lambda group: {**PAIR, "groups": [group]})
+)
+@few
+def test_any_document_is_a_vnf_or_refused(document: object) -> None:
+    faults: list[str] = []
+    groups = parse_vnf(document, "sbc.yaml", faults)
+    assert bool(groups) != bool(faults)
+    assert all(fault.startswith("sbc.yaml: ") and fault.isprintable() for fault in faults)
+
+
+def test_fault_has_the_line_of_the_file_and_every_one_is_named(tmp_path: Path) -> None:
+    text = """\
+schema: escalator.vnf/1
+name: sbc
+groups:
+  - id: pair
+    mode: load-balanced
+    members:
+      - {name: a, rolle: member}
+      - {id: b, name: b, role: active}
+    min_recovery_time_between_impacts: soon
+"""
+    (tmp_path / "sbc.yaml").write_text(text)
+    with pytest.raises(InvalidRequestError) as caught:
+        load_ha_sources(tmp_path)
+    for fault in (
+        "groups[0].members[0].rolle: is not known, did you mean role? (line 7)",
+        (
+            "groups[0].members[0].name: needs the project_id of the file: "
+            "other projects may use the same words (line 7)"
+        ),
+        "groups[0].members[1]: must have exactly one of id, name, metadata, server_group (line 8)",
+        (
+            "groups[0].members[1].role: is 'active', "
+            "must be one of member in a group of mode load-balanced (line 8)"
+        ),
+        (
+            "groups[0].min_recovery_time_between_impacts: "
+            "must be seconds from 0 on, or a time such as '90 s', not 'soon' (line 9)"
+        ),
+    ):
+        assert f"sbc.yaml: {fault}" in caught.value.message
+    assert "5 fault(s)" in caught.value.message
 
 
 def test_faults_of_all_files_are_named_at_once(tmp_path: Path) -> None:
