@@ -8,7 +8,7 @@ UV := $(TOOLS)/bin/uv
 UV_VERSION := 0.13.9
 
 .DEFAULT_GOAL := help
-.PHONY: help install lab-install demo up down test test-fast bench bench-plans fmt lint type lock clean
+.PHONY: help install lab-install demo up down test test-fast bench bench-plans fmt lint type schemas lock clean
 
 help:            ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -69,6 +69,9 @@ lint: install    ## style and import rules
 
 type: install    ## types
 	$(BIN)/mypy
+
+schemas: install ## JSON schemas for editors, made from the models that read the documents
+	$(BIN)/python -m escalator.schemas
 
 lock: $(UV)      ## resolve the dependencies anew
 	$(UV) pip compile -q --universal --no-header --no-annotate --python-version 3.11 pyproject.toml -o requirements.lock

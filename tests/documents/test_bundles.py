@@ -6,7 +6,16 @@ from tests.documents.documents_drawn import json_values, mutilated
 from tests.upgrade_manager.clouds import few
 
 from escalator.documents.bundles import parse_bundle
-from escalator.model.bundle import Bundle, Component, Impact, NoMechanism, RebootPolicy, VenvMechanism
+from escalator.model.bundle import (
+    SUPPORTED_MECHANISMS,
+    Bundle,
+    Component,
+    Impact,
+    MechanismType,
+    NoMechanism,
+    RebootPolicy,
+    VenvMechanism,
+)
 from escalator.model.errors import InvalidRequestError
 from escalator.upgrade_manager.conditions.bundles import refuse_unserved
 
@@ -134,6 +143,39 @@ def test_refusals(changes: dict[str, Any], message: str) -> None:
 )
 def test_component_refusals(component: object, message: str) -> None:
     assert message in refusal({"components": [component]})
+
+
+def test_faults_between_values_are_named_beside_those_of_single_values() -> None:
+    component = {"name": "nova-api", "to": "latest", "scheem": "pbr"}
+    told = refusal({"components": [component, component, {}], "impact": "big", "artefacts": [{"colour": 1}]})
+    for part in (
+        "components[0].to: version 'latest' cannot be read as pbr",
+        "components[0].scheem: is not known, did you mean scheme?",
+        "components[1].name: nova-api stands there twice",
+        "components[2].name: is required",
+        "components: none is named nova-compute, the service of the mechanism",
+        "impact: is 'big'",
+        "artefacts[0].sha256: is required",
+        "artefacts[0].colour: is not known",
+        "artefacts[0]: needs either url or path",
+    ):
+        assert part in told
+
+
+def test_every_type_of_mechanism_is_served_or_refused_as_unserved() -> None:
+    unserved = set(MechanismType) - set(SUPPORTED_MECHANISMS)
+    for kind in unserved:
+        assert f"{kind} is not supported in this release" in refusal({"mechanism": {"type": kind.value}})
+    for kind in SUPPORTED_MECHANISMS:
+        told = refusal({"mechanism": {"type": kind.value, "x": 1}})
+        assert "mechanism.x: is not known" in told
+
+
+def test_a_key_without_a_value_takes_its_default_but_a_number_must_be_said() -> None:
+    keys = ("impact", "reboot", "artefacts", "hooks", "expected", "rollback")
+    assert parse_bundle({**FULL, **dict.fromkeys(keys)}).expected_upgrade_seconds == 120.0
+    told = refusal({"expected": {"upgrade_seconds": None}})
+    assert "expected.upgrade_seconds: must be a number above 0 and below 1000000000, not null" in told
 
 
 def test_a_component_named_twice() -> None:

@@ -58,7 +58,12 @@ def test_no_windows_are_no_fault(windows: object) -> None:
         ({"minutes": 0}, "windows[0].minutes: must be at least 1, not 0"),
         ({"minutes": 1.5}, "windows[0].minutes: must be a whole number, not 1.5"),
         ({"minutes": "4h"}, "windows[0].minutes: must be a whole number, not '4h'"),
-        ({"run": ...}, "windows[0].run.bundle: is required"),
+        ({"run": ...}, "windows[0].run: is required"),
+        ({"run": {}}, "windows[0].run.bundle: is required"),
+        (
+            {"run": {"bundle": "b", "max_parallel": "2"}},
+            "windows[0].run.max_parallel: must be a whole number",
+        ),
         ({"run": {"bundle": "b", "max_paralel": 2}}, "max_paralel: is not known, did you mean max_parallel?"),
         ({"run": {"bundle": "b", "window_end": "x"}}, "windows[0].run.window_end: is not known"),
         ({"length": 3}, "windows[0].length: is not known"),

@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.documents.documents_drawn import json_values, mutilated
+from tests.upgrade_manager.clouds import few
 
 from escalator.inventory.inventory_file import (
     inventory_dir,
@@ -85,19 +87,22 @@ def test_connections_have_defaults() -> None:
 @pytest.mark.parametrize(
     ("change", "fault"),
     [
-        ({"schema": "escalator.inventory/2"}, "schema must be"),
-        ({"cloud": ""}, "cloud: must be a string"),
+        (
+            {"schema": "escalator.inventory/2"},
+            "schema: is 'escalator.inventory/2', this release reads escalator.inventory/1",
+        ),
+        ({"cloud": ""}, "cloud: must not be empty"),
         ({"taken_at": "yesterday"}, "taken_at: must be a time with its offset"),
         ({"taken_at": "2026-11-22T08:00:00"}, "taken_at: must be a time with its offset"),
         ({"nodes": {}}, "nodes: must be a list"),
-        ({"nodes": [{"host": "n", "domain": "d"}]}, r"nodes\[0\].address: must be a string"),
+        ({"nodes": [{"host": "n", "domain": "d"}]}, r"nodes\[0\].address: is required"),
         (
             {"nodes": [{"host": "n", "domain": "d", "address": "a", "rack": 3}]},
-            r"nodes\[0\]: unknown key rack",
+            r"nodes\[0\].rack: is not known",
         ),
         ({"nodes": [{"host": "n", "domain": "d", "address": "a"}] * 2}, "more than once: n"),
-        ({"extra": {"a": 1}}, "extra.a: must be a string"),
-        ({"colour": "red"}, "document: unknown key colour"),
+        ({"extra": {"a": 1}}, "extra.a: must be text, not 1"),
+        ({"colour": "red"}, "colour: is not known"),
     ],
 )
 def test_fault_is_named(tmp_path: Path, change: dict[str, Any], fault: str) -> None:
@@ -110,7 +115,8 @@ def test_fault_is_named(tmp_path: Path, change: dict[str, Any], fault: str) -> N
 
 
 @pytest.mark.parametrize(
-    ("text", "fault"), [("{", "is not JSON"), ("[]", "must be an object"), (None, "no inventory")]
+    ("text", "fault"),
+    [("{", "is not JSON"), ("[]", "document: must be a mapping, not a list"), (None, "no inventory")],
 )
 def test_file_that_is_no_inventory(tmp_path: Path, text: str | None, fault: str) -> None:
     path = tmp_path / "lab.json"
@@ -118,6 +124,47 @@ def test_file_that_is_no_inventory(tmp_path: Path, text: str | None, fault: str)
         path.write_text(text)
     with pytest.raises(InvalidRequestError, match=fault):
         read_inventory(path)
+
+
+def test_every_fault_is_named_at_once() -> None:
+    nodes = [{"host": "n", "domain": "d"}, {"host": "n", "domain": 3, "address": "a"}]
+    with pytest.raises(InvalidRequestError) as caught:
+        inventory_from_document(
+            {**inventory_to_document(INVENTORY), "nodes": nodes, "taken_at": 5, "extra": []}
+        )
+    assert caught.value.message.split("; ") == [
+        "taken_at: must be a time with its offset, such as 2026-11-22T08:00:00Z, not 5",
+        "nodes[0].address: is required",
+        "nodes[1].domain: must be text, not 3: put it in quotes",
+        "extra: must be a mapping, not a list",
+        "nodes: more than once: n",
+    ]
+
+
+@pytest.mark.parametrize("number", ["1e400", "1" + "0" * 400, "NaN"])
+def test_absurd_numbers_are_refused_with_their_key(tmp_path: Path, number: str) -> None:
+    path = tmp_path / "lab.json"
+    path.write_text(json.dumps(inventory_to_document(INVENTORY)).replace('"lab"', number))
+    with pytest.raises(InvalidRequestError, match="cloud: must be text, not "):
+        read_inventory(path)
+
+
+def test_nesting_without_end_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "lab.json"
+    path.write_text("[" * 100_000)
+    with pytest.raises(InvalidRequestError, match="is not JSON"):
+        read_inventory(path)
+
+
+@given(json_values | mutilated(inventory_to_document(INVENTORY)))
+@few
+def test_any_json_is_an_inventory_or_refused(document: object) -> None:
+    try:
+        found = inventory_from_document(document)
+    except InvalidRequestError as error:
+        assert error.message.isprintable()  # noqa: PT017 - refused, in one line
+    else:
+        assert found.cloud
 
 
 def test_bytes_that_are_no_text(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from escalator.cloud_manager.credentials import CloudCredentials
 from escalator.cloud_manager.snapshots import read_snapshot
 from escalator.documents.bundle_file import bundle_dir, read_bundle_document, read_bundle_file
 from escalator.documents.bundles import parse_bundle
-from escalator.documents.fields import did_you_mean
+from escalator.documents.wording import did_you_mean
 from escalator.model.bundle import Bundle
 from escalator.model.campaign import UpgradeMode
 from escalator.model.cloud import CloudSnapshot

@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-import yaml
-
+from escalator.documents.yaml_lines import read_yaml
 from escalator.model.errors import InvalidRequestError
 
 _HERE = Path(__file__).resolve().parents[2]
@@ -39,8 +38,8 @@ def read_bundle_file(path: Path) -> object:
     :raises InvalidRequestError: there is no such file, or it is not YAML.
     """
     try:
-        document: object = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as exc:
-        reason = " ".join(str(exc).split())
-        raise InvalidRequestError(f"bundle {path} cannot be read: {reason}", remedy="mend the file") from exc
-    return document
+        return read_yaml(path)
+    except FileNotFoundError as exc:
+        raise InvalidRequestError(
+            f"bundle {path} cannot be read: there is no such file", remedy="see its name"
+        ) from exc

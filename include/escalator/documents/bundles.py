@@ -3,17 +3,31 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Literal, assert_never
 
-from escalator.documents.fields import Fields, shown
+from pydantic import AfterValidator, ConfigDict, Field
+
+from escalator.documents.document_model import (
+    NAME_PATTERN,
+    NAMED,
+    DocumentModel,
+    Name,
+    OrNull,
+    Text,
+    Word,
+    mappings_of,
+    must_be,
+    read_document,
+    refuse,
+)
+from escalator.documents.faults import Fault
 from escalator.model.bundle import (
-    SCHEMA,
     SUPPORTED_MECHANISMS,
     Bundle,
     Component,
     Impact,
     Mechanism,
-    MechanismType,
     NoMechanism,
     RebootPolicy,
     VenvMechanism,
@@ -21,26 +35,135 @@ from escalator.model.bundle import (
 from escalator.model.errors import InvalidRequestError
 from escalator.upgrade_manager.versions.release_version import ReleaseVersion, Scheme
 
-_KEYS = (
-    "schema",
-    "name",
-    "components",
-    "mechanism",
-    "impact",
-    "reboot",
-    "artefacts",
-    "hooks",
-    "expected",
-    "rollback",
-)
+_SERVICE = r"^[A-Za-z0-9][A-Za-z0-9._@-]*$"
 _HOOKS = ("pre", "post", "verify")
-_INSTALLERS = ("pip", "uv")
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-_PATH = re.compile(r"(?:/[A-Za-z0-9_+-][A-Za-z0-9._+-]*)+")
-_PROGRAM = re.compile(r"/?[A-Za-z0-9_][A-Za-z0-9._+/-]*")
-_SERVICE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]*")
-_SHA256 = re.compile(r"[0-9a-f]{64}")
-_NAMED = "letters, digits, '.', '_' and '-', beginning with a letter or a digit"
+
+Service = Annotated[str, Field(pattern=_SERVICE), must_be(NAMED)]
+LinkPath = Annotated[
+    str,
+    Field(pattern=r"^(?:/[A-Za-z0-9_+-][A-Za-z0-9._+-]*)+$"),
+    must_be("an absolute path in plain characters"),
+]
+Program = Annotated[
+    str, Field(pattern=r"^/?[A-Za-z0-9_][A-Za-z0-9._+/-]*$"), must_be("a program's name or path")
+]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$"), must_be("64 hexadecimal digits in lower case")]
+Seconds = Annotated[
+    float, Field(gt=0, lt=10**9, allow_inf_nan=False), must_be(f"a number above 0 and below {10**9}")
+]
+
+
+class ComponentDocument(DocumentModel):
+    """One piece of software that the bundle brings, and its version in the order of a scheme."""
+
+    name: Service
+    to: Text
+    scheme: OrNull[Word[Scheme]] = Scheme.PBR
+
+    @classmethod
+    def find_faults_between(cls, values: Mapping[Any, Any], asked: object) -> Iterator[Fault]:  # noqa: ARG003
+        """Find a version that its scheme cannot read."""
+        to, scheme = values.get("to"), values.get("scheme") or Scheme.PBR
+        if isinstance(to, str) and to.strip() and scheme in tuple(Scheme):
+            try:
+                ReleaseVersion.parse(to, scheme)
+            except InvalidRequestError as error:
+                yield Fault(("to",), error.message)
+
+
+class VenvDocument(DocumentModel):
+    """Each version is a virtual environment; a link says which one the service uses."""
+
+    type: Literal["venv"]
+    venv: LinkPath
+    package: Name
+    service: Service
+    installer: OrNull[Literal["pip", "uv"]] = "pip"
+    python: OrNull[Program] = "python3"
+
+
+class NoneDocument(DocumentModel):
+    """The bundle brings nothing to a node."""
+
+    type: Literal["none"]
+
+
+def _refuse_unserved(kind: str) -> str:
+    raise refuse(f"{kind} is not supported in this release, which knows {' and '.join(SUPPORTED_MECHANISMS)}")
+
+
+class UnservedDocument(DocumentModel):
+    """A mechanism that this release cannot carry out: only the type is looked at, and refused."""
+
+    model_config = ConfigDict(extra="ignore", json_schema_extra={"not": {}})
+    type: Annotated[
+        Literal["apt", "dnf", "kolla-ansible", "ansible", "command"], AfterValidator(_refuse_unserved)
+    ]
+
+
+class ArtefactDocument(DocumentModel):
+    """A file that belongs to the bundle, at a URL or a path."""
+
+    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": ["url"]}, {"required": ["path"]}]})
+    url: Text | None = None
+    path: Text | None = None
+    sha256: Sha256
+    signature: Text | None = None
+
+    @classmethod
+    def find_faults_between(cls, values: Mapping[Any, Any], asked: object) -> Iterator[Fault]:  # noqa: ARG003
+        """Find that not exactly one of url and path is there."""
+        if (values.get("url") is None) == (values.get("path") is None):
+            yield Fault((), "needs either url or path")
+
+
+class HooksDocument(DocumentModel):
+    """Commands around the upgrade of a node."""
+
+    pre: list[Text] | None = None
+    post: list[Text] | None = None
+    verify: list[Text] | None = None
+
+
+class ExpectedDocument(DocumentModel):
+    """What the upgrade of a node is expected to take."""
+
+    upgrade_seconds: Seconds = 120.0
+
+
+class RollbackDocument(DocumentModel):
+    """Whether the way back is there."""
+
+    supported: OrNull[bool] = False
+
+
+class BundleDocument(DocumentModel):
+    """A bundle: what to bring to the nodes, how, with which impact, and how long it is expected to take."""
+
+    schema_: Literal["escalator.bundle/1"] = Field(alias="schema")
+    name: Name
+    components: Annotated[list[ComponentDocument], Field(min_length=1)]
+    mechanism: VenvDocument | NoneDocument | UnservedDocument = Field(discriminator="type")
+    impact: OrNull[Word[Impact]] = Impact.CONTROL
+    reboot: OrNull[Word[RebootPolicy]] = RebootPolicy.NEVER
+    artefacts: OrNull[list[ArtefactDocument]] = Field(default=[])
+    hooks: OrNull[HooksDocument] = Field(default_factory=HooksDocument)
+    expected: OrNull[ExpectedDocument] = Field(default_factory=ExpectedDocument)
+    rollback: OrNull[RollbackDocument] = Field(default_factory=RollbackDocument)
+
+    @classmethod
+    def find_faults_between(cls, values: Mapping[Any, Any], asked: object) -> Iterator[Fault]:  # noqa: ARG003
+        """Find a component that stands there twice, and a service that is no component."""
+        names: list[object] = []
+        for index, component in mappings_of(values, "components"):
+            name = component.get("name")
+            if isinstance(name, str) and name in names:
+                yield Fault(("components", index, "name"), f"{name} stands there twice")
+            names.append(name)
+        mechanism = values.get("mechanism")
+        service = mechanism.get("service") if isinstance(mechanism, Mapping) else None
+        if isinstance(service, str) and re.match(_SERVICE, service) and names and service not in names:
+            yield Fault(("components",), f"none is named {service}, the service of the mechanism")
 
 
 def parse_bundle(document: object) -> Bundle:
@@ -49,94 +172,45 @@ def parse_bundle(document: object) -> Bundle:
     :param document: the whole document, of any form.
     :raises InvalidRequestError: names every fault with its path, such as ``mechanism.venv: is required``.
     """
-    faults: list[str] = []
-    fields = Fields.of(document, faults, path="", keys=_KEYS)
-    schema = fields.text("schema", required=True)
-    if schema and schema != SCHEMA:
-        fields.fault("schema", f"is {shown(schema)}, this release reads {SCHEMA}")
-    name = fields.text("name", required=True, pattern=_NAME, form=_NAMED)
-    expected = fields.section("expected", keys=("upgrade_seconds",))
-    rollback = fields.section("rollback", keys=("supported",))
-    bundle = Bundle(
-        name=name,
-        components=_components(fields),
-        mechanism=_mechanism(fields),
-        impact=Impact(fields.choice("impact", tuple(Impact), Impact.CONTROL)),
-        reboot=RebootPolicy(fields.choice("reboot", tuple(RebootPolicy), RebootPolicy.NEVER)),
-        artefacts=_artefacts(fields),
-        hooks=_hooks(fields),
-        expected_upgrade_seconds=expected.positive("upgrade_seconds", 120.0),
-        rollback_supported=rollback.flag("supported", default=False),
-    )
-    service = bundle.mechanism.service if isinstance(bundle.mechanism, VenvMechanism) else ""
-    if service and bundle.components and bundle.target_version(service) is None:
-        fields.fault("components", f"none is named {service}, the service of the mechanism")
-    if faults:
-        subject = f"bundle {name}" if name else "the bundle"
-        raise InvalidRequestError(f"{subject} cannot be read: {'; '.join(faults)}", remedy="correct the file")
-    return bundle
-
-
-def _components(fields: Fields) -> tuple[Component, ...]:
-    components: list[Component] = []
-    for item in fields.sections("components", keys=("name", "to", "scheme"), required=True):
-        component = Component(
-            name=item.text("name", required=True, pattern=_SERVICE, form=_NAMED),
-            to=item.text("to", required=True),
-            scheme=item.choice("scheme", tuple(Scheme), Scheme.PBR),
+    found = read_document(BundleDocument, document)
+    if isinstance(found, list):
+        raise InvalidRequestError(
+            f"{_subject(document)} cannot be read: {'; '.join(map(str, found))}", remedy="correct the file"
         )
-        if component.to:
-            try:
-                ReleaseVersion.parse(component.to, component.scheme)
-            except InvalidRequestError as error:
-                item.fault("to", error.message)
-        if component.name and component.name in {c.name for c in components}:
-            item.fault("name", f"{component.name} stands there twice")
-        components.append(component)
-    return tuple(components)
-
-
-def _mechanism(fields: Fields) -> Mechanism:
-    """Read the mechanism; of one that this release cannot carry out, only the type is looked at."""
-    if not fields.has("mechanism"):
-        fields.fault("mechanism", "is required")
-        return NoMechanism()
-    section = fields.section("mechanism", keys=None)
-    kind = section.choice("type", tuple(MechanismType), "", required=True)
-    if kind == VenvMechanism.type:
-        return _venv(section)
-    if kind == NoMechanism.type:
-        section.refuse_unknown(("type",))
-    elif kind:
-        known = " and ".join(SUPPORTED_MECHANISMS)
-        section.fault("type", f"{kind} is not supported in this release, which knows {known}")
-    return NoMechanism()
-
-
-def _venv(section: Fields) -> VenvMechanism:
-    section.refuse_unknown(("type", "venv", "package", "service", "installer", "python"))
-    return VenvMechanism(
-        venv=section.text("venv", required=True, pattern=_PATH, form="an absolute path in plain characters"),
-        package=section.text("package", required=True, pattern=_NAME, form=_NAMED),
-        service=section.text("service", required=True, pattern=_SERVICE, form=_NAMED),
-        installer=section.choice("installer", _INSTALLERS, "pip"),
-        python=section.text("python", default="python3", pattern=_PROGRAM, form="a program's name or path"),
+    hooks = {name: getattr(found.hooks, name) for name in _HOOKS}
+    return Bundle(
+        name=found.name,
+        components=tuple(Component(name=c.name, to=c.to, scheme=c.scheme) for c in found.components),
+        mechanism=_mechanism(found.mechanism),
+        impact=found.impact,
+        reboot=found.reboot,
+        artefacts=tuple(artefact.model_dump(exclude_none=True) for artefact in found.artefacts),
+        hooks={name: tuple(commands) for name, commands in hooks.items() if commands is not None},
+        expected_upgrade_seconds=found.expected.upgrade_seconds,
+        rollback_supported=found.rollback.supported,
     )
 
 
-def _artefacts(fields: Fields) -> tuple[Mapping[str, str], ...]:
-    artefacts: list[Mapping[str, str]] = []
-    for item in fields.sections("artefacts", keys=("url", "path", "sha256", "signature")):
-        if item.has("url") == item.has("path"):
-            item.fault("", "needs either url or path")
-        texts = {key: item.text(key) for key in ("url", "path", "signature")}
-        texts["sha256"] = item.text(
-            "sha256", required=True, pattern=_SHA256, form="64 hexadecimal digits in lower case"
-        )
-        artefacts.append({key: text for key, text in texts.items() if text})
-    return tuple(artefacts)
+def _mechanism(document: VenvDocument | NoneDocument | UnservedDocument) -> Mechanism:
+    match document:
+        case VenvDocument():
+            return VenvMechanism(
+                venv=document.venv,
+                package=document.package,
+                service=document.service,
+                installer=document.installer,
+                python=document.python,
+            )
+        case NoneDocument():
+            return NoMechanism()
+        case UnservedDocument():
+            raise InvalidRequestError(f"mechanism {document.type} is not supported in this release")
+        case _:
+            assert_never(document)
 
 
-def _hooks(fields: Fields) -> Mapping[str, tuple[str, ...]]:
-    section = fields.section("hooks", keys=_HOOKS)
-    return {name: section.texts(name) for name in _HOOKS if section.has(name)}
+def _subject(document: object) -> str:
+    """Name the bundle if its name can be read."""
+    name = document.get("name") if isinstance(document, Mapping) else None
+    is_name = isinstance(name, str) and re.fullmatch(NAME_PATTERN, name)
+    return f"bundle {name}" if is_name else "the bundle"

@@ -4,33 +4,109 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Annotated, Any
 
-from escalator.documents.fields import Fields, did_you_mean, shown
+from pydantic import BeforeValidator, Field, ValidationInfo
+
+from escalator.documents.document_model import (
+    DocumentModel,
+    Model,
+    OrNull,
+    Text,
+    Word,
+    must_be,
+    read_document,
+    refuse,
+)
+from escalator.documents.faults import Fault
+from escalator.documents.wording import did_you_mean, hint_at_quotes, shown
 from escalator.model.campaign import CampaignRequest, UpgradeMode
 from escalator.model.errors import InvalidRequestError
 
-KEYS = (
-    "bundle",
-    "hosts",
-    "max_parallel",
-    "max_failed_nodes",
-    "dry_run",
-    "migration_timeout_seconds",
-    "window_end",
-    "mode",
-    "spill",
-)
-"""What a request may say."""
-CHECK_KEYS = ("bundle", "hosts", "max_parallel", "mode", "rollback")
-"""What the request of a check may say."""
-_MIGRATION_SECONDS = 900
-_LEAST_MIGRATION_SECONDS = 10
 _RFC_3339 = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?"
     r"(?:[Zz]|[+-][0-9]{2}:[0-9]{2})"
 )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What a request is judged by.
+
+    :ivar where: the domain or the cloud that it is for, in words.
+    :ivar hosts: nova-compute service hosts there.
+    :ivar bundles: names of the bundles there are.
+    :ivar now: an aware time; with it, a window that has ended already is refused.
+    """
+
+    where: str
+    hosts: Collection[str]
+    bundles: Collection[str]
+    now: datetime | None = None
+
+
+class _RequestDocument(DocumentModel):
+    """What a campaign and a check are both asked."""
+
+    bundle: Text
+    hosts: OrNull[list[Text]] = Field(default=[])
+    max_parallel: Annotated[int, Field(ge=1)] = 1
+    mode: OrNull[Word[UpgradeMode]] = UpgradeMode.SMOOTH
+
+    @classmethod
+    def find_faults_between(cls, values: Mapping[Any, Any], asked: Surroundings | None) -> Iterator[Fault]:
+        """Find what does not fit the bundles and the nodes that there are."""
+        if asked is None:
+            return
+        yield from _bundle_faults(values.get("bundle"), asked.bundles)
+        yield from _host_faults(values.get("hosts"), asked)
+        yield from _max_parallel_faults(values.get("max_parallel", 1), asked)
+
+
+class CheckDocument(_RequestDocument):
+    """The request of a check."""
+
+    rollback: OrNull[bool] = False
+
+
+class RunDocument(_RequestDocument):
+    """What the run of a campaign is asked, whenever it begins: a window has an end of its own."""
+
+    max_failed_nodes: Annotated[int, Field(ge=0)] = 0
+    dry_run: OrNull[bool] = False
+    migration_timeout_seconds: Annotated[int, Field(ge=10)] = 900
+    spill: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False), must_be("a number from 0 to 1")] = 1.0
+
+
+def _read_moment(value: object, info: ValidationInfo) -> object:
+    if not isinstance(value, str):
+        raise refuse(f"must be text, not {shown(value)}{hint_at_quotes(value)}")
+    if not _RFC_3339.fullmatch(value):
+        raise refuse(
+            f"must be a date and time with its offset, such as 2026-11-22T08:00:00Z, not {shown(value)}"
+        )
+    try:
+        moment = datetime.fromisoformat(value.upper())
+    except ValueError as exc:
+        raise refuse(f"{shown(value)} is not a date and time that exists") from exc
+    if info.context is not None and info.context.now is not None and moment <= info.context.now:
+        raise refuse(f"{value} is in the past")
+    return moment
+
+
+class CampaignDocument(RunDocument):
+    """The request of a campaign."""
+
+    window_end: Annotated[datetime, BeforeValidator(_read_moment)] | None = None
+
+
+KEYS = tuple(CampaignDocument.model_fields)
+"""What a request may say."""
+CHECK_KEYS = tuple(CheckDocument.model_fields)
+"""What the request of a check may say."""
 
 
 def parse_request(
@@ -52,28 +128,21 @@ def parse_request(
     :param now: an aware time; with it, a window that has ended already is refused.
     :raises InvalidRequestError: names every fault at once; nothing was written.
     """
-    faults: list[str] = []
-    fields = Fields.of(conf, faults, path="", keys=KEYS)
-    where = f"domain {domain}"
-    if not known_hosts:
-        faults.append(f"{where} of cloud {cloud} has no node")
-    request = CampaignRequest(
+    asked = Surroundings(where=f"domain {domain}", hosts=known_hosts, bundles=bundles, now=now)
+    found = _read(CampaignDocument, conf, asked, cloud=cloud)
+    return CampaignRequest(
         cloud=cloud,
         domain=domain,
-        bundle=_bundle(fields, bundles),
-        hosts=_hosts(fields, where, known_hosts),
-        max_parallel=_max_parallel(fields, where, known_hosts),
-        max_failed_nodes=fields.whole("max_failed_nodes", default=0, least=0),
-        dry_run=fields.flag("dry_run", default=False),
-        migration_timeout_seconds=fields.whole(
-            "migration_timeout_seconds", default=_MIGRATION_SECONDS, least=_LEAST_MIGRATION_SECONDS
-        ),
-        window_end=_window_end(fields, now),
-        mode=_mode(fields),
-        spill=fields.share("spill", 1.0),
+        bundle=found.bundle,
+        hosts=tuple(found.hosts),
+        max_parallel=found.max_parallel,
+        max_failed_nodes=found.max_failed_nodes,
+        dry_run=found.dry_run,
+        migration_timeout_seconds=found.migration_timeout_seconds,
+        window_end=found.window_end,
+        mode=found.mode,
+        spill=found.spill,
     )
-    _refuse(faults)
-    return request
 
 
 def parse_check(
@@ -85,80 +154,59 @@ def parse_check(
     :return: the campaign that is asked about, in whatever domains, and whether its way back is meant.
     :raises InvalidRequestError: names every fault at once.
     """
-    faults: list[str] = []
-    fields = Fields.of(conf, faults, path="", keys=CHECK_KEYS)
-    where = f"cloud {cloud}"
-    if not known_hosts:
-        faults.append(f"{where} has no node")
+    asked = Surroundings(where=f"cloud {cloud}", hosts=known_hosts, bundles=bundles)
+    found = _read(CheckDocument, conf, asked, cloud=cloud)
     request = CampaignRequest(
         cloud=cloud,
         domain="",
-        bundle=_bundle(fields, bundles),
-        hosts=_hosts(fields, where, known_hosts),
-        max_parallel=_max_parallel(fields, where, known_hosts),
-        mode=_mode(fields),
+        bundle=found.bundle,
+        hosts=tuple(found.hosts),
+        max_parallel=found.max_parallel,
+        mode=found.mode,
     )
-    rollback = fields.flag("rollback", default=False)
-    _refuse(faults)
-    return request, rollback
+    return request, found.rollback
 
 
-def _refuse(faults: list[str]) -> None:
-    if faults:
+def _read(model: type[Model], conf: object, asked: Surroundings, *, cloud: str) -> Model:
+    found = read_document(model, conf, asked=asked)
+    faults = [str(fault) for fault in found] if isinstance(found, list) else []
+    if not asked.hosts:
+        of_cloud = "" if asked.where == f"cloud {cloud}" else f" of cloud {cloud}"
+        faults.insert(0, f"{asked.where}{of_cloud} has no node")
+    if isinstance(found, list) or faults:
         raise InvalidRequestError(
             f"the request is refused: {'; '.join(faults)}",
             remedy="correct it and start again; nothing was changed",
         )
+    return found
 
 
-def _mode(fields: Fields) -> UpgradeMode:
-    return UpgradeMode(fields.choice("mode", tuple(UpgradeMode), UpgradeMode.SMOOTH))
-
-
-def _bundle(fields: Fields, bundles: Collection[str]) -> str:
-    name = fields.text("bundle", required=True)
-    if name and name not in bundles:
+def _bundle_faults(name: object, bundles: Collection[str]) -> Iterator[Fault]:
+    if isinstance(name, str) and name.strip() and name not in bundles:
         known = f"known are {', '.join(sorted(bundles))}" if bundles else "there is no bundle at all"
-        fields.fault("bundle", f"{shown(name)} is not known{did_you_mean(name, bundles)} ({known})")
-    return name
+        yield Fault(("bundle",), f"{shown(name)} is not known{did_you_mean(name, bundles)} ({known})")
 
 
-def _hosts(fields: Fields, where: str, known_hosts: Collection[str]) -> tuple[str, ...]:
-    hosts = fields.texts("hosts")
+def _host_faults(names: object, asked: Surroundings) -> Iterator[Fault]:
+    hosts = (
+        [name for name in names if isinstance(name, str) and name.strip()] if isinstance(names, list) else []
+    )
     for host, times in Counter(hosts).items():
         if times > 1:
-            fields.fault("hosts", f"{shown(host)} stands there {times} times")
-        if host not in known_hosts:
-            hint = did_you_mean(host, known_hosts)
-            fields.fault("hosts", f"{shown(host)} is not a node of {where}{hint}")
-    return hosts
+            yield Fault(("hosts",), f"{shown(host)} stands there {times} times")
+        if host not in asked.hosts:
+            hint = did_you_mean(host, asked.hosts)
+            yield Fault(("hosts",), f"{shown(host)} is not a node of {asked.where}{hint}")
 
 
-def _max_parallel(fields: Fields, where: str, known_hosts: Collection[str]) -> int:
-    """Read how many nodes may be out at once; one node at least must stay in."""
-    value = fields.whole("max_parallel", default=1, least=1)
-    nodes = len(set(known_hosts))
+def _max_parallel_faults(value: object, asked: Surroundings) -> Iterator[Fault]:
+    """Find how many nodes may be out at once; one node at least must stay in."""
+    nodes = len(set(asked.hosts))
     if nodes == 1:
-        fields.fault("max_parallel", f"{where} has one node only: its servers have nowhere to go")
-    elif 1 <= nodes <= value:
-        fields.fault(
-            "max_parallel",
-            f"{shown(value)} is impossible: {where} has {nodes} nodes and one must stay in, "
+        yield Fault(("max_parallel",), f"{asked.where} has one node only: its servers have nowhere to go")
+    elif isinstance(value, int) and not isinstance(value, bool) and 1 <= nodes <= value:
+        yield Fault(
+            ("max_parallel",),
+            f"{shown(value)} is impossible: {asked.where} has {nodes} nodes and one must stay in, "
             f"so at most {nodes - 1}",
         )
-    return value
-
-
-def _window_end(fields: Fields, now: datetime | None) -> datetime | None:
-    form = "a date and time with its offset, such as 2026-11-22T08:00:00Z"
-    text = fields.text("window_end", pattern=_RFC_3339, form=form)
-    if not text:
-        return None
-    try:
-        end = datetime.fromisoformat(text.upper())
-    except ValueError:
-        fields.fault("window_end", f"{shown(text)} is not a date and time that exists")
-        return None
-    if now is not None and end <= now:
-        fields.fault("window_end", f"{text} is in the past")
-    return end

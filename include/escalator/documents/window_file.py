@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import yaml
-
-from escalator.model.errors import InvalidRequestError
+from escalator.documents.yaml_lines import read_yaml
 
 NAME = "windows.yaml"
 
@@ -16,12 +14,7 @@ def read_window_document(folder: Path) -> object | None:
 
     :raises InvalidRequestError: it cannot be read, or is not YAML.
     """
-    path = folder / NAME
     try:
-        document: object = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return read_yaml(folder / NAME)
     except FileNotFoundError:
         return None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as exc:
-        reason = " ".join(str(exc).split())
-        raise InvalidRequestError(f"{path} cannot be read: {reason}", remedy="mend the file") from exc
-    return document

@@ -3,13 +3,45 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Literal
 
-from escalator.documents.fields import Fields, shown
-from escalator.documents.requests import KEYS
+from pydantic import Field
+
+from escalator.documents.document_model import DocumentModel, OrNull, Text, mappings_of, read_document
+from escalator.documents.faults import Fault
+from escalator.documents.requests import RunDocument
 from escalator.model.errors import InvalidRequestError
-from escalator.model.window import SCHEMA, Window, Windows
+from escalator.model.window import Window, Windows
 
-_KEYS = ("cloud", "domain", "cron", "timezone", "minutes", "run")
+
+class WindowDocument(DocumentModel):
+    """One window: when a drain domain may be upgraded, and with which parameters."""
+
+    cloud: Text
+    domain: Text
+    cron: Text
+    timezone: OrNull[Text] = "UTC"
+    minutes: Annotated[int, Field(ge=1)]
+    run: RunDocument
+
+
+class WindowsDocument(DocumentModel):
+    """The windows of all clouds, one for a drain domain at most."""
+
+    schema_: Literal["escalator.windows/1"] = Field(alias="schema")
+    windows: OrNull[list[WindowDocument]] = Field(default=[])
+
+    @classmethod
+    def find_faults_between(cls, values: Mapping[Any, Any], asked: object) -> Iterator[Fault]:  # noqa: ARG003
+        """Find the domains that have two windows."""
+        pairs = ((window.get("cloud"), window.get("domain")) for _, window in mappings_of(values, "windows"))
+        named = Counter(pair for pair in pairs if all(isinstance(word, str) and word for word in pair))
+        for (cloud, domain), times in named.items():
+            if times > 1:
+                yield Fault(
+                    ("windows",), f"domain {domain} of cloud {cloud} has {times}, a DAG has one schedule"
+                )
 
 
 def parse_windows(document: object) -> Windows:
@@ -17,32 +49,20 @@ def parse_windows(document: object) -> Windows:
 
     :raises InvalidRequestError: names every fault with its path, such as ``windows[0].minutes: ...``.
     """
-    faults: list[str] = []
-    fields = Fields.of(document, faults, path="", keys=("schema", "windows"))
-    schema = fields.text("schema", required=True)
-    if schema and schema != SCHEMA:
-        fields.fault("schema", f"is {shown(schema)}, this release reads {SCHEMA}")
-    windows = tuple(_window(item) for item in fields.sections("windows", keys=_KEYS))
-    for (cloud, domain), times in Counter((w.cloud, w.domain) for w in windows).items():
-        if times > 1 and domain:
-            fields.fault("windows", f"domain {domain} of cloud {cloud} has {times}, a DAG has one schedule")
-    if faults:
+    found = read_document(WindowsDocument, document)
+    if isinstance(found, list):
         raise InvalidRequestError(
-            f"the windows cannot be read: {'; '.join(faults)}", remedy="correct the file"
+            f"the windows cannot be read: {'; '.join(map(str, found))}", remedy="correct the file"
         )
-    return Windows(windows=windows)
+    return Windows(windows=tuple(_window(window) for window in found.windows))
 
 
-def _window(item: Fields) -> Window:
-    run = item.section("run", keys=[key for key in KEYS if key != "window_end"])
-    run.text("bundle", required=True)
-    if not item.has("minutes"):
-        item.fault("minutes", "is required")
+def _window(window: WindowDocument) -> Window:
     return Window(
-        cloud=item.text("cloud", required=True),
-        domain=item.text("domain", required=True),
-        cron=item.text("cron", required=True),
-        timezone=item.text("timezone", default="UTC"),
-        minutes=item.whole("minutes", default=1, least=1),
-        run={str(key): value for key, value in run.values.items()},
+        cloud=window.cloud,
+        domain=window.domain,
+        cron=window.cron,
+        timezone=window.timezone,
+        minutes=window.minutes,
+        run=window.run.model_dump(mode="json", exclude_unset=True),
     )

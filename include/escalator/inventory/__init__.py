@@ -1,1 +1,1 @@
-"""Inventory files: what the DAGs are made from. Reading one needs the standard library only."""
+"""Inventory files: what the DAGs are made from. Reading one needs pydantic, no client of a cloud."""

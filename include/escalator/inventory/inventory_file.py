@@ -7,21 +7,68 @@ import os
 import re
 import tempfile
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
+from pydantic import BeforeValidator, Field
+
+from escalator.documents.document_model import DocumentModel, mappings_of, must_be, read_document
+from escalator.documents.faults import Fault
 from escalator.model.errors import InvalidRequestError
 from escalator.model.inventory import SCHEMA, Inventory, InventoryNode
 
 DIRECTORY_VARIABLE = "ESCALATOR_INVENTORY_DIR"
-_CONNECTIONS = ("cloud_conn_id", "ssh_conn_id")
-_KEYS = frozenset({"schema", "cloud", "taken_at", "nodes", "extra", *_CONNECTIONS})
-_NODE_KEYS = frozenset({"host", "domain", "address"})
 _CLOUD_NAME = re.compile(r"^[A-Za-z0-9_.-]+$")
 _MODE = 0o644
 _REMEDY = "write it anew: escalator inventory --cloud NAME"
+
+
+Words = Annotated[str, Field(min_length=1)]
+
+
+def _read_moment(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    moment = datetime.fromisoformat(value)
+    if moment.tzinfo is None:
+        raise ValueError(value)
+    return moment
+
+
+Moment = Annotated[
+    datetime, BeforeValidator(_read_moment), must_be("a time with its offset, such as 2026-11-22T08:00:00Z")
+]
+
+
+class NodeDocument(DocumentModel):
+    """One compute node: its service host, its drain domain and where SSH reaches it."""
+
+    host: Words
+    domain: Words
+    address: Words
+
+
+class InventoryDocument(DocumentModel):
+    """The nodes of one cloud and the ids of the Airflow connections that reach them."""
+
+    schema_: Literal["escalator.inventory/1"] = Field(alias="schema")
+    cloud: Words
+    taken_at: Moment
+    cloud_conn_id: Words = "openstack_default"
+    ssh_conn_id: Words = "escalator_ssh"
+    nodes: list[NodeDocument]
+    extra: dict[str, Words] = Field(default={})
+
+    @classmethod
+    def find_faults_between(cls, values: Mapping[Any, Any], asked: object) -> Iterator[Fault]:  # noqa: ARG003
+        """Find hosts that stand there more than once."""
+        names = (node.get("host") for _, node in mappings_of(values, "nodes"))
+        hosts = Counter(name for name in names if isinstance(name, str))
+        doubles = sorted(host for host, times in hosts.items() if times > 1)
+        if doubles:
+            yield Fault(("nodes",), f"more than once: {', '.join(doubles)}")
 
 
 def inventory_dir(environ: Mapping[str, str] = os.environ) -> Path:
@@ -96,7 +143,7 @@ def read_inventory(path: Path) -> Inventory:
     except OSError as exc:
         message = f"inventory {path} cannot be read: {exc.strerror}"
         raise InvalidRequestError(message, remedy="see the file's rights") from exc
-    except ValueError as exc:
+    except (ValueError, RecursionError) as exc:
         raise InvalidRequestError(f"inventory {path} is not JSON: {exc}", remedy=_REMEDY) from exc
     try:
         return inventory_from_document(document)
@@ -123,57 +170,18 @@ def inventory_to_document(inventory: Inventory) -> dict[str, Any]:
 def inventory_from_document(document: object) -> Inventory:
     """Read an inventory from plain JSON data.
 
-    :raises InvalidRequestError: says what is wrong, and where.
+    :raises InvalidRequestError: names every fault with its path, such as ``nodes[0].address: is required``.
     """
-    fields = _object(document, "document", _KEYS)
-    if fields.get("schema") != SCHEMA:
-        raise InvalidRequestError(f"schema must be {SCHEMA}, not {fields.get('schema')!r}")
-    records = fields.get("nodes")
-    if not isinstance(records, list):
-        raise InvalidRequestError("nodes: must be a list")
-    nodes = tuple(_node(record, f"nodes[{index}]") for index, record in enumerate(records))
-    hosts = Counter(node.host for node in nodes)
-    doubles = sorted(host for host, times in hosts.items() if times > 1)
-    if doubles:
-        raise InvalidRequestError(f"nodes: more than once: {', '.join(doubles)}")
-    extra = _object(fields.get("extra", {}), "extra")
-    connections = {key: _text(fields, key, "") for key in _CONNECTIONS if key in fields}
+    found = read_document(InventoryDocument, document)
+    if isinstance(found, list):
+        raise InvalidRequestError("; ".join(map(str, found)))
     return Inventory(
-        cloud=_text(fields, "cloud", ""),
-        taken_at=_moment(fields),
-        nodes=nodes,
-        extra={key: _text(extra, key, "extra.") for key in extra},
-        **connections,
+        cloud=found.cloud,
+        taken_at=found.taken_at,
+        nodes=tuple(
+            InventoryNode(host=node.host, domain=node.domain, address=node.address) for node in found.nodes
+        ),
+        cloud_conn_id=found.cloud_conn_id,
+        ssh_conn_id=found.ssh_conn_id,
+        extra=found.extra,
     )
-
-
-def _node(record: object, path: str) -> InventoryNode:
-    fields = _object(record, path, _NODE_KEYS)
-    return InventoryNode(**{key: _text(fields, key, f"{path}.") for key in sorted(_NODE_KEYS)})
-
-
-def _object(value: object, path: str, known: frozenset[str] | None = None) -> dict[str, object]:
-    if not isinstance(value, dict):
-        raise InvalidRequestError(f"{path}: must be an object")
-    unknown = sorted(set(value) - known) if known is not None else []
-    if unknown:
-        raise InvalidRequestError(f"{path}: unknown key {', '.join(unknown)}")
-    return value
-
-
-def _text(fields: Mapping[str, object], key: str, path: str) -> str:
-    value = fields.get(key)
-    if not isinstance(value, str) or not value:
-        raise InvalidRequestError(f"{path}{key}: must be a string that is not empty")
-    return value
-
-
-def _moment(fields: Mapping[str, object]) -> datetime:
-    text = _text(fields, "taken_at", "")
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        moment = datetime.min  # noqa: DTZ901 - refused below
-    if moment.tzinfo is None:
-        raise InvalidRequestError(f"taken_at: must be a time with its offset, not {text!r}")
-    return moment

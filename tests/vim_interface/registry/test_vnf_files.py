@@ -7,13 +7,18 @@ from typing import Any
 import jsonschema
 import pytest
 import yaml
+from hypothesis import given
+from tests.documents.documents_drawn import json_values, mutilated
+from tests.upgrade_manager.clouds import few
 from tests.vim_interface.registry.clouds import cloud, server
 
 from escalator.model.cloud import CloudSnapshot
 from escalator.model.errors import InvalidRequestError
 from escalator.vim_interface.registry import load_ha_sources, with_ha_groups
+from escalator.vim_interface.registry.vnf_document import parse_vnf
 
 FOLDER = Path(__file__).parents[3] / "include" / "vnfs"
+SCHEMAS = FOLDER.parent / "schemas"
 PAIR: dict[str, Any] = {
     "schema": "escalator.vnf/1",
     "name": "sbc",
@@ -195,13 +200,61 @@ def test_fault_is_named_with_file_and_path(tmp_path: Path, document: object, fau
     assert caught.value.remedy
 
 
+@given(
+    json_values
+    | mutilated(PAIR)
+    | mutilated(PAIR["groups"][0]).map(lambda group: {**PAIR, "groups": [group]})
+)
+@few
+def test_any_document_is_a_vnf_or_refused(document: object) -> None:
+    faults: list[str] = []
+    groups = parse_vnf(document, "sbc.yaml", faults)
+    assert bool(groups) != bool(faults)
+    assert all(fault.startswith("sbc.yaml: ") and fault.isprintable() for fault in faults)
+
+
+def test_fault_has_the_line_of_the_file_and_every_one_is_named(tmp_path: Path) -> None:
+    text = """\
+schema: escalator.vnf/1
+name: sbc
+groups:
+  - id: pair
+    mode: load-balanced
+    members:
+      - {name: a, rolle: member}
+      - {id: b, name: b, role: active}
+    min_recovery_time_between_impacts: soon
+"""
+    (tmp_path / "sbc.yaml").write_text(text)
+    with pytest.raises(InvalidRequestError) as caught:
+        load_ha_sources(tmp_path)
+    for fault in (
+        "groups[0].members[0].rolle: is not known, did you mean role? (line 7)",
+        (
+            "groups[0].members[0].name: needs the project_id of the file: "
+            "other projects may use the same words (line 7)"
+        ),
+        "groups[0].members[1]: must have exactly one of id, name, metadata, server_group (line 8)",
+        (
+            "groups[0].members[1].role: is 'active', "
+            "must be one of member in a group of mode load-balanced (line 8)"
+        ),
+        (
+            "groups[0].min_recovery_time_between_impacts: "
+            "must be seconds from 0 on, or a time such as '90 s', not 'soon' (line 9)"
+        ),
+    ):
+        assert f"sbc.yaml: {fault}" in caught.value.message
+    assert "5 fault(s)" in caught.value.message
+
+
 def test_faults_of_all_files_are_named_at_once(tmp_path: Path) -> None:
     written(tmp_path, {**PAIR, "name": ""}, "one.yaml")
     (tmp_path / "two.yml").write_text("{")
     (tmp_path / "three.yaml").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(InvalidRequestError) as caught:
         load_ha_sources(tmp_path)
-    for word in ("one.yaml: name", "two.yml: cannot be read", "three.yaml: cannot be read"):
+    for word in ("one.yaml: name", "two.yml cannot be read", "three.yaml cannot be read"):
         assert word in caught.value.message
 
 
@@ -249,7 +302,7 @@ def test_folder_that_comes_along_activates_nothing(monkeypatch: pytest.MonkeyPat
 
 def test_example_is_valid_by_schema_and_by_reader(tmp_path: Path) -> None:
     document = yaml.safe_load((FOLDER / "sbc.yaml.example").read_text())
-    schema = json.loads((FOLDER / "vnf.schema.json").read_text())
+    schema = json.loads((SCHEMAS / "vnf.schema.json").read_text())
     jsonschema.Draft202012Validator.check_schema(schema)
     jsonschema.validate(document, schema)
     assert {g.id for g in merged(written(tmp_path, document)).ha_groups} == {"sbc-signalling", "sbc-media"}
@@ -257,6 +310,6 @@ def test_example_is_valid_by_schema_and_by_reader(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("document", [changed(max_impacted=1), changed(members=[{}]), {**PAIR, "groups": []}])
 def test_schema_refuses_what_the_reader_refuses(document: object) -> None:
-    schema = json.loads((FOLDER / "vnf.schema.json").read_text())
+    schema = json.loads((SCHEMAS / "vnf.schema.json").read_text())
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(document, schema)

@@ -6,34 +6,151 @@ The constraints are those of ``tosca.datatypes.nfv.NfviMaintenanceInfo``.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Annotated, Any, Literal, TypeVar
 
-from escalator.documents.fields import Fields, shown
-from escalator.vim_interface.registry.declared import BySize, DeclaredGroup, Member
-from escalator.vim_interface.registry.found import MODES, ROLES
+from pydantic import BeforeValidator, ConfigDict, Discriminator, Field, Tag
 
-SCHEMA = "escalator.vnf/1"
-_KEYS = ("schema", "name", "project_id", "groups")
-_GROUP_KEYS = (
-    "id",
-    "mode",
-    "members",
-    "impact_notification_lead_time",
-    "is_impact_mitigation_requested",
-    "supported_migration_type",
-    "max_undetectable_interruption_time",
-    "min_recovery_time_between_impacts",
-    "max_number_of_impacted_instances",
-    "min_number_of_preserved_instances",
+from escalator.documents.document_model import (
+    DocumentModel,
+    Name,
+    OrNull,
+    Text,
+    mappings_of,
+    must_be,
+    read_document,
 )
+from escalator.documents.faults import Fault
+from escalator.documents.wording import shown
+from escalator.vim_interface.registry.declared import BySize, DeclaredGroup, Member
+
 _SELECTORS = ("id", "name", "metadata", "server_group")
-_MIGRATION_TYPES = {"LIVE_MIGRATION": "live", "OFFLINE_MIGRATION": "cold", "NO_MIGRATION": None}
-_ROLES_OF = {"active-standby": ("active", "standby"), "load-balanced": ("member",), "none": ROLES}
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-_NAMED = "letters, digits, '.', '_' and '-', beginning with a letter or a digit"
-_TIME = re.compile(r"(\d+(?:\.\d+)?)\s*(d|h|m|s|ms|us|ns)")
+_LIMITS = ("max_number_of_impacted_instances", "min_number_of_preserved_instances")
+_METHODS = {"LIVE_MIGRATION": "live", "OFFLINE_MIGRATION": "cold"}
+_ROLES_OF = {"active-standby": ("active", "standby"), "load-balanced": ("member",)}
+_TIME = r"^\s*(\d+(?:\.\d+)?)\s*(d|h|m|s|ms|us|ns)\s*$"
 _SECONDS = {"d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
 _LONGEST_SECONDS = 10**9
+
+_PlainSeconds = Annotated[float, Field(ge=0, lt=_LONGEST_SECONDS, allow_inf_nan=False)]
+
+
+def _read_time(value: object) -> object:
+    """Read TOSCA's number with a unit, such as ``90 s``, as seconds; anything else stays as it is."""
+    if isinstance(value, str) and (match := re.match(_TIME, value)):
+        return float(match[1]) * _SECONDS[match[2]]
+    return value
+
+
+Seconds = Annotated[
+    _PlainSeconds,
+    BeforeValidator(_read_time, json_schema_input_type=_PlainSeconds | Annotated[str, Field(pattern=_TIME)]),
+    must_be("seconds from 0 on, or a time such as '90 s'"),
+]
+Limit = Annotated[int, Field(ge=0)]
+Size = Annotated[int, Field(ge=1)]
+
+
+class MemberDocument(DocumentModel):
+    """One entry of a group's members: exactly one of id, name, metadata and server_group selects."""
+
+    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": [key]} for key in _SELECTORS]})
+    id: Text | None = None
+    name: Text | None = None
+    metadata: Annotated[dict[str, Text], Field(min_length=1)] | None = None
+    server_group: Text | None = None
+    role: Literal["active", "standby", "member"] | None = None
+
+    @classmethod
+    def find_faults_between(cls, values: Mapping[Any, Any], asked: object) -> Iterator[Fault]:  # noqa: ARG003
+        """Find that not exactly one key selects."""
+        if len(_selectors(values)) != 1:
+            yield Fault((), f"must have exactly one of {', '.join(_SELECTORS)}")
+
+
+class MostImpacted(DocumentModel):
+    """A limit of the groups of one size; without a size, of all that are not named."""
+
+    group_size: Size | None = None
+    limit: Limit = Field(alias="max_number_of_impacted_instances")
+
+
+class LeastPreserved(DocumentModel):
+    """A limit of the groups of one size; without a size, of all that are not named."""
+
+    group_size: Size | None = None
+    limit: Limit = Field(alias="min_number_of_preserved_instances")
+
+
+def _form_of_limit(value: object) -> str:
+    return "by size" if isinstance(value, list) else "number"
+
+
+Entry = TypeVar("Entry", MostImpacted, LeastPreserved)
+LimitBySize = OrNull[
+    Annotated[
+        Annotated[Limit, Tag("number")] | Annotated[list[Entry], Field(min_length=1), Tag("by size")],
+        Field(discriminator=Discriminator(_form_of_limit)),
+    ]
+]
+"""One number for every size, or a list by size; an empty one when nothing is said."""
+
+
+class GroupDocument(DocumentModel):
+    """Servers that stand in for one another, and what may be done to them."""
+
+    id: Name
+    mode: Literal["active-standby", "load-balanced", "none"]
+    members: Annotated[list[MemberDocument], Field(min_length=1)]
+    impact_notification_lead_time: OrNull[Seconds] = 0.0
+    min_recovery_time_between_impacts: OrNull[Seconds] = 0.0
+    max_number_of_impacted_instances: LimitBySize[MostImpacted] = Field(default_factory=list)
+    min_number_of_preserved_instances: LimitBySize[LeastPreserved] = Field(default_factory=list)
+    supported_migration_type: list[Literal["LIVE_MIGRATION", "OFFLINE_MIGRATION", "NO_MIGRATION"]] | None = (
+        None
+    )
+    # known to the schema, and nothing to decide with before there is a VNFM to ask
+    is_impact_mitigation_requested: OrNull[bool] = False
+    max_undetectable_interruption_time: OrNull[Seconds] = 0.0
+
+    @classmethod
+    def find_faults_between(cls, values: Mapping[Any, Any], asked: object) -> Iterator[Fault]:  # noqa: ARG003
+        """Find roles that the mode does not have, and sizes that are there more than once."""
+        mode = values.get("mode")
+        roles = _ROLES_OF.get(mode) if isinstance(mode, str) else None
+        for index, member in mappings_of(values, "members"):
+            role = member.get("role")
+            if roles and role in {"active", "standby", "member"} - set(roles):
+                words = f"is {shown(role)}, must be one of {', '.join(roles)} in a group of mode {mode}"
+                yield Fault(("members", index, "role"), words)
+        for limit in _LIMITS:
+            sizes: list[object] = []
+            for index, entry in mappings_of(values, limit):
+                size = entry.get("group_size")
+                if size in sizes:
+                    yield Fault((limit, index, "group_size"), "is there more than once")
+                sizes.append(size)
+
+
+class VnfDocument(DocumentModel):
+    """The HA groups of one VNF."""
+
+    schema_: Literal["escalator.vnf/1"] = Field(alias="schema")
+    name: Name
+    project_id: Text | None = None
+    groups: Annotated[list[GroupDocument], Field(min_length=1)]
+
+    @classmethod
+    def find_faults_between(cls, values: Mapping[Any, Any], asked: object) -> Iterator[Fault]:  # noqa: ARG003
+        """Find members that are looked up in a project when the file names none."""
+        if values.get("project_id") is not None:
+            return
+        for number, group in mappings_of(values, "groups"):
+            for index, member in mappings_of(group, "members"):
+                given = _selectors(member)
+                if given in (["name"], ["metadata"]):
+                    at = ("groups", number, "members", index, given[0])
+                    yield Fault(at, "needs the project_id of the file: other projects may use the same words")
 
 
 def parse_vnf(document: object, file: str, faults: list[str]) -> tuple[DeclaredGroup, ...]:
@@ -42,110 +159,51 @@ def parse_vnf(document: object, file: str, faults: list[str]) -> tuple[DeclaredG
     :param file: name of the file; stands before every fault.
     :param faults: takes what is wrong, each with its path, such as ``sbc.yaml: groups[0].mode: is required``.
     """
-    mine: list[str] = []
-    fields = Fields.of(document, mine, path="", keys=_KEYS)
-    schema = fields.text("schema", required=True)
-    if schema and schema != SCHEMA:
-        fields.fault("schema", f"is {shown(schema)}, this release reads {SCHEMA}")
-    fields.text("name", required=True, pattern=_NAME, form=_NAMED)
-    project_id = fields.text("project_id") or None
-    groups = tuple(
-        _group(group, f"{file}: groups[{index}]", project_id)
-        for index, group in enumerate(fields.sections("groups", keys=_GROUP_KEYS, required=True))
+    found = read_document(VnfDocument, document)
+    if isinstance(found, list):
+        faults.extend(f"{file}: {fault}" for fault in found)
+        return ()
+    return tuple(
+        _group(group, f"{file}: groups[{index}]", found.project_id)
+        for index, group in enumerate(found.groups)
     )
-    faults.extend(f"{file}: {fault}" for fault in mine)
-    return groups
 
 
-def _group(fields: Fields, origin: str, project_id: str | None) -> DeclaredGroup:
-    mode = fields.choice("mode", MODES, "none", required=True)
-    entries = fields.sections("members", keys=(*_SELECTORS, "role"), required=True)
-    # known to the schema, and nothing to decide with before there is a VNFM to ask
-    fields.flag("is_impact_mitigation_requested", default=False)
-    _seconds(fields, "max_undetectable_interruption_time")
+def _group(group: GroupDocument, origin: str, project_id: str | None) -> DeclaredGroup:
+    types = group.supported_migration_type
     return DeclaredGroup(
         origin=origin,
-        id=fields.text("id", required=True, pattern=_NAME, form=_NAMED),
-        mode=mode,
+        id=group.id,
+        mode=group.mode,
         project_id=project_id,
-        members=tuple(_member(entry, _ROLES_OF[mode], project_id) for entry in entries),
-        max_impacted=_by_size(fields, "max_number_of_impacted_instances"),
-        min_preserved=_by_size(fields, "min_number_of_preserved_instances"),
-        recovery_seconds=_seconds(fields, "min_recovery_time_between_impacts"),
-        lead_seconds=_seconds(fields, "impact_notification_lead_time"),
-        migration_types=_migration_types(fields),
+        members=tuple(_member(member) for member in group.members),
+        max_impacted=_by_size(group.max_number_of_impacted_instances),
+        min_preserved=_by_size(group.min_number_of_preserved_instances),
+        recovery_seconds=group.min_recovery_time_between_impacts,
+        lead_seconds=group.impact_notification_lead_time,
+        migration_types=None
+        if types is None
+        else tuple(_METHODS[word] for word in types if word in _METHODS),
     )
 
 
-def _member(fields: Fields, roles: Collection[str], project_id: str | None) -> Member:
-    given = [key for key in _SELECTORS if fields.has(key)]
-    if len(given) != 1:
-        fields.fault("", f"must have exactly one of {', '.join(_SELECTORS)}")
-    elif given[0] in {"name", "metadata"} and project_id is None:
-        fields.fault(given[0], "needs the project_id of the file: other projects may use the same words")
+def _member(member: MemberDocument) -> Member:
     return Member(
-        id=fields.text("id") or None,
-        name=fields.text("name") or None,
-        metadata=_metadata(fields),
-        server_group=fields.text("server_group") or None,
-        role=fields.choice("role", roles, "") or None,
+        id=member.id,
+        name=member.name,
+        metadata=member.metadata or {},
+        server_group=member.server_group,
+        role=member.role,
     )
 
 
-def _metadata(fields: Fields) -> dict[str, str]:
-    if not fields.has("metadata"):
-        return {}
-    section = fields.section("metadata", keys=None)
-    if not section.values:
-        fields.fault("metadata", "must name one key at least")
-    section.refuse_unknown([key for key in section.values if isinstance(key, str)])
-    return {key: section.text(key, required=True) for key in section.values if isinstance(key, str)}
+def _by_size(limit: int | Sequence[MostImpacted] | Sequence[LeastPreserved]) -> BySize | None:
+    if isinstance(limit, int):
+        return BySize({}, limit)
+    limits = {entry.group_size: entry.limit for entry in limit}
+    exact = {size: most for size, most in limits.items() if size is not None}
+    return BySize(exact, limits.get(None)) if limits else None
 
 
-def _migration_types(fields: Fields) -> tuple[str, ...] | None:
-    if not fields.has("supported_migration_type"):
-        return None
-    words = fields.texts("supported_migration_type")
-    for index, word in enumerate(words):
-        if word not in _MIGRATION_TYPES:
-            known = ", ".join(_MIGRATION_TYPES)
-            fields.fault(f"supported_migration_type[{index}]", f"is {shown(word)}, must be one of {known}")
-    return tuple(method for word in words if (method := _MIGRATION_TYPES.get(word)))
-
-
-def _by_size(fields: Fields, key: str) -> BySize | None:
-    """Read a limit: one number for every size, or a list of entries by ``group_size``."""
-    if not fields.has(key):
-        return None
-    if not isinstance(fields.values[key], list):
-        return BySize({}, fields.whole(key, default=0, least=0))
-    exact: dict[int, int] = {}
-    default: int | None = None
-    for entry in fields.sections(key, keys=("group_size", key), required=True):
-        if not entry.has(key):
-            entry.fault(key, "is required")
-        limit = entry.whole(key, default=0, least=0)
-        size = entry.whole("group_size", default=1, least=1) if entry.has("group_size") else None
-        if size in exact or (size is None and default is not None):
-            entry.fault("group_size", "is there more than once")
-        elif size is None:
-            default = limit
-        else:
-            exact[size] = limit
-    return BySize(exact, default)
-
-
-def _seconds(fields: Fields, key: str) -> float:
-    """Read a time: seconds, or TOSCA's number with a unit (``90 s``, ``200 ms``); zero without one."""
-    value = fields.values.get(key)
-    if value is None:
-        return 0.0
-    seconds = -1.0
-    if isinstance(value, str) and (match := _TIME.fullmatch(value.strip())):
-        seconds = float(match[1]) * _SECONDS[match[2]]
-    elif isinstance(value, int | float) and not isinstance(value, bool):
-        seconds = float(min(value, _LONGEST_SECONDS))
-    if 0 <= seconds < _LONGEST_SECONDS:
-        return seconds
-    fields.fault(key, f"must be seconds from 0 on, or a time such as '90 s', not {shown(value)}")
-    return 0.0
+def _selectors(member: Mapping[Any, Any]) -> list[str]:
+    return [key for key in _SELECTORS if member.get(key) is not None]

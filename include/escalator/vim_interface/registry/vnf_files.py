@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
-
+from escalator.documents.yaml_lines import read_yaml
 from escalator.model.cloud import CloudSnapshot, Server
 from escalator.model.errors import InvalidRequestError
 from escalator.vim_interface.registry.declared import DeclaredGroup, ServerIndex
@@ -50,9 +49,9 @@ def read_vnf_files(folder: Path) -> VnfFiles:
     declared: list[DeclaredGroup] = []
     for path in sorted(path for pattern in PATTERNS for path in folder.glob(pattern)):
         try:
-            document: object = yaml.safe_load(path.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as exc:
-            faults.append(f"{path}: cannot be read: {' '.join(str(exc).split())}")
+            document = read_yaml(path)
+        except (FileNotFoundError, InvalidRequestError) as exc:
+            faults.append(exc.message if isinstance(exc, InvalidRequestError) else f"{path} is gone")
             continue
         declared += parse_vnf(document, str(path), faults)
     if faults:

@@ -1,0 +1,139 @@
+"""Faults of a document: where, what, on which line; pydantic's errors become these."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
+
+from escalator.documents.wording import LONGEST, did_you_mean, hint_at_quotes, shown
+
+Place = tuple[str | int, ...]
+"""Keys and list indices from the document down to a value."""
+SAID = "said"
+"""Type of the errors whose message is an operator's already."""
+_MUST_BE = {
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "bool_type": "true or false",
+    "float_type": "a number",
+    "finite_number": "a number",
+    "list_type": "a list",
+    "dict_type": "a mapping",
+    "model_type": "a mapping",
+    "model_attributes_type": "a mapping",
+}
+
+
+class Fault(NamedTuple):
+    """One thing that is wrong in a document; ``line`` is that of its file, None when not known."""
+
+    at: Place
+    words: str
+    line: int | None = None
+
+    def __str__(self) -> str:
+        """Write ``components[0].to: must be text (line 4)``."""
+        where = f" (line {self.line})" if self.line is not None else ""
+        return f"{_path(self.at)}: {self.words}{where}"
+
+
+class LinedMapping(dict[Any, Any]):
+    """A document that knows on which lines of its file its parts stand.
+
+    :ivar lines: place -> line, from 1.
+    :ivar faults: what is wrong with it before its content is looked at: keys that stand there twice.
+    """
+
+    def __init__(
+        self, document: Mapping[Any, Any], lines: Mapping[Place, int], faults: tuple[Fault, ...]
+    ) -> None:
+        super().__init__(document)
+        self.lines = lines
+        self.faults = faults
+
+    def line_of(self, at: Place) -> int | None:
+        """Return the line of a place, or of the nearest part around it that is not the whole document."""
+        return next((self.lines[at[:n]] for n in range(len(at), 0, -1) if at[:n] in self.lines), None)
+
+
+def fault_of(error: ErrorDetails, fields: Mapping[str, FieldInfo]) -> Fault:
+    """Say an error of pydantic's in an operator's words.
+
+    :param error: one error, its place counted from the mapping that has the fields.
+    :param fields: key -> field of that mapping.
+    """
+    kind, at, value = error["type"], error["loc"], error["input"]
+    field = fields.get(str(at[0])) if at else None
+    if field is not None and field.discriminator is not None:
+        at = (at[0], *at[2:])  # the second part is pydantic's name of the alternative, no key
+    if kind == SAID:
+        return Fault(at, error["ctx"]["words"])
+    if field is not None and field.is_required() and value is None and len(at) == 1:
+        return Fault(at, "is required")
+    if kind == "extra_forbidden":
+        return Fault(at, f"is not known{did_you_mean(str(at[-1]), fields)}")
+    if kind == "invalid_key" or at[-1:] == ("[key]",):
+        return Fault(at[: -1 if kind == "invalid_key" else -2], f"the key {shown(value)} must be text")
+    if kind.startswith("union_tag"):
+        return _fault_of_tag(error, at)
+    return Fault(at, _words(error))
+
+
+def _fault_of_tag(error: ErrorDetails, at: Place) -> Fault:
+    """Say what is wrong with the key that tells which alternative a mapping is."""
+    key = str(error["ctx"]["discriminator"]).strip("'")
+    if error["type"] == "union_tag_not_found":
+        return Fault((*at, key), "is required")
+    return Fault((*at, key), _choice(error["input"][key], error["ctx"]["expected_tags"]))
+
+
+def _words(error: ErrorDetails) -> str:
+    kind, value, context = error["type"], error["input"], error.get("ctx", {})
+    match kind:
+        case "missing":
+            words = "is required"
+        case "string_type":
+            words = f"must be text, not {shown(value)}{hint_at_quotes(value)}"
+        case "string_unicode":
+            words = f"{shown(value)} is no text: it has half a character"
+        case "string_too_short":
+            words = "must not be empty"
+        case "too_short":
+            is_mapping = isinstance(value, Mapping)
+            words = "must name one key at least" if is_mapping else "is required: a list of one at least"
+        case "greater_than_equal":
+            words = f"must be at least {context['ge']}, not {shown(value)}"
+        case "enum" | "literal_error":
+            words = _choice(value, context["expected"])
+        case _ if kind in _MUST_BE:
+            words = f"must be {_MUST_BE[kind]}, not {shown(value)}"
+        case _:
+            words = f"is refused: {error['msg']}, not {shown(value)}"
+    return words
+
+
+def _choice(value: object, expected: str) -> str:
+    """Say what a word may be; pydantic has the words in quotes."""
+    words = re.findall(r"'([^']+)'", expected)
+    if value is None:
+        return "is required"
+    if not isinstance(value, str):
+        return f"must be text, not {shown(value)}{hint_at_quotes(value)}"
+    if len(words) == 1:
+        return f"is {shown(value)}, this release reads {words[0]}"
+    return f"is {shown(value)}, must be one of {', '.join(words)}{did_you_mean(value, words)}"
+
+
+def _path(at: Place) -> str:
+    path = ""
+    for part in at:
+        if isinstance(part, int):
+            path += f"[{part}]"
+        else:
+            name = part if part.isprintable() and len(part) <= LONGEST else shown(part)
+            path += f".{name}" if path else name
+    return path or "document"
