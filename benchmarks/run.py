@@ -19,7 +19,7 @@ sys.path.insert(0, str(ROOT / "benchmarks"))
 
 from serial_loop import SerialLoop  # noqa: E402
 
-from escalator.airflow_stack.settings import default_home  # noqa: E402
+from escalator.airflow_stack.settings import find_home  # noqa: E402
 from escalator.airflow_stack.stack import AirflowStack  # noqa: E402
 from escalator.demo.cli import BUNDLE, DOMAIN, bring_down, bring_up, print_line  # noqa: E402
 from escalator.demo.demo_world import CLOUD, World  # noqa: E402
@@ -27,9 +27,9 @@ from escalator.lab.lab import Lab  # noqa: E402
 from escalator.lab.progress import Progress  # noqa: E402
 from escalator.lab.servers import ServerSpec  # noqa: E402
 from escalator.lab.settings import LabSettings  # noqa: E402
-from escalator.model.naming import dag_id_of  # noqa: E402
+from escalator.model.naming import make_dag_id  # noqa: E402
 from escalator.model.procedure import UPGRADE  # noqa: E402
-from escalator.steps.campaign.conclude import folder_name  # noqa: E402
+from escalator.steps.campaign.conclude import make_folder_name  # noqa: E402
 
 INSTANCE = 7
 RUN_SECONDS = 3600.0
@@ -46,7 +46,7 @@ def main() -> int:
     world = World(
         lab=lab,
         folder=ROOT / "build" / "bench",
-        stack_home=default_home(os.environ),
+        stack_home=find_home(os.environ),
         instance=INSTANCE,
         checkout=ROOT,
     )
@@ -83,11 +83,11 @@ def load(world: World, servers: int) -> None:
 def escalator_arm(world: World, stack: AirflowStack, servers: int) -> dict[str, Any]:
     """One campaign through Airflow."""
     load(world, servers)
-    dag_id = dag_id_of(UPGRADE.name, CLOUD, DOMAIN)
+    dag_id = make_dag_id(UPGRADE.name, CLOUD, DOMAIN)
     with stack.client() as client:
         run = client.trigger(dag_id, {"bundle": BUNDLE})
         client.wait(dag_id, run.run_id, timeout_seconds=RUN_SECONDS)
-    report = json.loads((world.report_dir / folder_name(dag_id, run.run_id) / "report.json").read_text())
+    report = json.loads((world.report_dir / make_folder_name(dag_id, run.run_id) / "report.json").read_text())
     nodes = report["nodes"]
     return {
         "outcome": report["outcome"],

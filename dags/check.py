@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from airflow.sdk import get_parsing_context
 
-from escalator_airflow.generate import check_dags
+from escalator_airflow.generate import build_check_dags
 
-for dag in check_dags(wanted=get_parsing_context().dag_id):
+for dag in build_check_dags(wanted=get_parsing_context().dag_id):
     globals()[dag.dag_id] = dag

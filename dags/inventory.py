@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from escalator_airflow.generate import inventory_dag
+from escalator_airflow.generate import build_inventory_dag
 
-dag = inventory_dag()
+dag = build_inventory_dag()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from airflow.sdk import get_parsing_context
 
 from escalator.model.procedure import UPGRADE
-from escalator_airflow.generate import campaign_dags
+from escalator_airflow.generate import build_campaign_dags
 
-for dag in campaign_dags(UPGRADE, wanted=get_parsing_context().dag_id):
+for dag in build_campaign_dags(UPGRADE, wanted=get_parsing_context().dag_id):
     globals()[dag.dag_id] = dag

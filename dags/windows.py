@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from escalator_airflow.generate import judged_windows
+from escalator_airflow.generate import judge_windows
 
-judged_windows()
+judge_windows()

@@ -37,7 +37,7 @@ class _WithoutTitles(GenerateJsonSchema):
         return name
 
 
-def schema_texts() -> dict[str, str]:
+def make_schema_texts() -> dict[str, str]:
     """Return the schemas as they are shipped: name of the file -> its text."""
     return {f"{name}.schema.json": _text(model) for name, model in _MODELS.items()}
 
@@ -45,7 +45,7 @@ def schema_texts() -> dict[str, str]:
 def write_schemas(folder: Path = FOLDER) -> None:
     """Write every schema; a second run gives the same bytes."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name, text in schema_texts().items():
+    for name, text in make_schema_texts().items():
         (folder / name).write_text(text, encoding="utf-8")
 
 

@@ -19,7 +19,7 @@ from escalator.model.errors import InvalidRequestError
 from escalator.model.inventory import Inventory
 from escalator.steps.running.context import CampaignContext
 from escalator.system_support.mechanisms import choose_mechanism
-from escalator.vim_interface.registry import load_ha_sources, with_ha_groups
+from escalator.vim_interface.registry import add_ha_groups_of, load_ha_sources
 from escalator_airflow.hooks.node_ssh import NodeShellHook
 from escalator_airflow.hooks.openstack import OpenStackCloudHook
 from escalator_airflow.settings import inventory_dir
@@ -70,7 +70,7 @@ def _add_ha_groups(snapshot: CloudSnapshot) -> CloudSnapshot:
 
     :raises InvalidRequestError: a file has faults, or the files contradict one another.
     """
-    return with_ha_groups(snapshot, load_ha_sources())
+    return add_ha_groups_of(snapshot, load_ha_sources())
 
 
 def open_campaign(dag_id: str, run_id: str) -> CampaignContext:
@@ -86,7 +86,7 @@ def run_of(context: Mapping[str, Any]) -> tuple[str, str]:
     return str(context["dag_run"].dag_id), str(context["dag_run"].run_id)
 
 
-def asked_for(context: Mapping[str, Any]) -> dict[str, Any]:
+def read_asked_for(context: Mapping[str, Any]) -> dict[str, Any]:
     """Return the form's values, and the keys of the conf that the form does not have."""
     conf = dict(context["dag_run"].conf or {})
     return {**conf, **dict(context["params"])}

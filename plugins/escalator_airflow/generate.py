@@ -8,17 +8,17 @@ from datetime import timedelta
 
 from airflow.sdk import DAG, Param
 
-from escalator.documents.bundle_file import bundle_names
+from escalator.documents.bundle_file import list_bundle_names
 from escalator.inventory.inventory_file import read_inventory
 from escalator.model.errors import EscalatorError
 from escalator.model.inventory import Inventory
-from escalator.model.naming import dag_id_of
+from escalator.model.naming import make_dag_id
 from escalator.model.procedure import Procedure
 from escalator.model.window import Windows
 from escalator_airflow.graph import MAX_NODES, build_campaign_dag
 from escalator_airflow.operators.check_cloud import CheckOperator
 from escalator_airflow.operators.inventory import InventoryOperator
-from escalator_airflow.params import check_params
+from escalator_airflow.params import make_check_params
 from escalator_airflow.settings import bundle_dir, inventory_dir
 from escalator_airflow.windows import NO_WINDOWS, load_windows, refuse_bad_windows
 
@@ -34,9 +34,9 @@ def inventories() -> Iterator[Inventory]:
             log.error("inventory left out: %s", exc)  # noqa: TRY400  the message says it all
 
 
-def campaign_dags(procedure: Procedure, wanted: str | None = None) -> Iterator[DAG]:
+def build_campaign_dags(procedure: Procedure, wanted: str | None = None) -> Iterator[DAG]:
     """Declare a procedure's DAGs of every inventory; when a task needs one of them, only that one."""
-    bundles = bundle_names(bundle_dir())
+    bundles = list_bundle_names(bundle_dir())
     windows = _good_windows() if procedure.in_windows else NO_WINDOWS
     for inventory in inventories():
         for domain in inventory.domains():
@@ -47,18 +47,18 @@ def campaign_dags(procedure: Procedure, wanted: str | None = None) -> Iterator[D
             parts = [hosts[n : n + size] for n in range(0, len(hosts), size)]
             for number, part in enumerate(parts, start=1):
                 numbered = number if len(parts) > 1 else None
-                if wanted in {None, dag_id_of(procedure.name, inventory.cloud, domain, numbered)}:
+                if wanted in {None, make_dag_id(procedure.name, inventory.cloud, domain, numbered)}:
                     window = windows.of(inventory.cloud, domain)
                     yield build_campaign_dag(
                         procedure, inventory, domain, part, bundles, part=numbered, window=window
                     )
 
 
-def check_dags(wanted: str | None = None) -> Iterator[DAG]:
+def build_check_dags(wanted: str | None = None) -> Iterator[DAG]:
     """Declare the DAG that checks the conditions of an upgrade for each cloud that has an inventory."""
-    bundles = bundle_names(bundle_dir())
+    bundles = list_bundle_names(bundle_dir())
     for inventory in inventories():
-        dag_id = dag_id_of("check", inventory.cloud)
+        dag_id = make_dag_id("check", inventory.cloud)
         if wanted in {None, dag_id}:
             hosts = tuple(node.host for node in inventory.nodes)
             with DAG(
@@ -66,7 +66,7 @@ def check_dags(wanted: str | None = None) -> Iterator[DAG]:
                 description=f"May the nodes of {inventory.cloud} be upgraded smoothly? Writes nothing",
                 schedule=None,
                 catchup=False,
-                params=check_params(hosts, bundles),
+                params=make_check_params(hosts, bundles),
                 tags=["escalator", inventory.cloud],
                 is_paused_upon_creation=False,
             ) as dag:
@@ -81,27 +81,27 @@ def check_dags(wanted: str | None = None) -> Iterator[DAG]:
             yield dag
 
 
-def judged_windows() -> Windows:
+def judge_windows() -> Windows:
     """Read the windows, and refuse those that no upgrade can begin with.
 
     :raises InvalidRequestError: names every fault.
     """
     windows = load_windows()
     if windows.windows:
-        refuse_bad_windows(windows, {i.cloud: i for i in inventories()}, bundle_names(bundle_dir()))
+        refuse_bad_windows(windows, {i.cloud: i for i in inventories()}, list_bundle_names(bundle_dir()))
     return windows
 
 
 def _good_windows() -> Windows:
     """Read the windows; with any fault there are none: nothing is upgraded by mistake."""
     try:
-        return judged_windows()
+        return judge_windows()
     except EscalatorError as exc:
         log.error("no maintenance windows: %s", exc)  # noqa: TRY400  the message says it all
         return NO_WINDOWS
 
 
-def inventory_dag() -> DAG:
+def build_inventory_dag() -> DAG:
     """Declare the DAG that refreshes an inventory file from a cloud."""
     with DAG(
         dag_id="inventory",

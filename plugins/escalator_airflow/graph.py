@@ -10,7 +10,7 @@ from typing import Any
 from airflow.sdk import DAG, BaseOperator, TaskGroup, TriggerRule
 
 from escalator.model.inventory import Inventory
-from escalator.model.naming import dag_id_of
+from escalator.model.naming import make_dag_id
 from escalator.model.procedure import Procedure, Stage
 from escalator.model.window import Window
 from escalator_airflow.operators.campaign import (
@@ -19,7 +19,7 @@ from escalator_airflow.operators.campaign import (
     PrepareOperator,
 )
 from escalator_airflow.operators.node import AdmitOperator, NodeStepOperator
-from escalator_airflow.params import campaign_params
+from escalator_airflow.params import make_campaign_params
 from escalator_airflow.windows import schedule_of
 
 _PLAIN = re.compile(r"[A-Za-z0-9.-]+")
@@ -49,13 +49,13 @@ def build_campaign_dag(
 ) -> DAG:
     """Declare a procedure for a domain's nodes (or one part of a large domain), on demand or in windows."""
     dag = DAG(
-        dag_id=dag_id_of(procedure.name, inventory.cloud, domain, part),
+        dag_id=make_dag_id(procedure.name, inventory.cloud, domain, part),
         description=f"{procedure.purpose} of {domain} in {inventory.cloud}, node by node",
         schedule=None if window is None else schedule_of(window),
         catchup=False,
         max_active_runs=RUNS_AT_ONCE,
         max_active_tasks=2 * MAX_NODES,
-        params=campaign_params(hosts, bundles, window.run if window is not None else None),
+        params=make_campaign_params(hosts, bundles, window.run if window is not None else None),
         default_args={"weight_rule": "absolute"},
         tags=["escalator", inventory.cloud, domain],
         is_paused_upon_creation=False,
@@ -83,17 +83,17 @@ def build_campaign_dag(
         )
         check >> prepare
         for host in hosts:
-            first, last = node_group(procedure, host)
+            first, last = declare_node_group(procedure, host)
             prepare >> first
             last >> conclude
     return dag
 
 
-def node_group(procedure: Procedure, host: str) -> tuple[BaseOperator, BaseOperator]:
+def declare_node_group(procedure: Procedure, host: str) -> tuple[BaseOperator, BaseOperator]:
     """Declare the life of one node; return its first and its last task."""
     door, *between, end = procedure.stages
     tooltip = f"{procedure.name.capitalize()} of {host}"
-    with TaskGroup(group_id_of(host), group_display_name=host, tooltip=tooltip):
+    with TaskGroup(make_group_id(host), group_display_name=host, tooltip=tooltip):
         admit = _admit(host, door)
         steps = [_step(host, stage) for stage in between]
         release = _step(host, end).as_teardown(setups=admit)
@@ -105,7 +105,7 @@ def node_group(procedure: Procedure, host: str) -> tuple[BaseOperator, BaseOpera
     return admit, release
 
 
-def group_id_of(host: str) -> str:
+def make_group_id(host: str) -> str:
     """Return a node's group id: Airflow takes no dots there, and names of hosts may be full domain names."""
     if _PLAIN.fullmatch(host):
         return host.replace(".", "_")

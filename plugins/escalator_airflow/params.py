@@ -9,7 +9,7 @@ from airflow.sdk import Param
 from escalator.model.campaign import UpgradeMode
 
 
-def campaign_params(
+def make_campaign_params(
     hosts: tuple[str, ...], bundles: tuple[str, ...], chosen: Mapping[str, object] | None = None
 ) -> dict[str, Param]:
     """Make the form of a campaign, for a domain's hosts and the bundles that are there.
@@ -28,7 +28,7 @@ def campaign_params(
     return fields
 
 
-def check_params(hosts: tuple[str, ...], bundles: tuple[str, ...]) -> dict[str, Param]:
+def make_check_params(hosts: tuple[str, ...], bundles: tuple[str, ...]) -> dict[str, Param]:
     """Make the form of a check, for a cloud's hosts and the bundles that are there."""
     return {
         "bundle": _bundle(bundles),

@@ -22,7 +22,7 @@ def airflow(monkeypatch: pytest.MonkeyPatch) -> FakeAirflow:
     fake = FakeAirflow()
     fake.on("GET", f"/api/v2/dags/{DAG}", (200, dag_document(DAG)))
     fake.on("POST", RUNS, (200, run_document(dag_id=DAG)))
-    monkeypatch.setattr(cli, "client_from", lambda _args: fake.client())
+    monkeypatch.setattr(cli, "open_client", lambda _args: fake.client())
     return fake
 
 
@@ -111,10 +111,10 @@ def test_no_cloud_is_bad_input(airflow: FakeAirflow, capsys: pytest.CaptureFixtu
 def test_address_and_password_come_from_options_or_environment(tmp_path: Path) -> None:
     file = tmp_path / "password"
     file.write_text("secret\n")
-    by_option = cli.client_from(
+    by_option = cli.open_client(
         parse("--bundle", "b", "--airflow-url", URL, "--airflow-password-file", str(file)), {}
     )
-    by_variable = cli.client_from(
+    by_variable = cli.open_client(
         parse("--bundle", "b"), {cli.URL_VARIABLE: URL + "/", cli.PASSWORD_FILE_VARIABLE: str(file)}
     )
     assert by_option.url == by_variable.url == URL
@@ -131,4 +131,4 @@ def test_address_and_password_come_from_options_or_environment(tmp_path: Path) -
 )
 def test_a_missing_address_or_password_is_bad_input(environment: dict[str, str]) -> None:
     with pytest.raises(InvalidRequestError):
-        cli.client_from(parse("--bundle", "b"), environment)
+        cli.open_client(parse("--bundle", "b"), environment)

@@ -8,8 +8,8 @@ from rich.live import Live
 
 from escalator.airflow_client import follow as following
 from escalator.airflow_client.errors import RunTimeoutError
-from escalator.airflow_client.follow import Lines, NodeTable, follow, table_of, view_for, wait_for_dag
-from escalator.airflow_client.progress import changes_since, standings
+from escalator.airflow_client.follow import Lines, NodeTable, choose_view, follow, make_table, wait_for_dag
+from escalator.airflow_client.progress import find_changes, read_node_states
 from escalator.airflow_client.records import DagRun, RunState, TaskInstance
 
 NOW = datetime(2026, 11, 22, 8, 0, 30, tzinfo=UTC)
@@ -60,13 +60,13 @@ def test_every_change_is_one_line_up_to_the_end_of_the_run() -> None:
 
 def test_the_table_says_where_every_node_is_and_for_how_long() -> None:
     console = Console(file=io.StringIO(), width=100, record=True)
-    nodes = standings(
+    nodes = read_node_states(
         tasks(
             task_document("node-01.migrate", "running", start_date="2026-11-22T08:00:10Z"),
             task_document("node-02.admit"),
         )
     )
-    console.print(table_of(nodes, now=NOW))
+    console.print(make_table(nodes, now=NOW))
     rows = [line.split("│")[1:-1] for line in console.export_text().splitlines() if "│" in line]
     assert [cell.strip() for cell in rows[0]] == ["node-01", "migrate", "running", "1", "20", ""]
     assert [cell.strip() for cell in rows[1]][:3] == ["node-02", "-", "waiting"]
@@ -77,16 +77,16 @@ def test_trouble_stays_above_the_table() -> None:
     console = Console(file=written, width=100, force_terminal=True)
     found = tasks(task_document("node-01.upgrade", "failed", note="[disk] full"))
     with Live(console=console, auto_refresh=False) as live:
-        NodeTable(live, clock=lambda: NOW).show(changes_since({}, found), found)
+        NodeTable(live, clock=lambda: NOW).show(find_changes({}, found), found)
     shown = written.getvalue()
     assert "08:00:30 node-01 upgrade failed: [disk] full" in shown
     assert shown.count("[disk] full") > shown.count("08:00:30")
 
 
 def test_a_pipe_gets_lines_and_a_terminal_a_table() -> None:
-    with view_for(Console(file=io.StringIO())) as view:
+    with choose_view(Console(file=io.StringIO())) as view:
         assert isinstance(view, Lines)
-    with view_for(Console(file=io.StringIO(), force_terminal=True)) as view:
+    with choose_view(Console(file=io.StringIO(), force_terminal=True)) as view:
         assert isinstance(view, NodeTable)
 
 

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from escalator.airflow_client.naming import node_task, upgrade_dag_id, upgrade_dag_prefix
+from escalator.airflow_client.naming import split_node_task, upgrade_dag_id, upgrade_dag_prefix
 from escalator.model.campaign import Step
 
 
@@ -21,11 +21,11 @@ def test_a_dag_id_keeps_what_airflow_allows_and_nothing_else(cloud: str, domain:
 
 @given(host=st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,30}", fullmatch=True), step=st.sampled_from(Step))
 def test_host_and_step_are_read_back_from_a_task_id(host: str, step: Step) -> None:
-    task = node_task(f"{host}.{step}")
+    task = split_node_task(f"{host}.{step}")
     assert task is not None
     assert (task.host, task.step) == (host, step)
 
 
 @pytest.mark.parametrize("task_id", ["conclude", "admit", ".admit", "node-01.canary", "node-01"])
 def test_other_tasks_belong_to_no_node(task_id: str) -> None:
-    assert node_task(task_id) is None
+    assert split_node_task(task_id) is None

@@ -1,6 +1,6 @@
 from fake_airflow import task_document
 
-from escalator.airflow_client.progress import changes_since, standings, state_of
+from escalator.airflow_client.progress import find_changes, read_node_states, state_of
 from escalator.airflow_client.records import TaskInstance, TaskState
 from escalator.model.campaign import Step
 
@@ -10,24 +10,24 @@ def task(task_id: str, state: str | None = None, **changes: object) -> TaskInsta
 
 
 def test_the_first_look_shows_what_has_begun() -> None:
-    changes = changes_since({}, [task("conclude"), task("node-01.admit", "running"), task("node-01.verify")])
+    changes = find_changes({}, [task("conclude"), task("node-01.admit", "running"), task("node-01.verify")])
     assert [change.line() for change in changes] == ["node-01 admit running"]
 
 
 def test_nothing_changed_is_nothing_shown() -> None:
     tasks = [task("node-01.admit", "deferred"), task("prepare", "success")]
-    assert changes_since(state_of(tasks), tasks) == ()
+    assert find_changes(state_of(tasks), tasks) == ()
 
 
 def test_a_retry_is_a_change_even_in_the_same_state() -> None:
     seen = state_of([task("node-01.migrate", "running")])
-    (change,) = changes_since(seen, [task("node-01.migrate", "running", try_number=2)])
+    (change,) = find_changes(seen, [task("node-01.migrate", "running", try_number=2)])
     assert change.line() == "node-01 migrate running (try 2)"
 
 
 def test_a_cleared_task_and_its_note_are_shown() -> None:
     seen = state_of([task("node-01.upgrade", "failed")])
-    (change,) = changes_since(seen, [task("node-01.upgrade", None, note="disk full", try_number=2)])
+    (change,) = find_changes(seen, [task("node-01.upgrade", None, note="disk full", try_number=2)])
     assert change.line() == "node-01 upgrade cleared (try 2): disk full"
 
 
@@ -38,7 +38,7 @@ def test_changes_come_by_node_and_step_with_the_campaign_first() -> None:
         task("node-01.admit", "success"),
         task("prepare", "success"),
     ]
-    assert [(change.subject, change.step) for change in changes_since({}, tasks)] == [
+    assert [(change.subject, change.step) for change in find_changes({}, tasks)] == [
         ("campaign", "prepare"),
         ("node-01", "admit"),
         ("node-01", "migrate"),
@@ -48,7 +48,7 @@ def test_changes_come_by_node_and_step_with_the_campaign_first() -> None:
 
 def test_a_node_stands_at_the_step_that_works() -> None:
     tasks = [task("n.admit", "success"), task("n.precheck", "running"), task("n.release", None)]
-    (node,) = standings(tasks)
+    (node,) = read_node_states(tasks)
     assert node.step is Step.PRECHECK
 
 
@@ -59,14 +59,14 @@ def test_a_node_that_failed_shows_where_even_after_its_release() -> None:
         task("n.verify", "upstream_failed"),
         task("n.release", "success"),
     ]
-    (node,) = standings(tasks)
+    (node,) = read_node_states(tasks)
     assert node.step is Step.UPGRADE
     assert node.task is not None
     assert node.task.state is TaskState.FAILED
 
 
 def test_a_node_that_is_done_stands_at_its_last_step_and_one_that_waits_at_none() -> None:
-    done, waiting = standings(
+    done, waiting = read_node_states(
         [*(task(f"a.{step}", "success") for step in Step), task("b.admit"), task("conclude")]
     )
     assert (done.host, done.step) == ("a", Step.RELEASE)

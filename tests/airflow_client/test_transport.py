@@ -10,7 +10,7 @@ from escalator.airflow_client import (
     RequestRefusedError,
     Token,
 )
-from escalator.airflow_client.transport import detail_of
+from escalator.airflow_client.transport import read_detail
 from escalator.model.errors import InvalidRequestError, TransientError
 
 RUN = "/api/v2/dags/d/dagRuns/r"
@@ -104,7 +104,7 @@ def test_parts_of_the_path_are_quoted() -> None:
     ],
 )
 def test_airflows_words_are_found_in_every_form(answer: httpx.Response, text: str) -> None:
-    assert detail_of(answer) == text
+    assert read_detail(answer) == text
 
 
 def test_secrets_do_not_show() -> None:

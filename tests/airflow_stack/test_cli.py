@@ -26,11 +26,11 @@ def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_options_become_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     args = parse("up", "--instance", "4", "--parallelism", "3", "--env", "A=b=c", "--env", "E=")
-    settings = cli.settings_from(args)
+    settings = cli.read_settings(args)
     assert (settings.instance, settings.parallelism) == (4, 3)
     assert settings.extra_env == {"A": "b=c", "E": ""}
     monkeypatch.setenv(cli.INSTANCE_VARIABLE, "7")
-    assert cli.settings_from(parse("status")).instance == 7
+    assert cli.read_settings(parse("status")).instance == 7
 
 
 @pytest.mark.parametrize("wrong", [("--env", "A"), ("--env", "=b"), ("--instance", "11")])
@@ -42,7 +42,7 @@ def test_wrong_options_are_bad_input(wrong: tuple[str, str], capsys: pytest.Capt
 def test_a_wrong_instance_in_the_environment_is_bad_input(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(cli.INSTANCE_VARIABLE, "many")
     with pytest.raises(InvalidRequestError, match="many"):
-        cli.settings_from(parse("down"))
+        cli.read_settings(parse("down"))
 
 
 def test_status_of_a_stack_that_was_never_started(capsys: pytest.CaptureFixture[str]) -> None:

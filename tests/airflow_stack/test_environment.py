@@ -3,7 +3,11 @@ from pathlib import Path
 import pytest
 
 from escalator.airflow_stack.credentials import Credentials
-from escalator.airflow_stack.environment import component_environment, fingerprint, inherited
+from escalator.airflow_stack.environment import (
+    compute_fingerprint,
+    make_component_environment,
+    select_inherited,
+)
 from escalator.airflow_stack.settings import StackSettings
 
 CREDENTIALS = Credentials(
@@ -16,7 +20,7 @@ CREDENTIALS = Credentials(
 
 
 def environment_of(settings: StackSettings, **outside: str) -> dict[str, str]:
-    return component_environment(
+    return make_component_environment(
         settings,
         CREDENTIALS,
         database_url="postgresql+psycopg2://db",
@@ -49,7 +53,7 @@ def test_settings_of_another_airflow_do_not_leak_in(tmp_path: Path) -> None:
         "PYTHONPATH": "/other",
         "PATH": "/bin",
     }
-    assert inherited(outside) == {"PATH": "/bin"}
+    assert select_inherited(outside) == {"PATH": "/bin"}
     found = environment_of(StackSettings(home=tmp_path), **outside)
     assert found["AIRFLOW__CORE__EXECUTOR"] == "LocalExecutor"
     assert "AIRFLOW__CORE__UNIT_TEST_MODE" not in found
@@ -73,5 +77,5 @@ def test_extra_variables_have_the_last_word(tmp_path: Path) -> None:
     ],
 )
 def test_the_fingerprint_tells_settings_apart(changed: dict[str, object]) -> None:
-    assert fingerprint(StackSettings(**changed)) != fingerprint(StackSettings())  # type: ignore[arg-type]
-    assert fingerprint(StackSettings()) == fingerprint(StackSettings())
+    assert compute_fingerprint(StackSettings(**changed)) != compute_fingerprint(StackSettings())  # type: ignore[arg-type]
+    assert compute_fingerprint(StackSettings()) == compute_fingerprint(StackSettings())

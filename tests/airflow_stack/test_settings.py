@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from escalator.airflow_stack.settings import INSTANCES, StackSettings, default_home
+from escalator.airflow_stack.settings import INSTANCES, StackSettings, find_home
 from escalator.model.errors import InvalidRequestError
 
 
@@ -43,7 +43,7 @@ def test_values_out_of_range_are_refused(wrong: dict[str, int]) -> None:
     ],
 )
 def test_the_home_is_chosen_by_the_environment(environment: dict[str, str], home: Path) -> None:
-    assert default_home(environment) == home
+    assert find_home(environment) == home
 
 
 def test_the_checkout_is_the_one_that_the_package_lies_in() -> None:

@@ -19,8 +19,8 @@ from escalator.airflow_client import (
 )
 from escalator.airflow_client.follow import Lines, follow
 from escalator.airflow_stack import AirflowStack, PortTakenError, StackError, StackSettings
-from escalator.airflow_stack.sessions import family, process_table
-from escalator.airflow_stack.workers import title_of
+from escalator.airflow_stack.sessions import find_family, process_table
+from escalator.airflow_stack.workers import read_title
 from escalator.lab.processes import wait_until
 from escalator.lab.progress import Progress
 
@@ -156,7 +156,7 @@ def test_a_killed_worker_leaves_nothing_and_the_retry_completes(
     run = client.trigger(dag_id, {"seconds": 600}, run_id="killed")
     killed = stack.kill_worker_of(dag_id, run.run_id, "node-01.migrate")
     assert killed.try_number == 1
-    assert not [pid for pid in (killed.worker, *killed.tree) if title_of(pid)]
+    assert not [pid for pid in (killed.worker, *killed.tree) if read_title(pid)]
     ended = client.wait(dag_id, run.run_id, timeout_seconds=60)
     assert ended.state is RunState.SUCCESS
     assert client.get_task_instance(dag_id, run.run_id, "node-01.migrate").try_number == 2
@@ -183,10 +183,10 @@ def test_down_ends_everything_even_with_tasks_at_work(
     assert wait_until(sleeps, timeout_seconds=30, poll_seconds=0.2)
     leaders = [part.pid_file.read() for part in stack._components] + [stack.cluster.pid_file.read()]
     assert all(leaders)
-    members = {pid for leader in leaders if leader for pid in family(leader, process_table())}
+    members = {pid for leader in leaders if leader for pid in find_family(leader, process_table())}
     assert len(members) >= 10
     assert stack.down()
-    assert not [title for pid in members if (title := title_of(pid))]
+    assert not [title for pid in members if (title := read_title(pid))]
     assert not stack.down()
     assert [part.pid for part in stack.status().components] == [None] * 5
 

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from escalator.airflow_stack import postgres, template
-from escalator.airflow_stack.template import Template, ledger_head
+from escalator.airflow_stack.template import Template, read_ledger_head
 
 
 def add_migration(include: Path, name: str, text: str = "") -> None:
@@ -14,20 +14,20 @@ def add_migration(include: Path, name: str, text: str = "") -> None:
 
 
 def test_the_ledgers_head_changes_with_every_migration(tmp_path: Path) -> None:
-    assert ledger_head(tmp_path) == "none"
+    assert read_ledger_head(tmp_path) == "none"
     add_migration(tmp_path, "0001_first.py", "a")
-    first = ledger_head(tmp_path)
-    assert ledger_head(tmp_path) == first
+    first = read_ledger_head(tmp_path)
+    assert read_ledger_head(tmp_path) == first
     add_migration(tmp_path, "0002_second.py")
-    second = ledger_head(tmp_path)
+    second = read_ledger_head(tmp_path)
     add_migration(tmp_path, "0001_first.py", "b")
-    assert len({"none", first, second, ledger_head(tmp_path)}) == 4
+    assert len({"none", first, second, read_ledger_head(tmp_path)}) == 4
 
 
 def test_a_template_is_kept_for_one_version_of_everything(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(template, "binaries", lambda: Path("/usr/lib/postgresql/15/bin"))
+    monkeypatch.setattr(template, "find_binaries", lambda: Path("/usr/lib/postgresql/15/bin"))
     kept = Template(home=tmp_path, include=tmp_path)
     assert kept.key == f"airflow-{version('apache-airflow')}-pg15-none"
     assert kept.folder.is_relative_to(tmp_path)

@@ -7,7 +7,7 @@ import pytest
 
 from escalator.airflow_client.records import TaskInstance, TaskState
 from escalator.airflow_stack import workers
-from escalator.airflow_stack.workers import title_of, worker_of
+from escalator.airflow_stack.workers import find_worker, read_title
 
 
 def task(**changes: object) -> TaskInstance:
@@ -29,14 +29,14 @@ def task(**changes: object) -> TaskInstance:
 
 def name_processes(monkeypatch: pytest.MonkeyPatch, *, own: str, parent: str) -> None:
     titles = {os.getpid(): own, os.getppid(): parent}
-    monkeypatch.setattr(workers, "title_of", lambda pid: titles.get(pid, ""))
+    monkeypatch.setattr(workers, "read_title", lambda pid: titles.get(pid, ""))
 
 
 def test_the_parent_of_the_tasks_process_is_its_worker(monkeypatch: pytest.MonkeyPatch) -> None:
     name_processes(
         monkeypatch, own="airflow worker -- 0199-id", parent="airflow worker -- LocalExecutor: 0199-id"
     )
-    assert worker_of(task()) == os.getppid()
+    assert find_worker(task()) == os.getppid()
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_a_process_with_another_title_is_left_alone(
     monkeypatch: pytest.MonkeyPatch, own: str, parent: str
 ) -> None:
     name_processes(monkeypatch, own=own, parent=parent)
-    assert worker_of(task()) is None
+    assert find_worker(task()) is None
 
 
 @pytest.mark.parametrize("changes", [{"state": TaskState.QUEUED}, {"state": None}, {"pid": None}])
@@ -61,11 +61,11 @@ def test_a_task_that_does_not_run_has_no_worker(
     name_processes(
         monkeypatch, own="airflow worker -- 0199-id", parent="airflow worker -- LocalExecutor: 0199-id"
     )
-    assert worker_of(task(**changes)) is None
+    assert find_worker(task(**changes)) is None
 
 
 def test_a_title_is_read_and_a_missing_process_has_none() -> None:
-    assert re.search("python|pytest", title_of(os.getpid()))
+    assert re.search("python|pytest", read_title(os.getpid()))
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
-    assert title_of(ended.pid) == ""
+    assert read_title(ended.pid) == ""

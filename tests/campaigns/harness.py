@@ -15,7 +15,7 @@ from typing import Any
 
 from escalator.airflow_client.client import AirflowClient
 from escalator.airflow_client.records import DagRun
-from escalator.airflow_stack.settings import default_home
+from escalator.airflow_stack.settings import find_home
 from escalator.airflow_stack.stack import AirflowStack
 from escalator.cloud_manager.cloud import Cloud
 from escalator.demo.demo_world import CLOUD, DemoWorld
@@ -23,10 +23,10 @@ from escalator.lab.lab import Lab
 from escalator.lab.progress import Progress
 from escalator.lab.servers import ServerSpec, standard_set
 from escalator.model.cloud import ServiceState, ServiceStatus
-from escalator.model.naming import dag_id_of
+from escalator.model.naming import make_dag_id
 from tests.conftest import ROOT
 
-DAG_ID = dag_id_of("upgrade", CLOUD, "cell1/az1/general")
+DAG_ID = make_dag_id("upgrade", CLOUD, "cell1/az1/general")
 NEW, OLD = "34.0.0", "33.0.2"
 RUN_SECONDS = 600.0
 UNHURRIED = {
@@ -147,9 +147,9 @@ class Harness:
 
     def report(self, run: DagRun) -> dict[str, Any]:
         """Read the report of a run."""
-        from escalator.steps.campaign.conclude import folder_name
+        from escalator.steps.campaign.conclude import make_folder_name
 
-        path = self.world.report_dir / folder_name(self.dag_id, run.run_id) / "report.json"
+        path = self.world.report_dir / make_folder_name(self.dag_id, run.run_id) / "report.json"
         document: dict[str, Any] = json.loads(path.read_text())
         return document
 
@@ -174,7 +174,7 @@ def airflow_beside(lab: Lab, instance: int, folder: Path) -> Iterator[Harness]:
     world = DemoWorld(
         lab=lab,
         folder=folder,
-        stack_home=default_home(os.environ),
+        stack_home=find_home(os.environ),
         instance=instance,
         checkout=ROOT,
         bundle_dir=bundles,

@@ -14,7 +14,7 @@ import pytest
 from escalator.airflow_client.follow import wait_for_dag
 from escalator.demo.demo_world import CLOUD
 from escalator.lab.servers import ServerSpec
-from escalator.model.naming import dag_id_of
+from escalator.model.naming import make_dag_id
 from tests.campaigns.harness import NEW, Harness, OutSampler, host_of, state_of
 from tests.conftest import CHOSEN_LAB
 
@@ -47,7 +47,7 @@ def wide(harness: Harness) -> tuple[Harness, ...]:
     settings = harness.lab.settings
     if (settings.nodes, settings.zones) != (8, 2):
         pytest.skip(f"the lab of {CHOSEN_LAB} has {settings.nodes} nodes in {settings.zones} zone(s)")
-    dag_ids = [dag_id_of("upgrade", CLOUD, domain) for domain in DOMAINS]
+    dag_ids = [make_dag_id("upgrade", CLOUD, domain) for domain in DOMAINS]
     for dag_id in dag_ids:
         wait_for_dag(harness.client, dag_id, timeout_seconds=90)
     return tuple(replace(harness, dag_id=dag_id) for dag_id in dag_ids)

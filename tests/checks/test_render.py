@@ -4,7 +4,7 @@ import io
 
 from tests.upgrade_manager.clouds import cloud, node, server
 
-from escalator.checks.render import lines_of, show
+from escalator.checks.render import list_lines, show
 from escalator.upgrade_manager.conditions.question import ask
 from escalator.upgrade_manager.conditions.upgrade import check_upgrade, plan_of_check
 
@@ -18,7 +18,7 @@ class Terminal(io.StringIO):
 
 
 def test_plain_lines_give_the_result_first_then_blockers_with_remedies() -> None:
-    lines = list(lines_of(REPORT))
+    lines = list(list_lines(REPORT))
     assert lines[0].startswith("NOT MET: 2 conditions block")
     assert lines[1].startswith("blocker  node a: 1 of 1 servers would have no place")
     assert lines[2] == "         -> add or free capacity in the domain, or leave the node out"
@@ -31,7 +31,7 @@ def test_plain_lines_give_the_result_first_then_blockers_with_remedies() -> None
 def test_a_pipe_gets_the_plain_lines() -> None:
     stream = io.StringIO()
     show(REPORT, stream)
-    assert stream.getvalue().splitlines() == list(lines_of(REPORT))
+    assert stream.getvalue().splitlines() == list(list_lines(REPORT))
 
 
 def test_a_terminal_gets_a_table() -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from escalator.cloud_manager.canary import canary_name, fits
+from escalator.cloud_manager.canary import fits, make_canary_name
 from escalator.cloud_manager.cloud import Cloud
 from escalator.model.errors import InvalidRequestError, NodeFaultError
 
@@ -190,4 +190,4 @@ def test_image_must_fit_the_flavor(image: dict[str, Any], good: object) -> None:
 
 
 def test_name_is_no_longer_than_nova_allows() -> None:
-    assert len(canary_name("n" * 250, "tag")) == 255
+    assert len(make_canary_name("n" * 250, "tag")) == 255

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from escalator.cloud_manager.api import ServiceApi, api_of
+from escalator.cloud_manager.api import ServiceApi, find_api
 from escalator.cloud_manager.call_counter import CallCounter
 from escalator.cloud_manager.cloud import Cloud
 from escalator.cloud_manager.connection import connect
@@ -31,12 +31,12 @@ def connection(lab: Lab) -> Any:
 
 @pytest.fixture
 def placement(connection: Any) -> Placement:
-    return Placement(api_of(connection, "placement"))
+    return Placement(find_api(connection, "placement"))
 
 
 @pytest.fixture
 def compute(connection: Any) -> ServiceApi:
-    return api_of(connection, "compute")
+    return find_api(connection, "compute")
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from escalator.cloud_manager.api import COMPUTE_MICROVERSIONS, api_of
+from escalator.cloud_manager.api import COMPUTE_MICROVERSIONS, find_api
 from escalator.cloud_manager.call_counter import CallCounter
 from escalator.cloud_manager.cloud import Cloud
 from escalator.cloud_manager.connection import connect
@@ -21,7 +21,7 @@ from escalator.lab.servers import ServerSpec
 from escalator.model.cloud import CloudSnapshot
 from escalator.model.errors import InvalidRequestError
 from escalator.upgrade_manager.state.domains import domain_of
-from escalator.vim_interface.registry import load_ha_sources, with_ha_groups
+from escalator.vim_interface.registry import add_ha_groups_of, load_ha_sources
 
 pytestmark = pytest.mark.lab
 SPECS = (
@@ -145,7 +145,7 @@ def test_ha_groups_come_from_metadata_and_from_a_file(empty_lab: Lab, tmp_path: 
     group = {"id": "web", "mode": "load-balanced", "members": [{"name": "web-*"}]}
     document = {"schema": "escalator.vnf/1", "name": "web", "project_id": project, "groups": [group]}
     (tmp_path / "web.yaml").write_text(json.dumps(document))
-    found = with_ha_groups(snapshot, load_ha_sources(tmp_path))
+    found = add_ha_groups_of(snapshot, load_ha_sources(tmp_path))
     assert {g.id: (g.mode, set(g.members)) for g in found.ha_groups} == {
         f"db@{project}": ("active-standby", {ids["db-1"], ids["db-2"]}),
         "web": ("load-balanced", {ids["web-1"], ids["web-2"]}),
@@ -181,4 +181,4 @@ def test_microversions_that_calls_are_written_for_are_offered(lab: Lab) -> None:
     newest = tuple(map(int, offered.split(".")))
     assert newest >= tuple(map(int, COMPUTE_MICROVERSIONS[0].split(".")))
     with pytest.raises(InvalidRequestError, match=rf"offers microversions 2\.1 to {offered}, .* for 2\.999"):
-        api_of(sdk, "compute").get("/os-services", microversion="2.999")
+        find_api(sdk, "compute").get("/os-services", microversion="2.999")

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from escalator.cloud_manager.api import next_marker
-from escalator.cloud_manager.call_counter import CallCounter, label_of
+from escalator.cloud_manager.api import find_next_marker
+from escalator.cloud_manager.call_counter import CallCounter, make_label
 from escalator.cloud_manager.cloud import Cloud
 from escalator.model.errors import (
     ConflictError,
@@ -195,8 +195,8 @@ def test_pages_follow_the_marker_only(fake: Any, cloud: Cloud) -> None:
 
 
 def test_next_marker() -> None:
-    assert next_marker([{"rel": "self", "href": "x"}]) is None
-    assert next_marker([{"rel": "next", "href": "http://h/p?marker=m&a=b"}]) == "m"
+    assert find_next_marker([{"rel": "self", "href": "x"}]) is None
+    assert find_next_marker([{"rel": "next", "href": "http://h/p?marker=m&a=b"}]) == "m"
 
 
 @pytest.mark.parametrize(
@@ -211,4 +211,4 @@ def test_next_marker() -> None:
     ],
 )
 def test_label_has_no_ids(url: str, label: str) -> None:
-    assert label_of("GET", url) == f"GET {label}"
+    assert make_label("GET", url) == f"GET {label}"

@@ -64,7 +64,7 @@ def test_hypervisor_keeps_its_three_names_apart() -> None:
 
 
 def test_server_is_read() -> None:
-    server = records.server_of(SERVER, {"s-1": "g-1"})
+    server = records.read_server(SERVER, {"s-1": "g-1"})
     assert server.resources == {"VCPU": 2, "MEMORY_MB": 2048, "DISK_GB": 13}
     assert (server.host, server.vm_state, server.power_state, server.migration) == (
         "node-01",
@@ -81,11 +81,11 @@ def test_server_is_read() -> None:
     [("active", "live"), ("paused", "live"), ("stopped", "cold"), ("error", "none"), ("suspended", "none")],
 )
 def test_method_follows_the_state(vm_state: str, method: str) -> None:
-    assert records.server_of({**SERVER, "OS-EXT-STS:vm_state": vm_state}).migration == method
+    assert records.read_server({**SERVER, "OS-EXT-STS:vm_state": vm_state}).migration == method
 
 
 def test_root_disk_on_a_volume_takes_nothing_of_the_node() -> None:
-    assert records.server_of({**SERVER, "image": ""}).resources["DISK_GB"] == 3
+    assert records.read_server({**SERVER, "image": ""}).resources["DISK_GB"] == 3
 
 
 def test_extra_specs_change_what_placement_is_asked_for() -> None:
@@ -96,12 +96,12 @@ def test_extra_specs_change_what_placement_is_asked_for() -> None:
         "trait:HW_CPU_X86_AVX2": "required",
         "trait:CUSTOM_SLOW": "forbidden",
     }
-    server = records.server_of({**SERVER, "flavor": {**FLAVOR, "extra_specs": specs}})
+    server = records.read_server({**SERVER, "flavor": {**FLAVOR, "extra_specs": specs}})
     assert server.resources == {"PCPU": 2, "MEMORY_MB": 2048, "VGPU": 1}
     assert server.required_traits == {"HW_CPU_X86_AVX2"}
 
 
-@pytest.mark.parametrize("read", [records.service_of, records.server_of], ids=["service", "server"])
+@pytest.mark.parametrize("read", [records.read_service, records.read_server], ids=["service", "server"])
 def test_record_of_a_cell_that_is_down_is_refused(read: Any) -> None:
     partial = {"binary": "nova-compute", "host": "node-02", "status": "UNKNOWN"}  # as Nova 34 answered
     with pytest.raises(TransientError, match="node-02 is UNKNOWN"):
@@ -109,13 +109,13 @@ def test_record_of_a_cell_that_is_down_is_refused(read: Any) -> None:
 
 
 def test_migration_is_read_in_utc() -> None:
-    migration = records.migration_of(MIGRATION)
+    migration = records.read_migration(MIGRATION)
     assert migration.created_at == datetime(2026, 11, 22, 10, tzinfo=UTC)
     assert (migration.dest_host, migration.status) == (None, MigrationStatus.RUNNING)
 
 
 def test_unknown_migration_status_counts_as_under_way() -> None:
-    assert records.migration_of({**MIGRATION, "status": "dreaming"}).status.unfinished
+    assert records.read_migration({**MIGRATION, "status": "dreaming"}).status.unfinished
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from escalator.cloud_manager.snapshots import (
-    snapshot_digest,
+    compute_snapshot_digest,
     snapshot_from_document,
     snapshot_to_document,
     write_snapshot,
@@ -28,7 +28,7 @@ from escalator.model.cloud import (
     ServiceState,
     ServiceStatus,
 )
-from escalator.model.digest import document_digest
+from escalator.model.digest import compute_digest
 from escalator.model.errors import InvalidRequestError
 
 WORDS = st.text("abcdef-0123", min_size=1, max_size=6)
@@ -155,7 +155,7 @@ def test_what_is_written_is_read_back(snapshot: CloudSnapshot) -> None:
     written = io.StringIO()
     write_snapshot(snapshot, written)
     assert json.loads(written.getvalue()) == document
-    assert snapshot_digest(snapshot) == document_digest(document)
+    assert compute_snapshot_digest(snapshot) == compute_digest(document)
 
 
 def test_left_out_keys_take_their_defaults() -> None:

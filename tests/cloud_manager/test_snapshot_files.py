@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 
 from escalator.cloud_manager import json_stream
 from escalator.cloud_manager.snapshots import (
+    compute_snapshot_digest,
     read_snapshot,
-    snapshot_digest,
     snapshot_from_document,
     snapshot_to_document,
 )
-from escalator.model.digest import document_digest
+from escalator.model.digest import compute_digest
 from escalator.model.errors import InvalidRequestError
 
 DOCS = Path(__file__).parents[2] / "docs" / "snapshot.md"
@@ -61,10 +61,10 @@ def test_minimal_document_is_read(tmp_path: Path) -> None:
 
 def test_digest_does_not_depend_on_how_the_file_is_spelt(tmp_path: Path) -> None:
     whole = snapshot_to_document(snapshot_from_document(json.loads(EXAMPLE)))
-    digests = {snapshot_digest(read_snapshot(written(tmp_path, EXAMPLE)))}
+    digests = {compute_snapshot_digest(read_snapshot(written(tmp_path, EXAMPLE)))}
     for text in (json.dumps(whole, indent=3), json.dumps(dict(reversed(whole.items())))):
-        digests.add(snapshot_digest(read_snapshot(written(tmp_path, text))))
-    assert digests == {document_digest(whole)}
+        digests.add(compute_snapshot_digest(read_snapshot(written(tmp_path, text))))
+    assert digests == {compute_digest(whole)}
 
 
 @pytest.mark.parametrize(

@@ -189,10 +189,10 @@ def test_hosts_with_domain_names_keep_their_own_groups(
 
 def test_no_two_hosts_share_a_group(airflow_home: Path) -> None:
     assert airflow_home
-    from escalator_airflow.graph import group_id_of
+    from escalator_airflow.graph import make_group_id
 
     hosts = ["node-01", "a.b", "a_b", "a-b", "a+b", "a b", "ä-b"]
-    groups = [group_id_of(host) for host in hosts]
+    groups = [make_group_id(host) for host in hosts]
     assert len(set(groups)) == len(hosts)
     assert groups[0] == "node-01"
     assert all(set(group) <= set("abcdefghijklmnopqrstuvwxyz0123456789_-") for group in groups)

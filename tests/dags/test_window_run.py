@@ -85,7 +85,7 @@ def run(world: World, opens: datetime) -> tuple[Any, dict[str, str], dict[str, A
 
     :return: the run, the states of its tasks, and the report.
     """
-    from escalator_airflow.generate import campaign_dags
+    from escalator_airflow.generate import build_campaign_dags
 
     def close(method: str) -> None:
         if method == "ensure_disabled":
@@ -93,7 +93,7 @@ def run(world: World, opens: datetime) -> tuple[Any, dict[str, str], dict[str, A
 
     world.clock.now = opens
     world.cloud.before = close
-    (dag,) = campaign_dags(UPGRADE)
+    (dag,) = build_campaign_dags(UPGRADE)
     ended = dag.test(logical_date=opens, run_after=opens)
     states = {ti.task_id: str(ti.state) for ti in ended.get_task_instances()}
     return ended, states, world.ledger.run(DAG_ID, ended.run_id).document(Document.REPORT)

@@ -41,9 +41,9 @@ def write(folder: Path, *windows: dict[str, Any]) -> None:
 
 
 def dags(procedure: Procedure = UPGRADE) -> dict[str, Any]:
-    from escalator_airflow.generate import campaign_dags
+    from escalator_airflow.generate import build_campaign_dags
 
-    return {dag.dag_id: dag for dag in campaign_dags(procedure)}
+    return {dag.dag_id: dag for dag in build_campaign_dags(procedure)}
 
 
 def test_a_domain_with_a_window_is_scheduled_with_what_the_window_asks_for(folder: Path) -> None:
@@ -98,8 +98,8 @@ def test_a_window_with_a_fault_is_an_import_error_and_schedules_nothing(
 
 def test_a_file_that_is_not_yaml_is_named(folder: Path) -> None:
     from escalator.model.errors import InvalidRequestError
-    from escalator_airflow.generate import judged_windows
+    from escalator_airflow.generate import judge_windows
 
     (folder / "windows.yaml").write_text("windows: [")
     with pytest.raises(InvalidRequestError, match=r"windows\.yaml cannot be read"):
-        judged_windows()
+        judge_windows()

@@ -15,9 +15,9 @@ from tests.documents.documents_drawn import json_values, mutilated
 from tests.upgrade_manager.clouds import few
 
 from escalator.inventory.inventory_file import (
+    find_inventory_path,
     inventory_dir,
     inventory_from_document,
-    inventory_path,
     inventory_to_document,
     read_inventory,
     write_inventory,
@@ -183,7 +183,7 @@ def test_folder_comes_from_the_environment() -> None:
 @pytest.mark.parametrize("cloud", ["../etc/passwd", "a/b", "", "..", "a b"])
 def test_name_that_is_no_file_name_is_refused(cloud: str) -> None:
     with pytest.raises(InvalidRequestError, match="cannot be called"):
-        inventory_path(Path("/x"), cloud)
+        find_inventory_path(Path("/x"), cloud)
 
 
 def test_reading_needs_no_client_library() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from escalator.lab import pins
 from escalator.lab.errors import LabError
-from escalator.lab.settings import LabSettings, Ports, default_home
+from escalator.lab.settings import LabSettings, Ports, find_home
 
 
 def test_ports_of_all_instances_are_distinct_and_away_from_usual_services() -> None:
@@ -33,7 +33,7 @@ def test_addresses_tell_instance_and_node() -> None:
     ],
 )
 def test_the_home_is_chosen_by_the_environment(environment: dict[str, str], home: str) -> None:
-    assert default_home(environment) == Path(home)
+    assert find_home(environment) == Path(home)
 
 
 def test_the_environment_chooses_instance_and_ssh_port() -> None:

@@ -12,9 +12,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from escalator.ledger.database import Database, parsed_url
+from escalator.ledger.database import Database, parse_url
 from escalator.ledger.ledger import Ledger
-from escalator.ledger.rows import locked_node
+from escalator.ledger.rows import lock_node
 from escalator.ledger.run import CampaignRun
 from escalator.model.campaign import NodeState, Step
 
@@ -25,10 +25,10 @@ WRITERS, ATTEMPTS = 8, 6
 
 HOLD = """
 import sys, time
-from escalator.ledger.database import Database, parsed_url
-from escalator.ledger.rows import locked_node
-with Database(parsed_url(sys.argv[1])).writing() as session:
-    row = locked_node(session, "upgrade__lab", "run-1", "node-01")
+from escalator.ledger.database import Database, parse_url
+from escalator.ledger.rows import lock_node
+with Database(parse_url(sys.argv[1])).writing() as session:
+    row = lock_node(session, "upgrade__lab", "run-1", "node-01")
     row.fence += 1
     row.message = "never committed"
     session.flush()
@@ -100,8 +100,8 @@ def test_a_writer_killed_in_mid_transaction_leaves_nothing_and_blocks_nobody(
 
 def test_a_failure_inside_a_transaction_rolls_all_of_it_back(run: CampaignRun, url: str) -> None:
     def fail() -> None:
-        with Database(parsed_url(url)).writing() as session:
-            locked_node(session, *RUN, HOST).state = NodeState.FAILED.value
+        with Database(parse_url(url)).writing() as session:
+            lock_node(session, *RUN, HOST).state = NodeState.FAILED.value
             session.flush()
             raise RuntimeError("in the middle")
 

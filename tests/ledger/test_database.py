@@ -12,7 +12,7 @@ from alembic.script import ScriptDirectory
 
 from escalator.ledger import schema
 from escalator.ledger.cli import main
-from escalator.ledger.database import Database, ledger_url, parsed_url
+from escalator.ledger.database import Database, ledger_url, parse_url
 from escalator.ledger.ledger import Ledger
 from escalator.ledger.tables import HEAD, VERSION_TABLE, Base
 from escalator.model.errors import InvalidRequestError, TransientError
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def tables(url: str) -> set[str]:
-    return set(sa.inspect(Database(parsed_url(url)).engine).get_table_names())
+    return set(sa.inspect(Database(parse_url(url)).engine).get_table_names())
 
 
 def test_the_url_comes_from_the_environment_or_is_a_file_of_ones_own() -> None:
@@ -32,8 +32,8 @@ def test_the_url_comes_from_the_environment_or_is_a_file_of_ones_own() -> None:
 
 
 def test_postgresql_without_a_driver_means_psycopg2() -> None:
-    assert parsed_url("postgresql://u@h/n").drivername == "postgresql+psycopg2"
-    assert parsed_url("postgres://u@h/n").drivername == "postgresql+psycopg2"
+    assert parse_url("postgresql://u@h/n").drivername == "postgresql+psycopg2"
+    assert parse_url("postgres://u@h/n").drivername == "postgresql+psycopg2"
 
 
 @pytest.mark.parametrize(
@@ -42,19 +42,19 @@ def test_postgresql_without_a_driver_means_psycopg2() -> None:
 )
 def test_other_databases_are_refused_without_showing_a_password(text: str) -> None:
     with pytest.raises(InvalidRequestError) as caught:
-        parsed_url(text)
+        parse_url(text)
     assert "secret" not in str(caught.value)
     assert "ESCALATOR_LEDGER_URL" in str(caught.value.remedy)
 
 
 def test_head_is_the_last_migration() -> None:
-    assert ScriptDirectory.from_config(schema.alembic_config()).get_current_head() == HEAD
+    assert ScriptDirectory.from_config(schema.make_alembic_config()).get_current_head() == HEAD
 
 
 def test_the_migrated_schema_is_the_models(url: str) -> None:
     schema.upgrade(url)
     options = {"version_table": VERSION_TABLE, "include_object": schema.owned, "compare_type": True}
-    with Database(parsed_url(url)).engine.connect() as connection:
+    with Database(parse_url(url)).engine.connect() as connection:
         context = MigrationContext.configure(connection, opts=options)
         assert compare_metadata(context, Base.metadata) == []
 
@@ -65,11 +65,11 @@ def test_migrations_go_up_and_down_and_up_again(url: str) -> None:
     schema.downgrade(url, "base")
     assert tables(url) == {VERSION_TABLE}
     schema.upgrade(url)
-    assert Database(parsed_url(url)).revision() == HEAD
+    assert Database(parse_url(url)).revision() == HEAD
 
 
 def test_tables_of_others_in_the_same_database_are_left_alone(url: str) -> None:
-    database = Database(parsed_url(url))
+    database = Database(parse_url(url))
     Path(str(database.url.database)).parent.mkdir(parents=True, exist_ok=True)
     with database.engine.begin() as connection:
         connection.exec_driver_sql("CREATE TABLE alembic_version (version_num TEXT)")
@@ -89,7 +89,7 @@ def test_a_missing_ledger_is_refused_with_the_command_and_not_made(url: str) -> 
 @pytest.mark.parametrize(("revision", "remedy"), [("0000", "escalator.ledger upgrade"), ("9999", "release")])
 def test_another_schema_is_refused_with_what_to_do(url: str, revision: str, remedy: str) -> None:
     schema.upgrade(url)
-    with Database(parsed_url(url)).engine.begin() as connection:
+    with Database(parse_url(url)).engine.begin() as connection:
         connection.exec_driver_sql(f"UPDATE {VERSION_TABLE} SET version_num = '{revision}'")  # noqa: S608
     with pytest.raises(InvalidRequestError, match=revision) as caught:
         Ledger(url)
@@ -105,7 +105,7 @@ def test_a_database_that_is_away_is_transient(tmp_path: Path) -> None:
 def test_a_database_that_goes_away_is_transient(cluster: Cluster) -> None:
     ledger = Ledger.create_or_upgrade(cluster.new_schema())
     ledger._database.engine.dispose()
-    ledger._database = Database(parsed_url("postgresql+psycopg2://ledger@/gone?host=/nonexistent"))
+    ledger._database = Database(parse_url("postgresql+psycopg2://ledger@/gone?host=/nonexistent"))
     with pytest.raises(TransientError):
         ledger.campaigns()
 

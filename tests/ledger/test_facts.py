@@ -190,7 +190,7 @@ def test_what_is_learnt_of_moves_goes_without_a_drain_plan_that_cannot_be_read(
 def test_what_is_no_fact_is_refused() -> None:
     changes: Any = {"version": "34.0.0", "colour": "red"}
     with pytest.raises(InvalidRequestError, match="'colour' is no fact"):
-        list(module.fact_values(changes))
+        list(module.write_fact_values(changes))
 
 
 UTC_TIMES = st.datetimes(timezones=st.sampled_from([UTC, timezone(timedelta(hours=5))]))

@@ -9,7 +9,7 @@ from escalator.model.check_report import (
     Condition,
     SpareProposal,
     check_to_document,
-    unmet_verdicts,
+    read_unmet_verdicts,
 )
 from escalator.model.cloud import ResourceInventory
 from escalator.model.durations import Quantiles
@@ -91,11 +91,11 @@ def test_the_document_has_the_public_form() -> None:
 def test_what_is_not_met_comes_back_with_the_name_of_its_subject(name: str | None) -> None:
     found = replace(condition(Severity.BLOCKER), subject=replace(NODE, name=name))
     document = check_to_document(CheckReport(conditions=(found, condition(Severity.INFO, met=True))))
-    assert unmet_verdicts(document) == (found.verdict,)
+    assert read_unmet_verdicts(document) == (found.verdict,)
 
 
 def test_a_document_of_the_release_before_has_no_names() -> None:
     document = check_to_document(CheckReport(conditions=(condition(Severity.BLOCKER),)))
     del document["conditions"][0]["subject"]["name"]
-    (verdict,) = unmet_verdicts(document)
+    (verdict,) = read_unmet_verdicts(document)
     assert verdict.subject == Subject(type=SubjectType.NODE, id="a")

@@ -8,7 +8,7 @@ import pytest
 from tests.simulator.fleets import DOMAINS, cloud, node, pair, server
 
 from escalator.cli import main
-from escalator.cloud_manager.snapshots import read_snapshot, snapshot_digest, snapshot_to_document
+from escalator.cloud_manager.snapshots import compute_snapshot_digest, read_snapshot, snapshot_to_document
 from escalator.model.cloud import CloudSnapshot
 from escalator.replay import check_trace
 
@@ -44,7 +44,7 @@ def test_a_trace_is_written_that_the_checker_finds_clean(
     trace = json.loads(trace_file.read_text())
     assert trace["schema"] == "escalator.trace/1"
     assert trace["max_parallel"] == 2
-    assert trace["snapshot_sha256"] == snapshot_digest(read_snapshot(snapshot_file))
+    assert trace["snapshot_sha256"] == compute_snapshot_digest(read_snapshot(snapshot_file))
     assert check_trace(small(), trace).violations == ()
 
 

@@ -14,7 +14,7 @@ from escalator.model.campaign import CampaignPlan, CampaignRequest, UpgradeMode
 from escalator.model.cloud import CloudSnapshot, ServiceStatus
 from escalator.model.durations import DEFAULT_DURATIONS, History
 from escalator.model.errors import PlanInfeasibleError
-from escalator.plans.plan import make_plan, options_of
+from escalator.plans.plan import make_options, make_plan
 from escalator.simulator.options import SimulationOptions
 from escalator.simulator.played_cloud import open_played_cloud
 from escalator.upgrade_manager.drain.durations import learn
@@ -34,7 +34,7 @@ def plan_of(snapshot: CloudSnapshot, hosts: list[str]) -> CampaignPlan | None:
 
 
 def options(bundle: Bundle = BUNDLE) -> SimulationOptions:
-    return options_of(learn(History(), bundle), max_parallel=1, members_stay=True, mode=UpgradeMode.SMOOTH)
+    return make_options(learn(History(), bundle), max_parallel=1, members_stay=True, mode=UpgradeMode.SMOOTH)
 
 
 @some

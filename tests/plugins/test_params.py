@@ -13,9 +13,9 @@ def form(airflow_home: object) -> Any:
     assert airflow_home
     from airflow.sdk.definitions.param import ParamsDict
 
-    from escalator_airflow.params import campaign_params
+    from escalator_airflow.params import make_campaign_params
 
-    return ParamsDict(campaign_params(HOSTS, ("nova-34", "nova-35")))  # type: ignore[arg-type]
+    return ParamsDict(make_campaign_params(HOSTS, ("nova-34", "nova-35")))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -82,17 +82,17 @@ def test_without_a_bundle_there_is_a_form_but_no_run(airflow_home: object) -> No
     from airflow.sdk.definitions.param import ParamsDict
     from airflow.sdk.exceptions import ParamValidationError
 
-    from escalator_airflow.params import campaign_params
+    from escalator_airflow.params import make_campaign_params
 
     with pytest.raises(ParamValidationError):
-        ParamsDict(campaign_params(HOSTS, ())).validate()  # type: ignore[arg-type]
+        ParamsDict(make_campaign_params(HOSTS, ())).validate()  # type: ignore[arg-type]
 
 
 def test_a_domain_of_one_node_has_a_form(airflow_home: object) -> None:
     assert airflow_home
-    from escalator_airflow.params import campaign_params
+    from escalator_airflow.params import make_campaign_params
 
-    assert campaign_params(("node-01",), ("b",))["max_parallel"].schema["maximum"] == 1
+    assert make_campaign_params(("node-01",), ("b",))["max_parallel"].schema["maximum"] == 1
 
 
 def test_the_defaults_of_a_check_are_good_and_are_what_it_knows(airflow_home: object) -> None:
@@ -100,9 +100,9 @@ def test_the_defaults_of_a_check_are_good_and_are_what_it_knows(airflow_home: ob
     from airflow.sdk.definitions.param import ParamsDict
 
     from escalator.documents.requests import CHECK_KEYS, parse_check
-    from escalator_airflow.params import check_params
+    from escalator_airflow.params import make_check_params
 
-    defaults = ParamsDict(check_params(HOSTS, ("nova-34",))).validate()  # type: ignore[arg-type]
+    defaults = ParamsDict(make_check_params(HOSTS, ("nova-34",))).validate()  # type: ignore[arg-type]
     assert set(defaults) == set(CHECK_KEYS)
     request, rollback = parse_check(defaults, cloud="lab", known_hosts=HOSTS, bundles=("nova-34",))
     assert (request.bundle, request.hosts, rollback) == ("nova-34", (), False)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from tests.reports import campaigns as made
 
-from escalator.model.check_report import CheckReport, Condition, check_to_document, unmet_verdicts
+from escalator.model.check_report import CheckReport, Condition, check_to_document, read_unmet_verdicts
 from escalator.model.verdict import Code, Severity, Subject, SubjectType
 from escalator.reports.document import build_report
 from escalator.reports.facts import RecordedSnapshot
@@ -87,7 +87,7 @@ def test_what_the_check_found_names_its_server_as_the_check_did() -> None:
         code=Code.SERVER_LOCKED, met=False, severity=Severity.WARNING, subject=subject, message="is locked"
     )
     stored = json.loads(json.dumps(check_to_document(CheckReport(conditions=(condition,)))))
-    document = build_report(made.facts(verdicts=unmet_verdicts(stored)), made.events())
+    document = build_report(made.facts(verdicts=read_unmet_verdicts(stored)), made.events())
     (row,) = document["findings"]
     assert row["subject"] == {"type": "server", "id": "3f", "name": "web-9"}
     assert "web-9" in render_markdown(document)

@@ -14,7 +14,7 @@ from escalator.model.errors import NodeFaultError, TransientError
 from escalator.system_support import remote_job
 from escalator.system_support.mechanisms import Effect, InstalledVersion, NodeJob
 from escalator.system_support.mechanisms.venv import VenvOnNode
-from escalator.system_support.mechanisms.venv_scripts import activate_script
+from escalator.system_support.mechanisms.venv_scripts import write_activate_script
 from escalator.system_support.remote_job import JobState
 from escalator.system_support.ssh import NodeShell
 from escalator.system_support.target import SshTarget
@@ -106,7 +106,7 @@ def test_a_node_goes_to_the_new_nova_and_back(connect: Callable[[], NodeShell]) 
 def test_an_activation_survives_the_loss_of_its_connection(connect: Callable[[], NodeShell]) -> None:
     ensure(connect, "staged", NEW)
     with connect() as shell:
-        remote_job.start(shell, f"test_activated_{NEW}", activate_script(NOVA, NEW))
+        remote_job.start(shell, f"test_activated_{NEW}", write_activate_script(NOVA, NEW))
         with pytest.raises(TransientError):
             shell.run("kill -9 $PPID", 5)
     ensure(connect, "activated", NEW)

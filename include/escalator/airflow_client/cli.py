@@ -11,7 +11,7 @@ from rich.console import Console
 
 from escalator.airflow_client.client import AirflowClient
 from escalator.airflow_client.errors import NotInAirflowError, RunTimeoutError
-from escalator.airflow_client.follow import follow, view_for
+from escalator.airflow_client.follow import choose_view, follow
 from escalator.airflow_client.naming import upgrade_dag_id, upgrade_dag_prefix
 from escalator.airflow_client.records import RunState, TaskState
 from escalator.airflow_client.transport import Password
@@ -72,7 +72,7 @@ def add_airflow_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def client_from(args: argparse.Namespace, environment: Mapping[str, str] = os.environ) -> AirflowClient:
+def open_client(args: argparse.Namespace, environment: Mapping[str, str] = os.environ) -> AirflowClient:
     """Make a client from options, else from the environment.
 
     :raises InvalidRequestError: the address or the password is missing or cannot be read.
@@ -97,7 +97,7 @@ def run(args: argparse.Namespace) -> int:
     :return: 0 started (or, when followed, done), 1 failed, 2 bad input: nothing was started.
     """
     try:
-        with client_from(args) as client:
+        with open_client(args) as client:
             started = start(client, args)
             print(f"run {started.run_id} of {started.dag_id} is {started.state}", flush=True)
             return _follow(client, started) if args.follow else DONE
@@ -127,10 +127,10 @@ def start(client: AirflowClient, args: argparse.Namespace) -> DagRun:
             f"the DAG {dag_id} is paused: its runs would wait for ever",
             remedy=f"unpause it: airflow dags unpause {dag_id}",
         )
-    return client.trigger(dag_id, conf_of(args), run_id=args.run_id)
+    return client.trigger(dag_id, read_conf(args), run_id=args.run_id)
 
 
-def conf_of(args: argparse.Namespace) -> dict[str, Any]:
+def read_conf(args: argparse.Namespace) -> dict[str, Any]:
     """Return the parameters of the run as the DAG's form names them."""
     return {
         "bundle": args.bundle,
@@ -151,7 +151,7 @@ def complain(error: EscalatorError) -> None:
 
 
 def _follow(client: AirflowClient, started: DagRun) -> int:
-    with view_for(Console()) as view:
+    with choose_view(Console()) as view:
         ended = follow(client, started, view)
     print(f"run {ended.run_id} of {ended.dag_id}: {ended.state}", flush=True)
     if ended.state is RunState.SUCCESS:

@@ -20,7 +20,7 @@ from escalator.airflow_client.records import (
     RunState,
     TaskInstance,
 )
-from escalator.airflow_client.task_log import text_of_log
+from escalator.airflow_client.task_log import read_log_text
 from escalator.airflow_client.transport import Password, Token, Transport
 
 if TYPE_CHECKING:
@@ -225,7 +225,7 @@ class AirflowClient:
         """Return the log of one try of a task as text, one record a line."""
         path = ("dags", dag_id, "dagRuns", run_id, "taskInstances", task_id, "logs", str(try_number))
         answer = self._transport.request("GET", *path, query={"full_content": True, "map_index": -1})
-        return text_of_log(answer.get("content") or ())
+        return read_log_text(answer.get("content") or ())
 
     def xcom(self, dag_id: str, run_id: str, task_id: str, *, key: str = "return_value") -> object:
         """Return a value that a task left.

@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from escalator.airflow_client.errors import AirflowUnavailableError, NotInAirflowError, RunTimeoutError
-from escalator.airflow_client.progress import TROUBLE, changes_since, standings, state_of
+from escalator.airflow_client.progress import TROUBLE, find_changes, read_node_states, state_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -61,10 +61,10 @@ class NodeTable:
                 self._live.console.print(
                     f"{self._clock():%H:%M:%S} {change.line()}", markup=False, highlight=False
                 )
-        self._live.update(table_of(standings(instances), now=self._clock()))
+        self._live.update(make_table(read_node_states(instances), now=self._clock()))
 
 
-def table_of(nodes: Sequence[NodeStanding], *, now: datetime) -> Table:
+def make_table(nodes: Sequence[NodeStanding], *, now: datetime) -> Table:
     """Return the table of all nodes; ``seconds`` is the time that the step takes or took."""
     table = Table("node", "step", "state", "try", "seconds", "note")
     for node in nodes:
@@ -102,7 +102,7 @@ def follow(
             instances = client.task_instances(run.dag_id, run.run_id)
         except AirflowUnavailableError:
             return
-        view.show(changes_since(seen, instances), instances)
+        view.show(find_changes(seen, instances), instances)
         seen = state_of(instances)
 
     return client.wait(
@@ -129,7 +129,7 @@ def wait_for_dag(client: AirflowClient, dag_id: str, *, timeout_seconds: float) 
 
 
 @contextmanager
-def view_for(console: Console) -> Iterator[View]:
+def choose_view(console: Console) -> Iterator[View]:
     """Yield a table on a terminal and plain lines elsewhere."""
     if console.is_terminal:
         with Live(console=console, refresh_per_second=2) as live:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from escalator.model.campaign import Step
-from escalator.model.naming import dag_id_of
+from escalator.model.naming import make_dag_id
 from escalator.model.procedure import UPGRADE
 
 
@@ -19,15 +19,15 @@ class NodeTask:
 
 def upgrade_dag_prefix(cloud: str) -> str:
     """Return how the ids of all upgrade DAGs of a cloud begin."""
-    return dag_id_of(UPGRADE.name, cloud, "")
+    return make_dag_id(UPGRADE.name, cloud, "")
 
 
 def upgrade_dag_id(cloud: str, domain: str) -> str:
     """Return the id of the DAG that upgrades one drain domain of one cloud."""
-    return dag_id_of(UPGRADE.name, cloud, domain)
+    return make_dag_id(UPGRADE.name, cloud, domain)
 
 
-def node_task(task_id: str) -> NodeTask | None:
+def split_node_task(task_id: str) -> NodeTask | None:
     """Read a task id like ``node-01.migrate``; None for tasks that belong to no node."""
     host, dot, last = task_id.rpartition(".")
     if not dot or not host or last not in set(Step):

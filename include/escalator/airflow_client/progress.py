@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
-from escalator.airflow_client.naming import node_task
+from escalator.airflow_client.naming import split_node_task
 from escalator.airflow_client.records import TaskInstance, TaskState
 from escalator.model.campaign import Step
 
@@ -52,7 +52,7 @@ def state_of(instances: Iterable[TaskInstance]) -> Seen:
     return {task.task_id: (task.state, task.try_number) for task in instances}
 
 
-def changes_since(seen: Seen, instances: Iterable[TaskInstance]) -> tuple[StepChange, ...]:
+def find_changes(seen: Seen, instances: Iterable[TaskInstance]) -> tuple[StepChange, ...]:
     """Return the tasks whose state or try differs from what was seen, nodes by name, steps in order.
 
     A task that was not there before and has no state yet is not a change.
@@ -65,14 +65,14 @@ def changes_since(seen: Seen, instances: Iterable[TaskInstance]) -> tuple[StepCh
     return tuple(_change(task) for task in sorted(changed, key=_place))
 
 
-def standings(instances: Iterable[TaskInstance]) -> tuple[NodeStanding, ...]:
+def read_node_states(instances: Iterable[TaskInstance]) -> tuple[NodeStanding, ...]:
     """Return for every node the step that an operator wants to see, nodes by name.
 
     That is the step at work; else the one that failed; else the last one that has ended.
     """
     nodes: dict[str, dict[Step, TaskInstance]] = {}
     for task in instances:
-        if (place := node_task(task.task_id)) is not None:
+        if (place := split_node_task(task.task_id)) is not None:
             nodes.setdefault(place.host, {})[place.step] = task
     return tuple(_standing(host, tasks) for host, tasks in sorted(nodes.items()))
 
@@ -90,12 +90,12 @@ def _final(task: TaskInstance) -> bool:
 
 
 def _change(task: TaskInstance) -> StepChange:
-    place = node_task(task.task_id)
+    place = split_node_task(task.task_id)
     if place is None:
         return StepChange(subject="campaign", step=task.task_id, task=task)
     return StepChange(subject=place.host, step=place.step, task=task)
 
 
 def _place(task: TaskInstance) -> tuple[str, int, str]:
-    place = node_task(task.task_id)
+    place = split_node_task(task.task_id)
     return ("", 0, task.task_id) if place is None else (place.host, STEPS.index(place.step), task.task_id)

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 
-def text_of_log(content: Sequence[Mapping[str, Any] | str]) -> str:
+def read_log_text(content: Sequence[Mapping[str, Any] | str]) -> str:
     """Return one line a record, and the lines of a traceback below the record that carries it."""
     return "\n".join(line for record in content for line in _lines(record))
 

@@ -139,20 +139,20 @@ def _read(answer: httpx.Response) -> dict[str, Any]:
             document: dict[str, Any] = answer.json() if answer.content else {}
             return document
         case HTTPStatus.UNAUTHORIZED:
-            raise LoginRefusedError(detail_of(answer), status=answer.status_code, remedy=LOGIN_REMEDY)
+            raise LoginRefusedError(read_detail(answer), status=answer.status_code, remedy=LOGIN_REMEDY)
         case HTTPStatus.NOT_FOUND:
-            raise NotInAirflowError(detail_of(answer), status=answer.status_code)
+            raise NotInAirflowError(read_detail(answer), status=answer.status_code)
         case HTTPStatus.TOO_MANY_REQUESTS | HTTPStatus.REQUEST_TIMEOUT:
-            raise AirflowUnavailableError(f"Airflow is busy: {detail_of(answer)}")
+            raise AirflowUnavailableError(f"Airflow is busy: {read_detail(answer)}")
         case status if status < HTTPStatus.INTERNAL_SERVER_ERROR:
-            raise RequestRefusedError(detail_of(answer), status=status)
+            raise RequestRefusedError(read_detail(answer), status=status)
         case status:
             raise AirflowUnavailableError(
-                f"Airflow answered {status}: {detail_of(answer)}", remedy="read the API server's log"
+                f"Airflow answered {status}: {read_detail(answer)}", remedy="read the API server's log"
             )
 
 
-def detail_of(answer: httpx.Response) -> str:
+def read_detail(answer: httpx.Response) -> str:
     """Return Airflow's own words about a failure, as one text."""
     try:
         detail = answer.json().get("detail")

@@ -47,11 +47,11 @@ def run(args: argparse.Namespace) -> int:
     :return: 0 done, 1 not (healthily) running, 2 it could not be done.
     """
     try:
-        stack = AirflowStack(settings_from(args))
+        stack = AirflowStack(read_settings(args))
         match args.verb:
             case "up":
                 stack.up()
-                print("\n".join(client_variables(stack.settings)))
+                print("\n".join(make_client_variables(stack.settings)))
             case "down":
                 stack.down(wipe=args.wipe)
             case _:
@@ -64,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
     return DONE
 
 
-def settings_from(args: argparse.Namespace) -> StackSettings:
+def read_settings(args: argparse.Namespace) -> StackSettings:
     """Return the settings that options and environment choose.
 
     :raises InvalidRequestError: a value cannot be used.
@@ -76,7 +76,7 @@ def settings_from(args: argparse.Namespace) -> StackSettings:
     )
 
 
-def client_variables(settings: StackSettings) -> tuple[str, ...]:
+def make_client_variables(settings: StackSettings) -> tuple[str, ...]:
     """Return shell lines that let ``escalator run`` find this stack."""
     return (
         f"export ESCALATOR_AIRFLOW_URL={settings.url}",

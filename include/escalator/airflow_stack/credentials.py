@@ -35,12 +35,12 @@ class Credentials:
 def ensure_credentials(settings: StackSettings) -> Credentials:
     """Return the secrets of a stack, making those that lack; a second run returns the same."""
     folder = settings.secrets
-    password = ensure_secret(settings.password_file, new_password)
+    password = ensure_secret(settings.password_file, make_password)
     return Credentials(
         admin_password=password,
-        jwt_secret=ensure_secret(folder / "jwt-secret", new_password),
+        jwt_secret=ensure_secret(folder / "jwt-secret", make_password),
         fernet_key=ensure_secret(folder / "fernet-key", _fernet_key),
-        api_secret=ensure_secret(folder / "api-secret", new_password),
+        api_secret=ensure_secret(folder / "api-secret", make_password),
         simple_auth_file=_ensure_simple_auth_file(folder / "simple-auth.json", password),
     )
 
@@ -69,7 +69,7 @@ def _write(path: Path, text: str) -> None:
     draft.replace(path)
 
 
-def new_password() -> str:
+def make_password() -> str:
     """Return a password that nobody guesses."""
     return secrets.token_urlsafe(32)
 

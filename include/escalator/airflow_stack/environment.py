@@ -20,7 +20,7 @@ DROPPED = frozenset({"AIRFLOW_HOME", "AIRFLOW_CONFIG", "PYTHONDONTWRITEBYTECODE"
 LEDGER_VARIABLE = "ESCALATOR_LEDGER_URL"
 
 
-def inherited(environment: Mapping[str, str]) -> dict[str, str]:
+def select_inherited(environment: Mapping[str, str]) -> dict[str, str]:
     """Return what components get from the environment of the command that starts them."""
     return {
         name: value
@@ -29,7 +29,7 @@ def inherited(environment: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def airflow_variables(
+def make_airflow_variables(
     settings: StackSettings, credentials: Credentials, *, database_url: str
 ) -> dict[str, str]:
     """Return Airflow's configuration of a stack as ``AIRFLOW__SECTION__KEY`` variables."""
@@ -61,7 +61,7 @@ def airflow_variables(
     return {"AIRFLOW_HOME": str(settings.folder / "airflow"), **variables}
 
 
-def component_environment(
+def make_component_environment(
     settings: StackSettings,
     credentials: Credentials,
     *,
@@ -71,15 +71,15 @@ def component_environment(
 ) -> dict[str, str]:
     """Return the whole environment of a component; ``settings.extra_env`` has the last word."""
     return {
-        **inherited(environment),
-        **airflow_variables(settings, credentials, database_url=database_url),
+        **select_inherited(environment),
+        **make_airflow_variables(settings, credentials, database_url=database_url),
         "PYTHONPATH": str(settings.checkout / "include"),
         LEDGER_VARIABLE: ledger_url,
         **settings.extra_env,
     }
 
 
-def fingerprint(settings: StackSettings) -> str:
+def compute_fingerprint(settings: StackSettings) -> str:
     """Return a digest of everything that running components would have to be restarted for."""
     facts = [
         str(settings.checkout),

@@ -151,7 +151,7 @@ class Cluster:
     def _psql(self, statement: str, database: str) -> subprocess.CompletedProcess[str]:
         where = ["-h", "127.0.0.1", "-p", str(self.port), "-U", USER, "-d", database]
         return subprocess.run(
-            [str(binaries() / "psql"), "-XqAt", "-v", "ON_ERROR_STOP=1", *where, "-c", statement],
+            [str(find_binaries() / "psql"), "-XqAt", "-v", "ON_ERROR_STOP=1", *where, "-c", statement],
             env={"PGPASSWORD": self.password, "PGCONNECT_TIMEOUT": "5", "LC_ALL": "C.UTF-8"},
             capture_output=True,
             text=True,
@@ -161,7 +161,7 @@ class Cluster:
     def _in_folder(self, program: str, *arguments: str) -> list[str]:
         command = [
             *_as_postgres(),
-            str(binaries() / program),
+            str(find_binaries() / program),
             "-D",
             f"/proc/self/fd/{DESCRIPTOR}",
             *arguments,
@@ -169,7 +169,7 @@ class Cluster:
         return ["/bin/sh", "-c", OPEN_FOLDER, "sh", str(self.data), *command]
 
 
-def binaries() -> Path:
+def find_binaries() -> Path:
     """Return the folder with the programs of the newest PostgreSQL here.
 
     :raises StackError: there is none.

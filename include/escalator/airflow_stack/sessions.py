@@ -38,7 +38,7 @@ def process_table() -> dict[int, Process]:
     return {process.pid: process for process in found if process is not None}
 
 
-def descendants(pid: int, table: Mapping[int, Process]) -> tuple[int, ...]:
+def find_descendants(pid: int, table: Mapping[int, Process]) -> tuple[int, ...]:
     """Return the children of a process and theirs, parents first."""
     found: list[int] = []
     edge = [pid]
@@ -48,8 +48,8 @@ def descendants(pid: int, table: Mapping[int, Process]) -> tuple[int, ...]:
     return tuple(found)
 
 
-def family(leader: ProcessIdentity, table: Mapping[int, Process]) -> tuple[int, ...]:
-    """Return the living processes of the session that ``leader`` opened, and all their descendants."""
+def find_family(leader: ProcessIdentity, table: Mapping[int, Process]) -> tuple[int, ...]:
+    """Return the living processes of the session that ``leader`` opened, and all their find_descendants."""
     present = table.get(leader.pid)
     if present is not None and present.start_ticks != leader.start_ticks:
         return ()  # the id was given away, so the session had ended
@@ -58,7 +58,7 @@ def family(leader: ProcessIdentity, table: Mapping[int, Process]) -> tuple[int, 
         for process in table.values()
         if process.session == leader.pid and process.start_ticks >= leader.start_ticks
     ]
-    below = [pid for member in members for pid in descendants(member, table)]
+    below = [pid for member in members for pid in find_descendants(member, table)]
     return tuple(dict.fromkeys(members + below))
 
 
@@ -66,11 +66,11 @@ def end_family(
     leader: ProcessIdentity, *, grace_seconds: float, sig: signal.Signals = signal.SIGTERM
 ) -> None:
     """Ask a session's leader to end, then kill what is left of its family; a second run finds nothing."""
-    known = identities(family(leader, process_table()))
+    known = find_identities(find_family(leader, process_table()))
     if leader.is_alive():
         _signal(leader.pid, sig)
         wait_until(lambda: not _alive(leader), timeout_seconds=grace_seconds)
-    kill_all((*known, *identities(family(leader, process_table()))))
+    kill_all((*known, *find_identities(find_family(leader, process_table()))))
 
 
 def kill_all(processes: Iterable[ProcessIdentity]) -> None:
@@ -82,7 +82,7 @@ def kill_all(processes: Iterable[ProcessIdentity]) -> None:
     wait_until(lambda: not any(_alive(process) for process in doomed), timeout_seconds=KILL_SECONDS)
 
 
-def identities(pids: Iterable[int]) -> tuple[ProcessIdentity, ...]:
+def find_identities(pids: Iterable[int]) -> tuple[ProcessIdentity, ...]:
     """Return who the processes are that run under these ids now."""
     return tuple(identity for pid in pids if (identity := identify(pid)) is not None)
 

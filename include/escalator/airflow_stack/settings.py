@@ -32,7 +32,7 @@ class StackSettings:
     :raises InvalidRequestError: when a value is out of range.
     """
 
-    home: Path = field(default_factory=lambda: default_home(os.environ))
+    home: Path = field(default_factory=lambda: find_home(os.environ))
     instance: int = 0
     checkout: Path = field(default_factory=lambda: Path(__file__).resolve().parents[3])
     parallelism: int = 8
@@ -104,7 +104,7 @@ class StackSettings:
         return self.secrets / "admin-password"
 
 
-def default_home(environment: Mapping[str, str]) -> Path:
+def find_home(environment: Mapping[str, str]) -> Path:
     """Return ESCALATOR_STACK_HOME, or ``escalator-airflow`` in the user's cache folder."""
     if chosen := environment.get(HOME_VARIABLE):
         return Path(chosen).expanduser().absolute()

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from escalator.airflow_client import AirflowClient, AirflowUnavailableError, Password
 from escalator.airflow_stack.components import Component, ComponentName
-from escalator.airflow_stack.credentials import ADMIN, ensure_credentials, ensure_secret, new_password
-from escalator.airflow_stack.environment import component_environment, fingerprint
+from escalator.airflow_stack.credentials import ADMIN, ensure_credentials, ensure_secret, make_password
+from escalator.airflow_stack.environment import compute_fingerprint, make_component_environment
 from escalator.airflow_stack.errors import ComponentFailedError, StackError
 from escalator.airflow_stack.ports import refuse_taken
 from escalator.airflow_stack.postgres import Cluster
@@ -84,7 +84,7 @@ class AirflowStack:
         return Cluster(
             data=self.settings.folder / "postgres",
             port=self.settings.postgres_port,
-            password=ensure_secret(self.settings.home / "postgres-password", new_password),
+            password=ensure_secret(self.settings.home / "postgres-password", make_password),
             pid_file=PidFile(path=self.settings.folder / "pids" / "postgres.json"),
             log=self.logs / "postgres.log",
         )
@@ -104,7 +104,7 @@ class AirflowStack:
         template = Template(home=self.settings.home, include=self.settings.checkout / "include")
         ensure_cluster(self.cluster, template, environment=environment, progress=self._progress)
         self._progress.say(f"PostgreSQL answers on port {self.settings.postgres_port}")
-        (self.settings.folder / "settings").write_text(fingerprint(self.settings))
+        (self.settings.folder / "settings").write_text(compute_fingerprint(self.settings))
         begun = datetime.now(UTC)
         started = [part.name for part in self._components if part.ensure_started(environment)]
         self._progress.say(f"started {', '.join(started)}" if started else "Airflow runs already")
@@ -175,7 +175,7 @@ class AirflowStack:
         return self._components[0]
 
     def _environment(self) -> dict[str, str]:
-        return component_environment(
+        return make_component_environment(
             self.settings,
             ensure_credentials(self.settings),
             database_url=self.cluster.url(AIRFLOW_DATABASE),
@@ -187,7 +187,7 @@ class AirflowStack:
         marker = self.settings.folder / "settings"
         if not marker.exists() or not any(part.alive() for part in self._components):
             return
-        if marker.read_text() != fingerprint(self.settings):
+        if marker.read_text() != compute_fingerprint(self.settings):
             raise StackError(
                 f"stack {self.settings.instance} runs already, with other settings",
                 remedy=f"end it first: escalator airflow down --instance {self.settings.instance}",

@@ -14,7 +14,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from escalator.airflow_stack.errors import ComponentFailedError
-from escalator.airflow_stack.postgres import binaries, copy_cluster
+from escalator.airflow_stack.postgres import copy_cluster, find_binaries
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -41,7 +41,8 @@ class Template:
     @property
     def key(self) -> str:
         """Return what the schemas depend on: Airflow, PostgreSQL and the ledger's migrations."""
-        return f"airflow-{version('apache-airflow')}-pg{binaries().parent.name}-{ledger_head(self.include)}"
+        postgres, ledger = find_binaries().parent.name, read_ledger_head(self.include)
+        return f"airflow-{version('apache-airflow')}-pg{postgres}-{ledger}"
 
     @property
     def folder(self) -> Path:
@@ -49,7 +50,7 @@ class Template:
         return self.home / "templates" / self.key
 
 
-def ledger_head(include: Path) -> str:
+def read_ledger_head(include: Path) -> str:
     """Return a short digest of the ledger's migrations; ``none`` when it has none."""
     files = sorted((include / "escalator" / "ledger").rglob("versions/*.py"))
     if not files:

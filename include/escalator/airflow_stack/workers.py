@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from escalator.airflow_client.records import TaskState
 from escalator.airflow_stack.errors import StackError
-from escalator.airflow_stack.sessions import descendants, identities, kill_all, process_table
+from escalator.airflow_stack.sessions import find_descendants, find_identities, kill_all, process_table
 
 if TYPE_CHECKING:
     from escalator.airflow_client import AirflowClient, TaskInstance
@@ -48,31 +48,31 @@ def kill_worker(
     deadline = time.monotonic() + timeout_seconds
     while True:
         task = client.get_task_instance(dag_id, run_id, task_id)
-        worker = worker_of(task)
+        worker = find_worker(task)
         if worker is not None:
             break
         if time.monotonic() > deadline:
             raise StackError(f"no process runs {task_id} of {run_id}: it is {task.state or 'not scheduled'}")
         time.sleep(POLL_SECONDS)
     table = process_table()
-    below = descendants(worker, table)
-    kill_all(identities((worker, *below)))
+    below = find_descendants(worker, table)
+    kill_all(find_identities((worker, *below)))
     return KilledWorker(worker=worker, tree=below, try_number=task.try_number)
 
 
-def worker_of(task: TaskInstance) -> int | None:
+def find_worker(task: TaskInstance) -> int | None:
     """Return the process id of the worker that supervises a running task; None when there is none here."""
     if task.state is not TaskState.RUNNING or task.pid is None:
         return None
-    if task.id not in title_of(task.pid):
+    if task.id not in read_title(task.pid):
         return None
     process = process_table().get(task.pid)
-    if process is None or not title_of(process.parent).startswith(WORKER_TITLE):
+    if process is None or not read_title(process.parent).startswith(WORKER_TITLE):
         return None
     return process.parent
 
 
-def title_of(pid: int) -> str:
+def read_title(pid: int) -> str:
     """Return the command line or the title that a process shows; empty when there is no such process."""
     try:
         return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()

@@ -21,25 +21,25 @@ def show(report: CheckReport, stream: TextIO) -> None:
     if stream.isatty():
         _show_table(report, Console(file=stream))
     else:
-        stream.write("".join(f"{line}\n" for line in lines_of(report)))
+        stream.write("".join(f"{line}\n" for line in list_lines(report)))
 
 
-def lines_of(report: CheckReport) -> Iterator[str]:
+def list_lines(report: CheckReport) -> Iterator[str]:
     """Give a report as plain lines: the result, what is not met and its remedy, what is met."""
-    yield headline(report)
+    yield say_headline(report)
     for condition in (*report.unmet, *(c for c in report.conditions if c.met)):
         yield f"{_word(condition):<8} {condition.subject}: {condition.message} [{condition.code}]"
         if not condition.met and condition.remedy:
             yield f"{'':<8} -> {condition.remedy}"
     if report.spare is not None:
-        yield f"{'spare':<8} {spare_words(report.spare)}"
+        yield f"{'spare':<8} {describe_spare(report.spare)}"
         for alternative in report.spare.alternatives:
             yield f"{'':<8} or: {alternative}"
     if report.expected.p90:
         yield f"{'expected':<8} {_expected(report)}"
 
 
-def headline(report: CheckReport) -> str:
+def say_headline(report: CheckReport) -> str:
     """Say the result in one line."""
     blocking = sum(condition.blocks for condition in report.conditions)
     warnings = sum(not c.met and c.severity is Severity.WARNING for c in report.conditions)
@@ -48,7 +48,7 @@ def headline(report: CheckReport) -> str:
     return f"{result}: {blocking} conditions block, {warnings} warn, {good} are met"
 
 
-def spare_words(spare: SpareProposal) -> str:
+def describe_spare(spare: SpareProposal) -> str:
     """Say in words which nodes are missing."""
     amounts = ", ".join(f"{item.capacity} {name}" for name, item in sorted(spare.inventory.items()))
     traits = f" and the traits {', '.join(spare.traits)}" if spare.traits else ""
@@ -66,7 +66,7 @@ def _expected(report: CheckReport) -> str:
 
 
 def _show_table(report: CheckReport, console: Console) -> None:
-    table = Table(title=headline(report), title_style="bold", title_justify="left", show_lines=False)
+    table = Table(title=say_headline(report), title_style="bold", title_justify="left", show_lines=False)
     for heading in ("", "about", "what", "remedy"):
         table.add_column(heading, overflow="fold")
     for condition in (*report.unmet, *(c for c in report.conditions if c.met)):
@@ -79,7 +79,7 @@ def _show_table(report: CheckReport, console: Console) -> None:
         )
     console.print(table)
     if report.spare is not None:
-        console.print(Text(f"Spare: {spare_words(report.spare)}", style="bold"))
+        console.print(Text(f"Spare: {describe_spare(report.spare)}", style="bold"))
         for alternative in report.spare.alternatives:
             console.print(Text(f"  or: {alternative}"))
     if report.expected.p90:

@@ -21,7 +21,7 @@ from escalator.model.cloud import CloudSnapshot
 from escalator.model.errors import InvalidRequestError
 from escalator.upgrade_manager.state.domains import domain_of
 from escalator.upgrade_manager.state.targets import mark_targets
-from escalator.vim_interface.registry import load_ha_sources, with_ha_groups
+from escalator.vim_interface.registry import add_ha_groups_of, load_ha_sources
 
 
 class Source(NamedTuple):
@@ -84,7 +84,7 @@ def _read_cloud(args: argparse.Namespace) -> CloudSnapshot:
     credentials = CloudCredentials.from_clouds_yaml(args.cloud, args.region, path=args.clouds_yaml)
     sources = load_ha_sources()
     cloud = Cloud(connect(credentials, counter), counter)
-    return with_ha_groups(cloud.fetch_snapshot(args.cloud, domain_of=domain_of, with_agents=True), sources)
+    return add_ha_groups_of(cloud.fetch_snapshot(args.cloud, domain_of=domain_of, with_agents=True), sources)
 
 
 def _known_hosts(words: Sequence[str], snapshot: CloudSnapshot) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from escalator.cloud_manager.api import ServiceApi
-from escalator.cloud_manager.records import agent_of
+from escalator.cloud_manager.records import read_agent
 from escalator.model.cloud import NetworkAgent
 from escalator.model.errors import InvalidRequestError, NotFoundError
 
@@ -20,7 +20,7 @@ def fetch_agents(network: ServiceApi, host: str) -> tuple[NetworkAgent, ...]:
     if not network.exists():
         return ()
     records = network.get("/agents", {"host": host})["agents"]
-    return tuple(sorted(map(agent_of, records), key=lambda agent: agent.binary))
+    return tuple(sorted(map(read_agent, records), key=lambda agent: agent.binary))
 
 
 def fetch_all_agents(network: ServiceApi) -> tuple[NetworkAgent, ...]:
@@ -32,7 +32,7 @@ def fetch_all_agents(network: ServiceApi) -> tuple[NetworkAgent, ...]:
     if not network.exists():
         return ()
     try:
-        agents = [agent_of(record) for record in network.pages("/agents", "agents")]
+        agents = [read_agent(record) for record in network.pages("/agents", "agents")]
     except (InvalidRequestError, NotFoundError) as exc:
         log.warning("network agents are not checked: %s", exc)
         return ()

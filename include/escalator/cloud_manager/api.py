@@ -17,7 +17,7 @@ from keystoneauth1 import exceptions as ksa
 from keystoneauth1.adapter import Adapter
 from openstack.connection import Connection
 
-from escalator.cloud_manager.translation import translated
+from escalator.cloud_manager.translation import translate_error
 from escalator.model.errors import InvalidRequestError, TransientError
 
 READ_RETRIES = 3
@@ -63,7 +63,7 @@ class ServiceApi:
 
     def exists(self) -> bool:
         """Tell whether the catalogue lists the service; costs a token, if there is none yet."""
-        with translated(f"catalogue entry of {self._service}"):
+        with translate_error(f"catalogue entry of {self._service}"):
             try:
                 return self._requester.get_endpoint() is not None
             except ksa.EndpointNotFound:
@@ -95,7 +95,7 @@ class ServiceApi:
         while True:
             body = self.get(path, query, microversion=microversion)
             yield from body[key]
-            marker = next_marker(body.get(f"{key}_links", ()))
+            marker = find_next_marker(body.get(f"{key}_links", ()))
             if marker is None:
                 return
             query["marker"] = marker
@@ -121,7 +121,7 @@ class ServiceApi:
         **kwargs: Any,  # noqa: ANN401 - options of keystoneauth
     ) -> requests.Response:
         wanted = microversion or self._microversion
-        with translated(f"{method} {self._service} {path}"):
+        with translate_error(f"{method} {self._service} {path}"):
             url = self._url(path)
             try:
                 return self._requester.request(url, method, microversion=wanted, **kwargs)
@@ -169,7 +169,7 @@ class ServiceApi:
         return body
 
 
-def next_marker(links: Sequence[Record]) -> str | None:
+def find_next_marker(links: Sequence[Record]) -> str | None:
     """Return the marker of the next page; only the marker is taken, a proxy may have changed the rest."""
     following = next((link["href"] for link in links if link.get("rel") == "next"), None)
     if following is None:
@@ -184,7 +184,7 @@ PLACEMENT_MICROVERSIONS = ("1.29",)
 """1.29: summaries of providers hold all resource classes, traits and the tree."""
 
 
-def api_of(connection: Connection, service: str) -> ServiceApi:
+def find_api(connection: Connection, service: str) -> ServiceApi:
     """Make the API of one service of a connection.
 
     :param service: compute, placement, network or image.

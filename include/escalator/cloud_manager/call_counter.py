@@ -35,7 +35,7 @@ class CallCounter:
             return dict(self._by_label.most_common())
 
 
-def label_of(method: str, url: str) -> str:
+def make_label(method: str, url: str) -> str:
     """Name the kind of a request: its method and its path with every id replaced by ``{id}``."""
     parts = urlsplit(url)
     path = "/".join("{id}" if _ID.match(word) else word for word in parts.path.split("/"))

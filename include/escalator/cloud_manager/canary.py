@@ -76,7 +76,7 @@ class Canaries:
         :return: id of the server, which has been placed on the node; it may still be building.
         :raises NodeFaultError: it cannot be placed there, or fails while it is built.
         """
-        name = canary_name(host, run_tag)
+        name = make_canary_name(host, run_tag)
         for server in self._find(host):
             if server["name"] != name:
                 continue
@@ -174,7 +174,7 @@ class Canaries:
 
     def _find(self, host: str) -> list[Record]:
         """List our own project's canaries of a node: no tenant's server can be among them."""
-        query = {"name": f"^{re.escape(canary_name(host, ''))}"}
+        query = {"name": f"^{re.escape(make_canary_name(host, ''))}"}
         found = self._compute.pages("/servers/detail", "servers", query)
         return [server for server in found if server["metadata"].get(_METADATA_KEY) == host]
 
@@ -213,7 +213,7 @@ class Canaries:
         return found
 
 
-def canary_name(host: str, run_tag: str) -> str:
+def make_canary_name(host: str, run_tag: str) -> str:
     """Name the canary of a node and an attempt."""
     return f"{PREFIX}-{host}-{run_tag}"[:_NAME_LENGTH]
 

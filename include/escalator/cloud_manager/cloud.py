@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from openstack.connection import Connection
 
 from escalator.cloud_manager.agents import fetch_agents
-from escalator.cloud_manager.api import api_of
+from escalator.cloud_manager.api import find_api
 from escalator.cloud_manager.call_counter import CallCounter
 from escalator.cloud_manager.canary import Canaries, CanaryShape
 from escalator.cloud_manager.hypervisors import Hypervisors
@@ -43,13 +43,13 @@ class Cloud:
     ) -> None:
         self.counter = counter
         self._clock = clock
-        compute = api_of(connection, "compute")
-        self._network = api_of(connection, "network")
+        compute = find_api(connection, "compute")
+        self._network = find_api(connection, "network")
         self._services = ComputeServices(compute)
         self._servers = Servers(compute, self._services)
         self._migrations = Migrations(compute)
         self._hypervisors = Hypervisors(compute)
-        self._placement = Placement(api_of(connection, "placement"))
+        self._placement = Placement(find_api(connection, "placement"))
         self._reader = SnapshotReader(
             compute,
             self._services,
@@ -61,7 +61,7 @@ class Cloud:
         )
         self._canaries = Canaries(
             compute,
-            api_of(connection, "image"),
+            find_api(connection, "image"),
             self._services,
             self._hypervisors,
             self._placement,

@@ -11,10 +11,10 @@ from keystoneauth1 import session as ksa_session
 from openstack.config import OpenStackConfig
 from openstack.connection import Connection
 
-from escalator.cloud_manager.call_counter import CallCounter, label_of
+from escalator.cloud_manager.call_counter import CallCounter, make_label
 from escalator.cloud_manager.credentials import CloudCredentials
 from escalator.cloud_manager.tokens import TokenCache
-from escalator.cloud_manager.translation import translated
+from escalator.cloud_manager.translation import translate_error
 
 APP_NAME = "escalator"
 API_TIMEOUT_SECONDS = 60.0
@@ -34,7 +34,7 @@ class CountingAdapter(ksa_session.TCPKeepAliveAdapter):
 
     def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:  # noqa: ANN401
         """Count the request, then send it."""
-        self._counter.count(label_of(request.method or "?", request.url or ""))
+        self._counter.count(make_label(request.method or "?", request.url or ""))
         return super().send(request, *args, **kwargs)
 
 
@@ -52,7 +52,7 @@ def connect(
     :param tokens: where tokens are kept from process to process; None: each fetches its own.
     :raises InvalidRequestError: the cloud is not in ``clouds.yaml``, or its entry cannot be used.
     """
-    with translated(f"configuration of cloud {credentials.label}"):
+    with translate_error(f"configuration of cloud {credentials.label}"):
         region = _config(credentials).get_one(**_options(credentials), api_timeout=timeout_seconds)
         connection = Connection(config=region)
         transport = requests.Session()

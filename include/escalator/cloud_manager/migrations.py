@@ -7,7 +7,7 @@ from datetime import datetime
 from itertools import chain
 
 from escalator.cloud_manager.api import ServiceApi
-from escalator.cloud_manager.records import migration_of
+from escalator.cloud_manager.records import read_migration
 from escalator.model.cloud import Migration, MigrationStatus
 
 PAGE = 1000
@@ -37,7 +37,7 @@ class Migrations:
             query["instance_uuid"] = server_id
         if since is not None:
             query["changes-since"] = since.isoformat()
-        return _newest_first([migration_of(r) for r in self._compute.pages(_PATH, "migrations", query)])
+        return _newest_first([read_migration(r) for r in self._compute.pages(_PATH, "migrations", query)])
 
     def fetch_unfinished(self, pool: Executor) -> tuple[Migration, ...]:
         """Read every migration that may still be written to, the newest first.
@@ -47,13 +47,13 @@ class Migrations:
         """
         newest = self._compute.get(_PATH, {"limit": PAGE})
         if "migrations_links" not in newest:
-            found = [migration_of(record) for record in newest["migrations"]]
+            found = [read_migration(record) for record in newest["migrations"]]
         else:
             found = list(chain.from_iterable(pool.map(self._of_status, _UNFINISHED)))
         return _newest_first([migration for migration in found if migration.status.unfinished])
 
     def _of_status(self, status: MigrationStatus) -> list[Migration]:
-        return [migration_of(r) for r in self._compute.pages(_PATH, "migrations", {"status": status.value})]
+        return [read_migration(r) for r in self._compute.pages(_PATH, "migrations", {"status": status.value})]
 
 
 def _newest_first(migrations: list[Migration]) -> tuple[Migration, ...]:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from threading import Lock
 
 from escalator.cloud_manager.api import Record, ServiceApi
-from escalator.cloud_manager.records import inventory_of
+from escalator.cloud_manager.records import read_inventory_record
 from escalator.model.cloud import ResourceInventory
 from escalator.model.errors import ConflictError, NotFoundError, TransientError
 
@@ -69,7 +69,7 @@ class Placement:
         :return: provider id -> state; a provider that Placement does not know is left out.
         """
         wanted = list(provider_ids)
-        examples = {shape_of(summaries[i]): i for i in reversed(wanted) if i in summaries}
+        examples = {read_shape(summaries[i]): i for i in reversed(wanted) if i in summaries}
         unknown = [provider_id for shape, provider_id in examples.items() if shape not in self._known]
         list(pool.map(self._learn, unknown))
         states = pool.map(lambda provider_id: self._state(provider_id, summaries.get(provider_id)), wanted)
@@ -83,7 +83,7 @@ class Placement:
         :raises NotFoundError: there is no such provider.
         """
         records = self._placement.get(f"/resource_providers/{provider_id}/inventories")["inventories"]
-        inventories = {name: inventory_of(record) for name, record in records.items()}
+        inventories = {name: read_inventory_record(record) for name, record in records.items()}
         with self._lock:
             self._known[frozenset((name, item.capacity) for name, item in inventories.items())] = inventories
         return inventories
@@ -125,7 +125,7 @@ class Placement:
                     usage=self.fetch_usage(provider_id),
                     traits=self.fetch_traits(provider_id),
                 )
-            known = self._known.get(shape_of(summary))
+            known = self._known.get(read_shape(summary))
             return ProviderState(
                 inventory=self.fetch_inventory(provider_id) if known is None else known,
                 usage={name: int(item["used"]) for name, item in summary["resources"].items()},
@@ -139,6 +139,6 @@ class Placement:
             self.fetch_inventory(provider_id)
 
 
-def shape_of(summary: Record) -> Shape:
+def read_shape(summary: Record) -> Shape:
     """Return the capacities of a provider summary."""
     return frozenset((name, int(item["capacity"])) for name, item in summary["resources"].items())

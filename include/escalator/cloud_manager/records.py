@@ -55,7 +55,7 @@ def refuse_partial(record: Record, kind: str) -> None:
         )
 
 
-def service_of(record: Record) -> ComputeService:
+def read_service(record: Record) -> ComputeService:
     """Read one record of ``GET /os-services``.
 
     :raises TransientError: its cell is down.
@@ -92,7 +92,7 @@ def dotted(version: int) -> str:
     return f"{version // 1_000_000}.{version // 1_000 % 1_000}.{version % 1_000}"
 
 
-def server_of(record: Record, server_groups: Mapping[str, str] | None = None) -> Server:
+def read_server(record: Record, server_groups: Mapping[str, str] | None = None) -> Server:
     """Read one record of ``GET /servers/detail``.
 
     :param server_groups: server id -> id of its group.
@@ -111,8 +111,8 @@ def server_of(record: Record, server_groups: Mapping[str, str] | None = None) ->
         task_state=record.get("OS-EXT-STS:task_state"),
         power_state=_POWER_STATES.get(record["OS-EXT-STS:power_state"], "nostate"),
         locked=bool(record.get("locked")),
-        resources=resources_of(flavor, volume_backed=not record.get("image")),
-        required_traits=traits_of(flavor.get("extra_specs", {})),
+        resources=read_resources(flavor, volume_backed=not record.get("image")),
+        required_traits=read_traits(flavor.get("extra_specs", {})),
         pinned_zone=record.get("pinned_availability_zone"),
         migration=_METHODS.get(vm_state, "none"),
         server_group=(server_groups or {}).get(record["id"]),
@@ -120,7 +120,7 @@ def server_of(record: Record, server_groups: Mapping[str, str] | None = None) ->
     )
 
 
-def resources_of(flavor: Record, *, volume_backed: bool) -> dict[str, int]:
+def read_resources(flavor: Record, *, volume_backed: bool) -> dict[str, int]:
     """Return what a server of this flavor asks of Placement, as Nova computes it.
 
     :param flavor: the flavor as embedded in a server's record.
@@ -141,7 +141,7 @@ def resources_of(flavor: Record, *, volume_backed: bool) -> dict[str, int]:
     return {name: amount for name, amount in wanted.items() if amount > 0}
 
 
-def traits_of(extra_specs: Mapping[str, str]) -> frozenset[str]:
+def read_traits(extra_specs: Mapping[str, str]) -> frozenset[str]:
     """Return the traits that a flavor requires of a node."""
     return frozenset(
         key.removeprefix(_TRAIT)
@@ -150,7 +150,7 @@ def traits_of(extra_specs: Mapping[str, str]) -> frozenset[str]:
     )
 
 
-def migration_of(record: Record) -> Migration:
+def read_migration(record: Record) -> Migration:
     """Read one record of ``GET /os-migrations``."""
     created_at = moment(record["created_at"])
     return Migration(
@@ -175,7 +175,7 @@ def _migration_status(record: Record) -> MigrationStatus:
         return MigrationStatus.RUNNING
 
 
-def agent_of(record: Record) -> NetworkAgent:
+def read_agent(record: Record) -> NetworkAgent:
     """Read one record of Neutron's ``GET /agents``."""
     return NetworkAgent(
         id=record["id"],
@@ -186,7 +186,7 @@ def agent_of(record: Record) -> NetworkAgent:
     )
 
 
-def inventory_of(record: Record) -> ResourceInventory:
+def read_inventory_record(record: Record) -> ResourceInventory:
     """Read one resource class of Placement's ``GET /resource_providers/{id}/inventories``."""
     return ResourceInventory(
         total=int(record["total"]),

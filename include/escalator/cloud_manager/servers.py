@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from escalator.cloud_manager.api import ServiceApi
-from escalator.cloud_manager.records import server_of
+from escalator.cloud_manager.records import read_server
 from escalator.cloud_manager.services import ComputeServices
 from escalator.model.cloud import Server
 
@@ -28,12 +28,12 @@ class Servers:
         :raises TransientError: a cell is down.
         """
         records = self._compute.pages("/servers/detail", "servers", {"all_tenants": "True"})
-        return _sorted([server_of(record, server_groups) for record in records])
+        return _sorted([read_server(record, server_groups) for record in records])
 
     def fetch_soft_deleted(self) -> tuple[Server, ...]:
         """Read the servers that were deleted but still take their place; a plain list leaves them out."""
         query = {"all_tenants": "True", "soft_deleted": "True", "vm_state": _SOFT_DELETED}
-        return _sorted([server_of(r) for r in self._compute.pages("/servers/detail", "servers", query)])
+        return _sorted([read_server(r) for r in self._compute.pages("/servers/detail", "servers", query)])
 
     def fetch_on(self, host: str) -> tuple[Server, ...]:
         """Read the servers of one node, soft-deleted ones too, sorted by name.
@@ -45,7 +45,7 @@ class Servers:
         :raises NotFoundError: the answer is empty and there is no such host.
         """
         query = {"all_tenants": "True", "soft_deleted": "True", "host": host}
-        servers = _sorted([server_of(r) for r in self._compute.pages("/servers/detail", "servers", query)])
+        servers = _sorted([read_server(r) for r in self._compute.pages("/servers/detail", "servers", query)])
         if not servers:
             self._services.fetch(host)
         return servers
@@ -55,7 +55,7 @@ class Servers:
 
         :raises NotFoundError: there is none.
         """
-        return server_of(self._compute.get(f"/servers/{server_id}")["server"])
+        return read_server(self._compute.get(f"/servers/{server_id}")["server"])
 
     def start_live_migration(self, server_id: str, destination: str) -> None:
         """Ask for a live migration to a host, which the scheduler checks: it is never forced.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from escalator.cloud_manager.api import ServiceApi
-from escalator.cloud_manager.records import service_of
+from escalator.cloud_manager.records import read_service
 from escalator.model.cloud import ComputeService, ServiceStatus
 from escalator.model.errors import InvalidRequestError, LeaseLostError, NotFoundError
 from escalator.model.lease import MAX_LENGTH, Lease
@@ -84,7 +84,7 @@ class ComputeServices:
 
     def _fetch(self, query: dict[str, str]) -> tuple[ComputeService, ...]:
         records = self._compute.get("/os-services", query)["services"]
-        return tuple(sorted(map(service_of, records), key=lambda service: service.host))
+        return tuple(sorted(map(read_service, records), key=lambda service: service.host))
 
 
 def _same_holder(reason: str, found: Lease | None) -> bool:

@@ -17,7 +17,7 @@ from escalator.model.cloud import (
 Document = dict[str, Any]
 
 
-def node_to_document(node: Node) -> Document:
+def write_node(node: Node) -> Document:
     """Write a node: all keys, sets sorted."""
     return {
         "host": node.host,
@@ -51,7 +51,7 @@ def inventory_to_document(item: ResourceInventory) -> Document:
     return document if item.max_unit is None else document | {"max_unit": item.max_unit}
 
 
-def server_to_document(server: Server) -> Document:
+def write_server(server: Server) -> Document:
     """Write a server: all keys; its metadata is no part of the format."""
     return {
         "id": server.id,
@@ -73,7 +73,7 @@ def server_to_document(server: Server) -> Document:
     }
 
 
-def migration_to_document(migration: Migration) -> Document:
+def write_migration(migration: Migration) -> Document:
     """Write a migration."""
     return {
         "id": migration.id,
@@ -88,12 +88,12 @@ def migration_to_document(migration: Migration) -> Document:
     }
 
 
-def server_group_to_document(group: ServerGroup) -> Document:
+def write_server_group(group: ServerGroup) -> Document:
     """Write a server group."""
     return {"id": group.id, "policy": group.policy, "members": list(group.members)}
 
 
-def agent_to_document(agent: NetworkAgent) -> Document:
+def write_agent(agent: NetworkAgent) -> Document:
     """Write one of Neutron's agents."""
     return {
         "id": agent.id,
@@ -104,7 +104,7 @@ def agent_to_document(agent: NetworkAgent) -> Document:
     }
 
 
-def ha_group_to_document(group: HaGroup) -> Document:
+def write_ha_group(group: HaGroup) -> Document:
     """Write an HA group."""
     return {
         "id": group.id,

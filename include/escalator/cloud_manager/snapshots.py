@@ -14,12 +14,12 @@ from escalator.cloud_manager.document_reader import Shared, SnapshotFields
 from escalator.cloud_manager.json_stream import read_members
 from escalator.cloud_manager.snapshot_items import (
     Document,
-    agent_to_document,
-    ha_group_to_document,
-    migration_to_document,
-    node_to_document,
-    server_group_to_document,
-    server_to_document,
+    write_agent,
+    write_ha_group,
+    write_migration,
+    write_node,
+    write_server,
+    write_server_group,
 )
 from escalator.model.cloud import (
     CloudSnapshot,
@@ -64,8 +64,8 @@ def write_snapshot(snapshot: CloudSnapshot, stream: TextIO) -> None:
     stream.write("}\n")
 
 
-def snapshot_digest(snapshot: CloudSnapshot) -> str:
-    """Return the digest of the snapshot's document, as :func:`document_digest` does, with little memory.
+def compute_snapshot_digest(snapshot: CloudSnapshot) -> str:
+    """Return the digest of the snapshot's document, as :func:`compute_digest` does, with little memory.
 
     How its file was spelt, and which keys that have defaults it left out, makes no difference.
     """
@@ -179,12 +179,12 @@ def _head(snapshot: CloudSnapshot) -> Document:
 
 def _lists(snapshot: CloudSnapshot) -> dict[str, Iterator[Document]]:
     return {
-        "nodes": map(node_to_document, snapshot.nodes),
-        "servers": map(server_to_document, snapshot.servers),
-        "migrations": map(migration_to_document, snapshot.migrations),
-        "server_groups": map(server_group_to_document, snapshot.server_groups),
-        "ha_groups": map(ha_group_to_document, snapshot.ha_groups),
-        "agents": map(agent_to_document, snapshot.agents),
+        "nodes": map(write_node, snapshot.nodes),
+        "servers": map(write_server, snapshot.servers),
+        "migrations": map(write_migration, snapshot.migrations),
+        "server_groups": map(write_server_group, snapshot.server_groups),
+        "ha_groups": map(write_ha_group, snapshot.ha_groups),
+        "agents": map(write_agent, snapshot.agents),
     }
 
 

@@ -24,7 +24,7 @@ _REQUEST_ID_HEADERS = ("x-openstack-request-id", "x-compute-request-id")
 
 
 @contextmanager
-def translated(action: str) -> Iterator[None]:
+def translate_error(action: str) -> Iterator[None]:
     """Raise Escalator's errors for whatever the client library raises inside.
 
     :param action: what is being done, in words that begin an error message.

@@ -10,16 +10,16 @@ from pathlib import Path
 
 from escalator.airflow_client.follow import Lines, follow, wait_for_dag
 from escalator.airflow_client.records import RunState
-from escalator.airflow_stack.settings import default_home
+from escalator.airflow_stack.settings import find_home
 from escalator.airflow_stack.stack import AirflowStack
 from escalator.demo.demo_world import CLOUD, DemoWorld
 from escalator.lab.lab import Lab
 from escalator.lab.progress import Progress
 from escalator.lab.settings import LabSettings
 from escalator.model.clock import utcnow
-from escalator.model.naming import dag_id_of
+from escalator.model.naming import make_dag_id
 from escalator.model.procedure import UPGRADE
-from escalator.steps.campaign.conclude import folder_name
+from escalator.steps.campaign.conclude import make_folder_name
 
 DOMAIN = "cell1/az1/general"
 BUNDLE = "nova-34"
@@ -48,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
     world = DemoWorld(
         lab=Lab(settings, progress=progress),
         folder=args.folder.absolute(),
-        stack_home=default_home(os.environ),
+        stack_home=find_home(os.environ),
         instance=settings.instance,
         checkout=Path(__file__).resolve().parents[3],
     )
@@ -88,7 +88,7 @@ def _start_airflow(stack: AirflowStack, *, is_lab_new: bool) -> None:
     stack.up()
     if is_lab_new:
         with stack.client() as client:
-            client.end_runs(prefix=dag_id_of(UPGRADE.name, CLOUD, ""))
+            client.end_runs(prefix=make_dag_id(UPGRADE.name, CLOUD, ""))
 
 
 def bring_down(world: DemoWorld, stack: AirflowStack) -> None:
@@ -99,14 +99,14 @@ def bring_down(world: DemoWorld, stack: AirflowStack) -> None:
 
 def campaign(world: DemoWorld, stack: AirflowStack, progress: Progress) -> int:
     """Trigger the upgrade, follow it, keep its report in the demo's folder, and say how it went."""
-    dag_id = dag_id_of(UPGRADE.name, CLOUD, DOMAIN)
+    dag_id = make_dag_id(UPGRADE.name, CLOUD, DOMAIN)
     with stack.client() as client:
         wait_for_dag(client, dag_id, timeout_seconds=DAG_WITHIN_SECONDS)
         run = client.trigger(dag_id, {"bundle": BUNDLE})
         progress.say(f"triggered {dag_id}, run {run.run_id}: {stack.settings.url}/dags/{dag_id}")
         ended = follow(client, run, Lines(print_line, clock=utcnow), timeout_seconds=RUN_WITHIN_SECONDS)
     progress.say(f"the run has ended: {ended.state}")
-    report = world.report_dir / folder_name(dag_id, run.run_id)
+    report = world.report_dir / make_folder_name(dag_id, run.run_id)
     for path in sorted(report.glob("report.*")):
         shutil.copy(path, world.folder / path.name)
     markdown = world.folder / "report.md"

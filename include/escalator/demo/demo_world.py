@@ -15,7 +15,7 @@ from escalator.cloud_manager.cloud import Cloud
 from escalator.cloud_manager.connection import connect
 from escalator.cloud_manager.credentials import CloudCredentials
 from escalator.inventory.inventory_file import write_inventory
-from escalator.inventory.read_nodes import survey
+from escalator.inventory.read_nodes import read_inventory_of_cloud
 from escalator.lab.lab import Lab
 from escalator.lab.progress import Progress
 from escalator.ledger.ledger import Ledger
@@ -84,7 +84,7 @@ class DemoWorld:
 
     def write_inventory(self) -> None:
         """Read the lab and write the inventory that the DAGs are made from."""
-        inventory = survey(
+        inventory = read_inventory_of_cloud(
             self.cloud(),
             CLOUD,
             addresses={host: self.lab.settings.address(host) for host in self.lab.settings.hosts},

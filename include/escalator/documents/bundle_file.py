@@ -16,7 +16,7 @@ def bundle_dir() -> Path:
     return Path(os.environ.get("ESCALATOR_BUNDLE_DIR") or _HERE / "bundles")
 
 
-def bundle_names(folder: Path) -> tuple[str, ...]:
+def list_bundle_names(folder: Path) -> tuple[str, ...]:
     """Return the names of the bundles in a folder, sorted; none when there is no such folder."""
     return tuple(sorted(path.stem for path in folder.glob("*.yaml")))
 
@@ -26,8 +26,8 @@ def read_bundle_document(folder: Path, name: str) -> object:
 
     :raises InvalidRequestError: there is no such file, or it is not YAML.
     """
-    if name not in bundle_names(folder):
-        known = ", ".join(bundle_names(folder)) or "none"
+    if name not in list_bundle_names(folder):
+        known = ", ".join(list_bundle_names(folder)) or "none"
         raise InvalidRequestError(f"no bundle {name!r} in {folder}", remedy=f"choose one of: {known}")
     return read_bundle_file(folder / f"{name}.yaml")
 

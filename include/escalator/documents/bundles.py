@@ -16,7 +16,7 @@ from escalator.documents.document_model import (
     OrNull,
     Text,
     Word,
-    mappings_of,
+    list_mappings,
     must_be,
     read_document,
     refuse,
@@ -155,7 +155,7 @@ class BundleDocument(DocumentModel):
     def find_faults_between(cls, values: Mapping[Any, Any], asked: object) -> Iterator[Fault]:  # noqa: ARG003
         """Find a component that stands there twice, and a service that is no component."""
         names: list[object] = []
-        for index, component in mappings_of(values, "components"):
+        for index, component in list_mappings(values, "components"):
             name = component.get("name")
             if isinstance(name, str) and name in names:
                 yield Fault(("components", index, "name"), f"{name} stands there twice")

@@ -24,7 +24,7 @@ from pydantic import (
 )
 from pydantic_core import InitErrorDetails, PydanticCustomError, PydanticUseDefault
 
-from escalator.documents.faults import SAID, Fault, LinedMapping, fault_of
+from escalator.documents.faults import SAID, Fault, LinedMapping, describe_fault
 from escalator.documents.wording import shown
 
 T = TypeVar("T")
@@ -57,7 +57,7 @@ class DocumentModel(BaseModel):
             model = read(values)
         except ValidationError as exc:
             fields = {field.alias or name: field for name, field in cls.model_fields.items()}
-            faults.extend(fault_of(error, fields) for error in exc.errors(include_url=False))
+            faults.extend(describe_fault(error, fields) for error in exc.errors(include_url=False))
         if isinstance(values, Mapping):
             faults.extend(cls.find_faults_between(values, info.context))
         if model is None or faults:
@@ -76,7 +76,7 @@ def read_document(model: type[Model], document: object, *, asked: object = None)
     try:
         found = model.model_validate(values, context=asked)
     except ValidationError as exc:
-        faults += [fault_of(error, {}) for error in exc.errors(include_url=False)]
+        faults += [describe_fault(error, {}) for error in exc.errors(include_url=False)]
     else:
         if not faults:
             return found
@@ -85,7 +85,7 @@ def read_document(model: type[Model], document: object, *, asked: object = None)
     return sorted(faults, key=lambda fault: fault.line or 0)
 
 
-def mappings_of(values: Mapping[Any, Any], key: str) -> Iterator[tuple[int, Mapping[Any, Any]]]:
+def list_mappings(values: Mapping[Any, Any], key: str) -> Iterator[tuple[int, Mapping[Any, Any]]]:
     """Yield the mappings of a list, each with its place in the list; none when there is no list."""
     items = values.get(key)
     for index, item in enumerate(items if isinstance(items, list) else ()):

@@ -60,7 +60,7 @@ class LinedMapping(dict[Any, Any]):
         return next((self.lines[at[:n]] for n in range(len(at), 0, -1) if at[:n] in self.lines), None)
 
 
-def fault_of(error: ErrorDetails, fields: Mapping[str, FieldInfo]) -> Fault:
+def describe_fault(error: ErrorDetails, fields: Mapping[str, FieldInfo]) -> Fault:
     """Say an error of pydantic's in an operator's words.
 
     :param error: one error, its place counted from the mapping that has the fields.

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from escalator.documents.document_model import DocumentModel, OrNull, Text, mappings_of, read_document
+from escalator.documents.document_model import DocumentModel, OrNull, Text, list_mappings, read_document
 from escalator.documents.faults import Fault
 from escalator.documents.requests import RunDocument
 from escalator.model.errors import InvalidRequestError
@@ -35,7 +35,9 @@ class WindowsDocument(DocumentModel):
     @classmethod
     def find_faults_between(cls, values: Mapping[Any, Any], asked: object) -> Iterator[Fault]:  # noqa: ARG003
         """Find the domains that have two windows."""
-        pairs = ((window.get("cloud"), window.get("domain")) for _, window in mappings_of(values, "windows"))
+        pairs = (
+            (window.get("cloud"), window.get("domain")) for _, window in list_mappings(values, "windows")
+        )
         named = Counter(pair for pair in pairs if all(isinstance(word, str) and word for word in pair))
         for (cloud, domain), times in named.items():
             if times > 1:

@@ -14,12 +14,12 @@ from escalator.cloud_manager.cloud import Cloud
 from escalator.cloud_manager.connection import connect
 from escalator.cloud_manager.credentials import CloudCredentials
 from escalator.cloud_manager.snapshots import write_snapshot
-from escalator.inventory.inventory_file import inventory_dir, inventory_path, write_inventory
-from escalator.inventory.read_nodes import survey
+from escalator.inventory.inventory_file import find_inventory_path, inventory_dir, write_inventory
+from escalator.inventory.read_nodes import read_inventory_of_cloud
 from escalator.model.errors import InvalidRequestError
 from escalator.model.inventory import Inventory
 from escalator.upgrade_manager.state.domains import domain_of
-from escalator.vim_interface.registry import load_ha_sources, with_ha_groups
+from escalator.vim_interface.registry import add_ha_groups_of, load_ha_sources
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - its only name
@@ -74,7 +74,7 @@ def _add_cloud(parser: argparse.ArgumentParser) -> None:
 
 def _snapshot(cloud: Cloud, args: argparse.Namespace) -> str:
     sources = load_ha_sources()
-    snapshot = with_ha_groups(
+    snapshot = add_ha_groups_of(
         cloud.fetch_snapshot(args.cloud, domain_of=domain_of, with_agents=True), sources
     )
     if args.output == STDOUT:
@@ -91,9 +91,9 @@ def _snapshot(cloud: Cloud, args: argparse.Namespace) -> str:
 
 
 def _inventory(cloud: Cloud, args: argparse.Namespace) -> str:
-    path = inventory_path(args.output or inventory_dir(), args.cloud)
+    path = find_inventory_path(args.output or inventory_dir(), args.cloud)
     addresses = read_addresses(args.addresses) if args.addresses else {}
-    inventory = survey(
+    inventory = read_inventory_of_cloud(
         cloud,
         args.cloud,
         addresses=addresses,

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
-from escalator.documents.document_model import DocumentModel, mappings_of, must_be, read_document
+from escalator.documents.document_model import DocumentModel, list_mappings, must_be, read_document
 from escalator.documents.faults import Fault
 from escalator.model.errors import InvalidRequestError
 from escalator.model.inventory import SCHEMA, Inventory, InventoryNode
@@ -64,7 +64,7 @@ class InventoryDocument(DocumentModel):
     @classmethod
     def find_faults_between(cls, values: Mapping[Any, Any], asked: object) -> Iterator[Fault]:  # noqa: ARG003
         """Find hosts that stand there more than once."""
-        names = (node.get("host") for _, node in mappings_of(values, "nodes"))
+        names = (node.get("host") for _, node in list_mappings(values, "nodes"))
         hosts = Counter(name for name in names if isinstance(name, str))
         doubles = sorted(host for host, times in hosts.items() if times > 1)
         if doubles:
@@ -84,7 +84,7 @@ def inventory_dir(environ: Mapping[str, str] = os.environ) -> Path:
     return Path(folder)
 
 
-def inventory_path(folder: Path, cloud: str) -> Path:
+def find_inventory_path(folder: Path, cloud: str) -> Path:
     """Return where the inventory of a cloud is.
 
     :raises InvalidRequestError: the name cannot be that of a file.

@@ -9,7 +9,7 @@ from escalator.model.inventory import Inventory, InventoryNode
 from escalator.upgrade_manager.state.domains import domain_of
 
 
-def survey(
+def read_inventory_of_cloud(
     cloud: Cloud, name: str, *, addresses: Mapping[str, str], cloud_conn_id: str, ssh_conn_id: str
 ) -> Inventory:
     """Read the nodes of a cloud, their drain domains and where SSH reaches them.

@@ -19,7 +19,7 @@ def base_interpreter() -> Path:
     return Path(getattr(sys, "_base_executable", sys.executable)).resolve()
 
 
-def default_home(environment: Mapping[str, str]) -> Path:
+def find_home(environment: Mapping[str, str]) -> Path:
     """Return ESCALATOR_LAB_HOME, or ``escalator-lab`` in the user's cache folder."""
     if chosen := environment.get("ESCALATOR_LAB_HOME"):
         return Path(chosen).expanduser().absolute()
@@ -78,7 +78,7 @@ class LabSettings:
     :raises LabError: when a value is out of range.
     """
 
-    home: Path = field(default_factory=lambda: default_home(os.environ))
+    home: Path = field(default_factory=lambda: find_home(os.environ))
     instance: int = 0
     nodes: int = 4
     servers: int = 12
@@ -108,7 +108,7 @@ class LabSettings:
         :raises LabError: when a variable is not a number or out of range.
         """
         return cls(
-            home=default_home(environment),
+            home=find_home(environment),
             instance=_number(environment, "ESCALATOR_LAB_INSTANCE", 0),
             ssh_port=_number(environment, "ESCALATOR_LAB_SSH_PORT", NODE_SSH_PORT),
             **chosen,  # type: ignore[arg-type]

@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from escalator.ledger import schema
-from escalator.ledger.database import Database, ledger_url, parsed_url
+from escalator.ledger.database import Database, ledger_url, parse_url
 from escalator.ledger.tables import HEAD
 from escalator.model.errors import EscalatorError
 
@@ -42,7 +42,7 @@ def run(arguments: argparse.Namespace) -> int:
     :raises EscalatorError: when the URL is not usable or the database is away.
     """
     url = arguments.url or ledger_url()
-    database = Database(parsed_url(url))
+    database = Database(parse_url(url))
     if arguments.verb == "upgrade":
         before = database.revision()
         schema.upgrade(url)

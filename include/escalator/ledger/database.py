@@ -34,7 +34,7 @@ def ledger_url(environment: Mapping[str, str] = os.environ) -> str:
     return URL.create("sqlite", database=str(home / "ledger.db")).render_as_string()
 
 
-def parsed_url(text: str) -> URL:
+def parse_url(text: str) -> URL:
     """Read a database URL; PostgreSQL without a driver means psycopg2.
 
     :raises InvalidRequestError: when it is no URL of SQLite (a file) or PostgreSQL.

@@ -44,7 +44,7 @@ def unreadable(host: str, why: str) -> InvalidRequestError:
     )
 
 
-def fact_values(changes: FactChanges) -> Iterator[tuple[str, Any]]:
+def write_fact_values(changes: FactChanges) -> Iterator[tuple[str, Any]]:
     """Give key and value of the row of each fact; the value is JSON.
 
     :raises InvalidRequestError: a value cannot be stored, or is no fact of a node.

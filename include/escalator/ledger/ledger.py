@@ -8,7 +8,7 @@ from typing import Self
 
 import sqlalchemy as sa
 
-from escalator.ledger.database import Database, ledger_url, parsed_url
+from escalator.ledger.database import Database, ledger_url, parse_url
 from escalator.ledger.records import CampaignSummary, plan_of
 from escalator.ledger.run import CampaignRun
 from escalator.ledger.tables import CampaignRow, NodeRow
@@ -24,7 +24,7 @@ class Ledger:
     """
 
     def __init__(self, url: str | None = None) -> None:
-        self._database = Database(parsed_url(url or ledger_url()))
+        self._database = Database(parse_url(url or ledger_url()))
         self._database.require_head()
 
     @classmethod

@@ -86,7 +86,7 @@ def plan_of(row: CampaignRow) -> CampaignPlan:
     return from_json(CampaignPlan, row.plan)
 
 
-def progress_of(row: NodeRow) -> NodeProgress:
+def read_progress(row: NodeRow) -> NodeProgress:
     """Read how a node stands."""
     return NodeProgress(
         host=row.host,
@@ -98,7 +98,7 @@ def progress_of(row: NodeRow) -> NodeProgress:
     )
 
 
-def step_of(row: StepRow, host: str) -> StepRecord:
+def read_step(row: StepRow, host: str) -> StepRecord:
     """Read an attempt."""
     return StepRecord(
         id=row.id,

@@ -72,19 +72,19 @@ def find_node(session: Session, campaign: str, run_id: str, host: str) -> NodeRo
     )
 
 
-def locked_node(session: Session, campaign: str, run_id: str, host: str) -> NodeRow:
+def lock_node(session: Session, campaign: str, run_id: str, host: str) -> NodeRow:
     """Return the row of a node, made when missing, locked until the transaction ends.
 
     :raises NotFoundError: when the run was never opened.
     """
     owner = campaign_id(session, campaign, run_id)
-    insert_or_ignore(session, NodeRow, waiting_node(owner, host))
+    insert_or_ignore(session, NodeRow, make_waiting_node(owner, host))
     return session.scalars(
         sa.select(NodeRow).where(NodeRow.campaign_id == owner, NodeRow.host == host).with_for_update()
     ).one()
 
 
-def waiting_node(owner: int, host: str, since: object = None) -> dict[str, Any]:
+def make_waiting_node(owner: int, host: str, since: object = None) -> dict[str, Any]:
     """Return the columns of a node that nothing was done with."""
     return {
         "campaign_id": owner,

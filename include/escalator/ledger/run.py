@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from escalator.ledger.codec import to_json
 from escalator.ledger.database import Database
-from escalator.ledger.facts import FROM_VERSION, MOVE_SLOWNESS, VERSION, fact_values, read_facts
+from escalator.ledger.facts import FROM_VERSION, MOVE_SLOWNESS, VERSION, read_facts, write_fact_values
 from escalator.ledger.history import read_history
 from escalator.ledger.records import (
     PLAN_VERSION,
@@ -20,8 +20,8 @@ from escalator.ledger.records import (
     move_of,
     move_values,
     plan_of,
-    progress_of,
-    step_of,
+    read_progress,
+    read_step,
 )
 from escalator.ledger.rows import (
     campaign_id,
@@ -29,8 +29,8 @@ from escalator.ledger.rows import (
     find_node,
     insert_or_ignore,
     insert_or_update,
-    locked_node,
-    waiting_node,
+    lock_node,
+    make_waiting_node,
 )
 from escalator.ledger.tables import CampaignRow, DocumentRow, FactRow, MoveRow, NodeRow, StepRow
 from escalator.ledger.views import read_nodes, read_view
@@ -92,7 +92,7 @@ class CampaignRun:
                 insert_or_ignore(session, DocumentRow, row)
             recorded = plan_of(session.get_one(CampaignRow, owner))
             for host in recorded.hosts:
-                insert_or_ignore(session, NodeRow, waiting_node(owner, host, since=now))
+                insert_or_ignore(session, NodeRow, make_waiting_node(owner, host, since=now))
         return recorded
 
     def plan(self) -> CampaignPlan | None:
@@ -147,7 +147,7 @@ class CampaignRun:
         """Return how one node stands; waiting when nothing is recorded."""
         with self._database.reading() as session:
             row = find_node(session, self.campaign, self.run_id, host)
-            return progress_of(row) if row is not None else NodeProgress(host=host)
+            return read_progress(row) if row is not None else NodeProgress(host=host)
 
     def set_progress(
         self,
@@ -166,7 +166,7 @@ class CampaignRun:
         :raises SupersededError: when a newer attempt has begun.
         """
         with self._database.writing() as session:
-            row = locked_node(session, self.campaign, self.run_id, host)
+            row = lock_node(session, self.campaign, self.run_id, host)
             if attempt is not None:
                 _require_newest(attempt, row.fence)
             if row.state != state.value or row.since is None:
@@ -193,7 +193,7 @@ class CampaignRun:
             return 0
         with self._database.writing() as session:
             for decision in sorted(changed, key=lambda item: item.host):
-                row = locked_node(session, self.campaign, self.run_id, decision.host)
+                row = lock_node(session, self.campaign, self.run_id, decision.host)
                 if row.state == NodeState.WAITING.value:
                     row.code, row.message = decision.code.value, decision.message
                     row.since = row.since or now
@@ -202,7 +202,7 @@ class CampaignRun:
     def begin_step(self, host: str, step: Step, *, try_number: int, now: datetime) -> StepAttempt:
         """Begin an attempt at a step; every attempt on the node before it is superseded."""
         with self._database.writing() as session:
-            node = locked_node(session, self.campaign, self.run_id, host)
+            node = lock_node(session, self.campaign, self.run_id, host)
             node.fence += 1
             row = StepRow(
                 node_id=node.id,
@@ -276,7 +276,7 @@ class CampaignRun:
             .order_by(StepRow.id)
         )
         with self._database.reading() as session:
-            return tuple(step_of(row, host) for row, host in session.execute(query))
+            return tuple(read_step(row, host) for row, host in session.execute(query))
 
     def record_move(self, host: str, move: MoveRecord) -> None:
         """Record one attempt to move a server in the life of a node.
@@ -308,8 +308,8 @@ class CampaignRun:
         :raises InvalidRequestError: a value cannot be stored.
         """
         with self._database.writing() as session:
-            node = locked_node(session, self.campaign, self.run_id, host)
-            for key, value in fact_values(changes):
+            node = lock_node(session, self.campaign, self.run_id, host)
+            for key, value in write_fact_values(changes):
                 values = {"node_id": node.id, "key": key, "value": value}
                 insert_or_update(session, FactRow, values, key=("node_id", "key"))
 

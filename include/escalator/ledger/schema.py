@@ -9,7 +9,7 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import exc as sa_exc
 
-from escalator.ledger.database import Database, parsed_url
+from escalator.ledger.database import Database, parse_url
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 _ADVISORY_LOCK = 0x45534341
@@ -22,7 +22,7 @@ def owned(item: object, name: str | None, kind: str, reflected: object, compared
     return kind != "table" or (name or "").startswith("escalator_")
 
 
-def alembic_config(connection: sa.Connection | None = None) -> Config:
+def make_alembic_config(connection: sa.Connection | None = None) -> Config:
     """Make Alembic's configuration in memory: no ``alembic.ini`` is needed."""
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
@@ -50,7 +50,7 @@ def downgrade(url: str, revision: str) -> None:
 
 
 def _migrate(url: str, revision: str, *, up: bool) -> None:
-    database = Database(parsed_url(url))
+    database = Database(parse_url(url))
     if database.url.get_backend_name() == "sqlite":
         Path(str(database.url.database)).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
@@ -58,6 +58,6 @@ def _migrate(url: str, revision: str, *, up: bool) -> None:
             if database.url.get_backend_name() == "postgresql":
                 connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_ADVISORY_LOCK)))
             move = command.upgrade if up else command.downgrade
-            move(alembic_config(connection), revision)
+            move(make_alembic_config(connection), revision)
     except sa_exc.SQLAlchemyError as exc:
         raise database.translated(exc) from exc

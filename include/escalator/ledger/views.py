@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from escalator.ledger.facts import FROM_VERSION, RELEASED_AT, read_facts
-from escalator.ledger.records import progress_of
+from escalator.ledger.records import read_progress
 from escalator.ledger.rows import find_campaign
 from escalator.ledger.tables import CampaignRow, FactRow, MoveRow, NodeRow, StepRow
 from escalator.model.campaign import LedgerView, NodeProgress, NodeState
@@ -39,7 +39,7 @@ def read_view(session: Session, campaign: str, run_id: str) -> LedgerView:
 def read_nodes(session: Session, campaign_id: int) -> tuple[NodeProgress, ...]:
     """Read how the nodes of a run stand, in the order of the plan."""
     rows = sa.select(NodeRow).where(NodeRow.campaign_id == campaign_id).order_by(NodeRow.id)
-    return tuple(progress_of(node) for node in session.scalars(rows))
+    return tuple(read_progress(node) for node in session.scalars(rows))
 
 
 def _given_back(session: Session, row: CampaignRow | None) -> dict[str, datetime]:

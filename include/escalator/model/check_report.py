@@ -92,7 +92,7 @@ def check_to_document(report: CheckReport) -> dict[str, Any]:
     }
 
 
-def unmet_verdicts(document: Mapping[str, Any] | None) -> tuple[Verdict, ...]:
+def read_unmet_verdicts(document: Mapping[str, Any] | None) -> tuple[Verdict, ...]:
     """Read from a document what was looked at and found not to be met; nothing without a document."""
     return tuple(
         Verdict(

@@ -13,6 +13,6 @@ def canonical(value: object) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
-def document_digest(document: Mapping[str, Any]) -> str:
+def compute_digest(document: Mapping[str, Any]) -> str:
     """Return the SHA-256 of a document's canonical form, in hexadecimal digits."""
     return hashlib.sha256(canonical(document).encode()).hexdigest()

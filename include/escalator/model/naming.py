@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 
-def dag_id_of(verb: str, cloud: str, domain: str | None = None, part: int | None = None) -> str:
+def make_dag_id(verb: str, cloud: str, domain: str | None = None, part: int | None = None) -> str:
     """Return ``<verb>__<cloud>__<domain>``, with ``-`` for what a DAG id may not have.
 
     :param domain: None for a DAG that is about the whole cloud.

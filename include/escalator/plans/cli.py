@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from escalator.checks.sources import add_source_arguments, read_source
-from escalator.cloud_manager.snapshots import read_snapshot, snapshot_digest
+from escalator.cloud_manager.snapshots import compute_snapshot_digest, read_snapshot
 from escalator.model.campaign import UpgradeMode
 from escalator.model.durations import DEFAULT_DURATIONS, History
 from escalator.model.errors import InvalidRequestError
-from escalator.plans.plan import SKIPPED, make_plan, options_of
-from escalator.plans.render import plan_lines, trace_lines
+from escalator.plans.plan import SKIPPED, make_options, make_plan
+from escalator.plans.render import list_plan_lines, list_trace_lines
 from escalator.simulator.engine import simulate
 from escalator.simulator.options import SimulationOptions
 from escalator.upgrade_manager.drain.durations import learn
@@ -89,7 +89,7 @@ def _number(kind: type[int | float], least: float, most: float = _MOST) -> Calla
 
 def _plan(args: argparse.Namespace) -> int:
     source = read_source(args)
-    options = options_of(
+    options = make_options(
         learn(History(), source.bundle) if source.bundle else DEFAULT_DURATIONS,
         max_parallel=args.max_parallel,
         members_stay=source.bundle.members_stay if source.bundle else True,
@@ -97,7 +97,7 @@ def _plan(args: argparse.Namespace) -> int:
     )
     name = source.bundle.name if source.bundle else None
     document = make_plan(source.snapshot, options, bundle=name).document
-    _put(args, document, plan_lines)
+    _put(args, document, list_plan_lines)
     return DONE if document["feasible"] else INFEASIBLE
 
 
@@ -113,8 +113,8 @@ def _simulate(args: argparse.Namespace) -> int:
         seed=args.seed,
         mode=UpgradeMode(args.mode),
     )
-    trace = simulate(snapshot, options, digest=snapshot_digest(snapshot))
-    _put(args, trace, trace_lines)
+    trace = simulate(snapshot, options, digest=compute_snapshot_digest(snapshot))
+    _put(args, trace, list_trace_lines)
     held = (held["code"] for held in trace["result"]["held"])
     return DONE if all(code in SKIPPED for code in held) else INFEASIBLE
 

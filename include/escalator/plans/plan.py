@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from escalator.model.campaign import UpgradeMode
 from escalator.model.cloud import CloudSnapshot, Server
-from escalator.model.digest import document_digest
+from escalator.model.digest import compute_digest
 from escalator.model.durations import Durations
 from escalator.model.step import Step
 from escalator.model.verdict import Code
@@ -25,7 +25,7 @@ COUNTED_ONLY = ("switchovers", "standby_moves")
 Document = dict[str, Any]
 
 
-def options_of(
+def make_options(
     durations: Durations, *, max_parallel: int, members_stay: bool, mode: UpgradeMode
 ) -> SimulationOptions:
     """Return how a campaign with these expectations is played."""
@@ -76,7 +76,7 @@ def make_plan(snapshot: CloudSnapshot, options: SimulationOptions, *, bundle: st
         },
         "counted_only": list(COUNTED_ONLY),
     }
-    return MadePlan({**document, "sha256": document_digest(document)}, order.hosts)
+    return MadePlan({**document, "sha256": compute_digest(document)}, order.hosts)
 
 
 def _nodes(snapshot: CloudSnapshot, trace: Document, options: SimulationOptions) -> list[Document]:

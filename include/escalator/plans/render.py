@@ -15,7 +15,7 @@ _SMALL = 20
 """Nodes up to which a plan shows every server."""
 
 
-def plan_lines(document: Mapping[str, Any]) -> Iterator[str]:
+def list_plan_lines(document: Mapping[str, Any]) -> Iterator[str]:
     """Give a plan as lines: the sum, then each node in order with its reason and its servers."""
     nodes, expected = document["nodes"], document["expected"]
     feasible = "feasible" if document["feasible"] else "NOT FEASIBLE"
@@ -59,7 +59,7 @@ def _node_lines(number: int, node: Mapping[str, Any], *, detailed: bool) -> Iter
         yield f"      and {len(node['moves']) - _SHOWN} more"
 
 
-def trace_lines(trace: Mapping[str, Any]) -> Iterator[str]:
+def list_trace_lines(trace: Mapping[str, Any]) -> Iterator[str]:
     """Give the result of a trace as lines."""
     result = trace["result"]
     nodes = f"{len(result['upgraded'])} node(s) upgraded, {len(result['held'])} held"

@@ -31,7 +31,7 @@ class Start:
         )
 
 
-def moves_lower_bound(world: ReplayedCloud, start: Start, upgraded: Collection[str]) -> int:
+def compute_moves_lower_bound(world: ReplayedCloud, start: Start, upgraded: Collection[str]) -> int:
     """Return the fewest moves: every server that must leave once, and the first node of a domain twice.
 
     Nothing moves twice in a domain with a node where servers can stay from the start: one that is upgraded
@@ -41,7 +41,7 @@ def moves_lower_bound(world: ReplayedCloud, start: Start, upgraded: Collection[s
     return sum(leavers.values()) + int(_of_first_nodes(world, leavers))
 
 
-def makespan_lower_bound(
+def compute_makespan_lower_bound(
     world: ReplayedCloud, start: Start, upgraded: Collection[str], events: Iterable[Event], max_parallel: int
 ) -> float:
     """Return the shortest time in seconds: the work by K, the longest node, or what swing capacity allows.

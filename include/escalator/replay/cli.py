@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from escalator.cloud_manager.snapshots import read_snapshot, snapshot_digest
+from escalator.cloud_manager.snapshots import compute_snapshot_digest, read_snapshot
 from escalator.model.cloud import CloudSnapshot
 from escalator.model.errors import InvalidRequestError
 from escalator.replay.judge import check_trace
@@ -85,7 +85,7 @@ def _options(args: argparse.Namespace, snapshot: CloudSnapshot) -> ReplayOptions
         upgrade_seconds=args.upgrade_seconds,
         migration_fixed_seconds=args.migration_fixed_seconds,
         migration_seconds_per_gib=args.migration_seconds_per_gib,
-        snapshot_sha256=snapshot_digest(snapshot),
+        snapshot_sha256=compute_snapshot_digest(snapshot),
     )
 
 

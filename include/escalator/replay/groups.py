@@ -13,7 +13,7 @@ _HARD_AFFINE = "affinity"
 _SOFT = {f"soft-{_HARD_ANTI}": _HARD_ANTI, f"soft-{_HARD_AFFINE}": _HARD_AFFINE}
 
 
-def impacted(world: ReplayedCloud, member: str) -> bool:
+def find_impacted(world: ReplayedCloud, member: str) -> bool:
     """Tell whether a member is impacted: on a node that is out, recovering, or not running."""
     return (
         world.on_out_node(member)
@@ -22,16 +22,16 @@ def impacted(world: ReplayedCloud, member: str) -> bool:
     )
 
 
-def untouched(world: ReplayedCloud, servers: Iterable[str]) -> tuple[str, ...]:
+def find_untouched(world: ReplayedCloud, servers: Iterable[str]) -> tuple[str, ...]:
     """Return those of some servers that are members of HA groups and not impacted now."""
-    return tuple(s for s in sorted(servers) if s in world.groups_of and not impacted(world, s))
+    return tuple(s for s in sorted(servers) if s in world.groups_of and not find_impacted(world, s))
 
 
 def check_impact(world: ReplayedCloud, newly: Iterable[str]) -> None:
     """Judge the groups of members that an event has impacted; what was broken before is nobody's fault."""
     for group_id in dict.fromkeys(g for member in newly for g in world.groups_of[member]):
         group = world.groups[group_id]
-        down = [m for m in world.members[group_id] if impacted(world, m)]
+        down = [m for m in world.members[group_id] if find_impacted(world, m)]
         if len(down) > group.tolerated:
             names = ", ".join(f"{world.name(m)} on {world.place[m]}" for m in down[:4])
             world.fault(
@@ -70,7 +70,7 @@ def _not_a_standby(world: ReplayedCloud, event: Event) -> str:
     return f"is on {world.place[event.to]}, which is out" if world.on_out_node(event.to) else ""
 
 
-def only_active(world: ReplayedCloud, member: str) -> str | None:
+def find_only_active(world: ReplayedCloud, member: str) -> str | None:
     """Return the group whose service depends on a member alone: no other active serves."""
     for group in world.groups_of.get(member, ()):
         if world.groups[group].mode == ACTIVE_STANDBY and member in world.actives[group]:
@@ -123,6 +123,6 @@ def spread(world: ReplayedCloud, group_id: str) -> int:
     return len({world.place[m] for m in world.affine_members[group_id] if world.place[m] is not None})
 
 
-def affinity_spreads(world: ReplayedCloud) -> dict[str, int]:
+def check_affinity_spreads(world: ReplayedCloud) -> dict[str, int]:
     """Return how spread each hard affinity group is."""
     return {g: spread(world, g) for g, group in world.affine.items() if group.policy == _HARD_AFFINE}

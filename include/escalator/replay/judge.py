@@ -7,9 +7,9 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Any, TypeGuard
 
 from escalator.model.cloud import CloudSnapshot
-from escalator.replay.bounds import Start, makespan_lower_bound, moves_lower_bound
+from escalator.replay.bounds import Start, compute_makespan_lower_bound, compute_moves_lower_bound
 from escalator.replay.events import Event, Trace, read_trace
-from escalator.replay.groups import affinity_spreads, play_switchover
+from escalator.replay.groups import check_affinity_spreads, play_switchover
 from escalator.replay.moves import STANDBY, play_move_end, play_move_start
 from escalator.replay.nodes import (
     play_admit,
@@ -51,7 +51,7 @@ def check_trace(
     read = read_trace(trace)
     world = ReplayedCloud(snapshot, known, members_stay=_members_stay(snapshot, read, known))
     start = Start.of(world)
-    spreads = affinity_spreads(world)
+    spreads = check_affinity_spreads(world)
     _play(world, read)
     _check_ends(world, read, spreads)
     facts = _facts(world, read, start)
@@ -105,7 +105,7 @@ def _last_signs(trace: Trace) -> dict[int, str]:
 def _check_ends(world: ReplayedCloud, trace: Trace, spreads: Mapping[str, int]) -> None:
     for server_id, event in sorted(world.flights.items()):
         world.fault(ViolationCode.MOVE_UNENDED, world.name(server_id), f"its move to {event.to} never ends")
-    for group, now in affinity_spreads(world).items():
+    for group, now in check_affinity_spreads(world).items():
         if now > spreads[group]:
             world.fault(
                 ViolationCode.AFFINITY,
@@ -148,7 +148,7 @@ def _facts(world: ReplayedCloud, trace: Trace, start: Start) -> ReplayFacts:
         held=tuple(sorted(trace.held)),
         moves=world.kinds.total() - world.kinds[STANDBY],
         standby_moves=world.kinds[STANDBY],
-        moves_lower_bound=moves_lower_bound(world, start, upgraded),
+        moves_lower_bound=compute_moves_lower_bound(world, start, upgraded),
         most_moves_of_one_server=max(world.moves.values(), default=0),
         moved_twice=sum(count > 1 for count in world.moves.values()),
         switchovers=world.switchovers,
@@ -158,7 +158,9 @@ def _facts(world: ReplayedCloud, trace: Trace, start: Start) -> ReplayFacts:
         stuck=sum(sum(1 for _ in world.leavers(host)) for host in stuck),
         most_out=world.most_out,
         makespan_seconds=events[-1].t - events[0].t if events else 0.0,
-        makespan_lower_bound_seconds=makespan_lower_bound(world, start, upgraded, events, trace.max_parallel),
+        makespan_lower_bound_seconds=compute_makespan_lower_bound(
+            world, start, upgraded, events, trace.max_parallel
+        ),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from escalator.model.cloud import Server
 from escalator.replay.events import Event
-from escalator.replay.groups import check_affinity, check_impact, is_standby, untouched
+from escalator.replay.groups import check_affinity, check_impact, find_untouched, is_standby
 from escalator.replay.replayed_cloud import NO_ROOM, PlayedNode, ReplayedCloud
 from escalator.replay.report import ViolationCode
 
@@ -50,7 +50,7 @@ def play_move_end(world: ReplayedCloud, event: Event) -> None:
     del world.flights[event.subject]
     server, dest = world.servers[event.subject], world.nodes[event.to]
     source = world.nodes.get(world.place[server.id] or "")
-    safe = untouched(world, (server.id,))
+    safe = find_untouched(world, (server.id,))
     dest.incoming.discard(server.id)
     if not dest.available:
         _unavailable(world, event, dest, "ends on")

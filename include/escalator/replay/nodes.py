@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from escalator.replay.events import Event
-from escalator.replay.groups import check_impact, only_active, untouched
+from escalator.replay.groups import check_impact, find_only_active, find_untouched
 from escalator.replay.replayed_cloud import UNMOVED, PlayedNode, ReplayedCloud
 from escalator.replay.report import ViolationCode
 
@@ -28,7 +28,7 @@ def play_admit(world: ReplayedCloud, event: Event, *, max_parallel: int, any_tar
             subject,
             f"goes out while {world.name(min(played.incoming))} is on its way to it",
         )
-    newly = untouched(world, played.servers)
+    newly = find_untouched(world, played.servers)
     played.out = True
     world.count(played, counted=True)
     if world.out_now > max_parallel:
@@ -73,7 +73,7 @@ def _check_staying(world: ReplayedCloud, server_id: str, host: str) -> None:
         world.fault(
             ViolationCode.SERVER_NOT_STOPPED, world.name(server_id), f"runs on {host}, which is upgraded"
         )
-    elif (group := only_active(world, server_id)) is not None:
+    elif (group := find_only_active(world, server_id)) is not None:
         world.fault(
             ViolationCode.ACTIVE_NOT_SWITCHED,
             f"ha_group {group}",
@@ -141,7 +141,7 @@ def play_stop(world: ReplayedCloud, event: Event) -> None:
         world.fault(ViolationCode.STOP_MISPLACED, subject, "is stopped a second time")
     if world.must_leave(event.subject):
         world.fault(ViolationCode.STOP_MISPLACED, subject, "is stopped although it can be moved")
-    newly = untouched(world, (event.subject,))
+    newly = find_untouched(world, (event.subject,))
     world.stopped.add(event.subject)
     check_impact(world, newly)
 

@@ -49,7 +49,7 @@ def moment(text: str | None) -> str:
     return datetime.fromisoformat(text).astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
-def markdown_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+def make_markdown_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """Write a Markdown table whose columns also line up in a terminal."""
     cells = [[markdown(cell) for cell in row] for row in rows]
     columns = list(zip(header, *cells, strict=True))

@@ -51,7 +51,7 @@ def _render(template: str, document: Mapping[str, Any]) -> str:
         "duration": formatting.duration,
         "moment": formatting.moment,
     }
-    environment.globals |= {"milliseconds": formatting.milliseconds, "table": formatting.markdown_table}
+    environment.globals |= {"milliseconds": formatting.milliseconds, "table": formatting.make_markdown_table}
     done = document["outcome"] == CampaignOutcome.COMPLETED
     attention = done and any(finding["severity"] == Severity.BLOCKER for finding in document["findings"])
     return environment.get_template(template).render(

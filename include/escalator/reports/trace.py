@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from escalator.model.campaign import NodeState, Step
-from escalator.model.digest import document_digest
+from escalator.model.digest import compute_digest
 from escalator.model.verdict import Code
 from escalator.reports.facts import CampaignFacts
 from escalator.reports.node_times import NodeTimes, upgrade_jobs
@@ -34,7 +34,7 @@ def build_trace(facts: CampaignFacts, times: Mapping[str, NodeTimes]) -> dict[st
     events = [{"t": round((at - start).total_seconds(), 3), **event} for at, event in moments]
     return {
         "schema": SCHEMA,
-        "snapshot_sha256": document_digest(before.document) if (before := facts.snapshot_before) else None,
+        "snapshot_sha256": compute_digest(before.document) if (before := facts.snapshot_before) else None,
         "max_parallel": facts.plan.request.max_parallel,
         "events": events,
         "result": _result(facts, times, events),

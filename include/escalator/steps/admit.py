@@ -46,7 +46,7 @@ def take(ctx: StepContext) -> AdmissionDecision:
     :return: ADMIT when the lease is held, else why not (WAIT: ask again later).
     """
     snapshot, decisions = decide_now(ctx.campaign, asking=(ctx.host,))
-    decision = decision_for(ctx.host, decisions)
+    decision = find_decision_for(ctx.host, decisions)
     if decision.admission is not Admission.ADMIT:
         return _recorded(ctx, decision)
     found = ctx.cloud.fetch_service(ctx.host).lease
@@ -62,7 +62,7 @@ def take(ctx: StepContext) -> AdmissionDecision:
     return _recorded(ctx, _check_after_write(ctx, snapshot, found))
 
 
-def decision_for(host: str, decisions: Mapping[str, AdmissionDecision]) -> AdmissionDecision:
+def find_decision_for(host: str, decisions: Mapping[str, AdmissionDecision]) -> AdmissionDecision:
     """Return the decision about a host; one that nobody asked for is skipped."""
     unasked = AdmissionDecision(
         host=host,

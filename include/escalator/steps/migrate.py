@@ -71,7 +71,7 @@ def _empty(ctx: StepContext, drain: Drain, faults: tuple[str, ...]) -> tuple[str
         drain.run()
         if drain.held or faults:
             return faults + tuple(drain.held)
-        left = servers_left(ctx) if drain.doubtful else ()
+        left = find_servers_left(ctx) if drain.doubtful else ()
         if not left:
             return ()
     return left
@@ -186,7 +186,7 @@ def _adopted(migration: Migration, names: dict[str, str]) -> PlannedMove:
     )
 
 
-def servers_left(ctx: StepContext) -> tuple[str, ...]:
+def find_servers_left(ctx: StepContext) -> tuple[str, ...]:
     """Say which servers keep the node from being empty; those that stay as the plan says do not."""
     staying = _last_plan(ctx).staying
     servers = [
@@ -197,7 +197,7 @@ def servers_left(ctx: StepContext) -> tuple[str, ...]:
     return tuple(f"server {s.name} ({s.id}) is still on {ctx.host}, {s.vm_state}" for s in servers)
 
 
-def busy_members(ctx: StepContext) -> list[str]:
+def find_busy_members(ctx: StepContext) -> list[str]:
     """Say which servers that stay on the node are busy: their nova-compute must not be restarted now."""
     staying = _last_plan(ctx).staying
     if not staying:

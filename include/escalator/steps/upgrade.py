@@ -14,7 +14,7 @@ from escalator.model.cloud import Migration
 from escalator.model.errors import LeaseLostError, NodeFaultError, NotFoundError
 from escalator.model.step import Outcome
 from escalator.model.verdict import Code
-from escalator.steps.migrate import ROUNDS, busy_members, migrate, servers_left
+from escalator.steps.migrate import ROUNDS, find_busy_members, find_servers_left, migrate
 from escalator.steps.running.context import StepContext
 from escalator.steps.running.results import StepResult
 from escalator.system_support.mechanisms import Effect, NodeJob
@@ -107,7 +107,7 @@ def _wait_until_quiet(ctx: StepContext) -> str:
     deadline = ctx.now() + QUIET_WITHIN
     while True:
         moving = [f"{m.type} {m.uuid} of {m.server_id} ({m.status})" for m in _going_on(ctx)]
-        work = moving or busy_members(ctx)
+        work = moving or find_busy_members(ctx)
         if not work:
             return ""
         if ctx.now() > deadline:
@@ -118,5 +118,5 @@ def _wait_until_quiet(ctx: StepContext) -> str:
 
 def _left(ctx: StepContext) -> tuple[str, ...]:
     """Say which servers are on the node and should not be; canaries of earlier attempts go away."""
-    left = servers_left(ctx)
-    return servers_left(ctx) if left and ctx.cloud.delete_canaries(ctx.host) else left
+    left = find_servers_left(ctx)
+    return find_servers_left(ctx) if left and ctx.cloud.delete_canaries(ctx.host) else left

@@ -30,11 +30,11 @@ class RefuseUnknown(paramiko.RejectPolicy):
         offered = f"{key.get_name()} {key.fingerprint}"
         raise NodeFaultError(
             f"node {self._target.host}: no host key is known for {hostname}; it offers {offered}",
-            remedy=f"compare it at the node's console, then add it to {known_hosts_file(self._target)}",
+            remedy=f"compare it at the node's console, then add it to {find_known_hosts_file(self._target)}",
         )
 
 
-def known_hosts_file(target: SshTarget) -> Path:
+def find_known_hosts_file(target: SshTarget) -> Path:
     """Return the file of host keys that the target uses."""
     return target.known_hosts or Path("~/.ssh/known_hosts").expanduser()
 
@@ -44,7 +44,7 @@ def server_name(target: SshTarget) -> str:
     return _name(target.address, target.port)
 
 
-def accepted_keys(target: SshTarget) -> paramiko.HostKeys:
+def find_accepted_keys(target: SshTarget) -> paramiko.HostKeys:
     """Collect the keys that prove the node, all under its server name.
 
     Entries of ``known_hosts`` may name the address or the host.
@@ -57,7 +57,7 @@ def accepted_keys(target: SshTarget) -> paramiko.HostKeys:
         key = parse_public_key(target.host_key)
         found.add(name, key.get_name(), key)
         return found
-    recorded = _read(known_hosts_file(target))
+    recorded = _read(find_known_hosts_file(target))
     for alias in (name, _name(target.host, target.port)):
         for kind, key in (recorded.lookup(alias) or {}).items():
             if kind not in (found.lookup(name) or {}):

@@ -14,7 +14,12 @@ from typing import Self
 import paramiko
 
 from escalator.model.errors import EscalatorError, InvalidRequestError, NodeFaultError, TransientError
-from escalator.system_support.host_keys import RefuseUnknown, accepted_keys, known_hosts_file, server_name
+from escalator.system_support.host_keys import (
+    RefuseUnknown,
+    find_accepted_keys,
+    find_known_hosts_file,
+    server_name,
+)
 from escalator.system_support.shell import CommandResult
 from escalator.system_support.target import SshTarget
 
@@ -106,7 +111,7 @@ def _connected(target: SshTarget) -> paramiko.SSHClient:
 
 def _trust(client: paramiko.SSHClient, target: SshTarget) -> None:
     name = server_name(target)
-    for kind, key in (accepted_keys(target).lookup(name) or {}).items():
+    for kind, key in (find_accepted_keys(target).lookup(name) or {}).items():
         client.get_host_keys().add(name, kind, key)
     client.set_missing_host_key_policy(RefuseUnknown(target))
 
@@ -169,7 +174,8 @@ def _translated(exc: Exception, target: SshTarget) -> EscalatorError:
         offered = f"{exc.key.get_name()} {exc.key.fingerprint}"
         return NodeFaultError(
             f"node {target.host}: the host key of {target.address} is not the known one; it offers {offered}",
-            remedy=f"find out why; if the node was re-imaged, replace its key in {known_hosts_file(target)}",
+            remedy="find out why; if the node was re-imaged, replace its key in "
+            f"{find_known_hosts_file(target)}",
         )
     if _refused(exc):
         return NodeFaultError(

@@ -10,7 +10,7 @@ from typing import Any
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
 
-from escalator.documents.bundle_file import bundle_names, read_bundle_document
+from escalator.documents.bundle_file import list_bundle_names, read_bundle_document
 from escalator.documents.bundles import parse_bundle
 from escalator.documents.requests import parse_request
 from escalator.model.campaign import CampaignPlan
@@ -20,7 +20,7 @@ from escalator.steps.campaign.check_conditions import check
 from escalator.steps.campaign.conclude import conclude
 from escalator.steps.campaign.prepare import prepare
 from escalator.upgrade_manager.conditions.bundles import refuse_unserved
-from escalator_airflow.campaigns import asked_for, draft_campaign, make_context, open_campaign, run_of
+from escalator_airflow.campaigns import draft_campaign, make_context, open_campaign, read_asked_for, run_of
 from escalator_airflow.settings import bundle_dir, report_dir
 
 
@@ -53,11 +53,11 @@ class CheckConditionsOperator(BaseOperator):
     def _check(self, context: Mapping[str, Any]) -> CampaignPlan:
         dag_id, run_id = run_of(context)
         request = parse_request(
-            asked_for(context),
+            read_asked_for(context),
             cloud=self.cloud,
             domain=self.domain,
             known_hosts=self.hosts,
-            bundles=bundle_names(bundle_dir()),
+            bundles=list_bundle_names(bundle_dir()),
             now=utcnow(),
         )
         document = read_bundle_document(bundle_dir(), request.bundle)

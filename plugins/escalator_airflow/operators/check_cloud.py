@@ -9,7 +9,7 @@ from typing import Any
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
 
-from escalator.documents.bundle_file import bundle_names, read_bundle_document
+from escalator.documents.bundle_file import list_bundle_names, read_bundle_document
 from escalator.documents.bundles import parse_bundle
 from escalator.documents.requests import parse_check
 from escalator.model.campaign import CampaignPlan
@@ -17,9 +17,9 @@ from escalator.model.check_report import CheckReport, check_to_document
 from escalator.model.errors import EscalatorError, InvalidRequestError, PlanInfeasibleError
 from escalator.reports.files import write_document
 from escalator.steps.campaign.check_conditions import judge, log_report, refuse_unmet
-from escalator.steps.campaign.conclude import folder_name
+from escalator.steps.campaign.conclude import make_folder_name
 from escalator.upgrade_manager.conditions.bundles import refuse_unserved
-from escalator_airflow.campaigns import asked_for, draft_campaign, make_context, run_of
+from escalator_airflow.campaigns import draft_campaign, make_context, read_asked_for, run_of
 from escalator_airflow.settings import bundle_dir, report_dir
 
 
@@ -42,7 +42,7 @@ class CheckOperator(BaseOperator):
         except InvalidRequestError as exc:
             raise AirflowFailException(f"Refused, nothing was looked at: {exc}") from exc
         log_report(report)
-        path = self._write(report, report_dir() / folder_name(*run_of(context)) / "check.json")
+        path = self._write(report, report_dir() / make_folder_name(*run_of(context)) / "check.json")
         self.log.info("report: %s", path)
         try:
             refuse_unmet(report, what="The conditions are not met")
@@ -53,10 +53,10 @@ class CheckOperator(BaseOperator):
     def _judge(self, context: Mapping[str, Any]) -> CheckReport:
         dag_id, run_id = run_of(context)
         request, rollback = parse_check(
-            asked_for(context),
+            read_asked_for(context),
             cloud=self.cloud,
             known_hosts=self.hosts,
-            bundles=bundle_names(bundle_dir()),
+            bundles=list_bundle_names(bundle_dir()),
         )
         bundle = parse_bundle(read_bundle_document(bundle_dir(), request.bundle))
         refuse_unserved(bundle)

@@ -9,7 +9,7 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
 
 from escalator.inventory.inventory_file import read_inventory, write_inventory
-from escalator.inventory.read_nodes import survey
+from escalator.inventory.read_nodes import read_inventory_of_cloud
 from escalator.model.errors import InvalidRequestError
 from escalator_airflow.hooks.openstack import OpenStackCloudHook
 from escalator_airflow.settings import inventory_dir
@@ -24,7 +24,7 @@ class InventoryOperator(BaseOperator):
         path = inventory_dir() / f"{params['cloud']}.json"
         addresses = {n.host: n.address for n in read_inventory(path).nodes} if path.exists() else {}
         try:
-            inventory = survey(
+            inventory = read_inventory_of_cloud(
                 OpenStackCloudHook(params["cloud_conn_id"]).get_conn(),
                 params["cloud"],
                 addresses=addresses,

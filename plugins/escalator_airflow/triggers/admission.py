@@ -13,7 +13,7 @@ from asgiref.sync import sync_to_async
 
 from escalator.model.decisions import Admission, AdmissionDecision
 from escalator.model.errors import EscalatorError, InvalidRequestError
-from escalator.steps.admit import decision_for
+from escalator.steps.admit import find_decision_for
 
 POLL_SECONDS = 2.0
 """Pause between two looks at the cloud."""
@@ -107,4 +107,4 @@ async def _decision(dag_id: str, run_id: str, host: str) -> AdmissionDecision:
                 poll.watcher = await _in_thread(Watcher)(dag_id, run_id)
             poll.decisions = await _look(poll)
             poll.taken = time.monotonic()
-    return decision_for(host, poll.decisions)
+    return find_decision_for(host, poll.decisions)

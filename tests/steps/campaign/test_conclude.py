@@ -17,7 +17,7 @@ from escalator.model.decisions import Admission
 from escalator.model.errors import EscalatorError, NodeFaultError
 from escalator.model.lease import LeaseMark
 from escalator.model.verdict import Code, Severity, Subject, SubjectType
-from escalator.steps.campaign.conclude import conclude, folder_name
+from escalator.steps.campaign.conclude import conclude, make_folder_name
 
 
 @pytest.fixture(autouse=True)
@@ -38,7 +38,7 @@ def test_a_campaign_that_is_complete_has_no_fault(world: World, tmp_path: Path) 
     report = json.loads(conclusion.paths.json.read_text())
     assert report == world.recorded.document(Document.REPORT)
     assert world.recorded.document(Document.SNAPSHOT_AFTER)["cloud"] == "lab"
-    assert conclusion.paths.json.parent == tmp_path / folder_name(world.plan.campaign, world.plan.run_id)
+    assert conclusion.paths.json.parent == tmp_path / make_folder_name(world.plan.campaign, world.plan.run_id)
 
 
 def test_every_node_that_is_not_as_it_should_be_is_named(world: World, tmp_path: Path) -> None:
@@ -128,7 +128,7 @@ def test_a_folder_that_cannot_be_written_says_what_to_set(world: World, tmp_path
     ],
 )
 def test_the_folder_is_safe_as_a_path(run_id: str, folder: str) -> None:
-    assert folder_name("c", run_id) == folder
+    assert make_folder_name("c", run_id) == folder
 
 
 def windowed(make_world: MakeWorld) -> World:

@@ -9,7 +9,7 @@ from escalator.model.bundle import Bundle, Component, NoMechanism
 from escalator.model.cloud import Node
 from escalator.upgrade_manager.state.hypervisors import (
     HypervisorAges,
-    brought_version,
+    find_brought_version,
     hypervisor_of,
     read_version,
 )
@@ -25,9 +25,9 @@ def aged(host: str, version: str) -> Node:
 @pytest.mark.parametrize("name", ["hypervisor", "qemu", "qemu-kvm"])
 def test_a_bundle_brings_a_hypervisor_by_any_of_its_names(name: str) -> None:
     bundle = Bundle(name="b", components=(Component(name=name, to=NEW),), mechanism=NoMechanism())
-    assert brought_version(bundle) == ReleaseVersion.parse(NEW)
-    assert brought_version(replace(bundle, components=())) is None
-    assert brought_version(None) is None
+    assert find_brought_version(bundle) == ReleaseVersion.parse(NEW)
+    assert find_brought_version(replace(bundle, components=())) is None
+    assert find_brought_version(None) is None
 
 
 def test_ages_follow_what_is_noted() -> None:

@@ -14,7 +14,7 @@ from tests.vim_interface.registry.clouds import cloud, server
 
 from escalator.model.cloud import CloudSnapshot
 from escalator.model.errors import InvalidRequestError
-from escalator.vim_interface.registry import load_ha_sources, with_ha_groups
+from escalator.vim_interface.registry import add_ha_groups_of, load_ha_sources
 from escalator.vim_interface.registry.vnf_document import parse_vnf
 
 FOLDER = Path(__file__).parents[3] / "include" / "vnfs"
@@ -47,7 +47,7 @@ def changed(**changes: Any) -> dict[str, Any]:
 
 
 def merged(folder: Path, snapshot: CloudSnapshot = CLOUD) -> CloudSnapshot:
-    return with_ha_groups(snapshot, load_ha_sources(folder))
+    return add_ha_groups_of(snapshot, load_ha_sources(folder))
 
 
 def test_group_of_a_file_stands_in_the_snapshot(tmp_path: Path) -> None:
@@ -297,7 +297,7 @@ def test_named_folder_that_is_not_there_is_refused(tmp_path: Path, monkeypatch: 
 
 def test_folder_that_comes_along_activates_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("ESCALATOR_VNF_DIR", raising=False)
-    assert with_ha_groups(CLOUD, load_ha_sources()) is CLOUD
+    assert add_ha_groups_of(CLOUD, load_ha_sources()) is CLOUD
 
 
 def test_example_is_valid_by_schema_and_by_reader(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from escalator.checks.render import lines_of
+from escalator.checks.render import list_lines
 from escalator.cloud_manager.snapshots import snapshot_to_document
 from escalator.ledger.records import Document
 from escalator.model.campaign import CampaignPlan
@@ -16,8 +16,8 @@ from escalator.model.cloud import CloudSnapshot
 from escalator.model.errors import PlanInfeasibleError
 from escalator.model.procedure import find_procedure
 from escalator.model.verdict import Code, Subject, SubjectType, Verdict
-from escalator.plans.plan import MadePlan, make_plan, options_of
-from escalator.plans.render import plan_lines
+from escalator.plans.plan import MadePlan, make_options, make_plan
+from escalator.plans.render import list_plan_lines
 from escalator.steps.migrate import GOES_WITHOUT_MOVE
 from escalator.steps.running.context import CampaignContext
 from escalator.steps.running.node_versions import read_versions
@@ -69,7 +69,7 @@ def judge(campaign: CampaignContext, hosts: Sequence[str], *, rollback: bool = F
 
 def log_report(report: CheckReport) -> None:
     """Say every condition in the log: an error is in the way, a warning is not."""
-    for line in lines_of(report):
+    for line in list_lines(report):
         word = line.partition(" ")[0]
         level = {"blocker": logging.ERROR, "warning": logging.WARNING}.get(word, logging.INFO)
         log.log(level, "%s", line)
@@ -111,7 +111,7 @@ def check(
     )
     plan = replace(planned, procedure=campaign.plan.procedure, expected=judged.plan.expected)
     made = _make_plan(plan, judged.snapshot)
-    for line in plan_lines(made.document):
+    for line in list_plan_lines(made.document):
         log.info("%s", line)
     plan = replace(plan, hosts=tuple(dict.fromkeys((*made.hosts, *plan.hosts))))  # as shown, so kept
     recorded = _open(campaign, plan, judged, bundle_document=bundle_document, plan_document=made.document)
@@ -143,7 +143,7 @@ def _refuse_to_stop(judged: Judgement) -> None:
 def _make_plan(plan: CampaignPlan, snapshot: CloudSnapshot) -> MadePlan:
     """Say what the campaign is expected to do, with the reason of each node's turn."""
     request = plan.request
-    options = options_of(
+    options = make_options(
         plan.expected,
         max_parallel=request.max_parallel,
         members_stay=plan.members_stay,

@@ -16,7 +16,7 @@ from typing import Any
 from escalator.cloud_manager.snapshots import snapshot_from_document, snapshot_to_document
 from escalator.ledger.records import Document, StepRecord
 from escalator.model.campaign import NodeState
-from escalator.model.check_report import unmet_verdicts
+from escalator.model.check_report import read_unmet_verdicts
 from escalator.model.cloud import CloudSnapshot
 from escalator.model.errors import EscalatorError, InvalidRequestError
 from escalator.reports.document import build_report
@@ -42,7 +42,7 @@ class Conclusion:
     left: tuple[str, ...] = ()
 
 
-def folder_name(campaign: str, run_id: str) -> str:
+def make_folder_name(campaign: str, run_id: str) -> str:
     """Return the report's folder below the report directory; safe as a path."""
     return f"{campaign}/{re.sub(r'[^A-Za-z0-9_.-]', '-', run_id)}"
 
@@ -57,7 +57,9 @@ def conclude(campaign: CampaignContext, report_dir: Path) -> Conclusion:
     report = build_report(_facts(campaign), read_guest_events())
     campaign.run.set_document(Document.REPORT, report)
     try:
-        paths = write_report(report_dir / folder_name(campaign.run.campaign, campaign.run.run_id), report)
+        paths = write_report(
+            report_dir / make_folder_name(campaign.run.campaign, campaign.run.run_id), report
+        )
     except OSError as exc:
         raise EscalatorError(
             f"the report cannot be written: {exc}", remedy="set ESCALATOR_REPORT_DIR to a folder that can be"
@@ -103,7 +105,7 @@ def _facts(campaign: CampaignContext) -> CampaignFacts:
         bundle_document=run.document(Document.BUNDLE) or {},
         snapshot_before=_recorded(run.document(Document.SNAPSHOT_BEFORE)),
         snapshot_after=_recorded(run.document(Document.SNAPSHOT_AFTER)),
-        verdicts=unmet_verdicts(run.document(Document.CHECK)),
+        verdicts=read_unmet_verdicts(run.document(Document.CHECK)),
         plan_document=run.document(Document.PLAN),
     )
 

@@ -11,10 +11,10 @@ from escalator.system_support import remote_job
 from escalator.system_support.mechanisms.node_job import Effect, NodeJob
 from escalator.system_support.mechanisms.protocol import InstalledVersion
 from escalator.system_support.mechanisms.venv_scripts import (
-    activate_script,
-    check_script,
-    read_script,
-    stage_script,
+    write_activate_script,
+    write_check_script,
+    write_read_script,
+    write_stage_script,
 )
 from escalator.system_support.shell import Shell
 
@@ -36,7 +36,7 @@ class VenvOnNode:
 
     def check(self, shell: Shell) -> tuple[Verdict, ...]:
         """Find missing privileges, paths that cannot be written and missing programs."""
-        result = shell.run_as_root(check_script(self._mechanism, self._base))
+        result = shell.run_as_root(write_check_script(self._mechanism, self._base))
         if not result.ok and not result.stdout:
             return (_verdict(shell.host, "privilege", f"commands cannot run as root: {result.last_words}"),)
         lines = [line.partition("|") for line in result.stdout.splitlines()]
@@ -44,7 +44,7 @@ class VenvOnNode:
 
     def installed(self, shell: Shell) -> InstalledVersion:
         """Read what the link points to, what the metadata there says and what the service runs."""
-        result = shell.run_as_root(read_script(self._mechanism))
+        result = shell.run_as_root(write_read_script(self._mechanism))
         if not result.ok:
             raise NodeFaultError(
                 f"node {shell.host}: cannot read what is installed: {result.last_words}",
@@ -68,13 +68,13 @@ class VenvOnNode:
 
     def stage(self, job: NodeJob) -> Effect:
         """Make the version's environment; a second run only verifies it."""
-        script = stage_script(self._mechanism, job.version)
+        script = write_stage_script(self._mechanism, job.version)
         trouble = f"{self._mechanism.package} {job.version} cannot be staged"
         return job.run(script, trouble=trouble, base=self._base)
 
     def activate(self, job: NodeJob) -> Effect:
         """Point the link to the environment and restart the service; the way back is the same."""
-        script = activate_script(self._mechanism, job.version)
+        script = write_activate_script(self._mechanism, job.version)
         trouble = f"{self._mechanism.service} cannot be brought to {job.version}"
         return job.run(script, trouble=trouble, base=self._base)
 

@@ -162,7 +162,7 @@ _CHECK_PIP = """\
 """
 
 
-def stage_script(mechanism: VenvMechanism, version: str) -> str:
+def write_stage_script(mechanism: VenvMechanism, version: str) -> str:
     """Write the script that makes ``<venv>-<version>`` beside the link; run again it only verifies.
 
     An environment that was not made to the end, or may not have reached the disk before a loss of power, is
@@ -181,7 +181,7 @@ def stage_script(mechanism: VenvMechanism, version: str) -> str:
     return _functions(mechanism) + _STAGE.format(version=shlex.quote(version), build=build)
 
 
-def activate_script(mechanism: VenvMechanism, version: str) -> str:
+def write_activate_script(mechanism: VenvMechanism, version: str) -> str:
     """Write the script that points the link to a staged version and restarts the service.
 
     Run again it changes nothing when the link is there and the service runs that version or, where that
@@ -192,12 +192,12 @@ def activate_script(mechanism: VenvMechanism, version: str) -> str:
     return _functions(mechanism) + _ACTIVATE.format(version=shlex.quote(_plain("version", version)))
 
 
-def read_script(mechanism: VenvMechanism) -> str:
+def write_read_script(mechanism: VenvMechanism) -> str:
     """Write the script that says, as ``key=value`` lines, what is installed and what runs."""
     return _functions(mechanism) + _READ.format()
 
 
-def check_script(mechanism: VenvMechanism, jobs: str) -> str:
+def write_check_script(mechanism: VenvMechanism, jobs: str) -> str:
     """Write the script that says, as ``kind|message`` lines, what keeps the mechanism from working.
 
     :param jobs: folder of the remote jobs.

@@ -12,7 +12,7 @@ from escalator.upgrade_manager.conditions.question import (
     Family,
     Question,
     count,
-    domain_subject,
+    name_domain,
     unmet,
 )
 from escalator.upgrade_manager.state.hypervisors import HYPERVISOR
@@ -81,7 +81,7 @@ def _zones(domain: str, servers: Sequence[Server]) -> Iterator[Condition]:
         pinned = [server.name for server in servers if server.pinned_zone == zone]
         yield unmet(
             Code.SERVER_PINNED,
-            domain_subject(domain),
+            name_domain(domain),
             f"{count(len(pinned), 'server')} pinned to zone {zone} ({_named(pinned)}) "
             "may go to no other node of the domain",
             f"one of: a node of zone {zone} in the domain; the servers unpinned (microversion 2.104)",
@@ -98,7 +98,7 @@ def _young(question: Question, domain: str, servers: Sequence[Server]) -> Iterat
         older = sorted(question.sequence.older[host])
         yield unmet(
             Code.HYPERVISOR_OLDER,
-            domain_subject(domain),
+            name_domain(domain),
             f"{_named([s.name for s in there])} on {host}: its hypervisor is {version}, and a server never "
             f"moves live to an older one, as on {_named(older)}",
             "one of: one more node in the domain with a hypervisor that is not older; the servers moved "
@@ -128,7 +128,7 @@ def _no_node(question: Question, domain: str, servers: Sequence[Server]) -> Iter
                 "one of: one more node in the domain, enabled and up; wider limits of zone and aggregate "
                 "(a zone can be unpinned from microversion 2.104 on)"
             )
-        yield unmet(Code.NO_DESTINATION, domain_subject(domain), message, remedy)
+        yield unmet(Code.NO_DESTINATION, name_domain(domain), message, remedy)
 
 
 def _giants(question: Question, domain: str, servers: Sequence[Server]) -> Iterator[Condition]:

@@ -13,7 +13,7 @@ from escalator.model.verdict import Code, Severity, Subject, SubjectType
 from escalator.upgrade_manager.feasibility.sequence import DrainSequence, drain_in_turn
 from escalator.upgrade_manager.state.capacity import CapacityBook
 from escalator.upgrade_manager.state.eligibility import find_bar, is_up
-from escalator.upgrade_manager.state.hypervisors import brought_version
+from escalator.upgrade_manager.state.hypervisors import find_brought_version
 from escalator.upgrade_manager.versions.release_version import ReleaseVersion
 
 
@@ -72,7 +72,7 @@ def ask(
 
     :param brings: the hypervisor that a node has afterwards; None: what the bundle brings.
     """
-    brings = brings or brought_version(bundle)
+    brings = brings or find_brought_version(bundle)
     nodes = {node.host: node for node in snapshot.nodes}
     hosts_of: dict[str, list[str]] = {}
     for node in sorted(snapshot.nodes, key=lambda n: n.host):
@@ -121,7 +121,7 @@ def of_families(
         yield from _of_family(question, family, "", subject)
     for name in question.domains:
         for family in domain:
-            yield from _of_family(question, family, name, domain_subject(name))
+            yield from _of_family(question, family, name, name_domain(name))
 
 
 def _of_family(question: Question, family: Family, domain: str, subject: Subject) -> Iterator[Condition]:
@@ -146,7 +146,7 @@ def unmet(
     return Condition(code=code, met=False, severity=severity, subject=subject, message=message, remedy=remedy)
 
 
-def domain_subject(domain: str) -> Subject:
+def name_domain(domain: str) -> Subject:
     """Name a drain domain."""
     return Subject(type=SubjectType.DOMAIN, id=domain)
 

@@ -11,7 +11,7 @@ from escalator.upgrade_manager.conditions.question import (
     Family,
     Question,
     count,
-    domain_subject,
+    name_domain,
     unmet,
 )
 from escalator.upgrade_manager.drain.placing import simulate
@@ -53,7 +53,7 @@ def check_parallel(question: Question, domain: str) -> Iterator[Condition]:
     part = "" if share == asked else f" (up to {share} in this domain)"
     yield unmet(
         Code.REQUEST_PARALLEL_IMPOSSIBLE,
-        domain_subject(domain),
+        name_domain(domain),
         f"max_parallel={asked}{part} is more than the capacity carries: {_named(together)} cannot be out "
         f"together; {works} works",
         f"ask for max_parallel={fitting}; otherwise nodes wait until there is room",

@@ -18,14 +18,14 @@ from escalator.upgrade_manager.conditions.question import (
     Question,
     ask,
     count,
-    domain_subject,
     met,
+    name_domain,
     of_families,
     unmet,
 )
 from escalator.upgrade_manager.feasibility.sequence import drain_in_turn, upgrade_on_paper
 from escalator.upgrade_manager.feasibility.spare import cut_to_domain
-from escalator.upgrade_manager.state.hypervisors import HYPERVISOR, brought_version, hypervisor_of
+from escalator.upgrade_manager.state.hypervisors import HYPERVISOR, find_brought_version, hypervisor_of
 from escalator.upgrade_manager.versions.release_version import ReleaseVersion
 
 
@@ -60,14 +60,14 @@ def check_point_of_no_return(question: Question, domain: str) -> Iterator[Condit
     if number is None:
         yield met(
             Code.POINT_OF_NO_RETURN,
-            domain_subject(domain),
+            name_domain(domain),
             f"a return is possible after each of the {count(len(order), 'node')}: their servers have places",
         )
         return
     if number == 0:
         yield unmet(
             Code.POINT_OF_NO_RETURN,
-            domain_subject(domain),
+            name_domain(domain),
             "the point of no return is passed: not all upgraded nodes can return now",
             "upgrade the rest, or bring the nodes back by what the conditions above say",
             Severity.WARNING,
@@ -75,7 +75,7 @@ def check_point_of_no_return(question: Question, domain: str) -> Iterator[Condit
         return
     yield unmet(
         Code.POINT_OF_NO_RETURN,
-        domain_subject(domain),
+        name_domain(domain),
         f"no return once node {number} of {len(order)}, {order[number - 1]}, is upgraded: servers on "
         "upgraded nodes would have no node to go to that has room and a hypervisor that is not older",
         f"prove the new release on the {count(number - 1, 'node')} before it; have a backup before going on"
@@ -144,7 +144,7 @@ def _first_without_return(question: Question, domain: str, order: list[str]) -> 
     start = cut_to_domain(question.snapshot, domain)
     done = [node.host for node in start.nodes if node.upgraded]
     stay, old = question.plan.members_stay, _old_hypervisor(start.nodes)
-    brings = brought_version(question.bundle)
+    brings = find_brought_version(question.bundle)
 
     def returns(number: int) -> bool:
         then = upgrade_on_paper(start, order[:number], members_stay=stay, brings=brings)

@@ -11,8 +11,8 @@ from escalator.upgrade_manager.conditions.question import (
     Family,
     Question,
     count,
-    domain_subject,
     met,
+    name_domain,
     unmet,
 )
 from escalator.upgrade_manager.state.eligibility import Bar, find_bar, is_up
@@ -64,7 +64,7 @@ def check_reach(question: Question, domain: str) -> Iterator[Condition]:
         if targets:
             yield unmet(
                 Code.NOT_CHECKED,
-                domain_subject(domain),
+                name_domain(domain),
                 "SSH and the privileges on the nodes were not looked at",
                 "they are at the start of a campaign, or with the DAG check__<cloud>",
                 Severity.INFO,

@@ -29,7 +29,7 @@ from escalator.upgrade_manager.conditions.question import (
     Family,
     Question,
     count,
-    domain_subject,
+    name_domain,
     of_families,
     unmet,
 )
@@ -86,7 +86,7 @@ def _spare_condition(spare: SpareProposal) -> Condition:
     amounts = ", ".join(f"{item.capacity} {name}" for name, item in sorted(spare.inventory.items()))
     return unmet(
         Code.SPARE_NODES,
-        domain_subject(spare.domain),
+        name_domain(spare.domain),
         f"it lacks {count(spare.nodes, 'node')}: no smaller number of that shape would do",
         f"add {count(spare.nodes, 'node')} with {amounts} each, or " + "; or ".join(spare.alternatives),
         Severity.INFO,

@@ -42,7 +42,7 @@ def find_brought_hypervisor(bundle: Bundle | None) -> Component | None:
     return next((c for c in bundle.components if is_hypervisor(c)), None)
 
 
-def brought_version(bundle: Bundle | None) -> ReleaseVersion | None:
+def find_brought_version(bundle: Bundle | None) -> ReleaseVersion | None:
     """Return the version of the hypervisor that a bundle brings; None when it leaves it alone."""
     component = find_brought_hypervisor(bundle)
     return None if component is None else read_version(component.to, component.scheme)

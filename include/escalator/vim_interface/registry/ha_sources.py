@@ -13,7 +13,7 @@ from escalator.vim_interface.registry.vnf_files import VnfFiles, read_vnf_files
 _OURS = Path(__file__).resolve().parents[3] / "vnfs"
 
 
-def vnf_dir() -> Path:
+def find_vnf_dir() -> Path:
     """Return the folder of the VNF files: ``ESCALATOR_VNF_DIR``, else the one that comes along."""
     return Path(os.environ.get("ESCALATOR_VNF_DIR") or _OURS)
 
@@ -21,11 +21,11 @@ def vnf_dir() -> Path:
 def load_ha_sources(folder: Path | None = None) -> tuple[HaGroupSource, ...]:
     """Read what HA groups come from: the operator's files first, then the metadata of servers.
 
-    :param folder: folder of the VNF files; None: :func:`vnf_dir`.
+    :param folder: folder of the VNF files; None: :func:`find_vnf_dir`.
     :raises InvalidRequestError: a file has faults, or a folder that was named is not there: without its
         constraints more members would go out than may.
     """
-    folder = folder or vnf_dir()
+    folder = folder or find_vnf_dir()
     if folder.is_dir():
         return (read_vnf_files(folder), NovaMetadata())
     if folder != _OURS:

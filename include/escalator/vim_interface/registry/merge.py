@@ -10,7 +10,7 @@ from escalator.model.errors import InvalidRequestError
 from escalator.vim_interface.registry.found import FoundGroup, HaGroupSource
 
 
-def with_ha_groups(snapshot: CloudSnapshot, sources: Sequence[HaGroupSource]) -> CloudSnapshot:
+def add_ha_groups_of(snapshot: CloudSnapshot, sources: Sequence[HaGroupSource]) -> CloudSnapshot:
     """Return the snapshot with the HA groups of the sources, and the servers with group and role.
 
     What the snapshot says already stays. Of two sources that claim a server the first one has it; within one

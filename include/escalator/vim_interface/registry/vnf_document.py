@@ -16,7 +16,7 @@ from escalator.documents.document_model import (
     Name,
     OrNull,
     Text,
-    mappings_of,
+    list_mappings,
     must_be,
     read_document,
 )
@@ -118,14 +118,14 @@ class GroupDocument(DocumentModel):
         """Find roles that the mode does not have, and sizes that are there more than once."""
         mode = values.get("mode")
         roles = _ROLES_OF.get(mode) if isinstance(mode, str) else None
-        for index, member in mappings_of(values, "members"):
+        for index, member in list_mappings(values, "members"):
             role = member.get("role")
             if roles and role in {"active", "standby", "member"} - set(roles):
                 words = f"is {shown(role)}, must be one of {', '.join(roles)} in a group of mode {mode}"
                 yield Fault(("members", index, "role"), words)
         for limit in _LIMITS:
             sizes: list[object] = []
-            for index, entry in mappings_of(values, limit):
+            for index, entry in list_mappings(values, limit):
                 size = entry.get("group_size")
                 if size in sizes:
                     yield Fault((limit, index, "group_size"), "is there more than once")
@@ -145,8 +145,8 @@ class VnfDocument(DocumentModel):
         """Find members that are looked up in a project when the file names none."""
         if values.get("project_id") is not None:
             return
-        for number, group in mappings_of(values, "groups"):
-            for index, member in mappings_of(group, "members"):
+        for number, group in list_mappings(values, "groups"):
+            for index, member in list_mappings(group, "members"):
                 given = _selectors(member)
                 if given in (["name"], ["metadata"]):
                     at = ("groups", number, "members", index, given[0])
