@@ -110,7 +110,7 @@ def test_the_pool_was_made_by_the_project(harness: Harness) -> None:
 
 def test_the_vnf_step_says_that_no_vnf_is_registered(harness: Harness, light: dict[str, Any]) -> None:
     host = host_of(light["before"]["web-01"])
-    assert "no VNF registered for server web-01" in harness.log(light["run"], f"{host}.switchover")
+    assert "server web-01: no VNF manager is asked" in harness.log(light["run"], f"{host}.switchover")
 
 
 def test_a_waiting_node_says_why(harness: Harness, light: dict[str, Any]) -> None:

@@ -16,7 +16,6 @@ from escalator.reports.nodes import moved
 SCHEMA = "escalator.trace/1"
 _ORDER = ("upgrade_end", "move_end", "release", "admit", "move_start", "upgrade_start")
 """Events of one moment: what ends comes before what begins."""
-_WITHOUT_HOST = frozenset({"shelved_offloaded", "deleted"})
 
 _Moment = tuple[datetime, dict[str, Any]]
 
@@ -116,4 +115,4 @@ def _held(facts: CampaignFacts) -> list[dict[str, str]]:
 def _servers_on(facts: CampaignFacts, hosts: tuple[str, ...]) -> int:
     """Count the servers that were on nodes which had to be emptied."""
     servers = () if facts.before is None else facts.before.servers
-    return sum(s.host in hosts and s.vm_state not in _WITHOUT_HOST for s in servers)
+    return sum(s.host in hosts and not s.on_no_node for s in servers)

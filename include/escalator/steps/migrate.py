@@ -32,8 +32,6 @@ FIRST_GUESS = 0.8
 """The slowness of moves while nothing is known: a poll too early costs a call, one too late costs time."""
 SLOWNESS_WITHIN = (0.3, 5.0)
 """What is believed of the pace of one node's moves."""
-GOES_WITHOUT_MOVE = frozenset({"shelved_offloaded", "deleted"})
-"""vm_states of servers that are on no node, whatever the record says."""
 
 
 def migrate(ctx: StepContext) -> StepResult:
@@ -189,11 +187,7 @@ def _adopted(migration: Migration, names: dict[str, str]) -> PlannedMove:
 def find_servers_left(ctx: StepContext) -> tuple[str, ...]:
     """Say which servers keep the node from being empty; those that stay as the plan says do not."""
     staying = _last_plan(ctx).staying
-    servers = [
-        s
-        for s in ctx.cloud.fetch_servers(ctx.host)
-        if s.vm_state not in GOES_WITHOUT_MOVE and s.id not in staying
-    ]
+    servers = [s for s in ctx.cloud.fetch_servers(ctx.host) if not s.on_no_node and s.id not in staying]
     return tuple(f"server {s.name} ({s.id}) is still on {ctx.host}, {s.vm_state}" for s in servers)
 
 

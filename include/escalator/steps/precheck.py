@@ -12,7 +12,7 @@ from escalator.model.campaign import NodeState
 from escalator.model.cloud import Server
 from escalator.model.moves import DrainPlan
 from escalator.model.step import Outcome
-from escalator.model.verdict import Code, Subject, SubjectType, Verdict, blockers
+from escalator.model.verdict import Code, Subject, Verdict, blockers
 from escalator.steps.running.context import StepContext
 from escalator.steps.running.results import StepResult
 from escalator.upgrade_manager.drain.drains import plan_drain
@@ -85,7 +85,7 @@ def _unsettled(host: str) -> Verdict:
     return Verdict(
         code=Code.SERVERS_UNSETTLED,
         message="servers still come and go, or change state",
-        subject=Subject(type=SubjectType.NODE, id=host),
+        subject=Subject.of_node(host),
         remedy="wait until they rest, then clear the node's admit task with downstream",
     )
 

@@ -1,6 +1,6 @@
-"""Switchover: let VNFs move their own service first. Servers without a registered VNF go on to migrate.
+"""Switchover: let VNFs move their own service first. What nobody switches away goes on to migrate.
 
-Reads only for now: no VNF can be registered yet, and the step says so for every server.
+Reads only for now: managers of VNFs are not asked yet, and the step says so for every server.
 """
 
 from __future__ import annotations
@@ -15,13 +15,18 @@ log = logging.getLogger("escalator.steps.switchover")
 
 
 def switchover(ctx: StepContext) -> StepResult:
-    """Say for every server which VNF it belongs to; without one, migrate moves it."""
+    """Say for every server whether it stays as a member of an HA group, or is left to migrate."""
     ctx.ensure_leased()
     plan = ctx.planned_drain()
     names = [move.server_name for move in plan.moves]
     for name in names:
-        log.info("%s: no VNF registered for server %s: migrate moves it", ctx.host, name)
+        log.info("%s: server %s: no VNF manager is asked to switch it over, migrate moves it", ctx.host, name)
     for server_id in plan.staying:
-        log.info("%s: server %s stays: the upgrade does not touch guests", ctx.host, server_id)
-    message = f"no VNF registered for {len(names)} server(s)"
+        log.info(
+            "%s: server %s stays: its HA group does without it, and the upgrade does not touch guests",
+            ctx.host,
+            server_id,
+        )
+    stay = f", {len(plan.staying)} stay as members of HA groups" if plan.staying else ""
+    message = f"no VNF manager is asked: {len(names)} server(s) to move{stay}"
     return StepResult(outcome=Outcome.OK, message=message, details={"servers": names})

@@ -12,7 +12,7 @@ from escalator.model.cloud import ServiceState
 from escalator.model.errors import EscalatorError, NotFoundError, TransientError
 from escalator.model.node_facts import Proof
 from escalator.model.step import Outcome
-from escalator.model.verdict import Code, Subject, SubjectType, Verdict
+from escalator.model.verdict import Code, Subject, Verdict
 from escalator.steps.running.context import StepContext
 from escalator.steps.running.results import StepResult
 
@@ -51,7 +51,7 @@ def verify(ctx: StepContext) -> StepResult:
 
 
 def _fault(ctx: StepContext, code: Code, message: str, remedy: str) -> tuple[Verdict, ...]:
-    subject = Subject(type=SubjectType.NODE, id=ctx.host)
+    subject = Subject.of_node(ctx.host)
     return (Verdict(code=code, message=message, subject=subject, remedy=remedy),)
 
 

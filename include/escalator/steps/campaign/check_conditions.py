@@ -15,10 +15,9 @@ from escalator.model.check_report import CheckReport, check_to_document
 from escalator.model.cloud import CloudSnapshot
 from escalator.model.errors import PlanInfeasibleError
 from escalator.model.procedure import find_procedure
-from escalator.model.verdict import Code, Subject, SubjectType, Verdict
+from escalator.model.verdict import Code, Verdict
 from escalator.plans.plan import MadePlan, make_options, make_plan
 from escalator.plans.render import list_plan_lines
-from escalator.steps.migrate import GOES_WITHOUT_MOVE
 from escalator.steps.running.context import CampaignContext
 from escalator.steps.running.node_versions import read_versions
 from escalator.upgrade_manager.conditions.question import ask
@@ -128,12 +127,12 @@ def _refuse_to_stop(judged: Judgement) -> None:
         Verdict(
             code=Code.SERVER_PINNED,
             message=f"it cannot be moved off {server.host}, and the steps of a campaign stop no server",
-            subject=Subject(type=SubjectType.SERVER, id=server.id, name=server.name),
+            subject=server.subject,
             remedy="take it off the node by hand, or leave the node out",
         )
         for host in judged.plan.hosts
         for server in book.servers(host)
-        if server.migration == "none" and server.vm_state not in GOES_WITHOUT_MOVE and not book.stays(server)
+        if server.migration == "none" and not server.on_no_node and not book.stays(server)
     ]
     if pinned:
         words = "; ".join(map(str, pinned))

@@ -6,7 +6,7 @@ import shlex
 
 from escalator.model.bundle import VenvMechanism
 from escalator.model.errors import NodeFaultError
-from escalator.model.verdict import Code, Subject, SubjectType, Verdict
+from escalator.model.verdict import Code, Subject, Verdict
 from escalator.system_support import remote_job
 from escalator.system_support.mechanisms.node_job import Effect, NodeJob
 from escalator.system_support.mechanisms.protocol import InstalledVersion
@@ -95,6 +95,6 @@ def _verdict(host: str, kind: str, message: str) -> Verdict:
     return Verdict(
         code=_CODES[kind],
         message=message,
-        subject=Subject(type=SubjectType.NODE, id=host),
+        subject=Subject.of_node(host),
         remedy=_REMEDIES[kind],
     )

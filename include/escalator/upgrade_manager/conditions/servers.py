@@ -24,7 +24,6 @@ ONE_BY_ONE = 200
 """Servers on the targets of a domain up to which each is named with its method."""
 _PASSING = frozenset({Code.SERVER_BUSY, Code.MIGRATION_UNFINISHED})
 """Findings that may be over when the node's turn comes; a resize, too, that another campaign will confirm."""
-_GONE = frozenset({"deleted", "shelved_offloaded"})
 
 
 class Method(StrEnum):
@@ -46,7 +45,7 @@ _SAYS = {
 
 def choose_method(question: Question, server: Server) -> Method | None:
     """Return what becomes of a server that nothing blocks; None for one that is on no node any more."""
-    if server.vm_state in _GONE:
+    if server.on_no_node:
         return None
     if question.book.stays(server):
         return Method.STAY

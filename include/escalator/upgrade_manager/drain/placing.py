@@ -12,7 +12,7 @@ from enum import StrEnum
 from itertools import chain
 
 from escalator.model.cloud import CloudSnapshot, Node, Server
-from escalator.model.verdict import Code, Subject, SubjectType, Verdict
+from escalator.model.verdict import Code, Verdict
 from escalator.upgrade_manager.state.capacity import MEMORY, CapacityBook, Shape, Tier
 from escalator.upgrade_manager.state.memberships import AFFINITY, ANTI_AFFINITY, SOFT_ANTI_AFFINITY
 
@@ -350,6 +350,6 @@ def _verdict(server: Server, code: Code, message: str) -> Verdict:
     return Verdict(
         code=code,
         message=message,
-        subject=Subject(type=SubjectType.SERVER, id=server.id, name=server.name),
+        subject=server.subject,
         remedy="free or add capacity in its domain, or move it by hand",
     )

@@ -14,8 +14,6 @@ from escalator.model.verdict import Code, Severity, Subject, SubjectType, Verdic
 
 MOVABLE_STATES = frozenset({"active", "paused", "stopped"})
 """States from which Nova moves a server."""
-_GONE = frozenset({"deleted", "shelved_offloaded"})
-"""States of servers that are on no node any more."""
 _STUCK = {
     "suspended": (
         Code.SERVER_SUSPENDED,
@@ -129,7 +127,7 @@ FILTERS: tuple[ServerFilter, ...] = (check_state, check_task, check_migrations, 
 
 def check_server(server: Server, context: ServerContext | None = None) -> tuple[Verdict, ...]:
     """Return every finding about one server; none about one that is on no node any more."""
-    if server.vm_state in _GONE and server.task_state is None:
+    if server.on_no_node and server.task_state is None:
         return ()
     known = context or ServerContext()
     findings = (check(server, known) for check in FILTERS)
@@ -193,8 +191,7 @@ def _passing(migration: Migration) -> Verdict:
 def _verdict(
     server: Server, code: Code, message: str, remedy: str, severity: Severity = Severity.BLOCKER
 ) -> Verdict:
-    subject = Subject(type=SubjectType.SERVER, id=server.id, name=server.name)
-    return Verdict(code=code, message=message, subject=subject, severity=severity, remedy=remedy)
+    return Verdict(code=code, message=message, subject=server.subject, severity=severity, remedy=remedy)
 
 
 def find_ongoing(

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from itertools import permutations
 
 from escalator.model.cloud import CloudSnapshot, Server
-from escalator.model.verdict import Code, Subject, SubjectType, Verdict
+from escalator.model.verdict import Code, Verdict
 from escalator.upgrade_manager.drain.placing import DrainSimulation, Placing, simulate
 from escalator.upgrade_manager.feasibility.exhaustive import Search
 from escalator.upgrade_manager.state.capacity import MEMORY, CapacityBook
@@ -187,5 +187,4 @@ class _DrainsOnPaper:
 
 
 def _no_room(server: Server) -> Verdict:
-    subject = Subject(type=SubjectType.SERVER, id=server.id, name=server.name)
-    return Verdict(code=Code.CAPACITY, message="no node has room", subject=subject)
+    return Verdict(code=Code.CAPACITY, message="no node has room", subject=server.subject)

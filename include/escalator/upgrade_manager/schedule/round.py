@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 
 from escalator.model.cloud import Server
 from escalator.model.decisions import AdmissionDecision
-from escalator.model.verdict import Code, Subject, SubjectType, Verdict
+from escalator.model.verdict import Code, Subject, Verdict
 from escalator.upgrade_manager.drain.placing import DrainSimulation, Fit, Placing, place
 from escalator.upgrade_manager.schedule.round_state import Departure, RoundState
 from escalator.upgrade_manager.schedule.waits import (
@@ -44,7 +44,7 @@ _NOWHERE = DrainSimulation(
         Verdict(
             code=Code.CAPACITY,
             message="no room while other nodes are out",
-            subject=Subject(type=SubjectType.NODE, id=""),
+            subject=Subject.of_node(""),
         ),
     ),
 )

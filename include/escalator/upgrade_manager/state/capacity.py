@@ -11,14 +11,12 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
-from escalator.model.cloud import CloudSnapshot, Node, Server
+from escalator.model.cloud import ON_NO_NODE, CloudSnapshot, Node, Server
 from escalator.upgrade_manager.state.hypervisors import HypervisorAges
 from escalator.upgrade_manager.state.memberships import Memberships
 
 MEMORY = "MEMORY_MB"
-GONE = frozenset({"shelved_offloaded", "deleted"})
-"""States of servers that take no room on any node."""
-_STAYING = GONE | {"soft-delete"}
+_STAYING = ON_NO_NODE | {"soft-delete"}
 """States of servers that never move to another node."""
 
 
@@ -143,7 +141,7 @@ class CapacityBook:
         if self._group_hosts is None:
             self._group_hosts = {group: [] for group in self.memberships.server_groups}
             for server in self.memberships.grouped_servers:
-                if server.host in self.nodes and server.vm_state not in GONE:
+                if server.host in self.nodes and server.vm_state not in ON_NO_NODE:
                     self._group_hosts[self.memberships.server_group_of[server.id]].append(server.host)
         return self._group_hosts[group_id]
 
@@ -286,7 +284,7 @@ def _tier(node: Node, pending: Collection[str] | None) -> Tier:
 def _used(node: Node, servers: Iterable[Server]) -> dict[str, int]:
     taken: dict[str, int] = {}
     for server in servers:
-        if server.vm_state not in GONE:
+        if server.vm_state not in ON_NO_NODE:
             for name, amount in server.resources.items():
                 taken[name] = taken.get(name, 0) + amount
     for name, amount in node.usage.items():
