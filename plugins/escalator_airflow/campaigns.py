@@ -1,4 +1,4 @@
-"""From an Airflow task to its campaign: what is recorded of it, and the means to carry it out."""
+"""From an Airflow task to its campaign, and the means to carry it out: its cloud and its nodes."""
 
 from __future__ import annotations
 
@@ -6,22 +6,17 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from escalator.documents.bundles import parse_bundle
 from escalator.inventory.inventory_file import read_inventory
 from escalator.ledger.campaign_record import CampaignRecord
-from escalator.ledger.ledger import Ledger
-from escalator.ledger.records import Document
-from escalator.model.bundle import Bundle
-from escalator.model.campaign import CampaignPlan
 from escalator.model.clock import utcnow
 from escalator.model.cloud import CloudSnapshot
-from escalator.model.errors import InvalidRequestError
 from escalator.model.inventory import Inventory
 from escalator.steps.running.context import CampaignContext
 from escalator.system_support.mechanisms import choose_mechanism
 from escalator.vim_interface.registry import add_ha_groups_of, load_ha_sources
 from escalator_airflow.hooks.node_ssh import NodeShellHook
 from escalator_airflow.hooks.openstack import OpenStackCloudHook
+from escalator_airflow.records import read_campaign
 from escalator_airflow.settings import inventory_dir
 
 
@@ -30,28 +25,8 @@ def load_inventory(cloud: str) -> Inventory:
     return read_inventory(inventory_dir() / f"{cloud}.json")
 
 
-def read_campaign(dag_id: str, run_id: str) -> CampaignRecord:
-    """Read the campaign of a run, as check_conditions wrote it into the ledger; nothing else is opened.
-
-    :raises InvalidRequestError: there is none.
-    """
-    run = Ledger().run(dag_id, run_id)
-    plan = run.plan()
-    if plan is None:
-        raise InvalidRequestError(
-            f"no campaign of {dag_id}, run {run_id}, is in the ledger",
-            remedy="see that ESCALATOR_LEDGER_URL is the same everywhere, then clear check_conditions",
-        )
-    return CampaignRecord(plan=plan, bundle=parse_bundle(run.document(Document.BUNDLE)), run=run)
-
-
-def draft_campaign(plan: CampaignPlan, bundle: Bundle) -> CampaignRecord:
-    """Make the record of a campaign that is asked for: nothing of it is in the ledger yet."""
-    return CampaignRecord(plan=plan, bundle=bundle, run=Ledger().run(plan.campaign, plan.run_id))
-
-
 def make_context(record: CampaignRecord) -> CampaignContext:
-    """Open what the steps of a campaign need: its cloud, and the way to its nodes."""
+    """Open what the steps of a campaign need: its cloud and its nodes."""
     inventory = load_inventory(record.plan.request.cloud)
     return CampaignContext(
         record=record,

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from airflow.sdk import DAG, Param
 
-from escalator.documents.bundle_file import list_bundle_names
+from escalator.documents.bundle_file import find_bundle_dir, list_bundle_names
 from escalator.inventory.inventory_file import read_inventory
 from escalator.model.errors import EscalatorError
 from escalator.model.inventory import Inventory
@@ -19,7 +19,7 @@ from escalator_airflow.graph import MAX_NODES, build_campaign_dag
 from escalator_airflow.operators.check_cloud import CheckOperator
 from escalator_airflow.operators.inventory import InventoryOperator
 from escalator_airflow.params import make_check_params
-from escalator_airflow.settings import bundle_dir, inventory_dir
+from escalator_airflow.settings import inventory_dir
 from escalator_airflow.windows import NO_WINDOWS, load_windows, refuse_bad_windows
 
 log = logging.getLogger(__name__)
@@ -36,7 +36,7 @@ def inventories() -> Iterator[Inventory]:
 
 def build_campaign_dags(procedure: Procedure, wanted: str | None = None) -> Iterator[DAG]:
     """Declare a procedure's DAGs of every inventory; when a task needs one of them, only that one."""
-    bundles = list_bundle_names(bundle_dir())
+    bundles = list_bundle_names(find_bundle_dir())
     windows = _good_windows() if procedure.in_windows else NO_WINDOWS
     for inventory in inventories():
         for domain in inventory.domains():
@@ -56,7 +56,7 @@ def build_campaign_dags(procedure: Procedure, wanted: str | None = None) -> Iter
 
 def build_check_dags(wanted: str | None = None) -> Iterator[DAG]:
     """Declare the DAG that checks the conditions of an upgrade for each cloud that has an inventory."""
-    bundles = list_bundle_names(bundle_dir())
+    bundles = list_bundle_names(find_bundle_dir())
     for inventory in inventories():
         dag_id = make_dag_id("check", inventory.cloud)
         if wanted in {None, dag_id}:
@@ -88,7 +88,7 @@ def judge_windows() -> Windows:
     """
     windows = load_windows()
     if windows.windows:
-        refuse_bad_windows(windows, {i.cloud: i for i in inventories()}, list_bundle_names(bundle_dir()))
+        refuse_bad_windows(windows, {i.cloud: i for i in inventories()}, list_bundle_names(find_bundle_dir()))
     return windows
 
 

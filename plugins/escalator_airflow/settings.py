@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-_HERE = Path(__file__).resolve().parents[2]
-
 
 def home() -> Path:
     """Return the folder for what is not set apart: ``ESCALATOR_HOME``, else ``~/.escalator``."""
@@ -16,11 +14,6 @@ def home() -> Path:
 def inventory_dir() -> Path:
     """Return the folder of the inventory files: ``ESCALATOR_INVENTORY_DIR``."""
     return Path(os.environ.get("ESCALATOR_INVENTORY_DIR") or home() / "inventory")
-
-
-def bundle_dir() -> Path:
-    """Return the folder of the bundles: ``ESCALATOR_BUNDLE_DIR``, else ``include/bundles``."""
-    return Path(os.environ.get("ESCALATOR_BUNDLE_DIR") or _HERE / "include" / "bundles")
 
 
 def report_dir() -> Path:

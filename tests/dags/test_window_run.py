@@ -62,7 +62,7 @@ def world(database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> It
 
 
 def _let_the_dag_work_on(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    from escalator_airflow import campaigns
+    from escalator_airflow import records
     from escalator_airflow.operators import campaign, node
 
     def opened(dag_id: str, run_id: str) -> CampaignContext:
@@ -74,7 +74,7 @@ def _let_the_dag_work_on(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
         return world.context(record.plan)
 
     monkeypatch.setattr(campaign, "make_context", made)
-    monkeypatch.setattr(campaigns, "Ledger", lambda: world.ledger)
+    monkeypatch.setattr(records, "Ledger", lambda: world.ledger)
     monkeypatch.setattr(campaign, "utcnow", world.clock)
     for module in (campaign, node):
         monkeypatch.setattr(module, "open_campaign", opened)

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,8 +18,10 @@ from escalator.model.cloud import CloudSnapshot, Server
 from escalator.model.errors import InvalidRequestError
 from escalator.model.moves import MoveMethod, MoveRecord
 from escalator.steps.running.context import CampaignContext
+from escalator_airflow.records import draft_campaign, read_campaign
 
 pytestmark = pytest.mark.airflow
+ROOT = Path(__file__).resolve().parents[2]
 NOW = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
 PLAN = CampaignPlan(
     campaign="upgrade__lab",
@@ -63,7 +68,7 @@ def opened(folders: Path, monkeypatch: pytest.MonkeyPatch) -> CampaignContext:
     monkeypatch.setenv("ESCALATOR_VNF_DIR", str(folders))
     monkeypatch.setattr(campaigns, "OpenStackCloudHook", lambda _id: SimpleNamespace(get_conn=lambda: None))
     monkeypatch.setattr(campaigns, "NodeShellHook", lambda _inventory: SimpleNamespace(get_conn=lambda: None))
-    return campaigns.make_context(campaigns.draft_campaign(PLAN, parse_bundle(BUNDLE)))
+    return campaigns.make_context(draft_campaign(PLAN, parse_bundle(BUNDLE)))
 
 
 def snapshot() -> CloudSnapshot:
@@ -118,7 +123,7 @@ def test_a_campaign_is_read_without_its_cloud_and_its_nodes(closed: Any) -> None
     attempt = run.begin_step("n", Step.MIGRATE, try_number=1, now=NOW)
     run.set_progress("n", NodeState.MIGRATING, now=NOW, attempt=attempt)
     run.record_move("n", MOVE)
-    record = closed.read_campaign(PLAN.campaign, PLAN.run_id)
+    record = read_campaign(PLAN.campaign, PLAN.run_id)
     assert (record.plan, record.bundle) == (PLAN, parse_bundle(BUNDLE))
     assert [(node.host, node.state) for node in record.run.nodes()] == [("n", NodeState.MIGRATING)]
     assert record.run.moves() == (MOVE,)
@@ -126,6 +131,16 @@ def test_a_campaign_is_read_without_its_cloud_and_its_nodes(closed: Any) -> None
         closed.open_campaign(PLAN.campaign, PLAN.run_id)
 
 
-def test_a_campaign_that_was_never_opened_says_what_to_do(closed: Any) -> None:
+@pytest.mark.usefixtures("closed")
+def test_a_campaign_that_was_never_opened_says_what_to_do() -> None:
     with pytest.raises(InvalidRequestError, match="ESCALATOR_LEDGER_URL is the same everywhere"):
-        closed.read_campaign("upgrade__lab", "never")
+        read_campaign("upgrade__lab", "never")
+
+
+def test_a_page_that_reads_campaigns_loads_no_client_of_a_cloud_or_a_node() -> None:
+    lines = "import sys, escalator_airflow.records; print({'openstack', 'paramiko'} & set(sys.modules))"
+    paths = {"PYTHONPATH": os.pathsep.join(str(ROOT / name) for name in ("include", "plugins"))}
+    done = subprocess.run(
+        [sys.executable, "-c", lines], env=paths, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "set()"

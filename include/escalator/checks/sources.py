@@ -12,7 +12,7 @@ from escalator.cloud_manager.cloud import Cloud
 from escalator.cloud_manager.connection import connect
 from escalator.cloud_manager.credentials import CloudCredentials
 from escalator.cloud_manager.snapshots import read_snapshot
-from escalator.documents.bundle_file import bundle_dir, read_bundle_document, read_bundle_file
+from escalator.documents.bundle_file import find_bundle_dir, read_bundle_document, read_bundle_file
 from escalator.documents.bundles import parse_bundle
 from escalator.documents.wording import did_you_mean
 from escalator.model.bundle import Bundle
@@ -76,7 +76,7 @@ def read_bundle(name: str) -> Bundle:
     """
     if "/" in name or name.endswith((".yaml", ".yml")):
         return parse_bundle(read_bundle_file(Path(name)))
-    return parse_bundle(read_bundle_document(bundle_dir(), name))
+    return parse_bundle(read_bundle_document(find_bundle_dir(), name))
 
 
 def _read_cloud(args: argparse.Namespace) -> CloudSnapshot:

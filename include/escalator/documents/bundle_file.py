@@ -11,7 +11,7 @@ from escalator.model.errors import InvalidRequestError
 _HERE = Path(__file__).resolve().parents[2]
 
 
-def bundle_dir() -> Path:
+def find_bundle_dir() -> Path:
     """Return the folder of the bundles: ``ESCALATOR_BUNDLE_DIR``, else the one that comes along."""
     return Path(os.environ.get("ESCALATOR_BUNDLE_DIR") or _HERE / "bundles")
 

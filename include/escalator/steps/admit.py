@@ -40,7 +40,7 @@ def decide_now(
     return snapshot, dict(decide_admissions(snapshot, plan, view, campaign.clock(), asking=asking))
 
 
-def take(ctx: StepContext) -> AdmissionDecision:
+def admit(ctx: StepContext) -> AdmissionDecision:
     """Take the lease of a node that may go; undo it when the check after the write says so.
 
     :return: ADMIT when the lease is held, else why not (WAIT: ask again later).

@@ -1,5 +1,5 @@
-"""The VIM Interface, one of the four boxes: what Escalator knows of VNFs and says to their managers.
+"""The VIM Interface, one of the four boxes: which servers are a VNF's, and what its manager is told.
 
-Here is the registry of HA groups. Negotiation with VNFMs, notices to the owners of servers, the proof that a
-switchover took effect, and probes of service addresses belong here too.
+``registry`` knows the HA groups. Nothing else is here yet: this is the place for negotiation with VNFMs, notices
+to the owners of servers, the proof that a switchover took effect, and probes of service addresses.
 """

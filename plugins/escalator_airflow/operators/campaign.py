@@ -10,7 +10,7 @@ from typing import Any
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
 
-from escalator.documents.bundle_file import list_bundle_names, read_bundle_document
+from escalator.documents.bundle_file import find_bundle_dir, list_bundle_names, read_bundle_document
 from escalator.documents.bundles import parse_bundle
 from escalator.documents.requests import parse_request
 from escalator.model.campaign import CampaignPlan
@@ -20,8 +20,9 @@ from escalator.steps.campaign.check_conditions import check
 from escalator.steps.campaign.conclude import conclude
 from escalator.steps.campaign.prepare import prepare
 from escalator.upgrade_manager.conditions.bundles import refuse_unserved
-from escalator_airflow.campaigns import draft_campaign, make_context, open_campaign, read_asked_for, run_of
-from escalator_airflow.settings import bundle_dir, report_dir
+from escalator_airflow.campaigns import make_context, open_campaign, read_asked_for, run_of
+from escalator_airflow.records import draft_campaign
+from escalator_airflow.settings import report_dir
 
 
 class CheckConditionsOperator(BaseOperator):
@@ -57,10 +58,10 @@ class CheckConditionsOperator(BaseOperator):
             cloud=self.cloud,
             domain=self.domain,
             known_hosts=self.hosts,
-            bundles=list_bundle_names(bundle_dir()),
+            bundles=list_bundle_names(find_bundle_dir()),
             now=utcnow(),
         )
-        document = read_bundle_document(bundle_dir(), request.bundle)
+        document = read_bundle_document(find_bundle_dir(), request.bundle)
         bundle = parse_bundle(document)
         refuse_unserved(bundle)
         draft = CampaignPlan(

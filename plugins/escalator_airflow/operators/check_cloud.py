@@ -9,7 +9,7 @@ from typing import Any
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
 
-from escalator.documents.bundle_file import list_bundle_names, read_bundle_document
+from escalator.documents.bundle_file import find_bundle_dir, list_bundle_names, read_bundle_document
 from escalator.documents.bundles import parse_bundle
 from escalator.documents.requests import parse_check
 from escalator.model.campaign import CampaignPlan
@@ -19,8 +19,9 @@ from escalator.reports.files import write_document
 from escalator.steps.campaign.check_conditions import judge, log_report, refuse_unmet
 from escalator.steps.campaign.conclude import make_folder_name
 from escalator.upgrade_manager.conditions.bundles import refuse_unserved
-from escalator_airflow.campaigns import draft_campaign, make_context, read_asked_for, run_of
-from escalator_airflow.settings import bundle_dir, report_dir
+from escalator_airflow.campaigns import make_context, read_asked_for, run_of
+from escalator_airflow.records import draft_campaign
+from escalator_airflow.settings import report_dir
 
 
 class CheckOperator(BaseOperator):
@@ -56,9 +57,9 @@ class CheckOperator(BaseOperator):
             read_asked_for(context),
             cloud=self.cloud,
             known_hosts=self.hosts,
-            bundles=list_bundle_names(bundle_dir()),
+            bundles=list_bundle_names(find_bundle_dir()),
         )
-        bundle = parse_bundle(read_bundle_document(bundle_dir(), request.bundle))
+        bundle = parse_bundle(read_bundle_document(find_bundle_dir(), request.bundle))
         refuse_unserved(bundle)
         draft = CampaignPlan(
             campaign=dag_id,

@@ -23,7 +23,7 @@ from escalator.model.procedure import Stage, find_procedure
 from escalator.model.step import Outcome
 from escalator.model.verdict import Code
 from escalator.reports.formatting import duration
-from escalator.steps.admit import take
+from escalator.steps.admit import admit
 from escalator.steps.migrate import migrate
 from escalator.steps.precheck import precheck
 from escalator.steps.release import release
@@ -68,7 +68,7 @@ def run_admit(campaign: CampaignContext, host: str, *, try_number: int) -> Admis
     """
     find_procedure(campaign.plan.procedure)
     ctx = begin(campaign, host, Step.ADMIT, try_number=try_number)
-    decision = take(ctx)
+    decision = admit(ctx)
     outcome = _ADMISSIONS.get(decision.admission, Outcome.SKIPPED)
     details = {"leased_at": ctx.facts.leased_at} if outcome is Outcome.OK else {}
     end_attempt(

@@ -24,7 +24,7 @@ from escalator.upgrade_manager.schedule.waits import (
 )
 from escalator.upgrade_manager.state.capacity import CapacityBook, Tier
 
-WINDOW = 64
+LOOKED_AT = 64
 """So many nodes of a domain are looked at; the rest has to wait for the next event."""
 TRIES = 6
 """So many nodes are tried on nodes still to be upgraded; the one with the fewest second moves goes."""
@@ -170,7 +170,7 @@ class Round:
         queue = state.queues[domain]
         soon = _TAIL_ROUNDS * -(-state.slots // len(state.queues))
         if state.slots == 1 or len(queue) > soon or self._needs_first_node(domain):
-            return queue[: max(WINDOW, soon)]
+            return queue[: max(LOOKED_AT, soon)]
         return sorted(
             queue,
             key=lambda h: (

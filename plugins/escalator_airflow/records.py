@@ -1,0 +1,31 @@
+"""What is recorded of a campaign: plan, bundle, progress, moves. Nothing but the ledger is opened."""
+
+from __future__ import annotations
+
+from escalator.documents.bundles import parse_bundle
+from escalator.ledger.campaign_record import CampaignRecord
+from escalator.ledger.ledger import Ledger
+from escalator.ledger.records import Document
+from escalator.model.bundle import Bundle
+from escalator.model.campaign import CampaignPlan
+from escalator.model.errors import InvalidRequestError
+
+
+def read_campaign(dag_id: str, run_id: str) -> CampaignRecord:
+    """Read the campaign of a run, as check_conditions wrote it into the ledger; nothing else is opened.
+
+    :raises InvalidRequestError: there is none.
+    """
+    run = Ledger().run(dag_id, run_id)
+    plan = run.plan()
+    if plan is None:
+        raise InvalidRequestError(
+            f"no campaign of {dag_id}, run {run_id}, is in the ledger",
+            remedy="see that ESCALATOR_LEDGER_URL is the same everywhere, then clear check_conditions",
+        )
+    return CampaignRecord(plan=plan, bundle=parse_bundle(run.document(Document.BUNDLE)), run=run)
+
+
+def draft_campaign(plan: CampaignPlan, bundle: Bundle) -> CampaignRecord:
+    """Make the record of a campaign that is asked for: nothing of it is in the ledger yet."""
+    return CampaignRecord(plan=plan, bundle=bundle, run=Ledger().run(plan.campaign, plan.run_id))
