@@ -65,3 +65,59 @@ def glossary_words() -> set[str]:
     """Return the words that the glossary explains: those of its first column."""
     rows = re.findall(r"^\| ([^|]+) \|", GLOSSARY.read_text(encoding="utf-8"), re.MULTILINE)
     return {word for row in rows for word in words_of(row)}
+
+
+def singular(word: str) -> set[str]:
+    """Return the forms under which a word may stand in a list: as it is, and without its ending."""
+    forms = {word, word.removesuffix("s"), word.removesuffix("es")}
+    if word.endswith("ies"):
+        forms.add(f"{word.removesuffix('ies')}y")
+    return forms
+
+
+def unexplained(words: set[str]) -> list[str]:
+    """Return the words that are neither plain nor in the glossary."""
+    known = glossary_words() | set(PLAIN.read_text(encoding="utf-8").split())
+    return sorted(word for word in words if singular(word).isdisjoint(known))
+
+
+def test_every_word_of_a_module_name_is_explained_or_plain() -> None:
+    assert unexplained(module_words()) == []
+
+
+def test_every_word_that_is_said_is_explained_or_plain() -> None:
+    assert unexplained(message_words()) == []
+
+
+def test_no_plain_word_is_explained_or_unused() -> None:
+    plain = PLAIN.read_text(encoding="utf-8").split()
+    used = {form for word in module_words() | message_words() for form in singular(word)}
+    assert sorted(set(plain) & glossary_words()) == []
+    assert sorted(set(plain) - used) == []
+    assert plain == sorted(set(plain))
+
+
+OF_THE_STANDARDS = {"nfvi", "nfvo", "rollforward"}
+"""Words of ETSI and of the Escalator documents that a reader meets there."""
+
+
+def test_every_word_of_the_glossary_is_used() -> None:
+    pages = (path for path in (*files(), *ROOT.glob("docs/*.md")) if path != GLOSSARY)
+    text = "\n".join(path.read_text(encoding="utf-8") for path in pages)
+    said = {form for word in words_of(text) for form in singular(word)}
+    assert (
+        sorted(word for word in glossary_words() - OF_THE_STANDARDS if singular(word).isdisjoint(said)) == []
+    )
+
+
+def test_words_that_have_better_ones_are_gone() -> None:
+    """The first node of a domain is no seed, the state of a round no standing, a departure no turn."""
+    old = re.compile(r"\b(standing|seeds|spilled|survey|scene)\b|\bclass \w*(Turn|Standing|Scene|Seed)\b")
+    found = [
+        f"{path.relative_to(ROOT)}:{number}: {line.strip()}"
+        for path in files()
+        if NOT_SAID.isdisjoint(path.parts)
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1)
+        if old.search(line)
+    ]
+    assert found == []

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from escalator.airflow_client.client import AirflowClient
-    from escalator.airflow_client.progress import NodeStanding, Seen, StepChange
+    from escalator.airflow_client.progress import NodeNow, Seen, StepChange
     from escalator.airflow_client.records import DagRun, TaskInstance
 
 FOLLOW_SECONDS = 14 * 24 * 3600.0
@@ -64,7 +64,7 @@ class NodeTable:
         self._live.update(make_table(read_node_states(instances), now=self._clock()))
 
 
-def make_table(nodes: Sequence[NodeStanding], *, now: datetime) -> Table:
+def make_table(nodes: Sequence[NodeNow], *, now: datetime) -> Table:
     """Return the table of all nodes; ``seconds`` is the time that the step takes or took."""
     table = Table("node", "step", "state", "try", "seconds", "note")
     for node in nodes:

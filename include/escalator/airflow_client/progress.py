@@ -39,7 +39,7 @@ class StepChange:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NodeStanding:
+class NodeNow:
     """Where one node stands; ``step`` and ``task`` are None before its first task was looked at."""
 
     host: str
@@ -65,7 +65,7 @@ def find_changes(seen: Seen, instances: Iterable[TaskInstance]) -> tuple[StepCha
     return tuple(_change(task) for task in sorted(changed, key=_place))
 
 
-def read_node_states(instances: Iterable[TaskInstance]) -> tuple[NodeStanding, ...]:
+def read_node_states(instances: Iterable[TaskInstance]) -> tuple[NodeNow, ...]:
     """Return for every node the step that an operator wants to see, nodes by name.
 
     That is the step at work; else the one that failed; else the last one that has ended.
@@ -74,15 +74,15 @@ def read_node_states(instances: Iterable[TaskInstance]) -> tuple[NodeStanding, .
     for task in instances:
         if (place := split_node_task(task.task_id)) is not None:
             nodes.setdefault(place.host, {})[place.step] = task
-    return tuple(_standing(host, tasks) for host, tasks in sorted(nodes.items()))
+    return tuple(_read_node(host, tasks) for host, tasks in sorted(nodes.items()))
 
 
-def _standing(host: str, tasks: Mapping[Step, TaskInstance]) -> NodeStanding:
+def _read_node(host: str, tasks: Mapping[Step, TaskInstance]) -> NodeNow:
     begun = [step for step in STEPS if step in tasks and tasks[step].state is not None]
     at_work = [step for step in begun if not _final(tasks[step])]
     failed = [step for step in begun if tasks[step].state is TaskState.FAILED]
     step = next(iter(at_work + failed + begun[::-1]), None)
-    return NodeStanding(host=host, step=step, task=None if step is None else tasks[step])
+    return NodeNow(host=host, step=step, task=None if step is None else tasks[step])
 
 
 def _final(task: TaskInstance) -> bool:

@@ -246,7 +246,7 @@ def test_a_dry_run_admits_nobody_and_says_what_would_happen() -> None:
     decisions = asked(nodes, make_plan("a", "b", "c", "d", dry_run=True))
     assert {d.admission for d in decisions.values()} == {Admission.SKIP}
     assert [d.code for d in decisions.values()] == [Code.DRY_RUN] * 3 + [Code.ALREADY_UPGRADED]
-    assert "would go out now (turn 1 of 4)" in decisions["a"].message
+    assert "would go out now (rank 1 of 4)" in decisions["a"].message
     assert "would be skipped" in decisions["b"].message
     assert "would wait" in decisions["c"].message
 

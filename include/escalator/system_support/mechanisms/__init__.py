@@ -1,7 +1,7 @@
 """How a bundle is brought to a node: ``choose_mechanism`` gives what carries a bundle's mechanism out.
 
 To add one: a dataclass in ``model.bundle``, its keys in ``documents.bundles``, a module here that fulfils
-``protocol.NodeMechanism``, a case in ``choice``, an example for the contract suite. ADR 0012 names every file.
+``protocol.NodeMechanism``, a case in ``choice``, an example for the contract suite: see ADR 0012.
 """
 
 from escalator.system_support.mechanisms.choice import choose_mechanism

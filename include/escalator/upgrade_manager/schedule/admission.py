@@ -247,6 +247,6 @@ def _describe_dry(decision: AdmissionDecision, state: AdmissionState) -> Admissi
         Admission.HOLD: "would be held",
         Admission.STOP: "would not go out any more",
     }[decision.admission]
-    turn = f"turn {state.plan.hosts.index(decision.host) + 1} of {len(state.plan.hosts)}"
-    message = f"dry run, nothing is done: the node {would} ({turn}): {decision.message}"
+    rank = f"rank {state.plan.hosts.index(decision.host) + 1} of {len(state.plan.hosts)}"
+    message = f"dry run, nothing is done: the node {would} ({rank}): {decision.message}"
     return replace(decision, admission=Admission.SKIP, code=Code.DRY_RUN, message=message)
