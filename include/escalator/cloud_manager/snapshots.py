@@ -5,12 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any, Final, TextIO
+from typing import Any, TextIO
 
-from escalator.cloud_manager.document_reader import Shared, SnapshotFields
 from escalator.cloud_manager.json_stream import read_members
 from escalator.cloud_manager.snapshot_items import (
     Document,
@@ -21,30 +19,16 @@ from escalator.cloud_manager.snapshot_items import (
     write_server,
     write_server_group,
 )
-from escalator.model.cloud import (
-    CloudSnapshot,
-    HaGroup,
-    Migration,
-    MigrationStatus,
-    NetworkAgent,
-    Node,
-    ResourceInventory,
-    Server,
-    ServerGroup,
-    ServiceState,
-    ServiceStatus,
-)
+from escalator.cloud_manager.snapshot_models import ITEMS, SCHEMA, SnapshotDocument
+from escalator.documents.document_model import read_document
+from escalator.documents.faults import Fault
+from escalator.documents.wording import shown
+from escalator.model.cloud import CloudSnapshot
 from escalator.model.digest import canonical
 from escalator.model.errors import InvalidRequestError
 
-SCHEMA = "escalator.snapshot/1"
-HA_MODES = ("active-standby", "load-balanced", "none")
-HA_ROLES = ("active", "standby", "member")
-METHODS = ("live", "cold", "none")
 _SHOWN_FAULTS = 20
-_STATES, _STATUSES = tuple(ServiceState), tuple(ServiceStatus)
-_MIGRATION_STATUSES = tuple(MigrationStatus)
-_NO_METADATA: Mapping[str, str] = MappingProxyType({})
+_DOUBLE = "is there more than once"
 
 
 def snapshot_to_document(snapshot: CloudSnapshot) -> Document:
@@ -97,7 +81,7 @@ def read_snapshot(path: Path) -> CloudSnapshot:
         with path.open(encoding="utf-8-sig") as stream:
             if path.is_file() and not path.stat().st_size:
                 raise InvalidRequestError(f"snapshot {path} is empty", remedy=remedy)
-            return _snapshot(read_members(stream, _READERS))
+            return _snapshot(read_members(stream, ITEMS))
     except OSError as exc:
         reason = exc.strerror or "it is no plain file"
         raise InvalidRequestError(f"snapshot {path} cannot be read: {reason}", remedy=remedy) from exc
@@ -115,62 +99,62 @@ def snapshot_from_document(document: Mapping[str, Any]) -> CloudSnapshot:
     :raises InvalidRequestError: names every fault with its path, such as ``nodes[3].inventory.VCPU.total``.
     """
     if not isinstance(document, Mapping):
-        raise _refused(["document: must be an object"])
+        raise _refused([Fault((), f"must be a mapping, not {shown(document)}")])
     return _snapshot(
-        (name, iter(value) if name in _READERS and isinstance(value, (list, tuple)) else value)
+        (name, iter(value) if name in ITEMS and isinstance(value, (list, tuple)) else value)
         for name, value in document.items()
     )
 
 
 def _snapshot(members: Iterable[tuple[str, object]]) -> CloudSnapshot:
     """Put a snapshot together from the members of its document, lists as iterators."""
-    faults: list[str] = []
-    shared: Shared = {}
-    head: dict[str, object] = {}
-    lists: dict[str, list[Any]] = {}
+    faults: list[Fault] = []
+    shared: dict[object, object] = {}
+    document: dict[str, object] = {}
     for name, value in members:
-        if name in head or name in lists:
-            faults.append(f"{name}: is there more than once")
-        if name in _READERS and isinstance(value, Iterator):
-            read = _READERS[name]
-            lists[name] = [
-                read(SnapshotFields(item, name, faults, index=index, shared=shared))
-                for index, item in enumerate(value)
-            ]
-        elif name in _READERS:
-            faults.append(f"{name}: must be a list")
+        if name in document:
+            faults.append(Fault((name,), _DOUBLE))
+        if name in ITEMS and isinstance(value, Iterator):
+            document[name] = _read_items(name, value, faults, shared)
         else:
-            head[name] = value
-    fields = SnapshotFields(head, "", faults)
-    schema, cloud, taken_at = fields.text("schema"), fields.text("cloud"), fields.moment("taken_at")
-    fields.end()
-    if schema != SCHEMA:
-        faults.append(f"schema: must be {SCHEMA}")
-    if "nodes" not in lists and not any(fault.startswith("nodes: ") for fault in faults):
-        faults.append("nodes: is missing")
-    for name, key in (("nodes", "host"), ("servers", "id")):
-        _refuse_doubles(name, [getattr(item, key) for item in lists.get(name, ())], faults)
-    if faults:
-        raise _refused(faults)
+            document[name] = value
+    found = read_document(SnapshotDocument, document)
+    if isinstance(found, list) or faults:
+        raise _refused([*faults, *(found if isinstance(found, list) else ())])
+    lists = {name: getattr(found, name) for name in ITEMS}
     lists["nodes"].sort(key=lambda node: node.host)
-    lists.get("servers", []).sort(key=lambda server: (server.name, server.id))
+    lists["servers"].sort(key=lambda server: (server.name, server.id))
     return CloudSnapshot(
-        cloud=cloud, taken_at=taken_at, **{name: tuple(items) for name, items in lists.items()}
+        cloud=found.cloud, taken_at=found.taken_at, **{name: tuple(items) for name, items in lists.items()}
     )
 
 
-def _refused(faults: list[str]) -> InvalidRequestError:
+def _read_items(name: str, items: Iterator[object], faults: list[Fault], shared: object) -> list[object]:
+    """Read one of the lists; an item that has faults is left out, and its faults are noted."""
+    kind = ITEMS[name]
+    found: list[object] = []
+    keys: list[str] = []
+    for index, item in enumerate(items):
+        read = read_document(kind.model, item, asked=shared)
+        if isinstance(read, list):
+            faults.extend(fault._replace(at=(name, index, *fault.at)) for fault in read)
+        else:
+            found.append(kind.make(**vars(read)))
+        key = item.get(kind.key) if kind.key and isinstance(item, Mapping) else None
+        if isinstance(key, str):
+            keys.append(key)
+    if len(set(keys)) < len(keys):
+        doubles = sorted(key for key, times in Counter(keys).items() if times > 1)
+        faults.extend(Fault((name,), f"{shown(key)} {_DOUBLE}") for key in doubles)
+    return found
+
+
+def _refused(faults: Sequence[Fault]) -> InvalidRequestError:
     more = f"; and {len(faults) - _SHOWN_FAULTS} more" if len(faults) > _SHOWN_FAULTS else ""
     return InvalidRequestError(
-        f"the snapshot has {len(faults)} fault(s): " + "; ".join(faults[:_SHOWN_FAULTS]) + more,
+        f"the snapshot has {len(faults)} fault(s): " + "; ".join(map(str, faults[:_SHOWN_FAULTS])) + more,
         remedy=f"see {SCHEMA}",
     )
-
-
-def _refuse_doubles(path: str, names: list[str], faults: list[str]) -> None:
-    if len(set(names)) < len(names):
-        doubles = sorted(name for name, times in Counter(names).items() if times > 1)
-        faults.extend(f"{path}: {name!r} is there more than once" for name in doubles)
 
 
 def _head(snapshot: CloudSnapshot) -> Document:
@@ -186,124 +170,3 @@ def _lists(snapshot: CloudSnapshot) -> dict[str, Iterator[Document]]:
         "ha_groups": map(write_ha_group, snapshot.ha_groups),
         "agents": map(write_agent, snapshot.agents),
     }
-
-
-def _node(fields: SnapshotFields) -> Node:
-    node = Node(
-        host=fields.text("host"),
-        domain=fields.common("domain"),
-        cell=fields.text("cell", "cell1"),
-        zone=fields.text("zone", "nova"),
-        aggregates=tuple(fields.texts("aggregates", ())),
-        service_id=fields.text_or_none("service_id"),
-        hypervisor_hostname=fields.text_or_none("hypervisor_hostname"),
-        provider_id=fields.text_or_none("provider_id"),
-        state=ServiceState(fields.word("state", _STATES, "up")),
-        status=ServiceStatus(fields.word("status", _STATUSES, "enabled")),
-        disabled_reason=fields.text_or_none("disabled_reason"),
-        forced_down=fields.flag("forced_down"),
-        upgraded=fields.flag("upgraded"),
-        target=fields.flag("target"),
-        inventory={name: _inventory(item) for name, item in fields.mapping("inventory").items()},
-        usage=fields.amounts("usage"),
-        traits=fields.common_texts("traits"),
-        versions=fields.words("versions"),
-    )
-    fields.end()
-    return node
-
-
-def _inventory(fields: SnapshotFields) -> ResourceInventory:
-    item = ResourceInventory(
-        total=fields.amount("total"),
-        reserved=fields.amount("reserved", 0),
-        allocation_ratio=fields.number("allocation_ratio", 1.0),
-        max_unit=fields.amount_or_none("max_unit"),
-    )
-    fields.end()
-    return item
-
-
-def _server(fields: SnapshotFields) -> Server:
-    server = Server(
-        id=fields.text("id"),
-        name=fields.text("name"),
-        project_id=fields.common("project_id", ""),
-        host=fields.common_or_none("host"),
-        status=fields.common("status", ""),
-        vm_state=fields.common("vm_state"),
-        task_state=fields.common_or_none("task_state"),
-        power_state=fields.common("power_state", "running"),
-        locked=fields.flag("locked"),
-        resources=fields.amounts("resources"),
-        required_traits=fields.common_texts("required_traits"),
-        pinned_zone=fields.common_or_none("pinned_zone"),
-        migration=fields.word("migration", METHODS, "live"),
-        server_group=fields.common_or_none("server_group"),
-        ha_group=fields.common_or_none("ha_group"),
-        ha_role=fields.word_or_none("ha_role", HA_ROLES),
-        metadata=_NO_METADATA,
-    )
-    fields.end()
-    return server
-
-
-def _migration(fields: SnapshotFields) -> Migration:
-    migration = Migration(
-        id=fields.amount("id"),
-        uuid=fields.text("uuid"),
-        server_id=fields.text("server_id"),
-        type=fields.text("type"),
-        status=MigrationStatus(fields.word("status", _MIGRATION_STATUSES)),
-        source_host=fields.text("source_host"),
-        dest_host=fields.text_or_none("dest_host"),
-        created_at=fields.moment("created_at"),
-        updated_at=fields.moment_or_none("updated_at"),
-    )
-    fields.end()
-    return migration
-
-
-def _server_group(fields: SnapshotFields) -> ServerGroup:
-    group = ServerGroup(
-        id=fields.text("id"), policy=fields.text("policy"), members=tuple(fields.texts("members", ()))
-    )
-    fields.end()
-    return group
-
-
-def _ha_group(fields: SnapshotFields) -> HaGroup:
-    group = HaGroup(
-        id=fields.text("id"),
-        mode=fields.word("mode", HA_MODES),
-        members=tuple(fields.texts("members", ())),
-        max_impacted=fields.amount_or_none("max_impacted"),
-        min_preserved=fields.amount_or_none("min_preserved"),
-        recovery_seconds=fields.number("recovery_seconds", 0.0),
-        lead_seconds=fields.number("lead_seconds", 0.0),
-    )
-    fields.end()
-    return group
-
-
-def _agent(fields: SnapshotFields) -> NetworkAgent:
-    agent = NetworkAgent(
-        id=fields.text("id"),
-        binary=fields.common("binary"),
-        host=fields.common("host"),
-        alive=fields.flag("alive"),
-        admin_state_up=fields.flag("admin_state_up"),
-    )
-    fields.end()
-    return agent
-
-
-_READERS: Final[Mapping[str, Callable[[SnapshotFields], Any]]] = {
-    "nodes": _node,
-    "servers": _server,
-    "migrations": _migration,
-    "server_groups": _server_group,
-    "ha_groups": _ha_group,
-    "agents": _agent,
-}
-"""The lists of the document, and what reads one item of each."""

@@ -22,6 +22,8 @@ _MUST_BE = {
     "float_type": "a number",
     "finite_number": "a number",
     "list_type": "a list",
+    "tuple_type": "a list",
+    "frozen_set_type": "a list",
     "dict_type": "a mapping",
     "model_type": "a mapping",
     "model_attributes_type": "a mapping",
@@ -107,6 +109,8 @@ def _words(error: ErrorDetails) -> str:
             words = "must name one key at least" if is_mapping else "is required: a list of one at least"
         case "greater_than_equal":
             words = f"must be at least {context['ge']}, not {shown(value)}"
+        case "less_than_equal":
+            words = f"must be at most {context['le']}, not {shown(value)}"
         case "enum" | "literal_error":
             words = _choice(value, context["expected"])
         case _ if kind in _MUST_BE:

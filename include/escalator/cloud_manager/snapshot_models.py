@@ -1,0 +1,202 @@
+"""The items of ``escalator.snapshot/1`` as pydantic models: each becomes a dataclass of the model at once.
+
+What objects have in common is kept once: a large cloud says the same few texts and amounts over and over.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from functools import partial
+from types import MappingProxyType
+from typing import Annotated, Any, Final, Literal, NamedTuple, TypeVar
+
+from pydantic import AfterValidator, BeforeValidator, Field, Strict, ValidationInfo
+
+from escalator.documents.document_model import DocumentModel, Word, refuse
+from escalator.documents.wording import shown
+from escalator.model.cloud import (
+    HaGroup,
+    Migration,
+    MigrationStatus,
+    NetworkAgent,
+    Node,
+    ResourceInventory,
+    Server,
+    ServerGroup,
+    ServiceState,
+    ServiceStatus,
+)
+
+T = TypeVar("T")
+SCHEMA: Final = "escalator.snapshot/1"
+_NO_METADATA: Mapping[str, str] = MappingProxyType({})
+_LARGEST = 10**15
+"""Far above what Placement keeps of anything (2**31 - 1), and still exact as a float."""
+_LARGEST_RATIO = 10**39
+"""Above what Placement keeps of a ratio (3.4e38)."""
+_LONGEST_SECONDS = 10**9
+
+
+def _read_moment(value: object) -> datetime:
+    try:
+        moment = datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise refuse(f"must be a time with its offset, such as 2026-11-22T08:00:00Z, not {shown(value)}")
+    return moment
+
+
+def _share(value: T, info: ValidationInfo) -> T:
+    """Return the equal value that was read before, when there is one, so that it is kept once."""
+    if info.context is None:
+        return value
+    found: T = info.context.setdefault(tuple(value.items()) if isinstance(value, dict) else value, value)
+    return found
+
+
+Common = Annotated[str, AfterValidator(sys.intern)]
+"""A text that many objects have."""
+Amount = Annotated[int, Field(ge=0, le=_LARGEST)]
+Ratio = Annotated[float, Field(ge=0, le=_LARGEST_RATIO, allow_inf_nan=False)]
+Seconds = Annotated[float, Field(ge=0, le=_LONGEST_SECONDS, allow_inf_nan=False)]
+Moment = Annotated[datetime, BeforeValidator(_read_moment)]
+Amounts = Annotated[dict[str, Amount], AfterValidator(_share)]
+Texts = Annotated[tuple[str, ...], Strict(False)]
+CommonTexts = Annotated[frozenset[Common], Strict(False), AfterValidator(_share)]
+
+
+class SnapshotDocument(DocumentModel):
+    """The document itself, its lists read already: item by item, as they stand in :data:`ITEMS`."""
+
+    schema_: Literal["escalator.snapshot/1"] = Field(alias="schema")
+    cloud: str
+    taken_at: Moment
+    nodes: list[Any]
+    servers: list[Any] = Field(default=[])
+    migrations: list[Any] = Field(default=[])
+    server_groups: list[Any] = Field(default=[])
+    ha_groups: list[Any] = Field(default=[])
+    agents: list[Any] = Field(default=[])
+
+
+class InventoryItem(DocumentModel):
+    """What a node has of one resource class."""
+
+    total: Amount
+    reserved: Amount = 0
+    allocation_ratio: Ratio = 1.0
+    max_unit: Amount | None = None
+
+
+def _inventory(item: InventoryItem) -> ResourceInventory:
+    return ResourceInventory(**vars(item))
+
+
+class NodeItem(DocumentModel):
+    """One node."""
+
+    host: str
+    domain: Common
+    cell: Common = "cell1"
+    zone: Common = "nova"
+    aggregates: Texts = ()
+    service_id: str | None = None
+    hypervisor_hostname: str | None = None
+    provider_id: str | None = None
+    state: Word[ServiceState] = ServiceState.UP
+    status: Word[ServiceStatus] = ServiceStatus.ENABLED
+    disabled_reason: str | None = None
+    forced_down: bool = False
+    upgraded: bool = False
+    target: bool = False
+    inventory: dict[Common, Annotated[InventoryItem, AfterValidator(_inventory)]] = Field(default={})
+    usage: Amounts = Field(default={})
+    traits: CommonTexts = frozenset()
+    versions: dict[Common, Common] = Field(default={})
+
+
+class ServerItem(DocumentModel):
+    """One server; its metadata is no part of the format."""
+
+    id: str
+    name: str
+    host: Common | None = None
+    vm_state: Common
+    project_id: Common = ""
+    status: Common = ""
+    task_state: Common | None = None
+    power_state: Common = "running"
+    locked: bool = False
+    resources: Amounts = Field(default={})
+    required_traits: CommonTexts = frozenset()
+    pinned_zone: Common | None = None
+    migration: Literal["live", "cold", "none"] = "live"
+    server_group: Common | None = None
+    ha_group: Common | None = None
+    ha_role: Literal["active", "standby", "member"] | None = None
+
+
+class MigrationItem(DocumentModel):
+    """One migration."""
+
+    id: Amount
+    uuid: str
+    server_id: str
+    type: str
+    status: Word[MigrationStatus]
+    source_host: str
+    dest_host: str | None = None
+    created_at: Moment
+    updated_at: Moment | None = None
+
+
+class ServerGroupItem(DocumentModel):
+    """One server group."""
+
+    id: str
+    policy: str
+    members: Texts = ()
+
+
+class HaGroupItem(DocumentModel):
+    """One HA group."""
+
+    id: str
+    mode: Literal["active-standby", "load-balanced", "none"]
+    members: Texts = ()
+    max_impacted: Amount | None = None
+    min_preserved: Amount | None = None
+    recovery_seconds: Seconds = 0.0
+    lead_seconds: Seconds = 0.0
+
+
+class AgentItem(DocumentModel):
+    """One of Neutron's agents."""
+
+    id: str
+    binary: Common
+    host: Common
+    alive: bool = False
+    admin_state_up: bool = False
+
+
+class Kind(NamedTuple):
+    """One kind of item: how it is written, what it becomes, and the key that no two of them share."""
+
+    model: type[DocumentModel]
+    make: Callable[..., object]
+    key: str | None = None
+
+
+ITEMS: Final[Mapping[str, Kind]] = {
+    "nodes": Kind(NodeItem, Node, "host"),
+    "servers": Kind(ServerItem, partial(Server, metadata=_NO_METADATA), "id"),
+    "migrations": Kind(MigrationItem, Migration),
+    "server_groups": Kind(ServerGroupItem, ServerGroup),
+    "ha_groups": Kind(HaGroupItem, HaGroup),
+    "agents": Kind(AgentItem, NetworkAgent),
+}
+"""The lists of the document."""
