@@ -164,3 +164,14 @@ def test_compat_refuses_what_it_cannot_read(capsys: pytest.CaptureFixture[str]) 
     printed = capsys.readouterr()
     assert printed.out == ""
     assert len(printed.err.splitlines()) == 2
+
+
+def test_snapshot_with_a_number_past_all_reckoning_is_refused_by_its_key(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    path = snapshot_file(tmp_path, ROOMY)
+    snapshot = json.loads(path.read_text())
+    snapshot["nodes"][0]["inventory"]["VCPU"]["total"] = 10**400
+    path.write_text(json.dumps(snapshot))
+    assert main(["check", "--snapshot", str(path)]) == 2
+    assert "nodes[0].inventory.VCPU.total: must be at most" in capsys.readouterr().err

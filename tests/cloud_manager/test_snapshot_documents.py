@@ -190,6 +190,7 @@ def changed(path: tuple[str | int, ...], value: Any) -> dict[str, Any]:
         (("nodes", 0, "host"), 7, "nodes[0].host: must be text, not 7"),
         (("nodes", 0, "colour"), "red", "nodes[0].colour: is not known"),
         (("nodes", 0, "state"), "sideways", "nodes[0].state: is 'sideways', must be one of up, down"),
+        (("nodes", 0, "state"), None, "nodes[0].state: must be one of up, down, not null"),
         (("nodes", 0, "upgraded"), "yes", "nodes[0].upgraded: must be true or false, not 'yes'"),
         (("nodes", 0, "usage"), {"VCPU": -1}, "nodes[0].usage.VCPU: must be at least 0, not -1"),
         (("nodes", 0, "traits"), "A", "nodes[0].traits: must be a list, not 'A'"),
@@ -219,6 +220,105 @@ def test_fault_is_named_with_its_path(path: tuple[str | int, ...], value: Any, f
     with pytest.raises(InvalidRequestError) as caught:
         snapshot_from_document(changed(path, value))
     assert fault in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "fault"),
+    [
+        (
+            ("nodes", 0, "inventory", "VCPU", "total"),
+            10**400,
+            "VCPU.total: must be at most 1000000000000000, not a very",
+        ),
+        (
+            ("nodes", 0, "inventory", "VCPU", "allocation_ratio"),
+            10**400,
+            "allocation_ratio: is too large a number",
+        ),
+        (
+            ("nodes", 0, "inventory", "VCPU", "allocation_ratio"),
+            1e40,
+            "allocation_ratio: must be at most 1e+39",
+        ),
+        (
+            ("nodes", 0, "inventory", "VCPU", "allocation_ratio"),
+            float("nan"),
+            "allocation_ratio: must be a number, not nan",
+        ),
+        (
+            ("nodes", 0, "inventory", "VCPU", "reserved"),
+            float("inf"),
+            "VCPU.reserved: must be a whole number, not inf",
+        ),
+        (("nodes", 0, "usage"), {"VCPU": 10**16}, "nodes[0].usage.VCPU: must be at most"),
+        (
+            ("servers", 0, "resources"),
+            {"VCPU": 1.5},
+            "servers[0].resources.VCPU: must be a whole number, not 1.5",
+        ),
+        (
+            ("servers", 0, "resources"),
+            {"VCPU": True},
+            "servers[0].resources.VCPU: must be a whole number, not true",
+        ),
+        (
+            ("ha_groups",),
+            [{"id": "h", "mode": "none", "lead_seconds": 1e300}],
+            "ha_groups[0].lead_seconds: must be at",
+        ),
+    ],
+)
+def test_number_that_nothing_can_reckon_with_is_refused(
+    path: tuple[str | int, ...], value: Any, fault: str
+) -> None:
+    with pytest.raises(InvalidRequestError) as caught:
+        snapshot_from_document(changed(path, value))
+    assert fault in caught.value.message
+
+
+def test_half_a_character_is_refused() -> None:
+    with pytest.raises(InvalidRequestError) as caught:
+        snapshot_from_document(changed(("servers", 0, "name"), "web-\ud800"))
+    assert "servers[0].name: 'web-\\ud800' is no text: it has half a character" in caught.value.message
+
+
+def test_key_that_is_near_a_known_one_is_pointed_at() -> None:
+    with pytest.raises(InvalidRequestError) as caught:
+        snapshot_from_document({**changed(("servers", 0, "vmstate"), "x"), "server": []})
+    assert "servers[0].vmstate: is not known, did you mean vm_state?" in caught.value.message
+    assert "server: is not known, did you mean servers?" in caught.value.message
+
+
+def test_doubles_are_named_beside_the_faults_of_the_same_items() -> None:
+    with pytest.raises(InvalidRequestError) as caught:
+        snapshot_from_document(
+            changed(("servers",), [{"id": "s"}, {"id": "s", "name": "s", "vm_state": "x"}])
+        )
+    for fault in ("servers[0].name: is required", "servers: 's' is there more than once"):
+        assert fault in caught.value.message
+
+
+def test_minimal_items_are_those_of_the_model() -> None:
+    document = changed(("ha_groups",), [{"id": "h", "mode": "none"}])
+    document["nodes"] = [{"host": "n", "domain": "d"}]
+    document["server_groups"] = [{"id": "g", "policy": "affinity"}]
+    document["servers"] = [{"id": "s", "name": "s", "vm_state": "active"}]
+    snapshot = snapshot_from_document(document)
+    assert snapshot.nodes == (Node(host="n", domain="d"),)
+    assert snapshot.servers == (Server(id="s", name="s", host=None, vm_state="active"),)
+    assert snapshot.server_groups == (ServerGroup(id="g", policy="affinity"),)
+    assert snapshot.ha_groups == (HaGroup(id="h", mode="none"),)
+
+
+def test_what_servers_have_in_common_is_kept_once() -> None:
+    servers = [
+        {"id": key, "name": key, "vm_state": "active", "resources": {"VCPU": 2}, "required_traits": ["A"]}
+        for key in ("s", "t")
+    ]
+    one, other = snapshot_from_document(json.loads(json.dumps(changed(("servers",), servers)))).servers
+    assert one.vm_state is other.vm_state
+    assert one.resources is other.resources
+    assert one.required_traits is other.required_traits
 
 
 def test_every_fault_is_named_at_once() -> None:

@@ -34,7 +34,7 @@ SCHEMA: Final = "escalator.snapshot/1"
 _NO_METADATA: Mapping[str, str] = MappingProxyType({})
 _LARGEST = 10**15
 """Far above what Placement keeps of anything (2**31 - 1), and still exact as a float."""
-_LARGEST_RATIO = 10**39
+_LARGEST_RATIO = 1e39
 """Above what Placement keeps of a ratio (3.4e38)."""
 _LONGEST_SECONDS = 10**9
 
@@ -57,14 +57,16 @@ def _share(value: T, info: ValidationInfo) -> T:
     return found
 
 
-Common = Annotated[str, AfterValidator(sys.intern)]
+AnyText = Annotated[str, Field(min_length=0)]
+"""A text, blank or not; pydantic looks for half a character in texts that have a limit only."""
+Common = Annotated[AnyText, AfterValidator(sys.intern)]
 """A text that many objects have."""
 Amount = Annotated[int, Field(ge=0, le=_LARGEST)]
 Ratio = Annotated[float, Field(ge=0, le=_LARGEST_RATIO, allow_inf_nan=False)]
 Seconds = Annotated[float, Field(ge=0, le=_LONGEST_SECONDS, allow_inf_nan=False)]
 Moment = Annotated[datetime, BeforeValidator(_read_moment)]
-Amounts = Annotated[dict[str, Amount], AfterValidator(_share)]
-Texts = Annotated[tuple[str, ...], Strict(False)]
+Amounts = Annotated[dict[AnyText, Amount], AfterValidator(_share)]
+Texts = Annotated[tuple[AnyText, ...], Strict(False)]
 CommonTexts = Annotated[frozenset[Common], Strict(False), AfterValidator(_share)]
 
 
@@ -72,7 +74,7 @@ class SnapshotDocument(DocumentModel):
     """The document itself, its lists read already: item by item, as they stand in :data:`ITEMS`."""
 
     schema_: Literal["escalator.snapshot/1"] = Field(alias="schema")
-    cloud: str
+    cloud: AnyText
     taken_at: Moment
     nodes: list[Any]
     servers: list[Any] = Field(default=[])
@@ -98,17 +100,17 @@ def _inventory(item: InventoryItem) -> ResourceInventory:
 class NodeItem(DocumentModel):
     """One node."""
 
-    host: str
+    host: AnyText
     domain: Common
     cell: Common = "cell1"
     zone: Common = "nova"
     aggregates: Texts = ()
-    service_id: str | None = None
-    hypervisor_hostname: str | None = None
-    provider_id: str | None = None
+    service_id: AnyText | None = None
+    hypervisor_hostname: AnyText | None = None
+    provider_id: AnyText | None = None
     state: Word[ServiceState] = ServiceState.UP
     status: Word[ServiceStatus] = ServiceStatus.ENABLED
-    disabled_reason: str | None = None
+    disabled_reason: AnyText | None = None
     forced_down: bool = False
     upgraded: bool = False
     target: bool = False
@@ -121,8 +123,8 @@ class NodeItem(DocumentModel):
 class ServerItem(DocumentModel):
     """One server; its metadata is no part of the format."""
 
-    id: str
-    name: str
+    id: AnyText
+    name: AnyText
     host: Common | None = None
     vm_state: Common
     project_id: Common = ""
@@ -143,12 +145,12 @@ class MigrationItem(DocumentModel):
     """One migration."""
 
     id: Amount
-    uuid: str
-    server_id: str
-    type: str
+    uuid: AnyText
+    server_id: AnyText
+    type: AnyText
     status: Word[MigrationStatus]
-    source_host: str
-    dest_host: str | None = None
+    source_host: AnyText
+    dest_host: AnyText | None = None
     created_at: Moment
     updated_at: Moment | None = None
 
@@ -156,15 +158,15 @@ class MigrationItem(DocumentModel):
 class ServerGroupItem(DocumentModel):
     """One server group."""
 
-    id: str
-    policy: str
+    id: AnyText
+    policy: AnyText
     members: Texts = ()
 
 
 class HaGroupItem(DocumentModel):
     """One HA group."""
 
-    id: str
+    id: AnyText
     mode: Literal["active-standby", "load-balanced", "none"]
     members: Texts = ()
     max_impacted: Amount | None = None
@@ -176,7 +178,7 @@ class HaGroupItem(DocumentModel):
 class AgentItem(DocumentModel):
     """One of Neutron's agents."""
 
-    id: str
+    id: AnyText
     binary: Common
     host: Common
     alive: bool = False

@@ -90,7 +90,10 @@ def _fault_of_tag(error: ErrorDetails, at: Place) -> Fault:
     key = str(error["ctx"]["discriminator"]).strip("'")
     if error["type"] == "union_tag_not_found":
         return Fault((*at, key), "is required")
-    return Fault((*at, key), _choice(error["input"][key], error["ctx"]["expected_tags"]))
+    value = error["input"][key]
+    return Fault(
+        (*at, key), "is required" if value is None else _choice(value, error["ctx"]["expected_tags"])
+    )
 
 
 def _words(error: ErrorDetails) -> str:
@@ -114,17 +117,23 @@ def _words(error: ErrorDetails) -> str:
         case "enum" | "literal_error":
             words = _choice(value, context["expected"])
         case _ if kind in _MUST_BE:
-            words = f"must be {_MUST_BE[kind]}, not {shown(value)}"
+            words = _must_be(kind, value)
         case _:
             words = f"is refused: {error['msg']}, not {shown(value)}"
     return words
+
+
+def _must_be(kind: str, value: object) -> str:
+    if kind == "float_type" and type(value) is int:  # any int would do, but no float is as large as this one
+        return "is too large a number"
+    return f"must be {_MUST_BE[kind]}, not {shown(value)}"
 
 
 def _choice(value: object, expected: str) -> str:
     """Say what a word may be; pydantic has the words in quotes."""
     words = re.findall(r"'([^']+)'", expected)
     if value is None:
-        return "is required"
+        return f"must be one of {', '.join(words)}, not null"
     if not isinstance(value, str):
         return f"must be text, not {shown(value)}{hint_at_quotes(value)}"
     if len(words) == 1:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Mapping
 from datetime import date
+from functools import lru_cache
 
 LONGEST = 60
 """Characters that a message shows of a value."""
@@ -32,8 +33,13 @@ def hint_at_quotes(value: object) -> str:
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return ``, did you mean X?`` when a known word is near, else nothing."""
-    near = difflib.get_close_matches(word[:LONGEST], sorted(known), n=1)
-    return f", did you mean {near[0]}?" if near else ""
+    near = _find_nearest(word[:LONGEST], tuple(sorted(known)))
+    return f", did you mean {near}?" if near else ""
+
+
+@lru_cache(maxsize=32)  # thousands of items may have the same fault
+def _find_nearest(word: str, known: tuple[str, ...]) -> str | None:
+    return next(iter(difflib.get_close_matches(word, known, n=1)), None)
 
 
 def _number(value: float) -> str:
