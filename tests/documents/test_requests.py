@@ -4,8 +4,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.builders import DOMAIN, NOW
 from tests.documents.documents_drawn import json_values, mutilated
-from tests.upgrade_manager.clouds import DOMAIN, NOW, few
+from tests.upgrade_manager.clouds import few
 
 from escalator.documents.requests import parse_check, parse_request
 from escalator.model.campaign import CampaignRequest, UpgradeMode

@@ -4,19 +4,8 @@ from dataclasses import replace
 
 import pytest
 from hypothesis import given
-from tests.upgrade_manager.clouds import (
-    BUNDLE,
-    NOW,
-    cloud,
-    clouds,
-    disabled,
-    down,
-    few,
-    leased,
-    make_plan,
-    node,
-    server,
-)
+from tests.builders import BUNDLE, NOW, disabled, down, leased, make_cloud, make_node, make_plan, make_server
+from tests.upgrade_manager.clouds import clouds, few
 
 from escalator.model.campaign import CampaignPlan, LedgerView
 from escalator.model.check_report import check_to_document
@@ -45,12 +34,12 @@ def brief(verdicts: tuple[Verdict, ...]) -> list[tuple[str, Code, Severity]]:
 
 
 def test_a_healthy_cloud_has_no_findings() -> None:
-    snapshot = cloud([node("a"), node("b")], [server("s", "a")])
+    snapshot = make_cloud([make_node("a"), make_node("b")], [make_server("s", "a")])
     assert checked(snapshot, reachable={"a": None, "b": None}) == ()
 
 
 def test_down_blocks_a_target_and_warns_of_another() -> None:
-    snapshot = cloud([down(node("a")), node("b"), node("c", forced_down=True)])
+    snapshot = make_cloud([down(make_node("a")), make_node("b"), make_node("c", forced_down=True)])
     verdicts = checked(snapshot)
     assert brief(verdicts) == [
         ("a", Code.SERVICE_DOWN, Severity.BLOCKER),
@@ -60,11 +49,11 @@ def test_down_blocks_a_target_and_warns_of_another() -> None:
 
 
 def test_a_target_that_the_cloud_does_not_have() -> None:
-    assert brief(checked(cloud([node("a")]))) == [("b", Code.NODE_UNKNOWN, Severity.BLOCKER)]
+    assert brief(checked(make_cloud([make_node("a")]))) == [("b", Code.NODE_UNKNOWN, Severity.BLOCKER)]
 
 
 def test_disabled_by_a_person_is_named() -> None:
-    (verdict,) = checked(cloud([disabled(node("a")), node("b"), disabled(node("c"))]))
+    (verdict,) = checked(make_cloud([disabled(make_node("a")), make_node("b"), disabled(make_node("c"))]))
     assert brief((verdict,)) == [("a", Code.DISABLED_BY_OTHERS, Severity.INFO)]
     assert "broken fan" in verdict.message
     assert verdict.remedy
@@ -73,30 +62,31 @@ def test_disabled_by_a_person_is_named() -> None:
 @pytest.mark.parametrize("mark", [None, LeaseMark.FAILED])
 def test_leased_by_another_campaign(mark: LeaseMark | None) -> None:
     other = make_plan("a", campaign="other", run_id="other-run")
-    (verdict,) = checked(cloud([leased(node("a"), other, mark), node("b")]))
+    (verdict,) = checked(make_cloud([leased(make_node("a"), other, mark), make_node("b")]))
     assert brief((verdict,)) == [("a", Code.LEASED_BY_OTHERS, Severity.WARNING)]
     assert "campaign other" in verdict.message
     assert ("FAILED" in verdict.message) == (mark is not None)
 
 
 def test_our_own_lease_is_no_finding() -> None:
-    assert checked(cloud([leased(node("a"), PLAN), node("b")], [server("s", "a")])) == ()
+    assert checked(make_cloud([leased(make_node("a"), PLAN), make_node("b")], [make_server("s", "a")])) == ()
 
 
 def test_unreachable_targets() -> None:
     verdicts = checked(
-        cloud([node("a"), node("b")]), reachable={"a": None, "b": "host key unknown", "x": "no"}
+        make_cloud([make_node("a"), make_node("b")]),
+        reachable={"a": None, "b": "host key unknown", "x": "no"},
     )
     assert brief(verdicts) == [("b", Code.NODE_UNREACHABLE, Severity.BLOCKER)]
     assert "host key unknown" in verdicts[0].message
 
 
 def test_error_servers_block_their_target_and_are_warned_of_elsewhere_in_the_domain() -> None:
-    nodes = [node("a"), node("b"), node("c"), node("far", domain="elsewhere")]
-    servers = [server(f"s-{n.host}", n.host, vm_state="error") for n in nodes] + [
-        server("lost", None, vm_state="error")
+    nodes = [make_node("a"), make_node("b"), make_node("c"), make_node("far", domain="elsewhere")]
+    servers = [make_server(f"s-{n.host}", n.host, vm_state="error") for n in nodes] + [
+        make_server("lost", None, vm_state="error")
     ]
-    assert brief(checked(cloud(nodes, servers))) == [
+    assert brief(checked(make_cloud(nodes, servers))) == [
         ("id-s-c", Code.SERVER_ERROR, Severity.WARNING),
         ("id-s-a", Code.SERVER_ERROR, Severity.BLOCKER),
         ("id-s-b", Code.SERVER_ERROR, Severity.BLOCKER),
@@ -122,7 +112,7 @@ def test_unfinished_migrations_of_the_domain_are_warned_of() -> None:
         moving(2, MigrationStatus.COMPLETED, "a", "b"),
         moving(4, MigrationStatus.RUNNING, "x", "y"),
     )
-    verdicts = checked(cloud([node("a"), node("b")], migrations=migrations))
+    verdicts = checked(make_cloud([make_node("a"), make_node("b")], migrations=migrations))
     assert brief(verdicts) == [
         ("m-1", Code.MIGRATION_UNFINISHED, Severity.WARNING),
         ("m-3", Code.MIGRATION_UNFINISHED, Severity.WARNING),
@@ -131,7 +121,9 @@ def test_unfinished_migrations_of_the_domain_are_warned_of() -> None:
 
 
 def test_a_target_that_cannot_be_emptied_blocks_with_numbers() -> None:
-    snapshot = cloud([node("a"), node("b", memory=1024)], [server("big", "a", memory=4096)])
+    snapshot = make_cloud(
+        [make_node("a"), make_node("b", memory=1024)], [make_server("big", "a", memory=4096)]
+    )
     verdict, giant, spare = checked(snapshot)
     assert brief((verdict, giant, spare)) == [
         ("a", Code.CAPACITY, Severity.BLOCKER),
@@ -144,23 +136,23 @@ def test_a_target_that_cannot_be_emptied_blocks_with_numbers() -> None:
 
 def test_room_that_may_return_is_only_a_warning() -> None:
     other = make_plan("b", campaign="other", run_id="other-run")
-    snapshot = cloud([node("a"), leased(node("b"), other)], [server("s", "a")])
+    snapshot = make_cloud([make_node("a"), leased(make_node("b"), other)], [make_server("s", "a")])
     assert ("a", Code.CAPACITY, Severity.WARNING) in brief(checked(snapshot, make_plan("a")))
 
 
 def test_upgraded_targets_are_not_emptied_any_more() -> None:
-    snapshot = cloud([node("a", upgraded=True)], [server("big", "a", memory=9999)])
+    snapshot = make_cloud([make_node("a", upgraded=True)], [make_server("big", "a", memory=9999)])
     assert checked(snapshot, make_plan("a")) == ()
 
 
 def test_a_limit_beyond_the_capacity_names_the_one_that_works() -> None:
-    nodes = [node(host, memory=8192) for host in "abcd"]
-    servers = [server(f"s-{host}", host, memory=5000) for host in "abc"]
-    (verdict,) = checked(cloud(nodes, servers), make_plan("a", "b", "c", max_parallel=3))
+    nodes = [make_node(host, memory=8192) for host in "abcd"]
+    servers = [make_server(f"s-{host}", host, memory=5000) for host in "abc"]
+    (verdict,) = checked(make_cloud(nodes, servers), make_plan("a", "b", "c", max_parallel=3))
     assert (verdict.code, verdict.severity) == (Code.REQUEST_PARALLEL_IMPOSSIBLE, Severity.WARNING)
     assert "a, b cannot be out together; 1 works" in verdict.message
-    nodes.append(node("e", memory=8192))
-    (verdict,) = checked(cloud(nodes, servers), make_plan("a", "b", "c", max_parallel=3))
+    nodes.append(make_node("e", memory=8192))
+    (verdict,) = checked(make_cloud(nodes, servers), make_plan("a", "b", "c", max_parallel=3))
     assert "a, b, c cannot be out together; 2 works" in verdict.message
     assert "max_parallel=2" in (verdict.remedy or "")
 
@@ -216,8 +208,8 @@ def test_dead_network_agents_block_their_target_and_are_warned_of_elsewhere() ->
     states = [("a", True, True), ("b", False, True), ("c", False, True), ("a", True, False)]
     agents = [agent(number, host, alive=alive, up=up) for number, (host, alive, up) in enumerate(states)]
     agents.append(agent(9, "far", alive=False))
-    nodes = [node(host) for host in "abc"] + [node("far", domain="elsewhere")]
-    assert brief(checked(cloud(nodes, agents=tuple(agents)))) == [
+    nodes = [make_node(host) for host in "abc"] + [make_node("far", domain="elsewhere")]
+    assert brief(checked(make_cloud(nodes, agents=tuple(agents)))) == [
         ("a", Code.AGENT_DOWN, Severity.WARNING),
         ("b", Code.AGENT_DOWN, Severity.BLOCKER),
         ("c", Code.AGENT_DOWN, Severity.WARNING),
@@ -225,18 +217,22 @@ def test_dead_network_agents_block_their_target_and_are_warned_of_elsewhere() ->
 
 
 def test_a_resize_that_another_campaign_will_confirm_is_only_warned_of() -> None:
-    resized = server("s", "a", vm_state="resized")
-    assert brief(checked(cloud([node("a"), node("b")], [resized]))) == [
+    resized = make_server("s", "a", vm_state="resized")
+    assert brief(checked(make_cloud([make_node("a"), make_node("b")], [resized]))) == [
         ("id-s", Code.SERVER_UNCONFIRMED_RESIZE, Severity.BLOCKER)
     ]
     other = make_plan("c", campaign="other", run_id="other-run")
-    busy = cloud([node("a"), node("b"), leased(node("c"), other)], [resized])
+    busy = make_cloud([make_node("a"), make_node("b"), leased(make_node("c"), other)], [resized])
     assert brief(checked(busy)) == [("id-s", Code.SERVER_UNCONFIRMED_RESIZE, Severity.WARNING)]
 
 
 def test_of_many_servers_only_blockers_are_named_and_the_methods_are_counted() -> None:
-    servers = [server(f"s{i}", "a", memory=16) for i in range(250)] + [server("bad", "a", vm_state="error")]
-    snapshot = cloud([node("a", vcpus=999, memory=99999), node("b", vcpus=999, memory=99999)], servers)
+    servers = [make_server(f"s{i}", "a", memory=16) for i in range(250)] + [
+        make_server("bad", "a", vm_state="error")
+    ]
+    snapshot = make_cloud(
+        [make_node("a", vcpus=999, memory=99999), make_node("b", vcpus=999, memory=99999)], servers
+    )
     report = check_upgrade(ask(PLAN, snapshot))
     named = [c for c in report.conditions if c.subject.type is SubjectType.SERVER]
     assert [(c.subject.name, c.code) for c in named] == [("bad", Code.SERVER_ERROR)]
@@ -245,11 +241,11 @@ def test_of_many_servers_only_blockers_are_named_and_the_methods_are_counted() -
 
 
 def test_a_domain_gets_its_share_of_the_nodes_that_are_out_at_once() -> None:
-    nodes = [node(f"{d}{i}", memory=8192, domain=d) for d in "xy" for i in range(3)]
-    servers = [server(f"s-{n.host}", n.host, memory=4000) for n in nodes]
+    nodes = [make_node(f"{d}{i}", memory=8192, domain=d) for d in "xy" for i in range(3)]
+    servers = [make_server(f"s-{n.host}", n.host, memory=4000) for n in nodes]
     hosts = tuple(n.host for n in nodes)
-    assert checked(cloud(nodes, servers), make_plan(*hosts, max_parallel=2)) == ()
-    verdicts = checked(cloud(nodes, servers), make_plan(*hosts, max_parallel=4))
+    assert checked(make_cloud(nodes, servers), make_plan(*hosts, max_parallel=2)) == ()
+    verdicts = checked(make_cloud(nodes, servers), make_plan(*hosts, max_parallel=4))
     assert [v.subject.id for v in verdicts] == ["x", "y"]
     assert "max_parallel=4 (up to 2 in this domain)" in verdicts[0].message
     assert verdicts[0].remedy == "ask for max_parallel=2; otherwise nodes wait until there is room"
@@ -257,11 +253,11 @@ def test_a_domain_gets_its_share_of_the_nodes_that_are_out_at_once() -> None:
 
 def test_a_campaign_that_takes_long_is_warned_of_with_what_would_shorten_it() -> None:
     hosts = tuple(f"n{i:02}" for i in range(30))
-    verdicts = checked(cloud([node(host) for host in hosts]), make_plan(*hosts))
+    verdicts = checked(make_cloud([make_node(host) for host in hosts]), make_plan(*hosts))
     (verdict,) = verdicts
     assert (verdict.code, verdict.severity) == (Code.DURATION, Severity.WARNING)
     assert "30 nodes, 1 at a time: 68 min, or 3 h 13 min when it goes slowly (assumed)" in verdict.message
     assert verdict.remedy is not None
     assert "max_parallel=2" in verdict.remedy
     assert "2 windows of 15 nodes" in verdict.remedy
-    assert checked(cloud([node(host) for host in hosts]), make_plan(*hosts, max_parallel=2)) == ()
+    assert checked(make_cloud([make_node(host) for host in hosts]), make_plan(*hosts, max_parallel=2)) == ()
