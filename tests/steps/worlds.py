@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any, cast
 
 import sqlalchemy as sa
-from tests.builders import make_plan
+from tests.builders import DOMAIN, make_plan
 from tests.steps.fake_cloud import FakeCloud
 from tests.steps.fake_mechanism import FakeMechanism, NodeSoftware
-from tests.steps.fake_records import DOMAIN, START, Clock, Fuse, Guest
+from tests.steps.fake_records import START, Clock, Fuse, Guest
 
 from escalator.ledger.campaign_record import CampaignRecord
 from escalator.ledger.database import _begin_sqlite, _prepare_sqlite
