@@ -11,8 +11,8 @@ from tests.conftest import ROOT
 CORE = ROOT / "include" / "escalator"
 ROOMS = ("upgrade_manager", "model", "simulator")
 DECLARATIONS = {
-    "model/decisions.py": "names and a dataclass without a method; what decides is in upgrade_manager/schedule",
-    "model/step.py": "two lists of names; what is done with them is in model/procedure.py",
+    "model/decisions.py": "names and a dataclass without a method",
+    "model/step.py": "two lists of names",
 }
 """Module without tests of its own -> why."""
 MODULES = sorted(

@@ -1,4 +1,4 @@
-from escalator.model.verdict import Code, Severity, Subject, SubjectType, Verdict, blockers
+from escalator.model.verdict import Code, Severity, Subject, SubjectType, Verdict, find_blockers
 
 SUBJECT = Subject.of_server("3f", "web-1")
 BLOCKER = Verdict(code=Code.CAPACITY, message="no room", subject=SUBJECT, remedy="make room")
@@ -13,7 +13,7 @@ def test_verdicts_read_as_one_line() -> None:
 
 def test_only_a_blocker_blocks() -> None:
     assert [BLOCKER.blocks, NOTE.blocks] == [True, False]
-    assert blockers((NOTE, BLOCKER)) == (BLOCKER,)
+    assert find_blockers((NOTE, BLOCKER)) == (BLOCKER,)
 
 
 def test_subjects_are_named_by_what_they_are() -> None:

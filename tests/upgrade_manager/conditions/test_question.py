@@ -19,10 +19,10 @@ from escalator.model.verdict import Code, Severity
 from escalator.upgrade_manager.conditions.question import (
     Family,
     ask,
+    check_families,
     count,
     met,
     name_domain,
-    of_families,
     unmet,
 )
 
@@ -68,7 +68,7 @@ def test_what_is_met_is_said_unless_something_worse_than_a_note_is_found(
 ) -> None:
     family = Family(code=Code.DURATION, check=lambda _q, _d: iter(found), says=lambda _q, _d: "all is well")
     question = ask(make_plan("a"), make_cloud([make_node("a")]))
-    conditions = list(of_families(question, cloud=(), domain=(family,)))
+    conditions = list(check_families(question, cloud=(), domain=(family,)))
     assert conditions[: len(found)] == list(found)
     assert [c.message for c in conditions[len(found) :]] == (["all is well"] if said else [])
 
@@ -76,7 +76,9 @@ def test_what_is_met_is_said_unless_something_worse_than_a_note_is_found(
 def test_the_cloud_is_looked_at_once_and_every_domain_of_a_target_by_itself() -> None:
     family = Family(code=Code.DURATION, check=lambda _q, _d: iter(()), says=lambda _q, name: f"<{name}>")
     nodes = [make_node("a", domain="x"), make_node("b", domain="y"), make_node("c", domain="z")]
-    conditions = of_families(ask(make_plan("a", "b"), make_cloud(nodes)), cloud=(family,), domain=(family,))
+    conditions = check_families(
+        ask(make_plan("a", "b"), make_cloud(nodes)), cloud=(family,), domain=(family,)
+    )
     # what a family of the cloud says is about no domain
     assert [c.message for c in conditions] == ["<>", "<x>", "<y>"]
 
