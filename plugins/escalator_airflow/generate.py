@@ -25,7 +25,7 @@ from escalator_airflow.windows import NO_WINDOWS, load_windows, refuse_bad_windo
 log = logging.getLogger(__name__)
 
 
-def inventories() -> Iterator[Inventory]:
+def list_inventories() -> Iterator[Inventory]:
     """Read every inventory file; one that is unreadable is named in the log and left out."""
     for path in sorted(inventory_dir().glob("*.json")):
         try:
@@ -38,7 +38,7 @@ def build_campaign_dags(procedure: Procedure, wanted: str | None = None) -> Iter
     """Declare a procedure's DAGs of every inventory; when a task needs one of them, only that one."""
     bundles = list_bundle_names(find_bundle_dir())
     windows = _good_windows() if procedure.in_windows else NO_WINDOWS
-    for inventory in inventories():
+    for inventory in list_inventories():
         for domain in inventory.domains():
             hosts = inventory.hosts(domain)
             size = -(
@@ -57,7 +57,7 @@ def build_campaign_dags(procedure: Procedure, wanted: str | None = None) -> Iter
 def build_check_dags(wanted: str | None = None) -> Iterator[DAG]:
     """Declare the DAG that checks the conditions of an upgrade for each cloud that has an inventory."""
     bundles = list_bundle_names(find_bundle_dir())
-    for inventory in inventories():
+    for inventory in list_inventories():
         dag_id = make_dag_id("check", inventory.cloud)
         if wanted in {None, dag_id}:
             hosts = tuple(node.host for node in inventory.nodes)
@@ -88,7 +88,9 @@ def judge_windows() -> Windows:
     """
     windows = load_windows()
     if windows.windows:
-        refuse_bad_windows(windows, {i.cloud: i for i in inventories()}, list_bundle_names(find_bundle_dir()))
+        refuse_bad_windows(
+            windows, {i.cloud: i for i in list_inventories()}, list_bundle_names(find_bundle_dir())
+        )
     return windows
 
 

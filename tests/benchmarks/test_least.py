@@ -4,7 +4,7 @@ import pytest
 from benchmarks.fleets import Fleet
 from benchmarks.goals import RULES, judge_goals, passed
 from benchmarks.least import least_switchovers
-from tests.simulator.fleets import DOMAINS, cloud, node, pair, server
+from tests.builders import DOMAINS, make_cloud, make_pair, make_server, make_target
 
 from escalator.model.cloud import CloudSnapshot
 from escalator.simulator.engine import simulate
@@ -13,10 +13,15 @@ from escalator.simulator.options import SimulationOptions
 
 def two_domains() -> CloudSnapshot:
     """Each first node has a service with its standby in the other domain; a also one with it in its own."""
-    pairs = [pair("one", "a", "d"), pair("two", "c", "b"), pair("own", "a", "b")]
-    servers = [server("x", "b"), server("y", "d"), *(s for _, members in pairs for s in members)]
-    nodes = (node("a"), node("b"), node("c", domain=DOMAINS[1]), node("d", domain=DOMAINS[1]))
-    return cloud(*nodes, servers=servers, ha_groups=tuple(group for group, _ in pairs))
+    pairs = [make_pair("one", "a", "d"), make_pair("two", "c", "b"), make_pair("own", "a", "b")]
+    servers = [make_server("x", "b"), make_server("y", "d"), *(s for _, members in pairs for s in members)]
+    nodes = (
+        make_target("a"),
+        make_target("b"),
+        make_target("c", domain=DOMAINS[1]),
+        make_target("d", domain=DOMAINS[1]),
+    )
+    return make_cloud(nodes, servers, ha_groups=tuple(group for group, _ in pairs))
 
 
 def test_of_services_over_two_domains_one_switches_twice_and_those_within_one_do() -> None:

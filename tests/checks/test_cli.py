@@ -6,14 +6,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.builders import disabled, down, make_cloud, make_node, make_server
 from tests.checks.files import bundle_file, snapshot_file
-from tests.upgrade_manager.clouds import cloud, disabled, down, node, server
 
 from escalator.cli import main
 from escalator.model.cloud import CloudSnapshot
 
-ROOMY = cloud([node("a"), node("b")], [server("web", "a"), server("db", "b", migration="cold")])
-TIGHT = cloud([node("a"), node("b", memory=1024)], [server("big", "a", memory=4096)])
+ROOMY = make_cloud(
+    [make_node("a"), make_node("b")], [make_server("web", "a"), make_server("db", "b", migration="cold")]
+)
+TIGHT = make_cloud([make_node("a"), make_node("b", memory=1024)], [make_server("big", "a", memory=4096)])
 
 
 def check(
@@ -87,8 +89,8 @@ def test_only_the_named_hosts_are_looked_at(capsys: pytest.CaptureFixture[str], 
 def test_a_finished_cloud_is_met_with_nothing_to_do(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    nodes = [node(host, versions={"nova-compute": "34.0.0"}) for host in "ab"]
-    code, out = check(capsys, tmp_path, cloud(nodes), "--bundle", str(bundle_file(tmp_path)))
+    nodes = [make_node(host, versions={"nova-compute": "34.0.0"}) for host in "ab"]
+    code, out = check(capsys, tmp_path, make_cloud(nodes), "--bundle", str(bundle_file(tmp_path)))
     assert code == 0
     assert "nothing is to be done" in out
 
@@ -96,13 +98,13 @@ def test_a_finished_cloud_is_met_with_nothing_to_do(
 def test_a_cloud_of_disabled_nodes_has_nothing_to_upgrade(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    code, out = check(capsys, tmp_path, cloud([disabled(node("a")), disabled(node("b"))]))
+    code, out = check(capsys, tmp_path, make_cloud([disabled(make_node("a")), disabled(make_node("b"))]))
     assert code == 1
     assert "none of the 2 targets can be upgraded" in out
 
 
 def test_a_check_writes_nothing(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    path = snapshot_file(tmp_path, cloud([node("a"), down(node("b"))]))
+    path = snapshot_file(tmp_path, make_cloud([make_node("a"), down(make_node("b"))]))
     before = path.read_bytes()
     assert main(["check", "--snapshot", str(path)]) == 1
     assert path.read_bytes() == before
@@ -111,12 +113,12 @@ def test_a_check_writes_nothing(capsys: pytest.CaptureFixture[str], tmp_path: Pa
 
 
 def test_the_way_back_is_about_the_upgraded_nodes(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    nodes = [node("a", upgraded=True), node("b", memory=1024), node("c", memory=1024)]
-    there = cloud(nodes, [server("big", "a", memory=4096)])
+    nodes = [make_node("a", upgraded=True), make_node("b", memory=1024), make_node("c", memory=1024)]
+    there = make_cloud(nodes, [make_server("big", "a", memory=4096)])
     code, out = check(capsys, tmp_path, there, "--rollback")
     assert code == 1
     assert "blocker  node a: 1 of 1 servers would have no place" in out
-    code, out = check(capsys, tmp_path, cloud([node("a"), node("b")]), "--rollback")
+    code, out = check(capsys, tmp_path, make_cloud([make_node("a"), make_node("b")]), "--rollback")
     assert code == 0
     assert "nothing is to be done: none of the nodes is upgraded" in out
     assert "a return is possible after each of the 2 nodes" in out

@@ -2,13 +2,13 @@ from __future__ import annotations
 
 import io
 
-from tests.upgrade_manager.clouds import cloud, node, server
+from tests.builders import make_cloud, make_node, make_server
 
 from escalator.checks.render import list_lines, show
 from escalator.upgrade_manager.conditions.question import ask
 from escalator.upgrade_manager.conditions.upgrade import check_upgrade, plan_of_check
 
-SNAPSHOT = cloud([node("a"), node("b", memory=1024)], [server("big", "a", memory=4096)])
+SNAPSHOT = make_cloud([make_node("a"), make_node("b", memory=1024)], [make_server("big", "a", memory=4096)])
 REPORT = check_upgrade(ask(plan_of_check(SNAPSHOT, ["a", "b"]), SNAPSHOT))
 
 

@@ -3,17 +3,17 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from tests.builders import make_cloud, make_node, make_server
 from tests.checks.files import BUNDLE, arguments, bundle_file, snapshot_file
-from tests.upgrade_manager.clouds import cloud, node, server
 
 from escalator.checks.sources import read_bundle, read_source
 from escalator.model.errors import InvalidRequestError
 
-NODES = [node("a"), node("b", upgraded=True), node("c")]
+NODES = [make_node("a"), make_node("b", upgraded=True), make_node("c")]
 
 
 def test_without_targets_all_nodes_that_are_not_upgraded_are_meant(tmp_path: Path) -> None:
-    path = snapshot_file(tmp_path, cloud(NODES, [server("s", "a")]))
+    path = snapshot_file(tmp_path, make_cloud(NODES, [make_server("s", "a")]))
     snapshot, bundle, hosts = read_source(arguments("--snapshot", path))
     assert hosts == ("a", "c")
     assert bundle is None
@@ -22,20 +22,20 @@ def test_without_targets_all_nodes_that_are_not_upgraded_are_meant(tmp_path: Pat
 
 
 def test_targets_of_the_snapshot_are_kept(tmp_path: Path) -> None:
-    path = snapshot_file(tmp_path, cloud([node("a", target=True), node("b"), node("c")]))
+    path = snapshot_file(tmp_path, make_cloud([make_node("a", target=True), make_node("b"), make_node("c")]))
     assert read_source(arguments("--snapshot", path)).hosts == ("a",)
 
 
 def test_named_hosts_are_the_targets_however_they_are_written(tmp_path: Path) -> None:
-    path = snapshot_file(tmp_path, cloud([*NODES, node("d", target=True)]))
+    path = snapshot_file(tmp_path, make_cloud([*NODES, make_node("d", target=True)]))
     source = read_source(arguments("--snapshot", path, "--hosts", "c, a", "--hosts", "b"))
     assert source.hosts == ("a", "b", "c")
 
 
 def test_nodes_that_run_what_the_bundle_brings_are_upgraded(tmp_path: Path) -> None:
     versions = {"a": "34.0.0", "b": "33.0.2", "c": "no version"}
-    nodes = [node(host, versions={"nova-compute": version}) for host, version in versions.items()]
-    path = snapshot_file(tmp_path, cloud(nodes))
+    nodes = [make_node(host, versions={"nova-compute": version}) for host, version in versions.items()]
+    path = snapshot_file(tmp_path, make_cloud(nodes))
     source = read_source(arguments("--snapshot", path, "--bundle", bundle_file(tmp_path)))
     assert source.bundle is not None
     assert source.bundle.name == "test-34"
@@ -69,7 +69,7 @@ def test_a_bundle_is_found_by_name_in_the_folder(monkeypatch: pytest.MonkeyPatch
     ],
 )
 def test_bad_input_is_refused(tmp_path: Path, words: list[str], fault: str) -> None:
-    path = snapshot_file(tmp_path, cloud(NODES))
+    path = snapshot_file(tmp_path, make_cloud(NODES))
     with pytest.raises(InvalidRequestError, match=fault) as error:
         read_source(arguments("--snapshot", path, *words))
     assert error.value.remedy
@@ -87,7 +87,7 @@ def test_a_file_that_is_no_snapshot_is_refused(tmp_path: Path, text: str | None)
 
 def test_a_cloud_without_nodes_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InvalidRequestError, match="has no compute node"):
-        read_source(arguments("--snapshot", snapshot_file(tmp_path, cloud([]))))
+        read_source(arguments("--snapshot", snapshot_file(tmp_path, make_cloud([]))))
 
 
 def test_a_bundle_that_is_no_yaml_is_refused_on_one_line(tmp_path: Path) -> None:

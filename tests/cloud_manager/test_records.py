@@ -127,4 +127,4 @@ def test_unknown_migration_status_counts_as_under_way() -> None:
     ],
 )
 def test_moments_are_aware(text: str | None, moment: datetime | None) -> None:
-    assert records.moment(text) == moment
+    assert records.parse_time(text) == moment

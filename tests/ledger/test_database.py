@@ -53,7 +53,7 @@ def test_head_is_the_last_migration() -> None:
 
 def test_the_migrated_schema_is_the_models(url: str) -> None:
     schema.upgrade(url)
-    options = {"version_table": VERSION_TABLE, "include_object": schema.owned, "compare_type": True}
+    options = {"version_table": VERSION_TABLE, "include_object": schema.is_owned, "compare_type": True}
     with Database(parse_url(url)).engine.connect() as connection:
         context = MigrationContext.configure(connection, opts=options)
         assert compare_metadata(context, Base.metadata) == []

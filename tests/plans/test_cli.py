@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.simulator.fleets import DOMAINS, cloud, node, pair, server
+from tests.builders import DOMAINS, make_cloud, make_pair, make_server, make_target
 
 from escalator.cli import main
 from escalator.cloud_manager.snapshots import compute_snapshot_digest, read_snapshot, snapshot_to_document
@@ -14,9 +14,9 @@ from escalator.replay import check_trace
 
 
 def small() -> CloudSnapshot:
-    group, members = pair("db", "a", "b")
-    servers = [server("web", "a"), server("cold", "b", vm_state="stopped"), *members]
-    return cloud(node("a"), node("b"), node("c"), servers=servers, ha_groups=(group,))
+    group, members = make_pair("db", "a", "b")
+    servers = [make_server("web", "a"), make_server("cold", "b", vm_state="stopped"), *members]
+    return make_cloud([make_target("a"), make_target("b"), make_target("c")], servers, ha_groups=(group,))
 
 
 @pytest.fixture
@@ -93,9 +93,11 @@ def test_a_file_that_is_not_there_or_cannot_be_written(
 
 
 def test_a_campaign_without_room_ends_with_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    servers = [server(f"{h}{i}", h, memory=5000) for h in "ab" for i in range(3)]
+    servers = [make_server(f"{h}{i}", h, memory=5000) for h in "ab" for i in range(3)]
     path = tmp_path / "full.json"
-    path.write_text(json.dumps(snapshot_to_document(cloud(node("a"), node("b"), servers=servers))))
+    path.write_text(
+        json.dumps(snapshot_to_document(make_cloud([make_target("a"), make_target("b")], servers)))
+    )
     code, out, _ = run(capsys, "simulate", "--snapshot", path)
     assert code == 1
     assert "held a: its servers want 15000 MEMORY_MB" in out
@@ -135,7 +137,7 @@ def test_the_same_cloud_gives_the_same_hash_and_another_one_another(
 def test_a_person_reads_a_plan(snapshot_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _ = run(capsys, "plan", "--snapshot", snapshot_file, "--hosts", "c,b")
     assert code == 0
-    assert out.startswith("feasible: 2 node(s) of fleet, 1 at once\n")
+    assert out.startswith("feasible: 2 node(s) of lab, 1 at once\n")
     assert "because: " in out
     assert "cold: cold, b -> c" in out
 
@@ -149,11 +151,16 @@ def test_unknown_hosts_are_refused(snapshot_file: Path, capsys: pytest.CaptureFi
 def test_a_standby_that_makes_way_is_told_where_its_service_goes_over(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    one, ones = pair("x", "a", "b", memory=4096)
-    two, twos = pair("y", "b", "a", memory=4096)
-    nodes = [node("a"), node("b"), node("c", domain=DOMAINS[1]), node("u", upgraded=True)]
+    one, ones = make_pair("x", "a", "b", memory=4096)
+    two, twos = make_pair("y", "b", "a", memory=4096)
+    nodes = [
+        make_target("a"),
+        make_target("b"),
+        make_target("c", domain=DOMAINS[1]),
+        make_target("u", upgraded=True),
+    ]
     path = tmp_path / "pairs.json"
-    snapshot = cloud(*nodes, servers=[*ones, *twos], ha_groups=(one, two))
+    snapshot = make_cloud(nodes, [*ones, *twos], ha_groups=(one, two))
     path.write_text(json.dumps(snapshot_to_document(snapshot)))
     plan = plan_of(capsys, "--snapshot", path, "--max-parallel", "2")
     making_way = {n["host"]: m for n in plan["nodes"] for m in n["moves"] if m["method"] == "standby"}

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 from hypothesis import given
-from tests.simulator.fleets import DOMAINS, cloud, fleets, node, server, some
-from tests.upgrade_manager.clouds import BUNDLE
+from tests.builders import BUNDLE, DOMAINS, make_cloud, make_server, make_target
+from tests.simulator.fleets import fleets, some
 
 from escalator.model.bundle import Bundle
 from escalator.model.campaign import CampaignPlan, CampaignRequest, UpgradeMode
@@ -67,20 +67,20 @@ def test_with_a_disabled_target_nodes_go_as_the_plan_shows(snapshot: CloudSnapsh
 
 def test_nodes_that_do_not_go_as_things_are_come_last() -> None:
     nodes = (
-        replace(node("off"), status=ServiceStatus.DISABLED, disabled_reason="fan"),
-        node("broken"),
-        node("full"),
-        node("empty"),
+        replace(make_target("off"), status=ServiceStatus.DISABLED, disabled_reason="fan"),
+        make_target("broken"),
+        make_target("full"),
+        make_target("empty"),
     )
-    servers = [server("e", "broken", vm_state="error"), server("s", "full")]
-    plan = plan_of(cloud(*nodes, servers=servers), [n.host for n in nodes])
+    servers = [make_server("e", "broken", vm_state="error"), make_server("s", "full")]
+    plan = plan_of(make_cloud(nodes, servers), [n.host for n in nodes])
     assert plan is not None
     assert plan.hosts == ("empty", "full", "broken", "off")
 
 
 @pytest.mark.parametrize("seconds", [30.0, 1800.0])
 def test_a_plan_expects_what_the_bundle_says_of_its_upgrade(seconds: float) -> None:
-    snapshot = cloud(node("a"), node("b"))
+    snapshot = make_cloud([make_target("a"), make_target("b")])
     slow = make_plan(
         snapshot, options(replace(BUNDLE, expected_upgrade_seconds=seconds)), bundle="nova-34"
     ).document

@@ -4,17 +4,17 @@ import json
 import os
 import subprocess
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from tests.builders import NOW, make_cloud, make_plan, make_server
 
 from escalator.documents.bundles import parse_bundle
 from escalator.ledger.ledger import Ledger
-from escalator.model.campaign import CampaignPlan, CampaignRequest, NodeState, Step
-from escalator.model.cloud import CloudSnapshot, Server
+from escalator.model.campaign import NodeState, Step
+from escalator.model.cloud import CloudSnapshot
 from escalator.model.errors import InvalidRequestError
 from escalator.model.moves import MoveMethod, MoveRecord
 from escalator.steps.running.context import CampaignContext
@@ -22,14 +22,7 @@ from escalator_airflow.records import draft_campaign, read_campaign
 
 pytestmark = pytest.mark.airflow
 ROOT = Path(__file__).resolve().parents[2]
-NOW = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
-PLAN = CampaignPlan(
-    campaign="upgrade__lab",
-    run_id="read",
-    request=CampaignRequest(cloud="lab", domain="d", bundle="b"),
-    hosts=("n",),
-    target_version="34.0.0",
-)
+PLAN = make_plan("n", run_id="read", domain="d", bundle="b")
 BUNDLE = {
     "schema": "escalator.bundle/1",
     "name": "b",
@@ -72,8 +65,7 @@ def opened(folders: Path, monkeypatch: pytest.MonkeyPatch) -> CampaignContext:
 
 
 def snapshot() -> CloudSnapshot:
-    servers = tuple(Server(id=name, name=name, host="n", vm_state="active", resources={}) for name in "abc")
-    return CloudSnapshot(cloud="lab", taken_at=datetime(2026, 11, 22, tzinfo=UTC), nodes=(), servers=servers)
+    return make_cloud(servers=[make_server(name, "n", id=name) for name in "abc"])
 
 
 def test_the_tasks_see_the_ha_groups_of_the_vnf_files(opened: CampaignContext, folders: Path) -> None:

@@ -1,9 +1,9 @@
 from typing import Any
 
 import pytest
+from tests.builders import DOMAIN
 from tests.replay.worlds import (
     CLEAN,
-    DOMAIN,
     SNAPSHOT,
     Document,
     cloud,

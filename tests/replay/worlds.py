@@ -1,40 +1,37 @@
-"""A small cloud, a clean trace of it, and the ways to write others."""
+"""A small cloud, a clean trace of it, and the ways to write others.
+
+Traces are plain documents, as anybody may write them: the checker knows nothing of what the simulator plays.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, replace
-from datetime import UTC, datetime
 from typing import Any
+
+from tests.builders import DOMAINS, disabled, make_busy_node, make_cloud, make_server
 
 from escalator.model.cloud import (
     CloudSnapshot,
     HaGroup,
     Node,
-    ResourceInventory,
     Server,
     ServerGroup,
-    ServiceStatus,
 )
 from escalator.replay import ReplayOptions, ReplayReport, ViolationCode, check_trace
 
 Document = dict[str, Any]
-DOMAIN = "cell1/az1/general"
 SIZE = {"VCPU": 2, "MEMORY_MB": 4096}
 
 
 def node(host: str, **more: Any) -> Node:
-    inventory = {
-        "VCPU": ResourceInventory(total=4, allocation_ratio=4.0),
-        "MEMORY_MB": ResourceInventory(total=33280, reserved=512),
-    }
-    facts: dict[str, Any] = {"domain": DOMAIN, "zone": "az1", "target": True, "inventory": inventory}
-    return Node(host=host, **facts | more)
+    facts = {"vcpus": 4, "vcpu_ratio": 4.0, "memory": 33280, "target": True, "traits": frozenset()}
+    return make_busy_node(host, **facts | more)
 
 
 def server(name: str, host: str | None, **more: Any) -> Server:
-    facts: dict[str, Any] = {"vm_state": "active", "resources": SIZE}
-    return Server(id=name, name=name, host=host, **facts | more)
+    """Make a server whose id is its name, as events name it."""
+    return make_server(name, host, **{"id": name, "resources": SIZE} | more)
 
 
 NODES = (
@@ -42,8 +39,8 @@ NODES = (
     node("n2"),
     node("n3"),
     node("spare", target=False, traits=frozenset({"SSD"})),
-    node("shut", target=False, status=ServiceStatus.DISABLED, disabled_reason="disk swap"),
-    node("far", target=False, domain="cell1/az2/general", zone="az2"),
+    disabled(node("shut", target=False), "disk swap"),
+    node("far", target=False, domain=DOMAINS[1]),
 )
 SERVERS = (
     server("web", "n1", required_traits=frozenset({"SSD"}), pinned_zone="az1", server_group="apart"),
@@ -53,11 +50,9 @@ SERVERS = (
     server("db-a", "n1", ha_group="db", ha_role="active"),
     server("db-s", "n2", ha_group="db", ha_role="standby"),
 )
-SNAPSHOT = CloudSnapshot(
-    cloud="lab",
-    taken_at=datetime(2026, 11, 22, 8, tzinfo=UTC),
-    nodes=NODES,
-    servers=SERVERS,
+SNAPSHOT = make_cloud(
+    NODES,
+    SERVERS,
     server_groups=(ServerGroup(id="apart", policy="anti-affinity", members=("web", "web-2")),),
     ha_groups=(HaGroup(id="db", mode="active-standby", members=("db-a", "db-s"), max_impacted=1),),
 )

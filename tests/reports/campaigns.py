@@ -1,17 +1,20 @@
 """A campaign of two nodes, made by hand: node-01 goes through, node-02 fails and is mended."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
-from escalator.cloud_manager.snapshots import snapshot_from_document
-from escalator.model.campaign import CampaignPlan, CampaignRequest, LedgerView, NodeProgress, NodeState, Step
+from tests.builders import NOW, disabled, make_cloud, make_node, make_plan, make_server
+
+from escalator.cloud_manager.snapshots import snapshot_from_document, snapshot_to_document
+from escalator.model.campaign import CampaignPlan, LedgerView, NodeProgress, NodeState, Step
 from escalator.model.moves import MoveMethod, MoveRecord
 from escalator.model.verdict import Code
 from escalator.reports.facts import CampaignFacts, RecordedSnapshot, StepRun
 from escalator.reports.interruptions import GuestEvent, GuestEvents
 
-T0 = datetime(2026, 11, 22, 8, 0, 0, tzinfo=UTC)
+T0 = NOW
+HOSTS = ("node-01", "node-02")
 
 
 def at(seconds: float) -> datetime:
@@ -40,45 +43,20 @@ def move(name: str, source: str, target: str, start: float, end: float, **more: 
 
 
 def plan(**request: Any) -> CampaignPlan:
-    hosts = ("node-01", "node-02")
-    asked = CampaignRequest(cloud="lab", domain="cell1/az1/general", bundle="nova-34", hosts=hosts, **request)
-    return CampaignPlan(
-        campaign="upgrade__lab__cell1-az1-general",
-        run_id="manual__1",
-        request=asked,
-        hosts=hosts,
-        target_version="34.0.0",
+    return make_plan(
+        *HOSTS, campaign="upgrade__lab__cell1-az1-general", run_id="manual__1", hosts=HOSTS, **request
     )
 
 
-def snapshot(places: Mapping[str, str], **disabled: str) -> dict[str, Any]:
-    hosts = ("node-01", "node-02", "node-03")
-    states = {"web-3": ("stopped", "shutdown")}
-    return {
-        "schema": "escalator.snapshot/1",
-        "cloud": "lab",
-        "taken_at": T0.isoformat(),
-        "nodes": [
-            {
-                "host": host,
-                "domain": "cell1/az1/none",
-                "status": "disabled" if host.replace("-", "_") in disabled else "enabled",
-                "disabled_reason": disabled.get(host.replace("-", "_")),
-            }
-            for host in hosts
-        ],
-        "servers": [
-            {
-                "id": f"id-{name}",
-                "name": name,
-                "host": host,
-                "vm_state": states.get(name, ("active", "running"))[0],
-                "power_state": states.get(name, ("active", "running"))[1],
-                "task_state": None,
-            }
-            for name, host in places.items()
-        ],
-    }
+def snapshot(places: Mapping[str, str], **out: str) -> dict[str, Any]:
+    """Write the snapshot of three nodes: where each server is, and who was disabled with which reason."""
+    nodes = [make_node(host, domain="cell1/az1/none") for host in (*HOSTS, "node-03")]
+    reasons = {host.replace("_", "-"): reason for host, reason in out.items()}
+    states = {"web-3": {"vm_state": "stopped", "power_state": "shutdown"}}
+    servers = [make_server(name, host, **states.get(name, {})) for name, host in places.items()]
+    return snapshot_to_document(
+        make_cloud([disabled(n, reasons[n.host]) if n.host in reasons else n for n in nodes], servers)
+    )
 
 
 BEFORE = snapshot({"web-1": "node-01", "web-2": "node-01", "web-3": "node-02", "web-4": "node-03"})

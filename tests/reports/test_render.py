@@ -176,7 +176,7 @@ def test_bars_lie_within_the_line() -> None:
     ],
 )
 def test_durations(seconds: float | None, words: str) -> None:
-    assert formatting.duration(seconds) == words
+    assert formatting.format_duration(seconds) == words
 
 
 def test_nothing_is_said_of_servers_that_were_not_compared() -> None:

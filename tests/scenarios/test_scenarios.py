@@ -29,11 +29,7 @@ def test_the_check_finds_what_is_expected(name: str) -> None:
     text = "\n".join(map(str, report.conditions))
     for words in scenario.check.get("says", []):
         assert words in text
-
-
-@pytest.mark.parametrize("name", names())
-def test_every_unmet_condition_has_a_remedy(name: str) -> None:
-    assert all(c.message and (c.met or c.remedy) for c in load(name).report().conditions)
+    assert all(c.message and (c.met or c.remedy) for c in report.conditions)
 
 
 @pytest.mark.parametrize("name", names())
@@ -64,7 +60,3 @@ def test_a_simulated_campaign_does_what_is_expected_and_breaks_no_rule(name: str
     held = {item["host"]: item["code"] for item in trace["result"]["held"]}
     assert held == scenario.plan.get("held", {})
     assert [str(v) for v in check_trace(scenario.snapshot, trace).violations] == []
-
-
-def test_there_are_scenarios_enough() -> None:
-    assert len(names()) >= 15

@@ -1,59 +1,14 @@
-"""Small fleets with everything that can be in the way: HA groups, server groups, traits, nodes not ours."""
+"""Strategies that draw fleets with what can be in the way: HA and server groups, traits, nodes not ours."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from datetime import UTC, datetime
-from typing import Any
-
 from hypothesis import settings
 from hypothesis import strategies as st
+from tests.builders import DOMAINS, disabled, down, make_busy_node, make_cloud, make_server
 
-from escalator.model.cloud import (
-    CloudSnapshot,
-    HaGroup,
-    Node,
-    ResourceInventory,
-    Server,
-    ServerGroup,
-    ServiceState,
-    ServiceStatus,
-)
+from escalator.model.cloud import CloudSnapshot, HaGroup, Node, Server, ServerGroup
 
-NOW = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
-DOMAINS = ("cell1/az1/general", "cell1/az2/general")
 some = settings(max_examples=150, deadline=None, derandomize=True)
-
-
-def node(host: str, *, domain: str = DOMAINS[0], memory: int = 16384, **fields: Any) -> Node:
-    inventory = {
-        "VCPU": ResourceInventory(total=16, allocation_ratio=2.0),
-        "MEMORY_MB": ResourceInventory(total=memory, reserved=512),
-        "DISK_GB": ResourceInventory(total=1000),
-    }
-    zone = domain.split("/")[1]
-    return Node(
-        **{"host": host, "domain": domain, "zone": zone, "target": True, "inventory": inventory, **fields}
-    )
-
-
-def server(name: str, host: str | None, *, memory: int = 2048, **fields: Any) -> Server:
-    resources = {"VCPU": 1, "MEMORY_MB": memory, "DISK_GB": 10}
-    base = {"id": f"id-{name}", "name": name, "host": host, "vm_state": "active", "resources": resources}
-    return Server(**{**base, **fields})
-
-
-def cloud(*nodes: Node, servers: list[Server] | tuple[Server, ...] = (), **fields: Any) -> CloudSnapshot:
-    return CloudSnapshot(cloud="fleet", taken_at=NOW, nodes=nodes, servers=tuple(servers), **fields)
-
-
-def pair(
-    name: str, active: str, standby: str, *, memory: int = 1024, **limits: Any
-) -> tuple[HaGroup, tuple[Server, Server]]:
-    """Make a group of one active and one standby, on these hosts."""
-    one = server(f"{name}-a", active, memory=memory, ha_group=name, ha_role="active")
-    two = server(f"{name}-s", standby, memory=memory, ha_group=name, ha_role="standby")
-    return HaGroup(id=name, mode="active-standby", members=(one.id, two.id), **limits), (one, two)
 
 
 @st.composite
@@ -68,11 +23,11 @@ def fleets(draw: st.DrawFn) -> CloudSnapshot:
         groups.append(group)
         servers += members
     apart = _apart(draw, servers)
-    return cloud(*nodes, servers=servers, ha_groups=tuple(groups), server_groups=apart)
+    return make_cloud(nodes, servers, ha_groups=tuple(groups), server_groups=apart)
 
 
 def _node(draw: st.DrawFn, host: str) -> Node:
-    fresh = node(
+    fresh = make_busy_node(
         host,
         domain=draw(st.sampled_from([DOMAINS[0], DOMAINS[0], DOMAINS[1]])),
         memory=draw(st.sampled_from([8192, 16384, 16384, 32768])),
@@ -82,14 +37,14 @@ def _node(draw: st.DrawFn, host: str) -> Node:
     )
     kind = draw(st.sampled_from(["up"] * 8 + ["down", "person"]))
     if kind == "down":
-        return replace(fresh, state=ServiceState.DOWN)
+        return down(fresh)
     if kind == "person":
-        return replace(fresh, status=ServiceStatus.DISABLED, disabled_reason="broken fan")
+        return disabled(fresh)
     return fresh
 
 
 def _server(draw: st.DrawFn, name: str, host: str) -> Server:
-    return server(
+    return make_server(
         name,
         host,
         memory=draw(st.sampled_from([512, 1024, 2048, 4096])),
@@ -107,7 +62,7 @@ def _group(draw: st.DrawFn, name: str, hosts: list[str]) -> tuple[HaGroup, list[
         role = "member" if mode == "load-balanced" else ("active" if number == 0 else "standby")
         host = draw(st.sampled_from(hosts))
         servers.append(
-            server(
+            make_server(
                 f"{name}-{number}",
                 host,
                 memory=draw(st.sampled_from([512, 2048])),

@@ -3,7 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from tests.simulator.fleets import DOMAINS, cloud, node, pair, server
+from tests.builders import DOMAINS, make_busy_node, make_cloud, make_pair, make_server, make_target
 
 from escalator.model.campaign import UpgradeMode
 from escalator.model.cloud import CloudSnapshot, ResourceInventory, ServiceStatus
@@ -27,7 +27,10 @@ def told(trace: dict[str, Any], *kinds: str) -> list[tuple[float, str, str]]:
 
 
 def test_two_nodes_one_after_the_other() -> None:
-    trace = play(cloud(node("a"), node("b"), servers=[server("s", "a", memory=1024)]), upgrade_seconds=100)
+    trace = play(
+        make_cloud([make_target("a"), make_target("b")], [make_server("s", "a", memory=1024)]),
+        upgrade_seconds=100,
+    )
     assert told(trace) == [
         (0.0, "admit", "b"),
         (0.0, "upgrade_start", "b"),
@@ -47,8 +50,8 @@ def test_two_nodes_one_after_the_other() -> None:
 
 
 def test_the_service_is_away_before_the_upgrade_and_members_stop_and_start() -> None:
-    group, members = pair("db", "a", "b")
-    trace = play(cloud(node("a"), node("b"), servers=members, ha_groups=(group,)))
+    group, members = make_pair("db", "a", "b")
+    trace = play(make_cloud([make_target("a"), make_target("b")], members, ha_groups=(group,)))
     assert [e for _, e, _ in told(trace)].count("switchover") == 1
     first = trace["events"][0]["host"]
     assert first == "b"
@@ -56,26 +59,30 @@ def test_the_service_is_away_before_the_upgrade_and_members_stop_and_start() -> 
 
 
 def test_the_wrong_order_is_mended_by_moving_the_standby() -> None:
-    one, ones = pair("x", "a", "b")
-    two, twos = pair("y", "b", "a")
-    snapshot = cloud(
-        node("a"), node("b"), node("u", upgraded=True), servers=[*ones, *twos], ha_groups=(one, two)
+    one, ones = make_pair("x", "a", "b")
+    two, twos = make_pair("y", "b", "a")
+    snapshot = make_cloud(
+        [make_target("a"), make_target("b"), make_target("u", upgraded=True)],
+        [*ones, *twos],
+        ha_groups=(one, two),
     )
     result = play(snapshot)["result"]
     assert (result["switchovers"], result["standby_moves"]) == (2, 1)
 
 
 def test_recovery_is_waited_for() -> None:
-    group, members = pair("db", "a", "b", recovery_seconds=500)
+    group, members = make_pair("db", "a", "b", recovery_seconds=500)
     trace = play(
-        cloud(node("a"), node("b"), servers=members, ha_groups=(group,)), max_parallel=2, upgrade_seconds=10
+        make_cloud([make_target("a"), make_target("b")], members, ha_groups=(group,)),
+        max_parallel=2,
+        upgrade_seconds=10,
     )
     assert [t for t, _, _ in told(trace, "admit")] == [0.0, 510.0]
 
 
 def test_moves_of_one_node_go_side_by_side_only_as_far_as_asked() -> None:
-    servers = [server(f"s{i}", "a", memory=1024) for i in range(3)]
-    snapshot = cloud(node("a"), node("b", upgraded=True), servers=servers)
+    servers = [make_server(f"s{i}", "a", memory=1024) for i in range(3)]
+    snapshot = make_cloud([make_target("a"), make_target("b", upgraded=True)], servers)
     one = play(snapshot, migration_fixed_seconds=10, migration_seconds_per_gib=0, upgrade_seconds=1)
     many = play(
         snapshot,
@@ -89,8 +96,12 @@ def test_moves_of_one_node_go_side_by_side_only_as_far_as_asked() -> None:
 
 
 def test_nodes_that_are_not_ours_stay_and_say_why() -> None:
-    snapshot = cloud(
-        node("a"), node("b"), replace(node("c"), status=ServiceStatus.DISABLED, disabled_reason="broken fan")
+    snapshot = make_cloud(
+        [
+            make_target("a"),
+            make_target("b"),
+            replace(make_target("c"), status=ServiceStatus.DISABLED, disabled_reason="broken fan"),
+        ]
     )
     result = play(snapshot)["result"]
     assert result["upgraded"] == ["a", "b"]
@@ -98,9 +109,9 @@ def test_nodes_that_are_not_ours_stay_and_say_why() -> None:
 
 
 def test_a_campaign_without_room_is_refused_before_anything_happens() -> None:
-    nodes = [node(host) for host in "abc"]
-    servers = [server(f"{host}{i}", host, memory=4096) for host in "abc" for i in range(3)]
-    trace = play(cloud(*nodes, servers=servers))
+    nodes = [make_target(host) for host in "abc"]
+    servers = [make_server(f"{host}{i}", host, memory=4096) for host in "abc" for i in range(3)]
+    trace = play(make_cloud(nodes, servers))
     assert trace["events"] == []
     held = {h["host"]: h for h in trace["result"]["held"]}
     assert set(held) == set("abc")
@@ -108,15 +119,15 @@ def test_a_campaign_without_room_is_refused_before_anything_happens() -> None:
 
 
 def test_only_what_lacks_room_is_named_and_the_rest_is_refused_with_it() -> None:
-    nodes = [node("a", memory=65536), node("b"), node("c", domain=DOMAINS[1])]
-    trace = play(cloud(*nodes, servers=[server("big", "a", memory=40000)]))
+    nodes = [make_target("a", memory=65536), make_target("b"), make_target("c", domain=DOMAINS[1])]
+    trace = play(make_cloud(nodes, [make_server("big", "a", memory=40000)]))
     held = {h["host"]: h["reason"] for h in trace["result"]["held"]}
     assert "refused before its start: a cannot be emptied" in held["c"]
     assert trace["events"] == []
 
 
 def test_what_cannot_be_moved_stops_around_the_upgrade_or_holds_its_node() -> None:
-    snapshot = cloud(node("a"), node("b"), servers=[server("s", "a", migration="none")])
+    snapshot = make_cloud([make_target("a"), make_target("b")], [make_server("s", "a", migration="none")])
     loud = play(snapshot, mode=UpgradeMode.NON_SMOOTH)
     assert [e for _, e, _ in told(loud, "stop", "start")] == ["stop", "start"]
     smooth = play(snapshot, mode=UpgradeMode.SMOOTH)
@@ -126,31 +137,31 @@ def test_what_cannot_be_moved_stops_around_the_upgrade_or_holds_its_node() -> No
 
 def test_servers_in_every_state_hold_their_node_or_move() -> None:
     states = ["active", "paused", "stopped", "suspended", "rescued", "error", "resized", "building"]
-    nodes = [node(f"n-{state}") for state in states] + [node("spare", target=False, memory=65536)]
-    servers = [server(state, f"n-{state}", vm_state=state) for state in states]
-    result = play(cloud(*nodes, servers=servers))["result"]
+    nodes = [make_target(f"n-{state}") for state in states] + [make_busy_node("spare", memory=65536)]
+    servers = [make_server(state, f"n-{state}", vm_state=state) for state in states]
+    result = play(make_cloud(nodes, servers))["result"]
     assert result["upgraded"] == ["n-active", "n-paused", "n-stopped"]
     assert len(result["held"]) == 5
 
 
 def test_without_targets_all_that_is_not_upgraded_is_one() -> None:
-    snapshot = cloud(node("a", target=False), node("b", target=False, upgraded=True))
+    snapshot = make_cloud([make_busy_node("a"), make_busy_node("b", upgraded=True)])
     assert play(snapshot)["result"]["upgraded"] == ["a"]
 
 
 def test_an_empty_cloud_has_nothing_to_do() -> None:
-    trace = play(cloud())
+    trace = play(make_cloud())
     assert trace["events"] == []
     assert trace["result"]["makespan_seconds"] == 0.0
 
 
 def test_no_standby_moves_where_its_place_would_be_lacking_to_a_later_node() -> None:
-    pairs = [pair("db", "a", "c"), pair("gw", "c", "a"), pair("ims", "c", "a")]
+    pairs = [make_pair("db", "a", "c"), make_pair("gw", "c", "a"), make_pair("ims", "c", "a")]
     members = [member for _, both in pairs for member in both]
-    wide = server("wide", "c", resources={"VCPU": 32, "MEMORY_MB": 1024, "DISK_GB": 10})
+    wide = make_server("wide", "c", resources={"VCPU": 32, "MEMORY_MB": 1024, "DISK_GB": 10})
     large = {"VCPU": ResourceInventory(total=64), "MEMORY_MB": ResourceInventory(total=16384)}
-    nodes = [node("a"), node("c", inventory=large), node("u", upgraded=True)]
-    snapshot = cloud(*nodes, servers=[wide, *members], ha_groups=tuple(group for group, _ in pairs))
+    nodes = [make_target("a"), make_target("c", inventory=large), make_target("u", upgraded=True)]
+    snapshot = make_cloud(nodes, [wide, *members], ha_groups=tuple(group for group, _ in pairs))
     trace = play(snapshot)
     assert [host for _, _, host in told(trace, "admit")] == ["a", "c"]
     assert trace["result"]["standby_moves"] == 0

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
+
+from tests.builders import NOW
 
 from escalator.model.cloud import (
     Migration,
@@ -15,8 +17,7 @@ from escalator.model.cloud import (
     ServiceStatus,
 )
 
-START = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
-DOMAIN = "cell1/az1/general"
+START = NOW
 
 
 class Fault(StrEnum):

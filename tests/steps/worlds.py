@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any, cast
 
 import sqlalchemy as sa
+from tests.builders import DOMAIN, make_plan
 from tests.steps.fake_cloud import FakeCloud
 from tests.steps.fake_mechanism import FakeMechanism, NodeSoftware
-from tests.steps.fake_records import DOMAIN, START, Clock, Fuse, Guest
+from tests.steps.fake_records import START, Clock, Fuse, Guest
 
 from escalator.ledger.campaign_record import CampaignRecord
 from escalator.ledger.database import _begin_sqlite, _prepare_sqlite
@@ -20,7 +21,7 @@ from escalator.ledger.records import StepAttempt
 from escalator.ledger.run import CampaignRun
 from escalator.ledger.tables import dump_json
 from escalator.model.bundle import Bundle, Component, VenvMechanism
-from escalator.model.campaign import CampaignPlan, CampaignRequest, NodeProgress, Step
+from escalator.model.campaign import CampaignPlan, NodeProgress, Step
 from escalator.model.cloud import CloudSnapshot, ComputeService, HaGroup, ServiceStatus
 from escalator.model.decisions import AdmissionDecision
 from escalator.model.inventory import Inventory, InventoryNode
@@ -121,14 +122,8 @@ class World:
             self.open(self.plan)
 
     def make_plan(self, run_id: str, **asked: Any) -> CampaignPlan:
-        request = {"cloud": "lab", "domain": DOMAIN, "bundle": "nova-34", "migration_timeout_seconds": 30}
-        return CampaignPlan(
-            campaign="upgrade__lab",
-            run_id=run_id,
-            request=CampaignRequest(**{**request, **self.asked, **asked}),  # type: ignore[arg-type]
-            hosts=self.hosts,
-            target_version=NEW,
-        )
+        wanted = {"domain": DOMAIN, "migration_timeout_seconds": 30, **self.asked, **asked}
+        return make_plan(*self.hosts, run_id=run_id, target_version=NEW, **wanted)
 
     def open(self, plan: CampaignPlan) -> None:
         self.ledger.run(plan.campaign, plan.run_id).open(

@@ -114,9 +114,9 @@ def test_a_running_job_is_seen_running_by_many_and_cannot_be_removed(local: Loca
     remote_job.start(local, "job", "sleep 1", base=base)
     assert {remote_job.state(local, "job", base=base).state for _ in range(5)} == {JobState.RUNNING}
     with pytest.raises(NodeFaultError, match="still runs"):
-        remote_job.cleanup(local, "job", base=base)
+        remote_job.clean_up(local, "job", base=base)
     settled(local, "job", base)
-    remote_job.cleanup(local, "job", base=base)
+    remote_job.clean_up(local, "job", base=base)
     assert remote_job.state(local, "job", base=base).state is JobState.ABSENT
 
 
@@ -235,7 +235,7 @@ def test_a_relative_folder_is_refused(local: LocalShell) -> None:
 def test_any_text_in_a_script_arrives_unchanged(local: LocalShell, base: str, text: str) -> None:
     remote_job.start(local, "job", f"cat <<'%%%'\n{text}\n%%%\n", base=base)
     status = settled(local, "job", base)
-    remote_job.cleanup(local, "job", base=base)
+    remote_job.clean_up(local, "job", base=base)
     assert status.output == f"{text}\n"
 
 

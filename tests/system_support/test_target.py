@@ -44,9 +44,16 @@ def test_an_empty_connection_means_root_on_port_22() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["no_host_key_check", "ignore_hostkey_verification", "allow_host_key_change"]
+    ("name", "value"),
+    [
+        ("no_host_key_check", True),
+        ("ignore_hostkey_verification", True),
+        ("allow_host_key_change", True),
+        ("no_host_key_check", "true"),
+        ("no_host_key_check", "True"),
+        ("no_host_key_check", "1"),
+    ],
 )
-@pytest.mark.parametrize("value", [True, "true", "True", "1"])
 def test_switching_host_key_verification_off_is_refused(name: str, value: object) -> None:
     with pytest.raises(InvalidRequestError, match="always verified"):
         read({name: value})

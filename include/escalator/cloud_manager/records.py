@@ -34,7 +34,7 @@ _RESOURCES = "resources:"
 log = logging.getLogger(__name__)
 
 
-def moment(text: str | None) -> datetime | None:
+def parse_time(text: str | None) -> datetime | None:
     """Read a time of OpenStack's, which is UTC with or without a sign of it; None stays None."""
     if text is None:
         return None
@@ -69,7 +69,7 @@ def read_service(record: Record) -> ComputeService:
         status=ServiceStatus(record["status"]),
         disabled_reason=record.get("disabled_reason"),
         forced_down=bool(record.get("forced_down")),
-        updated_at=moment(record.get("updated_at")),
+        updated_at=parse_time(record.get("updated_at")),
     )
 
 
@@ -82,12 +82,12 @@ def hypervisor_of(record: Record) -> Hypervisor:
         host=record["service"]["host"],
         state=ServiceState(record["state"]),
         status=ServiceStatus(record["status"]),
-        version=dotted(int(version)) if version else None,
+        version=read_dotted(int(version)) if version else None,
         host_ip=record.get("host_ip"),
     )
 
 
-def dotted(version: int) -> str:
+def read_dotted(version: int) -> str:
     """Spell a hypervisor version as people do: 8002001 -> ``8.2.1``."""
     return f"{version // 1_000_000}.{version // 1_000 % 1_000}.{version % 1_000}"
 
@@ -152,7 +152,7 @@ def read_traits(extra_specs: Mapping[str, str]) -> frozenset[str]:
 
 def read_migration(record: Record) -> Migration:
     """Read one record of ``GET /os-migrations``."""
-    created_at = moment(record["created_at"])
+    created_at = parse_time(record["created_at"])
     return Migration(
         id=int(record["id"]),
         uuid=record["uuid"],
@@ -162,7 +162,7 @@ def read_migration(record: Record) -> Migration:
         source_host=record["source_compute"],
         dest_host=record.get("dest_compute"),
         created_at=created_at or datetime.min.replace(tzinfo=UTC),
-        updated_at=moment(record.get("updated_at")),
+        updated_at=parse_time(record.get("updated_at")),
     )
 
 

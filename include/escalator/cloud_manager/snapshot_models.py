@@ -15,7 +15,7 @@ from typing import Annotated, Any, Final, Literal, NamedTuple, TypeVar
 from pydantic import AfterValidator, BeforeValidator, Field, Strict, ValidationInfo
 
 from escalator.documents.document_model import DocumentModel, Word, refuse
-from escalator.documents.wording import shown
+from escalator.documents.wording import show_value
 from escalator.model.cloud import (
     HaGroup,
     Migration,
@@ -45,7 +45,7 @@ def _read_moment(value: object) -> datetime:
     except ValueError:
         moment = None
     if moment is None or moment.tzinfo is None:
-        raise refuse(f"must be a time with its offset, such as 2026-11-22T08:00:00Z, not {shown(value)}")
+        raise refuse(f"must be a time with its offset, such as 2026-11-22T08:00:00Z, not {show_value(value)}")
     return moment
 
 

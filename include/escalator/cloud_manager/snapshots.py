@@ -22,7 +22,7 @@ from escalator.cloud_manager.snapshot_items import (
 from escalator.cloud_manager.snapshot_models import ITEMS, SCHEMA, SnapshotDocument
 from escalator.documents.document_model import read_document
 from escalator.documents.faults import Fault
-from escalator.documents.wording import shown
+from escalator.documents.wording import show_value
 from escalator.model.cloud import CloudSnapshot
 from escalator.model.digest import canonical
 from escalator.model.errors import InvalidRequestError
@@ -99,7 +99,7 @@ def snapshot_from_document(document: Mapping[str, Any]) -> CloudSnapshot:
     :raises InvalidRequestError: names every fault with its path, such as ``nodes[3].inventory.VCPU.total``.
     """
     if not isinstance(document, Mapping):
-        raise _refused([Fault((), f"must be a mapping, not {shown(document)}")])
+        raise _refused([Fault((), f"must be a mapping, not {show_value(document)}")])
     return _snapshot(
         (name, iter(value) if name in ITEMS and isinstance(value, (list, tuple)) else value)
         for name, value in document.items()
@@ -145,7 +145,7 @@ def _read_items(name: str, items: Iterator[object], faults: list[Fault], shared:
             keys.append(key)
     if len(set(keys)) < len(keys):
         doubles = sorted(key for key, times in Counter(keys).items() if times > 1)
-        faults.extend(Fault((name,), f"{shown(key)} {_DOUBLE}") for key in doubles)
+        faults.extend(Fault((name,), f"{show_value(key)} {_DOUBLE}") for key in doubles)
     return found
 
 

@@ -73,11 +73,11 @@ def _of_status(action: str, exc: ksa.HttpError) -> EscalatorError:
     status = exc.http_status or _SERVER_ERROR
     kind = TransientError if status >= _SERVER_ERROR else InvalidRequestError
     error, remedy = _BY_STATUS.get(status, (kind, None))
-    message = f"{action}: HTTP {status}: {detail_of(exc)}"
+    message = f"{action}: HTTP {status}: {find_detail(exc)}"
     return error(message, remedy=remedy, request_id=request_id_of(exc))
 
 
-def detail_of(exc: ksa.HttpError) -> str:
+def find_detail(exc: ksa.HttpError) -> str:
     """Return what the service said, on one line; each service wraps it in its own way."""
     text = _spoken(exc.response) or exc.details or exc.message or str(exc)
     return " ".join(str(text).split())

@@ -59,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
         return 0
     try:
         bring_up(world, stack)
-        code = 0 if args.no_campaign else campaign(world, stack, progress)
+        code = 0 if args.no_campaign else run_campaign(world, stack, progress)
     except BaseException:
         if not args.keep:
             bring_down(world, stack)
@@ -97,7 +97,7 @@ def bring_down(world: DemoWorld, stack: AirflowStack) -> None:
     world.lab.down()
 
 
-def campaign(world: DemoWorld, stack: AirflowStack, progress: Progress) -> int:
+def run_campaign(world: DemoWorld, stack: AirflowStack, progress: Progress) -> int:
     """Trigger the upgrade, follow it, keep its report in the demo's folder, and say how it went."""
     dag_id = make_dag_id(UPGRADE.name, CLOUD, DOMAIN)
     with stack.client() as client:

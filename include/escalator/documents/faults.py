@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from escalator.documents.wording import LONGEST, did_you_mean, hint_at_quotes, shown
+from escalator.documents.wording import LONGEST, did_you_mean, hint_at_quotes, show_value
 
 Place = tuple[str | int, ...]
 """Keys and list indices from the document down to a value."""
@@ -79,7 +79,7 @@ def describe_fault(error: ErrorDetails, fields: Mapping[str, FieldInfo]) -> Faul
     if kind == "extra_forbidden":
         return Fault(at, f"is not known{did_you_mean(str(at[-1]), fields)}")
     if kind == "invalid_key" or at[-1:] == ("[key]",):
-        return Fault(at[: -1 if kind == "invalid_key" else -2], f"the key {shown(value)} must be text")
+        return Fault(at[: -1 if kind == "invalid_key" else -2], f"the key {show_value(value)} must be text")
     if kind.startswith("union_tag"):
         return _fault_of_tag(error, at)
     return Fault(at, _words(error))
@@ -102,31 +102,31 @@ def _words(error: ErrorDetails) -> str:
         case "missing":
             words = "is required"
         case "string_type":
-            words = f"must be text, not {shown(value)}{hint_at_quotes(value)}"
+            words = f"must be text, not {show_value(value)}{hint_at_quotes(value)}"
         case "string_unicode":
-            words = f"{shown(value)} is no text: it has half a character"
+            words = f"{show_value(value)} is no text: it has half a character"
         case "string_too_short":
             words = "must not be empty"
         case "too_short":
             is_mapping = isinstance(value, Mapping)
             words = "must name one key at least" if is_mapping else "is required: a list of one at least"
         case "greater_than_equal":
-            words = f"must be at least {context['ge']}, not {shown(value)}"
+            words = f"must be at least {context['ge']}, not {show_value(value)}"
         case "less_than_equal":
-            words = f"must be at most {context['le']}, not {shown(value)}"
+            words = f"must be at most {context['le']}, not {show_value(value)}"
         case "enum" | "literal_error":
             words = _choice(value, context["expected"])
         case _ if kind in _MUST_BE:
             words = _must_be(kind, value)
         case _:
-            words = f"is refused: {error['msg']}, not {shown(value)}"
+            words = f"is refused: {error['msg']}, not {show_value(value)}"
     return words
 
 
 def _must_be(kind: str, value: object) -> str:
     if kind == "float_type" and type(value) is int:  # any int would do, but no float is as large as this one
         return "is too large a number"
-    return f"must be {_MUST_BE[kind]}, not {shown(value)}"
+    return f"must be {_MUST_BE[kind]}, not {show_value(value)}"
 
 
 def _choice(value: object, expected: str) -> str:
@@ -135,10 +135,10 @@ def _choice(value: object, expected: str) -> str:
     if value is None:
         return f"must be one of {', '.join(words)}, not null"
     if not isinstance(value, str):
-        return f"must be text, not {shown(value)}{hint_at_quotes(value)}"
+        return f"must be text, not {show_value(value)}{hint_at_quotes(value)}"
     if len(words) == 1:
-        return f"is {shown(value)}, this release reads {words[0]}"
-    return f"is {shown(value)}, must be one of {', '.join(words)}{did_you_mean(value, words)}"
+        return f"is {show_value(value)}, this release reads {words[0]}"
+    return f"is {show_value(value)}, must be one of {', '.join(words)}{did_you_mean(value, words)}"
 
 
 def _path(at: Place) -> str:
@@ -147,6 +147,6 @@ def _path(at: Place) -> str:
         if isinstance(part, int):
             path += f"[{part}]"
         else:
-            name = part if part.isprintable() and len(part) <= LONGEST else shown(part)
+            name = part if part.isprintable() and len(part) <= LONGEST else show_value(part)
             path += f".{name}" if path else name
     return path or "document"

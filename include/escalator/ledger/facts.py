@@ -32,11 +32,11 @@ def read_facts(host: str, rows: Mapping[str, Any]) -> NodeFacts:
     try:
         facts = from_json(NodeFacts, known)
     except InvalidRequestError as exc:
-        raise unreadable(host, exc.message) from exc
+        raise describe_unreadable(host, exc.message) from exc
     return facts if plan is None else replace(facts, drain_plan=_read_plan(plan))
 
 
-def unreadable(host: str, why: str) -> InvalidRequestError:
+def describe_unreadable(host: str, why: str) -> InvalidRequestError:
     """Say that what is recorded of a node cannot be used, and which task records it anew."""
     return InvalidRequestError(
         f"what is recorded of {host} cannot be used: {why}",

@@ -47,7 +47,7 @@ def find_campaign(session: Session, campaign: str, run_id: str) -> CampaignRow |
     )
 
 
-def campaign_id(session: Session, campaign: str, run_id: str) -> int:
+def select_campaign_id(session: Session, campaign: str, run_id: str) -> int:
     """Return the key of a run.
 
     :raises NotFoundError: when it was never opened.
@@ -77,7 +77,7 @@ def lock_node(session: Session, campaign: str, run_id: str, host: str) -> NodeRo
 
     :raises NotFoundError: when the run was never opened.
     """
-    owner = campaign_id(session, campaign, run_id)
+    owner = select_campaign_id(session, campaign, run_id)
     insert_or_ignore(session, NodeRow, make_waiting_node(owner, host))
     return session.scalars(
         sa.select(NodeRow).where(NodeRow.campaign_id == owner, NodeRow.host == host).with_for_update()

@@ -24,13 +24,13 @@ from escalator.ledger.records import (
     read_step,
 )
 from escalator.ledger.rows import (
-    campaign_id,
     find_campaign,
     find_node,
     insert_or_ignore,
     insert_or_update,
     lock_node,
     make_waiting_node,
+    select_campaign_id,
 )
 from escalator.ledger.tables import CampaignRow, DocumentRow, FactRow, MoveRow, NodeRow, StepRow
 from escalator.ledger.views import read_nodes, read_view
@@ -86,7 +86,7 @@ class CampaignRun:
         documents = {Document.BUNDLE: bundle_document, Document.SNAPSHOT_BEFORE: snapshot_before}
         with self._database.writing() as session:
             insert_or_ignore(session, CampaignRow, values)
-            owner = campaign_id(session, self.campaign, self.run_id)
+            owner = select_campaign_id(session, self.campaign, self.run_id)
             for kind, body in documents.items():
                 row = {"campaign_id": owner, "kind": kind.value, "body": to_json(body)}
                 insert_or_ignore(session, DocumentRow, row)
@@ -121,7 +121,7 @@ class CampaignRun:
         """Keep a document of a run, in place of an earlier one of its kind."""
         with self._database.writing() as session:
             row = {
-                "campaign_id": campaign_id(session, self.campaign, self.run_id),
+                "campaign_id": select_campaign_id(session, self.campaign, self.run_id),
                 "kind": kind.value,
                 "body": to_json(body),
             }
@@ -284,7 +284,7 @@ class CampaignRun:
         With a migration UUID a second call overwrites the first, but keeps an interruption that it lacks.
         """
         with self._database.writing() as session:
-            owner = campaign_id(session, self.campaign, self.run_id)
+            owner = select_campaign_id(session, self.campaign, self.run_id)
             values = {"campaign_id": owner, "host": host, **move_values(move)}
             key = ("campaign_id", "migration")
             insert_or_update(session, MoveRow, values, key=key, keep="interruption_ms")

@@ -16,7 +16,7 @@ _ADVISORY_LOCK = 0x45534341
 """Key of the PostgreSQL lock under which only one process migrates."""
 
 
-def owned(item: object, name: str | None, kind: str, reflected: object, compared: object) -> bool:
+def is_owned(item: object, name: str | None, kind: str, reflected: object, compared: object) -> bool:
     """Tell Alembic which tables are the ledger's; others in the same database are left alone."""
     del item, reflected, compared
     return kind != "table" or (name or "").startswith("escalator_")

@@ -165,6 +165,6 @@ class Verdict:
         return f"{self.subject}: {self.message}{remedy} [{self.code}]"
 
 
-def blockers(verdicts: tuple[Verdict, ...]) -> tuple[Verdict, ...]:
+def find_blockers(verdicts: tuple[Verdict, ...]) -> tuple[Verdict, ...]:
     """Return the findings that stop their subject."""
     return tuple(v for v in verdicts if v.blocks)

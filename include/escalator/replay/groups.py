@@ -118,11 +118,11 @@ def _broken(world: ReplayedCloud, event: Event, group_id: str, policy: str) -> s
     return None
 
 
-def spread(world: ReplayedCloud, group_id: str) -> int:
+def find_spread(world: ReplayedCloud, group_id: str) -> int:
     """Return on how many nodes the members of a server group are."""
     return len({world.place[m] for m in world.affine_members[group_id] if world.place[m] is not None})
 
 
 def check_affinity_spreads(world: ReplayedCloud) -> dict[str, int]:
     """Return how spread each hard affinity group is."""
-    return {g: spread(world, g) for g, group in world.affine.items() if group.policy == _HARD_AFFINE}
+    return {g: find_spread(world, g) for g, group in world.affine.items() if group.policy == _HARD_AFFINE}

@@ -116,7 +116,7 @@ def _check_ends(world: ReplayedCloud, trace: Trace, spreads: Mapping[str, int]) 
         played = world.nodes.get(world.place[server_id] or "")
         if played is None or played.node.host not in trace.held:
             world.fault(ViolationCode.NOT_STARTED_AGAIN, world.name(server_id), "is stopped at the end")
-    done = set(upgraded_hosts(world))
+    done = set(list_upgraded_hosts(world))
     for host, played in sorted(world.nodes.items()):
         touched = played.node.target or played.out
         if (
@@ -132,7 +132,7 @@ def _check_ends(world: ReplayedCloud, trace: Trace, spreads: Mapping[str, int]) 
             )
 
 
-def upgraded_hosts(world: ReplayedCloud) -> tuple[str, ...]:
+def list_upgraded_hosts(world: ReplayedCloud) -> tuple[str, ...]:
     """Return the nodes that were upgraded and given back, sorted."""
     return tuple(
         sorted(h for h, n in world.nodes.items() if n.upgraded and not n.out and not n.node.upgraded)
@@ -140,7 +140,7 @@ def upgraded_hosts(world: ReplayedCloud) -> tuple[str, ...]:
 
 
 def _facts(world: ReplayedCloud, trace: Trace, start: Start) -> ReplayFacts:
-    upgraded = frozenset(upgraded_hosts(world))
+    upgraded = frozenset(list_upgraded_hosts(world))
     events = trace.events
     stuck = (h for h, n in world.nodes.items() if n.node.target and not n.upgraded)
     return ReplayFacts(

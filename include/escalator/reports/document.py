@@ -14,7 +14,7 @@ from escalator.reports.facts import CampaignFacts, RecordedSnapshot
 from escalator.reports.findings import compare_servers, find
 from escalator.reports.interruptions import GuestEvents
 from escalator.reports.node_times import NodeTimes
-from escalator.reports.nodes import NOT_MEASURED, describe_nodes, iso, measure_nodes, rounded
+from escalator.reports.nodes import NOT_MEASURED, describe_nodes, format_time, measure_nodes, round_seconds
 from escalator.reports.trace import build_trace
 
 SCHEMA = "escalator.report/1"
@@ -55,8 +55,8 @@ def build_report(facts: CampaignFacts, events: GuestEvents | None = None) -> dic
         "request": _request(facts),
         "plan": _plan(facts),
         "outcome": str(_outcome(facts)),
-        "started": iso(facts.started_at),
-        "ended": iso(facts.ended_at),
+        "started": format_time(facts.started_at),
+        "ended": format_time(facts.ended_at),
         "nodes": nodes,
         "totals": _totals(facts, times, nodes),
         "servers": compare_servers(facts),
@@ -85,7 +85,7 @@ def _request(facts: CampaignFacts) -> dict[str, Any]:
     return {
         **request,
         "hosts": list(facts.plan.request.hosts),
-        "window_end": iso(facts.plan.request.window_end),
+        "window_end": format_time(facts.plan.request.window_end),
     }
 
 
@@ -148,4 +148,4 @@ def _upgrade_duration(facts: CampaignFacts, times: Mapping[str, NodeTimes]) -> f
     releases = [s.ended_at for s in facts.steps if s.step is Step.RELEASE and s.ended_at is not None]
     if not leases or not releases:
         return None
-    return rounded(max(0.0, (max(releases) - min(leases)).total_seconds()))
+    return round_seconds(max(0.0, (max(releases) - min(leases)).total_seconds()))

@@ -12,7 +12,7 @@ _HOUR = 3600
 _MARKDOWN = str.maketrans({c: f"\\{c}" for c in "\\`*[]|"} | {"<": "&lt;", ">": "&gt;"})
 
 
-def plain(value: object) -> str:
+def format_plain(value: object) -> str:
     """Write any value on one line, without characters that steer a terminal or turn the text round."""
     if value is None or value == "":
         return NONE
@@ -20,12 +20,12 @@ def plain(value: object) -> str:
     return "".join(c for c in text if unicodedata.category(c) not in {"Cc", "Cf", "Cs", "Co", "Cn"})
 
 
-def markdown(value: object) -> str:
+def format_markdown(value: object) -> str:
     """Write any value as the text of a Markdown table's cell: no mark-up of its own."""
-    return plain(value).translate(_MARKDOWN)
+    return format_plain(value).translate(_MARKDOWN)
 
 
-def duration(seconds: float | None) -> str:
+def format_duration(seconds: float | None) -> str:
     """Write seconds as ``12.3 s``, ``4 min 05 s`` or ``2 h 07 min``."""
     if seconds is None:
         return NONE
@@ -37,12 +37,12 @@ def duration(seconds: float | None) -> str:
     return f"{whole // _HOUR} h {whole % _HOUR // _MINUTE:02d} min"
 
 
-def milliseconds(value: float | None, note: str | None = None) -> str:
+def format_milliseconds(value: float | None, note: str | None = None) -> str:
     """Write milliseconds, or the note why there are none."""
     return f"{value:.0f} ms" if value is not None else note or NONE
 
 
-def moment(text: str | None) -> str:
+def format_moment(text: str | None) -> str:
     """Write an ISO time as ``2026-11-22 08:00:00 UTC``."""
     if text is None:
         return NONE
@@ -51,7 +51,7 @@ def moment(text: str | None) -> str:
 
 def make_markdown_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """Write a Markdown table whose columns also line up in a terminal."""
-    cells = [[markdown(cell) for cell in row] for row in rows]
+    cells = [[format_markdown(cell) for cell in row] for row in rows]
     columns = list(zip(header, *cells, strict=True))
     widths = [max(3, *(_width(cell) for cell in column)) for column in columns]
     lines = [header, ["-" * width for width in widths], *cells]

@@ -14,7 +14,7 @@ class Interval(NamedTuple):
     end: datetime
 
 
-def union(intervals: Iterable[Interval]) -> tuple[Interval, ...]:
+def unite(intervals: Iterable[Interval]) -> tuple[Interval, ...]:
     """Return the same time as spans that do not overlap, in order; spans without length vanish."""
     merged: list[Interval] = []
     for interval in sorted(i for i in intervals if i.end > i.start):
@@ -26,18 +26,18 @@ def union(intervals: Iterable[Interval]) -> tuple[Interval, ...]:
     return tuple(merged)
 
 
-def within(intervals: Iterable[Interval], windows: Iterable[Interval]) -> tuple[Interval, ...]:
+def cut_to(intervals: Iterable[Interval], windows: Iterable[Interval]) -> tuple[Interval, ...]:
     """Return the part of the spans that lies in the windows."""
-    clear = union(windows)
+    clear = unite(windows)
     cut = (
         Interval(max(one.start, window.start), min(one.end, window.end))
-        for one in union(intervals)
+        for one in unite(intervals)
         for window in clear
     )
-    return union(cut)
+    return unite(cut)
 
 
-def seconds_of(intervals: Iterable[Interval]) -> float:
+def sum_seconds(intervals: Iterable[Interval]) -> float:
     """Return the length of the spans in seconds; time that several cover counts once."""
-    total = sum((i.end - i.start for i in union(intervals)), timedelta())
+    total = sum((i.end - i.start for i in unite(intervals)), timedelta())
     return total.total_seconds()

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from escalator.model.campaign import Step
 from escalator.model.moves import MoveRecord
 from escalator.reports.facts import StepRun
-from escalator.reports.intervals import Interval, seconds_of, within
+from escalator.reports.intervals import Interval, cut_to, sum_seconds
 
 _GIVEN_BACK = frozenset({"ok", "skipped"})
 """Results of release after which the node is in service, or is not ours."""
@@ -55,18 +55,18 @@ def measure(runs: Sequence[StepRun], moves: Iterable[MoveRecord], horizon: datet
     """
     outages = find_outages(runs)
     windows = [Interval(o.start, o.end or max(horizon, o.start)) for o in outages]
-    migrating = within((Interval(m.started_at, m.ended_at) for m in moves), windows)
-    upgrading = within(upgrade_jobs(runs), windows)
-    parked = within(_parked(runs, horizon), windows)
+    migrating = cut_to((Interval(m.started_at, m.ended_at) for m in moves), windows)
+    upgrading = cut_to(upgrade_jobs(runs), windows)
+    parked = cut_to(_parked(runs, horizon), windows)
     closed = bool(outages) and all(o.end is not None for o in outages)
-    wall = seconds_of(windows)
-    used = seconds_of((*migrating, *upgrading, *parked))
+    wall = sum_seconds(windows)
+    used = sum_seconds((*migrating, *upgrading, *parked))
     return NodeTimes(
         outages=outages,
         wall_seconds=wall if closed else None,
-        migrate_seconds=seconds_of(migrating),
-        upgrade_seconds=seconds_of(upgrading),
-        parked_seconds=seconds_of(parked),
+        migrate_seconds=sum_seconds(migrating),
+        upgrade_seconds=sum_seconds(upgrading),
+        parked_seconds=sum_seconds(parked),
         own_overhead_seconds=wall - used if closed else None,
     )
 

@@ -16,14 +16,14 @@ NOT_MEASURED = "not measured"
 NOT_RUNNING = "was not running"
 
 
-def iso(moment: datetime | None) -> str | None:
+def format_time(moment: datetime | None) -> str | None:
     """Write a time in UTC, to the millisecond."""
     if moment is None:
         return None
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def rounded(seconds: float | None) -> float | None:
+def round_seconds(seconds: float | None) -> float | None:
     """Round seconds to milliseconds."""
     return None if seconds is None else round(seconds, 3)
 
@@ -54,13 +54,13 @@ def _describe(
         "from_version": facts.versions_before.get(host),
         "to_version": facts.versions_after.get(host),
         "out_of_service": times.out_of_service,
-        "leased": iso(times.outages[0].start) if times.outages else None,
-        "released": iso(times.outages[-1].end) if times.outages else None,
-        "wall_seconds": rounded(times.wall_seconds),
-        "migrate_seconds": rounded(times.migrate_seconds),
-        "upgrade_seconds": rounded(times.upgrade_seconds or None),
-        "parked_seconds": rounded(times.parked_seconds),
-        "own_overhead_seconds": rounded(times.own_overhead_seconds),
+        "leased": format_time(times.outages[0].start) if times.outages else None,
+        "released": format_time(times.outages[-1].end) if times.outages else None,
+        "wall_seconds": round_seconds(times.wall_seconds),
+        "migrate_seconds": round_seconds(times.migrate_seconds),
+        "upgrade_seconds": round_seconds(times.upgrade_seconds or None),
+        "parked_seconds": round_seconds(times.parked_seconds),
+        "own_overhead_seconds": round_seconds(times.own_overhead_seconds),
         "steps": steps,
         "api_calls": {row["step"]: row["api_calls"] for row in steps},
         "moves": [_describe_move(move, states, events) for move in facts.moves_of(host)],
@@ -78,9 +78,9 @@ def _describe_step(step: Step, runs: Sequence[StepRun]) -> dict[str, Any]:
     ended = [run.ended_at for run in runs if run.ended_at is not None]
     return {
         "step": str(step),
-        "started": iso(runs[0].started_at),
-        "ended": iso(max(ended, default=None)),
-        "seconds": rounded(sum(_seconds(run) for run in runs)),
+        "started": format_time(runs[0].started_at),
+        "ended": format_time(max(ended, default=None)),
+        "seconds": round_seconds(sum(_seconds(run) for run in runs)),
         "attempts": len(runs),
         "unfinished_attempts": len(runs) - len(ended),
         "result": last.result,
@@ -94,8 +94,8 @@ def _describe_step(step: Step, runs: Sequence[StepRun]) -> dict[str, Any]:
 def _describe_run(run: StepRun) -> dict[str, Any]:
     return {
         "try_number": run.try_number,
-        "started": iso(run.started_at),
-        "ended": iso(run.ended_at),
+        "started": format_time(run.started_at),
+        "ended": format_time(run.ended_at),
         "result": run.result,
     }
 
@@ -114,9 +114,9 @@ def _describe_move(move: MoveRecord, states: Mapping[str, str], events: GuestEve
         "to": move.to_host,
         "method": str(move.method),
         "succeeded": move.succeeded,
-        "started": iso(move.started_at),
-        "ended": iso(move.ended_at),
-        "seconds": rounded((move.ended_at - move.started_at).total_seconds()),
+        "started": format_time(move.started_at),
+        "ended": format_time(move.ended_at),
+        "seconds": round_seconds((move.ended_at - move.started_at).total_seconds()),
         "interruption_ms": milliseconds,
         "interruption_note": note,
         "migration": move.migration,
@@ -139,6 +139,6 @@ def _interruption(
     return gap, NOT_MEASURED if gap is None else None
 
 
-def moved(moves: Iterable[MoveRecord]) -> tuple[MoveRecord, ...]:
+def list_moved(moves: Iterable[MoveRecord]) -> tuple[MoveRecord, ...]:
     """Return the moves that succeeded."""
     return tuple(move for move in moves if move.succeeded)

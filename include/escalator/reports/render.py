@@ -46,12 +46,15 @@ def _render(template: str, document: Mapping[str, Any]) -> str:
         keep_trailing_newline=True,
     )
     environment.filters |= {
-        "plain": formatting.plain,
-        "md": formatting.markdown,
-        "duration": formatting.duration,
-        "moment": formatting.moment,
+        "plain": formatting.format_plain,
+        "md": formatting.format_markdown,
+        "duration": formatting.format_duration,
+        "moment": formatting.format_moment,
     }
-    environment.globals |= {"milliseconds": formatting.milliseconds, "table": formatting.make_markdown_table}
+    environment.globals |= {
+        "milliseconds": formatting.format_milliseconds,
+        "table": formatting.make_markdown_table,
+    }
     done = document["outcome"] == CampaignOutcome.COMPLETED
     attention = done and any(finding["severity"] == Severity.BLOCKER for finding in document["findings"])
     return environment.get_template(template).render(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from escalator.reports.formatting import duration
+from escalator.reports.formatting import format_duration
 
 LEAST_PERCENT = 0.25
 """Width under which a bar could not be seen."""
@@ -48,7 +48,7 @@ def lay_out(document: Mapping[str, Any]) -> Timeline:
     if total <= 0:
         return Timeline(rows=(), ticks=())
     rows = tuple(Row(host=node["host"], bars=_bars(node, start, total)) for node in document["nodes"])
-    ticks = tuple((100 * n / _TICKS, duration(total * n / _TICKS)) for n in range(_TICKS + 1))
+    ticks = tuple((100 * n / _TICKS, format_duration(total * n / _TICKS)) for n in range(_TICKS + 1))
     return Timeline(rows=tuple(row for row in rows if row.bars), ticks=ticks)
 
 
@@ -66,7 +66,7 @@ def _bar(step: str, run: Mapping[str, Any], start: datetime, total: float) -> Ba
     end = (datetime.fromisoformat(run["ended"]) - start).total_seconds()
     left = min(100.0 - LEAST_PERCENT, max(0.0, 100 * begin / total))
     width = min(100.0 - left, max(LEAST_PERCENT, 100 * (end - begin) / total))
-    words = f"{step}: {duration(max(0.0, end - begin))}, {run['result']}"
+    words = f"{step}: {format_duration(max(0.0, end - begin))}, {run['result']}"
     return Bar(
         step=step,
         left=round(left, 3),

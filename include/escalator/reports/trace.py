@@ -11,7 +11,7 @@ from escalator.model.digest import compute_digest
 from escalator.model.verdict import Code
 from escalator.reports.facts import CampaignFacts
 from escalator.reports.node_times import NodeTimes, upgrade_jobs
-from escalator.reports.nodes import moved
+from escalator.reports.nodes import list_moved
 
 SCHEMA = "escalator.trace/1"
 _ORDER = ("upgrade_end", "move_end", "release", "admit", "move_start", "upgrade_start")
@@ -40,7 +40,7 @@ def build_trace(facts: CampaignFacts, times: Mapping[str, NodeTimes]) -> dict[st
     }
 
 
-def upgraded_hosts(facts: CampaignFacts) -> tuple[str, ...]:
+def list_upgraded_hosts(facts: CampaignFacts) -> tuple[str, ...]:
     """Return the nodes that the campaign upgraded, verified and gave back."""
     return tuple(h for h in facts.plan.hosts if facts.view.of(h).state is NodeState.RELEASED)
 
@@ -56,7 +56,7 @@ def _outages(host: str, times: NodeTimes) -> list[_Moment]:
 
 def _moves(facts: CampaignFacts) -> list[_Moment]:
     moments: list[_Moment] = []
-    for move in moved(facts.moves):
+    for move in list_moved(facts.moves):
         place = {
             "server": move.server_id,
             "from": move.from_host,
@@ -86,13 +86,13 @@ def _result(
     facts: CampaignFacts, times: Mapping[str, NodeTimes], events: list[dict[str, Any]]
 ) -> dict[str, Any]:
     """Sum up; the lower bounds are what no order of the nodes could have gone below."""
-    upgraded = upgraded_hosts(facts)
+    upgraded = list_upgraded_hosts(facts)
     jobs = [times[host].upgrade_seconds for host in upgraded]
     bound = max([sum(jobs) / facts.plan.request.max_parallel, *jobs])
     return {
         "upgraded": list(upgraded),
         "held": _held(facts),
-        "moves": len(moved(facts.moves)),
+        "moves": len(list_moved(facts.moves)),
         "standby_moves": 0,
         "moves_lower_bound": _servers_on(facts, upgraded),
         "switchovers": 0,

@@ -13,7 +13,7 @@ from escalator.model.campaign import NodeState
 from escalator.model.cloud import Migration, Server
 from escalator.model.moves import DrainPlan, MoveMethod, PlannedMove
 from escalator.model.step import Outcome
-from escalator.model.verdict import Code, blockers
+from escalator.model.verdict import Code, find_blockers
 from escalator.steps.moving.drain import Drain, DrainPace
 from escalator.steps.moving.flights import Flight, FlightState
 from escalator.steps.running.context import StepContext
@@ -125,7 +125,7 @@ def _resume(ctx: StepContext, drain: Drain) -> tuple[str, ...]:
     ctx.remember(drain_plan=plan)
     drain.adopt(plan, away)
     drain.after_id = max([drain.after_id, *(m.id for m in migrations)])
-    return tuple(str(v) for v in blockers(replanned.verdicts) if v.subject.id not in moving)
+    return tuple(str(v) for v in find_blockers(replanned.verdicts) if v.subject.id not in moving)
 
 
 def _last_plan(ctx: StepContext) -> DrainPlan:

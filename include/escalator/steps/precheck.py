@@ -12,7 +12,7 @@ from escalator.model.campaign import NodeState
 from escalator.model.cloud import Server
 from escalator.model.moves import DrainPlan
 from escalator.model.step import Outcome
-from escalator.model.verdict import Code, Subject, Verdict, blockers
+from escalator.model.verdict import Code, Subject, Verdict, find_blockers
 from escalator.steps.running.context import StepContext
 from escalator.steps.running.results import StepResult
 from escalator.upgrade_manager.drain.drains import plan_drain
@@ -36,7 +36,7 @@ def precheck(ctx: StepContext) -> StepResult:
     verdicts = plan.verdicts + _node_verdicts(ctx)
     for verdict in verdicts:
         log.log(logging.WARNING if verdict.blocks else logging.INFO, "%s", verdict)
-    blocking = blockers(verdicts)
+    blocking = find_blockers(verdicts)
     details = {"servers": servers, "verdicts": [str(v) for v in verdicts]}
     if blocking:
         message = f"{len(blocking)} blocker(s): " + "; ".join(str(v) for v in blocking)

@@ -39,7 +39,7 @@ def find_known_hosts_file(target: SshTarget) -> Path:
     return target.known_hosts or Path("~/.ssh/known_hosts").expanduser()
 
 
-def server_name(target: SshTarget) -> str:
+def write_server_name(target: SshTarget) -> str:
     """Return the name that the address has in ``known_hosts``: ``[address]:port`` off port 22."""
     return _name(target.address, target.port)
 
@@ -52,7 +52,7 @@ def find_accepted_keys(target: SshTarget) -> paramiko.HostKeys:
     :raises InvalidRequestError: when the key or the file cannot be read.
     """
     found = paramiko.HostKeys()
-    name = server_name(target)
+    name = write_server_name(target)
     if target.host_key is not None:
         key = parse_public_key(target.host_key)
         found.add(name, key.get_name(), key)

@@ -138,7 +138,7 @@ def state(shell: Shell, job_id: str, *, base: str = DEFAULT_BASE) -> JobStatus:
     return JobStatus(state=JobState.EXITED, exit_code=int(code), output=output)
 
 
-def cleanup(shell: Shell, job_id: str, *, base: str = DEFAULT_BASE) -> None:
+def clean_up(shell: Shell, job_id: str, *, base: str = DEFAULT_BASE) -> None:
     """Remove what an ended or lost job left; nothing when there is none.
 
     :raises NodeFaultError: when the job still runs; it is left alone.
@@ -201,13 +201,13 @@ def run_to_end(
         nonlocal begun
         if not begun:
             if state(shell, job_id, base=base).state in {JobState.EXITED, JobState.LOST}:
-                cleanup(shell, job_id, base=base)
+                clean_up(shell, job_id, base=base)
             start(shell, job_id, script, base=base)
             begun = True
         status = _watch(shell, job_id, deadline=deadline, clock=clock, sleep=sleep, base=base)
         if status.succeeded:
             with suppress(TransientError):
-                cleanup(shell, job_id, base=base)
+                clean_up(shell, job_id, base=base)
         return status
 
     while True:

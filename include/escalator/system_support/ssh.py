@@ -18,7 +18,7 @@ from escalator.system_support.host_keys import (
     RefuseUnknown,
     find_accepted_keys,
     find_known_hosts_file,
-    server_name,
+    write_server_name,
 )
 from escalator.system_support.shell import CommandResult
 from escalator.system_support.target import SshTarget
@@ -110,7 +110,7 @@ def _connected(target: SshTarget) -> paramiko.SSHClient:
 
 
 def _trust(client: paramiko.SSHClient, target: SshTarget) -> None:
-    name = server_name(target)
+    name = write_server_name(target)
     for kind, key in (find_accepted_keys(target).lookup(name) or {}).items():
         client.get_host_keys().add(name, kind, key)
     client.set_missing_host_key_policy(RefuseUnknown(target))

@@ -3,19 +3,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from tests.upgrade_manager.clouds import cloud, disabled, down, leased, make_plan, node, server
+from tests.builders import disabled, down, leased, make_cloud, make_node, make_pair, make_plan, make_server
 
 from escalator.model.check_report import Condition
-from escalator.model.cloud import CloudSnapshot, HaGroup, Server
+from escalator.model.cloud import CloudSnapshot, HaGroup
 from escalator.model.verdict import Code, Severity, SubjectType
 from escalator.upgrade_manager.conditions.question import ask
 from escalator.upgrade_manager.conditions.upgrade import check_upgrade, plan_of_check
-
-
-def pair(**fields: object) -> tuple[tuple[Server, Server], HaGroup]:
-    servers = (server("act", "a", ha_role="active"), server("sby", "b", ha_role="standby"))
-    group = HaGroup(id="vnf", mode="active-standby", members=tuple(s.id for s in servers))
-    return servers, replace(group, **fields)  # type: ignore[arg-type]
 
 
 def about_groups(snapshot: CloudSnapshot, *hosts: str) -> list[Condition]:
@@ -24,12 +18,12 @@ def about_groups(snapshot: CloudSnapshot, *hosts: str) -> list[Condition]:
     return [c for c in report.conditions if c.subject.type is SubjectType.HA_GROUP]
 
 
-NODES = [node("a"), node("b"), node("c")]
+NODES = [make_node("a"), make_node("b"), make_node("c")]
 
 
 def test_a_healthy_pair_is_met() -> None:
-    servers, group = pair()
-    snapshot = cloud(NODES, servers, ha_groups=(group,))
+    group, servers = make_pair("vnf", "a", "b")
+    snapshot = make_cloud(NODES, servers, ha_groups=(group,))
     assert about_groups(snapshot) == []
     report = check_upgrade(ask(plan_of_check(snapshot, ["a", "b"]), snapshot))
     said = [c.message for c in report.conditions if c.code is Code.VNF_REDUNDANCY]
@@ -37,26 +31,26 @@ def test_a_healthy_pair_is_met() -> None:
 
 
 def test_notice_is_told() -> None:
-    servers, group = pair(lead_seconds=120.0)
-    (condition,) = about_groups(cloud(NODES, servers, ha_groups=(group,)))
+    group, servers = make_pair("vnf", "a", "b", lead_seconds=120.0)
+    (condition,) = about_groups(make_cloud(NODES, servers, ha_groups=(group,)))
     assert (condition.code, condition.met) == (Code.HA_NOTICE, True)
     assert "120 s of notice" in condition.message
 
 
 def test_a_member_that_the_cloud_does_not_have_counts_as_impacted() -> None:
-    servers, group = pair()
-    found = about_groups(cloud(NODES, servers[:1], ha_groups=(group,)))
+    group, servers = make_pair("vnf", "a", "b")
+    found = about_groups(make_cloud(NODES, servers[:1], ha_groups=(group,)))
     assert [(c.code, c.severity) for c in found] == [
         (Code.HA_MEMBER_MISSING, Severity.WARNING),
         (Code.HA_GROUP, Severity.BLOCKER),
     ]
-    assert "id-sby is on no node" in found[1].message
+    assert "id-vnf-s is on no node" in found[1].message
 
 
 def test_a_group_of_one_has_no_redundancy() -> None:
-    servers, group = pair()
+    group, servers = make_pair("vnf", "a", "b")
     alone = replace(group, members=(servers[0].id,))
-    codes = [c.code for c in about_groups(cloud(NODES, servers[:1], ha_groups=(alone,)))]
+    codes = [c.code for c in about_groups(make_cloud(NODES, servers[:1], ha_groups=(alone,)))]
     assert Code.HA_NO_REDUNDANCY in codes
 
 
@@ -69,39 +63,39 @@ def test_a_group_of_one_has_no_redundancy() -> None:
     ],
 )
 def test_what_may_never_be_impacted_says_what_would_allow_it(fields: dict[str, int], words: str) -> None:
-    servers, group = pair(**fields)
-    (condition,) = about_groups(cloud(NODES, servers, ha_groups=(group,)))
+    group, servers = make_pair("vnf", "a", "b", **fields)
+    (condition,) = about_groups(make_cloud(NODES, servers, ha_groups=(group,)))
     assert (condition.code, condition.blocks) == (Code.HA_NEVER, True)
     assert words in (condition.remedy or "")
 
 
 @pytest.mark.parametrize("out", [down, disabled])
 def test_a_member_on_a_node_that_is_out_blocks_the_nodes_of_the_others(out: object) -> None:
-    servers, group = pair()
-    nodes = [node("a"), out(node("b")), node("c")]  # type: ignore[operator]
-    (condition,) = about_groups(cloud(nodes, servers, ha_groups=(group,)), "a", "c")
+    group, servers = make_pair("vnf", "a", "b")
+    nodes = [make_node("a"), out(make_node("b")), make_node("c")]  # type: ignore[operator]
+    (condition,) = about_groups(make_cloud(nodes, servers, ha_groups=(group,)), "a", "c")
     assert (condition.code, condition.severity) == (Code.HA_GROUP, Severity.BLOCKER)
     assert "a cannot go out" in condition.message
 
 
 def test_a_member_on_a_node_that_a_campaign_has_out_is_waited_for() -> None:
-    servers, group = pair()
+    group, servers = make_pair("vnf", "a", "b")
     other = make_plan("b", campaign="other", run_id="other-run")
-    nodes = [node("a"), leased(node("b"), other), node("c")]
-    (condition,) = about_groups(cloud(nodes, servers, ha_groups=(group,)), "a")
+    nodes = [make_node("a"), leased(make_node("b"), other), make_node("c")]
+    (condition,) = about_groups(make_cloud(nodes, servers, ha_groups=(group,)), "a")
     assert (condition.code, condition.severity) == (Code.HA_GROUP, Severity.WARNING)
 
 
 def test_a_group_that_still_tolerates_one_is_only_warned_of() -> None:
-    members = [server(f"m{h}", h, ha_group="g", ha_role="member") for h in "abc"]
+    members = [make_server(f"m{h}", h, ha_group="g", ha_role="member") for h in "abc"]
     stopped = replace(members[0], vm_state="stopped", power_state="shutdown")
     group = HaGroup(id="g", mode="load-balanced", members=tuple(m.id for m in members), max_impacted=2)
-    (condition,) = about_groups(cloud(NODES, [stopped, *members[1:]], ha_groups=(group,)))
+    (condition,) = about_groups(make_cloud(NODES, [stopped, *members[1:]], ha_groups=(group,)))
     assert (condition.code, condition.severity) == (Code.HA_GROUP, Severity.WARNING)
 
 
 def test_groups_of_mode_none_and_groups_elsewhere_do_not_matter() -> None:
-    servers, group = pair(mode="none", min_preserved=2)
-    assert about_groups(cloud(NODES, servers, ha_groups=(group,))) == []
-    servers, group = pair(min_preserved=2)
-    assert about_groups(cloud(NODES, servers, ha_groups=(group,)), "c") == []
+    group, servers = make_pair("vnf", "a", "b", mode="none", min_preserved=2)
+    assert about_groups(make_cloud(NODES, servers, ha_groups=(group,))) == []
+    group, servers = make_pair("vnf", "a", "b", min_preserved=2)
+    assert about_groups(make_cloud(NODES, servers, ha_groups=(group,)), "c") == []

@@ -1,17 +1,7 @@
 import pytest
 from hypothesis import given
-from tests.upgrade_manager.clouds import (
-    NOW,
-    cloud,
-    clouds,
-    disabled,
-    down,
-    few,
-    leased,
-    make_plan,
-    node,
-    server,
-)
+from tests.builders import NOW, disabled, down, leased, make_cloud, make_node, make_plan, make_server
+from tests.upgrade_manager.clouds import clouds, few
 
 from escalator.model.cloud import CloudSnapshot
 from escalator.model.moves import FailureAction, MoveMethod, MoveRecord, PlannedMove
@@ -23,13 +13,13 @@ from escalator.upgrade_manager.state.capacity import CapacityBook
 
 def test_methods_by_state_and_largest_first() -> None:
     servers = [
-        server("off", "a", vm_state="stopped", memory=1024),
-        server("on", "a", memory=4096),
-        server("still", "a", vm_state="paused", memory=2048),
-        server("cold", "a", memory=512, migration="cold"),
-        server("gone", "a", vm_state="shelved_offloaded"),
+        make_server("off", "a", vm_state="stopped", memory=1024),
+        make_server("on", "a", memory=4096),
+        make_server("still", "a", vm_state="paused", memory=2048),
+        make_server("cold", "a", memory=512, migration="cold"),
+        make_server("gone", "a", vm_state="shelved_offloaded"),
     ]
-    plan = plan_drain(cloud([node("a"), node("b")], servers), "a")
+    plan = plan_drain(make_cloud([make_node("a"), make_node("b")], servers), "a")
     assert [(m.server_name, m.method) for m in plan.moves] == [
         ("on", MoveMethod.LIVE),
         ("still", MoveMethod.LIVE),
@@ -44,36 +34,36 @@ def test_methods_by_state_and_largest_first() -> None:
 
 def test_upgraded_first_then_best_fit_then_alternatives() -> None:
     nodes = [
-        node("a"),
-        node("roomy", memory=16384),
-        node("tight", memory=4096),
-        node("new", memory=16384, upgraded=True),
-        node("newer", memory=8192, upgraded=True),
-        node("too-small", memory=1024),
-        node("spare", memory=32768),
+        make_node("a"),
+        make_node("roomy", memory=16384),
+        make_node("tight", memory=4096),
+        make_node("new", memory=16384, upgraded=True),
+        make_node("newer", memory=8192, upgraded=True),
+        make_node("too-small", memory=1024),
+        make_node("spare", memory=32768),
     ]
-    (move,) = plan_drain(cloud(nodes, [server("s", "a")]), "a").moves
+    (move,) = plan_drain(make_cloud(nodes, [make_server("s", "a")]), "a").moves
     assert move.destinations == ("newer", "new", "tight", "roomy")
 
 
 def test_placements_take_each_other_into_account() -> None:
-    nodes = [node("a"), node("b", memory=4096), node("c", memory=2048)]
-    servers = [server("one", "a"), server("two", "a"), server("three", "a")]
-    moves = plan_drain(cloud(nodes, servers), "a").moves
+    nodes = [make_node("a"), make_node("b", memory=4096), make_node("c", memory=2048)]
+    servers = [make_server("one", "a"), make_server("two", "a"), make_server("three", "a")]
+    moves = plan_drain(make_cloud(nodes, servers), "a").moves
     assert sorted(m.destinations[0] for m in moves) == ["b", "b", "c"]
     assert all(len(m.destinations) == 1 for m in moves)
 
 
 def test_nodes_out_of_service_are_no_destinations() -> None:
     nodes = [
-        node("a"),
-        disabled(node("b")),
-        down(node("c")),
-        leased(node("d"), make_plan("d")),
-        node("e"),
-        node("f"),
+        make_node("a"),
+        disabled(make_node("b")),
+        down(make_node("c")),
+        leased(make_node("d"), make_plan("d")),
+        make_node("e"),
+        make_node("f"),
     ]
-    snapshot = cloud(nodes, [server("s", "a")])
+    snapshot = make_cloud(nodes, [make_server("s", "a")])
     assert plan_drain(snapshot, "a", out=["e"]).moves[0].destinations == ("f",)
     plan = plan_drain(snapshot, "a", out=["e", "f"])
     assert plan.moves == ()
@@ -82,17 +72,17 @@ def test_nodes_out_of_service_are_no_destinations() -> None:
 
 
 def test_first_fit_where_best_fit_leaves_somebody_behind() -> None:
-    nodes = [node("a"), node("b", memory=5120), node("c", memory=4096)]
+    nodes = [make_node("a"), make_node("b", memory=5120), make_node("c", memory=4096)]
     sizes = [3072, 2048, 2048, 2048]
-    servers = [server(f"s{i}", "a", memory=size) for i, size in enumerate(sizes)]
-    plan = plan_drain(cloud(nodes, servers), "a")
+    servers = [make_server(f"s{i}", "a", memory=size) for i, size in enumerate(sizes)]
+    plan = plan_drain(make_cloud(nodes, servers), "a")
     assert plan.feasible
     assert [m.destinations[0] for m in plan.moves] == ["b", "b", "c", "c"]
 
 
 def test_blocked_servers_are_not_planned_and_findings_are_kept() -> None:
-    servers = [server("bad", "a", vm_state="error"), server("good", "a", locked=True)]
-    snapshot = cloud([node("a"), node("b")], servers)
+    servers = [make_server("bad", "a", vm_state="error"), make_server("good", "a", locked=True)]
+    snapshot = make_cloud([make_node("a"), make_node("b")], servers)
     verdicts = check_servers(snapshot.servers_on("a"))
     plan = plan_drain(snapshot, "a", verdicts)
     assert plan.verdicts == verdicts
@@ -103,7 +93,7 @@ def test_blocked_servers_are_not_planned_and_findings_are_kept() -> None:
 def test_a_warning_does_not_keep_a_server_from_moving() -> None:
     subject = Subject(type=SubjectType.SERVER, id="id-s")
     note = Verdict(code=Code.SERVER_LOCKED, message="m", subject=subject, severity=Severity.WARNING)
-    plan = plan_drain(cloud([node("a"), node("b")], [server("s", "a")]), "a", [note])
+    plan = plan_drain(make_cloud([make_node("a"), make_node("b")], [make_server("s", "a")]), "a", [note])
     assert len(plan.moves) == 1
     assert plan.feasible
 
@@ -162,14 +152,16 @@ def test_what_comes_after_a_failure(
 
 
 def test_too_little_room_is_no_destination_with_the_numbers() -> None:
-    (verdict,) = plan_drain(cloud([node("a"), node("b", memory=1024)], [server("s", "a")]), "a").verdicts
+    (verdict,) = plan_drain(
+        make_cloud([make_node("a"), make_node("b", memory=1024)], [make_server("s", "a")]), "a"
+    ).verdicts
     assert verdict.code is Code.NO_DESTINATION
     assert "1024 MEMORY_MB" in verdict.message
 
 
 def test_of_nodes_still_to_be_upgraded_the_last_that_may_take_it_gets_a_server() -> None:
-    nodes = [node(host, target=True) for host in "abcd"]
-    snapshot = cloud(nodes, [server("s", "a"), server("t", "b")])
+    nodes = [make_node(host, target=True) for host in "abcd"]
+    snapshot = make_cloud(nodes, [make_server("s", "a"), make_server("t", "b")])
     order = ("a", "b", "c", "d")
     assert plan_drain(snapshot, "a", order=order).moves[0].destinations[0] == "d"
     assert plan_drain(snapshot, "a", order=order, out=["d"]).moves[0].destinations[0] == "c"

@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.upgrade_manager.clouds import BUNDLE, few, server
+from tests.builders import BUNDLE, make_server
+from tests.upgrade_manager.clouds import few
 
 from escalator.model.durations import DEFAULT_DURATIONS, Durations, History, MoveSample, Quantiles
 from escalator.model.procedure import UPGRADE, Stage
@@ -114,6 +115,6 @@ def test_the_job_on_a_node_hangs_by_what_the_bundle_says_and_by_what_was_learnt(
 def test_a_node_is_out_for_its_steps_and_for_its_moves_side_by_side() -> None:
     steps = {Step.PRECHECK: Quantiles(p50=10, p90=20), Step.UPGRADE: Quantiles(p50=100, p90=200)}
     expected = Durations(steps=steps, move_fixed_seconds=5, move_seconds_per_gib=1, moves_at_once=2)
-    moving = [server(name, "a", memory=3 * 1024) for name in ("x", "y")]
+    moving = [make_server(name, "a", memory=3 * 1024) for name in ("x", "y")]
     assert estimate_node_seconds((), expected) == Quantiles(p50=110, p90=220)
     assert estimate_node_seconds(moving, expected) == Quantiles(p50=118, p90=232)

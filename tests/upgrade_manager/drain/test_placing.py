@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from tests.simulator.fleets import cloud, node, pair, server
+from tests.builders import make_busy_node, make_cloud, make_pair, make_server, make_target
 
 from escalator.model.cloud import CloudSnapshot, HaGroup, ResourceInventory, ServerGroup
 from escalator.model.verdict import Code
@@ -10,10 +10,10 @@ from escalator.upgrade_manager.state.capacity import CapacityBook, Tier
 
 
 def grouped(policy: str, *hosts: str, others: tuple[str, ...] = ("b", "c")) -> CloudSnapshot:
-    servers = [server(f"m{i}", host) for i, host in enumerate(hosts)]
+    servers = [make_server(f"m{i}", host) for i, host in enumerate(hosts)]
     group = ServerGroup(id="sg", policy=policy, members=tuple(s.id for s in servers))
-    nodes = [node(host) for host in sorted({*hosts, *others})]
-    return cloud(*nodes, servers=servers, server_groups=(group,))
+    nodes = [make_target(host) for host in sorted({*hosts, *others})]
+    return make_cloud(nodes, servers, server_groups=(group,))
 
 
 def test_members_that_must_be_apart_land_apart() -> None:
@@ -44,27 +44,27 @@ def test_members_that_must_be_together_move_only_alone() -> None:
 
 
 def test_members_of_ha_groups_stay_unless_they_must_move() -> None:
-    group, members = pair("db", "a", "b")
-    snapshot = cloud(node("a"), node("b"), node("c"), servers=members, ha_groups=(group,))
+    group, members = make_pair("db", "a", "b")
+    snapshot = make_cloud([make_target("a"), make_target("b"), make_target("c")], members, ha_groups=(group,))
     assert simulate_drain(snapshot, ["a"]).placements == {}
     assert set(simulate_drain(snapshot, ["a"], members_stay=False).placements) == {"id-db-a"}
 
 
 def test_a_group_of_one_is_moved() -> None:
     group = HaGroup(id="solo", mode="active-standby", members=("id-s",))
-    snapshot = cloud(node("a"), node("b"), servers=[server("s", "a")], ha_groups=(group,))
+    snapshot = make_cloud([make_target("a"), make_target("b")], [make_server("s", "a")], ha_groups=(group,))
     assert simulate_drain(snapshot, ["a"]).placements == {"id-s": "b"}
 
 
 def test_destinations_in_order_upgraded_then_spare_then_pending_then_the_tightest() -> None:
     nodes = [
-        node("a"),
-        node("pending", memory=3000),
-        node("spare", target=False, memory=20000),
-        node("roomy", upgraded=True, memory=32768),
-        node("tight", upgraded=True, memory=4096),
+        make_target("a"),
+        make_target("pending", memory=3000),
+        make_busy_node("spare", memory=20000),
+        make_target("roomy", upgraded=True, memory=32768),
+        make_target("tight", upgraded=True, memory=4096),
     ]
-    snapshot = cloud(*nodes, servers=[server(f"s{i}", "a") for i in range(2)])
+    snapshot = make_cloud(nodes, [make_server(f"s{i}", "a") for i in range(2)])
     book = CapacityBook(snapshot)
     assert book.tiers == {
         "a": Tier.PENDING,
@@ -79,19 +79,19 @@ def test_destinations_in_order_upgraded_then_spare_then_pending_then_the_tightes
 
 
 def test_what_lands_on_pending_nodes_moves_twice() -> None:
-    found = simulate_drain(cloud(node("a"), node("b"), servers=[server("s", "a")]), ["a"])
+    found = simulate_drain(make_cloud([make_target("a"), make_target("b")], [make_server("s", "a")]), ["a"])
     assert found.moved_twice == 1
-    book = CapacityBook(cloud(node("a"), node("b"), servers=[server("s", "a")]))
-    assert not Placing(book, worst=Tier.SPARE).try_add(server("s", "a"))
+    book = CapacityBook(make_cloud([make_target("a"), make_target("b")], [make_server("s", "a")]))
+    assert not Placing(book, worst=Tier.SPARE).try_add(make_server("s", "a"))
 
 
 def test_reserved_memory_ratio_and_largest_unit_count() -> None:
     inventory = {
         "MEMORY_MB": ResourceInventory(total=4096, reserved=1024, allocation_ratio=1.5, max_unit=4000)
     }
-    snapshot = cloud(node("a"), node("b", inventory=inventory))
-    wide = server("wide", "a", resources={"MEMORY_MB": 4001})
-    fits = server("fits", "a", resources={"MEMORY_MB": 4000})
+    snapshot = make_cloud([make_target("a"), make_target("b", inventory=inventory)])
+    wide = make_server("wide", "a", resources={"MEMORY_MB": 4001})
+    fits = make_server("fits", "a", resources={"MEMORY_MB": 4000})
     book = CapacityBook(snapshot)
     assert book.free("b") == {"MEMORY_MB": 4608}
     assert not Placing(book).try_add(wide)
@@ -100,8 +100,8 @@ def test_reserved_memory_ratio_and_largest_unit_count() -> None:
 
 @pytest.mark.parametrize("upgraded", [True, False])
 def test_a_book_follows_what_happens(*, upgraded: bool) -> None:
-    one = server("s", "a")
-    snapshot = cloud(node("a"), node("b"), servers=[one])
+    one = make_server("s", "a")
+    snapshot = make_cloud([make_target("a"), make_target("b")], [one])
     book = CapacityBook(snapshot)
     book.close("a")
     book.close("a")
@@ -109,15 +109,21 @@ def test_a_book_follows_what_happens(*, upgraded: bool) -> None:
     assert book.free("b")["MEMORY_MB"] == 16384 - 512 - 2048
     book.take("a", one, give_back=True)
     book.reopen("a", upgraded=upgraded)
-    tier = book.open_tiers(node("a").domain)[Tier.UPGRADED if upgraded else Tier.PENDING]
+    tier = book.open_tiers(make_target("a").domain)[Tier.UPGRADED if upgraded else Tier.PENDING]
     assert (16384 - 512, "a") in tier
 
 
 def test_no_server_goes_to_an_older_hypervisor() -> None:
     old, new = {"hypervisor": "8.2.0"}, {"hypervisor": "9.0.0"}
-    nodes = [node("a", versions=new), node("old", versions=old, memory=4096), node("new", versions=new)]
-    assert simulate_drain(cloud(*nodes, servers=[server("s", "a")]), ["a"]).placements == {"id-s": "new"}
-    (verdict,) = simulate_drain(cloud(*nodes[:2], servers=[server("s", "a")]), ["a"]).unplaced
+    nodes = [
+        make_target("a", versions=new),
+        make_target("old", versions=old, memory=4096),
+        make_target("new", versions=new),
+    ]
+    assert simulate_drain(make_cloud(nodes, [make_server("s", "a")]), ["a"]).placements == {"id-s": "new"}
+    (verdict,) = simulate_drain(make_cloud(nodes[:2], [make_server("s", "a")]), ["a"]).unplaced
     assert verdict.code is Code.HYPERVISOR_OLDER
-    back = cloud(node("a", versions=old), node("b", versions=new), servers=[server("s", "a")])
+    back = make_cloud(
+        [make_target("a", versions=old), make_target("b", versions=new)], [make_server("s", "a")]
+    )
     assert simulate_drain(back, ["a"]).feasible

@@ -4,7 +4,8 @@ from datetime import timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.upgrade_manager.clouds import NOW, few, server
+from tests.builders import NOW, make_server
+from tests.upgrade_manager.clouds import few
 
 from escalator.model.cloud import Migration, MigrationStatus
 from escalator.model.verdict import Code, Severity, SubjectType
@@ -34,7 +35,7 @@ def migration(of: str, status: MigrationStatus, *, source: str = "a", dest: str 
 
 @pytest.mark.parametrize("state", ["active", "paused", "stopped", "shelved_offloaded", "deleted"])
 def test_nothing_in_the_way(state: str) -> None:
-    assert check_server(server("s", "a", vm_state=state)) == ()
+    assert check_server(make_server("s", "a", vm_state=state)) == ()
 
 
 @pytest.mark.parametrize(
@@ -52,7 +53,7 @@ def test_nothing_in_the_way(state: str) -> None:
     ],
 )
 def test_states_that_nova_does_not_move(state: str, code: Code) -> None:
-    (verdict,) = check_server(server("s", "a", vm_state=state))
+    (verdict,) = check_server(make_server("s", "a", vm_state=state))
     assert verdict.code is code
     assert verdict.blocks
     assert verdict.remedy
@@ -60,14 +61,14 @@ def test_states_that_nova_does_not_move(state: str, code: Code) -> None:
 
 
 def test_a_task_makes_a_server_busy_even_when_its_state_is_fine() -> None:
-    (verdict,) = check_server(server("s", "a", task_state="deleting"))
+    (verdict,) = check_server(make_server("s", "a", task_state="deleting"))
     assert verdict.code is Code.SERVER_BUSY
     assert "deleting" in verdict.message
-    assert check_server(server("s", "a", vm_state="deleted", task_state="deleting")) != ()
+    assert check_server(make_server("s", "a", vm_state="deleted", task_state="deleting")) != ()
 
 
 def test_a_locked_server_is_only_noted() -> None:
-    (verdict,) = check_server(server("s", "a", locked=True))
+    (verdict,) = check_server(make_server("s", "a", locked=True))
     assert (verdict.code, verdict.severity) == (Code.SERVER_LOCKED, Severity.INFO)
 
 
@@ -82,13 +83,13 @@ def test_a_locked_server_is_only_noted() -> None:
     ],
 )
 def test_servers_that_must_not_move(*, how: str, state: str, blocked: bool) -> None:
-    codes = [v.code for v in check_server(server("s", "a", migration=how, vm_state=state))]
+    codes = [v.code for v in check_server(make_server("s", "a", migration=how, vm_state=state))]
     assert codes == ([Code.SERVER_PINNED] if blocked else [])
 
 
 def test_all_findings_at_once_and_in_order() -> None:
-    stuck = server("z", "a", vm_state="error", task_state="powering-off", locked=True)
-    verdicts = check_servers([stuck, server("b", "a", vm_state="suspended"), server("ok", "a")])
+    stuck = make_server("z", "a", vm_state="error", task_state="powering-off", locked=True)
+    verdicts = check_servers([stuck, make_server("b", "a", vm_state="suspended"), make_server("ok", "a")])
     assert [(v.subject.name, v.code) for v in verdicts] == [
         ("b", Code.SERVER_SUSPENDED),
         ("z", Code.SERVER_ERROR),
@@ -98,14 +99,14 @@ def test_all_findings_at_once_and_in_order() -> None:
 
 
 def test_an_unfinished_migration_of_a_server() -> None:
-    mover = server("s", "a")
+    mover = make_server("s", "a")
     (verdict,) = check_servers([mover], [migration("id-s", MigrationStatus.RUNNING)])
     assert (verdict.code, verdict.subject.id) == (Code.MIGRATION_UNFINISHED, "id-s")
     assert check_servers([mover], [migration("id-s", MigrationStatus.COMPLETED)]) == ()
 
 
 def test_a_resize_that_waits_is_told_once() -> None:
-    resized = server("s", "a", vm_state="resized")
+    resized = make_server("s", "a", vm_state="resized")
     verdicts = check_servers([resized], [migration("id-s", MigrationStatus.FINISHED)])
     assert [v.code for v in verdicts] == [Code.SERVER_UNCONFIRMED_RESIZE]
     verdicts = check_servers([resized], [migration("id-s", MigrationStatus.CONFIRMING)])
@@ -127,14 +128,14 @@ def test_migrations_of_servers_elsewhere_hold_the_node(
     (verdict,) = check_servers([], [passing], host="a")
     assert verdict.code is code
     assert verdict.subject.type is SubjectType.MIGRATION
-    assert check_servers([server("s", "a")], [passing]) == (verdict,)
+    assert check_servers([make_server("s", "a")], [passing]) == (verdict,)
 
 
 def test_migrations_that_do_not_touch_the_node_do_not_matter() -> None:
     far = migration("elsewhere", MigrationStatus.RUNNING, source="x", dest=None)
-    assert check_servers([server("s", "a")], [far]) == ()
+    assert check_servers([make_server("s", "a")], [far]) == ()
     assert check_servers([], [far], host="a") == ()
-    assert check_servers([server("s", None)], [far]) == ()
+    assert check_servers([make_server("s", None)], [far]) == ()
     assert check_servers([], [migration("elsewhere", MigrationStatus.ERROR)], host="a") == ()
 
 
@@ -143,7 +144,7 @@ def test_migrations_that_do_not_touch_the_node_do_not_matter() -> None:
 )
 @few
 def test_every_state_gets_an_answer(state: str, task: str | None, how: str) -> None:
-    drawn = server("s", "a", vm_state=state, task_state=task, migration=how)
+    drawn = make_server("s", "a", vm_state=state, task_state=task, migration=how)
     verdicts = check_server(drawn)
     gone = state in {"deleted", "shelved_offloaded"} and task is None
     fine = gone or (state in MOVABLE_STATES and task is None and how != "none")
@@ -153,12 +154,12 @@ def test_every_state_gets_an_answer(state: str, task: str | None, how: str) -> N
 
 
 def test_filters_give_one_verdict_or_none() -> None:
-    fine = server("s", "a")
+    fine = make_server("s", "a")
     assert [check(fine, ServerContext()) for check in FILTERS] == [None] * len(FILTERS)
 
 
 def test_two_reads_agree_on_ids_states_and_tasks() -> None:
-    one, two = server("one", "a"), server("two", "a")
+    one, two = make_server("one", "a"), make_server("two", "a")
     assert are_settled([one, two], [two, replace(one, locked=True)])
     assert not are_settled([one, two], [one])
     assert not are_settled([one], [replace(one, task_state="migrating")])
@@ -185,7 +186,7 @@ def _moving(status: MigrationStatus, seconds_ago: float, kind: str = "live-migra
     "status", [MigrationStatus.QUEUED, MigrationStatus.PREPARING, MigrationStatus.RUNNING]
 )
 def test_a_record_that_a_dead_compute_left_is_stale_once_its_server_rests(status: str) -> None:
-    assert find_ongoing([_moving(MigrationStatus(status), 61)], [server("web", "a")], NOW) == ()
+    assert find_ongoing([_moving(MigrationStatus(status), 61)], [make_server("web", "a")], NOW) == ()
 
 
 @pytest.mark.parametrize(
@@ -199,7 +200,7 @@ def test_a_record_that_a_dead_compute_left_is_stale_once_its_server_rests(status
     ],
 )
 def test_what_may_still_write_goes_on(migration: Migration, task: str | None) -> None:
-    assert find_ongoing([migration], [server("web", "a", task_state=task)], NOW) == (migration,)
+    assert find_ongoing([migration], [make_server("web", "a", task_state=task)], NOW) == (migration,)
 
 
 def test_a_migration_of_a_server_that_is_not_known_goes_on() -> None:
@@ -210,7 +211,7 @@ def test_a_migration_of_a_server_that_is_not_known_goes_on() -> None:
 def test_a_migration_that_ended_does_not_go_on() -> None:
     assert (
         find_ongoing(
-            [_moving(MigrationStatus.COMPLETED, 1)], [server("web", "a", task_state="migrating")], NOW
+            [_moving(MigrationStatus.COMPLETED, 1)], [make_server("web", "a", task_state="migrating")], NOW
         )
         == ()
     )

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from tests.upgrade_manager.clouds import cloud, disabled, node, server
+from tests.builders import disabled, make_cloud, make_node, make_server
 
 from escalator.model.cloud import CloudSnapshot
 from escalator.upgrade_manager.feasibility.exhaustive import MOST_NODES, Search
@@ -12,30 +12,30 @@ def find(snapshot: CloudSnapshot, *hosts: str) -> tuple[str, ...] | None:
 
 
 def test_the_only_order_is_found() -> None:
-    nodes = [node("a", memory=8192), node("b", memory=8192), node("c", memory=2048)]
-    servers = [server("giant", "a", memory=8192), server("s", "b", memory=1024)]
-    assert find(cloud(nodes, servers), "a", "b") == ("b", "a")
+    nodes = [make_node("a", memory=8192), make_node("b", memory=8192), make_node("c", memory=2048)]
+    servers = [make_server("giant", "a", memory=8192), make_server("s", "b", memory=1024)]
+    assert find(make_cloud(nodes, servers), "a", "b") == ("b", "a")
 
 
 def test_no_order_is_found_where_the_others_have_too_little_room() -> None:
-    nodes = [node("a", memory=8192), node("b", memory=4096)]
-    assert find(cloud(nodes, [server("giant", "a", memory=8192)]), "a") is None
+    nodes = [make_node("a", memory=8192), make_node("b", memory=4096)]
+    assert find(make_cloud(nodes, [make_server("giant", "a", memory=8192)]), "a") is None
 
 
 def test_a_node_that_is_out_is_not_searched() -> None:
-    assert find(cloud([disabled(node("a")), node("b")]), "a", "b") is None
+    assert find(make_cloud([disabled(make_node("a")), make_node("b")]), "a", "b") is None
 
 
 def test_large_domains_are_not_searched() -> None:
     hosts = [f"n{number}" for number in range(MOST_NODES + 1)]
-    assert find(cloud(map(node, hosts)), *hosts) is None
-    assert find(cloud(map(node, hosts[:-1])), *hosts[:-1]) == tuple(hosts[:-1])
+    assert find(make_cloud(map(make_node, hosts)), *hosts) is None
+    assert find(make_cloud(map(make_node, hosts[:-1])), *hosts[:-1]) == tuple(hosts[:-1])
 
 
 def test_the_book_is_as_before_when_nothing_was_found() -> None:
-    nodes = [node("a", memory=4096), node("b", memory=3072), node("c", memory=3072)]
-    servers = [server("x", "a", memory=4096), server("y", "b", memory=512)]
-    book = CapacityBook(cloud(nodes, servers), pending=("a",))
+    nodes = [make_node("a", memory=4096), make_node("b", memory=3072), make_node("c", memory=3072)]
+    servers = [make_server("x", "a", memory=4096), make_server("y", "b", memory=512)]
+    book = CapacityBook(make_cloud(nodes, servers), pending=("a",))
     free = {n.host: dict(book.free(n.host)) for n in nodes}
     assert Search(book=book).find_order(("a",)) is None
     assert {n.host: dict(book.free(n.host)) for n in nodes} == free

@@ -7,7 +7,7 @@ from itertools import permutations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.upgrade_manager.clouds import DOMAIN, cloud, node, server
+from tests.builders import DOMAIN, make_cloud, make_node, make_server
 
 from escalator.model.cloud import CloudSnapshot, Node, ResourceInventory, Server, ServerGroup
 from escalator.upgrade_manager.feasibility.sequence import drain_in_turn
@@ -26,7 +26,8 @@ def hosts_of(snapshot: CloudSnapshot) -> list[str]:
 def small_clouds(draw: st.DrawFn) -> CloudSnapshot:
     """Draw up to three nodes of one or two sizes, and up to five servers that fit where they are."""
     nodes = [
-        node(f"n{i}", memory=draw(st.sampled_from([4, 4, 6])) * GIB) for i in range(draw(st.integers(1, 3)))
+        make_node(f"n{i}", memory=draw(st.sampled_from([4, 4, 6])) * GIB)
+        for i in range(draw(st.integers(1, 3)))
     ]
     servers: list[Server] = []
     for number in range(draw(st.integers(1, 5))):
@@ -36,12 +37,12 @@ def small_clouds(draw: st.DrawFn) -> CloudSnapshot:
         )
         if free >= GIB:
             memory = draw(st.integers(1, free // GIB)) * GIB
-            servers.append(server(f"s{number}", home.host, memory=memory))
+            servers.append(make_server(f"s{number}", home.host, memory=memory))
     if draw(st.booleans()) and len(servers) > 1:
         group = ServerGroup(id="g", policy="anti-affinity", members=tuple(s.id for s in servers[:2]))
         if servers[0].host != servers[1].host:
-            return cloud(nodes, servers, server_groups=(group,))
-    return cloud(nodes, servers)
+            return make_cloud(nodes, servers, server_groups=(group,))
+    return make_cloud(nodes, servers)
 
 
 class Exhaustive:
@@ -103,7 +104,7 @@ def test_no_smaller_number_of_spare_nodes_would_do(snapshot: CloudSnapshot) -> N
     if proposal is None:
         assert exhaustively_feasible(snapshot, targets)
         return
-    like = node("x", memory=proposal.inventory["MEMORY_MB"].total)
+    like = make_node("x", memory=proposal.inventory["MEMORY_MB"].total)
     assert exhaustively_feasible(with_spares(snapshot, like, proposal.nodes), targets)
     assert not exhaustively_feasible(with_spares(snapshot, like, proposal.nodes - 1), targets)
     assert drain_in_turn(add_spares(snapshot, proposal), targets).feasible
@@ -118,17 +119,22 @@ def test_the_order_of_a_sequence_can_be_followed(snapshot: CloudSnapshot) -> Non
 
 
 def full(host: str, *sizes: int, memory: int = 8) -> tuple[Node, list[Server]]:
-    servers = [server(f"{host}-{i}", host, memory=size * GIB) for i, size in enumerate(sizes)]
-    return node(host, memory=memory * GIB), servers
+    servers = [make_server(f"{host}-{i}", host, memory=size * GIB) for i, size in enumerate(sizes)]
+    return make_node(host, memory=memory * GIB), servers
 
 
 def test_a_feasible_domain_needs_no_spare() -> None:
-    assert propose_spare(cloud([node("a"), node("b")], [server("s", "a")]), DOMAIN, ["a", "b"]) is None
+    assert (
+        propose_spare(
+            make_cloud([make_node("a"), make_node("b")], [make_server("s", "a")]), DOMAIN, ["a", "b"]
+        )
+        is None
+    )
 
 
 def test_the_shape_is_the_most_common_one_of_the_domain() -> None:
     parts = [full("a", 4, 3), full("b", 4, 3), full("c", 5, 5, 5, memory=16)]
-    snapshot = cloud([n for n, _ in parts], [s for _, servers in parts for s in servers])
+    snapshot = make_cloud([n for n, _ in parts], [s for _, servers in parts for s in servers])
     proposal = propose_spare(snapshot, DOMAIN, ["a", "b"])
     assert proposal is not None
     assert (proposal.nodes, proposal.inventory["MEMORY_MB"].total) == (1, 8 * GIB)
@@ -136,8 +142,8 @@ def test_the_shape_is_the_most_common_one_of_the_domain() -> None:
 
 
 def test_a_larger_shape_is_proposed_where_the_common_one_would_not_do() -> None:
-    nodes = [node("a", memory=64 * GIB), node("b", memory=8 * GIB), node("c", memory=8 * GIB)]
-    proposal = propose_spare(cloud(nodes, [server("giant", "a", memory=60 * GIB)]), DOMAIN, ["a"])
+    nodes = [make_node("a", memory=64 * GIB), make_node("b", memory=8 * GIB), make_node("c", memory=8 * GIB)]
+    proposal = propose_spare(make_cloud(nodes, [make_server("giant", "a", memory=60 * GIB)]), DOMAIN, ["a"])
     assert proposal is not None
     assert proposal.inventory["MEMORY_MB"].total == 64 * GIB
     assert "nodes of the shape that most nodes of the domain have would not do" in proposal.alternatives
@@ -148,23 +154,27 @@ def test_reserved_and_ratio_are_those_of_the_domain() -> None:
         "VCPU": ResourceInventory(total=4, allocation_ratio=2.0),
         "MEMORY_MB": ResourceInventory(total=8192, reserved=512),
     }
-    servers = [server(f"s{h}", h, memory=7000, vcpus=8) for h in "ab"]
+    servers = [make_server(f"s{h}", h, memory=7000, vcpus=8) for h in "ab"]
     servers = [replace(s, resources={"VCPU": 8, "MEMORY_MB": 7000}) for s in servers]
-    nodes = [node("a", inventory=inventory), node("b", inventory=inventory)]
-    proposal = propose_spare(cloud(nodes, servers), DOMAIN, ["a", "b"])
+    nodes = [make_node("a", inventory=inventory), make_node("b", inventory=inventory)]
+    proposal = propose_spare(make_cloud(nodes, servers), DOMAIN, ["a", "b"])
     assert proposal is not None
     assert (proposal.nodes, proposal.inventory) == (1, inventory)
 
 
 def test_an_affinity_deadlock_is_not_solved_with_nodes() -> None:
     group = ServerGroup(id="g", policy="affinity", members=("id-x", "id-y"))
-    snapshot = cloud([node("a"), node("b")], [server("x", "a"), server("y", "a")], server_groups=(group,))
+    snapshot = make_cloud(
+        [make_node("a"), make_node("b")],
+        [make_server("x", "a"), make_server("y", "a")],
+        server_groups=(group,),
+    )
     assert propose_spare(snapshot, DOMAIN, ["a"]) is None
 
 
 def test_other_domains_do_not_matter() -> None:
-    far = [node("far", domain="elsewhere"), node("farther", domain="elsewhere")]
-    snapshot = cloud([node("a"), *far], [server("s", "a")])
+    far = [make_node("far", domain="elsewhere"), make_node("farther", domain="elsewhere")]
+    snapshot = make_cloud([make_node("a"), *far], [make_server("s", "a")])
     proposal = propose_spare(snapshot, DOMAIN, ["a"])
     assert proposal is not None
     assert (proposal.nodes, proposal.domain) == (1, DOMAIN)
@@ -173,12 +183,12 @@ def test_other_domains_do_not_matter() -> None:
 @pytest.mark.parametrize("servers", [1, 3, 12, 20])
 def test_many_spares_are_counted_exactly(servers: int) -> None:
     nodes = [
-        node("a", memory=servers * 4 * GIB),
-        *(node(f"b{i}", memory=4 * GIB) for i in range(servers + 1)),
+        make_node("a", memory=servers * 4 * GIB),
+        *(make_node(f"b{i}", memory=4 * GIB) for i in range(servers + 1)),
     ]
-    there = [server(f"s{i}", "a", memory=4 * GIB) for i in range(servers)]
-    there += [server(f"t{i}", f"b{i}", memory=4 * GIB) for i in range(servers + 1)]
-    proposal = propose_spare(cloud(nodes, there), DOMAIN, ["a", *(f"b{i}" for i in range(servers + 1))])
+    there = [make_server(f"s{i}", "a", memory=4 * GIB) for i in range(servers)]
+    there += [make_server(f"t{i}", f"b{i}", memory=4 * GIB) for i in range(servers + 1)]
+    proposal = propose_spare(make_cloud(nodes, there), DOMAIN, ["a", *(f"b{i}" for i in range(servers + 1))])
     assert proposal is not None
     assert (proposal.nodes, proposal.inventory["MEMORY_MB"].total) == (
         servers,
@@ -187,12 +197,12 @@ def test_many_spares_are_counted_exactly(servers: int) -> None:
 
 
 def test_every_order_of_few_nodes_is_tried() -> None:
-    snapshot = cloud(
-        [node("a", memory=4 * GIB), node("b", memory=6 * GIB), node("c", memory=8 * GIB)],
+    snapshot = make_cloud(
+        [make_node("a", memory=4 * GIB), make_node("b", memory=6 * GIB), make_node("c", memory=8 * GIB)],
         [
-            server("s1", "a", memory=4 * GIB),
-            server("s2", "b", memory=3 * GIB),
-            server("s3", "c", memory=6 * GIB),
+            make_server("s1", "a", memory=4 * GIB),
+            make_server("s2", "b", memory=3 * GIB),
+            make_server("s3", "c", memory=6 * GIB),
         ],
     )
     outcomes = {drain_in_turn(snapshot, order).feasible for order in permutations("abc")}

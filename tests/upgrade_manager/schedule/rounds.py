@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.simulator.fleets import cloud, node, server
+from tests.builders import make_cloud, make_server, make_target
 
 from escalator.model.cloud import CloudSnapshot
 from escalator.model.durations import DEFAULT_DURATIONS
@@ -40,5 +40,5 @@ def going(state: RoundState, now: float = 0.0) -> list[str]:
 
 def full(*hosts: str, **fields: Any) -> CloudSnapshot:
     """Nodes of 16 GiB, each with three servers of 2 GiB."""
-    servers = [server(f"{host}-{i}", host) for host in hosts for i in range(3)]
-    return cloud(*(node(host) for host in hosts), servers=servers, **fields)
+    servers = [make_server(f"{host}-{i}", host) for host in hosts for i in range(3)]
+    return make_cloud([make_target(host) for host in hosts], servers, **fields)

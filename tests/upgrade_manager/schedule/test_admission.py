@@ -5,18 +5,8 @@ from datetime import timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.upgrade_manager.clouds import (
-    NOW,
-    cloud,
-    clouds,
-    disabled,
-    down,
-    few,
-    leased,
-    make_plan,
-    node,
-    server,
-)
+from tests.builders import NOW, disabled, down, leased, make_cloud, make_node, make_plan, make_server
+from tests.upgrade_manager.clouds import clouds, few
 
 from escalator.model.campaign import CampaignPlan, LedgerView, NodeProgress, NodeState
 from escalator.model.cloud import CloudSnapshot, ComputeService, Node, ServiceState
@@ -35,7 +25,7 @@ OTHER = make_plan("a", "b", "c", campaign="other", run_id="other-run", max_paral
 def asked(
     nodes: list[Node], plan: CampaignPlan = PLAN, ledger: LedgerView = NOTHING
 ) -> Mapping[str, AdmissionDecision]:
-    return decide_admissions(cloud(nodes), plan, ledger, NOW)
+    return decide_admissions(make_cloud(nodes), plan, ledger, NOW)
 
 
 def answers(decisions: Mapping[str, AdmissionDecision]) -> dict[str, tuple[Admission, Code]]:
@@ -47,7 +37,7 @@ def state(host: str, how: NodeState) -> LedgerView:
 
 
 def test_one_goes_and_the_rest_wait() -> None:
-    assert answers(asked([node("a"), node("b"), node("c")])) == {
+    assert answers(asked([make_node("a"), make_node("b"), make_node("c")])) == {
         "a": (Admission.ADMIT, Code.ADMITTED),
         "b": (Admission.WAIT, Code.PARALLEL_LIMIT),
         "c": (Admission.WAIT, Code.PARALLEL_LIMIT),
@@ -55,25 +45,27 @@ def test_one_goes_and_the_rest_wait() -> None:
 
 
 def test_the_order_is_the_plans() -> None:
-    decisions = asked([node("a"), node("b"), node("c")], make_plan("c", "a", "b"))
+    decisions = asked([make_node("a"), make_node("b"), make_node("c")], make_plan("c", "a", "b"))
     assert list(decisions) == ["c", "a", "b"]
     assert decisions["c"].admission is Admission.ADMIT
 
 
 def test_two_may_go_with_a_limit_of_two() -> None:
-    decisions = asked([node("a"), node("b"), node("c")], make_plan("a", "b", "c", max_parallel=2))
+    decisions = asked(
+        [make_node("a"), make_node("b"), make_node("c")], make_plan("a", "b", "c", max_parallel=2)
+    )
     assert [d.admission for d in decisions.values()] == [Admission.ADMIT, Admission.ADMIT, Admission.WAIT]
 
 
 def test_hosts_outside_the_plan() -> None:
-    decisions = asked([node("a"), node("x")], make_plan("a", "gone", hosts=("a", "x")))
+    decisions = asked([make_node("a"), make_node("x")], make_plan("a", "gone", hosts=("a", "x")))
     assert answers(decisions)["x"] == (Admission.SKIP, Code.NOT_SELECTED)
     assert answers(decisions)["gone"] == (Admission.HOLD, Code.NODE_UNKNOWN)
     assert answers(decisions)["a"] == (Admission.ADMIT, Code.ADMITTED)
 
 
 def test_our_own_lease_is_admitted_and_takes_the_place() -> None:
-    decisions = asked([node("a"), leased(node("b"), PLAN), node("c")])
+    decisions = asked([make_node("a"), leased(make_node("b"), PLAN), make_node("c")])
     assert answers(decisions) == {
         "a": (Admission.WAIT, Code.PARALLEL_LIMIT),
         "b": (Admission.ADMIT, Code.ADMITTED),
@@ -84,19 +76,23 @@ def test_our_own_lease_is_admitted_and_takes_the_place() -> None:
 
 def test_our_own_lease_outlives_window_and_budget() -> None:
     plan = make_plan("a", "b", window_end=NOW)
-    decisions = asked([leased(node("a"), plan), node("b")], plan, state("b", NodeState.FAILED))
+    decisions = asked([leased(make_node("a"), plan), make_node("b")], plan, state("b", NodeState.FAILED))
     assert decisions["a"].admission is Admission.ADMIT
     assert answers(decisions)["b"] == (Admission.STOP, Code.WINDOW_CLOSED)
 
 
 def test_the_same_campaign_in_another_run_is_somebody_else() -> None:
-    decisions = asked([leased(node("a"), make_plan("a", run_id="run-0")), node("b"), node("c")])
+    decisions = asked(
+        [leased(make_node("a"), make_plan("a", run_id="run-0")), make_node("b"), make_node("c")]
+    )
     assert answers(decisions)["a"] == (Admission.WAIT, Code.LEASED_BY_OTHERS)
     assert decisions["b"].code is Code.PARALLEL_LIMIT
 
 
 def test_upgraded_and_enabled_is_skipped_but_upgraded_and_disabled_is_somebodys() -> None:
-    decisions = asked([node("a", upgraded=True), disabled(node("b", upgraded=True)), node("c")])
+    decisions = asked(
+        [make_node("a", upgraded=True), disabled(make_node("b", upgraded=True)), make_node("c")]
+    )
     assert answers(decisions) == {
         "a": (Admission.SKIP, Code.ALREADY_UPGRADED),
         "b": (Admission.SKIP, Code.DISABLED_BY_OTHERS),
@@ -106,31 +102,31 @@ def test_upgraded_and_enabled_is_skipped_but_upgraded_and_disabled_is_somebodys(
 
 
 def test_disabled_without_a_reason() -> None:
-    assert "without a reason" in asked([disabled(node("a"), None)])["a"].message
+    assert "without a reason" in asked([disabled(make_node("a"), None)])["a"].message
 
 
 @pytest.mark.parametrize("mark", list(LeaseMark))
 def test_left_out_by_another_run(mark: LeaseMark) -> None:
-    decisions = asked([leased(node("a"), OTHER, mark), node("b"), node("c")])
+    decisions = asked([leased(make_node("a"), OTHER, mark), make_node("b"), make_node("c")])
     assert answers(decisions)["a"] == (Admission.HOLD, Code.LEASED_BY_OTHERS)
     assert "campaign other" in decisions["a"].message
     assert mark in decisions["a"].message
     assert decisions["b"].admission is Admission.ADMIT
 
 
-@pytest.mark.parametrize("broken", [down(node("a")), node("a", forced_down=True)])
+@pytest.mark.parametrize("broken", [down(make_node("a")), make_node("a", forced_down=True)])
 def test_a_node_that_is_down_waits_and_holds_up_nobody(broken: Node) -> None:
-    decisions = asked([broken, node("b"), node("c")])
+    decisions = asked([broken, make_node("b"), make_node("c")])
     assert answers(decisions)["a"] == (Admission.WAIT, Code.NODE_DOWN)
     assert decisions["b"].admission is Admission.ADMIT
 
 
 def test_a_failed_node_stops_the_others_and_is_named() -> None:
-    nodes = [node("a"), leased(node("b"), PLAN, LeaseMark.FAILED), node("c")]
+    nodes = [make_node("a"), leased(make_node("b"), PLAN, LeaseMark.FAILED), make_node("c")]
     decisions = asked(nodes)
     assert answers(decisions)["a"] == (Admission.STOP, Code.FAILURE_BUDGET)
     assert "b failed" in decisions["a"].message
-    assert answers(asked([node("a"), node("b")], ledger=state("b", NodeState.FAILED)))["a"] == (
+    assert answers(asked([make_node("a"), make_node("b")], ledger=state("b", NodeState.FAILED)))["a"] == (
         Admission.STOP,
         Code.FAILURE_BUDGET,
     )
@@ -138,32 +134,37 @@ def test_a_failed_node_stops_the_others_and_is_named() -> None:
 
 def test_a_failure_is_counted_once_and_against_the_budget() -> None:
     plan = make_plan("a", "b", "c", max_failed_nodes=1)
-    nodes = [node("a"), leased(node("b"), plan, LeaseMark.FAILED), node("c")]
+    nodes = [make_node("a"), leased(make_node("b"), plan, LeaseMark.FAILED), make_node("c")]
     assert asked(nodes, plan, state("b", NodeState.FAILED))["a"].admission is Admission.ADMIT
     assert asked(nodes, plan, state("c", NodeState.FAILED))["a"].code is Code.FAILURE_BUDGET
 
 
 def test_a_node_that_this_run_left_out_part_way_stops_the_others_like_a_failed_one() -> None:
-    nodes = [node("a"), leased(node("b"), PLAN, LeaseMark.HELD), node("c")]
+    nodes = [make_node("a"), leased(make_node("b"), PLAN, LeaseMark.HELD), make_node("c")]
     assert asked(nodes)["a"].admission is Admission.STOP
 
 
 def test_an_own_node_that_is_down_may_be_tried_again() -> None:
-    nodes = [leased(down(node("a")), PLAN, LeaseMark.FAILED), node("b")]
+    nodes = [leased(down(make_node("a")), PLAN, LeaseMark.FAILED), make_node("b")]
     assert asked(nodes, ledger=state("a", NodeState.FAILED))["a"].admission is Admission.ADMIT
 
 
 def test_a_node_that_nobody_asks_for_takes_nobodys_turn() -> None:
-    decisions = decide_admissions(cloud([node("a"), node("b"), node("c")]), PLAN, NOTHING, NOW, asking={"b"})
+    decisions = decide_admissions(
+        make_cloud([make_node("a"), make_node("b"), make_node("c")]), PLAN, NOTHING, NOW, asking={"b"}
+    )
     assert [decisions[host].admission for host in "abc"] == [Admission.WAIT, Admission.ADMIT, Admission.WAIT]
 
 
 def test_another_campaigns_failure_does_not_stop_this_one() -> None:
-    assert asked([node("a"), leased(node("b"), OTHER, LeaseMark.FAILED)])["a"].admission is Admission.ADMIT
+    assert (
+        asked([make_node("a"), leased(make_node("b"), OTHER, LeaseMark.FAILED)])["a"].admission
+        is Admission.ADMIT
+    )
 
 
 def test_a_failed_node_may_be_tried_again() -> None:
-    nodes = [leased(node("a"), PLAN, LeaseMark.FAILED), node("b")]
+    nodes = [leased(make_node("a"), PLAN, LeaseMark.FAILED), make_node("b")]
     again = asked(nodes, ledger=state("a", NodeState.FAILED))["a"]
     assert again.admission is Admission.ADMIT
     assert "again" in again.message
@@ -171,7 +172,7 @@ def test_a_failed_node_may_be_tried_again() -> None:
 
 @pytest.mark.parametrize("ended", [NodeState.HELD, NodeState.SKIPPED, NodeState.RELEASED])
 def test_a_node_whose_part_ended_takes_nobodys_turn(ended: NodeState) -> None:
-    decisions = asked([node("a"), node("b")], make_plan("a", "b"), state("a", ended))
+    decisions = asked([make_node("a"), make_node("b")], make_plan("a", "b"), state("a", ended))
     assert list(decisions) == ["a", "b"]
     assert decisions["b"].admission is Admission.ADMIT
     assert decisions["a"].code is Code.PARALLEL_LIMIT
@@ -183,7 +184,7 @@ def test_a_node_whose_part_ended_takes_nobodys_turn(ended: NodeState) -> None:
 )
 def test_the_window(minutes: int, admission: Admission) -> None:
     end = NOW + timedelta(minutes=minutes)
-    assert asked([node("a")], make_plan("a", window_end=end))["a"].admission is admission
+    assert asked([make_node("a")], make_plan("a", window_end=end))["a"].admission is admission
 
 
 def test_the_tightest_limit_of_all_campaigns_holds() -> None:
@@ -191,30 +192,32 @@ def test_the_tightest_limit_of_all_campaigns_holds() -> None:
     strict = make_plan("d", campaign="other", run_id="other-run", max_parallel=1)
     generous = make_plan("d", campaign="other", run_id="other-run", max_parallel=2)
     for other, admitted in ((strict, 0), (generous, 1)):
-        decisions = asked([node("a"), node("b"), node("c"), leased(node("d"), other)], plan)
+        decisions = asked(
+            [make_node("a"), make_node("b"), make_node("c"), leased(make_node("d"), other)], plan
+        )
         assert [d.admission for d in decisions.values()].count(Admission.ADMIT) == admitted
 
 
 def test_a_foreign_lease_without_a_limit_allows_one() -> None:
-    silent = disabled(node("d"), Lease.of(campaign="x", run_id="y", host="d").render())
-    assert asked([node("a"), silent], make_plan("a", max_parallel=3))["a"].code is Code.PARALLEL_LIMIT
+    silent = disabled(make_node("d"), Lease.of(campaign="x", run_id="y", host="d").render())
+    assert asked([make_node("a"), silent], make_plan("a", max_parallel=3))["a"].code is Code.PARALLEL_LIMIT
 
 
 def test_a_marked_lease_takes_no_place_and_sets_no_limit() -> None:
-    marked = leased(node("d"), make_plan(campaign="x", max_parallel=1), LeaseMark.HELD)
-    decisions = asked([node("a"), node("b"), marked], make_plan("a", "b", max_parallel=2))
+    marked = leased(make_node("d"), make_plan(campaign="x", max_parallel=1), LeaseMark.HELD)
+    decisions = asked([make_node("a"), make_node("b"), marked], make_plan("a", "b", max_parallel=2))
     assert [d.admission for d in decisions.values()] == [Admission.ADMIT, Admission.ADMIT]
 
 
 def test_another_domain_does_not_count() -> None:
-    far = leased(node("d", domain="cell1/az1/fast", aggregates=("fast",)), OTHER)
-    assert asked([node("a"), far])["a"].admission is Admission.ADMIT
+    far = leased(make_node("d", domain="cell1/az1/fast", aggregates=("fast",)), OTHER)
+    assert asked([make_node("a"), far])["a"].admission is Admission.ADMIT
 
 
 def test_no_room_and_nobody_out_is_held_with_numbers() -> None:
-    nodes = [node("a"), node("b", memory=1024)]
-    servers = [server(f"s{i}", "a", memory=4096) for i in range(5)]
-    decisions = decide_admissions(cloud(nodes, servers), make_plan("a"), NOTHING, NOW)
+    nodes = [make_node("a"), make_node("b", memory=1024)]
+    servers = [make_server(f"s{i}", "a", memory=4096) for i in range(5)]
+    decisions = decide_admissions(make_cloud(nodes, servers), make_plan("a"), NOTHING, NOW)
     assert answers(decisions) == {"a": (Admission.HOLD, Code.CAPACITY)}
     assert "5 of 5 servers" in decisions["a"].message
     assert "3072 MEMORY_MB (4096 wanted, 1024 there)" in decisions["a"].message
@@ -223,18 +226,18 @@ def test_no_room_and_nobody_out_is_held_with_numbers() -> None:
 
 def test_no_room_while_another_is_out_waits() -> None:
     plan = make_plan("a", "b", max_parallel=2)
-    nodes = [node("a", memory=4096), leased(node("b", memory=4096), plan)]
-    servers = [server("s", "a", memory=4096)]
-    decisions = decide_admissions(cloud(nodes, servers), plan, NOTHING, NOW)
+    nodes = [make_node("a", memory=4096), leased(make_node("b", memory=4096), plan)]
+    servers = [make_server("s", "a", memory=4096)]
+    decisions = decide_admissions(make_cloud(nodes, servers), plan, NOTHING, NOW)
     assert answers(decisions)["a"] == (Admission.WAIT, Code.CAPACITY)
     assert "while b is out" in decisions["a"].message
 
 
 def test_room_is_not_given_away_twice() -> None:
     plan = make_plan("a", "b", max_parallel=2)
-    nodes = [node("a", memory=4096), node("b", memory=4096), node("c", memory=4096)]
-    servers = [server("s1", "a", memory=4096), server("s2", "b", memory=4096)]
-    decisions = decide_admissions(cloud(nodes, servers), plan, NOTHING, NOW)
+    nodes = [make_node("a", memory=4096), make_node("b", memory=4096), make_node("c", memory=4096)]
+    servers = [make_server("s1", "a", memory=4096), make_server("s2", "b", memory=4096)]
+    decisions = decide_admissions(make_cloud(nodes, servers), plan, NOTHING, NOW)
     assert answers(decisions) == {
         "a": (Admission.ADMIT, Code.ADMITTED),
         "b": (Admission.WAIT, Code.CAPACITY),
@@ -242,7 +245,7 @@ def test_room_is_not_given_away_twice() -> None:
 
 
 def test_a_dry_run_admits_nobody_and_says_what_would_happen() -> None:
-    nodes = [node("a"), disabled(node("b")), node("c"), node("d", upgraded=True)]
+    nodes = [make_node("a"), disabled(make_node("b")), make_node("c"), make_node("d", upgraded=True)]
     decisions = asked(nodes, make_plan("a", "b", "c", "d", dry_run=True))
     assert {d.admission for d in decisions.values()} == {Admission.SKIP}
     assert [d.code for d in decisions.values()] == [Code.DRY_RUN] * 3 + [Code.ALREADY_UPGRADED]
@@ -286,7 +289,7 @@ def test_everybody_gets_the_same_answer(snapshot: CloudSnapshot, plan: CampaignP
     nodes, servers = list(snapshot.nodes), list(snapshot.servers)
     random.shuffle(nodes)  # type: ignore[attr-defined]
     random.shuffle(servers)  # type: ignore[attr-defined]
-    turned = decide_admissions(cloud(nodes, servers), plan, NOTHING, NOW)
+    turned = decide_admissions(make_cloud(nodes, servers), plan, NOTHING, NOW)
     assert turned == decide_admissions(snapshot, plan, NOTHING, NOW)
 
 
@@ -316,13 +319,13 @@ def services(*nodes: Node) -> list[ComputeService]:
 
 
 def test_a_lease_alone_is_kept() -> None:
-    kept = check_lease_kept(services(leased(node("a"), PLAN), node("b")), ["b"], PLAN, "a")
+    kept = check_lease_kept(services(leased(make_node("a"), PLAN), make_node("b")), ["b"], PLAN, "a")
     assert (kept.admission, kept.code) == (Admission.ADMIT, Code.ADMITTED)
 
 
 @pytest.mark.parametrize("around", [["b"], ["a", "b"]])
 def test_two_leases_are_one_too_many(around: list[str]) -> None:
-    read = services(leased(node("a"), PLAN), leased(node("b"), OTHER))
+    read = services(leased(make_node("a"), PLAN), leased(make_node("b"), OTHER))
     kept = check_lease_kept(read, around, PLAN, "a")
     assert (kept.admission, kept.code) == (Admission.WAIT, Code.PARALLEL_LIMIT)
     assert "b" in kept.message
@@ -330,7 +333,9 @@ def test_two_leases_are_one_too_many(around: list[str]) -> None:
 
 def test_only_unmarked_neighbours_count_after_the_write() -> None:
     read = services(
-        leased(node("a"), PLAN), leased(node("b"), OTHER, LeaseMark.FAILED), leased(node("far"), OTHER)
+        leased(make_node("a"), PLAN),
+        leased(make_node("b"), OTHER, LeaseMark.FAILED),
+        leased(make_node("far"), OTHER),
     )
     assert check_lease_kept(read, ["b"], PLAN, "a").admission is Admission.ADMIT
 
@@ -338,24 +343,24 @@ def test_only_unmarked_neighbours_count_after_the_write() -> None:
 def test_the_other_campaigns_limit_counts_after_the_write() -> None:
     plan = make_plan("a", max_parallel=2)
     strict = make_plan("b", campaign="other", run_id="other-run", max_parallel=1)
-    read = services(leased(node("a"), plan), leased(node("b"), strict))
+    read = services(leased(make_node("a"), plan), leased(make_node("b"), strict))
     assert check_lease_kept(read, ["b"], plan, "a").code is Code.PARALLEL_LIMIT
     assert check_lease_kept(
-        services(leased(node("a"), plan), leased(node("b"), OTHER)), ["b"], plan, "a"
+        services(leased(make_node("a"), plan), leased(make_node("b"), OTHER)), ["b"], plan, "a"
     ).admission is (Admission.ADMIT)
 
 
 @pytest.mark.parametrize(
     "found",
     [
-        node("a"),
-        disabled(node("a")),
-        leased(node("a"), OTHER),
-        leased(node("a"), PLAN, LeaseMark.FAILED),
+        make_node("a"),
+        disabled(make_node("a")),
+        leased(make_node("a"), OTHER),
+        leased(make_node("a"), PLAN, LeaseMark.FAILED),
     ],
 )
 def test_a_lease_that_is_not_ours_is_lost(found: Node) -> None:
-    kept = check_lease_kept(services(found, node("b")), ["b"], PLAN, "a")
+    kept = check_lease_kept(services(found, make_node("b")), ["b"], PLAN, "a")
     assert (kept.admission, kept.code) == (Admission.WAIT, Code.LEASE_LOST)
 
 
@@ -365,7 +370,7 @@ def test_a_service_that_is_gone_is_a_lost_lease() -> None:
 
 def test_down_is_told_even_when_the_campaign_stops() -> None:
     plan = make_plan("a", "b", window_end=NOW)
-    assert [d.code for d in asked([down(node("a")), node("b")], plan).values()] == [
+    assert [d.code for d in asked([down(make_node("a")), make_node("b")], plan).values()] == [
         Code.NODE_DOWN,
         Code.WINDOW_CLOSED,
     ]

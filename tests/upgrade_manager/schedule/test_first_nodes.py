@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.simulator.fleets import DOMAINS, cloud, node, pair, server
+from tests.builders import DOMAINS, make_cloud, make_pair, make_server, make_target
 from tests.upgrade_manager.clouds import few
 
 from escalator.model.cloud import CloudSnapshot
@@ -22,14 +22,14 @@ def order_of(snapshot: CloudSnapshot, *, members_stay: bool = True) -> tuple[str
 
 def test_a_node_whose_service_would_switch_twice_is_not_the_first_where_that_costs_little() -> None:
     """Node a has three servers less to move than b, and two services whose standbys are in its domain."""
-    groups, members = zip(*(pair(name, "a", "c") for name in ("db", "mme")), strict=True)
-    filler = [server(f"x{i}", "a") for i in range(400)]
-    on_b = [server(f"y{i}", "b") for i in range(403)]
-    on_c = [server(f"z{i}", "c") for i in range(500)]
+    groups, members = zip(*(make_pair(name, "a", "c") for name in ("db", "mme")), strict=True)
+    filler = [make_server(f"x{i}", "a") for i in range(400)]
+    on_b = [make_server(f"y{i}", "b") for i in range(403)]
+    on_c = [make_server(f"z{i}", "c") for i in range(500)]
     big = 2048 * GIB
-    snapshot = cloud(
-        *(node(h, memory=big) for h in "abc"),
-        servers=[*filler, *on_b, *on_c, *(m for both in members for m in both)],
+    snapshot = make_cloud(
+        [make_target(h, memory=big) for h in "abc"],
+        [*filler, *on_b, *on_c, *(m for both in members for m in both)],
         ha_groups=groups,
     )
     assert order_of(snapshot)[0] == "b"
@@ -37,28 +37,50 @@ def test_a_node_whose_service_would_switch_twice_is_not_the_first_where_that_cos
 
 
 def test_a_service_does_not_buy_more_moves_than_the_share_of_all_moves() -> None:
-    group, members = pair("db", "a", "c")
-    servers = [server("x", "a"), *(server(f"y{i}", "b") for i in range(2)), server("z", "c"), *members]
-    snapshot = cloud(*(node(h) for h in "abc"), servers=[*servers, server("w", "c")], ha_groups=(group,))
+    group, members = make_pair("db", "a", "c")
+    servers = [
+        make_server("x", "a"),
+        *(make_server(f"y{i}", "b") for i in range(2)),
+        make_server("z", "c"),
+        *members,
+    ]
+    snapshot = make_cloud(
+        [make_target(h) for h in "abc"], [*servers, make_server("w", "c")], ha_groups=(group,)
+    )
     assert order_of(snapshot)[0] == "a"
 
 
 def test_the_second_node_fits_onto_the_first() -> None:
     """Node b has fewer servers than c, but more than a can take."""
     servers = [
-        server("x", "a", memory=8 * GIB),
-        *(server(f"y{i}", "b", memory=15 * GIB) for i in range(2)),
-        *(server(f"z{i}", "c", memory=2 * GIB) for i in range(3)),
+        make_server("x", "a", memory=8 * GIB),
+        *(make_server(f"y{i}", "b", memory=15 * GIB) for i in range(2)),
+        *(make_server(f"z{i}", "c", memory=2 * GIB) for i in range(3)),
     ]
-    nodes = (node("a", memory=16 * GIB), node("b", memory=40 * GIB), node("c", memory=40 * GIB))
-    assert order_of(cloud(*nodes, servers=servers))[:2] == ("a", "c")
+    nodes = (
+        make_target("a", memory=16 * GIB),
+        make_target("b", memory=40 * GIB),
+        make_target("c", memory=40 * GIB),
+    )
+    assert order_of(make_cloud(nodes, servers))[:2] == ("a", "c")
 
 
 def test_first_nodes_come_after_those_of_the_domains_of_their_standbys() -> None:
-    group, members = pair("db", "a", "d")
-    nodes = (node("a"), node("b"), node("d", domain=DOMAINS[1]), node("e", domain=DOMAINS[1]))
-    servers = [server("x", "b"), server("y", "e"), server("y2", "e"), server("z", "d"), *members]
-    snapshot = cloud(*nodes, servers=servers, ha_groups=(group,))
+    group, members = make_pair("db", "a", "d")
+    nodes = (
+        make_target("a"),
+        make_target("b"),
+        make_target("d", domain=DOMAINS[1]),
+        make_target("e", domain=DOMAINS[1]),
+    )
+    servers = [
+        make_server("x", "b"),
+        make_server("y", "e"),
+        make_server("y2", "e"),
+        make_server("z", "d"),
+        *members,
+    ]
+    snapshot = make_cloud(nodes, servers, ha_groups=(group,))
     order = order_of(snapshot)
     assert order.index("d") < order.index("a")
 

@@ -7,8 +7,9 @@ from datetime import datetime, timedelta
 
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.builders import NOW, make_plan
 from tests.simulator.fleets import fleets
-from tests.upgrade_manager.clouds import NOW, few, make_plan
+from tests.upgrade_manager.clouds import few
 
 from escalator.model.campaign import CampaignPlan, LedgerView
 from escalator.model.cloud import CloudSnapshot, Node, ServiceStatus
@@ -80,10 +81,12 @@ def test_no_group_beyond_its_limit_and_never_more_than_k_out(
 
 
 def test_the_check_after_the_write_sees_a_pair_that_two_domains_split() -> None:
-    from tests.simulator.fleets import DOMAINS, cloud, node, pair
+    from tests.builders import DOMAINS, make_cloud, make_pair, make_target
 
-    group, members = pair("db", "a", "b")
-    snapshot = cloud(node("a"), node("b", domain=DOMAINS[1]), servers=members, ha_groups=(group,))
+    group, members = make_pair("db", "a", "b")
+    snapshot = make_cloud(
+        [make_target("a"), make_target("b", domain=DOMAINS[1])], members, ha_groups=(group,)
+    )
     plan = make_plan("a", "b", max_parallel=2)
     other = make_plan("b", campaign="upgrade__az2")
     services = [

@@ -5,7 +5,7 @@ import random
 
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.simulator.fleets import DOMAINS, cloud, node, pair, server
+from tests.builders import DOMAINS, make_cloud, make_pair, make_server, make_target
 from tests.upgrade_manager.clouds import few
 
 from escalator.upgrade_manager.schedule.ordering import (
@@ -52,10 +52,16 @@ def test_without_arcs_the_order_stays() -> None:
 
 
 def test_the_cheapest_node_of_each_domain_goes_first_then_standbys_before_actives() -> None:
-    group, members = pair("db", "a", "b")
-    servers = [server("x", "a"), server("y", "b"), server("z", "d"), *members]
-    nodes = (node("a"), node("b"), node("c"), node("d", domain=DOMAINS[1]), node("e", domain=DOMAINS[1]))
-    snapshot = cloud(*nodes, servers=servers, ha_groups=(group,))
+    group, members = make_pair("db", "a", "b")
+    servers = [make_server("x", "a"), make_server("y", "b"), make_server("z", "d"), *members]
+    nodes = (
+        make_target("a"),
+        make_target("b"),
+        make_target("c"),
+        make_target("d", domain=DOMAINS[1]),
+        make_target("e", domain=DOMAINS[1]),
+    )
+    snapshot = make_cloud(nodes, servers, ha_groups=(group,))
     book = CapacityBook(snapshot)
     availability = Availability(book.memberships)
     order = order_hosts(book, availability, ("a", "b", "c", "d", "e"))
@@ -65,12 +71,10 @@ def test_the_cheapest_node_of_each_domain_goes_first_then_standbys_before_active
 
 
 def test_a_domain_with_an_upgraded_node_needs_no_seed() -> None:
-    group, members = pair("db", "a", "b")
-    snapshot = cloud(
-        node("a"),
-        node("b"),
-        node("u", upgraded=True),
-        servers=[server("x", "b"), *members],
+    group, members = make_pair("db", "a", "b")
+    snapshot = make_cloud(
+        [make_target("a"), make_target("b"), make_target("u", upgraded=True)],
+        [make_server("x", "b"), *members],
         ha_groups=(group,),
     )
     book = CapacityBook(snapshot)

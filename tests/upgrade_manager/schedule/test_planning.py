@@ -1,17 +1,17 @@
 from dataclasses import replace
 
 import pytest
-from tests.upgrade_manager.clouds import (
+from tests.builders import (
     BUNDLE,
     DOMAIN,
     NOW,
-    cloud,
     disabled,
     down,
     leased,
+    make_cloud,
+    make_node,
     make_plan,
-    node,
-    server,
+    make_server,
 )
 
 from escalator.model.bundle import Component
@@ -29,20 +29,20 @@ def planned(snapshot: CloudSnapshot, **asked: object) -> CampaignPlan:
 
 
 def test_fewest_resources_in_use_first_then_by_name() -> None:
-    nodes = [node("full"), node("d"), node("c"), node("used", usage={"MEMORY_MB": 512})]
-    plan = planned(cloud(nodes, [server("s", "full")]), window_end=NOW)
+    nodes = [make_node("full"), make_node("d"), make_node("c"), make_node("used", usage={"MEMORY_MB": 512})]
+    plan = planned(make_cloud(nodes, [make_server("s", "full")]), window_end=NOW)
     assert plan.hosts == ("c", "d", "used", "full")
     assert (plan.campaign, plan.run_id, plan.target_version) == ("dag", "run-1", "34.0.0")
     assert plan.window_end == NOW
 
 
 def test_equal_memory_is_told_apart_by_vcpus() -> None:
-    nodes = [node("a", usage={"VCPU": 4}), node("b", usage={"VCPU": 2})]
-    assert planned(cloud(nodes)).hosts == ("b", "a")
+    nodes = [make_node("a", usage={"VCPU": 4}), make_node("b", usage={"VCPU": 2})]
+    assert planned(make_cloud(nodes)).hosts == ("b", "a")
 
 
 def test_only_the_domain_or_only_what_was_asked_for() -> None:
-    snapshot = cloud([node("a"), node("b"), node("far", domain="cell1/az1/fast")])
+    snapshot = make_cloud([make_node("a"), make_node("b"), make_node("far", domain="cell1/az1/fast")])
     assert planned(snapshot).hosts == ("a", "b")
     assert planned(snapshot, hosts=("b",)).hosts == ("b",)
 
@@ -50,13 +50,13 @@ def test_only_the_domain_or_only_what_was_asked_for() -> None:
 def test_nodes_that_will_be_skipped_or_held_stay_in_the_plan() -> None:
     own = make_plan("held")
     nodes = [
-        node("a"),
-        node("up", upgraded=True),
-        disabled(node("off")),
-        down(node("dead")),
-        leased(node("held"), own),
+        make_node("a"),
+        make_node("up", upgraded=True),
+        disabled(make_node("off")),
+        down(make_node("dead")),
+        leased(make_node("held"), own),
     ]
-    assert set(planned(cloud(nodes), hosts=("a", "up", "off", "dead", "held", "gone")).hosts) == {
+    assert set(planned(make_cloud(nodes), hosts=("a", "up", "off", "dead", "held", "gone")).hosts) == {
         "a",
         "up",
         "off",
@@ -67,12 +67,17 @@ def test_nodes_that_will_be_skipped_or_held_stay_in_the_plan() -> None:
 
 
 def test_a_finished_cloud_is_no_error() -> None:
-    assert planned(cloud([node("a", upgraded=True)])).hosts == ("a",)
+    assert planned(make_cloud([make_node("a", upgraded=True)])).hosts == ("a",)
 
 
 def test_nothing_can_be_done_names_every_reason() -> None:
-    nodes = [disabled(node("off")), down(node("dead")), node("full"), node("small", memory=1024, domain="d2")]
-    snapshot = cloud(nodes, [server("s", "full")])
+    nodes = [
+        disabled(make_node("off")),
+        down(make_node("dead")),
+        make_node("full"),
+        make_node("small", memory=1024, domain="d2"),
+    ]
+    snapshot = make_cloud(nodes, [make_server("s", "full")])
     with pytest.raises(PlanInfeasibleError) as caught:
         planned(snapshot, hosts=("off", "dead", "full", "gone"))
     assert {v.subject.id: v.code for v in caught.value.blockers} == {
@@ -86,16 +91,16 @@ def test_nothing_can_be_done_names_every_reason() -> None:
 
 
 def test_a_node_out_now_may_return_and_make_room() -> None:
-    nodes = [node("full"), leased(node("out"), make_plan("out", campaign="other"))]
-    assert planned(cloud(nodes, [server("s", "full")]), hosts=("full",)).hosts == ("full",)
-    nodes[1] = leased(node("out"), make_plan("out", campaign="other"), LeaseMark.FAILED)
+    nodes = [make_node("full"), leased(make_node("out"), make_plan("out", campaign="other"))]
+    assert planned(make_cloud(nodes, [make_server("s", "full")]), hosts=("full",)).hosts == ("full",)
+    nodes[1] = leased(make_node("out"), make_plan("out", campaign="other"), LeaseMark.FAILED)
     with pytest.raises(PlanInfeasibleError):
-        planned(cloud(nodes, [server("s", "full")]), hosts=("full",))
+        planned(make_cloud(nodes, [make_server("s", "full")]), hosts=("full",))
 
 
 def test_an_empty_domain_is_infeasible() -> None:
     with pytest.raises(PlanInfeasibleError, match="has none"):
-        planned(cloud([node("far", domain="elsewhere")]))
+        planned(make_cloud([make_node("far", domain="elsewhere")]))
 
 
 def test_a_bundle_without_nova_compute_is_refused() -> None:
@@ -104,32 +109,36 @@ def test_a_bundle_without_nova_compute_is_refused() -> None:
     )
     request = make_plan("a").request
     with pytest.raises(InvalidRequestError, match="brings no nova-compute"):
-        plan_campaign(request, campaign="dag", run_id="r", snapshot=cloud([node("a")]), bundle=bundle)
+        plan_campaign(
+            request, campaign="dag", run_id="r", snapshot=make_cloud([make_node("a")]), bundle=bundle
+        )
 
 
 def test_a_node_that_another_run_has_out_is_waited_for() -> None:
-    out = leased(node("a"), make_plan("a", campaign="other"))
-    assert planned(cloud([out])).hosts == ("a",)
+    out = leased(make_node("a"), make_plan("a", campaign="other"))
+    assert planned(make_cloud([out])).hosts == ("a",)
 
 
 def test_upgraded_but_disabled_by_a_person_is_nothing_to_do() -> None:
     with pytest.raises(PlanInfeasibleError) as caught:
-        planned(cloud([disabled(node("a", upgraded=True))]))
+        planned(make_cloud([disabled(make_node("a", upgraded=True))]))
     assert [v.code for v in caught.value.blockers] == [Code.DISABLED_BY_OTHERS]
 
 
 def test_a_plan_is_kept_while_only_servers_move() -> None:
-    before = cloud([node("a"), node("b"), node("c")], [server("s", "a"), server("t", "b")])
+    before = make_cloud(
+        [make_node("a"), make_node("b"), make_node("c")], [make_server("s", "a"), make_server("t", "b")]
+    )
     plan = planned(before)
-    moved = cloud(before.nodes, [replace(before.servers[0], host="c"), before.servers[1]])
+    moved = make_cloud(before.nodes, [replace(before.servers[0], host="c"), before.servers[1]])
     assert revalidate_plan(plan, moved) is plan
 
 
 def test_a_changed_cloud_is_planned_anew_without_losing_a_node() -> None:
-    before = cloud([node("a"), node("b")], [server("s", "a")])
+    before = make_cloud([make_node("a"), make_node("b")], [make_server("s", "a")])
     plan = planned(before)
     assert plan.hosts == ("b", "a")
-    after = cloud(before.nodes, [server("s", "a"), *(server(f"n{i}", "b") for i in range(3))])
+    after = make_cloud(before.nodes, [make_server("s", "a"), *(make_server(f"n{i}", "b") for i in range(3))])
     again = revalidate_plan(plan, after)
     assert again.hosts == ("a", "b")
     assert revalidate_plan(again, after) is again
@@ -137,6 +146,6 @@ def test_a_changed_cloud_is_planned_anew_without_losing_a_node() -> None:
 
 
 def test_a_plan_of_an_earlier_release_has_no_fingerprint_and_stays() -> None:
-    before = cloud([node("a"), node("b")], [server("s", "a")])
+    before = make_cloud([make_node("a"), make_node("b")], [make_server("s", "a")])
     plan = replace(planned(before), fingerprint="")
-    assert revalidate_plan(plan, cloud(before.nodes)) is plan
+    assert revalidate_plan(plan, make_cloud(before.nodes)) is plan

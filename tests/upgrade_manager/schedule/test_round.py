@@ -2,10 +2,19 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from tests.simulator.fleets import DOMAINS, NOW, cloud, node, pair, server
+from tests.builders import (
+    DOMAINS,
+    NOW,
+    make_busy_node,
+    make_cloud,
+    make_pair,
+    make_plan,
+    make_server,
+    make_target,
+)
 from tests.upgrade_manager.schedule.rounds import full, going, round_state
 
-from escalator.model.campaign import CampaignPlan, CampaignRequest, LedgerView
+from escalator.model.campaign import LedgerView
 from escalator.model.cloud import HaGroup
 from escalator.model.decisions import Admission
 from escalator.model.verdict import Code
@@ -13,14 +22,16 @@ from escalator.upgrade_manager.schedule.admission import decide_admissions
 
 
 def test_as_many_go_as_there_are_places() -> None:
-    state = round_state(cloud(*map(node, "abcd")), slots=2)
+    state = round_state(make_cloud(map(make_target, "abcd")), slots=2)
     assert going(state) == ["a", "b"]
     assert state.out == {DOMAINS[0]: {"a", "b"}}
 
 
 def test_places_are_shared_between_domains_by_the_work_in_them() -> None:
-    nodes = [node(f"a{i}") for i in range(6)] + [node(f"b{i}", domain=DOMAINS[1]) for i in range(3)]
-    found = going(round_state(cloud(*nodes), slots=3))
+    nodes = [make_target(f"a{i}") for i in range(6)] + [
+        make_target(f"b{i}", domain=DOMAINS[1]) for i in range(3)
+    ]
+    found = going(round_state(make_cloud(nodes), slots=3))
     assert sorted(host[0] for host in found) == ["a", "a", "b"]
 
 
@@ -40,30 +51,30 @@ def test_a_spill_budget_lets_more_go() -> None:
 
 def test_what_fits_on_an_upgraded_node_costs_no_budget() -> None:
     snapshot = full(*"abcdef")
-    more = cloud(*snapshot.nodes, node("u", upgraded=True, memory=8192), servers=snapshot.servers)
+    more = make_cloud([*snapshot.nodes, make_target("u", upgraded=True, memory=8192)], snapshot.servers)
     state = round_state(more, slots=3, spill=0.0)
     assert going(state) == ["a"]
     assert state.claims.keys() == {"u"}
 
 
 def test_room_that_others_take_is_not_counted_twice() -> None:
-    nodes = [node("a"), node("b"), node("u", upgraded=True, memory=8192)]
-    servers = [server("x", "a", memory=6000), server("y", "b", memory=6000)]
-    state = round_state(cloud(*nodes, servers=servers), slots=2, spill=0.0)
+    nodes = [make_target("a"), make_target("b"), make_target("u", upgraded=True, memory=8192)]
+    servers = [make_server("x", "a", memory=6000), make_server("y", "b", memory=6000)]
+    state = round_state(make_cloud(nodes, servers), slots=2, spill=0.0)
     assert going(state) == ["a"]
 
 
 def test_a_node_that_never_fits_is_held_with_numbers() -> None:
-    nodes = [node("a", memory=65536), node("b", memory=2048, target=False)]
-    state = round_state(cloud(*nodes, servers=[server("big", "a", memory=32768)]), slots=2)
+    nodes = [make_target("a", memory=65536), make_busy_node("b", memory=2048)]
+    state = round_state(make_cloud(nodes, [make_server("big", "a", memory=32768)]), slots=2)
     assert going(state) == []
     assert state.reasons["a"].admission is Admission.HOLD
     assert "32768 wanted" in state.reasons["a"].message
 
 
 def test_partners_do_not_go_together_and_say_so() -> None:
-    group, members = pair("db", "a", "b")
-    state = round_state(cloud(*map(node, "abc"), servers=members, ha_groups=(group,)), slots=3)
+    group, members = make_pair("db", "a", "b")
+    state = round_state(make_cloud(map(make_target, "abc"), members, ha_groups=(group,)), slots=3)
     assert going(state) == ["a", "c"]
     assert state.reasons["b"].code is Code.HA_GROUP
 
@@ -81,14 +92,15 @@ def test_a_node_that_nobody_asks_for_takes_no_turn_where_another_could_go() -> N
         id="g", mode="load-balanced", members=("id-m1", "id-m2"), max_impacted=1, recovery_seconds=3600
     )
     far, near = DOMAINS[0], DOMAINS[1]
-    nodes = (node("h3", domain=near), node("h4", domain=near), node("x", domain=near, upgraded=True))
-    servers = [server("m1", "x", ha_group="g"), server("m2", "h3", ha_group="g")]
-    others = (node("h2", domain=far), node("a2", domain=far, upgraded=True))
-    snapshot = cloud(*nodes, *others, servers=servers, ha_groups=(group,))
-    request = CampaignRequest(cloud="fleet", domain="", bundle="b", max_parallel=1)
-    plan = CampaignPlan(
-        campaign="c", run_id="r", request=request, hosts=("h3", "h4", "h2"), target_version="2"
+    nodes = (
+        make_target("h3", domain=near),
+        make_target("h4", domain=near),
+        make_target("x", domain=near, upgraded=True),
     )
+    servers = [make_server("m1", "x", ha_group="g"), make_server("m2", "h3", ha_group="g")]
+    others = (make_target("h2", domain=far), make_target("a2", domain=far, upgraded=True))
+    snapshot = make_cloud([*nodes, *others], servers, ha_groups=(group,))
+    plan = make_plan("h3", "h4", "h2", domain="", target_version="2")
     ledger = LedgerView(given_back={"x": NOW - timedelta(seconds=10)})
     decisions = decide_admissions(snapshot, plan, ledger, NOW, asking={"h3", "h4"})
     assert {h for h, d in decisions.items() if d.admission is Admission.ADMIT} == {"h4"}

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from tests.simulator.fleets import cloud, node, pair, server
+from tests.builders import make_busy_node, make_cloud, make_pair, make_server, make_target
 from tests.upgrade_manager.schedule.rounds import going, round_state
 
 from escalator.upgrade_manager.drain.placing import DrainSimulation
@@ -10,9 +10,11 @@ from escalator.upgrade_manager.schedule.switchovers import plan_switchovers
 
 
 def test_a_standby_on_an_upgraded_node_takes_over_at_once() -> None:
-    group, members = pair("db", "a", "u")
+    group, members = make_pair("db", "a", "u")
     state = round_state(
-        cloud(node("a"), node("b"), node("u", upgraded=True), servers=members, ha_groups=(group,))
+        make_cloud(
+            [make_target("a"), make_target("b"), make_target("u", upgraded=True)], members, ha_groups=(group,)
+        )
     )
     assert going(state) == ["a"]
     (found,) = plan_switchovers(state, "a")
@@ -20,9 +22,9 @@ def test_a_standby_on_an_upgraded_node_takes_over_at_once() -> None:
 
 
 def test_a_standby_on_a_pending_node_moves_first_where_there_is_room_to_spare() -> None:
-    group, members = pair("db", "a", "b")
-    nodes = [node("a"), node("b"), node("u", upgraded=True)]
-    state = round_state(cloud(*nodes, servers=members, ha_groups=(group,)))
+    group, members = make_pair("db", "a", "b")
+    nodes = [make_target("a"), make_target("b"), make_target("u", upgraded=True)]
+    state = round_state(make_cloud(nodes, members, ha_groups=(group,)))
     going(state)
     (found,) = plan_switchovers(state, "a")
     assert found.move_to == "u"
@@ -32,36 +34,42 @@ def test_a_standby_on_a_pending_node_moves_first_where_there_is_room_to_spare() 
 def test_a_standby_stays_where_its_room_will_be_wanted(
     room_on_the_next: int, destination: str | None
 ) -> None:
-    group, members = pair("db", "a", "c")
-    servers = [server("x", "c", memory=15000), *members]
-    nodes = [node("a"), node("b", memory=512 + room_on_the_next), node("c", memory=20000)]
-    nodes += [node("u", upgraded=True), node("v", target=False)]
-    state = round_state(cloud(*nodes, servers=servers, ha_groups=(group,)), slots=3)
+    group, members = make_pair("db", "a", "c")
+    servers = [make_server("x", "c", memory=15000), *members]
+    nodes = [
+        make_target("a"),
+        make_target("b", memory=512 + room_on_the_next),
+        make_target("c", memory=20000),
+    ]
+    nodes += [make_target("u", upgraded=True), make_busy_node("v")]
+    state = round_state(make_cloud(nodes, servers, ha_groups=(group,)), slots=3)
     state.admit(Departure(host="a", simulation=DrainSimulation(placements={}, unplaced=())))
     (found,) = plan_switchovers(state, "a")
     assert found.move_to == destination
 
 
 def test_a_standby_never_joins_another_member() -> None:
-    group, members = pair("db", "a", "b")
-    third = server("db-t", "u", ha_group="db", ha_role="standby", power_state="shutdown")
-    nodes = [node("a"), node("b"), node("u", upgraded=True)]
-    snapshot = cloud(*nodes, servers=[*members, third], ha_groups=(group,))
+    group, members = make_pair("db", "a", "b")
+    third = make_server("db-t", "u", ha_group="db", ha_role="standby", power_state="shutdown")
+    nodes = [make_target("a"), make_target("b"), make_target("u", upgraded=True)]
+    snapshot = make_cloud(nodes, [*members, third], ha_groups=(group,))
     state = round_state(snapshot)
     (found,) = plan_switchovers(state, "a")
     assert (found.standby, found.move_to) == ("id-db-s", None)
 
 
 def test_a_group_without_a_standby_in_service_is_left_out() -> None:
-    group, (active, standby) = pair("db", "a", "b")
-    state = round_state(cloud(node("a"), node("b"), servers=(active, standby), ha_groups=(group,)))
+    group, (active, standby) = make_pair("db", "a", "b")
+    state = round_state(
+        make_cloud([make_target("a"), make_target("b")], (active, standby), ha_groups=(group,))
+    )
     state.availability.take_out("b")
     assert list(plan_switchovers(state, "a")) == []
 
 
 def test_standbys_stay_where_they_are_when_they_are_not_to_move() -> None:
-    group, members = pair("db", "a", "b")
-    nodes = [node("a"), node("b"), node("u", upgraded=True)]
-    state = round_state(cloud(*nodes, servers=members, ha_groups=(group,)))
+    group, members = make_pair("db", "a", "b")
+    nodes = [make_target("a"), make_target("b"), make_target("u", upgraded=True)]
+    state = round_state(make_cloud(nodes, members, ha_groups=(group,)))
     (found,) = plan_switchovers(state, "a", move_standbys=False)
     assert (found.standby, found.move_to) == ("id-db-s", None)

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from tests.simulator.fleets import DOMAINS, cloud, node, server
+from tests.builders import DOMAINS, make_cloud, make_server, make_target
 from tests.upgrade_manager.schedule.rounds import full, round_state
 
 from escalator.model.decisions import Admission
@@ -14,7 +14,7 @@ from escalator.upgrade_manager.schedule.waits import (
 )
 from escalator.upgrade_manager.state.availability import Obstacle
 
-TIGHT = cloud(node("a"), node("b", memory=2048), servers=[server("big", "a", memory=8192)])
+TIGHT = make_cloud([make_target("a"), make_target("b", memory=2048)], [make_server("big", "a", memory=8192)])
 
 
 def test_a_lasting_obstacle_holds_a_node_and_a_passing_one_lets_it_wait() -> None:

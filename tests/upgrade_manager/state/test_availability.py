@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from tests.simulator.fleets import cloud, node, pair, server
+from tests.builders import make_cloud, make_pair, make_server, make_target
 
 from escalator.model.cloud import CloudSnapshot, HaGroup
 from escalator.model.verdict import Code
@@ -17,8 +17,8 @@ def of(snapshot: CloudSnapshot, **more: Any) -> Availability:
 
 
 def one_pair(**limits: Any) -> CloudSnapshot:
-    group, members = pair("db", "a", "b", **limits)
-    return cloud(node("a"), node("b"), node("c"), servers=members, ha_groups=(group,))
+    group, members = make_pair("db", "a", "b", **limits)
+    return make_cloud([make_target("a"), make_target("b"), make_target("c")], members, ha_groups=(group,))
 
 
 def test_a_node_may_go_while_the_other_member_serves() -> None:
@@ -74,8 +74,10 @@ def test_notice_is_given_its_lead_time() -> None:
 
 
 def test_more_members_on_a_node_than_may_be_impacted_is_lasting() -> None:
-    group, members = pair("db", "a", "a")
-    found = of(cloud(node("a"), node("b"), servers=members, ha_groups=(group,))).find_obstacle("a", 0.0)
+    group, members = make_pair("db", "a", "a")
+    found = of(make_cloud([make_target("a"), make_target("b")], members, ha_groups=(group,))).find_obstacle(
+        "a", 0.0
+    )
     assert found is not None
     assert found.lasting
 
@@ -88,11 +90,11 @@ def test_a_group_that_can_never_be_impacted_is_lasting() -> None:
 
 @pytest.mark.parametrize(("impacted", "waits"), [(1, True), (2, False)])
 def test_load_balanced_members_by_their_limit(*, impacted: int, waits: bool) -> None:
-    servers = [server(f"m{i}", host, ha_group="lb") for i, host in enumerate("abc")]
+    servers = [make_server(f"m{i}", host, ha_group="lb") for i, host in enumerate("abc")]
     group = HaGroup(
         id="lb", mode="load-balanced", members=tuple(s.id for s in servers), max_impacted=impacted
     )
-    availability = of(cloud(*map(node, "abc"), servers=servers, ha_groups=(group,)), out={"c"})
+    availability = of(make_cloud(map(make_target, "abc"), servers, ha_groups=(group,)), out={"c"})
     assert (availability.find_obstacle("a", 0.0) is not None) is waits
 
 

@@ -3,7 +3,8 @@ import time
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.upgrade_manager.clouds import DOMAIN, cloud, clouds, disabled, down, few, node, server
+from tests.builders import DOMAIN, disabled, down, make_cloud, make_node, make_server
+from tests.upgrade_manager.clouds import clouds, few
 
 from escalator.model.cloud import CloudSnapshot, ResourceInventory
 from escalator.model.verdict import Code
@@ -12,22 +13,26 @@ from escalator.upgrade_manager.state.capacity import CapacityBook, needs_place
 
 
 def test_upgraded_nodes_first_then_by_name() -> None:
-    nodes = [node("a"), node("c"), node("b"), node("d", upgraded=True, memory=2048)]
-    simulation = simulate_drain(cloud(nodes, [server("s1", "a"), server("s2", "a")]), ["a"])
+    nodes = [make_node("a"), make_node("c"), make_node("b"), make_node("d", upgraded=True, memory=2048)]
+    simulation = simulate_drain(make_cloud(nodes, [make_server("s1", "a"), make_server("s2", "a")]), ["a"])
     assert simulation.placements == {"id-s1": "d", "id-s2": "b"}
     assert simulation.feasible
     assert simulation.shortfall == ""
 
 
 def test_largest_first() -> None:
-    nodes = [node("a"), node("b", memory=4096), node("c", memory=2048)]
-    servers = [server("small", "a"), server("large", "a", memory=4096)]
-    assert simulate_drain(cloud(nodes, servers), ["a"]).placements == {"id-large": "b", "id-small": "c"}
+    nodes = [make_node("a"), make_node("b", memory=4096), make_node("c", memory=2048)]
+    servers = [make_server("small", "a"), make_server("large", "a", memory=4096)]
+    assert simulate_drain(make_cloud(nodes, servers), ["a"]).placements == {"id-large": "b", "id-small": "c"}
 
 
 def test_shortage_names_resource_node_and_numbers() -> None:
-    nodes = [node("a"), node("b", memory=4096, usage={"MEMORY_MB": 1096}), node("c", memory=1024)]
-    simulation = simulate_drain(cloud(nodes, [server("big", "a", memory=8192)]), ["a"])
+    nodes = [
+        make_node("a"),
+        make_node("b", memory=4096, usage={"MEMORY_MB": 1096}),
+        make_node("c", memory=1024),
+    ]
+    simulation = simulate_drain(make_cloud(nodes, [make_server("big", "a", memory=8192)]), ["a"])
     (verdict,) = simulation.unplaced
     assert not simulation.feasible
     assert verdict.code is Code.CAPACITY
@@ -38,20 +43,22 @@ def test_shortage_names_resource_node_and_numbers() -> None:
 
 def test_nodes_that_take_nothing() -> None:
     nodes = [
-        node("a"),
-        disabled(node("b")),
-        down(node("c")),
-        node("d", forced_down=True),
-        node("e", domain="cell1/az1/fast"),
-        node("f"),
+        make_node("a"),
+        disabled(make_node("b")),
+        down(make_node("c")),
+        make_node("d", forced_down=True),
+        make_node("e", domain="cell1/az1/fast"),
+        make_node("f"),
     ]
-    simulation = simulate_drain(cloud(nodes, [server("s", "a")]), ["a"], out=["f"])
+    simulation = simulate_drain(make_cloud(nodes, [make_server("s", "a")]), ["a"], out=["f"])
     assert [v.code for v in simulation.unplaced] == [Code.NO_DESTINATION]
 
 
 def test_draining_nodes_do_not_choose_one_another() -> None:
-    nodes = [node("a"), node("b"), node("c", memory=4096)]
-    simulation = simulate_drain(cloud(nodes, [server("s1", "a"), server("s2", "b")]), {"a", "b"})
+    nodes = [make_node("a"), make_node("b"), make_node("c", memory=4096)]
+    simulation = simulate_drain(
+        make_cloud(nodes, [make_server("s1", "a"), make_server("s2", "b")]), {"a", "b"}
+    )
     assert simulation.placements == {"id-s1": "c", "id-s2": "c"}
 
 
@@ -61,14 +68,14 @@ def test_traits_zone_and_max_unit() -> None:
         "MEMORY_MB": ResourceInventory(total=65536),
         "DISK_GB": ResourceInventory(total=1000),
     }
-    nodes = [node("a"), node("b", inventory=inventory)]
+    nodes = [make_node("a"), make_node("b", inventory=inventory)]
     servers = [
-        server("gpu", "a", required_traits=frozenset({"HW_GPU"})),
-        server("pinned", "a", pinned_zone="az9"),
-        server("wide", "a", vcpus=8),
-        server("fits", "a", vcpus=4),
+        make_server("gpu", "a", required_traits=frozenset({"HW_GPU"})),
+        make_server("pinned", "a", pinned_zone="az9"),
+        make_server("wide", "a", vcpus=8),
+        make_server("fits", "a", vcpus=4),
     ]
-    simulation = simulate_drain(cloud(nodes, servers), ["a"])
+    simulation = simulate_drain(make_cloud(nodes, servers), ["a"])
     assert simulation.placements == {"id-fits": "b"}
     found = {v.subject.name: (v.code, v.message) for v in simulation.unplaced}
     assert found["gpu"][0] is Code.NO_DESTINATION
@@ -78,14 +85,17 @@ def test_traits_zone_and_max_unit() -> None:
 
 
 def test_a_resource_class_that_no_node_has() -> None:
-    wants = server("s", "a", resources={"MEMORY_MB": 1, "VGPU": 1, "CUSTOM_NONE": 0})
-    (verdict,) = simulate_drain(cloud([node("a"), node("b")], [wants]), ["a"]).unplaced
+    wants = make_server("s", "a", resources={"MEMORY_MB": 1, "VGPU": 1, "CUSTOM_NONE": 0})
+    (verdict,) = simulate_drain(make_cloud([make_node("a"), make_node("b")], [wants]), ["a"]).unplaced
     assert "1 VGPU (1 wanted, 0 there)" in verdict.message
     assert "CUSTOM_NONE" not in verdict.message
 
 
 def test_a_host_that_is_not_there_has_nothing_to_move() -> None:
-    assert simulate_drain(cloud([node("a")], [server("s", "gone")]), ["gone", "never"]).placements == {}
+    assert (
+        simulate_drain(make_cloud([make_node("a")], [make_server("s", "gone")]), ["gone", "never"]).placements
+        == {}
+    )
 
 
 @pytest.mark.parametrize(
@@ -101,17 +111,17 @@ def test_a_host_that_is_not_there_has_nothing_to_move() -> None:
     ],
 )
 def test_who_needs_a_place(*, state: str, migration: str, wanted: bool) -> None:
-    assert needs_place(server("s", "a", vm_state=state, migration=migration)) is wanted
+    assert needs_place(make_server("s", "a", vm_state=state, migration=migration)) is wanted
 
 
 def test_usage_counts_what_placement_says_or_the_servers_when_they_are_more() -> None:
-    nodes = [node("a", usage={"MEMORY_MB": 5000}), node("b", usage={"MEMORY_MB": 100})]
+    nodes = [make_node("a", usage={"MEMORY_MB": 5000}), make_node("b", usage={"MEMORY_MB": 100})]
     servers = [
-        server("s1", "b"),
-        server("s2", "b", vm_state="soft-delete"),
-        server("s3", "b", vm_state="shelved_offloaded"),
+        make_server("s1", "b"),
+        make_server("s2", "b", vm_state="soft-delete"),
+        make_server("s3", "b", vm_state="shelved_offloaded"),
     ]
-    book = CapacityBook(cloud(nodes, servers))
+    book = CapacityBook(make_cloud(nodes, servers))
     assert book.used("a") == {"MEMORY_MB": 5000}
     assert book.used("b") == {"MEMORY_MB": 4096, "VCPU": 2, "DISK_GB": 20}
     assert book.free("b")["MEMORY_MB"] == 16384 - 4096
@@ -143,16 +153,16 @@ def test_a_drain_never_overfills_and_names_everybody(snapshot: CloudSnapshot, da
 @given(clouds())
 @few
 def test_the_order_of_a_snapshot_does_not_matter(snapshot: CloudSnapshot) -> None:
-    turned = cloud(snapshot.nodes[::-1], snapshot.servers[::-1])
+    turned = make_cloud(snapshot.nodes[::-1], snapshot.servers[::-1])
     hosts = [n.host for n in snapshot.nodes[:2]]
     assert simulate_drain(snapshot, hosts) == simulate_drain(turned, hosts[::-1])
 
 
 def test_a_hundred_nodes_of_forty_servers_are_quick() -> None:
     names = [f"n{i:03}" for i in range(100)]
-    nodes = [node(name, memory=41 * 2048, vcpus=64) for name in names]
-    servers = [server(f"{name}-{i}", name) for name in names for i in range(40)]
-    snapshot = cloud(nodes, servers)
+    nodes = [make_node(name, memory=41 * 2048, vcpus=64) for name in names]
+    servers = [make_server(f"{name}-{i}", name) for name in names for i in range(40)]
+    snapshot = make_cloud(nodes, servers)
     durations = []
     for _ in range(3):
         start = time.perf_counter()
@@ -163,15 +173,17 @@ def test_a_hundred_nodes_of_forty_servers_are_quick() -> None:
 
 
 def test_a_hopeless_server_does_not_spoil_its_like() -> None:
-    hopeless = server("a-first", "a", required_traits=frozenset({"HW_GPU"}))
-    simulation = simulate_drain(cloud([node("a"), node("b")], [hopeless, server("z-last", "a")]), ["a"])
+    hopeless = make_server("a-first", "a", required_traits=frozenset({"HW_GPU"}))
+    simulation = simulate_drain(
+        make_cloud([make_node("a"), make_node("b")], [hopeless, make_server("z-last", "a")]), ["a"]
+    )
     assert simulation.placements == {"id-z-last": "b"}
 
 
 def test_a_node_without_a_resource_class_has_none_when_a_server_left_it() -> None:
     bare = {"VCPU": ResourceInventory(total=16), "MEMORY_MB": ResourceInventory(total=16384)}
-    odd, other = server("odd", "b"), server("other", "a")
-    book = CapacityBook(cloud([node("a"), node("b", inventory=bare)], [odd, other]))
+    odd, other = make_server("odd", "b"), make_server("other", "a")
+    book = CapacityBook(make_cloud([make_node("a"), make_node("b", inventory=bare)], [odd, other]))
     book.take("b", odd, give_back=True)
     assert "DISK_GB" not in book.free("b")
     assert not Placing(book, closed=("a",)).try_add(other)

@@ -1,5 +1,5 @@
 import pytest
-from tests.upgrade_manager.clouds import cloud, node
+from tests.builders import make_cloud, make_node
 
 from escalator.upgrade_manager.state.domains import are_neighbours, domain_of, find_neighbours
 
@@ -19,25 +19,25 @@ def test_domain_names(cell: str, zone: str, aggregates: list[str], name: str) ->
 
 
 def test_neighbours_share_domain_or_aggregate_in_the_same_cell_and_zone() -> None:
-    snapshot = cloud(
+    snapshot = make_cloud(
         [
-            node("z-same"),
-            node("me"),
-            node("shared", domain="cell1/az1/general+ssd", aggregates=("general", "ssd")),
-            node("apart", domain="cell1/az1/ssd", aggregates=("ssd",)),
-            node("other-zone", zone="az2"),
-            node("other-cell", cell="cell2"),
+            make_node("z-same"),
+            make_node("me"),
+            make_node("shared", domain="cell1/az1/general+ssd", aggregates=("general", "ssd")),
+            make_node("apart", domain="cell1/az1/ssd", aggregates=("ssd",)),
+            make_node("other-zone", zone="az2"),
+            make_node("other-cell", cell="cell2"),
         ]
     )
     assert [n.host for n in find_neighbours(snapshot, "me")] == ["shared", "z-same"]
 
 
 def test_an_aggregate_named_like_the_zone_makes_no_neighbours() -> None:
-    one = node("one", domain="d1", aggregates=("az1", "a"))
-    other = node("other", domain="d2", aggregates=("az1", "b"))
+    one = make_node("one", domain="d1", aggregates=("az1", "a"))
+    other = make_node("other", domain="d2", aggregates=("az1", "b"))
     assert not are_neighbours(one, other)
-    assert find_neighbours(cloud([one, other]), "one") == ()
+    assert find_neighbours(make_cloud([one, other]), "one") == ()
 
 
 def test_an_unknown_host_has_no_neighbours() -> None:
-    assert find_neighbours(cloud([node("a"), node("b")]), "c") == ()
+    assert find_neighbours(make_cloud([make_node("a"), make_node("b")]), "c") == ()

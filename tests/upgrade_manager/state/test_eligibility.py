@@ -3,7 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from tests.upgrade_manager.clouds import BUNDLE, NOW, cloud, disabled, down, leased, make_plan, node
+from tests.builders import BUNDLE, NOW, disabled, down, leased, make_cloud, make_node, make_plan
 
 from escalator.model.campaign import LedgerView, UpgradeMode
 from escalator.model.decisions import Admission
@@ -17,7 +17,7 @@ from escalator.upgrade_manager.state.capacity import CapacityBook
 from escalator.upgrade_manager.state.eligibility import find_bar
 
 OTHERS = make_plan("a", campaign="other", run_id="other-run")
-FREE = node("a")
+FREE = make_node("a")
 STANDINGS = {
     "free": (FREE, None, False),
     "upgraded": (replace(FREE, upgraded=True), Code.ALREADY_UPGRADED, False),
@@ -67,7 +67,7 @@ def test_a_bar_says_reason_and_remedy() -> None:
 def test_everybody_who_asks_gets_the_same_answer(name: str) -> None:
     """The order of a plan, the admission and the check agree about every node."""
     of, code, _ = STANDINGS[name]
-    snapshot = cloud([of, node("b"), node("c")])
+    snapshot = make_cloud([of, make_node("b"), make_node("c")])
     plan = make_plan("a", "b")
     order = order_targets(CapacityBook(snapshot, pending=("a", "b")), ("a", "b"), mode=UpgradeMode.SMOOTH)
     assert (order.barred["a"].code if "a" in order.barred else None) == code

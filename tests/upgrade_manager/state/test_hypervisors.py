@@ -3,7 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from tests.upgrade_manager.clouds import node
+from tests.builders import make_node
 
 from escalator.model.bundle import Bundle, Component, NoMechanism
 from escalator.model.cloud import Node
@@ -19,7 +19,7 @@ OLD, NEW = "8.2.0", "9.2.0"
 
 
 def aged(host: str, version: str) -> Node:
-    return node(host, versions={"hypervisor": version})
+    return make_node(host, versions={"hypervisor": version})
 
 
 @pytest.mark.parametrize("name", ["hypervisor", "qemu", "qemu-kvm"])

@@ -142,8 +142,6 @@ def test_readable_versions(text: str, scheme: str, release: str) -> None:
         ("", "pbr"),
         ("v29.0.0", "pbr"),
         ("29.0.1-rc.1", "pbr"),
-        ("29.0.1-0ubuntu1", "pbr"),
-        ("3:29.0.1", "pbr"),
         ("29.1.0~rc1", "pbr"),
         ("1.2.3.4", "pbr"),
         ("29.0.0.post1", "pbr"),
@@ -204,7 +202,7 @@ def test_classify_agrees_with_the_order(one: ReleaseVersion, other: ReleaseVersi
     assert (step is StepClass.NONE) == (other == one)
 
 
-@pytest.mark.parametrize(("one", "other"), list(pairwise(PACKAGES)) + [(PACKAGES[0], p) for p in PACKAGES])
+@pytest.mark.parametrize(("one", "other"), pairwise(PACKAGES))
 def test_package_order_agrees_with_dpkg(one: str, other: str) -> None:
     for operator, mine in (
         ("lt", PackageVersion(one) < PackageVersion(other)),

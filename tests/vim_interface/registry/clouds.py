@@ -1,21 +1,19 @@
+"""A cloud of one node, whose servers are named by their ids."""
+
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
-from escalator.model.cloud import CloudSnapshot, Node, Server
+from tests.builders import make_cloud, make_node, make_server
+
+from escalator.model.cloud import CloudSnapshot, Server
 
 
-def server(server_id: str, **changes: Any) -> Server:
-    plain: dict[str, Any] = {"name": server_id, "host": "node-01", "vm_state": "active", "project_id": "p"}
-    return Server(id=server_id, **plain | changes)
+def make_guest(server_id: str, **changes: Any) -> Server:
+    fields = {"id": server_id, "name": server_id, "project_id": "p"} | changes
+    return make_server(host="node-01", **fields)
 
 
-def cloud(*servers: Server) -> CloudSnapshot:
-    """A cloud of one node with these servers."""
-    return CloudSnapshot(
-        cloud="c",
-        taken_at=datetime(2026, 11, 22, tzinfo=UTC),
-        nodes=(Node(host="node-01", domain="d"),),
-        servers=servers,
-    )
+def make_home(*guests: Server) -> CloudSnapshot:
+    """Make a cloud of one node with these servers."""
+    return make_cloud([make_node("node-01")], guests)

@@ -4,7 +4,7 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.vim_interface.registry.clouds import cloud, server
+from tests.vim_interface.registry.clouds import make_guest, make_home
 
 from escalator.vim_interface.registry import add_ha_groups_of
 from escalator.vim_interface.registry.nova_metadata import NovaMetadata
@@ -14,11 +14,11 @@ WORDS = st.sampled_from(["", " ", "a", "b", "active", "standby", "member", "king
 
 def marked(server_id: str, group: str, role: str = "", **changes: Any) -> Any:
     metadata = {"ha_group": group, **({"ha_role": role} if role else {})}
-    return server(server_id, metadata=metadata, **changes)
+    return make_guest(server_id, metadata=metadata, **changes)
 
 
 def test_servers_of_one_project_with_the_same_word_are_a_group() -> None:
-    snapshot = cloud(marked("1", "sbc", "active"), marked("2", "sbc", "standby"), server("3"))
+    snapshot = make_home(marked("1", "sbc", "active"), marked("2", "sbc", "standby"), make_guest("3"))
     found = add_ha_groups_of(snapshot, (NovaMetadata(),))
     (group,) = found.ha_groups
     assert (group.id, group.mode, group.members, group.tolerated) == (
@@ -31,28 +31,34 @@ def test_servers_of_one_project_with_the_same_word_are_a_group() -> None:
 
 
 def test_the_same_word_in_another_project_is_another_group() -> None:
-    found = add_ha_groups_of(cloud(marked("1", "sbc"), marked("2", "sbc", project_id="q")), (NovaMetadata(),))
+    found = add_ha_groups_of(
+        make_home(
+            marked("1", "sbc"),
+            marked("2", "sbc", project_id="q"),
+        ),
+        (NovaMetadata(),),
+    )
     assert {g.id: g.members for g in found.ha_groups} == {"sbc@p": ("1",), "sbc@q": ("2",)}
 
 
 def test_group_without_active_and_standby_is_load_balanced() -> None:
-    found = add_ha_groups_of(cloud(marked("1", "web"), marked("2", "web", "king")), (NovaMetadata(),))
+    found = add_ha_groups_of(make_home(marked("1", "web"), marked("2", "web", "king")), (NovaMetadata(),))
     assert found.ha_groups[0].mode == "load-balanced"
     assert {s.ha_role for s in found.servers} == {"member"}
 
 
 def test_role_without_a_group_is_nothing() -> None:
-    snapshot = cloud(server("1", metadata={"ha_role": "active"}))
+    snapshot = make_home(make_guest("1", metadata={"ha_role": "active"}))
     assert add_ha_groups_of(snapshot, (NovaMetadata(),)) is snapshot
 
 
 @given(st.lists(st.tuples(WORDS, WORDS, st.sampled_from(["p", "q"])), max_size=8))
 def test_metadata_of_any_words_joins_servers_of_one_project_only(words: list[tuple[str, str, str]]) -> None:
     servers = [
-        server(str(number), metadata={"ha_group": group, "ha_role": role}, project_id=project)
+        make_guest(str(number), metadata={"ha_group": group, "ha_role": role}, project_id=project)
         for number, (group, role, project) in enumerate(words)
     ]
-    found = add_ha_groups_of(cloud(*servers), (NovaMetadata(),))
+    found = add_ha_groups_of(make_home(*servers), (NovaMetadata(),))
     projects = {s.id: s.project_id for s in found.servers}
     members = [member for group in found.ha_groups for member in group.members]
     assert len(members) == len(set(members)) == sum(bool(group.strip()) for group, _, _ in words)

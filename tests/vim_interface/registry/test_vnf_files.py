@@ -10,7 +10,7 @@ import yaml
 from hypothesis import given
 from tests.documents.documents_drawn import json_values, mutilated
 from tests.upgrade_manager.clouds import few
-from tests.vim_interface.registry.clouds import cloud, server
+from tests.vim_interface.registry.clouds import make_guest, make_home
 
 from escalator.model.cloud import CloudSnapshot
 from escalator.model.errors import InvalidRequestError
@@ -34,7 +34,9 @@ PAIR: dict[str, Any] = {
         }
     ],
 }
-CLOUD = cloud(server("a"), server("b"), server("b2", name="b", project_id="other"), server("c"))
+CLOUD = make_home(
+    make_guest("a"), make_guest("b"), make_guest("b2", name="b", project_id="other"), make_guest("c")
+)
 
 
 def written(folder: Path, document: object, name: str = "sbc.yaml") -> Path:
@@ -72,12 +74,12 @@ def test_merging_twice_changes_nothing(tmp_path: Path) -> None:
 def test_members_are_selected_by_metadata_name_pattern_and_server_group(tmp_path: Path) -> None:
     members = [{"metadata": {"vdu": "media"}}, {"name": "web-?"}, {"server_group": "apart"}]
     written(tmp_path, changed(mode="load-balanced", members=members))
-    snapshot = cloud(
-        server("m1", metadata={"vdu": "media", "x": "y"}),
-        server("m2", metadata={"vdu": "control"}),
-        server("w1", name="web-1"),
-        server("w10", name="web-10"),
-        server("g", server_group="apart"),
+    snapshot = make_home(
+        make_guest("m1", metadata={"vdu": "media", "x": "y"}),
+        make_guest("m2", metadata={"vdu": "control"}),
+        make_guest("w1", name="web-1"),
+        make_guest("w10", name="web-10"),
+        make_guest("g", server_group="apart"),
     )
     found = merged(tmp_path, snapshot)
     assert found.ha_groups[0].members == ("m1", "w1", "g")
@@ -93,10 +95,10 @@ def test_member_that_the_cloud_does_not_have_stays_a_member(tmp_path: Path) -> N
 
 def test_role_that_the_file_leaves_out_is_that_of_the_metadata(tmp_path: Path) -> None:
     written(tmp_path, changed(members=[{"id": "a"}, {"id": "b"}, {"id": "c", "role": "standby"}]))
-    snapshot = cloud(
-        server("a", metadata={"ha_role": "active"}),
-        server("b", metadata={"ha_role": "king"}),
-        server("c", metadata={"ha_role": "active"}),
+    snapshot = make_home(
+        make_guest("a", metadata={"ha_role": "active"}),
+        make_guest("b", metadata={"ha_role": "king"}),
+        make_guest("c", metadata={"ha_role": "active"}),
     )
     assert [s.ha_role for s in merged(tmp_path, snapshot).servers] == ["active", None, "standby"]
 
@@ -121,7 +123,7 @@ def test_limit_is_that_of_the_size_else_the_default_else_one(
     tmp_path: Path, limit: object, size: int, tolerated: int
 ) -> None:
     written(tmp_path, changed(members=[{"name": "m-*"}], max_number_of_impacted_instances=limit))
-    snapshot = cloud(*(server(f"m-{number}") for number in range(size)))
+    snapshot = make_home(*(make_guest(f"m-{number}") for number in range(size)))
     assert merged(tmp_path, snapshot).ha_groups[0].tolerated == tolerated
 
 
@@ -135,7 +137,7 @@ def test_preserved_members_lower_what_may_be_impacted(tmp_path: Path) -> None:
             min_number_of_preserved_instances=preserved,
         ),
     )
-    snapshot = cloud(*(server(f"m-{number}") for number in range(5)))
+    snapshot = make_home(*(make_guest(f"m-{number}") for number in range(5)))
     assert merged(tmp_path, snapshot).ha_groups[0].tolerated == 1
 
 
@@ -154,7 +156,7 @@ def test_members_are_moved_as_the_vnf_supports_it(
     tmp_path: Path, types: list[str], vm_state: str, before: str, after: str
 ) -> None:
     written(tmp_path, changed(supported_migration_type=types, members=[{"id": "a"}]))
-    snapshot = cloud(server("a", vm_state=vm_state, migration=before))
+    snapshot = make_home(make_guest("a", vm_state=vm_state, migration=before))
     assert merged(tmp_path, snapshot).servers[0].migration == after
 
 
@@ -167,8 +169,6 @@ def test_members_are_moved_as_the_vnf_supports_it(
         ({k: v for k, v in PAIR.items() if k != "project_id"}, "members[1].name: needs the project_id"),
         ({**PAIR, "groups": []}, "groups: is required"),
         (changed(mode="active_standby"), "groups[0].mode: is 'active_standby', must be one of"),
-        (changed(max_impacted=1), "groups[0].max_impacted: is not known"),
-        (changed(members=[]), "groups[0].members: is required"),
         (changed(members=[{"id": "a", "name": "b"}]), "groups[0].members[0]: must have exactly one of"),
         (changed(members=[{"role": "active"}]), "groups[0].members[0]: must have exactly one of"),
         (changed(members=[{"id": 7}]), "groups[0].members[0].id: must be text"),
@@ -176,7 +176,6 @@ def test_members_are_moved_as_the_vnf_supports_it(
         (changed(members=[{"metadata": {}}]), "groups[0].members[0].metadata: must name one key"),
         (changed(members=[{"metadata": {"vnf": 7}}]), "members[0].metadata.vnf: must be text, not 7"),
         (changed(impact_notification_lead_time=-1), "impact_notification_lead_time: must be seconds"),
-        (changed(impact_notification_lead_time="soon"), "impact_notification_lead_time: must be seconds"),
         (changed(min_recovery_time_between_impacts=True), "between_impacts: must be seconds"),
         (changed(min_recovery_time_between_impacts=float("nan")), "between_impacts: must be seconds"),
         (changed(max_number_of_impacted_instances=1.5), "impacted_instances: must be a whole number"),
@@ -283,9 +282,11 @@ def test_two_roles_of_one_member_are_refused(tmp_path: Path) -> None:
 def test_file_comes_before_metadata_and_snapshot_before_file(tmp_path: Path) -> None:
     written(tmp_path, PAIR)
     marks = {"ha_group": "theirs", "ha_role": "active"}
-    found = merged(tmp_path, cloud(server("a", metadata=marks), server("b"), server("c", metadata=marks)))
+    found = merged(
+        tmp_path, make_home(make_guest("a", metadata=marks), make_guest("b"), make_guest("c", metadata=marks))
+    )
     assert {g.id: g.members for g in found.ha_groups} == {"pair": ("a", "b"), "theirs@p": ("c",)}
-    kept = merged(tmp_path, cloud(server("a", ha_group="mine", ha_role="standby"), server("b")))
+    kept = merged(tmp_path, make_home(make_guest("a", ha_group="mine", ha_role="standby"), make_guest("b")))
     assert [(s.ha_group, s.ha_role) for s in kept.servers] == [("mine", "standby"), ("pair", "standby")]
 
 

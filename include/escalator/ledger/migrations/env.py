@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from alembic import context
 
-from escalator.ledger.schema import owned
+from escalator.ledger.schema import is_owned
 from escalator.ledger.tables import VERSION_TABLE, Base
 
 context.configure(
     connection=context.config.attributes["connection"],
     target_metadata=Base.metadata,
     version_table=VERSION_TABLE,
-    include_object=owned,
+    include_object=is_owned,
     compare_type=True,
     transactional_ddl=True,
     render_as_batch=True,

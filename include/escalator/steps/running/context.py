@@ -11,7 +11,7 @@ from typing import Unpack
 
 from escalator.cloud_manager.cloud import Cloud
 from escalator.ledger.campaign_record import CampaignRecord
-from escalator.ledger.facts import unreadable
+from escalator.ledger.facts import describe_unreadable
 from escalator.ledger.records import StepAttempt
 from escalator.ledger.run import CampaignRun
 from escalator.model.bundle import Bundle
@@ -155,7 +155,7 @@ class StepContext:
         """
         plan = self.facts.drain_plan
         if isinstance(plan, UnreadablePlan):
-            raise unreadable(self.host, plan.why)
+            raise describe_unreadable(self.host, plan.why)
         return plan
 
     def planned_drain(self) -> DrainPlan:
@@ -165,7 +165,7 @@ class StepContext:
         """
         plan = self.recorded_plan()
         if plan is None:
-            raise unreadable(self.host, "there is no drain plan")
+            raise describe_unreadable(self.host, "there is no drain plan")
         return plan
 
     def now(self) -> datetime:

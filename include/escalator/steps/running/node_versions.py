@@ -5,7 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 from escalator.model.errors import EscalatorError, NodeFaultError
-from escalator.model.verdict import blockers
+from escalator.model.verdict import find_blockers
 from escalator.steps.running.context import CampaignContext
 from escalator.system_support.shell import Shell
 
@@ -42,7 +42,7 @@ def _look(campaign: CampaignContext, host: str) -> tuple[str, str | None]:
     """Return what a node runs, and what the mechanism lacks there."""
     with campaign.shell(host) as shell:
         version = _version(campaign, shell)
-        lacking = blockers(campaign.mechanism.check(shell))
+        lacking = find_blockers(campaign.mechanism.check(shell))
     return version, "; ".join(f"{v.message} -> {v.remedy}" for v in lacking) or None
 
 

@@ -22,7 +22,7 @@ from escalator.model.errors import (
 from escalator.model.procedure import Stage, find_procedure
 from escalator.model.step import Outcome
 from escalator.model.verdict import Code
-from escalator.reports.formatting import duration
+from escalator.reports.formatting import format_duration
 from escalator.steps.admit import admit
 from escalator.steps.migrate import migrate
 from escalator.steps.precheck import precheck
@@ -116,7 +116,7 @@ def record_hang(campaign: CampaignContext, host: str, step: Step, *, try_number:
     A second run records the same. Nothing is recorded when a newer attempt at the node has begun.
     """
     stage = _stage(campaign, step)
-    ended = duration(stage.last_resort_seconds)
+    ended = format_duration(stage.last_resort_seconds)
     message = f"{step} hangs: it was ended after {ended}; what it began may go on"
     attempts = (run for run in campaign.run.steps() if run.host == host)
     newest = max(attempts, key=lambda run: run.fence, default=None)
@@ -147,9 +147,10 @@ def _watched(campaign: CampaignContext, stage: Stage) -> CampaignContext:
         taken = (campaign.clock() - begun).total_seconds()
         if taken > limit:
             p90 = campaign.plan.expected.of(step).p90
-            usual = f", nine in ten take up to {duration(p90)}" if p90 else ""
+            usual = f", nine in ten take up to {format_duration(p90)}" if p90 else ""
             raise StepHungError(
-                f"{step} hangs: it has taken {duration(taken)}, its hard limit is {duration(limit)}{usual}",
+                f"{step} hangs: it has taken {format_duration(taken)}, its hard limit is "
+                f"{format_duration(limit)}{usual}",
                 remedy="find in its log what it waits for, mend it, clear the node's admit with downstream",
             )
         campaign.sleep(seconds)

@@ -112,7 +112,7 @@ class Family:
     says: Callable[[Question, str], str]
 
 
-def of_families(
+def check_families(
     question: Question, *, cloud: Sequence[Family], domain: Sequence[Family]
 ) -> Iterator[Condition]:
     """Give the conditions of some families: those of the cloud once, the others for each target's domain."""

@@ -17,10 +17,10 @@ from escalator.upgrade_manager.conditions.question import (
     Family,
     Question,
     ask,
+    check_families,
     count,
     met,
     name_domain,
-    of_families,
     unmet,
 )
 from escalator.upgrade_manager.feasibility.sequence import drain_in_turn, upgrade_on_paper
@@ -45,7 +45,7 @@ def check_rollback(question: Question) -> CheckReport:
     conditions = (
         *_bundle(question),
         *_nothing(question, returning),
-        *of_families(backwards, cloud=(timing.FAMILY,), domain=_FAMILIES),
+        *check_families(backwards, cloud=(timing.FAMILY,), domain=_FAMILIES),
         *(c for domain in question.domains for c in check_point_of_no_return(question, domain)),
     )
     return CheckReport(conditions=conditions, expected=timing.estimate_seconds(backwards))

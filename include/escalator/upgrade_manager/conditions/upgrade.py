@@ -28,9 +28,9 @@ from escalator.upgrade_manager.conditions import (
 from escalator.upgrade_manager.conditions.question import (
     Family,
     Question,
+    check_families,
     count,
     name_domain,
-    of_families,
     unmet,
 )
 from escalator.upgrade_manager.drain.durations import learn
@@ -57,7 +57,7 @@ def check_upgrade(question: Question) -> CheckReport:
     spares = tuple(_spares(question))
     return CheckReport(
         conditions=(
-            *of_families(question, cloud=CLOUD_FAMILIES, domain=DOMAIN_FAMILIES),
+            *check_families(question, cloud=CLOUD_FAMILIES, domain=DOMAIN_FAMILIES),
             *map(_spare_condition, spares),
         ),
         spare=spares[0] if spares else None,

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from escalator.model.cloud import CloudSnapshot, Server
 from escalator.model.moves import DrainPlan, FailureAction, MoveMethod, MoveRecord, PlannedMove
-from escalator.model.verdict import Code, Verdict, blockers
+from escalator.model.verdict import Code, Verdict, find_blockers
 from escalator.upgrade_manager.drain.placing import Placing, place
 from escalator.upgrade_manager.drain.prechecks import check_server
 from escalator.upgrade_manager.state.capacity import MEMORY, CapacityBook, sort_largest_first
@@ -55,7 +55,7 @@ def plan_drain(
         for server in free
         if server.id in simulation.placements
     )
-    findings = [v for s in free if s.id not in methods for v in blockers(check_server(s))]
+    findings = [v for s in free if s.id not in methods for v in find_blockers(check_server(s))]
     homeless = [replace(v, code=Code.NO_DESTINATION) for v in simulation.unplaced]
     return DrainPlan(
         host=host, moves=moves, verdicts=(*kept, *findings, *homeless), staying=tuple(sorted(staying))

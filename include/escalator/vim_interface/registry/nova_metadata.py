@@ -32,7 +32,7 @@ class NovaMetadata:
         return tuple(_found(group_id, servers) for group_id, servers in sorted(members.items()))
 
 
-def role_of(server: Server) -> str | None:
+def find_role(server: Server) -> str | None:
     """Return the role that the metadata gives a server; None without one.
 
     A word that is no role is the tenant's slip: it is logged and counts as none.
@@ -45,7 +45,7 @@ def role_of(server: Server) -> str | None:
 
 def _found(group_id: str, servers: Sequence[Server]) -> FoundGroup:
     """Make one group; it is of mode active-standby when a member says that it is either."""
-    roles = {server.id: role for server in servers if (role := role_of(server))}
+    roles = {server.id: role for server in servers if (role := find_role(server))}
     mode = PAIRED if {"active", "standby"} & set(roles.values()) else SHARED
     if mode == SHARED:
         roles = dict.fromkeys((server.id for server in servers), "member")

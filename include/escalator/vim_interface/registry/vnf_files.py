@@ -10,7 +10,7 @@ from escalator.model.cloud import CloudSnapshot, Server
 from escalator.model.errors import InvalidRequestError
 from escalator.vim_interface.registry.declared import DeclaredGroup, ServerIndex
 from escalator.vim_interface.registry.found import PAIRED, SHARED, FoundGroup
-from escalator.vim_interface.registry.nova_metadata import role_of
+from escalator.vim_interface.registry.nova_metadata import find_role
 from escalator.vim_interface.registry.vnf_document import parse_vnf
 
 PATTERNS = ("*.yaml", "*.yml")
@@ -89,4 +89,4 @@ def _default_role(mode: str, server: Server) -> str | None:
     """Return the role of a member that the file gives none: the active role moves, metadata may follow it."""
     if mode == SHARED:
         return "member"
-    return role_of(server) if mode == PAIRED else None
+    return find_role(server) if mode == PAIRED else None

@@ -1,0 +1,35 @@
+import pytest
+from tests.builders import BUNDLE
+
+from escalator.model.bundle import (
+    SUPPORTED_MECHANISMS,
+    Bundle,
+    Component,
+    Impact,
+    MechanismType,
+    NoMechanism,
+    VenvMechanism,
+)
+
+
+def test_the_target_of_a_bundle() -> None:
+    bundle = Bundle(
+        name="b",
+        components=(Component(name="qemu", to="9.0"), Component(name="nova-compute", to="34.0.0")),
+        mechanism=NoMechanism(),
+    )
+    assert bundle.target_version() == "34.0.0"
+    assert bundle.target_version("qemu") == "9.0"
+    assert bundle.target_version("libvirt") is None
+
+
+@pytest.mark.parametrize("impact", Impact)
+def test_members_stay_only_while_no_guest_is_touched(impact: Impact) -> None:
+    bundle = Bundle(name="b", components=(), mechanism=BUNDLE.mechanism, impact=impact)
+    assert bundle.members_stay == (impact is Impact.CONTROL)
+
+
+def test_a_mechanism_knows_its_type() -> None:
+    venv = VenvMechanism(venv="/opt/nova/venv", package="nova", service="nova-compute")
+    assert (venv.type, NoMechanism().type) == (MechanismType.VENV, MechanismType.NONE)
+    assert set(SUPPORTED_MECHANISMS) == {MechanismType.VENV, MechanismType.NONE}

@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from tests.builders import (
+    DOMAIN,
+    leased,
+    make_cloud,
+    make_node,
+    make_pair,
+    make_plan,
+    make_server,
+)
+from tests.upgrade_manager.conditions.findings import PLAN, brief, find_unmet
+
+from escalator.model.campaign import UpgradeMode
+from escalator.model.verdict import Code, Severity, SubjectType
+from escalator.upgrade_manager.conditions.question import (
+    ask,
+)
+from escalator.upgrade_manager.conditions.servers import Method, check_methods, choose_method
+from escalator.upgrade_manager.conditions.upgrade import check_upgrade
+
+
+def test_a_resize_that_another_campaign_will_confirm_is_only_warned_of() -> None:
+    resized = make_server("s", "a", vm_state="resized")
+    assert brief(find_unmet(make_cloud([make_node("a"), make_node("b")], [resized]))) == [
+        ("id-s", Code.SERVER_UNCONFIRMED_RESIZE, Severity.BLOCKER)
+    ]
+    other = make_plan("c", campaign="other", run_id="other-run")
+    busy = make_cloud([make_node("a"), make_node("b"), leased(make_node("c"), other)], [resized])
+    assert brief(find_unmet(busy)) == [("id-s", Code.SERVER_UNCONFIRMED_RESIZE, Severity.WARNING)]
+
+
+def test_of_many_servers_only_blockers_are_named_and_the_methods_are_counted() -> None:
+    servers = [make_server(f"s{i}", "a", memory=16) for i in range(250)] + [
+        make_server("bad", "a", vm_state="error")
+    ]
+    snapshot = make_cloud(
+        [make_node("a", vcpus=999, memory=99999), make_node("b", vcpus=999, memory=99999)], servers
+    )
+    report = check_upgrade(ask(PLAN, snapshot))
+    named = [c for c in report.conditions if c.subject.type is SubjectType.SERVER]
+    assert [(c.subject.name, c.code) for c in named] == [("bad", Code.SERVER_ERROR)]
+    counted = [c.message for c in report.conditions if c.code is Code.SERVER_METHOD and c.subject.id == "a"]
+    assert counted == ["251 servers: 250 live, 1 not"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "method"),
+    [
+        ({}, Method.LIVE),
+        ({"vm_state": "paused"}, Method.LIVE),
+        ({"vm_state": "stopped"}, Method.COLD),
+        ({"migration": "cold"}, Method.COLD),
+        ({"migration": "none"}, Method.STOP),
+        ({"vm_state": "shelved_offloaded"}, None),
+    ],
+)
+def test_what_becomes_of_a_server(fields: dict[str, str], method: Method | None) -> None:
+    server = make_server("s", "a", **fields)
+    question = ask(PLAN, make_cloud([make_node("a"), make_node("b")], [server]))
+    assert choose_method(question, server) is method
+
+
+def test_members_of_ha_groups_stay_while_no_guest_is_touched() -> None:
+    group, servers = make_pair("db", "a", "b")
+    snapshot = make_cloud([make_node("a"), make_node("b")], servers, ha_groups=(group,))
+    assert choose_method(ask(PLAN, snapshot), servers[0]) is Method.STAY
+    assert choose_method(ask(replace(PLAN, members_stay=False), snapshot), servers[0]) is Method.LIVE
+
+
+@pytest.mark.parametrize("mode", UpgradeMode)
+def test_a_server_that_may_not_move_is_in_the_way_of_a_smooth_upgrade_only(mode: UpgradeMode) -> None:
+    snapshot = make_cloud([make_node("a")], [make_server("s", "a", migration="none")])
+    found = list(check_methods(ask(make_plan("a", mode=mode), snapshot), DOMAIN))
+    blocked = [c.code for c in found if c.blocks]
+    assert blocked == ([Code.SERVER_PINNED] if mode is UpgradeMode.SMOOTH else [])
+    assert found[-1].message == ("1 server: 1 not" if blocked else "1 server: 1 stop")

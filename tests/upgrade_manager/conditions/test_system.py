@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+from tests.builders import (
+    DOMAIN,
+    NOW,
+    disabled,
+    down,
+    make_cloud,
+    make_node,
+    make_server,
+)
+from tests.upgrade_manager.conditions.findings import PLAN, brief, find_unmet
+
+from escalator.model.cloud import (
+    Migration,
+    MigrationStatus,
+    NetworkAgent,
+)
+from escalator.model.verdict import Code, Severity, SubjectType
+from escalator.upgrade_manager.conditions.question import (
+    ask,
+)
+from escalator.upgrade_manager.conditions.system import check_system
+
+
+def test_down_blocks_a_target_and_warns_of_another() -> None:
+    snapshot = make_cloud([down(make_node("a")), make_node("b"), make_node("c", forced_down=True)])
+    verdicts = find_unmet(snapshot)
+    assert brief(verdicts) == [
+        ("a", Code.SERVICE_DOWN, Severity.BLOCKER),
+        ("c", Code.SERVICE_DOWN, Severity.WARNING),
+    ]
+    assert "forced down" in verdicts[1].message
+
+
+def test_error_servers_block_their_target_and_are_warned_of_elsewhere_in_the_domain() -> None:
+    nodes = [make_node("a"), make_node("b"), make_node("c"), make_node("far", domain="elsewhere")]
+    servers = [make_server(f"s-{n.host}", n.host, vm_state="error") for n in nodes] + [
+        make_server("lost", None, vm_state="error")
+    ]
+    assert brief(find_unmet(make_cloud(nodes, servers))) == [
+        ("id-s-c", Code.SERVER_ERROR, Severity.WARNING),
+        ("id-s-a", Code.SERVER_ERROR, Severity.BLOCKER),
+        ("id-s-b", Code.SERVER_ERROR, Severity.BLOCKER),
+    ]
+
+
+def test_unfinished_migrations_of_the_domain_are_warned_of() -> None:
+    def moving(number: int, status: MigrationStatus, source: str, dest: str | None) -> Migration:
+        return Migration(
+            id=number,
+            uuid=f"m-{number}",
+            server_id="s",
+            type="resize",
+            status=status,
+            source_host=source,
+            dest_host=dest,
+            created_at=NOW,
+        )
+
+    migrations = (
+        moving(3, MigrationStatus.FINISHED, "x", "a"),
+        moving(1, MigrationStatus.RUNNING, "a", None),
+        moving(2, MigrationStatus.COMPLETED, "a", "b"),
+        moving(4, MigrationStatus.RUNNING, "x", "y"),
+    )
+    verdicts = find_unmet(make_cloud([make_node("a"), make_node("b")], migrations=migrations))
+    assert brief(verdicts) == [
+        ("m-1", Code.MIGRATION_UNFINISHED, Severity.WARNING),
+        ("m-3", Code.MIGRATION_UNFINISHED, Severity.WARNING),
+    ]
+    assert all(v.subject.type is SubjectType.MIGRATION for v in verdicts)
+
+
+def test_dead_network_agents_block_their_target_and_are_warned_of_elsewhere() -> None:
+    def agent(number: int, host: str, *, alive: bool, up: bool = True) -> NetworkAgent:
+        return NetworkAgent(
+            id=f"{number}", binary="neutron-l3-agent", host=host, alive=alive, admin_state_up=up
+        )
+
+    states = [("a", True, True), ("b", False, True), ("c", False, True), ("a", True, False)]
+    agents = [agent(number, host, alive=alive, up=up) for number, (host, alive, up) in enumerate(states)]
+    agents.append(agent(9, "far", alive=False))
+    nodes = [make_node(host) for host in "abc"] + [make_node("far", domain="elsewhere")]
+    assert brief(find_unmet(make_cloud(nodes, agents=tuple(agents)))) == [
+        ("a", Code.AGENT_DOWN, Severity.WARNING),
+        ("b", Code.AGENT_DOWN, Severity.BLOCKER),
+        ("c", Code.AGENT_DOWN, Severity.WARNING),
+    ]
+
+
+def test_a_target_that_a_person_has_disabled_and_that_is_down_does_not_block() -> None:
+    snapshot = make_cloud([make_node("a"), disabled(down(make_node("b")))])
+    (condition,) = check_system(ask(PLAN, snapshot), DOMAIN)
+    assert (condition.code, condition.severity) == (Code.SERVICE_DOWN, Severity.WARNING)
+    assert condition.message.endswith(": it takes no servers")

@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from tests.builders import NOW, disabled, leased, make_cloud, make_node, make_plan, make_server
+
+from escalator.model.campaign import CampaignPlan, LedgerView, NodeProgress, NodeState
+from escalator.model.cloud import CloudSnapshot
+from escalator.model.decisions import Admission, AdmissionDecision
+from escalator.model.lease import LeaseMark
+from escalator.model.verdict import Code
+from escalator.upgrade_manager.schedule.admission_rules import (
+    EARLY_RULES,
+    RULES,
+    AdmissionState,
+    find_decision,
+    make_decision,
+)
+
+PLAN = make_plan("a", "b")
+OTHER = make_plan("c", campaign="other", run_id="other-run")
+
+
+def look(snapshot: CloudSnapshot, plan: CampaignPlan = PLAN, **states: NodeState) -> AdmissionState:
+    nodes = tuple(NodeProgress(host=host, state=state) for host, state in states.items())
+    return AdmissionState.of(snapshot, plan, LedgerView(nodes=nodes), NOW)
+
+
+def decide(state: AdmissionState, host: str = "a") -> tuple[Admission, Code] | None:
+    decision = find_decision((*EARLY_RULES, *RULES), state, host)
+    return None if decision is None else (decision.admission, decision.code)
+
+
+def test_nothing_forbids_a_free_node() -> None:
+    assert decide(look(make_cloud([make_node("a"), make_node("b")]))) is None
+
+
+def test_the_first_rule_that_has_a_decision_wins() -> None:
+    def decides(message: str) -> AdmissionDecision:
+        return make_decision("a", Admission.HOLD, Code.CAPACITY, message)
+
+    state = look(make_cloud([make_node("a")]))
+    rules = (lambda _s, _h: None, lambda _s, _h: decides("first"), lambda _s, _h: decides("second"))
+    assert find_decision(rules, state, "a") == decides("first")
+
+
+def test_a_node_of_no_campaign_is_passed_over_whatever_its_state() -> None:
+    state = look(make_cloud([make_node("a"), disabled(make_node("x"))]))
+    assert decide(state, "x") == (Admission.SKIP, Code.NOT_SELECTED)
+
+
+def test_what_holds_in_a_dry_run_does_not_ask_whose_the_node_is() -> None:
+    state = look(make_cloud([disabled(make_node("a")), make_node("b", upgraded=True)]))
+    assert find_decision(EARLY_RULES, state, "a") is None
+    assert decide(state, "a") == (Admission.SKIP, Code.DISABLED_BY_OTHERS)
+    assert find_decision(EARLY_RULES, state, "b") is not None
+
+
+@pytest.mark.parametrize("mark", [None, *LeaseMark])
+def test_a_marked_lease_of_the_run_counts_as_a_failure_and_an_end(mark: LeaseMark | None) -> None:
+    state = look(make_cloud([leased(make_node("a"), PLAN, mark), make_node("b")]))
+    ended = frozenset() if mark is None else frozenset({"a"})
+    assert (state.own, state.failed, state.ended) == ({"a"}, ended, ended)
+    budget = (Admission.STOP, Code.FAILURE_BUDGET)
+    assert decide(state, "b") == (budget if ended else None)
+
+
+@pytest.mark.parametrize("state", NodeState)
+def test_only_a_failed_node_counts_against_the_budget(state: NodeState) -> None:
+    stops = decide(look(make_cloud([make_node("a"), make_node("b")]), b=state)) is not None
+    assert stops == (state is NodeState.FAILED)
+
+
+def test_as_many_may_fail_as_were_asked_for() -> None:
+    snapshot = make_cloud([make_node(host) for host in "abc"])
+    plan = make_plan("a", "b", "c", max_failed_nodes=1)
+    assert decide(look(snapshot, plan, b=NodeState.FAILED)) is None
+    assert decide(look(snapshot, plan, b=NodeState.FAILED, c=NodeState.FAILED)) is not None
+
+
+@pytest.mark.parametrize(("minutes", "stops"), [(-1, True), (0, True), (1, True), (60, False)])
+def test_no_node_goes_out_that_would_not_be_back_in_the_window(minutes: int, *, stops: bool) -> None:
+    plan = make_plan("a", window_end=NOW + timedelta(minutes=minutes))
+    state = look(make_cloud([make_node("a"), make_node("b")], [make_server("s", "a")]), plan)
+    assert decide(state) == ((Admission.STOP, Code.WINDOW_CLOSED) if stops else None)
+
+
+def test_leases_count_against_a_neighbour_and_our_own_everywhere() -> None:
+    far = {"domain": "cell1/az1/fast", "aggregates": ("fast",)}
+    nodes = [
+        make_node("a"),
+        leased(make_node("b", **far), PLAN),
+        leased(make_node("c"), OTHER),
+        leased(make_node("d", **far), OTHER),
+        leased(make_node("e"), OTHER, LeaseMark.HELD),
+    ]
+    state = look(make_cloud(nodes))
+    assert list(state.leases_beside(state.nodes["a"])) == ["b", "c"]
