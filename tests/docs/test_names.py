@@ -19,6 +19,7 @@ EXCEPTIONS = {
     "reads as the finding that it makes: yield unmet(code, subject, ...)": {"met", "unmet"},
     "a setting is named by what it is": {"bundle_dir", "home", "inventory_dir", "ledger_url", "report_dir"},
     "the canonical form is the name of the thing": {"canonical"},
+    "reads as the value in a sentence: not {shown(value)}": {"shown"},
 }
 """Why -> names without a verb."""
 

@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 
 from escalator.documents.faults import Fault, LinedMapping, Place
-from escalator.documents.wording import did_you_mean, show_value
+from escalator.documents.wording import did_you_mean, shown
 
 
 @pytest.mark.parametrize(
@@ -45,11 +45,11 @@ def test_line_is_that_of_the_nearest_part_around() -> None:
     ],
 )
 def test_value_is_shown_short(value: object, said: str) -> None:
-    assert show_value(value) == said
+    assert shown(value) == said
 
 
 def test_number_of_five_thousand_digits_is_called_large() -> None:
-    assert show_value(-(10**5000)) == "a very large number"
+    assert shown(-(10**5000)) == "a very large number"
 
 
 def test_near_word_is_offered() -> None:

@@ -25,7 +25,7 @@ from pydantic import (
 from pydantic_core import InitErrorDetails, PydanticCustomError, PydanticUseDefault
 
 from escalator.documents.faults import SAID, Fault, LinedMapping, describe_fault
-from escalator.documents.wording import show_value
+from escalator.documents.wording import shown
 
 T = TypeVar("T")
 Model = TypeVar("Model", bound="DocumentModel")
@@ -110,7 +110,7 @@ def must_be(words: str) -> WrapValidator:
                 "string_unicode",
             }:
                 raise
-            raise refuse(f"must be {words}, not {show_value(value)}") from exc
+            raise refuse(f"must be {words}, not {shown(value)}") from exc
 
     return WrapValidator(judge)
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from escalator.documents.wording import LONGEST, did_you_mean, hint_at_quotes, show_value
+from escalator.documents.wording import LONGEST, did_you_mean, hint_at_quotes, shown
 
 Place = tuple[str | int, ...]
 """Keys and list indices from the document down to a value."""
@@ -77,7 +77,7 @@ def describe_fault(error: ErrorDetails, fields: Mapping[str, FieldInfo]) -> Faul
     if kind == "extra_forbidden":
         return Fault(at, f"is not known{did_you_mean(str(at[-1]), fields)}")
     if kind == "invalid_key" or at[-1:] == ("[key]",):
-        return Fault(at[: -1 if kind == "invalid_key" else -2], f"the key {show_value(value)} must be text")
+        return Fault(at[: -1 if kind == "invalid_key" else -2], f"the key {shown(value)} must be text")
     if kind.startswith("union_tag"):
         return _fault_of_tag(error, at)
     return Fault(at, _words(error))
@@ -97,22 +97,22 @@ def _words(error: ErrorDetails) -> str:
         case "missing":
             words = "is required"
         case "string_type":
-            words = f"must be text, not {show_value(value)}{hint_at_quotes(value)}"
+            words = f"must be text, not {shown(value)}{hint_at_quotes(value)}"
         case "string_unicode":
-            words = f"{show_value(value)} is no text: it has half a character"
+            words = f"{shown(value)} is no text: it has half a character"
         case "string_too_short":
             words = "must not be empty"
         case "too_short":
             is_mapping = isinstance(value, Mapping)
             words = "must name one key at least" if is_mapping else "is required: a list of one at least"
         case "greater_than_equal":
-            words = f"must be at least {context['ge']}, not {show_value(value)}"
+            words = f"must be at least {context['ge']}, not {shown(value)}"
         case "enum" | "literal_error":
             words = _choice(value, context["expected"])
         case _ if kind in _MUST_BE:
-            words = f"must be {_MUST_BE[kind]}, not {show_value(value)}"
+            words = f"must be {_MUST_BE[kind]}, not {shown(value)}"
         case _:
-            words = f"is refused: {error['msg']}, not {show_value(value)}"
+            words = f"is refused: {error['msg']}, not {shown(value)}"
     return words
 
 
@@ -122,10 +122,10 @@ def _choice(value: object, expected: str) -> str:
     if value is None:
         return "is required"
     if not isinstance(value, str):
-        return f"must be text, not {show_value(value)}{hint_at_quotes(value)}"
+        return f"must be text, not {shown(value)}{hint_at_quotes(value)}"
     if len(words) == 1:
-        return f"is {show_value(value)}, this release reads {words[0]}"
-    return f"is {show_value(value)}, must be one of {', '.join(words)}{did_you_mean(value, words)}"
+        return f"is {shown(value)}, this release reads {words[0]}"
+    return f"is {shown(value)}, must be one of {', '.join(words)}{did_you_mean(value, words)}"
 
 
 def _path(at: Place) -> str:
@@ -134,6 +134,6 @@ def _path(at: Place) -> str:
         if isinstance(part, int):
             path += f"[{part}]"
         else:
-            name = part if part.isprintable() and len(part) <= LONGEST else show_value(part)
+            name = part if part.isprintable() and len(part) <= LONGEST else shown(part)
             path += f".{name}" if path else name
     return path or "document"

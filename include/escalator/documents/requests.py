@@ -22,7 +22,7 @@ from escalator.documents.document_model import (
     refuse,
 )
 from escalator.documents.faults import Fault
-from escalator.documents.wording import did_you_mean, hint_at_quotes, show_value
+from escalator.documents.wording import did_you_mean, hint_at_quotes, shown
 from escalator.model.campaign import CampaignRequest, UpgradeMode
 from escalator.model.errors import InvalidRequestError
 
@@ -83,15 +83,15 @@ class RunDocument(_RequestDocument):
 
 def _read_moment(value: object, info: ValidationInfo) -> object:
     if not isinstance(value, str):
-        raise refuse(f"must be text, not {show_value(value)}{hint_at_quotes(value)}")
+        raise refuse(f"must be text, not {shown(value)}{hint_at_quotes(value)}")
     if not _RFC_3339.fullmatch(value):
         raise refuse(
-            f"must be a date and time with its offset, such as 2026-11-22T08:00:00Z, not {show_value(value)}"
+            f"must be a date and time with its offset, such as 2026-11-22T08:00:00Z, not {shown(value)}"
         )
     try:
         moment = datetime.fromisoformat(value.upper())
     except ValueError as exc:
-        raise refuse(f"{show_value(value)} is not a date and time that exists") from exc
+        raise refuse(f"{shown(value)} is not a date and time that exists") from exc
     if info.context is not None and info.context.now is not None and moment <= info.context.now:
         raise refuse(f"{value} is in the past")
     return moment
@@ -184,7 +184,7 @@ def _read(model: type[Model], conf: object, asked: Surroundings, *, cloud: str) 
 def _bundle_faults(name: object, bundles: Collection[str]) -> Iterator[Fault]:
     if isinstance(name, str) and name.strip() and name not in bundles:
         known = f"known are {', '.join(sorted(bundles))}" if bundles else "there is no bundle at all"
-        yield Fault(("bundle",), f"{show_value(name)} is not known{did_you_mean(name, bundles)} ({known})")
+        yield Fault(("bundle",), f"{shown(name)} is not known{did_you_mean(name, bundles)} ({known})")
 
 
 def _host_faults(names: object, asked: Surroundings) -> Iterator[Fault]:
@@ -193,10 +193,10 @@ def _host_faults(names: object, asked: Surroundings) -> Iterator[Fault]:
     )
     for host, times in Counter(hosts).items():
         if times > 1:
-            yield Fault(("hosts",), f"{show_value(host)} stands there {times} times")
+            yield Fault(("hosts",), f"{shown(host)} stands there {times} times")
         if host not in asked.hosts:
             hint = did_you_mean(host, asked.hosts)
-            yield Fault(("hosts",), f"{show_value(host)} is not a node of {asked.where}{hint}")
+            yield Fault(("hosts",), f"{shown(host)} is not a node of {asked.where}{hint}")
 
 
 def _max_parallel_faults(value: object, asked: Surroundings) -> Iterator[Fault]:
@@ -207,6 +207,6 @@ def _max_parallel_faults(value: object, asked: Surroundings) -> Iterator[Fault]:
     elif isinstance(value, int) and not isinstance(value, bool) and 1 <= nodes <= value:
         yield Fault(
             ("max_parallel",),
-            f"{show_value(value)} is impossible: {asked.where} has {nodes} nodes and one must stay in, "
+            f"{shown(value)} is impossible: {asked.where} has {nodes} nodes and one must stay in, "
             f"so at most {nodes - 1}",
         )

@@ -10,7 +10,7 @@ LONGEST = 60
 """Characters that a message shows of a value."""
 
 
-def show_value(value: object) -> str:
+def shown(value: object) -> str:
     """Write a value as the author of a document knows it, short enough for a message."""
     if isinstance(value, bool | None):
         return {True: "true", False: "false", None: "null"}[value]

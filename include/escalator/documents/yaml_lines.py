@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from escalator.documents.faults import Fault, LinedMapping, Place
-from escalator.documents.wording import show_value
+from escalator.documents.wording import shown
 from escalator.model.errors import InvalidRequestError
 
 _MERGE = "tag:yaml.org,2002:merge"
@@ -26,7 +26,7 @@ class _Loader(yaml.SafeLoader):
         try:
             return super().construct_object(node, deep=deep)
         except (ValueError, LookupError, ArithmeticError, AttributeError, TypeError) as exc:
-            words = f"{show_value(node.value)} cannot be read as {node.tag.rpartition(':')[2]}"
+            words = f"{shown(node.value)} cannot be read as {node.tag.rpartition(':')[2]}"
             raise yaml.constructor.ConstructorError(None, None, words, node.start_mark) from exc
 
 

@@ -21,7 +21,7 @@ from escalator.documents.document_model import (
     read_document,
 )
 from escalator.documents.faults import Fault
-from escalator.documents.wording import show_value
+from escalator.documents.wording import shown
 from escalator.vim_interface.registry.declared import BySize, DeclaredGroup, Member
 
 _SELECTORS = ("id", "name", "metadata", "server_group")
@@ -121,7 +121,7 @@ class GroupDocument(DocumentModel):
         for index, member in list_mappings(values, "members"):
             role = member.get("role")
             if roles and role in {"active", "standby", "member"} - set(roles):
-                words = f"is {show_value(role)}, must be one of {', '.join(roles)} in a group of mode {mode}"
+                words = f"is {shown(role)}, must be one of {', '.join(roles)} in a group of mode {mode}"
                 yield Fault(("members", index, "role"), words)
         for limit in _LIMITS:
             sizes: list[object] = []
