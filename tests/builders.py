@@ -6,7 +6,7 @@ server that moves live, and a campaign of one node at a time.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -23,6 +23,8 @@ from escalator.model.cloud import (
     ServiceStatus,
 )
 from escalator.model.lease import LeaseMark
+from escalator.upgrade_manager.drain.placing import DrainSimulation, simulate
+from escalator.upgrade_manager.state.capacity import CapacityBook
 
 NOW = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
 DOMAIN = "cell1/az1/general"
@@ -130,3 +132,14 @@ def down(of: Node) -> Node:
 def leased(of: Node, plan: CampaignPlan, mark: LeaseMark | None = None) -> Node:
     """Return the node as a campaign has taken it out."""
     return disabled(of, plan.lease(of.host).marked(mark).render())
+
+
+def simulate_drain(
+    snapshot: CloudSnapshot, hosts: Collection[str], *, out: Collection[str] = (), members_stay: bool = True
+) -> DrainSimulation:
+    """Place every server that must leave some nodes, on the cloud as it is.
+
+    :param hosts: nodes to empty, all at once.
+    :param out: further hosts that take no servers.
+    """
+    return simulate(CapacityBook(snapshot, members_stay=members_stay), hosts, out=out)

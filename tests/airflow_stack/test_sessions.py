@@ -12,7 +12,7 @@ from escalator.airflow_stack.sessions import (
     find_family,
     find_identities,
     kill_all,
-    process_table,
+    read_process_table,
 )
 from escalator.lab.processes import PidFile, ProcessIdentity, identify, spawn, wait_until
 
@@ -34,7 +34,7 @@ def start(folder: Path, *arguments: str) -> ProcessIdentity:
         log=folder / "component.log",
         environment={},
     )
-    wait_until(lambda: len(find_family(leader, process_table())) == 3, timeout_seconds=10)
+    wait_until(lambda: len(find_family(leader, read_process_table())) == 3, timeout_seconds=10)
     return leader
 
 
@@ -42,11 +42,11 @@ def start(folder: Path, *arguments: str) -> ProcessIdentity:
 def leader(tmp_path: Path) -> Iterator[ProcessIdentity]:
     leader = start(tmp_path)
     yield leader
-    kill_all(find_identities(find_family(leader, process_table())))
+    kill_all(find_identities(find_family(leader, read_process_table())))
 
 
 def test_a_family_holds_those_who_changed_group_or_session(leader: ProcessIdentity) -> None:
-    table = process_table()
+    table = read_process_table()
     found = find_family(leader, table)
     assert found[0] == leader.pid
     assert len(found) == 3
@@ -56,7 +56,7 @@ def test_a_family_holds_those_who_changed_group_or_session(leader: ProcessIdenti
 @pytest.mark.parametrize("arguments", [(), ("deaf",)])
 def test_ending_a_family_leaves_nobody(tmp_path: Path, arguments: tuple[str, ...]) -> None:
     leader = start(tmp_path, *arguments)
-    members = find_identities(find_family(leader, process_table()))
+    members = find_identities(find_family(leader, read_process_table()))
     end_family(leader, grace_seconds=0.3)
     assert len(members) == 3
     assert not [member for member in members if member.is_alive()]
@@ -65,12 +65,12 @@ def test_ending_a_family_leaves_nobody(tmp_path: Path, arguments: tuple[str, ...
 def test_a_second_end_finds_nothing_and_does_no_harm(leader: ProcessIdentity) -> None:
     end_family(leader, grace_seconds=1)
     end_family(leader, grace_seconds=1)
-    assert find_family(leader, process_table()) == ()
+    assert find_family(leader, read_process_table()) == ()
 
 
 def test_what_a_killed_leader_left_in_its_session_is_found(leader: ProcessIdentity) -> None:
     kill_all([leader])
-    left = find_family(leader, process_table())
+    left = find_family(leader, read_process_table())
     assert len(left) == 1
     assert leader.pid not in left
 
@@ -81,10 +81,10 @@ def test_a_process_id_that_was_given_away_has_no_family() -> None:
         now = identify(other.pid)
         assert now is not None
         former = ProcessIdentity(pid=now.pid, start_ticks=now.start_ticks - 100, boot_id=now.boot_id)
-        assert find_family(former, process_table()) == ()
+        assert find_family(former, read_process_table()) == ()
         end_family(former, grace_seconds=0)
         assert other.poll() is None
-        assert find_family(now, process_table()) == (other.pid,)
+        assert find_family(now, read_process_table()) == (other.pid,)
     finally:
         other.kill()
         other.wait()
@@ -95,11 +95,11 @@ def test_descendants_are_found_over_generations() -> None:
     parent = subprocess.Popen(["sh", "-c", f"sh -c '{script}' & wait"], start_new_session=True)
     try:
         deadline = time.monotonic() + 5
-        while len(find_descendants(parent.pid, process_table())) < 2 and time.monotonic() < deadline:
+        while len(find_descendants(parent.pid, read_process_table())) < 2 and time.monotonic() < deadline:
             time.sleep(0.02)
-        below = find_descendants(parent.pid, process_table())
+        below = find_descendants(parent.pid, read_process_table())
         assert len(below) == 2
-        assert process_table()[below[1]].parent == below[0]
+        assert read_process_table()[below[1]].parent == below[0]
     finally:
         leader = identify(parent.pid)
         assert leader is not None

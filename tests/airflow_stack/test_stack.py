@@ -19,7 +19,7 @@ from escalator.airflow_client import (
 )
 from escalator.airflow_client.follow import Lines, follow
 from escalator.airflow_stack import AirflowStack, PortTakenError, StackError, StackSettings
-from escalator.airflow_stack.sessions import find_family, process_table
+from escalator.airflow_stack.sessions import find_family, read_process_table
 from escalator.airflow_stack.workers import read_title
 from escalator.lab.processes import wait_until
 from escalator.lab.progress import Progress
@@ -183,7 +183,7 @@ def test_down_ends_everything_even_with_tasks_at_work(
     assert wait_until(sleeps, timeout_seconds=30, poll_seconds=0.2)
     leaders = [part.pid_file.read() for part in stack._components] + [stack.cluster.pid_file.read()]
     assert all(leaders)
-    members = {pid for leader in leaders if leader for pid in find_family(leader, process_table())}
+    members = {pid for leader in leaders if leader for pid in find_family(leader, read_process_table())}
     assert len(members) >= 10
     assert stack.down()
     assert not [title for pid in members if (title := read_title(pid))]

@@ -39,10 +39,10 @@ def test_the_newest_postgresql_is_chosen_by_number(tmp_path: Path, monkeypatch: 
     for number in ("9", "15"):
         (tmp_path / number / "bin" / "initdb").touch()
     monkeypatch.setattr(postgres, "BINARIES", tmp_path)
-    assert postgres.binaries() == tmp_path / "15" / "bin"
+    assert postgres.find_binaries() == tmp_path / "15" / "bin"
 
 
 def test_a_missing_postgresql_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(postgres, "BINARIES", tmp_path)
     with pytest.raises(postgres.StackError, match="not installed"):
-        postgres.binaries()
+        postgres.find_binaries()

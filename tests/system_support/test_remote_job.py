@@ -95,11 +95,11 @@ def test_a_job_of_another_id_is_left_alone(local: LocalShell, base: str) -> None
     settled(local, "old", base)
     remote_job.start(local, "new", "exit 0", base=base)
     assert settled(local, "new", base).succeeded
-    assert remote_job.state(local, "old", base=base).exit_code == 1
+    assert remote_job.read_state(local, "old", base=base).exit_code == 1
 
 
 def test_state_of_nothing_is_absent_and_makes_nothing(local: LocalShell, base: str) -> None:
-    assert remote_job.state(local, "job", base=base).state is JobState.ABSENT
+    assert remote_job.read_state(local, "job", base=base).state is JobState.ABSENT
     assert not Path(base).exists()
 
 
@@ -112,12 +112,12 @@ def test_the_folder_of_jobs_is_for_root_alone(local: LocalShell, base: str) -> N
 
 def test_a_running_job_is_seen_running_by_many_and_cannot_be_removed(local: LocalShell, base: str) -> None:
     remote_job.start(local, "job", "sleep 1", base=base)
-    assert {remote_job.state(local, "job", base=base).state for _ in range(5)} == {JobState.RUNNING}
+    assert {remote_job.read_state(local, "job", base=base).state for _ in range(5)} == {JobState.RUNNING}
     with pytest.raises(NodeFaultError, match="still runs"):
         remote_job.clean_up(local, "job", base=base)
     settled(local, "job", base)
     remote_job.clean_up(local, "job", base=base)
-    assert remote_job.state(local, "job", base=base).state is JobState.ABSENT
+    assert remote_job.read_state(local, "job", base=base).state is JobState.ABSENT
 
 
 def test_a_job_whose_processes_are_gone_is_lost(local: LocalShell, base: str, tmp_path: Path) -> None:
@@ -132,7 +132,7 @@ def test_a_script_that_outlives_its_wrapper_still_runs(local: LocalShell, base: 
     remote_job.start(local, "job", f"echo $$ > {tmp_path}/pid; sleep 0.8", base=base)
     wrapper = os.getsid(int(until(tmp_path / "pid")))
     os.kill(wrapper, signal.SIGKILL)
-    assert remote_job.state(local, "job", base=base).state is JobState.RUNNING
+    assert remote_job.read_state(local, "job", base=base).state is JobState.RUNNING
     assert settled(local, "job", base).state is JobState.LOST
 
 
@@ -140,7 +140,7 @@ def test_an_exit_code_that_power_loss_emptied_is_lost(local: LocalShell, base: s
     remote_job.start(local, "job", "exit 0", base=base)
     settled(local, "job", base)
     (Path(base) / "job" / "exit_code").write_text("")
-    assert remote_job.state(local, "job", base=base).state is JobState.LOST
+    assert remote_job.read_state(local, "job", base=base).state is JobState.LOST
 
 
 def test_a_failed_job_is_run_again_and_a_good_one_leaves_nothing(
@@ -158,10 +158,10 @@ def test_a_failed_job_is_run_again_and_a_good_one_leaves_nothing(
         )
 
     assert run().exit_code == 1
-    assert remote_job.state(local, "job", base=base).state is JobState.EXITED
+    assert remote_job.read_state(local, "job", base=base).state is JobState.EXITED
     (tmp_path / "cause").touch()
     assert run().succeeded
-    assert remote_job.state(local, "job", base=base).state is JobState.ABSENT
+    assert remote_job.read_state(local, "job", base=base).state is JobState.ABSENT
 
 
 def test_a_job_lost_on_the_way_is_started_again(local: LocalShell, base: str, tmp_path: Path) -> None:

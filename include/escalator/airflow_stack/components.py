@@ -7,7 +7,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from escalator.airflow_stack.sessions import end_family, find_family, find_identities, kill_all, process_table
+from escalator.airflow_stack.sessions import (
+    end_family,
+    find_family,
+    find_identities,
+    kill_all,
+    read_process_table,
+)
 from escalator.lab.processes import PidFile, spawn
 
 if TYPE_CHECKING:
@@ -80,7 +86,7 @@ class Component:
         leader = self.pid_file.read()
         if leader is None:
             return False
-        found = bool(find_family(leader, process_table()))
+        found = bool(find_family(leader, read_process_table()))
         end_family(leader, grace_seconds=grace_seconds)
         self.pid_file.forget()
         return found
@@ -88,7 +94,7 @@ class Component:
     def kill(self) -> None:
         """Kill the process with everything that came out of it; its pid file stays."""
         if (leader := self.pid_file.read()) is not None:
-            kill_all(find_identities(find_family(leader, process_table())))
+            kill_all(find_identities(find_family(leader, read_process_table())))
 
     def last_words(self) -> str:
         """Return the last lines of the output."""

@@ -32,7 +32,7 @@ class Process:
     start_ticks: int
 
 
-def process_table() -> dict[int, Process]:
+def read_process_table() -> dict[int, Process]:
     """Return all processes that run; zombies are left out."""
     found = map(_read, Path("/proc").glob("[0-9]*"))
     return {process.pid: process for process in found if process is not None}
@@ -66,11 +66,11 @@ def end_family(
     leader: ProcessIdentity, *, grace_seconds: float, sig: signal.Signals = signal.SIGTERM
 ) -> None:
     """Ask a session's leader to end, then kill what is left of its family; a second run finds nothing."""
-    known = find_identities(find_family(leader, process_table()))
+    known = find_identities(find_family(leader, read_process_table()))
     if leader.is_alive():
         _signal(leader.pid, sig)
         wait_until(lambda: not _alive(leader), timeout_seconds=grace_seconds)
-    kill_all((*known, *find_identities(find_family(leader, process_table()))))
+    kill_all((*known, *find_identities(find_family(leader, read_process_table()))))
 
 
 def kill_all(processes: Iterable[ProcessIdentity]) -> None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from escalator.airflow_client.records import TaskState
 from escalator.airflow_stack.errors import StackError
-from escalator.airflow_stack.sessions import find_descendants, find_identities, kill_all, process_table
+from escalator.airflow_stack.sessions import find_descendants, find_identities, kill_all, read_process_table
 
 if TYPE_CHECKING:
     from escalator.airflow_client import AirflowClient, TaskInstance
@@ -54,7 +54,7 @@ def kill_worker(
         if time.monotonic() > deadline:
             raise StackError(f"no process runs {task_id} of {run_id}: it is {task.state or 'not scheduled'}")
         time.sleep(POLL_SECONDS)
-    table = process_table()
+    table = read_process_table()
     below = find_descendants(worker, table)
     kill_all(find_identities((worker, *below)))
     return KilledWorker(worker=worker, tree=below, try_number=task.try_number)
@@ -66,7 +66,7 @@ def find_worker(task: TaskInstance) -> int | None:
         return None
     if task.id not in read_title(task.pid):
         return None
-    process = process_table().get(task.pid)
+    process = read_process_table().get(task.pid)
     if process is None or not read_title(process.parent).startswith(WORKER_TITLE):
         return None
     return process.parent

@@ -124,7 +124,7 @@ def start(shell: Shell, job_id: str, script: str, *, base: str = DEFAULT_BASE) -
     return _must(shell, command, "cannot start a job").stdout.split()[-1:] == ["started"]
 
 
-def state(shell: Shell, job_id: str, *, base: str = DEFAULT_BASE) -> JobStatus:
+def read_state(shell: Shell, job_id: str, *, base: str = DEFAULT_BASE) -> JobStatus:
     """Read how a job stands.
 
     :raises TransientError: when the connection is lost.
@@ -200,7 +200,7 @@ def run_to_end(
     def attempt(shell: Shell) -> JobStatus:
         nonlocal begun
         if not begun:
-            if state(shell, job_id, base=base).state in {JobState.EXITED, JobState.LOST}:
+            if read_state(shell, job_id, base=base).state in {JobState.EXITED, JobState.LOST}:
                 clean_up(shell, job_id, base=base)
             start(shell, job_id, script, base=base)
             begun = True
@@ -256,7 +256,7 @@ def _watch(
 ) -> JobStatus:
     """Look at a job over one connection until it no longer runs."""
     pause = _FIRST_POLL_SECONDS
-    while (status := state(shell, job_id, base=base)).state is JobState.RUNNING:
+    while (status := read_state(shell, job_id, base=base)).state is JobState.RUNNING:
         if clock() >= deadline:
             raise JobOverdueError(
                 f"node {shell.host}: job {job_id} still runs at its deadline {deadline.isoformat()}",

@@ -1,11 +1,11 @@
 from __future__ import annotations
 
 import pytest
-from tests.builders import make_busy_node, make_cloud, make_pair, make_server, make_target
+from tests.builders import make_busy_node, make_cloud, make_pair, make_server, make_target, simulate_drain
 
 from escalator.model.cloud import CloudSnapshot, HaGroup, ResourceInventory, ServerGroup
 from escalator.model.verdict import Code
-from escalator.upgrade_manager.drain.placing import Placing, simulate_drain
+from escalator.upgrade_manager.drain.placing import Placing
 from escalator.upgrade_manager.state.capacity import CapacityBook, Tier
 
 

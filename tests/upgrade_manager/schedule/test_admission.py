@@ -5,7 +5,17 @@ from datetime import timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.builders import NOW, disabled, down, leased, make_cloud, make_node, make_plan, make_server
+from tests.builders import (
+    NOW,
+    disabled,
+    down,
+    leased,
+    make_cloud,
+    make_node,
+    make_plan,
+    make_server,
+    simulate_drain,
+)
 from tests.upgrade_manager.clouds import clouds, few
 
 from escalator.model.campaign import CampaignPlan, LedgerView, NodeProgress, NodeState
@@ -13,7 +23,6 @@ from escalator.model.cloud import CloudSnapshot, ComputeService, Node, ServiceSt
 from escalator.model.decisions import Admission, AdmissionDecision
 from escalator.model.lease import Lease, LeaseMark
 from escalator.model.verdict import Code
-from escalator.upgrade_manager.drain.placing import simulate_drain
 from escalator.upgrade_manager.schedule.admission import check_lease_kept, decide_admissions
 from escalator.upgrade_manager.state.domains import are_neighbours
 

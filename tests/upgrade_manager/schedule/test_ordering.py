@@ -2,14 +2,15 @@ from __future__ import annotations
 
 import itertools
 import random
+from collections.abc import Sequence
 
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.builders import DOMAINS, make_cloud, make_pair, make_server, make_target
 from tests.upgrade_manager.clouds import few
 
+from escalator.upgrade_manager.schedule.first_nodes import Arcs
 from escalator.upgrade_manager.schedule.ordering import (
-    compute_backward_weight,
     find_switch_arcs,
     order_hosts,
     untangle,
@@ -23,6 +24,17 @@ arcs = st.dictionaries(
     st.dictionaries(st.sampled_from(HOSTS), st.sampled_from([0.5, 1.0, 2.0]), max_size=3),
     max_size=6,
 ).map(lambda drawn: {t: {h: w for h, w in heads.items() if h != t} for t, heads in drawn.items()})
+
+
+def compute_backward_weight(order: Sequence[str], arcs: Arcs) -> float:
+    """Return the weight of the arcs that an order breaks."""
+    rank_of = {host: number for number, host in enumerate(order)}
+    return sum(
+        value
+        for tail, heads in arcs.items()
+        for head, value in heads.items()
+        if tail in rank_of and head in rank_of and rank_of[tail] > rank_of[head]
+    )
 
 
 @given(arcs, st.integers(0, 3))

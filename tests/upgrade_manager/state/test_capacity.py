@@ -3,12 +3,12 @@ import time
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.builders import DOMAIN, disabled, down, make_cloud, make_node, make_server
+from tests.builders import DOMAIN, disabled, down, make_cloud, make_node, make_server, simulate_drain
 from tests.upgrade_manager.clouds import clouds, few
 
 from escalator.model.cloud import CloudSnapshot, ResourceInventory
 from escalator.model.verdict import Code
-from escalator.upgrade_manager.drain.placing import Placing, simulate_drain
+from escalator.upgrade_manager.drain.placing import Placing
 from escalator.upgrade_manager.state.capacity import CapacityBook, needs_place
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from itertools import chain
 
-from escalator.model.cloud import CloudSnapshot, Node, Server
+from escalator.model.cloud import Node, Server
 from escalator.model.verdict import Code, Verdict
 from escalator.upgrade_manager.state.capacity import MEMORY, CapacityBook, Shape, Tier
 from escalator.upgrade_manager.state.memberships import AFFINITY, ANTI_AFFINITY, SOFT_ANTI_AFFINITY
@@ -57,22 +57,6 @@ class DrainSimulation:
         more = f"; and {len(self.unplaced) - _SHOWN} more" if len(self.unplaced) > _SHOWN else ""
         total = len(self.unplaced) + len(self.placements)
         return f"{len(self.unplaced)} of {total} servers would have no place ({reasons}{more})"
-
-
-def simulate_drain(
-    snapshot: CloudSnapshot,
-    hosts: Collection[str],
-    *,
-    out: Collection[str] = (),
-    members_stay: bool = True,
-) -> DrainSimulation:
-    """Place every server that must leave some nodes, largest memory first.
-
-    :param hosts: nova-compute service hosts to empty, all at once.
-    :param out: further hosts that cannot take servers.
-    :param members_stay: members of HA groups need no place.
-    """
-    return simulate(CapacityBook(snapshot, members_stay=members_stay), hosts, out=out)
 
 
 def simulate(book: CapacityBook, hosts: Collection[str], *, out: Collection[str] = ()) -> DrainSimulation:

@@ -113,17 +113,6 @@ def untangle(hosts: Sequence[str], arcs: Arcs, *, seed: int = 0) -> tuple[str, .
     return (*loose, *search.list_hosts())
 
 
-def compute_backward_weight(order: Sequence[str], arcs: Arcs) -> float:
-    """Return the weight of the arcs that an order breaks."""
-    rank_of = {host: number for number, host in enumerate(order)}
-    return sum(
-        value
-        for tail, heads in arcs.items()
-        for head, value in heads.items()
-        if tail in rank_of and head in rank_of and rank_of[tail] > rank_of[head]
-    )
-
-
 def _measure_earliness(arcs: Arcs) -> dict[str, float]:
     """Return how much better it is that a node comes before its partners than after them."""
     found: dict[str, float] = {}
