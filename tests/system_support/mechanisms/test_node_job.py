@@ -29,6 +29,8 @@ def test_the_last_line_that_is_not_blank_says_what_was_done(local: LocalShell, t
     [
         ("echo 'escalator: no room'; exit 3", "it is not staged: exit code 3: no room"),
         ("exit 4", "it is not staged: exit code 4: no output"),
+        ("true", "it is not staged: it ended well but does not say what it did: nothing"),
+        ("echo done", "it is not staged: it ended well but does not say what it did: done"),
     ],
 )
 def test_a_failure_says_what_failed_how_and_where_to_read(

@@ -77,4 +77,11 @@ class NodeJob:
                 status=status,
                 remedy=f"read {base}/{self.job_id}/log on the node",
             )
-        return Effect(lines[-1].removeprefix(_PREFIX))
+        said = lines[-1].removeprefix(_PREFIX) if lines else "nothing"
+        if said not in list(Effect):
+            raise JobFailedError(
+                f"{trouble}: it ended well but does not say what it did: {said}",
+                status=status,
+                remedy=f"read {base}/{self.job_id}/log on the node",
+            )
+        return Effect(said)
