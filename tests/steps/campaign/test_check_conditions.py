@@ -44,6 +44,19 @@ def test_a_good_request_opens_the_campaign_with_its_plan_and_check(world: World)
     assert world.cloud.writes == []
 
 
+def test_a_request_that_names_no_host_is_recorded_as_it_was_asked(world: World) -> None:
+    plan, _ = checked(world)
+    assert world.context().plan.request.hosts == ()
+    assert plan.request == world.context().plan.request
+
+
+def test_the_recorded_order_is_the_one_that_the_plan_shows(world: World) -> None:
+    world.cloud.person_disables("node-01")
+    plan, _ = checked(world)
+    shown = [node["host"] for node in world.recorded.document(Document.PLAN)["nodes"]]
+    assert list(plan.hosts) == [*shown, "node-01"]
+
+
 def test_the_plan_is_in_the_log_with_its_hash_and_reasons(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:

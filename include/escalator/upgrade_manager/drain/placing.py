@@ -119,7 +119,14 @@ class Placing:
         if key not in self._hopeless:
             self._hopeless[key] = self._why_not(server, shape)
         code, message = self._hopeless[key]
-        self.unplaced.append(_verdict(server, code, message))
+        self.unplaced.append(
+            Verdict(
+                code=code,
+                message=message,
+                subject=server.subject,
+                remedy="free or add capacity in its domain, or move it by hand",
+            )
+        )
         return False
 
     def try_add(self, server: Server, *, beside: Collection[str] = ()) -> bool:
@@ -328,12 +335,3 @@ _ANYWHERE = _Rule(taken=frozenset(), together=False)
 def _worst(missing: Mapping[str, int], server: Server) -> float:
     """Return how far a node is from taking a server: the largest missing share of what the server wants."""
     return max((amount / server.resources[name] for name, amount in missing.items()), default=0.0)
-
-
-def _verdict(server: Server, code: Code, message: str) -> Verdict:
-    return Verdict(
-        code=code,
-        message=message,
-        subject=server.subject,
-        remedy="free or add capacity in its domain, or move it by hand",
-    )
