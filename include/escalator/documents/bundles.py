@@ -22,6 +22,7 @@ from escalator.documents.document_model import (
     refuse,
 )
 from escalator.documents.faults import Fault
+from escalator.documents.wording import show_value
 from escalator.model.bundle import (
     SUPPORTED_MECHANISMS,
     Bundle,
@@ -162,8 +163,9 @@ class BundleDocument(DocumentModel):
             names.append(name)
         mechanism = values.get("mechanism")
         service = mechanism.get("service") if isinstance(mechanism, Mapping) else None
-        if isinstance(service, str) and re.match(_SERVICE, service) and names and service not in names:
-            yield Fault(("components",), f"none is named {service}, the service of the mechanism")
+        named = isinstance(service, str) and re.fullmatch(_SERVICE, service) is not None
+        if named and names and service not in names:
+            yield Fault(("components",), f"none is named {show_value(service)}, the service of the mechanism")
 
 
 def parse_bundle(document: object) -> Bundle:

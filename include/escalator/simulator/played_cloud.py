@@ -161,9 +161,10 @@ def explain_refusal(
 
 
 def _say(verdict: Verdict) -> str:
-    """Say why a node does not go; of a server on it, which."""
+    """Say why a node does not go, and what mends it; of a server on it, which."""
     about = f"{verdict.subject}: " if verdict.subject.type is SubjectType.SERVER else ""
-    return f"{about}{verdict.message}"
+    remedy = f" -> {verdict.remedy}" if verdict.remedy else ""
+    return f"{about}{verdict.message}{remedy}"
 
 
 def _sums(amounts: Iterable[Mapping[str, int]]) -> dict[str, int]:

@@ -173,6 +173,11 @@ def test_members_are_moved_as_the_vnf_supports_it(
         (changed(members=[{"role": "active"}]), "groups[0].members[0]: must have exactly one of"),
         (changed(members=[{"id": 7}]), "groups[0].members[0].id: must be text"),
         (changed(members=[{"id": "a", "role": "member"}]), "members[0].role: is 'member', must be one of"),
+        (changed(members=[{"id": "a", "role": ["active"]}]), "groups[0].members[0].role: must be text"),
+        (
+            changed(max_number_of_impacted_instances=10**18),
+            "max_number_of_impacted_instances: must be at most",
+        ),
         (changed(members=[{"metadata": {}}]), "groups[0].members[0].metadata: must name one key"),
         (changed(members=[{"metadata": {"vnf": 7}}]), "members[0].metadata.vnf: must be text, not 7"),
         (changed(impact_notification_lead_time=-1), "impact_notification_lead_time: must be seconds"),

@@ -23,6 +23,7 @@ from escalator.documents.document_model import (
 from escalator.documents.faults import Fault
 from escalator.documents.wording import show_value
 from escalator.vim_interface.registry.declared import BySize, DeclaredGroup, Member
+from escalator.vim_interface.registry.found import ROLES
 
 _SELECTORS = ("id", "name", "metadata", "server_group")
 _LIMITS = ("max_number_of_impacted_instances", "min_number_of_preserved_instances")
@@ -31,13 +32,15 @@ _ROLES_OF = {"active-standby": ("active", "standby"), "load-balanced": ("member"
 _TIME = r"^\s*(\d+(?:\.\d+)?)\s*(d|h|m|s|ms|us|ns)\s*$"
 _SECONDS = {"d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
 _LONGEST_SECONDS = 10**9
+_MOST_MEMBERS = 10**6
+"""Limits beyond that are slips of the pen: no group has so many members."""
 
 _PlainSeconds = Annotated[float, Field(ge=0, lt=_LONGEST_SECONDS, allow_inf_nan=False)]
 
 
 def _read_time(value: object) -> object:
     """Read TOSCA's number with a unit, such as ``90 s``, as seconds; anything else stays as it is."""
-    if isinstance(value, str) and (match := re.match(_TIME, value)):
+    if isinstance(value, str) and (match := re.fullmatch(_TIME, value)):
         return float(match[1]) * _SECONDS[match[2]]
     return value
 
@@ -47,7 +50,7 @@ Seconds = Annotated[
     BeforeValidator(_read_time, json_schema_input_type=_PlainSeconds | Annotated[str, Field(pattern=_TIME)]),
     must_be("seconds from 0 on, or a time such as '90 s'"),
 ]
-Limit = Annotated[int, Field(ge=0)]
+Limit = Annotated[int, Field(ge=0, le=_MOST_MEMBERS)]
 Size = Annotated[int, Field(ge=1)]
 
 
@@ -120,7 +123,8 @@ class GroupDocument(DocumentModel):
         roles = _ROLES_OF.get(mode) if isinstance(mode, str) else None
         for index, member in list_mappings(values, "members"):
             role = member.get("role")
-            if roles and role in {"active", "standby", "member"} - set(roles):
+            known = isinstance(role, str) and role in ROLES
+            if roles and known and role not in roles:
                 words = f"is {show_value(role)}, must be one of {', '.join(roles)} in a group of mode {mode}"
                 yield Fault(("members", index, "role"), words)
         for limit in _LIMITS:
