@@ -24,6 +24,7 @@ def failed(harness: Harness) -> dict[str, Any]:
     run = harness.trigger(hosts=[OF_A_PERSON, *HOSTS], max_parallel=2)
     order = [host for host in harness.order(run) if host != OF_A_PERSON]
     harness.lab.node(order[0]).fault(refuse_start_release=NEW)
+    harness.lab.node(order[1]).fault(seconds=30)  # still out when the first one fails: nobody takes its place
     state = harness.wait(run)
     return {"run": run, "order": order, "state": state, "services": harness.services()}
 
