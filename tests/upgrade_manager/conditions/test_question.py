@@ -23,6 +23,7 @@ from escalator.upgrade_manager.conditions.question import (
     count,
     met,
     name_domain,
+    name_some,
     unmet,
 )
 
@@ -86,3 +87,9 @@ def test_the_cloud_is_looked_at_once_and_every_domain_of_a_target_by_itself() ->
 @pytest.mark.parametrize(("number", "words"), [(0, "0 nodes"), (1, "1 node"), (2, "2 nodes")])
 def test_numbers_have_their_word(number: int, words: str) -> None:
     assert count(number, "node") == words
+
+
+def test_some_are_named_and_the_rest_is_counted() -> None:
+    assert name_some(["a"]) == "a"
+    assert name_some(list("abcde")) == "a, b, c, d, e"
+    assert name_some(list("abcdefg")) == "a, b, c, d, e and 2 more"

@@ -13,13 +13,11 @@ from escalator.upgrade_manager.conditions.question import (
     Question,
     count,
     name_domain,
+    name_some,
     unmet,
 )
 from escalator.upgrade_manager.state.hypervisors import HYPERVISOR
 from escalator.upgrade_manager.state.memberships import AFFINITY
-
-_SHOWN = 5
-"""Servers that a message names one by one."""
 
 
 def check_deadlocks(question: Question, domain: str) -> Iterator[Condition]:
@@ -52,7 +50,7 @@ def _groups(question: Question, domain: str, servers: Sequence[Server]) -> Itera
             if memberships.server_group_of.get(server.id) == group_id
         }
         subject = Subject(type=SubjectType.SERVER_GROUP, id=group_id)
-        where = _named([f"{s.name} on {s.host}" for s in members.values()])
+        where = name_some([f"{s.name} on {s.host}" for s in members.values()])
         if policy == AFFINITY:
             yield unmet(
                 Code.GROUP_DEADLOCK,
@@ -82,7 +80,7 @@ def _zones(domain: str, servers: Sequence[Server]) -> Iterator[Condition]:
         yield unmet(
             Code.SERVER_PINNED,
             name_domain(domain),
-            f"{count(len(pinned), 'server')} pinned to zone {zone} ({_named(pinned)}) "
+            f"{count(len(pinned), 'server')} pinned to zone {zone} ({name_some(pinned)}) "
             "may go to no other node of the domain",
             f"one of: a node of zone {zone} in the domain; the servers unpinned (microversion 2.104)",
         )
@@ -99,8 +97,8 @@ def _young(question: Question, domain: str, servers: Sequence[Server]) -> Iterat
         yield unmet(
             Code.HYPERVISOR_OLDER,
             name_domain(domain),
-            f"{_named([s.name for s in there])} on {host}: its hypervisor is {version}, and a server never "
-            f"moves live to an older one, as on {_named(older)}",
+            f"{name_some([s.name for s in there])} on {host}: its hypervisor is {version}, and a server "
+            f"never moves live to an older one, as on {name_some(older)}",
             "one of: one more node in the domain with a hypervisor that is not older; the servers moved "
             f"cold; {host} left out",
         )
@@ -117,7 +115,7 @@ def _no_node(question: Question, domain: str, servers: Sequence[Server]) -> Iter
         ]
         wanting[min(lacking, key=len, default=frozenset())].append(server)
     for traits, there in sorted(wanting.items(), key=lambda item: sorted(item[0])):
-        names = _named([f"{s.name} on {s.host}" for s in there])
+        names = name_some([f"{s.name} on {s.host}" for s in there])
         if traits:
             words = ", ".join(sorted(traits))
             message = f"{names}: no other node of the domain that takes servers has the traits {words}"
@@ -151,11 +149,6 @@ def _giants(question: Question, domain: str, servers: Sequence[Server]) -> Itera
             "one of: a node of that size in the domain; a smaller flavor; the server stopped around the "
             "upgrade of its node (migration none, non-smooth mode)",
         )
-
-
-def _named(words: Sequence[str]) -> str:
-    more = f" and {len(words) - _SHOWN} more" if len(words) > _SHOWN else ""
-    return ", ".join(words[:_SHOWN]) + more
 
 
 FAMILY = Family(code=Code.GROUP_DEADLOCK, check=check_deadlocks, says=lambda _question, _domain: "")

@@ -16,6 +16,9 @@ from escalator.upgrade_manager.state.eligibility import find_bar, is_up
 from escalator.upgrade_manager.state.hypervisors import find_brought_version
 from escalator.upgrade_manager.versions.release_version import ReleaseVersion
 
+_NAMED = 5
+"""Hosts or servers that a message names one by one."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
@@ -154,3 +157,9 @@ def name_domain(domain: str) -> Subject:
 def count(number: int, word: str) -> str:
     """Write a number with its word: ``1 node``, ``2 nodes``."""
     return f"{number} {word}" if number == 1 else f"{number} {word}s"
+
+
+def name_some(words: Sequence[str]) -> str:
+    """Name the first few of some hosts or servers, and say how many more there are."""
+    more = f" and {len(words) - _NAMED} more" if len(words) > _NAMED else ""
+    return ", ".join(words[:_NAMED]) + more

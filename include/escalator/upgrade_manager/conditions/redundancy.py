@@ -12,6 +12,7 @@ from escalator.upgrade_manager.conditions.question import (
     Question,
     count,
     name_domain,
+    name_some,
     unmet,
 )
 from escalator.upgrade_manager.drain.placing import simulate
@@ -21,8 +22,6 @@ _FEW = 64
 """Of up to so many nodes every group that follows one another is simulated, of more a sample."""
 _SIMULATED = 1000
 """Drains that are simulated for one number of nodes, about, when they are many."""
-_SHOWN = 5
-"""Hosts that a message names one by one."""
 
 
 def check_capacity(question: Question, domain: str) -> Iterator[Condition]:
@@ -54,7 +53,7 @@ def check_parallel(question: Question, domain: str) -> Iterator[Condition]:
     yield unmet(
         Code.REQUEST_PARALLEL_IMPOSSIBLE,
         name_domain(domain),
-        f"max_parallel={asked}{part} is more than the capacity carries: {_named(together)} cannot be out "
+        f"max_parallel={asked}{part} is more than the capacity carries: {name_some(together)} cannot be out "
         f"together; {works} works",
         f"ask for max_parallel={fitting}; otherwise nodes wait until there is room",
         Severity.WARNING,
@@ -100,11 +99,6 @@ def _crowded(book: CapacityBook, hosts: Sequence[str], together: int) -> Sequenc
         starts = starts[:: max(together, len(starts) * together // _SIMULATED)]
     groups = (hosts[start : start + together] for start in starts)
     return next((group for group in groups if not simulate(book, group).feasible), ())
-
-
-def _named(hosts: Sequence[str]) -> str:
-    more = f" and {len(hosts) - _SHOWN} more" if len(hosts) > _SHOWN else ""
-    return ", ".join(hosts[:_SHOWN]) + more
 
 
 def _says_capacity(question: Question, domain: str) -> str:

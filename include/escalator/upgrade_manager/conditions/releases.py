@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from escalator.model.bundle import Bundle, Component
 from escalator.model.check_report import Condition
 from escalator.model.errors import InvalidRequestError
 from escalator.model.verdict import Code, Severity, Subject, SubjectType
-from escalator.upgrade_manager.conditions.question import Family, Question, count, met, unmet
+from escalator.upgrade_manager.conditions.question import Family, Question, count, met, name_some, unmet
 from escalator.upgrade_manager.state.hypervisors import HYPERVISOR, is_hypervisor
 from escalator.upgrade_manager.state.targets import COMPUTE
 from escalator.upgrade_manager.versions.compatibility import StepJudgement, judge_step
 from escalator.upgrade_manager.versions.release_version import Scheme, StepClass
-
-_SHOWN = 5
-"""Hosts that a message names one by one."""
 
 
 def check_releases(question: Question, _domain: str) -> Iterator[Condition]:
@@ -41,7 +38,7 @@ def _component(question: Question, bundle: Bundle, component: Component) -> Iter
         reported[question.nodes[host].versions.get(name)].append(host)
     subject = Subject(type=SubjectType.BUNDLE, id=bundle.name)
     for version, hosts in sorted(reported.items(), key=lambda item: item[0] or ""):
-        where = f"on {_named(hosts)}"
+        where = f"on {name_some(hosts)}"
         if version is None:
             yield unmet(
                 Code.VERSION_UNREADABLE,
@@ -94,7 +91,7 @@ def _mixed(question: Question) -> Iterator[Condition]:
         if COMPUTE in node.versions:
             releases[node.versions[COMPUTE]].append(host)
     if len(releases) > 1:
-        named = "; ".join(f"{version} on {_named(hosts)}" for version, hosts in sorted(releases.items()))
+        named = "; ".join(f"{version} on {name_some(hosts)}" for version, hosts in sorted(releases.items()))
         yield unmet(
             Code.MIXED_RELEASES,
             _cloud(question),
@@ -121,7 +118,7 @@ def _others(question: Question, bundle: Bundle) -> Iterator[Condition]:
         yield unmet(
             Code.VERSION_TOO_FAR,
             _cloud(question),
-            f"{_named(hosts)} would stay at {COMPUTE} {version}, too far behind {component.to}",
+            f"{name_some(hosts)} would stay at {COMPUTE} {version}, too far behind {component.to}",
             "upgrade them first, to a release between the two",
         )
 
@@ -137,11 +134,6 @@ def _not_checked(question: Question, message: str) -> Condition:
 
 def _cloud(question: Question) -> Subject:
     return Subject(type=SubjectType.CLOUD, id=question.snapshot.cloud)
-
-
-def _named(hosts: Sequence[str]) -> str:
-    more = f" and {len(hosts) - _SHOWN} more" if len(hosts) > _SHOWN else ""
-    return ", ".join(hosts[:_SHOWN]) + more
 
 
 def _says(question: Question, _domain: str) -> str:

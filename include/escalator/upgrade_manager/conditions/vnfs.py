@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
 from escalator.model.check_report import Condition
 from escalator.model.cloud import HaGroup, Server
 from escalator.model.verdict import Code, Severity, Subject, SubjectType
-from escalator.upgrade_manager.conditions.question import Family, Question, count, met, unmet
+from escalator.upgrade_manager.conditions.question import Family, Question, count, met, name_some, unmet
 from escalator.upgrade_manager.state.memberships import SWITCHABLE
-
-_SHOWN = 5
-"""Servers that a message names one by one."""
 
 
 def check_vnfs(question: Question, domain: str) -> Iterator[Condition]:
@@ -47,7 +44,7 @@ def _group(question: Question, group: HaGroup, servers: Mapping[str, Server]) ->
         yield unmet(
             Code.HA_MEMBER_MISSING,
             _subject(group),
-            f"the cloud has no server {_named(missing)} that it names as members",
+            f"the cloud has no server {name_some(missing)} that it names as members",
             "correct the group, or bring the members back; till then they count as impacted",
             Severity.WARNING,
         )
@@ -100,8 +97,8 @@ def _together(question: Question, group: HaGroup, servers: Mapping[str, Server])
         yield unmet(
             Code.HA_TOGETHER,
             _subject(group),
-            f"{len(names)} of its {len(group.members)} members ({_named(sorted(names))}) are on {host}, and "
-            f"{group.tolerated} may be impacted at once",
+            f"{len(names)} of its {len(group.members)} members ({name_some(sorted(names))}) are on {host}, "
+            f"and {group.tolerated} may be impacted at once",
             f"move {count(surplus, 'member')} of it to another node, best with a soft-anti-affinity group; "
             f"or leave {host} out",
         )
@@ -122,8 +119,8 @@ def _impacted(question: Question, group: HaGroup, servers: Mapping[str, Server])
         yield unmet(
             Code.HA_GROUP,
             _subject(group),
-            f"{_named(words)}, and {group.tolerated} of its {len(group.members)} members may be impacted at "
-            f"once: {_named(crowded)} cannot go out",
+            f"{name_some(words)}, and {group.tolerated} of its {len(group.members)} members may be impacted "
+            f"at once: {name_some(crowded)} cannot go out",
             "bring those members back, or leave the nodes of the others out",
             Severity.BLOCKER if lasting else Severity.WARNING,
         )
@@ -132,7 +129,7 @@ def _impacted(question: Question, group: HaGroup, servers: Mapping[str, Server])
         yield unmet(
             Code.HA_GROUP,
             _subject(group),
-            f"{_named(words)}; it tolerates that, but less than usual is left",
+            f"{name_some(words)}; it tolerates that, but less than usual is left",
             "bring those members back",
             Severity.WARNING,
         )
@@ -158,11 +155,6 @@ def _grouped(question: Question) -> bool:
 
 def _subject(group: HaGroup) -> Subject:
     return Subject(type=SubjectType.HA_GROUP, id=group.id)
-
-
-def _named(words: Sequence[str]) -> str:
-    more = f" and {len(words) - _SHOWN} more" if len(words) > _SHOWN else ""
-    return ", ".join(words[:_SHOWN]) + more
 
 
 def _says(question: Question, domain: str) -> str:
