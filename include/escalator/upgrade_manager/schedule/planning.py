@@ -128,8 +128,9 @@ def plan_campaign(
         fingerprint=compute_fingerprint(snapshot, wanted),
     )
     book = CapacityBook(snapshot, members_stay=plan.members_stay, pending=wanted)
-    _refuse_hopeless(snapshot, book, plan)
-    return replace(plan, hosts=_order_plan(book, plan))
+    own = _find_own(book, plan)
+    _refuse_hopeless(snapshot, book, wanted, own)
+    return replace(plan, hosts=order_targets(book, wanted, mode=request.mode, ours=own).hosts)
 
 
 def revalidate_plan(plan: CampaignPlan, snapshot: CloudSnapshot) -> CampaignPlan:
@@ -142,7 +143,8 @@ def revalidate_plan(plan: CampaignPlan, snapshot: CloudSnapshot) -> CampaignPlan
     if plan.fingerprint in {"", now}:
         return plan
     book = CapacityBook(snapshot, members_stay=plan.members_stay, pending=plan.hosts)
-    return replace(plan, hosts=_order_plan(book, plan), fingerprint=now)
+    order = order_targets(book, plan.hosts, mode=plan.request.mode, ours=_find_own(book, plan))
+    return replace(plan, hosts=order.hosts, fingerprint=now)
 
 
 def compute_fingerprint(snapshot: CloudSnapshot, hosts: Iterable[str]) -> str:
@@ -157,10 +159,6 @@ def compute_fingerprint(snapshot: CloudSnapshot, hosts: Iterable[str]) -> str:
     return hashlib.sha256(repr((sorted(near), servers, groups)).encode()).hexdigest()
 
 
-def _order_plan(book: CapacityBook, plan: CampaignPlan) -> tuple[str, ...]:
-    return order_targets(book, plan.hosts, mode=plan.request.mode, ours=_find_own(book, plan)).hosts
-
-
 def _find_own(book: CapacityBook, plan: CampaignPlan) -> frozenset[str]:
     """Return the hosts that are out under this campaign's lease."""
     return frozenset(
@@ -172,10 +170,11 @@ def _find_own(book: CapacityBook, plan: CampaignPlan) -> frozenset[str]:
     )
 
 
-def _refuse_hopeless(snapshot: CloudSnapshot, book: CapacityBook, plan: CampaignPlan) -> None:
+def _refuse_hopeless(
+    snapshot: CloudSnapshot, book: CapacityBook, hosts: Collection[str], own: Collection[str]
+) -> None:
     """Refuse a plan none of whose nodes can be upgraded."""
-    own = _find_own(book, plan)
-    obstacles = [None if h in own else _find_obstacle(snapshot, book, h) for h in plan.hosts]
+    obstacles = [None if h in own else _find_obstacle(snapshot, book, h) for h in hosts]
     blockers = tuple(verdict for verdict in obstacles if verdict is not None)
     if len(blockers) == len(obstacles):
         reasons = "; ".join(map(str, blockers))
