@@ -206,6 +206,34 @@ def test_what_may_still_write_goes_on(migration: Migration, task: str | None) ->
 def test_a_migration_of_a_server_that_is_not_known_goes_on() -> None:
     migration = _moving(MigrationStatus.RUNNING, 3600)
     assert find_ongoing([migration], [], NOW) == (migration,)
+    assert find_ongoing([_moving(MigrationStatus.RUNNING, MONTHS)], [], NOW) == ()
+
+
+MONTHS = 200 * 86400
+COLD = [MigrationStatus.FINISHED, MigrationStatus.MIGRATING, MigrationStatus.CONFIRMING]
+
+
+@pytest.mark.parametrize("kind", ["migration", "resize", "evacuation"])
+@pytest.mark.parametrize("status", COLD)
+@pytest.mark.parametrize("state", ["active", "stopped", "shelved_offloaded"])
+def test_an_old_record_of_a_server_at_rest_blocks_nothing(
+    kind: str, status: MigrationStatus, state: str
+) -> None:
+    server = make_server("web", "a", vm_state=state)
+    record = _moving(status, MONTHS, kind)
+    assert find_ongoing([record], [server], NOW) == ()
+    for busy in (replace(server, task_state="resize_prep"), replace(server, vm_state="resized")):
+        assert find_ongoing([record], [busy], NOW) == (record,)
+    for odd in ("error", "building", "unheard-of"):
+        assert find_ongoing([record], [replace(server, vm_state=odd)], NOW) == (record,)
+
+
+@pytest.mark.parametrize("kind", ["live-migration", "migration", "resize", "evacuation"])
+def test_only_of_a_live_migration_it_says_that_it_can_be_aborted(kind: str) -> None:
+    record = replace(migration("id-s", MigrationStatus.RUNNING), type=kind)
+    for servers in ([make_server("s", "a")], []):
+        (verdict,) = check_servers(servers, [record], host="a")
+        assert ("or abort it" in str(verdict.remedy)) == (kind == "live-migration")
 
 
 def test_a_migration_that_ended_does_not_go_on() -> None:
