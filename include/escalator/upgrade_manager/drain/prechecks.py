@@ -66,8 +66,12 @@ _AT_REST = MOVABLE_STATES | ON_NO_NODE | {"suspended", "rescued", "shelved", "so
 
 
 def check_state(server: Server, _context: ServerContext) -> Verdict | None:
-    """Find a server in a state from which Nova does not move it; an unknown state counts as one."""
-    if server.vm_state in MOVABLE_STATES:
+    """Find a server in a state from which Nova does not move it; an unknown state counts as one.
+
+    Of a busy server this is asked when its task has ended: its state is about to change.
+    """
+    passing = server.task_state is not None and (server.vm_state in _STUCK or server.on_no_node)
+    if server.vm_state in MOVABLE_STATES or passing:
         return None
     code, message, remedy = _STUCK.get(
         server.vm_state,
@@ -81,15 +85,16 @@ def check_state(server: Server, _context: ServerContext) -> Verdict | None:
 
 
 def check_task(server: Server, _context: ServerContext) -> Verdict | None:
-    """Find a server that something is being done with."""
+    """Note a server that something is being done with: it passes, and its drain waits for it."""
     if server.task_state is None:
         return None
-    remedy = "wait for it to end; if it hangs, reset the server's state"
-    return _verdict(server, Code.SERVER_BUSY, f"it is busy: {server.task_state}", remedy)
+    remedy = "wait for it to end, or find out on its node why it hangs"
+    message = f"it is busy: {server.task_state}"
+    return _verdict(server, Code.SERVER_BUSY, message, remedy, Severity.WARNING)
 
 
 def check_migrations(server: Server, context: ServerContext) -> Verdict | None:
-    """Find a server with an unfinished migration; a waiting resize shows in the server's state instead."""
+    """Note a server with an unfinished migration: it passes; a waiting resize shows in its state instead."""
     unfinished = [m for m in context.migrations if m.status.unfinished]
     if server.vm_state == "resized":
         unfinished = [m for m in unfinished if m.status is not MigrationStatus.FINISHED]
@@ -97,11 +102,15 @@ def check_migrations(server: Server, context: ServerContext) -> Verdict | None:
         return None
     named = ", ".join(f"{m.type} {m.uuid} is {m.status}" for m in unfinished)
     remedy = describe_remedy(unfinished)
-    return _verdict(server, Code.MIGRATION_UNFINISHED, f"a migration of it goes on: {named}", remedy)
+    return _verdict(
+        server, Code.MIGRATION_UNFINISHED, f"a migration of it goes on: {named}", remedy, Severity.WARNING
+    )
 
 
 def check_movable(server: Server, _context: ServerContext) -> Verdict | None:
     """Find a server that must not be moved, or not in the state it is in."""
+    if server.task_state is not None and server.vm_state not in MOVABLE_STATES:
+        return None  # asked when its task has ended
     if server.migration == "none":
         message, remedy = "it must not be moved", "take it off the node by hand, or allow its move"
     elif server.migration == "cold" and server.vm_state == "paused":
@@ -167,12 +176,8 @@ def check_servers(
 
 
 def are_settled(first: Iterable[Server], second: Iterable[Server]) -> bool:
-    """Tell whether two reads of a node agree: the same servers in the same states with the same tasks."""
-    return _essence(first) == _essence(second)
-
-
-def _essence(servers: Iterable[Server]) -> frozenset[tuple[str, str, str | None]]:
-    return frozenset((s.id, s.vm_state, s.task_state) for s in servers)
+    """Tell whether two reads of a node agree: the same servers, whatever their owners do with them."""
+    return {s.id for s in first} == {s.id for s in second}
 
 
 def describe_remedy(migrations: Iterable[Migration]) -> str:
