@@ -161,3 +161,26 @@ def test_a_cloud_that_is_away_for_five_minutes_ends_no_drain(ready: World) -> No
     began, ready.cloud.before = ready.clock.now, refuse
     assert ready.run(Step.MIGRATE).outcome is Outcome.OK
     assert all(len(ready.cloud.requested(name)) == 1 for name in ROUND)
+
+
+def test_a_busy_server_that_is_alone_is_looked_at_again(world: World) -> None:
+    guest = world.boot("web", task_state="image_snapshot")
+    world.run_up_to(Step.SWITCHOVER)
+    began = world.clock.now
+
+    def rest(_method: str) -> None:
+        if (world.clock.now - began).total_seconds() > 20:
+            guest.task_state = None
+
+    world.cloud.before = rest
+    assert world.run(Step.MIGRATE).outcome is Outcome.OK
+    assert (world.clock.now - began).total_seconds() < 60
+
+
+def test_a_server_that_its_owner_starts_meanwhile_is_not_stopped_by_its_move(world: World) -> None:
+    guest = world.boot("off", vm_state="stopped")
+    world.run_up_to(Step.SWITCHOVER)
+    assert [str(m.method) for m in world.drain_plan().moves] == ["cold"]
+    guest.vm_state = "active"
+    assert world.run(Step.MIGRATE).outcome is Outcome.OK
+    assert [w.verb for w in world.cloud.writes if w.subject == "off"] == ["live"]
