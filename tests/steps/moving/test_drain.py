@@ -8,7 +8,7 @@ from tests.steps.worlds import NODE, World
 
 from escalator.model.campaign import NodeState, Step
 from escalator.model.cloud import MigrationStatus
-from escalator.model.errors import InvalidRequestError, NotFoundError, TransientError
+from escalator.model.errors import ConflictError, InvalidRequestError, NotFoundError, TransientError
 from escalator.model.step import Outcome
 from escalator.model.verdict import Code
 
@@ -242,3 +242,24 @@ def test_a_server_that_is_busy_without_a_record_is_never_asked_again(ready: Worl
     assert "migrating" in again.message
     assert (ready.clock.now - began).total_seconds() > 30
     assert len(ready.cloud.requested("a-web")) == 1
+
+
+def test_a_confirmation_that_nova_never_takes_holds_the_node(ready: World) -> None:
+    ready.cloud.errors["confirm_resize"] = [ConflictError("HTTP 409")] * 999
+    result = ready.run(Step.MIGRATE)
+    assert (result.outcome, result.code) == (Outcome.HELD, Code.MIGRATION_HUNG)
+    assert "server off" in result.message
+
+
+def test_a_server_that_is_in_error_at_its_destination_is_named_too(ready: World) -> None:
+    guest = ready.cloud.guests["a-web"]
+    guest.fault = Fault.ERROR
+
+    def follow(method: str) -> None:
+        if method == "fetch_server":
+            guest.host = ready.cloud.moves[0].dest
+
+    ready.cloud.before = follow
+    result = ready.run(Step.MIGRATE)
+    assert (result.outcome, result.code) == (Outcome.HELD, Code.SERVER_ERROR)
+    assert f"its guest still runs on {guest.host}" in result.message

@@ -270,13 +270,21 @@ class Drain:
         server = self.view.fetch_one(flight.move.server_id)
         if server is None or server.vm_state == "soft-delete":
             self._left_alone(flight, "its owner deleted it")
-        elif server.host != self.ctx.host:
-            return self._elsewhere(flight, state, server)
-        elif server.vm_state == "error":
+        elif server.vm_state == "error" and server.host in {flight.source, flight.destination}:
             self.record.keep(flight.record(now, FlightState.FAILED))
-            self.record.hold(describe_error(server, self.ctx.host, flight))
-        elif state is FlightState.LOST and server.task_state is not None:
-            if now - flight.started_at <= self.record.limit:
+            self.record.hold(describe_error(server, flight))
+        elif server.host == self.ctx.host:
+            return self._still_here(flight, state, server, now)
+        elif server.host == flight.destination and state is FlightState.STUCK:
+            self._failed(flight.move, flight.record(now, state), stuck=True)
+        else:
+            return self._elsewhere(flight, state, server)
+        return []
+
+    def _still_here(self, flight: Flight, state: FlightState, server: Server, now: datetime) -> list[Flight]:
+        """Wait for a server that is busy without a record; ask again for what Nova does not know of."""
+        if state is FlightState.LOST and server.task_state is not None:
+            if now - flight.started_at <= self.record.limit + flight.grace:
                 return [flight]
             self._failed(flight.move, flight.record(now, state), stuck=True)
         elif state is FlightState.LOST and flight.unsure:
@@ -302,7 +310,8 @@ class Drain:
             )
             self.adopted.add(server.id)
             return [replace(flight, source=asked[0].source_host, unsure=False)]
-        self._left_alone(flight, f"it is on {server.host}, {server.vm_state}: somebody else moved it")
+        why = "its migration failed" if server.host == flight.destination else "somebody else moved it"
+        self._left_alone(flight, f"it is on {server.host}, {server.vm_state}: {why}")
         return []
 
     def _left_alone(self, flight: Flight, why: str) -> None:
