@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tests.steps.conftest import MakeWorld
 from tests.steps.fake_mechanism import NodeSoftware
 from tests.steps.fake_records import Fault, KilledError, Write
-from tests.steps.worlds import NEW, NODE, OLD, World, dump_run, restore_run
+from tests.steps.worlds import NEW, NODE, OLD, QuickLedger, World, dump_run, restore_run
 
 from escalator.model.campaign import NodeState, Step
 from escalator.model.cloud import MigrationStatus
@@ -19,7 +21,9 @@ from escalator.model.decisions import Admission
 from escalator.model.errors import EscalatorError, NodeFaultError, SupersededError, TransientError
 from escalator.model.step import Outcome
 
-some = settings(max_examples=16, deadline=None, derandomize=True)
+EXAMPLES = int(os.environ.get("ESCALATOR_EXAMPLES", "16"))
+"""How many lives each property draws; ``make proof`` draws more."""
+some = settings(max_examples=EXAMPLES, deadline=None, derandomize=True)
 TRIES = 3
 WORK = [s for s in Step if s not in {Step.ADMIT, Step.RELEASE}]
 NODE_FAULTS = ["", "", "stage", "activate", "lost", "wrong-version", "dead", "canary"]
@@ -304,3 +308,50 @@ def test_a_superseded_attempt_writes_nothing_more(make_world: MakeWorld, step: S
         world.run(step, last_try=True)
     assert begun == []
     assert world.progress().state not in {NodeState.HELD, NodeState.FAILED}
+
+
+@pytest.fixture(scope="session")
+def other_ledger(tmp_path_factory: pytest.TempPathFactory) -> QuickLedger:
+    """The ledger of a second installation."""
+    return QuickLedger.at(tmp_path_factory.mktemp("other") / "ledger.db")
+
+
+@some
+@given(copied_after=st.integers(0, 6), turns=st.lists(st.booleans(), min_size=14, max_size=14))
+def test_of_a_run_and_its_copy_only_one_goes_on(
+    make_world: MakeWorld,
+    other_ledger: QuickLedger,
+    copied_after: int,
+    turns: list[bool],
+) -> None:
+    """A second installation goes on from a copy of the ledger, over the same cloud."""
+    first = make_world()
+    first.boot("web")
+    watch = Watch(first)
+    steps = list(Step)
+    for step in steps[:copied_after]:
+        _live_on(first, step)
+    second = World(ledger=other_ledger, opened=False)
+    second.plan, second.cloud, second.nodes, second.clock = first.plan, first.cloud, first.nodes, first.clock
+    restore_run(second.ledger, second.plan, dump_run(first.ledger, first.plan), alone=True)
+    left = {True: steps[copied_after:], False: steps[copied_after:]}
+    worlds = {True: first, False: second}
+    enabled = 0
+    for turn in turns:
+        if not left[turn]:
+            continue
+        before = first.enabled()
+        _live_on(worlds[turn], left[turn].pop(0))
+        enabled += first.enabled() and not before
+    assert enabled <= 1
+    if first.enabled() and watch.moved:
+        assert first.nodes[NODE].running == NEW
+        assert watch.proved
+
+
+def _live_on(world: World, step: Step) -> None:
+    with suppress(EscalatorError):
+        if step is Step.ADMIT:
+            world.admit()
+        else:
+            world.run(step, last_try=True)

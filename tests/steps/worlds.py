@@ -93,14 +93,20 @@ def dump_run(ledger: Ledger, plan: CampaignPlan) -> list[tuple[type[Base], dict[
         return [(type(r), {c.key: getattr(r, c.key) for c in sa.inspect(type(r)).columns}) for r in found]
 
 
-def restore_run(ledger: Ledger, plan: CampaignPlan, backup: list[tuple[type[Base], dict[str, Any]]]) -> None:
-    """Put back what a ledger had of a run; an empty backup loses it."""
+def restore_run(
+    ledger: Ledger,
+    plan: CampaignPlan,
+    backup: list[tuple[type[Base], dict[str, Any]]],
+    *,
+    alone: bool = False,
+) -> None:
+    """Put back what a ledger had of a run; an empty backup loses it.
+
+    :param alone: nothing else is in the ledger after that.
+    """
+    is_it = sa.and_(CampaignRow.campaign == plan.campaign, CampaignRow.run_id == plan.run_id)
     with ledger._database.writing() as session:
-        session.execute(
-            sa.delete(CampaignRow).where(
-                CampaignRow.campaign == plan.campaign, CampaignRow.run_id == plan.run_id
-            )
-        )
+        session.execute(sa.delete(CampaignRow).where(sa.true() if alone else is_it))
         for kind, values in backup:
             session.execute(sa.insert(kind).values(**values))
 
