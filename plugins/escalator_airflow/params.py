@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from airflow.sdk import Param
 
-from escalator.model.campaign import UpgradeMode
+from escalator.model.campaign import OnBlocked, UpgradeMode
 
 
 def make_campaign_params(
@@ -108,6 +108,15 @@ def _safety() -> dict[str, Param]:
             minimum=0,
             title="Failed nodes tolerated",
             description="One more than this stops further admissions; nodes in flight finish",
+            section="Safety",
+        ),
+        "on_blocked": Param(
+            OnBlocked.REFUSE.value,
+            type="string",
+            enum=[str(choice) for choice in OnBlocked],
+            title="When a node is blocked",
+            description="refuse: the campaign does not begin; skip: that node is left out, named with its "
+            "reason, and the others go. What concerns the whole campaign refuses it either way",
             section="Safety",
         ),
         "dry_run": Param(

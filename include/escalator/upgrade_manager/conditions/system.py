@@ -76,7 +76,7 @@ def _migrations(question: Question, domain: str) -> Iterator[Condition]:
             f"the {migration.type} of server {migration.server_id} {where} is {migration.status}{stuck}",
             "nothing: its record does not hold a node up"
             if stuck
-            else "let it end, or abort it; confirm or revert a finished resize",
+            else "let it end, or abort a live one; confirm or revert a finished resize",
             Severity.WARNING,
         )
 
@@ -96,7 +96,7 @@ def _servers(question: Question, domain: str) -> Iterator[Condition]:
             Code.SERVER_ERROR,
             server.subject,
             f"it is in ERROR on {server.host}",
-            "find out why, then reset its state or delete it",
+            "find out why, then reset its state (openstack server set --state active) or delete it",
             Severity.WARNING,
         )
 

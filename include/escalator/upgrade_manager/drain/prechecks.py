@@ -18,23 +18,27 @@ _STUCK = {
     "suspended": (
         Code.SERVER_SUSPENDED,
         "it is suspended: Nova does not move it, and its memory lies on this node",
-        "resume it, or shelve it, with its owner's consent",
+        "resume it, or shelve it with its owner's consent: both work on a suspended server",
     ),
-    "rescued": (Code.SERVER_RESCUED, "it is in rescue mode: Nova does not move it", "unrescue it"),
+    "rescued": (
+        Code.SERVER_RESCUED,
+        "it is in rescue mode: Nova does not move it",
+        "unrescue it, or leave the node out",
+    ),
     "error": (
         Code.SERVER_ERROR,
         "it is in ERROR: Nova does not move it",
-        "find out why, then reset its state or delete it",
+        "find out why, then reset its state (openstack server set --state active) or delete it",
     ),
     "resized": (
         Code.SERVER_UNCONFIRMED_RESIZE,
         "its resize waits for confirmation, with a copy of it on another node",
-        "confirm or revert the resize",
+        "confirm or revert it (openstack server resize confirm, or revert)",
     ),
     "soft-delete": (
         Code.SERVER_SOFT_DELETED,
         "it is soft-deleted, but still on the node",
-        "delete it for good, or restore it",
+        "delete it for good (openstack server delete --force), or restore it (openstack server restore)",
     ),
     "building": (Code.SERVER_BUSY, "it is being built", "wait for it, or delete it if it hangs"),
     "shelved": (
@@ -55,13 +59,19 @@ class ServerContext:
 ServerFilter = Callable[[Server, ServerContext], Verdict | None]
 
 
+_ABORTABLE = frozenset({MigrationStatus.QUEUED, MigrationStatus.PREPARING, MigrationStatus.RUNNING})
+PASSING = frozenset({Code.SERVER_BUSY, Code.MIGRATION_UNFINISHED})
+"""Findings that may be over at the next look: warnings ahead of the drain, asked again before each move."""
 STALE_AFTER = timedelta(seconds=60)
 """After so long a silence an unfinished live migration of a server without a task is only a record."""
 
 
 def check_state(server: Server, _context: ServerContext) -> Verdict | None:
-    """Find a server in a state from which Nova does not move it; an unknown state counts as one."""
-    if server.vm_state in MOVABLE_STATES:
+    """Find a server in a state from which Nova does not move it; an unknown state counts as one.
+
+    While something is being done with a server, its state is on its way to another one: it is busy, no more.
+    """
+    if server.vm_state in MOVABLE_STATES or server.task_state is not None:
         return None
     code, message, remedy = _STUCK.get(
         server.vm_state,
@@ -78,7 +88,7 @@ def check_task(server: Server, _context: ServerContext) -> Verdict | None:
     """Find a server that something is being done with."""
     if server.task_state is None:
         return None
-    remedy = "wait for it to end; if it hangs, reset the server's state"
+    remedy = "wait for it to end; if it hangs, find out why before its state is reset"
     return _verdict(server, Code.SERVER_BUSY, f"it is busy: {server.task_state}", remedy)
 
 
@@ -90,18 +100,27 @@ def check_migrations(server: Server, context: ServerContext) -> Verdict | None:
     if not unfinished:
         return None
     named = ", ".join(f"{m.type} {m.uuid} is {m.status}" for m in unfinished)
-    remedy = "wait for it to end, or abort it"
+    remedy = _choose_remedy(unfinished[0])
     return _verdict(server, Code.MIGRATION_UNFINISHED, f"a migration of it goes on: {named}", remedy)
 
 
+def _choose_remedy(migration: Migration) -> str:
+    """Say what can be done about a migration: Nova aborts only a live one, and that not at its end."""
+    if migration.type == "live-migration" and migration.status in _ABORTABLE:
+        return "wait for it to end, or abort it (openstack server migration abort)"
+    return f"wait for it to end: Nova does not abort a {migration.type} that is {migration.status}"
+
+
 def check_movable(server: Server, _context: ServerContext) -> Verdict | None:
-    """Find a server that must not be moved, or not in the state it is in."""
+    """Find a server that must not be moved, or not in the state it is in; of others their state is said."""
+    if server.vm_state not in MOVABLE_STATES:
+        return None
     if server.migration == "none":
         message, remedy = "it must not be moved", "take it off the node by hand, or allow its move"
     elif server.migration == "cold" and server.vm_state == "paused":
         message, remedy = (
             "it can be moved cold only, which Nova does not do when paused",
-            "stop or unpause it",
+            "unpause it, then stop it: Nova stops no paused server",
         )
     else:
         return None
@@ -178,13 +197,13 @@ def _passing(migration: Migration) -> Verdict:
             code=Code.SERVER_UNCONFIRMED_RESIZE,
             message=f"server {migration.server_id} was resized {where} and waits for confirmation",
             subject=subject,
-            remedy="confirm or revert the resize",
+            remedy="confirm or revert it (openstack server resize confirm, or revert)",
         )
     return Verdict(
         code=Code.MIGRATION_UNFINISHED,
         message=f"the {migration.type} of server {migration.server_id} {where} is {migration.status}",
         subject=subject,
-        remedy="wait for it to end, or abort it",
+        remedy=_choose_remedy(migration),
     )
 
 
