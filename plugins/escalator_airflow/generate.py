@@ -9,6 +9,7 @@ from datetime import timedelta
 from airflow.sdk import DAG, Param
 
 from escalator.documents.bundle_file import find_bundle_dir, list_bundle_names
+from escalator.documents.bundle_list import describe_bundles
 from escalator.inventory.inventory_file import read_inventory
 from escalator.model.errors import EscalatorError
 from escalator.model.inventory import Inventory
@@ -36,7 +37,7 @@ def list_inventories() -> Iterator[Inventory]:
 
 def build_campaign_dags(procedure: Procedure, wanted: str | None = None) -> Iterator[DAG]:
     """Declare a procedure's DAGs of every inventory; when a task needs one of them, only that one."""
-    bundles = list_bundle_names(find_bundle_dir())
+    bundles = describe_bundles(find_bundle_dir())
     windows = _good_windows() if procedure.in_windows else NO_WINDOWS
     for inventory in list_inventories():
         for domain in inventory.domains():
@@ -56,7 +57,7 @@ def build_campaign_dags(procedure: Procedure, wanted: str | None = None) -> Iter
 
 def build_check_dags(wanted: str | None = None) -> Iterator[DAG]:
     """Declare the DAG that checks the conditions of an upgrade for each cloud that has an inventory."""
-    bundles = list_bundle_names(find_bundle_dir())
+    bundles = describe_bundles(find_bundle_dir())
     for inventory in list_inventories():
         dag_id = make_dag_id("check", inventory.cloud)
         if wanted in {None, dag_id}:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -42,7 +43,7 @@ def build_campaign_dag(
     inventory: Inventory,
     domain: str,
     hosts: tuple[str, ...],
-    bundles: tuple[str, ...],
+    bundles: Mapping[str, str],
     *,
     part: int | None = None,
     window: Window | None = None,

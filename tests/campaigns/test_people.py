@@ -220,7 +220,7 @@ def test_what_the_tenant_did_is_as_he_left_it(drill: dict[str, Any]) -> None:
 
 def test_a_busy_server_does_not_keep_the_others(drill: dict[str, Any]) -> None:
     moves = drill["nodes"][TENANTS]["moves"]
-    last = max(moves, key=lambda move: move["ended_at"])
+    last = max(moves, key=lambda move: move["ended"])
     assert last["name"] == drill["people"].did["busy"]
     assert all(move["succeeded"] for move in moves if move["name"] == drill["people"].did["busy"])
 

@@ -142,6 +142,17 @@ def test_the_form_offers_the_hosts_and_the_bundles(dag: Any) -> None:
     hosts, bundle = dag.params.get_param("hosts"), dag.params.get_param("bundle")
     assert hosts.schema["examples"] == HOSTS
     assert "nova-34" in bundle.schema["enum"]
+    assert bundle.schema["values_display"]["nova-34"] == "nova-34: nova-compute 34.0.0 by venv"
+
+
+def test_a_run_without_a_bundle_is_refused_as_the_rest_api_does_it(dag: Any) -> None:
+    from airflow.serialization.serialized_objects import DagSerialization
+
+    served = DagSerialization.from_dict(DagSerialization.to_dict(dag))
+    for conf in ({}, {"hosts": ["general-001"]}, {"bundle": None}):
+        with pytest.raises(ValueError, match="bundle"):  # which becomes HTTP 400
+            served.params.deep_merge(conf).validate()
+    assert served.params.deep_merge({"bundle": "nova-34"}).validate()["bundle"] == "nova-34"
 
 
 def test_a_task_of_one_dag_builds_that_one_only(parse: Parse, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,6 +21,13 @@ class UpgradeMode(StrEnum):
     NON_SMOOTH = "non-smooth"
 
 
+class OnBlocked(StrEnum):
+    """What a blocker that belongs to one node does: the campaign leaves that node out, or does not begin."""
+
+    SKIP = "skip"
+    REFUSE = "refuse"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CampaignRequest:
     """What an operator asks for; ``hosts`` empty means every node of the domain.
@@ -41,6 +48,16 @@ class CampaignRequest:
     window_end: datetime | None = None
     mode: UpgradeMode = UpgradeMode.SMOOTH
     spill: float = 1.0
+    on_blocked: OnBlocked = OnBlocked.REFUSE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeftOut:
+    """A node that was asked for and is left out of a campaign, and why, with its remedy."""
+
+    host: str
+    code: Code
+    message: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +74,8 @@ class CampaignPlan:
     :ivar fingerprint: of the nodes, servers and groups that the order was made for; empty: not known.
     :ivar procedure: name of the procedure that the nodes go through.
     :ivar installation: id of the installation whose ledger the plan is in.
+    :ivar left_out: nodes that were asked for and are not among ``hosts``, as something blocks them; they stay
+        as they are, and take servers while they are in service.
     """
 
     campaign: str
@@ -70,6 +89,12 @@ class CampaignPlan:
     fingerprint: str = ""
     procedure: str = UPGRADE.name
     installation: str = NO_INSTALLATION
+    left_out: tuple[LeftOut, ...] = ()
+
+    @property
+    def named_hosts(self) -> tuple[str, ...]:
+        """Return every host that the plan speaks of: those to upgrade in order, then those left out."""
+        return (*self.hosts, *(node.host for node in self.left_out))
 
     def lease(self, host: str) -> Lease:
         """Return the lease this campaign takes on a host."""
@@ -125,7 +150,10 @@ _UNDER_WAY = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeProgress:
-    """How one node of a campaign stands, since when, and why."""
+    """How one node of a campaign stands, since when, and why.
+
+    :ivar since: since when it is in its state; of one that waits: since when for that code.
+    """
 
     host: str
     state: NodeState = NodeState.WAITING

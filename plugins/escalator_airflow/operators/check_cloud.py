@@ -19,6 +19,8 @@ from escalator.reports.files import write_document
 from escalator.steps.campaign.check_conditions import judge, log_report, refuse_unmet
 from escalator.steps.campaign.conclude import make_folder_name
 from escalator.upgrade_manager.conditions.bundles import refuse_unserved
+from escalator.upgrade_manager.conditions.rollback import check_rollback
+from escalator.upgrade_manager.conditions.upgrade import check_upgrade
 from escalator_airflow.campaigns import make_context, read_asked_for, run_of
 from escalator_airflow.records import draft_campaign
 from escalator_airflow.settings import report_dir
@@ -69,7 +71,8 @@ class CheckOperator(BaseOperator):
             target_version=bundle.target_version() or "",
         )
         campaign = make_context(draft_campaign(draft, bundle))
-        return judge(campaign, request.hosts or self.hosts, rollback=rollback).report
+        look = check_rollback if rollback else check_upgrade
+        return judge(campaign, request.hosts or self.hosts, look=look).report
 
     def _write(self, report: CheckReport, path: Path) -> Path:
         try:

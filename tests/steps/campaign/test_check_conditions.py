@@ -12,8 +12,9 @@ from tests.steps.worlds import BUNDLE_DOCUMENT, NEW, NODE, OLD, World
 
 from escalator.ledger.records import Document
 from escalator.model import procedure
-from escalator.model.campaign import CampaignPlan, Step, UpgradeMode
+from escalator.model.campaign import CampaignPlan, OnBlocked, Step, UpgradeMode
 from escalator.model.check_report import CheckReport, check_to_document
+from escalator.model.decisions import Admission
 from escalator.model.errors import InvalidRequestError, PlanInfeasibleError, TransientError
 from escalator.model.procedure import UPGRADE
 from escalator.model.verdict import Code
@@ -112,6 +113,48 @@ def test_what_is_in_the_way_is_told_at_once_and_nothing_is_recorded(world: World
     assert {v.code for v in refused.value.blockers} == {Code.NODE_UNREACHABLE}
     assert world.recorded.plan() is None
     assert world.cloud.writes == []
+
+
+def test_a_blocked_node_is_left_out_when_that_was_asked_and_the_others_go(
+    make_world: MakeWorld, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    world = make_world(on_blocked=OnBlocked.SKIP)
+    world.plan = replace(world.plan, run_id=f"{world.plan.run_id}-check", hosts=())
+    world.boot("odd", "node-02", vm_state="error")
+    with caplog.at_level(logging.INFO, "escalator"):
+        plan, report = checked(world)
+    assert report.met
+    assert set(plan.hosts) == set(world.hosts) - {"node-02"}
+    assert [node.host for node in plan.left_out] == ["node-02"]
+    shown = world.recorded.document(Document.PLAN)
+    assert [node["host"] for node in shown["left_out"]] == ["node-02"]
+    assert "node-02" not in {node["host"] for node in shown["nodes"]}
+    assert "skipped node-02: left out of the campaign: server odd" in caplog.text
+    world.plan = plan
+    decision = world.admit("node-02")
+    assert (decision.admission, decision.code) == (Admission.SKIP, Code.SERVER_ERROR)
+    assert world.cloud.writes == []
+    written = conclude(world.context(), tmp_path).paths.markdown.read_text()
+    assert "node-02 left out of the campaign" in written
+
+
+def test_a_node_that_does_not_answer_is_left_out_when_that_was_asked(make_world: MakeWorld) -> None:
+    world = make_world(on_blocked=OnBlocked.SKIP)
+    world.plan = replace(world.plan, run_id=f"{world.plan.run_id}-check", hosts=())
+    world.nodes["node-03"].unreachable = [TransientError("no route to host")]
+    plan, _ = checked(world)
+    assert [(node.host, node.code) for node in plan.left_out] == [("node-03", Code.NODE_UNREACHABLE)]
+
+
+def test_with_every_node_blocked_nothing_starts_whatever_was_asked(make_world: MakeWorld) -> None:
+    world = make_world(on_blocked=OnBlocked.SKIP)
+    world.plan = replace(world.plan, run_id=f"{world.plan.run_id}-check", hosts=())
+    for host in world.hosts:
+        world.boot(f"odd-{host}", host, vm_state="error")
+    with pytest.raises(PlanInfeasibleError, match="the campaign cannot start") as refused:
+        checked(world)
+    assert {v.subject.name for v in refused.value.blockers} == {f"odd-{host}" for host in world.hosts}
+    assert world.recorded.plan() is None
 
 
 def test_a_second_run_keeps_the_versions_that_the_first_one_found(world: World) -> None:

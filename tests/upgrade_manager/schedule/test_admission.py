@@ -1,6 +1,7 @@
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
+from types import MappingProxyType
 
 import pytest
 from hypothesis import given
@@ -389,3 +390,69 @@ def test_down_is_told_even_when_the_campaign_stops() -> None:
         Code.NODE_DOWN,
         Code.WINDOW_CLOSED,
     ]
+
+
+def wait_for_room(
+    since: datetime | None,
+    *,
+    code: Code = Code.CAPACITY,
+    nodes: Collection[Node] = (),
+    given_back: Mapping[str, datetime] = MappingProxyType({}),
+    **asked: datetime,
+) -> AdmissionDecision:
+    """Decide about a node whose server has no room now, and that waits for it since a moment."""
+    full = [make_node("a"), make_node("b"), *nodes]
+    servers = [make_server("s", "a", memory=8192), make_server("t", "b", memory=12288)]
+    told = NodeProgress(host="a", code=code, message="no room", since=since)
+    ledger = LedgerView(nodes=(told,), given_back=given_back)
+    plan = make_plan("a", **asked)
+    return decide_admissions(make_cloud(full, servers), plan, ledger, NOW)["a"]
+
+
+def test_a_momentary_lack_of_room_is_a_wait_that_says_what_is_lacking() -> None:
+    found = wait_for_room(None)
+    assert (found.admission, found.code) == (Admission.WAIT, Code.CAPACITY)
+    assert "the nearest, b, lacks" in found.message
+
+
+def test_a_node_gives_up_waiting_for_room_after_an_hour() -> None:
+    assert wait_for_room(NOW - timedelta(minutes=59)).admission is Admission.WAIT
+    found = wait_for_room(NOW - timedelta(minutes=60))
+    assert (found.admission, found.code) == (Admission.HOLD, Code.CAPACITY)
+    assert "the nearest, b, lacks" in found.message
+
+
+LONG_AGO = NOW - timedelta(hours=5)
+
+
+def test_a_wait_for_something_else_does_not_count() -> None:
+    assert wait_for_room(LONG_AGO, code=Code.PARALLEL_LIMIT).admission is Admission.WAIT
+
+
+def test_a_node_that_came_back_lately_is_a_new_beginning() -> None:
+    lately = NOW - timedelta(minutes=5)
+    assert wait_for_room(LONG_AGO, given_back={"b": lately}).admission is Admission.WAIT
+    assert wait_for_room(LONG_AGO, given_back={"elsewhere": lately}).admission is Admission.HOLD
+
+
+def test_a_window_ends_the_wait_itself() -> None:
+    assert wait_for_room(LONG_AGO, window_end=NOW + timedelta(hours=4)).admission is Admission.WAIT
+
+
+def test_while_a_node_is_out_nobody_gives_up() -> None:
+    out = leased(make_node("c"), make_plan("c", campaign="other", run_id="r", max_parallel=2))
+    found = wait_for_room(LONG_AGO, nodes=[out])
+    assert found.admission is Admission.WAIT
+
+
+def test_an_absent_node_is_waited_for_no_longer_than_that() -> None:
+    found = wait_for_room(LONG_AGO, nodes=[down(make_node("c"))])
+    assert found.admission is Admission.HOLD
+    assert "not without c, down or disabled now" in found.message
+
+
+def test_who_has_the_other_node_out_is_said() -> None:
+    nodes = [leased(make_node("a"), make_plan("a", campaign="dead", run_id="gone", max_parallel=1))]
+    found = asked([*nodes, make_node("b"), make_node("c")])["b"]
+    assert found.admission is Admission.WAIT
+    assert found.message.startswith("out of service now: a (campaign dead, run ")

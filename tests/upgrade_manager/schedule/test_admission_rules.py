@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from tests.builders import NOW, disabled, leased, make_cloud, make_node, make_plan, make_server, remembering
 
-from escalator.model.campaign import CampaignPlan, LedgerView, NodeProgress, NodeState
+from escalator.model.campaign import CampaignPlan, LedgerView, LeftOut, NodeProgress, NodeState
 from escalator.model.cloud import CloudSnapshot
 from escalator.model.decisions import Admission, AdmissionDecision
 from escalator.model.lease import LeaseMark
@@ -18,6 +18,7 @@ from escalator.upgrade_manager.schedule.admission_rules import (
     find_decision,
     make_decision,
 )
+from escalator.upgrade_manager.state.capacity import Tier
 
 PLAN = make_plan("a", "b")
 OTHER = make_plan("c", campaign="other", run_id="other-run")
@@ -50,6 +51,16 @@ def test_the_first_rule_that_has_a_decision_wins() -> None:
 def test_a_node_of_no_campaign_is_passed_over_whatever_its_state() -> None:
     state = look(make_cloud([make_node("a"), disabled(make_node("x"))]))
     assert decide(state, "x") == (Admission.SKIP, Code.NOT_SELECTED)
+
+
+def test_a_node_that_was_left_out_at_the_start_is_skipped_with_the_reason_of_then() -> None:
+    left_out = LeftOut(host="b", code=Code.SERVER_ERROR, message="left out: its server was in ERROR")
+    plan = replace(make_plan("a"), left_out=(left_out,))
+    state = look(make_cloud([make_node("a"), make_node("b")]), plan)
+    found = find_decision(EARLY_RULES, state, "b")
+    assert found == make_decision("b", Admission.SKIP, Code.SERVER_ERROR, left_out.message)
+    assert state.book.tiers["b"] is Tier.SPARE  # it takes servers, and these need not move again
+    assert decide(state, "a") is None
 
 
 def test_what_holds_in_a_dry_run_does_not_ask_whose_the_node_is() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from escalator.model.bundle import Bundle
@@ -143,10 +143,27 @@ def met(code: Code, subject: Subject, message: str) -> Condition:
 
 
 def unmet(
-    code: Code, subject: Subject, message: str, remedy: str, severity: Severity = Severity.BLOCKER
+    code: Code,
+    subject: Subject,
+    message: str,
+    remedy: str,
+    severity: Severity = Severity.BLOCKER,
+    *,
+    hosts: Iterable[str] = (),
 ) -> Condition:
-    """Make a condition that is not met."""
-    return Condition(code=code, met=False, severity=severity, subject=subject, message=message, remedy=remedy)
+    """Make a condition that is not met.
+
+    :param hosts: the nodes that it belongs to, where its subject does not say.
+    """
+    return Condition(
+        code=code,
+        met=False,
+        severity=severity,
+        subject=subject,
+        message=message,
+        remedy=remedy,
+        hosts=tuple(sorted(set(hosts))),
+    )
 
 
 def name_domain(domain: str) -> Subject:

@@ -86,6 +86,10 @@ class AdmissionState:
             ended=frozenset({n.host for n in ledger.nodes if n.state in _ENDED} | marked),
         )
 
+    def is_in(self, host: str, domain: str) -> bool:
+        """Tell whether a host is a node of a domain."""
+        return host in self.nodes and self.nodes[host].domain == domain
+
     def leases_beside(self, node: Node) -> dict[str, Lease]:
         """Return the unmarked leases whose nodes count against this one: its neighbours', and all our own."""
         return {
@@ -106,6 +110,12 @@ def find_lost(nodes: Iterable[NodeProgress]) -> frozenset[str]:
     They are out as what a person disabled is: without a place of K, and no destination.
     """
     return frozenset(n.host for n in nodes if n.state is NodeState.HELD and n.code is Code.LEASE_LOST)
+
+
+def _left_out(state: AdmissionState, host: str) -> AdmissionDecision | None:
+    """Pass over a node that the start of the campaign left out, with the reason that it gave."""
+    found = next((node for node in state.plan.left_out if node.host == host), None)
+    return None if found is None else make_decision(host, Admission.SKIP, found.code, found.message)
 
 
 def _not_selected(state: AdmissionState, host: str) -> AdmissionDecision | None:
@@ -193,7 +203,7 @@ def _window(state: AdmissionState, host: str) -> AdmissionDecision | None:
     return make_decision(host, Admission.STOP, Code.WINDOW_CLOSED, message)
 
 
-EARLY_RULES: tuple[Rule, ...] = (_not_selected, _already_ours, _needless)
+EARLY_RULES: tuple[Rule, ...] = (_left_out, _not_selected, _already_ours, _needless)
 """What holds in a dry run as well."""
 RULES: tuple[Rule, ...] = (_altered, _barred, _budget, _disputed, _window)
 
