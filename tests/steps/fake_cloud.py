@@ -21,6 +21,7 @@ from tests.steps.fake_records import (
     Move,
     Write,
     request,
+    server_of,
 )
 
 from escalator.cloud_manager.call_counter import CallCounter
@@ -44,9 +45,6 @@ from escalator.model.errors import (
     NodeFaultError,
     NotFoundError,
 )
-
-METHODS = {"active": "live", "paused": "live", "stopped": "cold"}
-POWER_STATES = {"paused": "paused", "stopped": "shutdown"}
 
 
 @dataclass
@@ -162,11 +160,11 @@ class FakeCloud:
     @request
     def fetch_servers(self, host: str) -> tuple[Server, ...]:
         self._service(host)
-        return tuple(self._server(g) for g in self._sorted() if g.host == host)
+        return tuple(server_of(g) for g in self._sorted() if g.host == host)
 
     @request
     def fetch_server(self, server_id: str) -> Server:
-        return self._server(self._guest(server_id))
+        return server_of(self._guest(server_id))
 
     @request
     def fetch_migrations(
@@ -306,18 +304,6 @@ class FakeCloud:
     def _sorted(self) -> list[Guest]:
         return [self.guests[key] for key in sorted(self.guests)]
 
-    def _server(self, guest: Guest) -> Server:
-        return Server(
-            id=guest.id,
-            name=guest.id,
-            host=guest.host,
-            vm_state=guest.vm_state,
-            task_state=guest.task_state,
-            power_state=POWER_STATES.get(guest.vm_state, "running"),
-            migration=METHODS.get(guest.vm_state, "none"),
-            resources={"VCPU": 1, "MEMORY_MB": guest.memory_mib, "DISK_GB": 1},
-        )
-
     # the whole cloud, and what proves a node
 
     @request
@@ -347,7 +333,7 @@ class FakeCloud:
             cloud=cloud_name,
             taken_at=self.clock.now,
             nodes=nodes,
-            servers=tuple(map(self._server, self._sorted())),
+            servers=tuple(map(server_of, self._sorted())),
             migrations=tuple(
                 m.record() for m in self.moves if m.visible and not m.deleted and m.status.unfinished
             ),

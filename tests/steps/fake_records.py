@@ -16,11 +16,14 @@ from escalator.model.cloud import (
     MigrationStatus,
     NetworkAgent,
     ResourceInventory,
+    Server,
     ServiceState,
     ServiceStatus,
 )
 
 START = NOW
+METHODS = {"active": "live", "paused": "live", "stopped": "cold"}
+POWER_STATES = {"paused": "paused", "stopped": "shutdown"}
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -121,6 +124,20 @@ class Guest:
     fault: Fault = Fault.NONE
     faults_left: int = 99
     memory_mib: int = 512
+
+
+def server_of(guest: Guest) -> Server:
+    """Return a server as Nova shows it."""
+    return Server(
+        id=guest.id,
+        name=guest.id,
+        host=guest.host,
+        vm_state=guest.vm_state,
+        task_state=guest.task_state,
+        power_state=POWER_STATES.get(guest.vm_state, "running"),
+        migration=METHODS.get(guest.vm_state, "none"),
+        resources={"VCPU": 1, "MEMORY_MB": guest.memory_mib, "DISK_GB": 1},
+    )
 
 
 @dataclass

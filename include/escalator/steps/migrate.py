@@ -92,10 +92,8 @@ def _empty(ctx: StepContext, drain: Drain, faults: tuple[Verdict, ...]) -> tuple
 
 
 def _adopt_plan(ctx: StepContext, drain: Drain) -> tuple[Verdict, ...]:
-    """Take the plan that precheck made a moment ago; who was busy then may have no move in it."""
-    plan = ctx.planned_drain()
-    drain.record.doubtful = any(verdict.code is Code.SERVER_BUSY for verdict in plan.verdicts)
-    drain.adopt(plan, ())
+    """Take the plan that precheck made a moment ago."""
+    drain.adopt(ctx.planned_drain(), ())
     return ()
 
 
@@ -159,7 +157,6 @@ def _resume(ctx: StepContext, drain: Drain) -> tuple[Verdict, ...]:
     ctx.remember(drain_plan=plan)
     drain.adopt(plan, away)
     drain.after_id = max([drain.after_id, *(m.id for m in migrations)])
-    drain.record.doubtful = True
     return tuple(v for v in find_blockers(replanned.verdicts) if v.subject.id not in moving)
 
 

@@ -111,6 +111,25 @@ def test_what_brings_the_server_here_is_not_its_own() -> None:
     assert flight(source="node-02").seen([back], START).migration == back
 
 
+@pytest.mark.parametrize(
+    "made",
+    [
+        flight(),
+        flight(MigrationStatus.QUEUED),
+        flight(MigrationStatus.RUNNING),
+        flight(MigrationStatus.RUNNING, aborted_at=START),
+        flight(MigrationStatus.CONFIRMING, confirmed_at=START),
+        flight(MigrationStatus.FINISHED, refused_at=START),
+    ],
+)
+def test_the_time_in_which_nobody_could_look_does_not_count(made: Flight) -> None:
+    end = START + SECOND + (QUEUED_FOR * LIMIT if made.running_since is None else LIMIT)
+    over = made.state(end, LIMIT)
+    assert over in {FlightState.LOST, FlightState.LATE, FlightState.STUCK}
+    later = made.delayed(timedelta(hours=9)).state(end, LIMIT)
+    assert later in {FlightState.FLYING, FlightState.CONFIRM}
+
+
 def test_what_is_left_alone_is_no_failure() -> None:
     record = flight(MigrationStatus.ERROR).record(START, FlightState.FAILED, left_alone="it was deleted")
     assert (record.succeeded, record.code, record.message) == (False, None, "it was deleted")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -55,7 +56,7 @@ class Departures:
     def start(self, room: int, *, after_id: int) -> list[Flight]:
         """Ask for moves while there is room; busy servers go to the end of those that wait.
 
-        :param room: how many may start.
+        :param room: how many may start; all that may move at once: nothing is under way.
         :param after_id: the newest migration that is known.
         """
         if self.record.stopped:
@@ -73,13 +74,13 @@ class Departures:
                 log.info("%s: %s is not here any more: left alone", self.ctx.host, move.server_name)
             elif server.task_state is not None:
                 later.append(move)
-                self.hold_if_busy_too_long(server)
             elif _has_changed(server, move):
                 log.info("%s: %s is %s now: planned anew", self.ctx.host, server.name, server.vm_state)
-                self.record.doubtful = True
             elif (flight := self._request(move, after_id)) is not None:
                 fresh.append(flight)
         self.waiting = [*queue, *self.waiting, *later]
+        if room == self.pace.at_once and not fresh and len(later) == len(self.waiting):
+            self.hold_if_too_long([self.view.here[move.server_id] for move in later])
         return fresh
 
     def compute_gap(self) -> float:
@@ -88,10 +89,14 @@ class Departures:
         put_off = (self._not_before - self.ctx.now()).total_seconds() if self._not_before else 0.0
         return max(self.pace.next_poll(waited), put_off)
 
-    def hold_if_busy_too_long(self, server: Server) -> None:
-        """Hold the node for a server that has been busy for longer than a move may take."""
-        if self.view.count_busy_seconds(server.id) > self.record.limit.total_seconds():
-            self.record.hold(describe_busy(server, self.record.limit))
+    def hold_if_too_long(self, busy: Iterable[Server]) -> None:
+        """Hold the node for servers that have been busy for longer than a move may take.
+
+        This is asked when nothing else is left to do, so that the others have moved.
+        """
+        for server in busy:
+            if self.view.count_busy_seconds(server.id) > self.record.limit.total_seconds():
+                self.record.hold(describe_busy(server, self.record.limit))
 
     def _is_put_off(self) -> bool:
         return self._not_before is not None and self.ctx.now() < self._not_before

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from escalator.model.cloud import Migration, Server
 from escalator.model.errors import EscalatorError, SupersededError, TransientError
@@ -46,6 +46,7 @@ class Drain:
     flying: list[Flight] = field(default_factory=list)
     adopted: set[str] = field(default_factory=set)
     slowness: list[float] = field(default_factory=list)
+    _away: timedelta = timedelta()
 
     @classmethod
     def of(cls, ctx: StepContext, *, since: datetime, after_id: int, pace: DrainPace) -> Drain:
@@ -118,14 +119,12 @@ class Drain:
         :param staying: ids of the servers that are to stay.
         :raises LeaseLostError: the node is not ours any more.
         """
-        if self.record.doubtful:
-            self.view.refresh(older_than=SEEN_WITHIN)
+        self.view.refresh(older_than=SEEN_WITHIN)
         while True:
             left = self.view.find_left(staying)
             if not left or any(server.task_state is None for server in left):
                 return left
-            for server in left:
-                self.departures.hold_if_busy_too_long(server)
+            self.departures.hold_if_too_long(left)
             if self.record.held:
                 return left
             waited = min(self.view.count_busy_seconds(server.id) for server in left)
@@ -176,10 +175,11 @@ class Drain:
         astray = [f.move.server_id for f in self.flying if f.source != self.ctx.host]
         elsewhere = [m for server_id in astray for m in self._fetch_migrations_of(server_id)]
         now = self.ctx.now()
+        away, self._away = self.patience.away - self._away, self.patience.away
         landed: list[Flight] = []
         flying, self.flying = self.flying, []
         for flight in flying:
-            seen = flight.seen((*migrations, *elsewhere), now)
+            seen = flight.delayed(away).seen((*migrations, *elsewhere), now)
             state = seen.state(now, self.record.limit)
             match state:
                 case FlightState.FLYING:
@@ -248,7 +248,6 @@ class Drain:
             elif _came_back(flight, migrations, self.ctx.host):
                 log.warning("%s: somebody moved %s back", self.ctx.host, server.name)
                 self._landed(flight, flight.record(now, FlightState.ARRIVED))
-                self.record.doubtful = True
             elif flight.landed_at is None or now - flight.landed_at <= self.record.limit:
                 self.flying.append(replace(flight, landed_at=flight.landed_at or now))
             else:
@@ -270,7 +269,6 @@ class Drain:
         """
         server = self.view.fetch_one(flight.move.server_id)
         if server is None or server.vm_state == "soft-delete":
-            self.record.doubtful = self.record.doubtful or server is not None
             self._left_alone(flight, "its owner deleted it")
         elif server.host != self.ctx.host:
             return self._elsewhere(flight, state, server)
@@ -320,7 +318,6 @@ class Drain:
         rest = tuple(d for d in move.destinations if d != record.to_host)
         if not stuck and not rest and move.server_id in self.adopted:
             log.warning("%s: %s; it is planned anew", self.ctx.host, record.message)
-            self.record.doubtful = True
             return
         if action is FailureAction.RETRY_ELSEWHERE and rest:
             log.warning("%s: %s; trying %s", self.ctx.host, record.message, rest[0])

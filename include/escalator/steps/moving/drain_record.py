@@ -21,7 +21,6 @@ class DrainRecord:
 
     :ivar held: why the node is held.
     :ivar lost: the node is not ours any more.
-    :ivar doubtful: servers had changed when their turn came, so the plan does not tell what is on the node.
     """
 
     ctx: StepContext
@@ -29,7 +28,6 @@ class DrainRecord:
     ended: list[MoveRecord] = field(default_factory=list)
     held: list[Verdict] = field(default_factory=list)
     lost: LeaseLostError | None = None
-    doubtful: bool = False
 
     @property
     def stopped(self) -> bool:

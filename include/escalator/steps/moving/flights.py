@@ -45,6 +45,7 @@ class Flight:
 
     :ivar source: the host that it leaves; not that of the drain when somebody had moved the server there, and
         Nova took our request a moment later.
+    :ivar grace: for how long nobody could see how it stands.
     :ivar unsure: the answer to the request was lost: Nova may know nothing of it.
     :ivar vanished: its migration is not on record any more, as of a server that was deleted.
     """
@@ -60,6 +61,7 @@ class Flight:
     confirmed_at: datetime | None = None
     refused_at: datetime | None = None
     landed_at: datetime | None = None
+    grace: timedelta = timedelta()
     unsure: bool = False
     vanished: bool = False
 
@@ -77,13 +79,24 @@ class Flight:
         destination = newest.dest_host or self.destination
         return replace(self, migration=newest, destination=destination, running_since=since, vanished=False)
 
+    def delayed(self, away: timedelta) -> Flight:
+        """Give it that much more time: for so long nobody could see how it stands."""
+        if not away:
+            return self
+        later = {
+            name: since + away
+            for name in ("running_since", "aborted_at", "confirmed_at", "refused_at", "landed_at")
+            if (since := getattr(self, name)) is not None
+        }
+        return replace(self, grace=self.grace + away, **later)
+
     def state(self, now: datetime, limit: timedelta) -> FlightState:
         """Judge the flight at a moment: a migration that runs longer than ``limit`` is late.
 
         Nova runs one live migration a source by default: what waits in its queue has its time before it.
         """
         if self.migration is None or self.vanished:
-            awaited = not self.vanished and now - self.started_at <= APPEARS_WITHIN
+            awaited = not self.vanished and now - self.started_at <= APPEARS_WITHIN + self.grace
             return FlightState.FLYING if awaited else FlightState.LOST
         status = self.migration.status
         if status.failed or status is MigrationStatus.REVERTED:
@@ -99,7 +112,9 @@ class Flight:
 
     def _overdue(self, now: datetime, limit: timedelta) -> bool:
         began = self.confirmed_at or self.running_since
-        return now - self.started_at > QUEUED_FOR * limit if began is None else now - began > limit
+        if began is None:
+            return now - self.started_at > QUEUED_FOR * limit + self.grace
+        return now - began > limit
 
     def record(self, now: datetime, state: FlightState, *, left_alone: str = "") -> MoveRecord:
         """Write down how the flight ended.

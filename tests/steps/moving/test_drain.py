@@ -1,0 +1,205 @@
+from __future__ import annotations
+
+import pytest
+from tests.steps.conftest import MakeWorld
+from tests.steps.fake_records import Fault, KilledError
+from tests.steps.fake_tenant import Act, Tenant
+from tests.steps.worlds import NODE, World
+
+from escalator.model.campaign import NodeState, Step
+from escalator.model.cloud import MigrationStatus
+from escalator.model.errors import NotFoundError
+from escalator.model.step import Outcome
+from escalator.model.verdict import Code
+
+NAMES = ("a-web", "b-web", "off")
+
+
+@pytest.fixture
+def ready(world: World) -> World:
+    world.boot("a-web")
+    world.boot("b-web")
+    world.boot("off", vm_state="stopped")
+    world.run_up_to(Step.SWITCHOVER)
+    return world
+
+
+# the lease
+
+
+def crowd(world: World) -> World:
+    for number in range(20):
+        world.boot(f"web-{number:02d}")
+    world.boot("off", vm_state="stopped", memory_mib=9000)  # the first to go
+    world.run_up_to(Step.SWITCHOVER)
+    return world
+
+
+@pytest.mark.parametrize("how", ["enables", "disables", "takes-over", "deletes"])
+def test_a_node_that_is_taken_back_in_mid_drain_begins_nothing_more(make_world: MakeWorld, how: str) -> None:
+    world = crowd(make_world())
+
+    def take(method: str) -> None:
+        if method == "fetch_migrations":
+            world.cloud.before = None
+            match how:
+                case "enables":
+                    world.cloud.person_enables(NODE)
+                case "disables":
+                    world.cloud.person_disables(NODE)
+                case "takes-over":
+                    world.cloud.person_disables(NODE, world.make_plan("another").lease(NODE).render())
+                case "deletes":
+                    world.cloud.errors["fetch_service"] = [
+                        NotFoundError("no nova-compute service on host node-01")
+                    ]
+
+    world.cloud.before = take
+    result = world.run(Step.MIGRATE)
+    assert (result.outcome, result.code) == (Outcome.HELD, Code.LEASE_LOST)
+    assert world.progress().state is NodeState.HELD
+    begun = [w.subject for w in world.cloud.writes if w.verb in {"live", "cold"}]
+    assert len(begun) == 8
+    assert "off" in begun
+    assert {m.server_id for m in world.moves() if m.succeeded} == set(begun)
+    assert world.cloud.guests["off"].vm_state == "stopped"
+    assert world.cloud.unfinished(NODE) == []
+    assert {w.verb for w in world.cloud.writes if w.subject == NODE} == {"disable"}
+
+
+def test_moves_of_a_killed_attempt_land_when_the_node_was_taken_back_meanwhile(ready: World) -> None:
+    def kill(method: str) -> None:
+        if method == "confirm_resize":
+            ready.cloud.before = None
+            raise KilledError
+
+    ready.cloud.before = kill
+    with pytest.raises(KilledError):
+        ready.run(Step.MIGRATE)
+    ready.cloud.person_enables(NODE)
+    result = ready.run(Step.MIGRATE)
+    assert (result.outcome, result.code) == (Outcome.HELD, Code.LEASE_LOST)
+    assert ready.cloud.guests["off"].vm_state == "stopped"
+    assert ready.cloud.unfinished(NODE) == []
+    assert {m.server_id for m in ready.moves() if m.succeeded} == set(NAMES)
+
+
+def test_a_move_that_fails_after_the_node_was_taken_back_is_not_tried_again(ready: World) -> None:
+    ready.cloud.guests["a-web"].fault = Fault.FAIL
+
+    def take(method: str) -> None:
+        if method == "fetch_migrations":
+            ready.cloud.before = None
+            ready.cloud.person_enables(NODE)
+
+    ready.cloud.before = take
+    assert ready.run(Step.MIGRATE).code is Code.LEASE_LOST
+    assert len(ready.cloud.requested("a-web")) == 1
+    assert [m.succeeded for m in ready.moves() if m.server_id == "a-web"] == [False]
+
+
+# servers that others act on
+
+
+@pytest.mark.parametrize("number", range(3))
+def test_a_server_that_is_deleted_in_flight_is_no_failure(ready: World, number: int) -> None:
+    Tenant(world=ready, deeds=[(2, number, Act.DELETE)]).watch()
+    result = ready.run(Step.MIGRATE)
+    assert result.outcome is Outcome.OK
+    gone = [m for m in ready.moves() if not m.succeeded]
+    assert [(m.server_id, m.code) for m in gone] == [(NAMES[number], None)]
+    assert "deleted" in gone[0].message
+
+
+def test_a_server_that_others_moved_while_its_move_failed_is_left_alone(ready: World) -> None:
+    ready.cloud.guests["a-web"].fault = Fault.FAIL
+
+    def move(method: str) -> None:
+        if method == "fetch_server":
+            ready.cloud.guests["a-web"].host = "node-02"
+
+    ready.cloud.before = move
+    assert ready.run(Step.MIGRATE).outcome is Outcome.OK
+    assert len(ready.cloud.requested("a-web")) == 1
+    assert [m.code for m in ready.moves() if m.server_id == "a-web"] == [None]
+
+
+@pytest.mark.parametrize("name", ["a-web", "off"])
+def test_a_request_that_met_its_server_elsewhere_comes_to_its_end_and_is_not_repeated(
+    ready: World, name: str
+) -> None:
+    """Nova takes a request for a server whatever its host: nothing can be done in that moment."""
+    guest = ready.cloud.guests[name]
+    planned = next(m.destinations[0] for m in ready.drain_plan().moves if m.server_id == name)
+    other = next(h for h in ("node-02", "node-03") if h != planned)
+
+    def move(method: str) -> None:
+        if method.startswith("start_"):
+            guest.host = other
+
+    ready.cloud.before = move
+    assert ready.run(Step.MIGRATE).outcome is Outcome.OK
+    assert ready.cloud.requested(name) == [planned]
+    assert (guest.host, guest.task_state) == (planned, None)
+    assert guest.vm_state == ("stopped" if name == "off" else "active")
+    assert {m.from_host for m in ready.moves() if m.server_id == name} == {other}
+
+
+# Nova's own trouble
+
+
+def test_completed_is_not_arrived_while_the_server_is_on_the_source(ready: World) -> None:
+    ready.cloud.guests["a-web"].fault = Fault.HALF_LANDED
+    began = ready.clock.now
+    result = ready.run(Step.MIGRATE)
+    assert (result.outcome, result.code) == (Outcome.HELD, Code.MIGRATION_HUNG)
+    for words in ("migration-1", "completed", "still on node-01", "migrating", "Neutron", "do not reset"):
+        assert words in result.message
+    assert 30 < (ready.clock.now - began).total_seconds() < 120
+    assert [m.succeeded for m in ready.moves() if m.server_id == "a-web"] == [False]
+    assert result.details["moved"] == 2
+
+
+def test_a_server_whose_record_is_ahead_of_it_has_time_to_follow(ready: World) -> None:
+    guest = ready.cloud.guests["a-web"]
+    guest.fault = Fault.HALF_LANDED
+    began = ready.clock.now
+
+    def follow(_method: str) -> None:
+        done = [m for m in ready.cloud.moves if m.guest is guest and m.status is MigrationStatus.COMPLETED]
+        if done and (ready.clock.now - began).total_seconds() > 20:
+            guest.host, guest.task_state = done[0].dest, None
+
+    ready.cloud.before = follow
+    assert ready.run(Step.MIGRATE).outcome is Outcome.OK
+    assert len(ready.cloud.requested("a-web")) == 1
+
+
+def test_a_server_that_is_moved_back_is_planned_anew(ready: World) -> None:
+    guest = ready.cloud.guests["a-web"]
+    backs = 0
+
+    def back(method: str) -> None:
+        nonlocal backs
+        if method == "fetch_migrations" and guest.host != NODE and guest.task_state is None and not backs:
+            backs = 1
+            ready.cloud.begin_move(guest, "live-migration", NODE, ("running", "completed"))
+
+    ready.cloud.before = back
+    assert ready.run(Step.MIGRATE).outcome is Outcome.OK
+    assert ready.run(Step.UPGRADE).outcome is Outcome.OK
+    assert guest.host != NODE
+
+
+def test_a_server_that_our_move_put_into_error_is_named_with_its_remedy(ready: World) -> None:
+    ready.cloud.guests["a-web"].fault = Fault.ERROR
+    result = ready.run(Step.MIGRATE)
+    assert (result.outcome, result.code) == (Outcome.HELD, Code.SERVER_ERROR)
+    assert "server a-web" in result.message
+    assert "its guest still runs on node-01" in result.message
+    assert "openstack server set --state active a-web" in result.message
+    assert len(ready.cloud.requested("a-web")) == 1, "no second controller is asked"
+    ready.run(Step.RELEASE)
+    assert not ready.enabled()
+    decision = ready.admit("node-02")
+    assert decision.code is Code.FAILURE_BUDGET
