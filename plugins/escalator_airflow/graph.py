@@ -7,7 +7,7 @@ import re
 from datetime import timedelta
 from typing import Any
 
-from airflow.sdk import DAG, BaseOperator, TaskGroup, TriggerRule
+from airflow.sdk import DAG, BaseOperator, TaskGroup
 
 from escalator.model.inventory import Inventory
 from escalator.model.naming import make_dag_id
@@ -77,10 +77,9 @@ def build_campaign_dag(
         )
         conclude = ConcludeOperator(
             task_id="conclude",
-            trigger_rule=TriggerRule.ALL_DONE,
             execution_timeout=timedelta(minutes=15),
             **BRIEF,
-        )
+        ).as_teardown(on_failure_fail_dagrun=True)  # a run that a person ends leaves its teardowns to run
         check >> prepare
         for host in hosts:
             first, last = declare_node_group(procedure, host)

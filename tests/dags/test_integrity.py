@@ -102,7 +102,9 @@ def test_what_is_around_the_nodes(dag: Any) -> None:
     assert check.downstream_task_ids == {"prepare"}
     assert prepare.downstream_task_ids == {f"{host}.admit" for host in HOSTS}
     assert conclude.upstream_task_ids == {f"{host}.release" for host in HOSTS}
-    assert conclude.trigger_rule == "all_done"
+    assert conclude.is_teardown  # runs in a run that a person ends, too
+    assert conclude.on_failure_fail_dagrun
+    assert not any(task.is_setup for task in conclude.upstream_list)  # so it runs whatever came before
     assert conclude.downstream_task_ids == set()
 
 

@@ -108,6 +108,7 @@ class Code(StrEnum):
     CANARY_FAILED = "canary_failed"
     NOT_VERIFIED = "not_verified"
     STEP_HUNG = "step_hung"
+    CUT_OFF = "cut_off"
     # conditions that are met, by what was looked at
     TARGETS_KNOWN = "targets_known"
     NODES_REACHABLE = "nodes_reachable"

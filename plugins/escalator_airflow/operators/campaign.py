@@ -20,9 +20,11 @@ from escalator.steps.campaign.check_conditions import check
 from escalator.steps.campaign.conclude import conclude
 from escalator.steps.campaign.prepare import prepare
 from escalator.upgrade_manager.conditions.bundles import refuse_unserved
+from escalator.upgrade_manager.conditions.question import name_some
 from escalator_airflow.campaigns import make_context, open_campaign, read_asked_for, run_of
 from escalator_airflow.records import draft_campaign
 from escalator_airflow.settings import report_dir
+from escalator_airflow.task_states import FAILED, read_task_states
 
 
 class CheckConditionsOperator(BaseOperator):
@@ -97,7 +99,7 @@ class PrepareOperator(BaseOperator):
 
 
 class ConcludeOperator(BaseOperator):
-    """Writes the report, always, and fails the run when a node is not as it should be."""
+    """Writes the report, always; fails the run when a node is not as it should be, or a task is failed."""
 
     def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
         """Write JSON, Markdown and HTML; say where."""
@@ -115,6 +117,9 @@ class ConcludeOperator(BaseOperator):
         self.log.info("report: %s", outcome.paths.html)
         if outcome.faults:
             raise AirflowFailException("Not every node was upgraded: " + "; ".join(outcome.faults))
+        failed = sorted(task for task, state in read_task_states(context).items() if state in FAILED)
+        if failed:
+            raise AirflowFailException(f"The run was cut off: {name_some(failed)} did not end by itself")
         if outcome.left:
             self.log.warning("The window closed; left for the next one: %s", ", ".join(outcome.left))
         return {
