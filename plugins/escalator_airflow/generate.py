@@ -10,12 +10,13 @@ from airflow.sdk import DAG, Param
 
 from escalator.documents.bundle_file import find_bundle_dir, list_bundle_names
 from escalator.inventory.inventory_file import read_inventory
+from escalator.inventory.parts import list_parts
 from escalator.model.errors import EscalatorError
 from escalator.model.inventory import Inventory
 from escalator.model.naming import make_dag_id
 from escalator.model.procedure import Procedure
 from escalator.model.window import Windows
-from escalator_airflow.graph import MAX_NODES, build_campaign_dag
+from escalator_airflow.graph import build_campaign_dag
 from escalator_airflow.operators.check_cloud import CheckOperator
 from escalator_airflow.operators.inventory import InventoryOperator
 from escalator_airflow.params import make_check_params
@@ -40,17 +41,11 @@ def build_campaign_dags(procedure: Procedure, wanted: str | None = None) -> Iter
     windows = _good_windows() if procedure.in_windows else NO_WINDOWS
     for inventory in list_inventories():
         for domain in inventory.domains():
-            hosts = inventory.hosts(domain)
-            size = -(
-                -len(hosts) // -(-len(hosts) // MAX_NODES)
-            )  # as even as can be: a part of one node is none
-            parts = [hosts[n : n + size] for n in range(0, len(hosts), size)]
-            for number, part in enumerate(parts, start=1):
-                numbered = number if len(parts) > 1 else None
-                if wanted in {None, make_dag_id(procedure.name, inventory.cloud, domain, numbered)}:
-                    window = windows.of(inventory.cloud, domain)
+            window = windows.of(inventory.cloud, domain)
+            for part, hosts in list_parts(inventory, domain).items():
+                if wanted in {None, make_dag_id(procedure.name, inventory.cloud, domain, part)}:
                     yield build_campaign_dag(
-                        procedure, inventory, domain, part, bundles, part=numbered, window=window
+                        procedure, inventory, domain, hosts, bundles, part=part, window=window
                     )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from airflow.sdk import DAG, BaseOperator, TaskGroup
 
+from escalator.inventory.parts import MAX_NODES
 from escalator.model.inventory import Inventory
 from escalator.model.naming import make_dag_id
 from escalator.model.procedure import Procedure, Stage
@@ -23,8 +24,6 @@ from escalator_airflow.params import make_campaign_params
 from escalator_airflow.windows import schedule_of
 
 _PLAIN = re.compile(r"[A-Za-z0-9.-]+")
-MAX_NODES = 100
-"""Nodes a DAG may have; a larger domain is cut into several DAGs that share the lease."""
 RUNS_AT_ONCE = 4
 PATIENT = {
     "retries": 20,

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import logging
 from datetime import timedelta
 from itertools import pairwise
@@ -59,6 +60,21 @@ def test_a_domain_of_250_nodes_is_cut_into_three_that_share_nothing(dags: dict[s
     assert {task.domain for part in parts for task in part.tasks if task.task_id == "check_conditions"} == {
         "cell1/az1/large"
     }
+
+
+def test_a_node_stays_in_the_dag_that_the_inventory_names(
+    parse: Parse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_inventory(tmp_path, "grown", {"d": 3})
+    document = json.loads(path.read_text())
+    document["nodes"][1]["part"] = 2
+    path.write_text(json.dumps(document))
+    monkeypatch.setenv("ESCALATOR_INVENTORY_DIR", str(tmp_path))
+    bag = parse(ROOT / "dags" / "upgrade.py")
+    hosts = {
+        name: {task.host for task in dag.tasks if hasattr(task, "host")} for name, dag in bag.dags.items()
+    }
+    assert hosts == {"upgrade__grown__d": {"d-001", "d-003"}, "upgrade__grown__d__part2": {"d-002"}}
 
 
 def test_each_node_is_a_group_of_its_steps_in_order(dag: Any) -> None:
