@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from escalator.documents.bundles import parse_bundle
 from escalator.ledger.campaign_record import CampaignRecord
 from escalator.ledger.ledger import Ledger
@@ -28,4 +30,6 @@ def read_campaign(dag_id: str, run_id: str) -> CampaignRecord:
 
 def draft_campaign(plan: CampaignPlan, bundle: Bundle) -> CampaignRecord:
     """Make the record of a campaign that is asked for: nothing of it is in the ledger yet."""
-    return CampaignRecord(plan=plan, bundle=bundle, run=Ledger().run(plan.campaign, plan.run_id))
+    ledger = Ledger()
+    ours = replace(plan, installation=ledger.installation())
+    return CampaignRecord(plan=ours, bundle=bundle, run=ledger.run(plan.campaign, plan.run_id))

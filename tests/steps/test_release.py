@@ -5,10 +5,10 @@ from typing import Unpack
 import pytest
 from tests.steps.conftest import MakeWorld
 from tests.steps.fake_records import START
-from tests.steps.worlds import NODE, World
+from tests.steps.worlds import NODE, OLD, World
 
 from escalator.model.campaign import NodeState, Step
-from escalator.model.lease import LeaseMark
+from escalator.model.lease import LeaseMark, LeasePhase
 from escalator.model.node_facts import FactChanges, Proof
 from escalator.model.step import Outcome
 from escalator.model.verdict import Code
@@ -17,9 +17,16 @@ TOUCHING: FactChanges = {"drain_started": START, "restarted_at": START, "upgrade
 PROOF = Proof(version="34.0.0", at=START)
 
 
-def stand(world: World, state: NodeState, **facts: Unpack[FactChanges]) -> None:
-    """Bring a leased node into a state of the ledger."""
-    world.cloud.person_disables(NODE, world.plan.lease(NODE).render())
+def stand(
+    world: World,
+    state: NodeState,
+    phase: LeasePhase | None = None,
+    **facts: Unpack[FactChanges],
+) -> None:
+    """Bring a leased node into a state of the ledger, and its lease into the phase that goes with it."""
+    touched = LeasePhase.UPGRADING if facts.get("upgrade_begun") else LeasePhase.ADMITTED
+    phase = phase or (LeasePhase.VERIFIED if state is NodeState.VERIFIED else touched)
+    world.take(phase=phase)
     ctx = world.begin(Step.VERIFY)
     ctx.remember(**facts)
     ctx.progress(state, message="as it was")
@@ -34,8 +41,9 @@ def test_a_verified_node_is_given_back(world: World) -> None:
     assert world.progress().state is NodeState.RELEASED
 
 
-def test_verified_without_its_proof_is_not_enough(world: World) -> None:
+def test_verified_without_its_proof_is_proved_anew_and_fails_when_it_is_not_good(world: World) -> None:
     stand(world, NodeState.VERIFIED, **TOUCHING)
+    assert world.nodes[NODE].running == OLD
     assert world.run(Step.RELEASE).outcome is Outcome.FAILED
     assert not world.enabled()
     assert ":FAILED" in str(world.service().disabled_reason)
@@ -46,7 +54,8 @@ def test_an_untouched_node_is_given_back(world: World, state: NodeState) -> None
     stand(world, state)
     assert world.run(Step.RELEASE).outcome is Outcome.OK
     assert world.enabled()
-    assert world.progress().state is state
+    given_up = state in {NodeState.HELD, NodeState.SKIPPED}
+    assert world.progress().state is (state if given_up else NodeState.HELD)
 
 
 @pytest.mark.parametrize("state", [NodeState.ADMITTED, NodeState.CHECKED, NodeState.HELD, NodeState.FAILED])

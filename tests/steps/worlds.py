@@ -25,6 +25,7 @@ from escalator.model.campaign import CampaignPlan, NodeProgress, Step
 from escalator.model.cloud import CloudSnapshot, ComputeService, HaGroup, ServiceStatus
 from escalator.model.decisions import AdmissionDecision
 from escalator.model.inventory import Inventory, InventoryNode
+from escalator.model.lease import Lease, LeaseMark, LeasePhase
 from escalator.model.moves import DrainPlan, MoveRecord
 from escalator.model.node_facts import NodeFacts
 from escalator.steps.running.context import CampaignContext, StepContext
@@ -226,8 +227,22 @@ class World:
     def enabled(self, host: str = NODE) -> bool:
         return self.service(host).status is ServiceStatus.ENABLED
 
+    def take(
+        self,
+        host: str = NODE,
+        *,
+        mark: LeaseMark | None = None,
+        phase: LeasePhase = LeasePhase.ADMITTED,
+        words: str | None = None,
+    ) -> Lease:
+        """Put the run's own lease on a node, as its steps would have: in the cloud and in the ledger."""
+        lease = self.plan.lease(host).marked(mark, words).at(phase).renewed()
+        self.recorded.remember(host, leases=(lease.render(),))
+        self.cloud.person_disables(host, lease.render())
+        return lease
+
     def holds_lease(self, host: str = NODE) -> bool:
-        return self.plan.lease(host).same_holder(self.service(host).lease)
+        return self.service(host).disabled_reason in self.facts(host).leases
 
     def verbs(self) -> list[str]:
         return [w.verb for w in self.cloud.writes]

@@ -12,7 +12,7 @@ from escalator.ledger.database import Database, ledger_url, parse_url
 from escalator.ledger.open_runs import OpenRun, read_open_runs
 from escalator.ledger.records import CampaignSummary, plan_of
 from escalator.ledger.run import CampaignRun
-from escalator.ledger.tables import CampaignRow, NodeRow
+from escalator.ledger.tables import CampaignRow, InstallationRow, NodeRow
 from escalator.model.campaign import NodeState
 
 
@@ -35,6 +35,11 @@ class Ledger:
 
         schema.upgrade(url or ledger_url())
         return cls(url)
+
+    def installation(self) -> str:
+        """Return the id of the installation, eight hexadecimal digits; it was made with the ledger."""
+        with self._database.reading() as session:
+            return session.scalars(sa.select(InstallationRow.id)).one()
 
     def run(self, campaign: str, run_id: str) -> CampaignRun:
         """Return the handle of a run, opened or not; nothing is read yet."""

@@ -11,6 +11,7 @@ from statistics import median
 
 from escalator.model.campaign import NodeState
 from escalator.model.cloud import Migration, Server
+from escalator.model.lease import LeasePhase
 from escalator.model.moves import DrainPlan, MoveMethod, PlannedMove
 from escalator.model.step import Outcome
 from escalator.model.verdict import Code, find_blockers
@@ -40,6 +41,7 @@ def migrate(ctx: StepContext) -> StepResult:
     if lease is not None and lease.mark is not None:
         message = f"{ctx.host} gave up its place ({lease.mark}): clear {ctx.host}.admit with downstream"
         return StepResult(outcome=Outcome.HELD, code=Code.LEASE_LOST, message=message)
+    ctx.ensure_phase(LeasePhase.DRAINING)
     facts = ctx.facts
     first = facts.drain_started is None
     started = facts.drain_started or ctx.now()

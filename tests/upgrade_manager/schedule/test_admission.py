@@ -14,6 +14,7 @@ from tests.builders import (
     make_node,
     make_plan,
     make_server,
+    remembering,
     simulate_drain,
 )
 from tests.upgrade_manager.clouds import clouds, few
@@ -34,7 +35,8 @@ OTHER = make_plan("a", "b", "c", campaign="other", run_id="other-run", max_paral
 def asked(
     nodes: list[Node], plan: CampaignPlan = PLAN, ledger: LedgerView = NOTHING
 ) -> Mapping[str, AdmissionDecision]:
-    return decide_admissions(make_cloud(nodes), plan, ledger, NOW)
+    cloud = make_cloud(nodes)
+    return decide_admissions(cloud, plan, remembering(cloud, plan, ledger), NOW)
 
 
 def answers(decisions: Mapping[str, AdmissionDecision]) -> dict[str, tuple[Admission, Code]]:
@@ -237,7 +239,8 @@ def test_no_room_while_another_is_out_waits() -> None:
     plan = make_plan("a", "b", max_parallel=2)
     nodes = [make_node("a", memory=4096), leased(make_node("b", memory=4096), plan)]
     servers = [make_server("s", "a", memory=4096)]
-    decisions = decide_admissions(make_cloud(nodes, servers), plan, NOTHING, NOW)
+    cloud = make_cloud(nodes, servers)
+    decisions = decide_admissions(cloud, plan, remembering(cloud, plan), NOW)
     assert answers(decisions)["a"] == (Admission.WAIT, Code.CAPACITY)
     assert "while b is out" in decisions["a"].message
 
@@ -246,7 +249,8 @@ def test_room_is_not_given_away_twice() -> None:
     plan = make_plan("a", "b", max_parallel=2)
     nodes = [make_node("a", memory=4096), make_node("b", memory=4096), make_node("c", memory=4096)]
     servers = [make_server("s1", "a", memory=4096), make_server("s2", "b", memory=4096)]
-    decisions = decide_admissions(make_cloud(nodes, servers), plan, NOTHING, NOW)
+    cloud = make_cloud(nodes, servers)
+    decisions = decide_admissions(cloud, plan, remembering(cloud, plan), NOW)
     assert answers(decisions) == {
         "a": (Admission.ADMIT, Code.ADMITTED),
         "b": (Admission.WAIT, Code.CAPACITY),
@@ -279,7 +283,7 @@ plans = st.builds(
 def test_never_more_out_than_the_limit_and_always_with_room(
     snapshot: CloudSnapshot, plan: CampaignPlan
 ) -> None:
-    decisions = decide_admissions(snapshot, plan, NOTHING, NOW)
+    decisions = decide_admissions(snapshot, plan, remembering(snapshot, plan), NOW)
     nodes = {n.host: n for n in snapshot.nodes}
     out = {h for h, n in nodes.items() if n.lease is not None and n.lease.mark is None}
     going = {h for h, d in decisions.items() if d.admission is Admission.ADMIT}
@@ -298,8 +302,8 @@ def test_everybody_gets_the_same_answer(snapshot: CloudSnapshot, plan: CampaignP
     nodes, servers = list(snapshot.nodes), list(snapshot.servers)
     random.shuffle(nodes)  # type: ignore[attr-defined]
     random.shuffle(servers)  # type: ignore[attr-defined]
-    turned = decide_admissions(make_cloud(nodes, servers), plan, NOTHING, NOW)
-    assert turned == decide_admissions(snapshot, plan, NOTHING, NOW)
+    turned = decide_admissions(make_cloud(nodes, servers), plan, remembering(snapshot, plan), NOW)
+    assert turned == decide_admissions(snapshot, plan, remembering(snapshot, plan), NOW)
 
 
 @given(clouds(), plans)
@@ -308,7 +312,9 @@ def test_a_dry_run_never_admits_what_is_not_out(snapshot: CloudSnapshot, plan: C
     dry = replace(plan, request=replace(plan.request, dry_run=True))
     own = {n.host for n in snapshot.nodes if n.lease is not None and plan.lease(n.host).same_holder(n.lease)}
     admitted = {
-        h for h, d in decide_admissions(snapshot, dry, NOTHING, NOW).items() if d.admission is Admission.ADMIT
+        h
+        for h, d in decide_admissions(snapshot, dry, remembering(snapshot, dry), NOW).items()
+        if d.admission is Admission.ADMIT
     }
     assert admitted <= own
 

@@ -107,6 +107,7 @@ def check(
         bundle=campaign.bundle,
         hosts=known_hosts,
         window_end=campaign.plan.window_end,
+        installation=campaign.plan.installation,
     )
     plan = replace(planned, procedure=campaign.plan.procedure, expected=judged.plan.expected)
     made = _make_plan(plan, judged.snapshot)

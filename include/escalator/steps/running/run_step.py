@@ -104,16 +104,14 @@ def run_step(
         result = STEPS[step](ctx)
     except SupersededError:
         raise
-    except StepHungError as exc:
-        result = StepResult(outcome=stage.trouble, code=Code.STEP_HUNG, message=str(exc))
     except LeaseLostError as exc:
         result = StepResult(outcome=Outcome.HELD, code=Code.LEASE_LOST, message=str(exc))
-    except NodeFaultError as exc:
-        result = StepResult(outcome=stage.trouble, code=Code.INTERNAL, message=str(exc))
+    except (StepHungError, NodeFaultError) as exc:
+        result = StepResult(outcome=_find_trouble(ctx), code=_code(exc), message=str(exc))
     except Exception as exc:
         end_attempt(ctx, StepResult(outcome=Outcome.FAILED, code=_code(exc), message=str(exc)))
         if last_try and step is not Step.RELEASE:
-            ctx.progress(_STATES[stage.trouble], _code(exc), str(exc))
+            ctx.progress(_STATES[_find_trouble(ctx)], _code(exc), str(exc))
         raise
     end_attempt(ctx, result)
     if result.outcome is not Outcome.OK and step is not Step.RELEASE:
@@ -140,8 +138,9 @@ def record_hang(campaign: CampaignContext, host: str, step: Step, *, try_number:
         attempt=StepAttempt(id=newest.id, fence=newest.fence, host=host, step=step),
     )
     with suppress(SupersededError):
-        ctx.progress(_STATES[stage.trouble], Code.STEP_HUNG, message)
-        end_attempt(ctx, StepResult(outcome=stage.trouble, code=Code.STEP_HUNG, message=message))
+        trouble = _find_trouble(ctx)
+        ctx.progress(_STATES[trouble], Code.STEP_HUNG, message)
+        end_attempt(ctx, StepResult(outcome=trouble, code=Code.STEP_HUNG, message=message))
     return message
 
 
@@ -169,7 +168,21 @@ def _watched(campaign: CampaignContext, stage: Stage) -> CampaignContext:
     return replace(campaign, sleep=sleep)
 
 
+def _find_trouble(ctx: StepContext) -> Outcome:
+    """Say what trouble makes of the node: held while it has the software it had, failed from then on."""
+    try:
+        begun = ctx.facts.upgrade_begun is not None
+    except EscalatorError:
+        begun = True  # nobody knows
+    return Outcome.FAILED if begun else Outcome.HELD
+
+
 def _code(exc: Exception) -> Code:
+    """Return the code of the cause, as the error itself names it."""
+    if isinstance(exc, EscalatorError) and exc.code is not None:
+        return exc.code
+    if isinstance(exc, StepHungError):
+        return Code.STEP_HUNG
     return Code.CLOUD_UNREACHABLE if isinstance(exc, TransientError) else Code.INTERNAL
 
 

@@ -229,8 +229,7 @@ def _find_limit(plan: CampaignPlan, leases: Mapping[str, Lease]) -> int:
 
     A lease of another campaign that does not say its limit is taken to allow one.
     """
-    others = (lease for host, lease in leases.items() if not plan.lease(host).same_holder(lease))
-    return min((plan.request.max_parallel, *(lease.max_parallel or 1 for lease in others)))
+    return min((plan.request.max_parallel, *(lease.max_parallel or 1 for lease in leases.values())))
 
 
 def _wait_for_places(host: str, out: Iterable[str], limit: int) -> AdmissionDecision:

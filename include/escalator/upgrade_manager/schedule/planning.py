@@ -14,6 +14,7 @@ from escalator.model.bundle import Bundle
 from escalator.model.campaign import CampaignPlan, CampaignRequest, UpgradeMode
 from escalator.model.cloud import CloudSnapshot
 from escalator.model.errors import InvalidRequestError, PlanInfeasibleError
+from escalator.model.lease import NO_INSTALLATION
 from escalator.model.verdict import Code, Subject, Verdict
 from escalator.upgrade_manager.drain.placing import simulate
 from escalator.upgrade_manager.drain.prechecks import check_server
@@ -91,6 +92,7 @@ def plan_campaign(
     bundle: Bundle,
     hosts: Sequence[str] = (),
     window_end: datetime | None = None,
+    installation: str = NO_INSTALLATION,
 ) -> CampaignPlan:
     """Put the nodes of a request in order: of each domain a cheap one first, then as HA groups want it.
 
@@ -103,6 +105,7 @@ def plan_campaign(
     :param hosts: the nodes that a request means which names none; empty: all of its domain.
     :param window_end: end of the maintenance window that the run is in (aware), if it is in one; what the
         request says goes before it.
+    :param installation: id of the installation that the campaign is of.
     :raises InvalidRequestError: the bundle does not say which release nova-compute is to have.
     :raises PlanInfeasibleError: no node of the request can be upgraded; carries what is in the way of each.
     """
@@ -126,6 +129,7 @@ def plan_campaign(
         window_end=request.window_end or window_end,
         members_stay=bundle.members_stay,
         fingerprint=compute_fingerprint(snapshot, wanted),
+        installation=installation,
     )
     book = CapacityBook(snapshot, members_stay=plan.members_stay, pending=wanted)
     own = _find_own(book, plan)

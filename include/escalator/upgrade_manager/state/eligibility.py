@@ -106,7 +106,7 @@ def _disabled(node: Node) -> Bar:
 
 
 def _leased(host: str, lease: Lease) -> Bar:
-    who = f"campaign {lease.campaign} (run {lease.run})"
+    who = lease.holder
     if lease.mark is None:
         return Bar(
             host=host,
