@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, timedelta
 
 from airflow.sdk import DAG, Param
 
@@ -19,6 +19,7 @@ from escalator.model.window import Windows
 from escalator_airflow.graph import build_campaign_dag
 from escalator_airflow.operators.check_cloud import CheckOperator
 from escalator_airflow.operators.inventory import InventoryOperator
+from escalator_airflow.operators.reconcile import ReconcileOperator
 from escalator_airflow.params import make_check_params
 from escalator_airflow.settings import inventory_dir
 from escalator_airflow.windows import NO_WINDOWS, load_windows, refuse_bad_windows
@@ -71,6 +72,31 @@ def build_check_dags(wanted: str | None = None) -> Iterator[DAG]:
                     hosts=hosts,
                     retries=2,
                     retry_delay=timedelta(seconds=5),
+                    execution_timeout=timedelta(minutes=15),
+                )
+            yield dag
+
+
+def build_reconcile_dags(wanted: str | None = None) -> Iterator[DAG]:
+    """Declare the DAG that compares, once a day, what is out in a cloud with what should be."""
+    for inventory in list_inventories():
+        dag_id = make_dag_id("reconcile", inventory.cloud)
+        if wanted in {None, dag_id}:
+            with DAG(
+                dag_id=dag_id,
+                description=f"Is out in {inventory.cloud} what should be? Writes nothing",
+                schedule="@daily",
+                start_date=inventory.taken_at.astimezone(UTC),  # not at once, beside the first campaign
+                catchup=False,
+                max_active_runs=1,
+                tags=["escalator", inventory.cloud],
+                is_paused_upon_creation=False,
+            ) as dag:
+                ReconcileOperator(
+                    task_id="reconcile",
+                    cloud=inventory.cloud,
+                    retries=2,
+                    retry_delay=timedelta(seconds=30),
                     execution_timeout=timedelta(minutes=15),
                 )
             yield dag

@@ -88,7 +88,7 @@ def opened(module: Any, monkeypatch: pytest.MonkeyPatch, function: str, answer: 
 
 
 def test_a_cloud_that_is_away_is_another_try(module: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "make_context", lambda *_: "campaign")
+    monkeypatch.setattr(module, "make_context", lambda *_, **__: "campaign")
     opened(module, monkeypatch, "check", TransientError("HTTP 503"))
     with pytest.raises(TransientError):
         check(module)
@@ -101,7 +101,7 @@ def test_a_good_request_gives_the_plan_as_json(module: Any, monkeypatch: pytest.
         seen.append((draft, document, known_hosts))
         return SimpleNamespace(hosts=HOSTS[::-1], target_version="34.0.0"), ()
 
-    monkeypatch.setattr(module, "make_context", lambda record: record.plan)
+    monkeypatch.setattr(module, "make_context", lambda record, **_: record.plan)
     monkeypatch.setattr(module, "check", judge)
     assert check(module) == {"schema_version": 1, "hosts": list(HOSTS[::-1]), "target_version": "34.0.0"}
     ((draft, document, known),) = seen

@@ -39,7 +39,7 @@ class OpenRun:
     @property
     def out(self) -> tuple[NodeProgress, ...]:
         """Return the nodes that it has out, as far as the ledger knows."""
-        return tuple(n for n in self.nodes if n.state not in {*_FINAL, NodeState.WAITING})
+        return tuple(node for node in self.nodes if node.state.under_way)
 
 
 def read_open_runs(session: Session, cloud: str) -> tuple[OpenRun, ...]:

@@ -70,6 +70,8 @@ class Code(StrEnum):
     ALREADY_UPGRADED = "already_upgraded"
     DISABLED_BY_OTHERS = "disabled_by_others"
     LEASED_BY_OTHERS = "leased_by_others"
+    LEASE_ORPHANED = "lease_orphaned"
+    RUN_DELETED = "run_deleted"
     LEASE_LOST = "lease_lost"
     NODE_DOWN = "node_down"
     NODE_UNKNOWN = "node_unknown"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from airflow.sdk import BaseOperator
@@ -23,6 +24,7 @@ from escalator.upgrade_manager.conditions.bundles import refuse_unserved
 from escalator.upgrade_manager.conditions.question import name_some
 from escalator_airflow.campaigns import make_context, open_campaign, read_asked_for, run_of
 from escalator_airflow.records import draft_campaign
+from escalator_airflow.run_life import find_run_life
 from escalator_airflow.settings import report_dir
 from escalator_airflow.task_states import FAILED, read_task_states
 
@@ -75,7 +77,7 @@ class CheckConditionsOperator(BaseOperator):
             window_end=request.window_end or _interval_end(context),
             procedure=self.procedure,
         )
-        campaign = make_context(draft_campaign(draft, bundle))
+        campaign = make_context(draft_campaign(draft, bundle), find_life=partial(find_run_life, context))
         plan, _ = check(campaign, json.loads(json.dumps(document)), known_hosts=self.hosts)
         self.log.info("order: %s", ", ".join(plan.hosts))
         return plan

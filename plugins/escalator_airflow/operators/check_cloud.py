@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from escalator.steps.campaign.conclude import make_folder_name
 from escalator.upgrade_manager.conditions.bundles import refuse_unserved
 from escalator_airflow.campaigns import make_context, read_asked_for, run_of
 from escalator_airflow.records import draft_campaign
+from escalator_airflow.run_life import find_run_life
 from escalator_airflow.settings import report_dir
 
 
@@ -68,7 +70,7 @@ class CheckOperator(BaseOperator):
             hosts=(),
             target_version=bundle.target_version() or "",
         )
-        campaign = make_context(draft_campaign(draft, bundle))
+        campaign = make_context(draft_campaign(draft, bundle), find_life=partial(find_run_life, context))
         return judge(campaign, request.hosts or self.hosts, rollback=rollback).report
 
     def _write(self, report: CheckReport, path: Path) -> Path:

@@ -34,7 +34,7 @@ def test_disabled_by_a_person_is_named() -> None:
 @pytest.mark.parametrize("mark", [None, LeaseMark.FAILED])
 def test_leased_by_another_campaign(mark: LeaseMark | None) -> None:
     other = make_plan("a", campaign="other", run_id="other-run")
-    (verdict,) = find_unmet(make_cloud([leased(make_node("a"), other, mark), make_node("b")]))
+    verdict, *_ = find_unmet(make_cloud([leased(make_node("a"), other, mark), make_node("b")]))
     assert brief((verdict,)) == [("a", Code.LEASED_BY_OTHERS, Severity.WARNING)]
     assert "campaign other" in verdict.message
     assert ("FAILED" in verdict.message) == (mark is not None)

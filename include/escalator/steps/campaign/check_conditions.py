@@ -20,6 +20,7 @@ from escalator.plans.plan import MadePlan, make_options, make_plan
 from escalator.plans.render import list_plan_lines
 from escalator.steps.running.context import CampaignContext
 from escalator.steps.running.node_versions import read_versions
+from escalator.upgrade_manager.conditions.leases import check_orphans
 from escalator.upgrade_manager.conditions.question import ask
 from escalator.upgrade_manager.conditions.rollback import check_rollback
 from escalator.upgrade_manager.conditions.upgrade import check_upgrade
@@ -63,6 +64,8 @@ def judge(campaign: CampaignContext, hosts: Sequence[str], *, rollback: bool = F
     snapshot = campaign.fetch_snapshot(targets=plan.hosts, versions=versions, with_agents=True)
     question = ask(plan, snapshot, bundle=bundle, reachable=reachable)
     report = check_rollback(question) if rollback else check_upgrade(question)
+    orphans = tuple(check_orphans(campaign.find_leases(snapshot)))
+    report = replace(report, conditions=(*report.conditions, *orphans))
     return Judgement(plan=plan, snapshot=snapshot, versions=versions, report=report)
 
 
