@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -42,27 +43,30 @@ class FakeOpenStack:
 
     url: str = ""
     services: dict[str, str] = field(default_factory=lambda: dict(SERVICES))
-    answers: dict[tuple[str, str], list[tuple[int, Any]]] = field(default_factory=dict)
+    answers: dict[tuple[str, str], list[tuple[Any, ...]]] = field(default_factory=dict)
     asked: list[Asked] = field(default_factory=list)
-    first: Callable[[Asked], tuple[int, Any] | None] = lambda _: None
+    first: Callable[[Asked], tuple[Any, ...] | None] = lambda _: None
     """Asked before all else; None leaves the answer to what was told."""
 
     def tell(self, method: str, path: str, *answers: Any) -> None:
-        """Tell what to answer: a JSON document, or a status and a document."""
+        """Tell what to answer: a JSON document, or a status, a document and, where wanted, headers.
+
+        The status 0 drops the connection instead.
+        """
         self.answers[method, path] = [a if isinstance(a, tuple) else (200, a) for a in answers]
 
     def requests_of(self, method: str, path: str) -> list[Asked]:
         """Return what was asked of one path."""
         return [asked for asked in self.asked if (asked.method, asked.path) == (method, path)]
 
-    def answer(self, asked: Asked) -> tuple[int, Any]:
+    def answer(self, asked: Asked) -> tuple[Any, ...]:
         """Answer one request."""
         self.asked.append(asked)
-        if asked.path == "/identity/v3/auth/tokens":
-            return 201, self._token()
         chosen = self.first(asked)
         if chosen is not None:
             return chosen
+        if asked.path == "/identity/v3/auth/tokens":
+            return 201, self._token()
         told = self.answers.get((asked.method, asked.path))
         if told is None:
             return 404, {"itemNotFound": {"code": 404, "message": f"{asked.path} is not here"}}
@@ -110,7 +114,7 @@ def handler_of(fake: FakeOpenStack) -> type[BaseHTTPRequestHandler]:
             parts = urlsplit(self.path)
             length = int(self.headers.get("Content-Length") or 0)
             raw = self.rfile.read(length)
-            status, document = fake.answer(
+            status, document, *headers = fake.answer(
                 Asked(
                     method=self.command,
                     path=parts.path,
@@ -120,12 +124,18 @@ def handler_of(fake: FakeOpenStack) -> type[BaseHTTPRequestHandler]:
                     body=json.loads(raw) if raw else None,
                 )
             )
+            if status == 0:
+                self.close_connection = True
+                self.connection.shutdown(socket.SHUT_RDWR)
+                return
             content = document if isinstance(document, bytes) else json.dumps(document).encode()
             self.send_response(status)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(content)))
             self.send_header("X-Subject-Token", "token")
             self.send_header("x-openstack-request-id", "req-7")
+            for name, value in (headers[0] if headers else {}).items():
+                self.send_header(name, value)
             self.end_headers()
             self.wfile.write(content)
 
@@ -155,16 +165,20 @@ def counter() -> CallCounter:
 
 
 @pytest.fixture
-def cloud(fake: FakeOpenStack, counter: CallCounter, monkeypatch: pytest.MonkeyPatch) -> Cloud:
-    """A Cloud that talks to the fake; retries do not wait."""
-    monkeypatch.setattr("keystoneauth1.session.time.sleep", lambda _: None)
+def slept() -> list[float]:
+    return []
+
+
+@pytest.fixture
+def cloud(fake: FakeOpenStack, counter: CallCounter, slept: list[float]) -> Cloud:
+    """A Cloud that talks to the fake; retries do not wait, but say in ``slept`` how long they would."""
     credentials = CloudCredentials.from_connection_fields(
         host=f"{fake.url}/identity/v3",
         login="admin",
         password="secret",
         extra={"OS_REGION_NAME": "R", "OS_PROJECT_ID": "p", "OS_PROJECT_DOMAIN_ID": "default"},
     )
-    return Cloud(connect(credentials, counter), counter, sleep=lambda _: None)
+    return Cloud(connect(credentials, counter), counter, sleep=slept.append)
 
 
 @pytest.fixture(scope="session")

@@ -131,6 +131,19 @@ def test_agents_are_those_that_neutron_lists(lab: Lab) -> None:
     assert {a.id: (a.binary, a.host, a.alive) for a in found} == listed
 
 
+def test_the_rules_of_server_groups_are_read(empty_lab: Lab) -> None:
+    cloud, _ = opened(empty_lab)
+    compute = cloud._reader._compute
+    rules = {"max_server_per_host": 3}
+    asked = {"name": "three a node", "policy": "anti-affinity", "rules": rules}
+    made = compute.post("/os-server-groups", {"server_group": asked})["server_group"]
+    try:
+        (group,) = (g for g in taken(cloud).server_groups if g.id == made["id"])
+        assert (group.policy, group.max_server_per_host) == ("anti-affinity", 3)
+    finally:
+        compute.delete(f"/os-server-groups/{made['id']}")
+
+
 def test_ha_groups_come_from_metadata_and_from_a_file(empty_lab: Lab, tmp_path: Path) -> None:
     roles = {"db-1": "active", "db-2": "standby"}
     ids = empty_lab.servers.boot(

@@ -12,6 +12,7 @@ from escalator.model.errors import (
     EscalatorError,
     InvalidRequestError,
     NotFoundError,
+    RateLimitedError,
     TransientError,
 )
 
@@ -70,11 +71,18 @@ def test_cloud_that_is_too_old_is_named_so(fake: Any, cloud: Cloud) -> None:
     assert "older" in str(caught.value.remedy)
 
 
-@pytest.mark.parametrize("status", [502, 503])
-def test_reads_are_sent_again(fake: Any, cloud: Cloud, status: int) -> None:
+@pytest.mark.parametrize("status", [0, 408, 413, 425, 429, 500, 502, 503, 504])
+def test_reads_are_sent_again(fake: Any, cloud: Cloud, slept: list[float], status: int) -> None:
+    """The status 0 is a connection that is lost before the answer."""
     fake.tell("GET", SERVICES, (status, {}), (status, {}), {"services": [SERVICE]})
     assert len(cloud.fetch_services()) == 1
     assert len(fake.requests_of("GET", SERVICES)) == 3
+    assert slept == [0.5, 1.0]
+
+
+def test_an_answer_that_is_broken_off_is_asked_for_again(fake: Any, cloud: Cloud) -> None:
+    fake.tell("GET", SERVICES, b'{"services": [', {"services": [SERVICE]})
+    assert len(cloud.fetch_services()) == 1
 
 
 def test_retries_of_reads_end(fake: Any, cloud: Cloud) -> None:
@@ -82,6 +90,61 @@ def test_retries_of_reads_end(fake: Any, cloud: Cloud) -> None:
     with pytest.raises(TransientError):
         cloud.fetch_services()
     assert len(fake.requests_of("GET", SERVICES)) == 4
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_read_waits_as_long_as_it_is_asked_to(
+    fake: Any, cloud: Cloud, slept: list[float], status: int
+) -> None:
+    fake.tell("GET", SERVICES, (status, {}, {"Retry-After": "7"}), {"services": [SERVICE]})
+    cloud.fetch_services()
+    assert slept == [7.0]
+
+
+def test_a_read_that_is_put_off_for_long_is_the_callers_to_repeat(
+    fake: Any, cloud: Cloud, slept: list[float]
+) -> None:
+    fake.tell("GET", SERVICES, (503, {}, {"Retry-After": "3600"}))
+    with pytest.raises(TransientError) as caught:
+        cloud.fetch_services()
+    assert (caught.value.retry_after_seconds, slept) == (3600.0, [])
+
+
+@pytest.mark.parametrize(
+    ("told", "least", "most"),
+    [
+        ("30", 30, 30),
+        ("Wed, 21 Oct 2015 07:28:00 GMT", 0, 0),
+        ("Wed, 21 Oct 2099 07:28:00 GMT", 10**6, 10**10),
+        ("soon", None, None),
+    ],
+)
+def test_a_limit_of_calls_says_that_nothing_was_done_and_for_how_long(
+    fake: Any, cloud: Cloud, told: str, least: float | None, most: float | None
+) -> None:
+    fake.tell("POST", ACTION, (429, {}, {"Retry-After": told}))
+    with pytest.raises(RateLimitedError) as caught:
+        cloud.start_live_migration("s-1", "node-02")
+    found = caught.value.retry_after_seconds
+    assert (least is None and found is None) or (found is not None and least <= found <= most)
+
+
+@pytest.mark.parametrize("status", [0, 500, 503, 504])
+def test_a_write_whose_outcome_is_not_known_is_no_limit_of_calls(
+    fake: Any, cloud: Cloud, status: int
+) -> None:
+    fake.tell("POST", ACTION, (status, {}))
+    with pytest.raises(TransientError) as caught:
+        cloud.start_live_migration("s-1", "node-02")
+    assert not isinstance(caught.value, RateLimitedError)
+    assert len(fake.requests_of("POST", ACTION)) == 1
+
+
+def test_reads_go_on_when_keystone_comes_back(fake: Any, cloud: Cloud) -> None:
+    fake.tell("GET", SERVICES, {"services": [SERVICE]})
+    away = [(503, {}), (500, {}), (0, {})]
+    fake.first = lambda asked: away.pop(0) if away and "identity" in asked.path else None
+    assert len(cloud.fetch_services()) == 1
 
 
 def test_writes_are_never_sent_again(fake: Any, cloud: Cloud) -> None:
@@ -109,8 +172,8 @@ def test_connection_that_is_refused_is_transient_and_short(cloud: Cloud, fake: A
         (404, {"itemNotFound": {"message": "said"}}, NotFoundError),
         (409, {"conflictingRequest": {"message": "said"}}, ConflictError),
         (409, {"errors": [{"title": "Conflict", "detail": "said"}]}, ConflictError),
-        (413, {"overLimit": {"message": "said"}}, TransientError),
-        (429, {"overLimit": {"message": "said"}}, TransientError),
+        (413, {"overLimit": {"message": "said"}}, RateLimitedError),
+        (429, {"overLimit": {"message": "said"}}, RateLimitedError),
         (500, {"computeFault": {"message": "said"}}, TransientError),
         (504, b"<html>said", TransientError),
         (409, b"[]", ConflictError),

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from escalator.cloud_manager import records
-from escalator.model.cloud import MigrationStatus, ServiceState
+from escalator.model.cloud import MigrationStatus, ServerGroup, ServiceState
 from escalator.model.errors import TransientError
 
 # as Nova 34 answered
@@ -128,3 +128,11 @@ def test_unknown_migration_status_counts_as_under_way() -> None:
 )
 def test_moments_are_aware(text: str | None, moment: datetime | None) -> None:
     assert records.parse_time(text) == moment
+
+
+@pytest.mark.parametrize(("rules", "most"), [({"max_server_per_host": 3}, 3), ({}, 1), (None, 1)])
+def test_a_server_group_says_how_many_members_a_node_may_have(rules: object, most: int) -> None:
+    record = {"id": "g", "name": "apart", "policy": "anti-affinity", "members": ["s"], "rules": rules}
+    assert records.server_group_of(record) == ServerGroup(
+        id="g", policy="anti-affinity", members=("s",), max_server_per_host=most
+    )

@@ -103,7 +103,13 @@ SNAPSHOTS = st.builds(
     ),
     migrations=st.lists(MIGRATIONS, max_size=2).map(tuple),
     server_groups=st.lists(
-        st.builds(ServerGroup, id=WORDS, policy=WORDS, members=st.lists(WORDS, max_size=2).map(tuple)),
+        st.builds(
+            ServerGroup,
+            id=WORDS,
+            policy=WORDS,
+            members=st.lists(WORDS, max_size=2).map(tuple),
+            max_server_per_host=st.integers(1, 9),
+        ),
         max_size=2,
     ).map(tuple),
     ha_groups=st.lists(
@@ -308,6 +314,16 @@ def test_minimal_items_are_those_of_the_model() -> None:
     assert snapshot.servers == (Server(id="s", name="s", host=None, vm_state="active"),)
     assert snapshot.server_groups == (ServerGroup(id="g", policy="affinity"),)
     assert snapshot.ha_groups == (HaGroup(id="h", mode="none"),)
+
+
+def test_the_rules_of_a_server_group_stand_where_nova_has_them() -> None:
+    group = {"id": "g", "policy": "anti-affinity", "members": [], "rules": {"max_server_per_host": 3}}
+    snapshot = snapshot_from_document(changed(("server_groups",), [group]))
+    assert snapshot.server_groups == (ServerGroup(id="g", policy="anti-affinity", max_server_per_host=3),)
+    assert snapshot_to_document(snapshot)["server_groups"] == [group]
+    for rules in ({"max_server_per_host": 0}, {"max_servers": 1}, {"max_server_per_host": "3"}):
+        with pytest.raises(InvalidRequestError, match=r"server_groups\[0\]\.rules\.max_server"):
+            snapshot_from_document(changed(("server_groups",), [{**group, "rules": rules}]))
 
 
 def test_what_servers_have_in_common_is_kept_once() -> None:

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -118,6 +119,16 @@ def test_anti_affinity() -> None:
     group = ServerGroup(id="g", policy="anti-affinity", members=("web", "other"))
     assert one_move(lone(), others=(server("other", "n2"),), groups=(group,)) == {V.ANTI_AFFINITY}
     assert one_move(lone(), others=(server("other", "n3"),), groups=(group,)) == set()
+
+
+def test_anti_affinity_with_room_for_several_on_a_node() -> None:
+    others = (server("other", "n2"), server("third", "n2"))
+    group = ServerGroup(
+        id="g", policy="anti-affinity", members=("web", "other", "third"), max_server_per_host=3
+    )
+    assert one_move(lone(), others=others, groups=(group,)) == set()
+    fewer = replace(group, max_server_per_host=2)
+    assert one_move(lone(), others=others, groups=(fewer,)) == {V.ANTI_AFFINITY}
 
 
 def test_a_group_that_only_the_server_names_counts_too() -> None:

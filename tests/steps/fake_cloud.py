@@ -5,13 +5,23 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any
 
-from tests.steps.fake_records import WRONG_COLD, WRONG_LIVE, Clock, Fault, Fuse, Guest, Host, Move, Write
+from tests.steps.fake_records import (
+    WRONG_COLD,
+    WRONG_LIVE,
+    Clock,
+    Fault,
+    Fuse,
+    Guest,
+    Host,
+    Move,
+    Write,
+    request,
+)
 
 from escalator.cloud_manager.call_counter import CallCounter
 from escalator.model.cloud import (
@@ -35,28 +45,8 @@ from escalator.model.errors import (
     NotFoundError,
 )
 
-P = ParamSpec("P")
-R = TypeVar("R")
 METHODS = {"active": "live", "paused": "live", "stopped": "cold"}
 POWER_STATES = {"paused": "paused", "stopped": "shutdown"}
-
-
-def request(method: Callable[Concatenate[Any, P], R]) -> Callable[Concatenate[Any, P], R]:
-    """Make a method one request: counted, refused when ordered, a place to be killed before and after."""
-
-    @functools.wraps(method)
-    def asked(self: Any, *args: P.args, **kwargs: P.kwargs) -> R:
-        self.counter.count(method.__name__)
-        self.fuse.burn()
-        if self.before is not None:
-            self.before(method.__name__)
-        if errors := self.errors.get(method.__name__):
-            raise errors.pop(0)
-        result = method(self, *args, **kwargs)
-        self.fuse.burn()
-        return result
-
-    return asked
 
 
 @dataclass
@@ -100,12 +90,25 @@ class FakeCloud:
     def person_enables(self, host: str) -> None:
         self.hosts[host].status, self.hosts[host].reason = ServiceStatus.ENABLED, None
 
+    def delete(self, server_id: str) -> None:
+        """Delete a server: Nova's list of migrations does not have those of deleted servers."""
+        gone = self.guests.pop(server_id)
+        for move in self.moves:
+            if move.guest is gone:
+                move.deleted, move.script = True, []
+
+    def begin_move(self, guest: Guest, kind: str, destination: str, script: Iterable[str]) -> None:
+        """Let somebody else move a server."""
+        guest.task_state = "migrating" if kind == "live-migration" else "resize_prep"
+        self._begin(guest, kind, destination, script)
+
     def requested(self, server_id: str) -> list[str]:
         """Return where a server was asked to go, in order."""
         return [w.detail for w in self.writes if w.verb in {"live", "cold"} and w.subject == server_id]
 
     def unfinished(self, host: str) -> list[Move]:
-        return [m for m in self.moves if m.status.unfinished and host in {m.source, m.dest}]
+        unfinished = [m for m in self.moves if m.status.unfinished and not m.deleted]
+        return [m for m in unfinished if host in {m.source, m.dest}]
 
     # services
 
@@ -175,6 +178,7 @@ class FakeCloud:
             m.record()
             for m in self.moves
             if m.visible
+            and not m.deleted
             and (host is None or host in {m.source, m.dest})
             and (server_id is None or m.guest.id == server_id)
             and (since is None or (m.updated_at or m.created_at) >= since)
@@ -240,6 +244,19 @@ class FakeCloud:
         guest.faults_left -= fault is not Fault.NONE
         if fault is Fault.LOST:
             return
+        was = "error" if fault is Fault.ERROR else guest.vm_state
+        self._begin(guest, kind, destination, script, was=was, deaf=fault is Fault.DIE)
+
+    def _begin(
+        self,
+        guest: Guest,
+        kind: str,
+        destination: str,
+        script: Iterable[str],
+        *,
+        was: str | None = None,
+        deaf: bool = False,
+    ) -> None:
         self.moves.append(
             Move(
                 id=len(self.moves) + 1,
@@ -249,8 +266,8 @@ class FakeCloud:
                 dest=destination,
                 created_at=self.clock.now,
                 script=list(script),
-                was=guest.vm_state,
-                deaf=fault is Fault.DIE,
+                was=was or guest.vm_state,
+                deaf=deaf,
             )
         )
 
@@ -268,6 +285,9 @@ class FakeCloud:
         word = move.script.pop(0)
         if word == "waits":
             move.guest.vm_state, move.guest.task_state = "resized", None
+            return
+        if word == "half-landed":
+            move.status, move.updated_at = MigrationStatus.COMPLETED, self.clock.now
             return
         move.status, move.updated_at = MigrationStatus(word), self.clock.now
         if move.status is MigrationStatus.FINISHED:
@@ -328,7 +348,9 @@ class FakeCloud:
             taken_at=self.clock.now,
             nodes=nodes,
             servers=tuple(map(self._server, self._sorted())),
-            migrations=tuple(m.record() for m in self.moves if m.visible and m.status.unfinished),
+            migrations=tuple(
+                m.record() for m in self.moves if m.visible and not m.deleted and m.status.unfinished
+            ),
         )
 
     def _node(self, name: str, domain: str) -> Node:

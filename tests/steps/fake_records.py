@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from tests.builders import NOW
 
@@ -18,6 +21,8 @@ from escalator.model.cloud import (
 )
 
 START = NOW
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 class Fault(StrEnum):
@@ -31,6 +36,10 @@ class Fault(StrEnum):
     FAIL = "fail"
     PRECHECK_FAIL = "precheck-fail"
     HANG = "hang"
+    ERROR = "error"
+    """A check ends in what nova-conductor does not expect: the server is in ERROR, its guest unharmed."""
+    HALF_LANDED = "half-landed"
+    """The migration is completed, the server is still on the source and ``migrating``."""
     DIE = "die"
     """The source's nova-compute dies: the migration runs for ever, and an abort does not help."""
 
@@ -38,12 +47,15 @@ class Fault(StrEnum):
 WRONG_LIVE = {
     Fault.FAIL: ("running", "failed"),
     Fault.PRECHECK_FAIL: ("preparing", "error"),
+    Fault.ERROR: ("error",),
+    Fault.HALF_LANDED: ("running", "half-landed"),
     Fault.HANG: ("preparing", "running"),
     Fault.DIE: ("preparing", "running"),
 }
 WRONG_COLD = {
     Fault.FAIL: ("migrating", "error"),
     Fault.PRECHECK_FAIL: ("error",),
+    Fault.ERROR: ("error",),
     Fault.HANG: ("migrating",),
     Fault.DIE: ("migrating",),
 }
@@ -127,6 +139,7 @@ class Move:
     visible: bool = False
     updated_at: datetime | None = None
     deaf: bool = False
+    deleted: bool = False
 
     def record(self) -> Migration:
         """Return it as Nova shows it."""
@@ -151,3 +164,21 @@ class Write:
     subject: str
     detail: str = ""
     found: str | None = None
+
+
+def request(method: Callable[Concatenate[Any, P], R]) -> Callable[Concatenate[Any, P], R]:
+    """Make a method one request: counted, refused when ordered, a place to be killed before and after."""
+
+    @functools.wraps(method)
+    def asked(self: Any, *args: P.args, **kwargs: P.kwargs) -> R:
+        self.counter.count(method.__name__)
+        self.fuse.burn()
+        if self.before is not None:
+            self.before(method.__name__)
+        if errors := self.errors.get(method.__name__):
+            raise errors.pop(0)
+        result = method(self, *args, **kwargs)
+        self.fuse.burn()
+        return result
+
+    return asked

@@ -12,7 +12,6 @@ from tests.steps.worlds import NODE, QuickRun, World
 
 from escalator.model.campaign import NodeState, Step
 from escalator.model.step import Outcome
-from escalator.model.verdict import Code
 from escalator.steps import upgrade as upgrading
 from escalator.steps.running.run_step import record_hang
 from escalator.system_support.mechanisms import Effect, NodeJob
@@ -41,9 +40,12 @@ def test_nova_compute_is_not_restarted_under_a_busy_server_that_stays(make_world
 def test_a_server_that_stays_and_never_comes_to_rest_holds_its_node(make_world: MakeWorld) -> None:
     world = with_a_busy_member(make_world)
     world.cloud.guests["sbc-a"].task_state = "rebuilding"
-    world.admit()
-    result = world.run(Step.PRECHECK)
-    assert (result.outcome, result.code) == (Outcome.HELD, Code.SERVER_BUSY)
+    assert world.run_up_to(Step.MIGRATE) is not None
+    assert world.progress().state is NodeState.EMPTY
+    result = world.run(Step.UPGRADE)
+    assert (result.outcome, world.nodes[NODE].switched) == (Outcome.HELD, 0)
+    assert "sbc-a" in result.message
+    assert "rebuilding" in result.message
 
 
 def test_a_return_is_known_although_release_was_killed_after_it(

@@ -8,12 +8,12 @@ from tests.steps.fake_records import Fault, KilledError
 from tests.steps.worlds import NODE, QuickLedger, World
 
 from escalator.model.campaign import NodeState, Step
-from escalator.model.errors import SupersededError, TransientError
+from escalator.model.errors import SupersededError
 from escalator.model.lease import LeaseMark
 from escalator.model.step import Outcome
 from escalator.model.verdict import Code
-from escalator.steps.migrate import FIRST_GUESS, PATIENCE
-from escalator.steps.moving.drain import DrainPace
+from escalator.steps.migrate import FIRST_GUESS
+from escalator.steps.moving.pace import DrainPace
 
 
 def loaded(world: World) -> World:
@@ -102,7 +102,9 @@ def test_a_move_that_always_fails_holds_the_node_and_loses_nothing(ready: World,
     ready.cloud.guests["web"].fault = fault
     result = ready.run(Step.MIGRATE)
     assert result.outcome is Outcome.HELD
-    assert result.code in {Code.MIGRATION_FAILED, Code.MIGRATION_HUNG, Code.NODE_NOT_EMPTY}
+    assert result.code in {Code.MIGRATION_FAILED, Code.MIGRATION_HUNG, Code.SERVER_ERROR}
+    assert "server web" in result.message
+    assert " -> " in result.message
     assert ready.cloud.guests["web"].host == NODE
     assert {ready.cloud.guests[name].host for name in ("paused", "off")} <= {"node-02", "node-03"}
     assert ready.progress().state is NodeState.HELD
@@ -222,31 +224,6 @@ def test_without_a_plan_it_says_what_to_clear(world: World) -> None:
     assert world.progress().state is NodeState.HELD
 
 
-def test_an_api_that_is_away_is_another_try_away(ready: World) -> None:
-    ready.cloud.errors["start_live_migration"] = [TransientError("HTTP 503")]
-    with pytest.raises(TransientError):
-        ready.run(Step.MIGRATE)
-    assert ready.run(Step.MIGRATE).outcome is Outcome.OK
-    assert len(ready.cloud.requested("web")) == 1
-
-
-def test_an_outcome_that_is_not_known_is_read_before_it_is_asked_for_again(ready: World) -> None:
-    """The request was accepted, its answer was lost."""
-    start = type(ready.cloud).start_live_migration
-
-    def lost(method: str) -> None:
-        if method == "start_live_migration":
-            ready.cloud.before = None
-            start(ready.cloud, "paused", "node-02")
-            raise TransientError("time-out")
-
-    ready.cloud.before = lost
-    with pytest.raises(TransientError):
-        ready.run(Step.MIGRATE)
-    assert ready.run(Step.MIGRATE).outcome is Outcome.OK
-    assert ready.cloud.requested("paused") == ["node-02"]
-
-
 def test_a_superseded_drain_requests_nothing_more(ready: World) -> None:
     def newer(method: str) -> None:
         if method == "start_live_migration":
@@ -289,12 +266,3 @@ def test_a_confirmation_is_given_however_late_the_retry_comes(ready: World) -> N
     ready.clock.sleep(86400)
     assert ready.run(Step.MIGRATE).outcome is Outcome.OK
     assert ready.cloud.guests["off"].vm_state == "stopped"
-
-
-def test_a_busy_server_without_a_record_is_waited_for_on_a_retry(ready: World) -> None:
-    ready.cloud.guests["web"].fault = Fault.LOST
-    assert ready.run(Step.MIGRATE).outcome is Outcome.HELD
-    began = ready.clock.now
-    result = ready.run(Step.MIGRATE)
-    assert (result.outcome, "busy" in result.message) == (Outcome.HELD, True)
-    assert ready.clock.now - began > PATIENCE

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from tests.steps.worlds import BUNDLE, NEW, NODE, World
@@ -183,12 +184,29 @@ def test_a_node_that_does_not_answer_while_it_starts_is_waited_for(upgraded: Wor
 
 def test_a_retry_forgets_the_proof_until_it_has_a_new_one(upgraded: World) -> None:
     upgraded.run(Step.VERIFY)
-    upgraded.cloud.errors["fetch_hypervisor"] = [TransientError("HTTP 503")]
+    upgraded.cloud.errors["fetch_hypervisor"] = [TransientError("HTTP 503")] * 99
     with pytest.raises(TransientError):
         upgraded.run(Step.VERIFY, last_try=True)
     assert upgraded.facts().verified is None
     upgraded.run(Step.RELEASE)
     assert not upgraded.enabled()
+
+
+def test_a_cloud_that_is_away_for_minutes_takes_nothing_of_the_nodes_time(upgraded: World) -> None:
+    host = upgraded.cloud.hosts[NODE]
+    away = upgraded.clock.now + timedelta(minutes=5)
+    up = away + timedelta(seconds=30)
+    host.hypervisor = ServiceState.DOWN
+
+    def refuse(method: str) -> None:
+        if method.startswith("fetch") and upgraded.clock.now < away:
+            raise TransientError("HTTP 503")
+        if upgraded.clock.now > up:
+            host.hypervisor = ServiceState.UP
+
+    upgraded.cloud.before = lambda method: refuse(method) if method == "fetch_hypervisor" else None
+    assert upgraded.run(Step.VERIFY).outcome is Outcome.OK
+    assert upgraded.clock.now > up
 
 
 def test_a_canary_that_cannot_be_asked_for_is_another_try(upgraded: World) -> None:

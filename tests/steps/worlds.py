@@ -18,8 +18,18 @@ from escalator.ledger.campaign_record import CampaignRecord
 from escalator.ledger.database import _begin_sqlite, _prepare_sqlite
 from escalator.ledger.ledger import Ledger
 from escalator.ledger.records import StepAttempt
+from escalator.ledger.rows import find_campaign
 from escalator.ledger.run import CampaignRun
-from escalator.ledger.tables import dump_json
+from escalator.ledger.tables import (
+    Base,
+    CampaignRow,
+    DocumentRow,
+    FactRow,
+    MoveRow,
+    NodeRow,
+    StepRow,
+    dump_json,
+)
 from escalator.model.bundle import Bundle, Component, VenvMechanism
 from escalator.model.campaign import CampaignPlan, NodeProgress, Step
 from escalator.model.cloud import CloudSnapshot, ComputeService, HaGroup, ServiceStatus
@@ -66,6 +76,33 @@ class QuickLedger(Ledger):
         run = QuickRun(self._database, campaign, run_id)
         run.ledger = self
         return run
+
+
+def dump_run(ledger: Ledger, plan: CampaignPlan) -> list[tuple[type[Base], dict[str, Any]]]:
+    """Copy what a ledger has of a run, as a backup would."""
+    with ledger._database.reading() as session:
+        row = find_campaign(session, plan.campaign, plan.run_id)
+        if row is None:
+            return []
+        nodes = session.scalars(sa.select(NodeRow.id).where(NodeRow.campaign_id == row.id)).all()
+        found: list[Base] = [row]
+        for kind in (DocumentRow, NodeRow, MoveRow):
+            found += session.scalars(sa.select(kind).where(kind.campaign_id == row.id)).all()
+        for kind in (StepRow, FactRow):
+            found += session.scalars(sa.select(kind).where(kind.node_id.in_(nodes))).all()
+        return [(type(r), {c.key: getattr(r, c.key) for c in sa.inspect(type(r)).columns}) for r in found]
+
+
+def restore_run(ledger: Ledger, plan: CampaignPlan, backup: list[tuple[type[Base], dict[str, Any]]]) -> None:
+    """Put back what a ledger had of a run; an empty backup loses it."""
+    with ledger._database.writing() as session:
+        session.execute(
+            sa.delete(CampaignRow).where(
+                CampaignRow.campaign == plan.campaign, CampaignRow.run_id == plan.run_id
+            )
+        )
+        for kind, values in backup:
+            session.execute(sa.insert(kind).values(**values))
 
 
 class QuickRun(CampaignRun):

@@ -8,7 +8,8 @@ from __future__ import annotations
 import itertools
 import logging
 import re
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 from urllib.parse import parse_qs, urlsplit
 
@@ -20,8 +21,10 @@ from openstack.connection import Connection
 from escalator.cloud_manager.translation import translate_error
 from escalator.model.errors import InvalidRequestError, TransientError
 
-READ_RETRIES = 3
-_RETRIED_STATUSES = (502, 503)
+READ_AGAIN_AFTER = (0.5, 1.0, 2.0)
+"""The pauses before a read is sent again (s)."""
+LONGEST_PAUSE_SECONDS = 10.0
+"""A service that asks for a longer one is asked again by the caller, if at all."""
 _VERSION_ROOT = re.compile(r".*?/v\d+(\.\d+)?(?=/|$)")
 _VERSIONED = re.compile(r"/v\d+(\.\d+)?(/|$)")
 
@@ -50,11 +53,19 @@ class ServiceApi:
     :param microversions: those that the calls are written for, the preferred one first; the next one is
         taken when the service refuses the one before. Empty for services that have none.
     :param root: the path of the API when the catalogue's address does not end in a version: ``/v2.0``.
+    :param sleep: waits that many seconds.
     """
 
     def __init__(
-        self, requester: Requester, service: str, *, microversions: Sequence[str] = (), root: str = ""
+        self,
+        requester: Requester,
+        service: str,
+        *,
+        microversions: Sequence[str] = (),
+        root: str = "",
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
+        self._sleep = sleep
         self._requester = requester
         self._service = service
         self._microversions = tuple(microversions)
@@ -72,17 +83,22 @@ class ServiceApi:
     def get(
         self, path: str, query: Query | None = None, *, microversion: str | None = None
     ) -> dict[str, Any]:
-        """Read; sent again on 502, 503 and connection failures."""
-        response = self._send(
-            "GET",
-            path,
-            microversion=microversion,
-            params=dict(query or {}),
-            connect_retries=READ_RETRIES,
-            status_code_retries=READ_RETRIES,
-            retriable_status_codes=list(_RETRIED_STATUSES),
-        )
-        return self._body(response, path)
+        """Read; sent again, a few times, after whatever may pass: 429, 5xx, a lost connection.
+
+        keystoneauth would wait as long as ``Retry-After`` says, be it an hour.
+        """
+        pauses = iter(READ_AGAIN_AFTER)
+        while True:
+            try:
+                response = self._send("GET", path, microversion=microversion, params=dict(query or {}))
+                return self._body(response, path)
+            except TransientError as exc:
+                pause = next(pauses, None)
+                wanted = max(pause or 0.0, exc.retry_after_seconds or 0.0)
+                if pause is None or wanted > LONGEST_PAUSE_SECONDS:
+                    raise
+                log.info("asking again in %.1f s: %s", wanted, exc)
+                self._sleep(wanted)
 
     def pages(
         self, path: str, key: str, query: Query | None = None, *, microversion: str | None = None
@@ -184,10 +200,13 @@ PLACEMENT_MICROVERSIONS = ("1.29",)
 """1.29: summaries of providers hold all resource classes, traits and the tree."""
 
 
-def find_api(connection: Connection, service: str) -> ServiceApi:
+def find_api(
+    connection: Connection, service: str, *, sleep: Callable[[float], None] = time.sleep
+) -> ServiceApi:
     """Make the API of one service of a connection.
 
     :param service: compute, placement, network or image.
+    :param sleep: waits that many seconds before a read is sent again.
     """
     config = connection.config
     adapter = Adapter(
@@ -199,12 +218,12 @@ def find_api(connection: Connection, service: str) -> ServiceApi:
     )
     match service:
         case "compute":
-            return ServiceApi(adapter, service, microversions=COMPUTE_MICROVERSIONS)
+            return ServiceApi(adapter, service, microversions=COMPUTE_MICROVERSIONS, sleep=sleep)
         case "placement":
-            return ServiceApi(adapter, service, microversions=PLACEMENT_MICROVERSIONS)
+            return ServiceApi(adapter, service, microversions=PLACEMENT_MICROVERSIONS, sleep=sleep)
         case "network":
-            return ServiceApi(adapter, service, root="/v2.0")
+            return ServiceApi(adapter, service, root="/v2.0", sleep=sleep)
         case "image":
-            return ServiceApi(adapter, service, root="/v2")
+            return ServiceApi(adapter, service, root="/v2", sleep=sleep)
         case _:
             raise ValueError(service)

@@ -42,13 +42,13 @@ class Cloud:
     ) -> None:
         self.counter = counter
         self._clock = clock
-        compute = find_api(connection, "compute")
-        self._network = find_api(connection, "network")
+        compute = find_api(connection, "compute", sleep=sleep)
+        self._network = find_api(connection, "network", sleep=sleep)
         self._services = ComputeServices(compute)
         self._servers = Servers(compute, self._services)
         self._migrations = Migrations(compute)
         self._hypervisors = Hypervisors(compute)
-        self._placement = Placement(find_api(connection, "placement"))
+        self._placement = Placement(find_api(connection, "placement", sleep=sleep))
         self._reader = SnapshotReader(
             compute,
             self._services,
@@ -60,7 +60,7 @@ class Cloud:
         )
         self._canaries = Canaries(
             compute,
-            find_api(connection, "image"),
+            find_api(connection, "image", sleep=sleep),
             self._services,
             self._hypervisors,
             self._placement,

@@ -198,4 +198,10 @@ def read_inventory_record(record: Record) -> ResourceInventory:
 
 def server_group_of(record: Record) -> ServerGroup:
     """Read one record of ``GET /os-server-groups``."""
-    return ServerGroup(id=record["id"], policy=record["policy"], members=tuple(record["members"]))
+    most = (record.get("rules") or {}).get("max_server_per_host", 1)
+    return ServerGroup(
+        id=record["id"],
+        policy=record["policy"],
+        members=tuple(record["members"]),
+        max_server_per_host=int(most),
+    )

@@ -89,8 +89,11 @@ def write_migration(migration: Migration) -> Document:
 
 
 def write_server_group(group: ServerGroup) -> Document:
-    """Write a server group."""
-    return {"id": group.id, "policy": group.policy, "members": list(group.members)}
+    """Write a server group, with its rules when it has any, as Nova does."""
+    document: Document = {"id": group.id, "policy": group.policy, "members": list(group.members)}
+    if group.max_server_per_host == 1:
+        return document
+    return document | {"rules": {"max_server_per_host": group.max_server_per_host}}
 
 
 def write_agent(agent: NetworkAgent) -> Document:

@@ -155,12 +155,23 @@ class MigrationItem(DocumentModel):
     updated_at: Moment | None = None
 
 
+class RulesItem(DocumentModel):
+    """The rules of a server group's policy."""
+
+    max_server_per_host: Annotated[int, Field(ge=1, le=_LARGEST)] = 1
+
+
 class ServerGroupItem(DocumentModel):
     """One server group."""
 
     id: AnyText
     policy: AnyText
     members: Texts = ()
+    rules: RulesItem = Field(default=RulesItem())
+
+
+def _server_group(*, rules: RulesItem, **fields: Any) -> ServerGroup:  # noqa: ANN401 - as read
+    return ServerGroup(**fields, **vars(rules))
 
 
 class HaGroupItem(DocumentModel):
@@ -197,7 +208,7 @@ ITEMS: Final[Mapping[str, Kind]] = {
     "nodes": Kind(NodeItem, Node, "host"),
     "servers": Kind(ServerItem, partial(Server, metadata=_NO_METADATA), "id"),
     "migrations": Kind(MigrationItem, Migration),
-    "server_groups": Kind(ServerGroupItem, ServerGroup),
+    "server_groups": Kind(ServerGroupItem, _server_group),
     "ha_groups": Kind(HaGroupItem, HaGroup),
     "agents": Kind(AgentItem, NetworkAgent),
 }

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 
 import requests
 from keystoneauth1 import exceptions as ksa
@@ -15,6 +17,7 @@ from escalator.model.errors import (
     EscalatorError,
     InvalidRequestError,
     NotFoundError,
+    RateLimitedError,
     TransientError,
 )
 
@@ -62,9 +65,9 @@ _BY_STATUS: Mapping[int, tuple[type[EscalatorError], str | None]] = {
     406: (InvalidRequestError, "the cloud is older than Escalator supports"),
     408: (TransientError, None),
     409: (ConflictError, None),
-    413: (TransientError, "the cloud limits the rate of calls"),
+    413: (RateLimitedError, "the cloud limits the rate of calls"),
     425: (TransientError, None),
-    429: (TransientError, "the cloud limits the rate of calls"),
+    429: (RateLimitedError, "the cloud limits the rate of calls"),
 }
 """HTTP status -> error and remedy; others from 500 on are transient, below that the request is wrong."""
 
@@ -74,7 +77,23 @@ def _of_status(action: str, exc: ksa.HttpError) -> EscalatorError:
     kind = TransientError if status >= _SERVER_ERROR else InvalidRequestError
     error, remedy = _BY_STATUS.get(status, (kind, None))
     message = f"{action}: HTTP {status}: {find_detail(exc)}"
+    if issubclass(error, TransientError):
+        wait = find_wait(exc)
+        return error(message, remedy=remedy, request_id=request_id_of(exc), retry_after_seconds=wait)
     return error(message, remedy=remedy, request_id=request_id_of(exc))
+
+
+def find_wait(exc: ksa.HttpError) -> float | None:
+    """Return for how long the service asks not to be called (s): ``Retry-After`` in seconds, or a date."""
+    text = str((getattr(exc.response, "headers", None) or {}).get("Retry-After", "")).strip()
+    if text.isdecimal():
+        return float(text)
+    try:
+        until = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    known = until if until.tzinfo else until.replace(tzinfo=UTC)
+    return max(0.0, (known - datetime.now(UTC)).total_seconds())
 
 
 def find_detail(exc: ksa.HttpError) -> str:

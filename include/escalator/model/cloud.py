@@ -239,11 +239,15 @@ class NetworkAgent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerGroup:
-    """One server group of Nova's: its policy and the ids of its members."""
+    """One server group of Nova's: its policy and the ids of its members.
+
+    :ivar max_server_per_host: members that may be on one node under the policy anti-affinity.
+    """
 
     id: str
     policy: str
     members: tuple[str, ...] = ()
+    max_server_per_host: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

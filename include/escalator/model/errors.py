@@ -70,7 +70,26 @@ class PlanInfeasibleError(EscalatorError):
 
 
 class TransientError(EscalatorError):
-    """A call failed in a way that another try may mend."""
+    """A call failed in a way that another try may mend; whether it did what it should is not known.
+
+    :param retry_after_seconds: for how long the service asks not to be called; None when it does not say.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        remedy: str | None = None,
+        request_id: str | None = None,
+        code: Code | None = None,
+        retry_after_seconds: float | None = None,
+    ) -> None:
+        super().__init__(message, remedy=remedy, request_id=request_id, code=code)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class RateLimitedError(TransientError):
+    """The service takes no more calls for now (HTTP 429): this one did nothing."""
 
 
 class NodeFaultError(EscalatorError):

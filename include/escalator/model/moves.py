@@ -25,13 +25,17 @@ class FailureAction(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedMove:
-    """One server's move: its method and the destinations to try, best first."""
+    """One server's move: its method and the destinations to try, best first.
+
+    :ivar vm_state: in which it was when this was planned; in another one it is planned anew. Empty: any.
+    """
 
     server_id: str
     server_name: str
     method: MoveMethod
     destinations: tuple[str, ...]
     memory_mib: int = 0
+    vm_state: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

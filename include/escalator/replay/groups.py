@@ -104,13 +104,18 @@ def check_affinity(world: ReplayedCloud, event: Event) -> None:
 
 
 def _broken(world: ReplayedCloud, event: Event, group_id: str, policy: str) -> str | None:
-    """Say which member a landing meets, or leaves behind; members that still wait to follow are not left."""
+    """Say which member a landing meets, or leaves behind; members that still wait to follow are not left.
+
+    Where a group allows several members on a node, a landing meets the one that is too many.
+    """
+    room = world.affine[group_id].max_server_per_host
     for other in world.affine_members[group_id]:
         if other == event.subject or world.servers[other].vm_state == "deleted":
             continue
         flight, here = world.flights.get(other), world.place[other]
         met = here == event.to or (flight is not None and flight.to == event.to)
-        if policy == _HARD_ANTI and met:
+        room -= policy == _HARD_ANTI and met
+        if not room:
             return f"lands on {event.to} beside {world.name(other)} of group {group_id}"
         follows = flight is None and here == event.source
         if policy == _HARD_AFFINE and not met and not follows:

@@ -103,7 +103,7 @@ _UNSEEN = (str(Code.CAPACITY), "nodes before it in the order have no room")
 def open_played_cloud(snapshot: CloudSnapshot, options: SimulationOptions) -> PlayedCloud:
     """Prepare a campaign over the targets of a snapshot."""
     targets = find_targets(snapshot)
-    book = CapacityBook(snapshot, members_stay=options.members_stay, pending=set(targets))
+    book = CapacityBook(snapshot, members_stay=options.members_stay, pending=set(targets), in_flight=False)
     order = order_targets(book, targets, mode=options.mode, seed=options.seed, hard_first=options.hard_first)
     away = {node.host for node in snapshot.nodes if not node.eligible_destination}
     book.expect_order(order.going)

@@ -6,17 +6,22 @@ That the node is empty and quiet is proven by upgrade, right before it acts; wha
 from __future__ import annotations
 
 import logging
-from datetime import datetime, timedelta
+from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
+from datetime import timedelta
 from statistics import median
 
 from escalator.model.campaign import NodeState
 from escalator.model.cloud import Migration, Server
+from escalator.model.errors import LeaseLostError
 from escalator.model.lease import LeasePhase
 from escalator.model.moves import DrainPlan, MoveMethod, PlannedMove
 from escalator.model.step import Outcome
-from escalator.model.verdict import Code, find_blockers
-from escalator.steps.moving.drain import Drain, DrainPace
+from escalator.model.verdict import Code, Verdict, find_blockers
+from escalator.steps.moving.drain import Drain
+from escalator.steps.moving.endings import describe_left
 from escalator.steps.moving.flights import Flight, FlightState
+from escalator.steps.moving.pace import DrainPace
 from escalator.steps.running.context import StepContext
 from escalator.steps.running.results import StepResult
 from escalator.upgrade_manager.drain.drains import plan_drain
@@ -26,34 +31,43 @@ log = logging.getLogger("escalator.steps.migrate")
 
 ROUNDS = 3
 """How often the node is planned: servers may change under us, or arrive late."""
-PATIENCE = timedelta(seconds=60)
-"""How long a busy server may be without a migration on record."""
+APPEARS_WITHIN = timedelta(seconds=60)
+"""How long a server may be on its way without a migration on record."""
 REST_SECONDS = 2.0
 FIRST_GUESS = 0.8
 """The slowness of moves while nothing is known: a poll too early costs a call, one too late costs time."""
 SLOWNESS_WITHIN = (0.3, 5.0)
 """What is believed of the pace of one node's moves."""
+_ON_ITS_WAY = frozenset({"migrating", "resize_prep", "resize_migrating", "resize_migrated", "resize_finish"})
+"""Tasks of a server that is being moved; its migration is on record, or will be in a moment."""
 
 
 def migrate(ctx: StepContext) -> StepResult:
-    """Empty the node: first attempt as precheck planned, later ones by what is there now."""
-    lease = ctx.ensure_leased().lease
+    """Empty the node: first attempt as precheck planned, later ones by what is there now.
+
+    :raises LeaseLostError: the node is not ours any more; what we had asked for has landed.
+    """
+    try:
+        lease = ctx.ensure_leased().lease
+    except LeaseLostError as lost:
+        _land(ctx, lost)
+        raise
     if lease is not None and lease.mark is not None:
         message = f"{ctx.host} gave up its place ({lease.mark}): clear {ctx.host}.admit with downstream"
         return StepResult(outcome=Outcome.HELD, code=Code.LEASE_LOST, message=message)
     ctx.ensure_phase(LeasePhase.DRAINING)
-    facts = ctx.facts
-    first = facts.drain_started is None
-    started = facts.drain_started or ctx.now()
+    first = ctx.facts.drain_started is None
     if first:
-        ctx.remember(drain_started=started)
-    drain = _drain(ctx, started, after_id=facts.last_migration)
+        ctx.remember(drain_started=ctx.now())
+    drain = _drain(ctx)
     faults = _adopt_plan(ctx, drain) if first else _resume(ctx, drain)
     ctx.progress(NodeState.MIGRATING, message=f"{len(drain.waiting) + len(drain.flying)} server(s) to move")
     left = _empty(ctx, drain, faults)
-    details = {"moved": sum(r.succeeded for r in drain.ended), "attempts": len(drain.ended)}
+    ended = drain.record.ended
+    details = {"moved": sum(r.succeeded for r in ended), "attempts": len(ended)}
     if left:
-        return StepResult(outcome=Outcome.HELD, code=drain.code, message="; ".join(left), details=details)
+        message = "; ".join(str(verdict) for verdict in left)
+        return StepResult(outcome=Outcome.HELD, code=left[0].code, message=message, details=details)
     _remember_pace(ctx, drain)
     ctx.progress(NodeState.EMPTY, message=f"{details['moved']} server(s) moved")
     stay = len(_last_plan(ctx).staying)
@@ -61,31 +75,35 @@ def migrate(ctx: StepContext) -> StepResult:
     return StepResult(message=f"{details['moved']} server(s) moved, {rest}", details=details)
 
 
-def _empty(ctx: StepContext, drain: Drain, faults: tuple[str, ...]) -> tuple[str, ...]:
+def _empty(ctx: StepContext, drain: Drain, faults: tuple[Verdict, ...]) -> tuple[Verdict, ...]:
     """Drain; look again where servers had changed since they were planned; say what stays in the end."""
-    left: tuple[str, ...] = ()
+    left: tuple[Server, ...] = ()
     for _ in range(ROUNDS):
         if left:
-            log.info("%s: planning anew: %s", ctx.host, "; ".join(left))
+            log.info("%s: planning anew: %s", ctx.host, ", ".join(server.name for server in left))
             faults = _resume(ctx, drain)
         drain.run()
-        if drain.held or faults:
-            return faults + tuple(drain.held)
-        left = find_servers_left(ctx) if drain.doubtful else ()
-        if not left:
-            return ()
-    return left
+        if drain.record.held or faults:
+            return (*drain.record.held, *faults)
+        left = drain.find_left(_last_plan(ctx).staying)
+        if drain.record.held or not left:
+            return tuple(drain.record.held)
+    return tuple(describe_left(server, ctx.host) for server in left)
 
 
-def _adopt_plan(ctx: StepContext, drain: Drain) -> tuple[str, ...]:
-    """Take the plan that precheck made a moment ago."""
-    drain.adopt(ctx.planned_drain(), ())
+def _adopt_plan(ctx: StepContext, drain: Drain) -> tuple[Verdict, ...]:
+    """Take the plan that precheck made a moment ago; who was busy then may have no move in it."""
+    plan = ctx.planned_drain()
+    drain.record.doubtful = any(verdict.code is Code.SERVER_BUSY for verdict in plan.verdicts)
+    drain.adopt(plan, ())
     return ()
 
 
-def _drain(ctx: StepContext, started: datetime, *, after_id: int) -> Drain:
-    since = started - timedelta(minutes=5)
-    return Drain(ctx=ctx, since=since, after_id=after_id, pace=DrainPace(slowness=_known_slowness(ctx)))
+def _drain(ctx: StepContext) -> Drain:
+    facts = ctx.facts
+    since = (facts.drain_started or ctx.now()) - timedelta(minutes=5)
+    pace = DrainPace(slowness=_known_slowness(ctx))
+    return Drain.of(ctx, since=since, after_id=facts.last_migration, pace=pace)
 
 
 def _known_slowness(ctx: StepContext) -> float:
@@ -100,24 +118,38 @@ def _remember_pace(ctx: StepContext, drain: Drain) -> None:
         ctx.remember(move_slowness=round(min(most, max(least, *drain.slowness)), 2))
 
 
-def _resume(ctx: StepContext, drain: Drain) -> tuple[str, ...]:
+def _land(ctx: StepContext, lost: LeaseLostError) -> None:
+    """Bring to their end the moves that an earlier attempt has begun; ask for nothing else."""
+    if ctx.facts.drain_started is None:
+        return
+    drain = _drain(ctx)
+    drain.record.lost = lost
+    planned = {move.server_id for move in _last_plan(ctx).moves}
+    migrations = _come_to_rest(ctx, drain)
+    _record_ended(ctx, migrations, planned)
+    away = _find_away(ctx, drain, migrations, planned)
+    drain.adopt(DrainPlan(host=ctx.host, moves=tuple(_adopted(m, {}) for m in away)), away)
+    with suppress(LeaseLostError):
+        drain.run()
+
+
+def _resume(ctx: StepContext, drain: Drain) -> tuple[Verdict, ...]:
     """Plan afresh by what is there now.
 
     :return: what blocks servers that are still on the node.
     """
     planned = {move.server_id for move in _last_plan(ctx).moves}
-    servers, migrations = _come_to_rest(ctx, drain.since)
+    migrations = _come_to_rest(ctx, drain)
     _record_ended(ctx, migrations, planned)
-    snapshot = ctx.campaign.fetch_snapshot()
-    going_on = find_ongoing(migrations, snapshot.servers, ctx.now())
-    away = [m for m in going_on if _ours_to_land(m, ctx.host, planned)]
+    snapshot = drain.patience.ask(ctx.campaign.fetch_snapshot)
+    known = {s.id: s for s in snapshot.servers}
+    away = _find_away(ctx, drain, migrations, planned, known)
     moving = {m.server_id for m in away}
-    verdicts = check_servers(tuple(s for s in servers if s.id not in moving))
+    verdicts = check_servers(tuple(s for s in drain.view.here.values() if s.id not in moving))
     replanned = plan_drain(
         snapshot, ctx.host, verdicts, members_stay=ctx.plan.members_stay, order=ctx.plan.hosts
     )
-    names = {s.id: s.name for s in snapshot.servers}
-    flights = tuple(_adopted(m, names) for m in away)
+    flights = tuple(_adopted(m, known) for m in away)
     plan = DrainPlan(
         host=ctx.host,
         moves=flights + tuple(m for m in replanned.moves if m.server_id not in moving),
@@ -127,7 +159,8 @@ def _resume(ctx: StepContext, drain: Drain) -> tuple[str, ...]:
     ctx.remember(drain_plan=plan)
     drain.adopt(plan, away)
     drain.after_id = max([drain.after_id, *(m.id for m in migrations)])
-    return tuple(str(v) for v in find_blockers(replanned.verdicts) if v.subject.id not in moving)
+    drain.record.doubtful = True
+    return tuple(v for v in find_blockers(replanned.verdicts) if v.subject.id not in moving)
 
 
 def _last_plan(ctx: StepContext) -> DrainPlan:
@@ -142,29 +175,50 @@ def _record_ended(ctx: StepContext, migrations: tuple[Migration, ...], planned: 
         if ended and migration.server_id in planned and migration.uuid not in known:
             flight = Flight(
                 move=_adopted(migration, {}),
+                source=ctx.host,
                 destination=migration.dest_host,
                 started_at=migration.created_at,
                 after_id=migration.id - 1,
                 migration=migration,
             )
             state = FlightState.FAILED if migration.status.failed else FlightState.ARRIVED
-            record = flight.record(ctx.host, migration.updated_at or ctx.now(), state)
+            record = flight.record(migration.updated_at or ctx.now(), state)
             ctx.run.record_move(ctx.host, record)
 
 
-def _come_to_rest(ctx: StepContext, since: datetime) -> tuple[tuple[Server, ...], tuple[Migration, ...]]:
-    """Read servers and migrations until every busy server has its migration on record, or patience ends."""
-    deadline = ctx.now() + PATIENCE
+def _come_to_rest(ctx: StepContext, drain: Drain) -> tuple[Migration, ...]:
+    """Read servers and migrations until every server on its way has its migration on record, or too long."""
+    deadline = ctx.now() + APPEARS_WITHIN
     while True:
-        servers = ctx.cloud.fetch_servers(ctx.host)
-        migrations = ctx.cloud.fetch_migrations(host=ctx.host, since=since)
+        drain.view.refresh()
+        migrations = drain.patience.ask(lambda: ctx.cloud.fetch_migrations(host=ctx.host, since=drain.since))
         known = {m.server_id for m in migrations if m.status.unfinished}
-        if all(s.task_state is None or s.id in known for s in servers) or ctx.now() > deadline:
-            return servers, migrations
+        nameless = [s for s in drain.view.here.values() if s.task_state in _ON_ITS_WAY and s.id not in known]
+        if not nameless or ctx.now() > deadline + drain.patience.away:
+            return migrations
         ctx.campaign.sleep(REST_SECONDS)
 
 
-def _ours_to_land(migration: Migration, host: str, planned: set[str]) -> bool:
+def _find_away(
+    ctx: StepContext,
+    drain: Drain,
+    migrations: Iterable[Migration],
+    planned: Collection[str],
+    known: Mapping[str, Server] | None = None,
+) -> list[Migration]:
+    """Return the migrations that take servers off the node and are ours to watch.
+
+    :param known: the servers of the cloud; None: those of the migrations are asked for.
+    """
+    unfinished = [m for m in migrations if m.status.unfinished]
+    if known is None:
+        found = map(drain.view.fetch_one, {m.server_id for m in unfinished})
+        known = {server.id: server for server in found if server is not None}
+    going_on = find_ongoing(unfinished, known.values(), ctx.now())
+    return [m for m in going_on if m.server_id in known and _ours_to_land(m, ctx.host, planned)]
+
+
+def _ours_to_land(migration: Migration, host: str, planned: Collection[str]) -> bool:
     """Tell whether a migration takes a server away from the node; what others began waits for its owner.
 
     A live migration is watched whoever asked for it; a cold one is confirmed only when we planned it.
@@ -175,12 +229,13 @@ def _ours_to_land(migration: Migration, host: str, planned: set[str]) -> bool:
     return live or (migration.type == "migration" and migration.server_id in planned)
 
 
-def _adopted(migration: Migration, names: dict[str, str]) -> PlannedMove:
+def _adopted(migration: Migration, known: Mapping[str, Server]) -> PlannedMove:
     """Make the move of a migration that an earlier attempt requested."""
     live = migration.type == "live-migration"
+    server = known.get(migration.server_id)
     return PlannedMove(
         server_id=migration.server_id,
-        server_name=names.get(migration.server_id, migration.server_id),
+        server_name=migration.server_id if server is None else server.name,
         method=MoveMethod.LIVE if live else MoveMethod.COLD,
         destinations=(migration.dest_host,) if migration.dest_host else (),
     )

@@ -14,6 +14,7 @@ from escalator.model.moves import DrainPlan
 from escalator.model.step import Outcome
 from escalator.model.verdict import Code, Subject, Verdict, find_blockers
 from escalator.steps.running.context import StepContext
+from escalator.steps.running.patience import Patience
 from escalator.steps.running.results import StepResult
 from escalator.upgrade_manager.drain.drains import plan_drain
 from escalator.upgrade_manager.drain.prechecks import are_settled, check_servers, find_ongoing
@@ -23,10 +24,11 @@ log = logging.getLogger("escalator.steps.precheck")
 SETTLE_SECONDS = 1.0
 """Pause between two reads that must agree."""
 PATIENCE = timedelta(minutes=10)
-"""How long servers may be busy, or migrations into the node go on, before the node is held."""
+"""How long servers may come and go, or migrations into the node go on, before the node is held."""
 RECENT = timedelta(hours=1)
 """Migrations that changed before that are looked at once, in the snapshot."""
 _PASSING = frozenset({Code.SERVER_BUSY, Code.MIGRATION_UNFINISHED})
+"""What holds the node when it does not end: a server being built or shelved, a migration to the node."""
 
 
 def precheck(ctx: StepContext) -> StepResult:
@@ -51,40 +53,51 @@ def precheck(ctx: StepContext) -> StepResult:
 
 
 def _settled_plan(ctx: StepContext) -> tuple[DrainPlan, int, int]:
-    """Read until two reads agree and nobody is busy, or patience ends; then plan with what is there.
+    """Read until two reads agree and nothing is on its way to the node, or patience ends; then plan.
+
+    Busy servers are planned like the others: migrate waits for them while the others move.
 
     :return: the plan, how many servers are on the node, and the id of its newest migration (0: none).
     """
-    ctx.cloud.delete_canaries(ctx.host)
-    deadline = ctx.now() + PATIENCE
-    before: tuple[Server, ...] = ctx.cloud.fetch_servers(ctx.host)
+    patience = Patience(ctx=ctx)
+    patience.ask(lambda: ctx.cloud.delete_canaries(ctx.host))
+    begun = ctx.now()
+    before = _fetch_servers(ctx, patience)
     while True:
         ctx.campaign.sleep(SETTLE_SECONDS)
-        servers = ctx.cloud.fetch_servers(ctx.host)
-        migrations = ctx.cloud.fetch_migrations(host=ctx.host, since=deadline - PATIENCE - RECENT)
+        servers = _fetch_servers(ctx, patience)
+        migrations = patience.ask(lambda: ctx.cloud.fetch_migrations(host=ctx.host, since=begun - RECENT))
         verdicts = check_servers(servers, find_ongoing(migrations, servers, ctx.now()), host=ctx.host)
-        if are_settled(before, servers) and not any(v.blocks and v.code in _PASSING for v in verdicts):
+        passing = any(v.blocks and v.code in _PASSING for v in verdicts)
+        patient = ctx.now() <= begun + PATIENCE + patience.away
+        settled = are_settled(before, servers)
+        if patient and (passing or not settled):
+            before = servers
+            continue
+        snapshot = patience.ask(ctx.campaign.fetch_snapshot)
+        on_node = snapshot.servers_on(ctx.host)
+        settled = settled and are_settled(servers, on_node)
+        if settled or not patient:
             break
-        if ctx.now() > deadline:
-            log.warning("%s: its servers did not come to rest in %s", ctx.host, PATIENCE)
-            break
-        before = servers
-    snapshot = ctx.campaign.fetch_snapshot()
-    on_node = snapshot.servers_on(ctx.host)
+        before = on_node
     moving = find_ongoing(snapshot.migrations, snapshot.servers, ctx.now())
     here = [m for m in moving if ctx.host in {m.source_host, m.dest_host}]
     verdicts = check_servers(on_node, here, host=ctx.host)
-    if not are_settled(servers, on_node):
+    if not settled:
         verdicts += (_unsettled(ctx.host),)
     last = max((m.id for m in migrations), default=0)
     plan = plan_drain(snapshot, ctx.host, verdicts, members_stay=ctx.plan.members_stay, order=ctx.plan.hosts)
     return plan, len(on_node), last
 
 
+def _fetch_servers(ctx: StepContext, patience: Patience) -> tuple[Server, ...]:
+    return patience.ask(lambda: ctx.cloud.fetch_servers(ctx.host))
+
+
 def _unsettled(host: str) -> Verdict:
     return Verdict(
         code=Code.SERVERS_UNSETTLED,
-        message="servers still come and go, or change state",
+        message="servers still come and go",
         subject=Subject.of_node(host),
         remedy="wait until they rest, then clear the node's admit task with downstream",
     )

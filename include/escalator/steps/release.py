@@ -46,7 +46,7 @@ def _end(ctx: StepContext, service: ComputeService, lease: Lease) -> StepResult:
         refused = None if _is_fresh(ctx, service) else _look_again(ctx)
         if refused is not None:
             code = refused.code or Code.NOT_VERIFIED
-            return _leave_out(ctx, lease, LeaseMark.FAILED, code, refused.message)
+            return _leave_out(ctx, lease.at(LeasePhase.UPGRADING), LeaseMark.FAILED, code, refused.message)
         return _give_back(ctx, NodeState.RELEASED, message=progress.message)
     if _is_untouched(ctx, progress, lease):
         given_up = progress if progress.state in {NodeState.HELD, NodeState.SKIPPED} else None
@@ -108,7 +108,7 @@ def _leave_out(ctx: StepContext, lease: Lease, mark: LeaseMark, code: Code, mess
     state = NodeState.HELD if mark is LeaseMark.HELD else NodeState.FAILED
     words = f"[{code}] {message}"[:WORDS_LENGTH]
     marked = lease.marked(mark, words)
-    if marked != lease:
+    if marked.render() != lease.render():
         ctx.write_lease(marked)
     ctx.progress(state, code, message, mark=mark)
     outcome = Outcome.HELD if mark is LeaseMark.HELD else Outcome.FAILED

@@ -17,11 +17,12 @@ from escalator.model.step import Outcome
 from escalator.model.verdict import Code
 from escalator.steps.migrate import ROUNDS, find_busy_members, find_servers_left, migrate
 from escalator.steps.running.context import StepContext
+from escalator.steps.running.patience import Patience
 from escalator.steps.running.results import StepResult
 from escalator.system_support.mechanisms import Effect, NodeJob
 from escalator.system_support.remote_job import JobOverdueError
 from escalator.upgrade_manager.drain.durations import compute_job_limit_seconds
-from escalator.upgrade_manager.drain.prechecks import find_ongoing
+from escalator.upgrade_manager.drain.prechecks import describe_remedy, find_ongoing
 
 log = logging.getLogger("escalator.steps.upgrade")
 
@@ -106,14 +107,17 @@ def _prove_empty(ctx: StepContext) -> StepResult | None:
 
 def _wait_until_quiet(ctx: StepContext) -> str:
     """Wait until no migration touches the node and no server that stays is busy; say what does not end."""
+    patience = Patience(ctx=ctx)
     deadline = ctx.now() + QUIET_WITHIN
     while True:
-        moving = [f"{m.type} {m.uuid} of {m.server_id} ({m.status})" for m in _going_on(ctx)]
-        work = moving or find_busy_members(ctx)
+        moving = patience.ask(lambda: _going_on(ctx))
+        named = [f"{m.type} {m.uuid} of {m.server_id} ({m.status})" for m in moving]
+        work = named or patience.ask(lambda: find_busy_members(ctx))
         if not work:
             return ""
-        if ctx.now() > deadline:
-            return f"on {ctx.host} these do not end: {', '.join(work)}"
+        if ctx.now() > deadline + patience.away:
+            remedy = describe_remedy(moving) if moving else "wait for their owners"
+            return f"on {ctx.host} these do not end: {', '.join(work)} -> {remedy}"
         log.info("%s: waiting for %s", ctx.host, ", ".join(work))
         ctx.campaign.sleep(POLL_SECONDS)
 

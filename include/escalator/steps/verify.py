@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from escalator.model.campaign import NodeState
@@ -15,6 +16,7 @@ from escalator.model.node_facts import Proof
 from escalator.model.step import Outcome
 from escalator.model.verdict import Code, Subject, Verdict
 from escalator.steps.running.context import StepContext
+from escalator.steps.running.patience import Patience
 from escalator.steps.running.results import StepResult
 
 log = logging.getLogger("escalator.steps.verify")
@@ -45,11 +47,11 @@ def prove(ctx: StepContext) -> StepResult | None:
 
     :return: what is wrong; None when all is good.
     """
-    deadline = ctx.now() + SERVICE_WITHIN
-    faults = _service(ctx, deadline)
+    wait = _Wait(ctx=ctx, patience=Patience(ctx=ctx), deadline=ctx.now() + SERVICE_WITHIN)
+    faults = _service(wait)
     if not faults:
         wrong = _version(ctx)
-        faults = (*wrong, *_awaited(ctx, _all_up, deadline, lambda: bool(wrong)))
+        faults = (*wrong, *wait.until_good(_all_up, lambda: bool(wrong)))
     if not faults:
         faults = _canary(ctx)
     for fault in faults:
@@ -68,25 +70,31 @@ def _fault(ctx: StepContext, code: Code, message: str, remedy: str) -> tuple[Ver
     return (Verdict(code=code, message=message, subject=subject, remedy=remedy),)
 
 
-def _service(ctx: StepContext, deadline: datetime) -> tuple[Verdict, ...]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Wait:
+    """The time that the node has to come up; while the cloud does not answer, it stands still."""
+
+    ctx: StepContext
+    patience: Patience
+    deadline: datetime
+
+    def until_good(self, look: Look, hopeless: Callable[[], bool] = lambda: False) -> tuple[Verdict, ...]:
+        """Look until there is no fault; return those left at the deadline, or when there is no hope."""
+        while True:
+            faults = self.patience.ask(lambda: look(self.ctx))
+            if not faults or self.ctx.now() > self.deadline + self.patience.away or hopeless():
+                return faults
+            self.ctx.campaign.sleep(POLL_SECONDS)
+
+
+def _service(wait: _Wait) -> tuple[Verdict, ...]:
     """Wait for a heartbeat that is newer than the restart, as long as the service's process lives."""
     looks = itertools.count()
 
     def hopeless() -> bool:
-        return next(looks) % LOOKS_A_LOGIN == 0 and not _process_lives(ctx)
+        return next(looks) % LOOKS_A_LOGIN == 0 and not _process_lives(wait.ctx)
 
-    return _awaited(ctx, _heartbeat, deadline, hopeless)
-
-
-def _awaited(
-    ctx: StepContext, look: Look, deadline: datetime, hopeless: Callable[[], bool] = lambda: False
-) -> tuple[Verdict, ...]:
-    """Look until there is no fault; return those that are left at the deadline, or when there is no hope."""
-    while True:
-        faults = look(ctx)
-        if not faults or ctx.now() > deadline or hopeless():
-            return faults
-        ctx.campaign.sleep(POLL_SECONDS)
+    return wait.until_good(_heartbeat, hopeless)
 
 
 def _heartbeat(ctx: StepContext) -> tuple[Verdict, ...]:

@@ -55,6 +55,7 @@ def flight(status: MigrationStatus | None = None, **fields: Any) -> Flight:
     queued = status in {None, MigrationStatus.ACCEPTED, MigrationStatus.QUEUED}
     base: dict[str, Any] = {
         "move": move(),
+        "source": "node-01",
         "destination": "node-02",
         "started_at": START,
         "after_id": 3,
@@ -92,9 +93,27 @@ def test_what_has_ended_is_never_late(status: MigrationStatus) -> None:
     assert flight(status).state(START + 9 * LIMIT, LIMIT) is WAYS[status]
 
 
-def test_a_request_without_a_record_fails_after_a_while() -> None:
+def test_a_request_without_a_record_is_lost_after_a_while() -> None:
     assert flight().state(START + APPEARS_WITHIN, LIMIT) is FlightState.FLYING
-    assert flight().state(START + APPEARS_WITHIN + SECOND, LIMIT) is FlightState.FAILED
+    assert flight().state(START + APPEARS_WITHIN + SECOND, LIMIT) is FlightState.LOST
+
+
+def test_a_migration_that_is_not_on_record_any_more_is_lost() -> None:
+    """So are those of a server that was deleted."""
+    gone = flight(MigrationStatus.RUNNING).seen([migration(server_id="db")], START)
+    assert gone.state(START, LIMIT) is FlightState.LOST
+    assert gone.seen([migration()], START).state(START, LIMIT) is FlightState.FLYING
+
+
+def test_what_brings_the_server_here_is_not_its_own() -> None:
+    back = migration(id=9, source_host="node-02", dest_host="node-01")
+    assert flight().seen([back], START).migration is None
+    assert flight(source="node-02").seen([back], START).migration == back
+
+
+def test_what_is_left_alone_is_no_failure() -> None:
+    record = flight(MigrationStatus.ERROR).record(START, FlightState.FAILED, left_alone="it was deleted")
+    assert (record.succeeded, record.code, record.message) == (False, None, "it was deleted")
 
 
 def test_an_abort_that_does_not_help_is_stuck() -> None:
@@ -137,7 +156,7 @@ def test_only_its_own_newest_migration_is_seen() -> None:
     [
         (flight(MigrationStatus.COMPLETED), FlightState.ARRIVED, None, ""),
         (flight(MigrationStatus.ERROR), FlightState.FAILED, Code.MIGRATION_FAILED, "ended in status error"),
-        (flight(), FlightState.FAILED, Code.MIGRATION_FAILED, "no record"),
+        (flight(), FlightState.LOST, Code.MIGRATION_FAILED, "no record"),
         (flight(MigrationStatus.RUNNING), FlightState.STUCK, Code.MIGRATION_HUNG, "took too long"),
         (
             flight(MigrationStatus.CANCELLED, aborted_at=START),
@@ -148,7 +167,7 @@ def test_only_its_own_newest_migration_is_seen() -> None:
     ],
 )
 def test_record_says_how_it_ended(made: Flight, state: FlightState, code: Code | None, words: str) -> None:
-    record = made.record("node-01", START + SECOND, state)
+    record = made.record(START + SECOND, state)
     assert (record.succeeded, record.code) == (state is FlightState.ARRIVED, code)
     assert words in record.message
     assert (record.from_host, record.to_host, record.server_name) == ("node-01", "node-02", "web-1")
@@ -166,7 +185,7 @@ def test_record_says_how_it_ended(made: Flight, state: FlightState, code: Code |
 )
 def test_it_ended_when_nova_wrote_it_last(told: datetime | None, ended: datetime) -> None:
     made = flight(migration=migration(MigrationStatus.COMPLETED, updated_at=told))
-    assert made.record("node-01", START + 5 * SECOND, FlightState.ARRIVED).ended_at == ended
+    assert made.record(START + 5 * SECOND, FlightState.ARRIVED).ended_at == ended
 
 
 def test_only_live_migrations_on_record_can_be_aborted() -> None:

@@ -46,6 +46,19 @@ def test_a_server_group_that_lets_nobody_go_first(policy: str, hosts: str, remed
     assert remedy in (condition.remedy or "")
 
 
+@pytest.mark.parametrize(
+    ("most", "remedy"), [(1, "4 more nodes"), (2, "1 more node in"), (2, "scaled in by 2"), (3, None)]
+)
+def test_six_members_on_three_nodes_move_with_three_a_node(most: int, remedy: str | None) -> None:
+    servers = [make_server(f"s{i}", "abc"[i % 3]) for i in range(6)]
+    members = tuple(s.id for s in servers)
+    group = ServerGroup(id="g", policy="anti-affinity", members=members, max_server_per_host=most)
+    nodes = [make_node(host) for host in "abc"]
+    found = find(make_cloud(nodes, servers, server_groups=(group,)), "a", "b", "c")
+    assert [c.code for c in found] == ([] if remedy is None else [Code.GROUP_DEADLOCK])
+    assert all(remedy is not None and remedy in str(c.remedy) for c in found)
+
+
 def test_servers_whose_zone_is_nowhere_else() -> None:
     nodes = [make_node("a"), make_node("b", zone="az2")]
     (condition,) = find(make_cloud(nodes, [make_server("s", "a", pinned_zone="az1")]), "a")

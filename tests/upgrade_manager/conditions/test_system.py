@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from datetime import timedelta
+
 from tests.builders import (
     DOMAIN,
     NOW,
@@ -70,6 +72,23 @@ def test_unfinished_migrations_of_the_domain_are_warned_of() -> None:
         ("m-3", Code.MIGRATION_UNFINISHED, Severity.WARNING),
     ]
     assert all(v.subject.type is SubjectType.MIGRATION for v in verdicts)
+
+
+def test_an_old_record_of_a_cold_migration_blocks_nothing_and_needs_nothing() -> None:
+    record = Migration(
+        id=1,
+        uuid="u-1",
+        server_id="id-s",
+        type="migration",
+        status=MigrationStatus.FINISHED,
+        source_host="a",
+        dest_host="b",
+        created_at=NOW - timedelta(days=300),
+    )
+    snapshot = make_cloud([make_node("a"), make_node("b")], [make_server("s", "a")], migrations=(record,))
+    (verdict,) = find_unmet(snapshot)
+    assert (verdict.code, verdict.severity) == (Code.MIGRATION_UNFINISHED, Severity.WARNING)
+    assert verdict.remedy == "nothing: its record does not hold a node up"
 
 
 def test_dead_network_agents_block_their_target_and_are_warned_of_elsewhere() -> None:

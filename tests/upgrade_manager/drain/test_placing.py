@@ -1,17 +1,35 @@
 from __future__ import annotations
 
-import pytest
-from tests.builders import make_busy_node, make_cloud, make_pair, make_server, make_target, simulate_drain
+from dataclasses import replace
 
-from escalator.model.cloud import CloudSnapshot, HaGroup, ResourceInventory, ServerGroup
+import pytest
+from tests.builders import (
+    NOW,
+    make_busy_node,
+    make_cloud,
+    make_pair,
+    make_server,
+    make_target,
+    simulate_drain,
+)
+
+from escalator.model.cloud import (
+    CloudSnapshot,
+    HaGroup,
+    Migration,
+    MigrationStatus,
+    ResourceInventory,
+    ServerGroup,
+)
 from escalator.model.verdict import Code
-from escalator.upgrade_manager.drain.placing import Placing
+from escalator.upgrade_manager.drain.placing import Placing, simulate
 from escalator.upgrade_manager.state.capacity import CapacityBook, Tier
 
 
-def grouped(policy: str, *hosts: str, others: tuple[str, ...] = ("b", "c")) -> CloudSnapshot:
+def grouped(policy: str, *hosts: str, others: tuple[str, ...] = ("b", "c"), most: int = 1) -> CloudSnapshot:
     servers = [make_server(f"m{i}", host) for i, host in enumerate(hosts)]
-    group = ServerGroup(id="sg", policy=policy, members=tuple(s.id for s in servers))
+    members = tuple(s.id for s in servers)
+    group = ServerGroup(id="sg", policy=policy, members=members, max_server_per_host=most)
     nodes = [make_target(host) for host in sorted({*hosts, *others})]
     return make_cloud(nodes, servers, server_groups=(group,))
 
@@ -29,6 +47,61 @@ def test_members_on_every_node_are_a_deadlock_that_names_the_group() -> None:
     (verdict,) = simulate_drain(grouped("anti-affinity", "a", "b", "c"), ["a"]).unplaced
     assert verdict.code is Code.SERVER_GROUP
     assert "sg keeps its members apart" in verdict.message
+
+
+def test_a_group_may_have_several_members_on_a_node() -> None:
+    six = ("a", "b", "c") * 2
+    assert sorted(simulate_drain(grouped("anti-affinity", *six, most=3), ["a"]).placements.values()) == [
+        "b",
+        "c",
+    ]
+    (one, two) = simulate_drain(grouped("anti-affinity", *six, most=2), ["a"]).unplaced
+    assert one.code is two.code is Code.SERVER_GROUP
+    assert "2 of them, as many as it allows" in one.message
+    assert len(simulate_drain(grouped("anti-affinity", *six, most=1), ["a"]).unplaced) == 2
+
+
+def on_its_way(
+    snapshot: CloudSnapshot, server: str, dest: str, *, task: str | None = "migrating"
+) -> CloudSnapshot:
+    """Let a server of a snapshot be on its way to a node."""
+    servers = tuple(replace(s, task_state=task) if s.id == server else s for s in snapshot.servers)
+    (source,) = (s.host for s in servers if s.id == server)
+    migration = Migration(
+        id=1,
+        uuid="u-1",
+        server_id=server,
+        type="live-migration",
+        status=MigrationStatus.RUNNING,
+        source_host=str(source),
+        dest_host=dest,
+        created_at=NOW,
+    )
+    return replace(snapshot, servers=servers, migrations=(migration,))
+
+
+@pytest.mark.parametrize("policy", ["anti-affinity", "soft-anti-affinity"])
+def test_the_destination_of_a_member_in_flight_is_taken_at_once(policy: str) -> None:
+    apart = grouped(policy, "a", "b", others=("c", "d"))
+    assert simulate_drain(apart, ["b"], out=["a"]).placements == {"id-m1": "c"}
+    assert simulate_drain(on_its_way(apart, "id-m0", "c"), ["b"], out=["a"]).placements == {"id-m1": "d"}
+    stale = on_its_way(apart, "id-m0", "c", task=None)
+    assert simulate_drain(stale, ["b"], out=["a"]).placements == {"id-m1": "c"}
+
+
+def test_a_member_in_flight_is_no_deadlock_of_a_later_time() -> None:
+    """When the time comes, it has landed and its node is back."""
+    flying = on_its_way(grouped("anti-affinity", "a", "b", others=("c",)), "id-m0", "c")
+    assert not simulate_drain(flying, ["b"], out=["a"]).feasible
+    book = CapacityBook(flying, in_flight=False)
+    assert simulate(book, ["b"]).placements == {"id-m1": "c"}
+
+
+def test_a_server_in_flight_goes_where_it_is_going() -> None:
+    flying = on_its_way(grouped("anti-affinity", "a", "b", others=("c", "d")), "id-m0", "d")
+    placing = Placing(CapacityBook(flying), closed={"a"})
+    assert placing.try_add(flying.servers[0])
+    assert placing.placements == {"id-m0": "d"}
 
 
 def test_a_soft_policy_is_kept_where_it_can_be() -> None:

@@ -60,10 +60,30 @@ def test_states_that_nova_does_not_move(state: str, code: Code) -> None:
     assert str(verdict.subject) == "server s (id-s)"
 
 
-def test_a_task_makes_a_server_busy_even_when_its_state_is_fine() -> None:
-    (verdict,) = check_server(make_server("s", "a", task_state="deleting"))
-    assert verdict.code is Code.SERVER_BUSY
-    assert "deleting" in verdict.message
+@pytest.mark.parametrize(
+    ("state", "task"),
+    [
+        ("active", "deleting"),
+        ("active", "image_snapshot"),
+        ("active", "resize_prep"),
+        ("error", "deleting"),
+        ("rescued", "unrescuing"),
+        ("building", "spawning"),
+        ("shelved", "shelving_offloading"),
+        ("shelved_offloaded", "spawning"),
+    ],
+)
+def test_a_busy_server_passes_whatever_its_state_is_now(state: str, task: str) -> None:
+    (verdict,) = check_server(make_server("s", "a", vm_state=state, task_state=task, migration="none"))[:1]
+    assert (verdict.code, verdict.severity) == (Code.SERVER_BUSY, Severity.WARNING)
+    assert task in verdict.message
+    idle = check_server(make_server("s", "a", vm_state=state, migration="none"))
+    assert any(v.blocks for v in idle) == (state != "shelved_offloaded")
+
+
+def test_a_server_in_no_known_state_blocks_even_when_it_is_busy() -> None:
+    assert any(v.blocks for v in check_server(make_server("s", "a", vm_state="odd", task_state="deleting")))
+    assert check_server(make_server("s", "a", task_state="deleting"))[0].code is Code.SERVER_BUSY
     assert check_server(make_server("s", "a", vm_state="deleted", task_state="deleting")) != ()
 
 
@@ -88,12 +108,17 @@ def test_servers_that_must_not_move(*, how: str, state: str, blocked: bool) -> N
 
 
 def test_all_findings_at_once_and_in_order() -> None:
-    stuck = make_server("z", "a", vm_state="error", task_state="powering-off", locked=True)
-    verdicts = check_servers([stuck, make_server("b", "a", vm_state="suspended"), make_server("ok", "a")])
+    servers = [
+        make_server("z", "a", vm_state="error", locked=True),
+        make_server("b", "a", vm_state="suspended"),
+        make_server("ok", "a"),
+        make_server("y", "a", task_state="powering-off"),
+    ]
+    verdicts = check_servers(servers)
     assert [(v.subject.name, v.code) for v in verdicts] == [
         ("b", Code.SERVER_SUSPENDED),
+        ("y", Code.SERVER_BUSY),
         ("z", Code.SERVER_ERROR),
-        ("z", Code.SERVER_BUSY),
         ("z", Code.SERVER_LOCKED),
     ]
 
@@ -147,9 +172,10 @@ def test_every_state_gets_an_answer(state: str, task: str | None, how: str) -> N
     drawn = make_server("s", "a", vm_state=state, task_state=task, migration=how)
     verdicts = check_server(drawn)
     gone = state in {"deleted", "shelved_offloaded"} and task is None
-    fine = gone or (state in MOVABLE_STATES and task is None and how != "none")
-    if state != "paused":
+    fine = gone or (state in MOVABLE_STATES and how != "none")
+    if state not in {"paused", "deleted", "shelved_offloaded"}:
         assert fine == (not any(v.blocks for v in verdicts))
+    assert (task is not None) == any(v.code is Code.SERVER_BUSY for v in verdicts if not v.blocks)
     assert all(v.remedy and v.subject.id == "id-s" for v in verdicts)
 
 
@@ -158,12 +184,12 @@ def test_filters_give_one_verdict_or_none() -> None:
     assert [check(fine, ServerContext()) for check in FILTERS] == [None] * len(FILTERS)
 
 
-def test_two_reads_agree_on_ids_states_and_tasks() -> None:
+def test_two_reads_agree_on_who_is_there_whatever_the_owners_do() -> None:
     one, two = make_server("one", "a"), make_server("two", "a")
     assert are_settled([one, two], [two, replace(one, locked=True)])
     assert not are_settled([one, two], [one])
-    assert not are_settled([one], [replace(one, task_state="migrating")])
-    assert not are_settled([one], [replace(one, vm_state="paused")])
+    assert are_settled([one], [replace(one, task_state="image_snapshot")])
+    assert are_settled([one], [replace(one, vm_state="paused")])
     assert are_settled([], [])
 
 
@@ -206,6 +232,34 @@ def test_what_may_still_write_goes_on(migration: Migration, task: str | None) ->
 def test_a_migration_of_a_server_that_is_not_known_goes_on() -> None:
     migration = _moving(MigrationStatus.RUNNING, 3600)
     assert find_ongoing([migration], [], NOW) == (migration,)
+    assert find_ongoing([_moving(MigrationStatus.RUNNING, MONTHS)], [], NOW) == ()
+
+
+MONTHS = 200 * 86400
+COLD = [MigrationStatus.FINISHED, MigrationStatus.MIGRATING, MigrationStatus.CONFIRMING]
+
+
+@pytest.mark.parametrize("kind", ["migration", "resize", "evacuation"])
+@pytest.mark.parametrize("status", COLD)
+@pytest.mark.parametrize("state", ["active", "stopped", "shelved_offloaded"])
+def test_an_old_record_of_a_server_at_rest_blocks_nothing(
+    kind: str, status: MigrationStatus, state: str
+) -> None:
+    server = make_server("web", "a", vm_state=state)
+    record = _moving(status, MONTHS, kind)
+    assert find_ongoing([record], [server], NOW) == ()
+    for busy in (replace(server, task_state="resize_prep"), replace(server, vm_state="resized")):
+        assert find_ongoing([record], [busy], NOW) == (record,)
+    for odd in ("error", "building", "unheard-of"):
+        assert find_ongoing([record], [replace(server, vm_state=odd)], NOW) == (record,)
+
+
+@pytest.mark.parametrize("kind", ["live-migration", "migration", "resize", "evacuation"])
+def test_only_of_a_live_migration_it_says_that_it_can_be_aborted(kind: str) -> None:
+    record = replace(migration("id-s", MigrationStatus.RUNNING), type=kind)
+    for servers in ([make_server("s", "a")], []):
+        (verdict,) = check_servers(servers, [record], host="a")
+        assert ("or abort it" in str(verdict.remedy)) == (kind == "live-migration")
 
 
 def test_a_migration_that_ended_does_not_go_on() -> None:

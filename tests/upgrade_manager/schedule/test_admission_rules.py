@@ -83,6 +83,17 @@ def test_a_node_that_somebody_took_counts_like_one_that_failed() -> None:
     assert decide(state) == (Admission.STOP, Code.FAILURE_BUDGET)
 
 
+def test_what_is_left_of_a_lost_lease_takes_no_place() -> None:
+    words = f"{PLAN.lease('b').render()} (leave it: Ann)"
+    cloud = make_cloud([make_node("a"), disabled(make_node("b"), words)])
+    lost = NodeProgress(host="b", state=NodeState.HELD, code=Code.LEASE_LOST)
+    plan = replace(PLAN, request=replace(PLAN.request, max_failed_nodes=1))
+    state = AdmissionState.of(cloud, plan, LedgerView(nodes=(lost,)), NOW)
+    assert decide(state) is None
+    assert state.leases_beside(state.nodes["a"]) == {}
+    assert decide(state, "b") == (Admission.HOLD, Code.LEASE_LOST)
+
+
 @pytest.mark.parametrize("reason", [None, "broken fan"])
 def test_nobody_goes_while_a_node_under_way_is_not_as_the_run_left_it(reason: str | None) -> None:
     taken = make_node("b") if reason is None else disabled(make_node("b"), reason)

@@ -1,88 +1,72 @@
 """The drain: moves under way, watched by one shared poll of Nova's migrations.
 
 Killed and run again, it finds the migrations that are under way, waits for them, and requests none twice.
+Others act meanwhile: the node's lease is read at every turn, and a server is looked at when its move has
+ended, whatever its migration says.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from escalator.model.cloud import Migration
-from escalator.model.errors import ConflictError, EscalatorError, NotFoundError, TransientError
+from escalator.model.cloud import Migration, Server
+from escalator.model.errors import EscalatorError, SupersededError, TransientError
 from escalator.model.moves import DrainPlan, FailureAction, MoveMethod, MoveRecord, PlannedMove
-from escalator.model.verdict import Code
+from escalator.steps.moving.departures import Departures
+from escalator.steps.moving.drain_record import DrainRecord
+from escalator.steps.moving.endings import describe_error, describe_failure, describe_half_landed
 from escalator.steps.moving.flights import Flight, FlightState, can_abort
+from escalator.steps.moving.node_view import SEEN_WITHIN, NodeView
+from escalator.steps.moving.pace import LONGEST_GAP_SECONDS, DrainPace
 from escalator.steps.running.context import StepContext
+from escalator.steps.running.patience import TOLERATED, Patience
 from escalator.upgrade_manager.drain.drains import choose_next_action
 
 log = logging.getLogger("escalator.steps.moving.drain")
-
-_SHARE_OF_AGE = 3
-"""A move is seen to have ended at most a third of its time late."""
-
-
-_LONGEST_GAP_SECONDS = 60.0
-"""Nova is asked at least so often, however long a move takes."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DrainPace:
-    """How many servers move at once, and how often Nova is asked.
-
-    Nova is asked first when the last of the moves that were begun may have ended, which is ``slowness`` times
-    what is expected of the largest: what this campaign's moves took, so far. Later polls come further and
-    further apart, so that a long move costs few of them and is seen to have ended soon for its length.
-
-    :ivar at_once: moves under way from one node; Nova queues live migrations beyond its own limit.
-    """
-
-    at_once: int = 8
-    slowness: float = 1.0
-    margin_seconds: float = 0.7
-    poll_seconds: float = 3.0
-
-    def first_poll(self, expected_seconds: float) -> float:
-        """Return the seconds from the requests to the first poll.
-
-        :param expected_seconds: of the longest of the moves.
-        """
-        return self.slowness * expected_seconds + self.margin_seconds
-
-    def next_poll(self, age_seconds: float) -> float:
-        """Return the seconds from one poll to the next.
-
-        :param age_seconds: since the newest request.
-        """
-        return max(self.poll_seconds, age_seconds / _SHARE_OF_AGE)
 
 
 @dataclass(slots=True, kw_only=True)
 class Drain:
     """One node's drain, as it goes: what waits, what flies, what ended.
 
-    :ivar doubtful: a server had changed when its turn came, so the plan does not tell what is on the node.
     :ivar slowness: of each live move that arrived, how many times what was expected it took.
     """
 
     ctx: StepContext
     since: datetime
     after_id: int
-    pace: DrainPace = field(default_factory=DrainPace)
-    waiting: list[PlannedMove] = field(default_factory=list)
+    patience: Patience
+    record: DrainRecord
+    view: NodeView
+    pace: DrainPace
+    departures: Departures
     flying: list[Flight] = field(default_factory=list)
-    ended: list[MoveRecord] = field(default_factory=list)
-    held: list[str] = field(default_factory=list)
     adopted: set[str] = field(default_factory=set)
-    doubtful: bool = False
     slowness: list[float] = field(default_factory=list)
 
-    @property
-    def limit(self) -> timedelta:
-        """Return how long one move may take."""
-        return timedelta(seconds=self.ctx.plan.request.migration_timeout_seconds)
+    @classmethod
+    def of(cls, ctx: StepContext, *, since: datetime, after_id: int, pace: DrainPace) -> Drain:
+        """Prepare the drain of a step's node.
+
+        :param since: older migrations do not matter.
+        :param after_id: the newest migration that was known before the first request.
+        """
+        patience = Patience(ctx=ctx)
+        record = DrainRecord(ctx=ctx, patience=patience)
+        view = NodeView(ctx=ctx, patience=patience)
+        return cls(
+            ctx=ctx,
+            since=since,
+            after_id=after_id,
+            patience=patience,
+            record=record,
+            view=view,
+            pace=pace,
+            departures=Departures(ctx=ctx, record=record, view=view, pace=pace),
+        )
 
     def adopt(self, plan: DrainPlan, migrations: Sequence[Migration]) -> None:
         """Take the plan's moves, and those of them that are under way already as flights."""
@@ -90,13 +74,14 @@ class Drain:
         for move in plan.moves:
             migration = under_way.get(move.server_id)
             if migration is None:
-                self.waiting.append(move)
+                self.departures.waiting.append(move)
                 continue
             log.info("%s: %s is on its way already", self.ctx.host, move.server_name)
             self.adopted.add(move.server_id)
             self.flying.append(
                 Flight(
                     move=move,
+                    source=self.ctx.host,
                     destination=migration.dest_host,
                     started_at=migration.created_at,
                     after_id=migration.id - 1,
@@ -105,81 +90,97 @@ class Drain:
                 )
             )
 
+    @property
+    def waiting(self) -> Sequence[PlannedMove]:
+        """Return the moves that were not asked for yet."""
+        return self.departures.waiting
+
     def run(self) -> None:
-        """Move every waiting server, or end with the reasons why some stay."""
+        """Move every waiting server, or end with the reasons why some stay.
+
+        :raises LeaseLostError: the node is not ours any more; what flew has landed, nothing else was begun.
+        """
         while self.waiting or self.flying:
-            fresh = self._start_some()
-            if self.flying:
+            self.record.watch_lease()
+            fresh = self.departures.start(self.pace.at_once - len(self.flying), after_id=self.after_id)
+            self.flying.extend(fresh)
+            self._settle_refusals()
+            if self.waiting or self.flying:
                 self.ctx.campaign.sleep(self._until_poll(fresh))
+            if self.flying:
                 self._poll()
+        if self.record.lost is not None:
+            raise self.record.lost
+
+    def find_left(self, staying: Collection[str]) -> tuple[Server, ...]:
+        """Return which servers are left, after all that waited has gone; while all are busy, wait for one.
+
+        :param staying: ids of the servers that are to stay.
+        :raises LeaseLostError: the node is not ours any more.
+        """
+        if self.record.doubtful:
+            self.view.refresh(older_than=SEEN_WITHIN)
+        while True:
+            left = self.view.find_left(staying)
+            if not left or any(server.task_state is None for server in left):
+                return left
+            for server in left:
+                self.departures.hold_if_busy_too_long(server)
+            if self.record.held:
+                return left
+            waited = min(self.view.count_busy_seconds(server.id) for server in left)
+            self.ctx.campaign.sleep(self.pace.next_poll(waited))
+            self.record.watch_lease()
+            if self.record.lost is not None:
+                raise self.record.lost
+            self.view.refresh()
 
     def _until_poll(self, fresh: Sequence[Flight]) -> float:
         if fresh:
             return self.pace.first_poll(max(self._expected(flight.move) for flight in fresh))
+        if not self.flying:
+            return self.departures.compute_gap()
         if any(flight.aborted_at or flight.refused_at for flight in self.flying):
             return self.pace.poll_seconds
         now = self.ctx.now()
         newest = max(flight.confirmed_at or flight.started_at for flight in self.flying)
-        begun = [since for f in self.flying if (since := f.confirmed_at or f.running_since) is not None]
+        begun = [
+            since
+            for f in self.flying
+            if f.landed_at is None and (since := f.confirmed_at or f.running_since) is not None
+        ]
         rest = min(
-            ((since + self.limit - now).total_seconds() for since in begun), default=_LONGEST_GAP_SECONDS
+            ((since + self.record.limit - now).total_seconds() for since in begun),
+            default=LONGEST_GAP_SECONDS,
         )
-        gap = min(self.pace.next_poll((now - newest).total_seconds()), rest + 1.0, _LONGEST_GAP_SECONDS)
+        gap = min(self.pace.next_poll((now - newest).total_seconds()), rest + 1.0)
         return max(self.pace.poll_seconds, gap)
 
     def _expected(self, move: PlannedMove) -> float:
         return self.ctx.plan.expected.move_seconds(move.memory_mib)
 
-    def _start_some(self) -> list[Flight]:
-        fresh: list[Flight] = []
-        while self.waiting and len(self.flying) + len(fresh) < self.pace.at_once:
-            if self.held:
-                self.waiting.clear()  # the node is held: what flies lands, nothing more starts
-                break
-            flight = self._start(self.waiting.pop(0))
-            if flight is not None:
-                fresh.append(flight)
-        self.flying.extend(fresh)
-        return fresh
+    def _settle_refusals(self) -> None:
+        """Count what Nova refused as failed attempts."""
+        refused, self.departures.refused = self.departures.refused, []
+        for flight, said in refused:
+            record = flight.record(self.ctx.now(), FlightState.FAILED)
+            self._failed(flight.move, replace(record, message=said))
 
-    def _start(self, move: PlannedMove) -> Flight | None:
-        """Request one move; a request that Nova refuses is a failed attempt."""
-        self.ctx.ensure_current()
-        destination = move.destinations[0]
-        flight = Flight(move=move, destination=destination, started_at=self.ctx.now(), after_id=self.after_id)
-        try:
-            if move.method is MoveMethod.LIVE:
-                self.ctx.cloud.start_live_migration(move.server_id, destination)
-            else:
-                self.ctx.cloud.start_cold_migration(move.server_id, destination)
-        except TransientError:
-            raise
-        except (NotFoundError, ConflictError) as exc:
-            log.info("%s: %s has changed, it is looked at again: %s", self.ctx.host, move.server_name, exc)
-            self.doubtful = True
-            return None
-        except EscalatorError as exc:
-            log.warning("%s: Nova refuses to move %s: %s", self.ctx.host, move.server_name, exc)
-            refused = flight.record(self.ctx.host, self.ctx.now(), FlightState.FAILED)
-            self._failed(move, replace(refused, message=str(exc)))
-            return None
-        log.info(
-            "%s: %s migration of %s to %s requested",
-            self.ctx.host,
-            move.method,
-            move.server_name,
-            destination,
-        )
-        return flight
+    # what flies
 
     def _poll(self) -> None:
         """Ask Nova once for all migrations of the node and go through the flights."""
-        migrations = self.ctx.cloud.fetch_migrations(host=self.ctx.host, since=self.since)
+        migrations = self.patience.ask(
+            lambda: self.ctx.cloud.fetch_migrations(host=self.ctx.host, since=self.since)
+        )
+        astray = [f.move.server_id for f in self.flying if f.source != self.ctx.host]
+        elsewhere = [m for server_id in astray for m in self._fetch_migrations_of(server_id)]
         now = self.ctx.now()
+        landed: list[Flight] = []
         flying, self.flying = self.flying, []
         for flight in flying:
-            seen = flight.seen(migrations, now)
-            state = seen.state(now, self.limit)
+            seen = flight.seen((*migrations, *elsewhere), now)
+            state = seen.state(now, self.record.limit)
             match state:
                 case FlightState.FLYING:
                     self.flying.append(seen)
@@ -188,19 +189,26 @@ class Drain:
                 case FlightState.LATE:
                     self.flying.extend(self._late(seen, now))
                 case FlightState.ARRIVED:
-                    self._landed(seen, seen.record(self.ctx.host, now, state))
-                case FlightState.FAILED | FlightState.STUCK:
-                    self._failed(
-                        seen.move, seen.record(self.ctx.host, now, state), stuck=state is FlightState.STUCK
-                    )
+                    landed.append(seen)
+                case FlightState.FAILED | FlightState.LOST | FlightState.STUCK:
+                    self.flying.extend(self._ended_badly(seen, state, now))
+        if landed:
+            self._check_arrivals(landed, migrations)
         self.after_id = max([self.after_id, *(m.id for m in migrations)])
+
+    def _fetch_migrations_of(self, server_id: str) -> tuple[Migration, ...]:
+        return self.patience.ask(
+            lambda: self.ctx.cloud.fetch_migrations(server_id=server_id, since=self.since)
+        )
 
     def _confirmed(self, flight: Flight, now: datetime) -> Flight:
         """Confirm a cold migration; Nova refuses for a moment after it is finished: then at the next poll."""
         self.ctx.ensure_current()
         try:
             self.ctx.cloud.confirm_resize(flight.move.server_id)
-        except ConflictError as exc:
+        except SupersededError:
+            raise
+        except EscalatorError as exc:
             log.info("%s: %s cannot be confirmed yet: %s", self.ctx.host, flight.move.server_name, exc)
             return replace(flight, refused_at=flight.refused_at or now)
         return replace(flight, confirmed_at=now)
@@ -208,51 +216,127 @@ class Drain:
     def _late(self, flight: Flight, now: datetime) -> list[Flight]:
         """Abort a move that hangs; one that cannot be aborted holds the node."""
         name = flight.move.server_name
-        if not can_abort(flight) or flight.migration is None:
-            self._failed(flight.move, flight.record(self.ctx.host, now, FlightState.STUCK), stuck=True)
-            return []
+        tried_for_long = flight.refused_at is not None and now - flight.refused_at > TOLERATED
+        if not can_abort(flight) or flight.migration is None or tried_for_long:
+            return self._ended_badly(flight, FlightState.STUCK, now)
         log.warning(
-            "%s: the migration of %s takes longer than %s: aborting it", self.ctx.host, name, self.limit
+            "%s: the migration of %s takes longer than %s: aborting it",
+            self.ctx.host,
+            name,
+            self.record.limit,
         )
         self.ctx.ensure_current()
         try:
             self.ctx.cloud.abort_migration(flight.move.server_id, flight.migration.id)
-        except TransientError:
-            raise
+        except TransientError as exc:
+            log.warning("%s: not known whether it is aborted: %s", self.ctx.host, exc)
+            return [replace(flight, refused_at=flight.refused_at or now)]
         except EscalatorError as exc:
             log.warning("%s: Nova does not abort the migration of %s: %s", self.ctx.host, name, exc)
         return [replace(flight, aborted_at=now)]
+
+    # what ended
+
+    def _check_arrivals(self, landed: Iterable[Flight], migrations: Iterable[Migration]) -> None:
+        """Count as arrived what is not on the node any more; a record that says so is not enough."""
+        self.view.refresh()
+        now = self.ctx.now()
+        for flight in landed:
+            server = self.view.here.get(flight.move.server_id)
+            if server is None or flight.source != self.ctx.host:
+                self._landed(flight, flight.record(now, FlightState.ARRIVED))
+            elif _came_back(flight, migrations, self.ctx.host):
+                log.warning("%s: somebody moved %s back", self.ctx.host, server.name)
+                self._landed(flight, flight.record(now, FlightState.ARRIVED))
+                self.record.doubtful = True
+            elif flight.landed_at is None or now - flight.landed_at <= self.record.limit:
+                self.flying.append(replace(flight, landed_at=flight.landed_at or now))
+            else:
+                stuck = describe_half_landed(server, self.ctx.host, flight)
+                self.record.keep(replace(flight.record(now, FlightState.STUCK), message=stuck.message))
+                self.record.hold(stuck)
 
     def _landed(self, flight: Flight, record: MoveRecord) -> None:
         log.info("%s: %s is on %s", self.ctx.host, record.server_name, record.to_host)
         if record.method is MoveMethod.LIVE and record.server_id not in self.adopted:
             took = (record.ended_at - record.started_at).total_seconds()
             self.slowness.append(took / self._expected(flight.move))
-        self._keep(record)
+        self.record.keep(record)
+
+    def _ended_badly(self, flight: Flight, state: FlightState, now: datetime) -> list[Flight]:
+        """Look at the server of a move that failed, or hangs, or that Nova has no record of.
+
+        :return: the flight, when it is not over.
+        """
+        server = self.view.fetch_one(flight.move.server_id)
+        if server is None or server.vm_state == "soft-delete":
+            self.record.doubtful = self.record.doubtful or server is not None
+            self._left_alone(flight, "its owner deleted it")
+        elif server.host != self.ctx.host:
+            return self._elsewhere(flight, state, server)
+        elif server.vm_state == "error":
+            self.record.keep(flight.record(now, FlightState.FAILED))
+            self.record.hold(describe_error(server, self.ctx.host, flight))
+        elif state is FlightState.LOST and server.task_state is not None:
+            if now - flight.started_at <= self.record.limit:
+                return [flight]
+            self._failed(flight.move, flight.record(now, state), stuck=True)
+        elif state is FlightState.LOST and flight.unsure:
+            log.info("%s: Nova knows of no move of %s: it is asked again", self.ctx.host, server.name)
+            self.departures.waiting.append(flight.move)
+        else:
+            self._failed(flight.move, flight.record(now, state), stuck=state is FlightState.STUCK)
+        return []
+
+    def _elsewhere(self, flight: Flight, state: FlightState, server: Server) -> list[Flight]:
+        """Leave alone what somebody else has moved; a request that met it there is brought to its end."""
+        asked = [
+            m
+            for m in (self._fetch_migrations_of(server.id) if state is FlightState.LOST else ())
+            if m.id > flight.after_id and m.dest_host == flight.destination
+        ]
+        if asked and flight.source == self.ctx.host and asked[0].source_host != self.ctx.host:
+            log.warning(
+                "%s: %s was on %s already when Nova took our request",
+                self.ctx.host,
+                server.name,
+                asked[0].source_host,
+            )
+            self.adopted.add(server.id)
+            return [replace(flight, source=asked[0].source_host, unsure=False)]
+        self._left_alone(flight, f"it is on {server.host}, {server.vm_state}: somebody else moved it")
+        return []
+
+    def _left_alone(self, flight: Flight, why: str) -> None:
+        self.record.leave_alone(flight.record(self.ctx.now(), FlightState.FAILED, left_alone=why))
 
     def _failed(self, move: PlannedMove, record: MoveRecord, *, stuck: bool = False) -> None:
         """Ask the policy what comes next: another destination, or the node is held."""
-        self._keep(record)
-        attempts = [r for r in self.ended if r.server_id == move.server_id]
+        self.record.keep(record)
+        if self.record.lost is not None:
+            return
+        attempts = [r for r in self.record.ended if r.server_id == move.server_id]
         action = FailureAction.HOLD if stuck else choose_next_action(attempts, move)
         rest = tuple(d for d in move.destinations if d != record.to_host)
         if not stuck and not rest and move.server_id in self.adopted:
             log.warning("%s: %s; it is planned anew", self.ctx.host, record.message)
-            self.doubtful = True
+            self.record.doubtful = True
             return
         if action is FailureAction.RETRY_ELSEWHERE and rest:
             log.warning("%s: %s; trying %s", self.ctx.host, record.message, rest[0])
-            self.waiting.append(replace(move, destinations=rest))
+            self.view.forget()
+            self.departures.waiting.append(replace(move, destinations=rest))
             return
-        log.error("%s: %s; the node is held", self.ctx.host, record.message)
-        self.held.append(record.message)
+        self.record.hold(describe_failure(record))
 
-    def _keep(self, record: MoveRecord) -> None:
-        self.ended.append(record)
-        self.ctx.run.record_move(self.ctx.host, record)
 
-    @property
-    def code(self) -> Code:
-        """Return the code of the first reason that held the node."""
-        failed = (r.code for r in self.ended if r.code is not None)
-        return next(failed, Code.NODE_NOT_EMPTY)
+def _came_back(flight: Flight, migrations: Iterable[Migration], host: str) -> bool:
+    """Tell whether a later migration brought a server back to the node."""
+    last = flight.migration.id if flight.migration else flight.after_id
+    return any(
+        m.server_id == flight.move.server_id
+        and m.id > last
+        and m.dest_host == host
+        and not m.status.unfinished
+        for m in migrations
+    )

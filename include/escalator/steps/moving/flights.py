@@ -29,6 +29,8 @@ class FlightState(StrEnum):
     LATE = "late"
     ARRIVED = "arrived"
     FAILED = "failed"
+    LOST = "lost"
+    """Nova has no record of it, or not any more."""
     STUCK = "stuck"
 
 
@@ -38,10 +40,17 @@ class Flight:
 
     ``after_id`` is the newest migration id known before the request. ``running_since`` is when it was first
     seen to have left Nova's queue, ``aborted_at`` when its abort was asked for, ``confirmed_at`` when its
-    confirmation was, ``refused_at`` when Nova first refused to confirm it.
+    confirmation was, ``refused_at`` when Nova first refused to confirm or to abort it. ``landed_at`` is when
+    its migration was first seen to be over with the server still where it was.
+
+    :ivar source: the host that it leaves; not that of the drain when somebody had moved the server there, and
+        Nova took our request a moment later.
+    :ivar unsure: the answer to the request was lost: Nova may know nothing of it.
+    :ivar vanished: its migration is not on record any more, as of a server that was deleted.
     """
 
     move: PlannedMove
+    source: str
     destination: str | None
     started_at: datetime
     after_id: int
@@ -50,24 +59,32 @@ class Flight:
     aborted_at: datetime | None = None
     confirmed_at: datetime | None = None
     refused_at: datetime | None = None
+    landed_at: datetime | None = None
+    unsure: bool = False
+    vanished: bool = False
 
     def seen(self, migrations: Iterable[Migration], now: datetime) -> Flight:
         """Return this flight with its own migration as Nova has it now."""
-        own = [m for m in migrations if m.server_id == self.move.server_id and m.id > self.after_id]
+        own = [
+            m
+            for m in migrations
+            if m.server_id == self.move.server_id and m.id > self.after_id and m.source_host == self.source
+        ]
         newest = max(own, key=lambda m: m.id, default=None)
         if newest is None:
-            return self
+            return replace(self, vanished=self.migration is not None)
         since = self.running_since or (None if newest.status in _QUEUED else now)
         destination = newest.dest_host or self.destination
-        return replace(self, migration=newest, destination=destination, running_since=since)
+        return replace(self, migration=newest, destination=destination, running_since=since, vanished=False)
 
     def state(self, now: datetime, limit: timedelta) -> FlightState:
         """Judge the flight at a moment: a migration that runs longer than ``limit`` is late.
 
         Nova runs one live migration a source by default: what waits in its queue has its time before it.
         """
-        if self.migration is None:
-            return FlightState.FAILED if now - self.started_at > APPEARS_WITHIN else FlightState.FLYING
+        if self.migration is None or self.vanished:
+            awaited = not self.vanished and now - self.started_at <= APPEARS_WITHIN
+            return FlightState.FLYING if awaited else FlightState.LOST
         status = self.migration.status
         if status.failed or status is MigrationStatus.REVERTED:
             return FlightState.FAILED
@@ -84,16 +101,20 @@ class Flight:
         began = self.confirmed_at or self.running_since
         return now - self.started_at > QUEUED_FOR * limit if began is None else now - began > limit
 
-    def record(self, host: str, now: datetime, state: FlightState) -> MoveRecord:
-        """Write down how the flight ended."""
-        code, message = self._reason(state)
+    def record(self, now: datetime, state: FlightState, *, left_alone: str = "") -> MoveRecord:
+        """Write down how the flight ended.
+
+        :param left_alone: why it ended otherwise than asked for, and is no failure: the server is not on the
+            node any more.
+        """
+        code, message = (None, left_alone) if left_alone else self._reason(state)
         return MoveRecord(
             server_id=self.move.server_id,
             server_name=self.move.server_name,
-            from_host=host,
+            from_host=self.source,
             to_host=self.destination,
             method=self.move.method,
-            succeeded=state is FlightState.ARRIVED,
+            succeeded=state is FlightState.ARRIVED and not left_alone,
             started_at=self.started_at,
             ended_at=self._ended_at(now),
             migration=self.migration.uuid if self.migration else None,

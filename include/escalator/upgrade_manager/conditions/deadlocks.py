@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from math import ceil
 
 from escalator.model.check_report import Condition
 from escalator.model.cloud import Server
@@ -42,7 +43,8 @@ def _groups(question: Question, domain: str, servers: Sequence[Server]) -> Itera
     memberships = question.book.memberships
     groups = sorted({memberships.server_group_of[server.id] for server in servers})
     for group_id in groups:
-        policy = memberships.server_groups[group_id].policy
+        group = memberships.server_groups[group_id]
+        policy, most = group.policy, group.max_server_per_host
         members = {
             server.id: server
             for host in question.hosts_of[domain]
@@ -62,14 +64,16 @@ def _groups(question: Question, domain: str, servers: Sequence[Server]) -> Itera
             )
             continue
         nodes = sum(question.nodes[host].eligible_destination for host in question.hosts_of[domain])
-        missing = max(1, len(members) + 1 - nodes)
+        missing = max(1, ceil(len(members) / most) + 1 - nodes)
+        surplus = max(1, len(members) - (nodes - 1) * most)
+        apart = "apart" if most == 1 else f"apart, at most {most} on a node"
         yield unmet(
             Code.GROUP_DEADLOCK,
             subject,
-            f"its policy {policy} keeps its {len(members)} members apart ({where}), and domain {domain} has "
-            f"{count(nodes, 'node')} that take servers: one that leaves its node finds no other",
+            f"its policy {policy} keeps its {len(members)} members {apart} ({where}), and domain {domain} "
+            f"has {count(nodes, 'node')} that take servers: one that leaves its node finds no other",
             f"one of: {count(missing, 'more node')} in domain {domain}; a group of policy soft-{policy}; "
-            f"the group scaled in by {missing}",
+            f"the group scaled in by {surplus}",
         )
 
 

@@ -86,7 +86,7 @@ def ask(
         snapshot=snapshot,
         bundle=bundle,
         reachable=reachable,
-        book=CapacityBook(snapshot, members_stay=plan.members_stay, pending=pending),
+        book=CapacityBook(snapshot, members_stay=plan.members_stay, pending=pending, in_flight=False),
         nodes=nodes,
         hosts_of={domain: tuple(there) for domain, there in hosts_of.items()},
         pending=pending,

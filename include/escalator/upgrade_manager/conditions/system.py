@@ -14,7 +14,7 @@ from escalator.upgrade_manager.conditions.question import (
     count,
     unmet,
 )
-from escalator.upgrade_manager.drain.prechecks import find_ongoing
+from escalator.upgrade_manager.drain.prechecks import describe_remedy, find_ongoing
 from escalator.upgrade_manager.state.eligibility import describe_outage, is_up
 
 
@@ -74,9 +74,7 @@ def _migrations(question: Question, domain: str) -> Iterator[Condition]:
             Code.MIGRATION_UNFINISHED,
             Subject(type=SubjectType.MIGRATION, id=migration.uuid),
             f"the {migration.type} of server {migration.server_id} {where} is {migration.status}{stuck}",
-            "nothing: its record does not hold a node up"
-            if stuck
-            else "let it end, or abort it; confirm or revert a finished resize",
+            "nothing: its record does not hold a node up" if stuck else describe_remedy((migration,)),
             Severity.WARNING,
         )
 

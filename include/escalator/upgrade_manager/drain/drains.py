@@ -98,4 +98,5 @@ def _planned(server: Server, method: MoveMethod, placing: Placing, *, first: str
         method=method,
         destinations=(first, *others[:ALTERNATIVES]),
         memory_mib=server.resources.get(MEMORY, 0),
+        vm_state=server.vm_state,
     )

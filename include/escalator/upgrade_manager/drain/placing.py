@@ -6,6 +6,7 @@ A node is emptied only when a place was found for every server on it.
 from __future__ import annotations
 
 from bisect import bisect_left, insort
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -132,12 +133,16 @@ class Placing:
     def try_add(self, server: Server, *, beside: Collection[str] = ()) -> bool:
         """Place one more server if there is room; nothing is noted when there is none.
 
+        One that is on its way already goes where it is going, where Placement counts it.
+
         :param beside: hosts that it must not go to.
         """
-        host = self._choose(server, beside)
+        heading = self._book.heading.get(server.id)
+        host = heading or self._choose(server, beside)
         if host is None:
             return False
-        self._occupy(host, server)
+        if heading is None:
+            self._occupy(host, server)
         self.placements[server.id] = host
         self.moved_twice += self._book.tiers[host] is Tier.PENDING
         return True
@@ -220,20 +225,24 @@ class Placing:
         """Return which hosts the hard policy of a server's group allows."""
         policy = self._book.memberships.policy(server.id)
         if policy == ANTI_AFFINITY:
-            return _Rule(taken=frozenset(self._mates(server)), together=False)
+            most = self._book.memberships.count_allowed(server.id)
+            there = Counter(self._mates(server))
+            full = frozenset(host for host, members in there.items() if members >= most)
+            return _Rule(taken=full, together=False)
         if policy == AFFINITY:
             mates = self._mates(server)
             return _Rule(taken=frozenset(mates), together=bool(mates))
         return _ANYWHERE
 
     def _mates(self, server: Server) -> list[str]:
-        """Return where the other members of a server's group are, those placed already included."""
+        """Return where the other members of a server's group are, one entry a member, with those placed."""
         group = self._book.memberships.server_group_of.get(server.id)
         if group is None:
             return []
         hosts = list(self._book.group_hosts(group))
-        if server.host in hosts:
-            hosts.remove(server.host)
+        for own in (server.host, self._book.heading.get(server.id)):
+            if own in hosts:
+                hosts.remove(own)
         return hosts + self._arrived.get(group, [])
 
     def _suits(self, host: str, shape: Shape) -> bool:
@@ -306,7 +315,9 @@ class Placing:
         group = memberships.server_group_of.get(server.id)
         if memberships.policy(server.id) == AFFINITY:
             return f"server group {group} keeps its members on one node, and Nova moves them one by one"
-        return f"server group {group} keeps its members apart, and each other node has one of them"
+        most = memberships.count_allowed(server.id)
+        there = "one of them" if most == 1 else f"{most} of them, as many as it allows"
+        return f"server group {group} keeps its members apart, and each other node has {there}"
 
     def _shortage(self, node: Node, shape: Shape) -> dict[str, int]:
         """Return how much of each resource class a node lacks for a server; empty when it fits."""

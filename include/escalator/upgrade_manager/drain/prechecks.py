@@ -9,9 +9,11 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from escalator.model.cloud import Migration, MigrationStatus, Server
+from escalator.model.cloud import ON_NO_NODE, Migration, MigrationStatus, Server
 from escalator.model.verdict import Code, Severity, Subject, SubjectType, Verdict
 
+LIVE = "live-migration"
+"""The type of a live migration; the others are migration (cold), resize and evacuation."""
 MOVABLE_STATES = frozenset({"active", "paused", "stopped"})
 """States from which Nova moves a server."""
 _STUCK = {
@@ -57,11 +59,19 @@ ServerFilter = Callable[[Server, ServerContext], Verdict | None]
 
 STALE_AFTER = timedelta(seconds=60)
 """After so long a silence an unfinished live migration of a server without a task is only a record."""
+LONG_STALE_AFTER = timedelta(hours=1)
+"""After so long a silence every unfinished migration of a server at rest is, or of one that is not there."""
+_AT_REST = MOVABLE_STATES | ON_NO_NODE | {"suspended", "rescued", "shelved", "soft-delete"}
+"""States in which, without a task, nothing goes on; ``resized`` waits for its owner."""
 
 
 def check_state(server: Server, _context: ServerContext) -> Verdict | None:
-    """Find a server in a state from which Nova does not move it; an unknown state counts as one."""
-    if server.vm_state in MOVABLE_STATES:
+    """Find a server in a state from which Nova does not move it; an unknown state counts as one.
+
+    Of a busy server this is asked when its task has ended: its state is about to change.
+    """
+    passing = server.task_state is not None and (server.vm_state in _STUCK or server.on_no_node)
+    if server.vm_state in MOVABLE_STATES or passing:
         return None
     code, message, remedy = _STUCK.get(
         server.vm_state,
@@ -75,27 +85,32 @@ def check_state(server: Server, _context: ServerContext) -> Verdict | None:
 
 
 def check_task(server: Server, _context: ServerContext) -> Verdict | None:
-    """Find a server that something is being done with."""
+    """Note a server that something is being done with: it passes, and its drain waits for it."""
     if server.task_state is None:
         return None
-    remedy = "wait for it to end; if it hangs, reset the server's state"
-    return _verdict(server, Code.SERVER_BUSY, f"it is busy: {server.task_state}", remedy)
+    remedy = "wait for it to end, or find out on its node why it hangs"
+    message = f"it is busy: {server.task_state}"
+    return _verdict(server, Code.SERVER_BUSY, message, remedy, Severity.WARNING)
 
 
 def check_migrations(server: Server, context: ServerContext) -> Verdict | None:
-    """Find a server with an unfinished migration; a waiting resize shows in the server's state instead."""
+    """Note a server with an unfinished migration: it passes; a waiting resize shows in its state instead."""
     unfinished = [m for m in context.migrations if m.status.unfinished]
     if server.vm_state == "resized":
         unfinished = [m for m in unfinished if m.status is not MigrationStatus.FINISHED]
     if not unfinished:
         return None
     named = ", ".join(f"{m.type} {m.uuid} is {m.status}" for m in unfinished)
-    remedy = "wait for it to end, or abort it"
-    return _verdict(server, Code.MIGRATION_UNFINISHED, f"a migration of it goes on: {named}", remedy)
+    remedy = describe_remedy(unfinished)
+    return _verdict(
+        server, Code.MIGRATION_UNFINISHED, f"a migration of it goes on: {named}", remedy, Severity.WARNING
+    )
 
 
 def check_movable(server: Server, _context: ServerContext) -> Verdict | None:
     """Find a server that must not be moved, or not in the state it is in."""
+    if server.task_state is not None and server.vm_state not in MOVABLE_STATES:
+        return None  # asked when its task has ended
     if server.migration == "none":
         message, remedy = "it must not be moved", "take it off the node by hand, or allow its move"
     elif server.migration == "cold" and server.vm_state == "paused":
@@ -161,12 +176,15 @@ def check_servers(
 
 
 def are_settled(first: Iterable[Server], second: Iterable[Server]) -> bool:
-    """Tell whether two reads of a node agree: the same servers in the same states with the same tasks."""
-    return _essence(first) == _essence(second)
+    """Tell whether two reads of a node agree: the same servers, whatever their owners do with them."""
+    return {s.id for s in first} == {s.id for s in second}
 
 
-def _essence(servers: Iterable[Server]) -> frozenset[tuple[str, str, str | None]]:
-    return frozenset((s.id, s.vm_state, s.task_state) for s in servers)
+def describe_remedy(migrations: Iterable[Migration]) -> str:
+    """Say what helps against migrations that go on: Nova aborts live ones only."""
+    if all(m.type == LIVE for m in migrations):
+        return "wait for it to end, or abort it (openstack server migration abort)"
+    return "wait for it to end: Nova aborts live migrations only; confirm or revert it when it is finished"
 
 
 def _passing(migration: Migration) -> Verdict:
@@ -184,7 +202,7 @@ def _passing(migration: Migration) -> Verdict:
         code=Code.MIGRATION_UNFINISHED,
         message=f"the {migration.type} of server {migration.server_id} {where} is {migration.status}",
         subject=subject,
-        remedy="wait for it to end, or abort it",
+        remedy=describe_remedy((migration,)),
     )
 
 
@@ -197,12 +215,12 @@ def _verdict(
 def find_ongoing(
     migrations: Iterable[Migration], servers: Iterable[Server], now: datetime
 ) -> tuple[Migration, ...]:
-    """Return the unfinished migrations that really go on.
+    """Return the unfinished migrations that really go on; Nova may leave a record unfinished for ever.
 
-    When a nova-compute dies, Nova may leave a live migration ``preparing`` or ``queued`` for ever, though its
-    server is back at rest. While a live migration goes on its server has a task; from ``post-migrating`` on
-    the server has none, but the source is still being cleaned up. A record that is neither, and that nobody
-    has written to for a while, is stale. A migration whose server is not known goes on.
+    While a live migration goes on its server has a task; from ``post-migrating`` on the server has none, but
+    the source is still being cleaned up. While a cold migration or a resize goes on its server has a task,
+    or is ``resized`` and waits to be confirmed. A record that is none of these, and that nobody has written
+    to for a while, is stale. A migration whose server is not known goes on, unless it is old.
     """
     known = {server.id: server for server in servers}
     return tuple(
@@ -211,7 +229,11 @@ def find_ongoing(
 
 
 def _is_stale(migration: Migration, server: Server | None, now: datetime) -> bool:
-    if server is None or server.task_state is not None or migration.type != "live-migration":
+    silence = now - (migration.updated_at or migration.created_at)
+    if server is None:
+        return silence > LONG_STALE_AFTER
+    if server.task_state is not None:
         return False
-    written = migration.updated_at or migration.created_at
-    return migration.status is not MigrationStatus.POST_MIGRATING and now - written > STALE_AFTER
+    if migration.type == LIVE and migration.status is not MigrationStatus.POST_MIGRATING:
+        return silence > STALE_AFTER
+    return server.vm_state in _AT_REST and silence > LONG_STALE_AFTER

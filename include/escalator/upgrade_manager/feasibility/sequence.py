@@ -65,7 +65,7 @@ def drain_in_turn(
     wanted = tuple(dict.fromkeys(hosts))
 
     def open_book() -> _DrainsOnPaper:
-        book = CapacityBook(snapshot, members_stay=members_stay, pending=wanted)
+        book = CapacityBook(snapshot, members_stay=members_stay, pending=wanted, in_flight=False)
         return _DrainsOnPaper(book, brings, explained)
 
     first = open_book()
@@ -100,7 +100,8 @@ def upgrade_on_paper(
 
     What Placement had allocated beyond the servers is left where it was.
     """
-    drains = _DrainsOnPaper(CapacityBook(snapshot, members_stay=members_stay, pending=hosts), brings)
+    book = CapacityBook(snapshot, members_stay=members_stay, pending=hosts, in_flight=False)
+    drains = _DrainsOnPaper(book, brings)
     done = set(drains.empty_in_order(hosts).order)
     versions = {} if brings is None else {HYPERVISOR: str(brings)}
     nodes = (

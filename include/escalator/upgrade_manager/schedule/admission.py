@@ -78,6 +78,7 @@ def check_lease_kept(
     *,
     snapshot: CloudSnapshot | None = None,
     now: datetime | None = None,
+    lost: Collection[str] = (),
 ) -> AdmissionDecision:
     """Check, after a lease was written, that it is there and that no more nodes are out than allowed.
 
@@ -85,9 +86,11 @@ def check_lease_kept(
     :param neighbours: hosts whose drains count against this one's.
     :param snapshot: the cloud before the write: with it, HA groups are checked against what is out now.
     :param now: an aware time, for the recovery of HA groups.
+    :param lost: hosts that the run lost to somebody: what lease there is left on them takes no place.
     :return: ADMIT when the lease may stay; WAIT when it must be undone (or is gone), to come again later.
     """
-    leases = {s.host: s.lease for s in services if s.host in neighbours or s.host == host}
+    near = {*neighbours, host} - {*lost}
+    leases = {s.host: s.lease for s in services if s.host in near}
     out = {name: lease for name, lease in leases.items() if lease is not None and lease.mark is None}
     if host not in out or not plan.lease(host).same_holder(out[host]):
         return make_decision(host, Admission.WAIT, Code.LEASE_LOST, "the lease just taken is not there")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -62,6 +62,7 @@ class AdmissionState:
             and node.disabled_reason in ledger.leases.get(host, ())
         )
         marked = {host for host in of_this_run if leases[host].mark is not None}
+        lost = find_lost(ledger.nodes) - own
         book = CapacityBook(snapshot, members_stay=plan.members_stay, pending=set(plan.hosts))
         book.expect_order(plan.hosts)
         return cls(
@@ -70,7 +71,7 @@ class AdmissionState:
             ledger=ledger,
             now=now,
             nodes=book.nodes,
-            leases=leases,
+            leases={host: lease for host, lease in leases.items() if host not in lost},
             own=own,
             selected=frozenset(plan.hosts),
             bars={
@@ -79,7 +80,7 @@ class AdmissionState:
                 if (bar := find_bar(host, book.nodes.get(host), ours=host in own)) is not None
             },
             book=book,
-            failed=frozenset({n.host for n in ledger.nodes if _is_failed(n)} | marked),
+            failed=frozenset({n.host for n in ledger.nodes if n.state is NodeState.FAILED} | marked | lost),
             altered=frozenset(of_this_run - own),
             taken=frozenset({n.host for n in ledger.nodes if n.state.under_way} - own),
             ended=frozenset({n.host for n in ledger.nodes if n.state in _ENDED} | marked),
@@ -99,8 +100,12 @@ class AdmissionState:
 Rule = Callable[[AdmissionState, str], AdmissionDecision | None]
 
 
-def _is_failed(node: NodeProgress) -> bool:
-    return node.state is NodeState.FAILED or (node.state is NodeState.HELD and node.code is Code.LEASE_LOST)
+def find_lost(nodes: Iterable[NodeProgress]) -> frozenset[str]:
+    """Return the hosts that the run lost to somebody, who may have left our lease there, with other words.
+
+    They are out as what a person disabled is: without a place of K, and no destination.
+    """
+    return frozenset(n.host for n in nodes if n.state is NodeState.HELD and n.code is Code.LEASE_LOST)
 
 
 def _not_selected(state: AdmissionState, host: str) -> AdmissionDecision | None:

@@ -131,7 +131,7 @@ def plan_campaign(
         fingerprint=compute_fingerprint(snapshot, wanted),
         installation=installation,
     )
-    book = CapacityBook(snapshot, members_stay=plan.members_stay, pending=wanted)
+    book = CapacityBook(snapshot, members_stay=plan.members_stay, pending=wanted, in_flight=False)
     own = _find_own(book, plan)
     _refuse_hopeless(snapshot, book, wanted, own)
     return replace(plan, hosts=order_targets(book, wanted, mode=request.mode, ours=own).hosts)
@@ -146,7 +146,7 @@ def revalidate_plan(plan: CampaignPlan, snapshot: CloudSnapshot) -> CampaignPlan
     now = compute_fingerprint(snapshot, plan.hosts)
     if plan.fingerprint in {"", now}:
         return plan
-    book = CapacityBook(snapshot, members_stay=plan.members_stay, pending=plan.hosts)
+    book = CapacityBook(snapshot, members_stay=plan.members_stay, pending=plan.hosts, in_flight=False)
     order = order_targets(book, plan.hosts, mode=plan.request.mode, ours=_find_own(book, plan))
     return replace(plan, hosts=order.hosts, fingerprint=now)
 

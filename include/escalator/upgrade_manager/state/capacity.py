@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
-from escalator.model.cloud import ON_NO_NODE, CloudSnapshot, Node, Server
+from escalator.model.cloud import ON_NO_NODE, CloudSnapshot, Migration, Node, Server
 from escalator.upgrade_manager.state.hypervisors import HypervisorAges
 from escalator.upgrade_manager.state.memberships import Memberships
 
@@ -60,10 +60,17 @@ class CapacityBook:
 
     :param members_stay: members of HA groups stay where they are and need no place.
     :param pending: hosts that are still to be upgraded; None: those that the snapshot calls targets.
+    :param in_flight: members of server groups that are on their way count at both ends of it; a decision for
+        later leaves this out, as they will have landed.
     """
 
     def __init__(
-        self, snapshot: CloudSnapshot, *, members_stay: bool = True, pending: Collection[str] | None = None
+        self,
+        snapshot: CloudSnapshot,
+        *,
+        members_stay: bool = True,
+        pending: Collection[str] | None = None,
+        in_flight: bool = True,
     ) -> None:
         self.members_stay = members_stay
         self.nodes: dict[str, Node] = {node.host: node for node in snapshot.nodes}
@@ -82,6 +89,7 @@ class CapacityBook:
         self._by_rank: dict[str, list[str]] = {}
         self._open: dict[str, list[list[tuple[int, str]]] | None] = {}
         self._closed = {node.host for node in snapshot.nodes if not node.eligible_destination}
+        self.heading: Mapping[str, str] = self._find_heading(snapshot.migrations) if in_flight else {}
         self._hosts: dict[str, list[str]] = {}
         for node in snapshot.nodes:
             self._hosts.setdefault(node.domain, []).append(node.host)
@@ -137,13 +145,29 @@ class CapacityBook:
         return found
 
     def group_hosts(self, group_id: str) -> list[str]:
-        """Return where the members of a server group are, one entry a member."""
+        """Return where the members of a server group are, one entry a member; two of one on its way."""
         if self._group_hosts is None:
             self._group_hosts = {group: [] for group in self.memberships.server_groups}
             for server in self.memberships.grouped_servers:
+                hosts = self._group_hosts[self.memberships.server_group_of[server.id]]
                 if server.host in self.nodes and server.vm_state not in ON_NO_NODE:
-                    self._group_hosts[self.memberships.server_group_of[server.id]].append(server.host)
+                    hosts.append(server.host)
+                if server.id in self.heading:
+                    hosts.append(self.heading[server.id])
         return self._group_hosts[group_id]
+
+    def _find_heading(self, migrations: Iterable[Migration]) -> dict[str, str]:
+        """Return where servers are on their way to: server id -> host, until they have arrived.
+
+        A server on its way has a task; an unfinished record of one without a task is only a record.
+        """
+        found: dict[str, str] = {}
+        for migration in migrations:
+            if migration.status.unfinished and migration.dest_host in self.nodes:
+                there = self.servers(migration.source_host)
+                if any(s.id == migration.server_id and s.task_state is not None for s in there):
+                    found[migration.server_id] = migration.dest_host
+        return found
 
     # where servers may go
 

@@ -75,6 +75,11 @@ class Memberships:
         group = self.server_groups.get(self.server_group_of.get(server_id, ""))
         return group.policy if group else ""
 
+    def count_allowed(self, server_id: str) -> int:
+        """Return how many members of a server's anti-affinity group may be on one node."""
+        group = self.server_groups.get(self.server_group_of.get(server_id, ""))
+        return group.max_server_per_host if group else 1
+
 
 def _owners(groups: tuple[HaGroup, ...] | tuple[ServerGroup, ...]) -> dict[str, str]:
     return {member: group.id for group in groups for member in group.members}

@@ -1,0 +1,70 @@
+"""What came of a drain so far: the moves that ended, what holds the node, whether it is still ours."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from escalator.model.errors import LeaseLostError, NotFoundError
+from escalator.model.moves import MoveRecord
+from escalator.model.verdict import Verdict
+from escalator.steps.running.context import StepContext
+from escalator.steps.running.patience import Patience
+
+log = logging.getLogger("escalator.steps.moving.drain_record")
+
+
+@dataclass(slots=True, kw_only=True)
+class DrainRecord:
+    """How a drain stands. When it is stopped, what flies lands, and nothing more starts.
+
+    :ivar held: why the node is held.
+    :ivar lost: the node is not ours any more.
+    :ivar doubtful: servers had changed when their turn came, so the plan does not tell what is on the node.
+    """
+
+    ctx: StepContext
+    patience: Patience
+    ended: list[MoveRecord] = field(default_factory=list)
+    held: list[Verdict] = field(default_factory=list)
+    lost: LeaseLostError | None = None
+    doubtful: bool = False
+
+    @property
+    def stopped(self) -> bool:
+        """Tell whether nothing more is to start."""
+        return bool(self.held) or self.lost is not None
+
+    @property
+    def limit(self) -> timedelta:
+        """Return how long one move may take."""
+        return timedelta(seconds=self.ctx.plan.request.migration_timeout_seconds)
+
+    def watch_lease(self) -> None:
+        """See whether the node is still ours; once it is not, it never is again."""
+        if self.lost is not None:
+            return
+        try:
+            self.patience.ask(self.ctx.ensure_leased)
+        except LeaseLostError as exc:
+            self.lost = exc
+        except NotFoundError as exc:
+            self.lost = LeaseLostError(str(exc), remedy="find out who deleted the service of this node")
+        if self.lost is not None:
+            log.error("%s: no further server is moved, what flies lands: %s", self.ctx.host, self.lost)
+
+    def hold(self, verdict: Verdict) -> None:
+        """Note why the node is held."""
+        log.error("%s: %s; the node is held", self.ctx.host, verdict)
+        self.held.append(verdict)
+
+    def keep(self, record: MoveRecord) -> None:
+        """Note how a move ended, here and in the ledger."""
+        self.ended.append(record)
+        self.ctx.run.record_move(self.ctx.host, record)
+
+    def leave_alone(self, record: MoveRecord) -> None:
+        """Note that a server is not on the node any more, by no doing of ours."""
+        log.info("%s: %s is left alone: %s", self.ctx.host, record.server_name, record.message)
+        self.keep(record)
