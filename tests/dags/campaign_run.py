@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
 from tests.steps.worlds import World
 
+from escalator.leases.known import FindLife
 from escalator.ledger.campaign_record import CampaignRecord
 from escalator.steps.running.context import CampaignContext
 
@@ -21,8 +24,9 @@ def let_the_dag_work_on(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
         assert plan is not None
         return world.context(plan)
 
-    def made(record: CampaignRecord) -> CampaignContext:
-        return world.context(record.plan)
+    def made(record: CampaignRecord, *, find_life: FindLife) -> CampaignContext:
+        find_leases = partial(records.find_leases, find_life)
+        return replace(world.context(record.plan), find_leases=find_leases)
 
     monkeypatch.setattr(campaign, "make_context", made)
     monkeypatch.setattr(records, "Ledger", lambda: world.ledger)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -138,3 +138,17 @@ def test_a_run_that_is_marked_before_it_began_is_red(world: World, monkeypatch: 
         "failed",
     )
     assert all(world.enabled(host) for host in world.hosts)
+
+
+def test_airflow_says_which_run_a_lease_is_of_that_nobody_ends(world: World) -> None:
+    from escalator_airflow.generate import build_campaign_dags
+
+    world.plan = replace(world.plan, installation=world.ledger.installation())
+    world.open(world.plan)
+    world.take("node-03")
+    (dag,) = build_campaign_dags(UPGRADE)
+    ended = dag.test(run_conf={"bundle": "nova-34", "hosts": [NODE], "dry_run": True})
+    check = world.ledger.run(DAG_ID, ended.run_id).document(Document.CHECK)
+    (found,) = (c for c in check["conditions"] if c["code"] == "lease_orphaned")
+    assert found["subject"]["id"] == "node-03"
+    assert f"its run {world.plan.run_id} is deleted" in found["message"]

@@ -153,7 +153,7 @@ def test_a_node_that_nothing_was_done_to_is_given_back_and_says_why_its_way_ende
     cut_off(world, Step.PRECHECK, "fetch_snapshot")
     assert release(world, {Step.PRECHECK: "failed", Step.MIGRATE: "skipped"}) is Outcome.OK
     assert world.enabled()
-    assert world.progress().state is NodeState.ADMITTED
+    assert world.progress().state is NodeState.HELD
     assert world.progress().message == "the run was marked failed while precheck was going on"
 
 
