@@ -50,7 +50,7 @@ class Judge:
 def run(monkeypatch: pytest.MonkeyPatch, judge: Judge, run_id: str = "run-1", **asked: Any) -> Any:
     from escalator_airflow.operators import check_cloud as check
 
-    monkeypatch.setattr(check, "make_context", lambda record: record.plan)
+    monkeypatch.setattr(check, "make_context", lambda record, **_: record.plan)
     monkeypatch.setattr(check, "judge", judge)
     operator = check.CheckOperator(task_id="check_conditions", cloud="lab", hosts=HOSTS)
     return operator.execute(context(params={"bundle": "nova-34", **asked}, run_id=run_id))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from escalator.upgrade_manager.conditions.rollback import check_rollback
 from escalator.upgrade_manager.conditions.upgrade import check_upgrade
 from escalator_airflow.campaigns import make_context, read_asked_for, run_of
 from escalator_airflow.records import draft_campaign
+from escalator_airflow.run_life import find_run_life
 from escalator_airflow.settings import report_dir
 
 
@@ -70,7 +72,7 @@ class CheckOperator(BaseOperator):
             hosts=(),
             target_version=bundle.target_version() or "",
         )
-        campaign = make_context(draft_campaign(draft, bundle))
+        campaign = make_context(draft_campaign(draft, bundle), find_life=partial(find_run_life, context))
         look = check_rollback if rollback else check_upgrade
         return judge(campaign, request.hosts or self.hosts, look=look).report
 

@@ -6,6 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from tests.builders import make_plan
 from tests.steps.conftest import MakeWorld
 from tests.steps.fake_records import START
 from tests.steps.worlds import BUNDLE_DOCUMENT, NEW, NODE, OLD, World
@@ -16,8 +17,10 @@ from escalator.model.campaign import CampaignPlan, OnBlocked, Step, UpgradeMode
 from escalator.model.check_report import CheckReport, check_to_document
 from escalator.model.decisions import Admission
 from escalator.model.errors import InvalidRequestError, PlanInfeasibleError, TransientError
+from escalator.model.known_lease import KnownLease, LeaseOwner
 from escalator.model.procedure import UPGRADE
-from escalator.model.verdict import Code
+from escalator.model.run_life import RunLife
+from escalator.model.verdict import Code, Severity
 from escalator.steps.campaign.check_conditions import check, judge
 from escalator.steps.campaign.conclude import conclude
 
@@ -207,3 +210,24 @@ def test_a_campaign_that_would_have_to_stop_a_server_does_not_start(make_world: 
     with pytest.raises(PlanInfeasibleError, match=r"server sriov .*stop no server"):
         checked(world)
     assert world.recorded.plan() is None
+
+
+def test_a_lease_that_nobody_ends_is_warned_of(world: World) -> None:
+    dead = make_plan(NODE, campaign="upgrade__gone", run_id="gone").lease(NODE)
+    world.cloud.person_disables(NODE, dead.render())
+    orphan = KnownLease(
+        host=NODE,
+        reason=dead.render(),
+        lease=dead,
+        owner=LeaseOwner.OURS,
+        run_id="gone",
+        life=RunLife.DELETED,
+    )
+    context = replace(world.context(), find_leases=lambda _snapshot: (orphan,))
+    report = judge(context, world.hosts).report
+    (found,) = (c for c in report.conditions if c.code is Code.LEASE_ORPHANED)
+    assert (found.subject.id, found.severity, report.met) == (NODE, Severity.WARNING, True)
+    assert "its run gone is deleted" in found.message
+    assert not any(
+        c.code is Code.LEASE_ORPHANED for c in judge(world.context(), world.hosts).report.conditions
+    )

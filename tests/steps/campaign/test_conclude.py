@@ -62,6 +62,17 @@ def test_a_node_that_is_still_out_with_our_lease_is_a_fault(world: World, tmp_pa
     assert f"clear {NODE}.release" in fault
 
 
+def test_a_node_whose_admission_was_ended_after_it_took_the_lease_is_named_with_what_to_do(
+    world: World, tmp_path: Path
+) -> None:
+    for host in world.hosts[1:]:
+        whole_life(world, host)
+    world.take(NODE)
+    (fault,) = conclude(world.context(), tmp_path).faults
+    assert f"{NODE} is waiting" in fault
+    assert f"clear {NODE}.admit with downstream" in fault
+
+
 def test_a_dry_run_has_no_fault(make_world: MakeWorld, tmp_path: Path) -> None:
     world = make_world(dry_run=True)
     assert world.admit().message

@@ -20,6 +20,7 @@ from escalator.plans.plan import MadePlan, make_options, make_plan
 from escalator.plans.render import list_plan_lines
 from escalator.steps.running.context import CampaignContext
 from escalator.steps.running.node_versions import read_versions
+from escalator.upgrade_manager.conditions.leases import check_orphans
 from escalator.upgrade_manager.conditions.leaving_out import (
     Look,
     Remainder,
@@ -70,11 +71,12 @@ def judge(campaign: CampaignContext, hosts: Sequence[str], *, look: Look = check
     found = Remainder(question=question, report=look(question))
     if not found.report.met and request.on_blocked is OnBlocked.SKIP:
         found = leave_blocked_out(question, look)
+    orphans = tuple(check_orphans(campaign.find_leases(snapshot)))
     return Judgement(
         plan=replace(found.question.plan, left_out=found.left_out),
         snapshot=leave_nodes_out(snapshot, found.left_out),
         versions=versions,
-        report=found.report,
+        report=replace(found.report, conditions=(*found.report.conditions, *orphans)),
     )
 
 

@@ -19,6 +19,7 @@ from escalator.model.campaign import CampaignPlan, NodeState, Step
 from escalator.model.cloud import CloudSnapshot, ComputeService, ServiceStatus
 from escalator.model.errors import LeaseLostError
 from escalator.model.inventory import Inventory
+from escalator.model.known_lease import KnownLease
 from escalator.model.lease import Lease, LeaseMark, LeasePhase
 from escalator.model.moves import DrainPlan
 from escalator.model.node_facts import FactChanges, NodeFacts, UnreadablePlan
@@ -35,6 +36,10 @@ def _as_it_is(snapshot: CloudSnapshot) -> CloudSnapshot:
     return snapshot
 
 
+def _no_leases(_snapshot: CloudSnapshot) -> tuple[KnownLease, ...]:
+    return ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CampaignContext:
     """The campaign's side of a step: its record, and the means to carry it out.
@@ -42,6 +47,7 @@ class CampaignContext:
     :ivar mechanism: brings the bundle to the nodes.
     :ivar connect: opens a connection to a node.
     :ivar add_ha_groups: puts the HA groups that are known into a snapshot.
+    :ivar find_leases: says whose the leases of a snapshot are; who does not ask for them knows of none.
     """
 
     record: CampaignRecord
@@ -52,6 +58,7 @@ class CampaignContext:
     clock: Callable[[], datetime]
     sleep: Callable[[float], None]
     add_ha_groups: Callable[[CloudSnapshot], CloudSnapshot] = _as_it_is
+    find_leases: Callable[[CloudSnapshot], tuple[KnownLease, ...]] = _no_leases
 
     @property
     def plan(self) -> CampaignPlan:

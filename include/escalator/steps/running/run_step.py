@@ -28,6 +28,7 @@ from escalator.steps.migrate import migrate
 from escalator.steps.precheck import precheck
 from escalator.steps.release import release
 from escalator.steps.running.context import CampaignContext, StepContext
+from escalator.steps.running.cut_off import record_cut_off
 from escalator.steps.running.results import StepResult
 from escalator.steps.switchover import switchover
 from escalator.steps.upgrade import upgrade
@@ -51,6 +52,7 @@ _STATES = {
     Outcome.FAILED: NodeState.FAILED,
     Outcome.SKIPPED: NodeState.SKIPPED,
 }
+NOT_ASKED: Mapping[Step, str] = MappingProxyType({})
 _ADMISSIONS = {Admission.ADMIT: Outcome.OK, Admission.HOLD: Outcome.HELD}
 
 
@@ -78,11 +80,18 @@ def run_admit(campaign: CampaignContext, host: str, *, try_number: int) -> Admis
 
 
 def run_step(
-    campaign: CampaignContext, host: str, step: Step, *, try_number: int, last_try: bool
+    campaign: CampaignContext,
+    host: str,
+    step: Step,
+    *,
+    try_number: int,
+    last_try: bool,
+    states: Mapping[Step, str] = NOT_ASKED,
 ) -> StepResult:
     """Run one step of one node and record how it ended.
 
     :param last_try: no other attempt will follow by itself: an error is final.
+    :param states: for release: how the scheduler shows the tasks of the node's steps.
     :raises TransientError: something that another attempt may mend.
     :raises SupersededError: a newer attempt has begun; nothing was recorded.
     :raises InvalidRequestError: the plan's procedure is not known, or has no such step; nothing was recorded.
@@ -90,6 +99,8 @@ def run_step(
     stage = _stage(campaign, step)
     ctx = begin(_watched(campaign, stage), host, step, try_number=try_number)
     try:
+        if step is Step.RELEASE:
+            record_cut_off(ctx, states)
         result = STEPS[step](ctx)
     except SupersededError:
         raise
