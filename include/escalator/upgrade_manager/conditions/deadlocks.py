@@ -58,8 +58,8 @@ def _groups(question: Question, domain: str, servers: Sequence[Server]) -> Itera
                 subject,
                 f"its policy {policy} keeps its {len(members)} members together ({where}), and Nova moves "
                 "servers one by one: none of them may go first",
-                f"give them a group of policy soft-affinity, or scale the group in by {len(members) - 1}, "
-                "or leave their node out",
+                "make its members anew in a group of policy soft-affinity, as Nova changes the group of no "
+                f"server, or scale the group in by {len(members) - 1}, or leave their node out",
                 hosts=hosts,
             )
             continue
@@ -70,7 +70,8 @@ def _groups(question: Question, domain: str, servers: Sequence[Server]) -> Itera
             subject,
             f"its policy {policy} keeps its {len(members)} members apart ({where}), and domain {domain} has "
             f"{count(nodes, 'node')} that take servers: one that leaves its node finds no other",
-            f"one of: {count(missing, 'more node')} in domain {domain}; a group of policy soft-{policy}; "
+            f"one of: {count(missing, 'more node')} in domain {domain}; the members made anew in a group of "
+            f"policy soft-{policy}, as Nova changes the group of no server; "
             f"the group scaled in by {missing}",
             hosts=hosts,
         )
