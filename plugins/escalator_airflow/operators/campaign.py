@@ -93,7 +93,7 @@ class PrepareOperator(BaseOperator):
     """Stages the bundle on every node before the first one drains."""
 
     def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
-        """Stage; nodes that could not be staged try again in their own upgrade step."""
+        """Stage; nodes that could not be staged try again in their precheck, before a server is moved."""
         faults = prepare(open_campaign(*run_of(context)))
         for host, fault in faults.items():
             self.log.warning("%s is not staged: %s", host, fault)

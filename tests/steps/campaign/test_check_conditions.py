@@ -149,6 +149,18 @@ def test_a_node_that_does_not_answer_is_left_out_when_that_was_asked(make_world:
     assert [(node.host, node.code) for node in plan.left_out] == [("node-03", Code.NODE_UNREACHABLE)]
 
 
+def test_a_version_that_no_source_has_is_refused_at_the_start_on_every_nodes_word(world: World) -> None:
+    for node in world.nodes.values():
+        node.no_source = "the index has no such version"
+    with pytest.raises(PlanInfeasibleError, match="the index has no such version") as refused:
+        checked(world)
+    assert [(v.code, v.subject.id) for v in refused.value.blockers] == [
+        (Code.STAGE_FAILED, host) for host in sorted(world.hosts)
+    ]
+    assert world.recorded.plan() is None
+    assert world.cloud.writes == []
+
+
 def test_with_every_node_blocked_nothing_starts_whatever_was_asked(make_world: MakeWorld) -> None:
     world = make_world(on_blocked=OnBlocked.SKIP)
     world.plan = replace(world.plan, run_id=f"{world.plan.run_id}-check", hosts=())

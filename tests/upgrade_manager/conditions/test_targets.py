@@ -13,11 +13,12 @@ from tests.builders import (
 from tests.upgrade_manager.conditions.findings import PLAN, brief, find_unmet
 
 from escalator.model.lease import LeaseMark
-from escalator.model.verdict import Code, Severity
+from escalator.model.verdict import Code, Severity, Subject, Verdict
 from escalator.upgrade_manager.conditions.question import (
     ask,
 )
 from escalator.upgrade_manager.conditions.targets import check_presence, check_reach
+from escalator.upgrade_manager.conditions.upgrade import check_upgrade
 
 
 def test_a_target_that_the_cloud_does_not_have() -> None:
@@ -66,6 +67,15 @@ def test_our_own_lease_is_no_finding() -> None:
     assert (
         find_unmet(make_cloud([leased(make_node("a"), PLAN), make_node("b")], [make_server("s", "a")])) == ()
     )
+
+
+def test_what_the_mechanism_lacks_on_a_node_has_a_code_of_its_own() -> None:
+    lacks = Verdict(
+        code=Code.STAGE_FAILED, message="no source", subject=Subject.of_node("b"), remedy="offer it"
+    )
+    question = ask(PLAN, make_cloud([make_node("a"), make_node("b")]), reachable={}, lacking={"b": [lacks]})
+    blocking = [c.verdict for c in check_upgrade(question).conditions if c.blocks]
+    assert blocking == [lacks]
 
 
 def test_unreachable_targets() -> None:

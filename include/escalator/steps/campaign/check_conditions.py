@@ -65,9 +65,9 @@ def judge(campaign: CampaignContext, hosts: Sequence[str], *, look: Look = check
         members_stay=bundle.members_stay,
         expected=learn(history, bundle),
     )
-    versions, reachable = read_versions(campaign, plan.hosts)
-    snapshot = campaign.fetch_snapshot(targets=plan.hosts, versions=versions, with_agents=True)
-    question = ask(plan, snapshot, bundle=bundle, reachable=reachable)
+    read = read_versions(campaign, plan.hosts)
+    snapshot = campaign.fetch_snapshot(targets=plan.hosts, versions=read.versions, with_agents=True)
+    question = ask(plan, snapshot, bundle=bundle, reachable=read.faults, lacking=read.lacking)
     found = Remainder(question=question, report=look(question))
     if not found.report.met and request.on_blocked is OnBlocked.SKIP:
         found = leave_blocked_out(question, look)
@@ -75,7 +75,7 @@ def judge(campaign: CampaignContext, hosts: Sequence[str], *, look: Look = check
     return Judgement(
         plan=replace(found.question.plan, left_out=found.left_out),
         snapshot=leave_nodes_out(snapshot, found.left_out),
-        versions=versions,
+        versions=read.versions,
         report=replace(found.report, conditions=(*found.report.conditions, *orphans)),
     )
 

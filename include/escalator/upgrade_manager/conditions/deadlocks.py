@@ -60,8 +60,8 @@ def _groups(question: Question, domain: str, servers: Sequence[Server]) -> Itera
                 subject,
                 f"its policy {policy} keeps its {len(members)} members together ({where}), and Nova moves "
                 "servers one by one: none of them may go first",
-                f"give them a group of policy soft-affinity, or scale the group in by {len(members) - 1}, "
-                "or leave their node out",
+                "make its members anew in a group of policy soft-affinity, as Nova changes the group of no "
+                f"server, or scale the group in by {len(members) - 1}, or leave their node out",
                 hosts=hosts,
             )
             continue
@@ -74,7 +74,8 @@ def _groups(question: Question, domain: str, servers: Sequence[Server]) -> Itera
             subject,
             f"its policy {policy} keeps its {len(members)} members {apart} ({where}), and domain {domain} "
             f"has {count(nodes, 'node')} that take servers: one that leaves its node finds no other",
-            f"one of: {count(missing, 'more node')} in domain {domain}; a group of policy soft-{policy}; "
+            f"one of: {count(missing, 'more node')} in domain {domain}; the members made anew in a group of "
+            f"policy soft-{policy}, as Nova changes the group of no server; "
             f"the group scaled in by {surplus}",
             hosts=hosts,
         )

@@ -98,6 +98,7 @@ def _ask_without(question: Question, hosts: tuple[str, ...]) -> Question:
         question.snapshot,
         bundle=question.bundle,
         reachable=question.reachable,
+        lacking=question.lacking,
         brings=question.brings,
     )
 

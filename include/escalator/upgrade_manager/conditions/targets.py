@@ -105,6 +105,10 @@ def check_reach(question: Question, domain: str) -> Iterator[Condition]:
                 f"SSH does not get there: {problem}",
                 "mend the connection, the host key or the account, or leave the node out",
             )
+        for verdict in question.lacking.get(host, ()):
+            yield unmet(
+                verdict.code, verdict.subject, verdict.message, verdict.remedy or "leave the node out"
+            )
 
 
 def _says_targets(question: Question, domain: str) -> str:

@@ -150,7 +150,8 @@ def _lose_patience(
     """Hold a node that waits for room in vain; a maintenance window ends such a wait itself."""
     told = state.ledger.of(decision.host)
     domain = state.nodes[decision.host].domain
-    waits = (decision.admission, decision.code) == (Admission.WAIT, Code.CAPACITY)
+    looked_at = decision is round_state.reasons.get(decision.host)
+    waits = looked_at and (decision.admission, decision.code) == (Admission.WAIT, Code.CAPACITY)
     if not waits or state.plan.window_end or round_state.out.get(domain) or told.since is None:
         return decision
     if (told.state, told.code) != (NodeState.WAITING, Code.CAPACITY):

@@ -209,12 +209,12 @@ def _find_obstacle(snapshot: CloudSnapshot, book: CapacityBook, host: str) -> Ve
 
 def _find_stuck_server(book: CapacityBook, host: str, mode: UpgradeMode) -> Verdict | None:
     """Say which server cannot leave a node and must not stay on it either."""
-    passing = PASSING | ({Code.SERVER_UNCONFIRMED_RESIZE} if _is_another_out(book, host) else set())
     for server in book.servers(host):
         if book.stays(server) or server.on_no_node:
             continue
         pinned = server.migration == "none" and server.vm_state in MOVABLE_STATES
-        verdict = next((v for v in check_server(server) if _stops(v, passing, pinned=pinned)), None)
+        findings = check_server(server)
+        verdict = next((v for v in findings if v.blocks and not _passes(book, host, v, pinned)), None)
         if verdict is not None:
             return verdict
         if pinned and mode is UpgradeMode.SMOOTH:
@@ -235,13 +235,14 @@ def _is_another_out(book: CapacityBook, host: str) -> bool:
     return any(lease is not None and lease.mark is None for lease in leases)
 
 
-def _stops(verdict: Verdict, passing: Collection[Code], *, pinned: bool) -> bool:
-    """Tell whether a finding about a server keeps its node in: not one that may pass.
+def _passes(book: CapacityBook, host: str, verdict: Verdict, pinned: bool) -> bool:  # noqa: FBT001
+    """Tell whether a finding about a server keeps its node in for a while only, or only in smooth mode.
 
-    :param pinned: the server must not be moved in any state, which only in smooth mode keeps its node in.
+    :param pinned: the server must not be moved in any state.
     """
-    is_passing = verdict.code in passing or (pinned and verdict.code is Code.SERVER_PINNED)
-    return verdict.blocks and not is_passing
+    if verdict.code is Code.SERVER_UNCONFIRMED_RESIZE:
+        return _is_another_out(book, host)
+    return verdict.code in PASSING or (pinned and verdict.code is Code.SERVER_PINNED)
 
 
 def _rate_difficulty(book: CapacityBook, host: str) -> tuple[int, int]:
