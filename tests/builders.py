@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from escalator.model.bundle import Bundle, Component, NoMechanism
-from escalator.model.campaign import CampaignPlan, CampaignRequest
+from escalator.model.campaign import CampaignPlan, CampaignRequest, LedgerView
 from escalator.model.cloud import (
     CloudSnapshot,
     HaGroup,
@@ -132,6 +132,16 @@ def down(of: Node) -> Node:
 def leased(of: Node, plan: CampaignPlan, mark: LeaseMark | None = None) -> Node:
     """Return the node as a campaign has taken it out."""
     return disabled(of, plan.lease(of.host).marked(mark).render())
+
+
+def remembering(snapshot: CloudSnapshot, plan: CampaignPlan, ledger: LedgerView | None = None) -> LedgerView:
+    """Return a ledger that knows every lease which a campaign has in the cloud."""
+    own = {
+        n.host: (n.disabled_reason,)
+        for n in snapshot.nodes
+        if n.disabled_reason is not None and plan.lease(n.host).same_holder(n.lease)
+    }
+    return replace(ledger or LedgerView(), leases=own)
 
 
 def simulate_drain(

@@ -22,6 +22,7 @@ VERBS: tuple[tuple[str, str, str], ...] = (
     ("plan", "escalator.plans.cli", "in which order, where every server goes, how long, and why"),
     ("simulate", "escalator.plans.cli", "play a campaign on a snapshot"),
     ("ledger", "escalator.ledger.cli", "the ledger's schema"),
+    ("leases", "escalator.leases.cli", "whose nodes are out, and what to do about each"),
     ("replay", "escalator.replay.cli", "judge a trace against the snapshot it began from"),
     ("run", "escalator.airflow_client.cli", "start a campaign through Airflow and follow it"),
 )

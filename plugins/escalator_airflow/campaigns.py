@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from escalator.inventory.inventory_file import read_inventory
+from escalator.leases.known import FindLife
 from escalator.ledger.campaign_record import CampaignRecord
 from escalator.model.clock import utcnow
 from escalator.model.cloud import CloudSnapshot
@@ -16,7 +18,7 @@ from escalator.system_support.mechanisms import choose_mechanism
 from escalator.vim_interface.registry import add_ha_groups_of, load_ha_sources
 from escalator_airflow.hooks.node_ssh import NodeShellHook
 from escalator_airflow.hooks.openstack import OpenStackCloudHook
-from escalator_airflow.records import read_campaign
+from escalator_airflow.records import find_leases, read_campaign
 from escalator_airflow.settings import inventory_dir
 
 
@@ -25,8 +27,11 @@ def load_inventory(cloud: str) -> Inventory:
     return read_inventory(inventory_dir() / f"{cloud}.json")
 
 
-def make_context(record: CampaignRecord) -> CampaignContext:
-    """Open what the steps of a campaign need: its cloud and its nodes."""
+def make_context(record: CampaignRecord, *, find_life: FindLife | None = None) -> CampaignContext:
+    """Open what the steps of a campaign need: its cloud and its nodes.
+
+    :param find_life: says whether a run lives; with it, the context knows whose leases are in the cloud.
+    """
     inventory = load_inventory(record.plan.request.cloud)
     return CampaignContext(
         record=record,
@@ -37,6 +42,7 @@ def make_context(record: CampaignRecord) -> CampaignContext:
         clock=utcnow,
         sleep=time.sleep,
         add_ha_groups=_add_ha_groups,
+        **({"find_leases": partial(find_leases, find_life)} if find_life is not None else {}),
     )
 
 

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, timedelta
 
 from airflow.sdk import DAG, Param
 
 from escalator.documents.bundle_file import find_bundle_dir, list_bundle_names
+from escalator.documents.bundle_list import describe_bundles
 from escalator.inventory.inventory_file import read_inventory
+from escalator.inventory.parts import list_parts
 from escalator.model.errors import EscalatorError
 from escalator.model.inventory import Inventory
 from escalator.model.naming import make_dag_id
 from escalator.model.procedure import Procedure
 from escalator.model.window import Windows
-from escalator_airflow.graph import MAX_NODES, build_campaign_dag
+from escalator_airflow.graph import build_campaign_dag
 from escalator_airflow.operators.check_cloud import CheckOperator
 from escalator_airflow.operators.inventory import InventoryOperator
+from escalator_airflow.operators.reconcile import ReconcileOperator
 from escalator_airflow.params import make_check_params
 from escalator_airflow.settings import inventory_dir
 from escalator_airflow.windows import NO_WINDOWS, load_windows, refuse_bad_windows
@@ -36,27 +39,21 @@ def list_inventories() -> Iterator[Inventory]:
 
 def build_campaign_dags(procedure: Procedure, wanted: str | None = None) -> Iterator[DAG]:
     """Declare a procedure's DAGs of every inventory; when a task needs one of them, only that one."""
-    bundles = list_bundle_names(find_bundle_dir())
+    bundles = describe_bundles(find_bundle_dir())
     windows = _good_windows() if procedure.in_windows else NO_WINDOWS
     for inventory in list_inventories():
         for domain in inventory.domains():
-            hosts = inventory.hosts(domain)
-            size = -(
-                -len(hosts) // -(-len(hosts) // MAX_NODES)
-            )  # as even as can be: a part of one node is none
-            parts = [hosts[n : n + size] for n in range(0, len(hosts), size)]
-            for number, part in enumerate(parts, start=1):
-                numbered = number if len(parts) > 1 else None
-                if wanted in {None, make_dag_id(procedure.name, inventory.cloud, domain, numbered)}:
-                    window = windows.of(inventory.cloud, domain)
+            window = windows.of(inventory.cloud, domain)
+            for part, hosts in list_parts(inventory, domain).items():
+                if wanted in {None, make_dag_id(procedure.name, inventory.cloud, domain, part)}:
                     yield build_campaign_dag(
-                        procedure, inventory, domain, part, bundles, part=numbered, window=window
+                        procedure, inventory, domain, hosts, bundles, part=part, window=window
                     )
 
 
 def build_check_dags(wanted: str | None = None) -> Iterator[DAG]:
     """Declare the DAG that checks the conditions of an upgrade for each cloud that has an inventory."""
-    bundles = list_bundle_names(find_bundle_dir())
+    bundles = describe_bundles(find_bundle_dir())
     for inventory in list_inventories():
         dag_id = make_dag_id("check", inventory.cloud)
         if wanted in {None, dag_id}:
@@ -76,6 +73,31 @@ def build_check_dags(wanted: str | None = None) -> Iterator[DAG]:
                     hosts=hosts,
                     retries=2,
                     retry_delay=timedelta(seconds=5),
+                    execution_timeout=timedelta(minutes=15),
+                )
+            yield dag
+
+
+def build_reconcile_dags(wanted: str | None = None) -> Iterator[DAG]:
+    """Declare the DAG that compares, once a day, what is out in a cloud with what should be."""
+    for inventory in list_inventories():
+        dag_id = make_dag_id("reconcile", inventory.cloud)
+        if wanted in {None, dag_id}:
+            with DAG(
+                dag_id=dag_id,
+                description=f"Is out in {inventory.cloud} what should be? Writes nothing",
+                schedule="@daily",
+                start_date=inventory.taken_at.astimezone(UTC),  # not at once, beside the first campaign
+                catchup=False,
+                max_active_runs=1,
+                tags=["escalator", inventory.cloud],
+                is_paused_upon_creation=False,
+            ) as dag:
+                ReconcileOperator(
+                    task_id="reconcile",
+                    cloud=inventory.cloud,
+                    retries=2,
+                    retry_delay=timedelta(seconds=30),
                     execution_timeout=timedelta(minutes=15),
                 )
             yield dag

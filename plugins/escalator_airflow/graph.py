@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from airflow.sdk import DAG, BaseOperator, TaskGroup, TriggerRule
+from airflow.sdk import DAG, BaseOperator, TaskGroup
 
+from escalator.inventory.parts import MAX_NODES
 from escalator.model.inventory import Inventory
 from escalator.model.naming import make_dag_id
 from escalator.model.procedure import Procedure, Stage
@@ -23,8 +25,6 @@ from escalator_airflow.params import make_campaign_params
 from escalator_airflow.windows import schedule_of
 
 _PLAIN = re.compile(r"[A-Za-z0-9.-]+")
-MAX_NODES = 100
-"""Nodes a DAG may have; a larger domain is cut into several DAGs that share the lease."""
 RUNS_AT_ONCE = 4
 PATIENT = {
     "retries": 20,
@@ -42,7 +42,7 @@ def build_campaign_dag(
     inventory: Inventory,
     domain: str,
     hosts: tuple[str, ...],
-    bundles: tuple[str, ...],
+    bundles: Mapping[str, str],
     *,
     part: int | None = None,
     window: Window | None = None,
@@ -77,10 +77,9 @@ def build_campaign_dag(
         )
         conclude = ConcludeOperator(
             task_id="conclude",
-            trigger_rule=TriggerRule.ALL_DONE,
             execution_timeout=timedelta(minutes=15),
             **BRIEF,
-        )
+        ).as_teardown(on_failure_fail_dagrun=True)  # a run that a person ends leaves its teardowns to run
         check >> prepare
         for host in hosts:
             first, last = declare_node_group(procedure, host)

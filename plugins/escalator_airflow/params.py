@@ -6,14 +6,15 @@ from collections.abc import Mapping
 
 from airflow.sdk import Param
 
-from escalator.model.campaign import UpgradeMode
+from escalator.model.campaign import OnBlocked, UpgradeMode
 
 
 def make_campaign_params(
-    hosts: tuple[str, ...], bundles: tuple[str, ...], chosen: Mapping[str, object] | None = None
+    hosts: tuple[str, ...], bundles: Mapping[str, str], chosen: Mapping[str, object] | None = None
 ) -> dict[str, Param]:
     """Make the form of a campaign, for a domain's hosts and the bundles that are there.
 
+    :param bundles: name -> what it brings, in words.
     :param chosen: defaults that take the place of those here: what a scheduled run asks for.
     """
     fields = {
@@ -28,8 +29,11 @@ def make_campaign_params(
     return fields
 
 
-def make_check_params(hosts: tuple[str, ...], bundles: tuple[str, ...]) -> dict[str, Param]:
-    """Make the form of a check, for a cloud's hosts and the bundles that are there."""
+def make_check_params(hosts: tuple[str, ...], bundles: Mapping[str, str]) -> dict[str, Param]:
+    """Make the form of a check, for a cloud's hosts and the bundles that are there.
+
+    :param bundles: name -> what it brings, in words.
+    """
     return {
         "bundle": _bundle(bundles),
         "hosts": _hosts(hosts, everything="every node of the cloud"),
@@ -44,13 +48,16 @@ def make_check_params(hosts: tuple[str, ...], bundles: tuple[str, ...]) -> dict[
     }
 
 
-def _bundle(bundles: tuple[str, ...]) -> Param:
+def _bundle(bundles: Mapping[str, str]) -> Param:
+    """Make the field of the bundle: it has no default, so nothing starts before a person has chosen one."""
+    lines = [f"- **{name}**: {brings}" for name, brings in bundles.items()]
     return Param(
-        bundles[0] if bundles else None,
         type="string",
         enum=list(bundles) or ["(no bundle: put one into the bundle folder)"],
+        values_display={name: f"{name}: {brings}" for name, brings in bundles.items()},
         title="Bundle",
-        description="What to bring to the nodes",
+        description="What to bring to the nodes: choose one",
+        description_md="\n".join(["What to bring to the nodes; choose one:", "", *lines]),
     )
 
 
@@ -108,6 +115,15 @@ def _safety() -> dict[str, Param]:
             minimum=0,
             title="Failed nodes tolerated",
             description="One more than this stops further admissions; nodes in flight finish",
+            section="Safety",
+        ),
+        "on_blocked": Param(
+            OnBlocked.REFUSE.value,
+            type="string",
+            enum=[str(choice) for choice in OnBlocked],
+            title="When a node is blocked",
+            description="refuse: the campaign does not begin; skip: that node is left out, named with its "
+            "reason, and the others go. What concerns the whole campaign refuses it either way",
             section="Safety",
         ),
         "dry_run": Param(

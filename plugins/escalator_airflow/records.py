@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from escalator.documents.bundles import parse_bundle
+from escalator.leases.known import FindLife, find_known_leases
 from escalator.ledger.campaign_record import CampaignRecord
 from escalator.ledger.ledger import Ledger
 from escalator.ledger.records import Document
 from escalator.model.bundle import Bundle
 from escalator.model.campaign import CampaignPlan
+from escalator.model.cloud import CloudSnapshot
 from escalator.model.errors import InvalidRequestError
+from escalator.model.known_lease import KnownLease
 
 
 def read_campaign(dag_id: str, run_id: str) -> CampaignRecord:
@@ -28,4 +33,12 @@ def read_campaign(dag_id: str, run_id: str) -> CampaignRecord:
 
 def draft_campaign(plan: CampaignPlan, bundle: Bundle) -> CampaignRecord:
     """Make the record of a campaign that is asked for: nothing of it is in the ledger yet."""
-    return CampaignRecord(plan=plan, bundle=bundle, run=Ledger().run(plan.campaign, plan.run_id))
+    ledger = Ledger()
+    ours = replace(plan, installation=ledger.installation())
+    return CampaignRecord(plan=ours, bundle=bundle, run=ledger.run(plan.campaign, plan.run_id))
+
+
+def find_leases(find_life: FindLife, snapshot: CloudSnapshot) -> tuple[KnownLease, ...]:
+    """Say whose the leases of a cloud are, by the ledger and by what Airflow says of the runs."""
+    reasons = ((node.host, node.disabled_reason) for node in snapshot.nodes if node.lease is not None)
+    return find_known_leases(reasons, Ledger(), find_life)

@@ -33,7 +33,7 @@ def test_the_options_become_the_parameters_of_the_run(
         *("--cloud", "lab", "--domain", "cell1/az1/general", "--bundle", "nova-34"),
         *("--hosts", "node-01,node-02", "--hosts", "node-03"),
         *("--max-parallel", "2", "--max-failed-nodes", "1", "--dry-run"),
-        *("--mode", "non-smooth", "--spill", "0.02"),
+        *("--mode", "non-smooth", "--spill", "0.02", "--on-blocked", "skip"),
     )
     assert args.run(args) == 0
     assert airflow.sent("POST", RUNS)[-1]["conf"] == {
@@ -44,6 +44,7 @@ def test_the_options_become_the_parameters_of_the_run(
         "dry_run": True,
         "mode": "non-smooth",
         "spill": 0.02,
+        "on_blocked": "skip",
     }
     assert "run manual__1" in capsys.readouterr().out
 

@@ -28,6 +28,13 @@ def test_what_the_form_forbids_is_refused_with_400(harness: Harness, conf: dict[
     assert said in str(refused.value)
 
 
+@pytest.mark.parametrize("conf", [{}, {"bundle": None}, {"hosts": ["node-01"]}])
+def test_without_a_bundle_nothing_starts(harness: Harness, conf: dict[str, Any]) -> None:
+    with pytest.raises(RequestRefusedError) as refused:
+        harness.client.trigger(DAG_ID, conf)
+    assert "bundle" in str(refused.value)
+
+
 REFUSED = {
     "max_parallel": {"max_paralel": 2},
     "node-99": {"hosts": ["node-01", "node-99"]},

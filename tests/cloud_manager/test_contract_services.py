@@ -14,7 +14,7 @@ from escalator.model.errors import LeaseLostError, NotFoundError
 from escalator.model.lease import Lease, LeaseMark
 
 pytestmark = pytest.mark.lab
-LEASE = Lease.of(campaign="contract", run_id="r", host="node-01", words="max_parallel=1 ü")
+LEASE = Lease.of(campaign="contract", run_id="r", host="node-01", words="of the contract", max_parallel=1)
 
 
 def calls(cloud: Cloud, act: Callable[[], Any]) -> int:
@@ -31,8 +31,8 @@ def test_lease_is_taken_and_given_back_idempotently(empty_lab: Lab, real_cloud: 
     assert (service.status, service.state, service.lease) == (ServiceStatus.DISABLED, ServiceState.UP, LEASE)
     assert service.updated_at is not None
     assert service.updated_at.tzinfo is not None
-    assert calls(real_cloud, lambda: real_cloud.ensure_enabled("node-01", lease=LEASE)) == 3
-    assert calls(real_cloud, lambda: real_cloud.ensure_enabled("node-01", lease=LEASE)) == 1
+    assert calls(real_cloud, lambda: real_cloud.ensure_enabled("node-01", over=(LEASE.render(),))) == 3
+    assert calls(real_cloud, lambda: real_cloud.ensure_enabled("node-01", over=(LEASE.render(),))) == 1
     assert real_cloud.fetch_service("node-01").disabled_reason is None
 
 
@@ -40,12 +40,12 @@ def test_mark_replaces_the_own_lease_and_others_do_not(empty_lab: Lab, real_clou
     assert empty_lab.settings.nodes
     real_cloud.ensure_disabled("node-01", LEASE.render())
     failed = LEASE.marked(LeaseMark.FAILED)
-    assert real_cloud.ensure_disabled("node-01", failed.render()).lease == failed
+    assert real_cloud.ensure_disabled("node-01", failed.render(), over=(LEASE.render(),)).lease == failed
     another = Lease.of(campaign="contract", run_id="other", host="node-01")
     with pytest.raises(LeaseLostError):
         real_cloud.ensure_disabled("node-01", another.render())
     with pytest.raises(LeaseLostError):
-        real_cloud.ensure_enabled("node-01", lease=another)
+        real_cloud.ensure_enabled("node-01", over=(another.render(),))
     assert real_cloud.fetch_service("node-01").lease == failed
 
 

@@ -10,7 +10,7 @@ from escalator.model.lease import Lease, LeaseMark
 
 PATH = "/compute/v2.1/os-services"
 ONE = f"{PATH}/svc-1"
-LEASE = Lease.of(campaign="c", run_id="r", host="node-01", words="max_parallel=1")
+LEASE = Lease.of(campaign="c", run_id="r", host="node-01", max_parallel=1)
 OTHER = Lease.of(campaign="c", run_id="another", host="node-01")
 
 
@@ -48,10 +48,12 @@ def test_own_lease_may_be_marked(fake: Any, cloud: Cloud) -> None:
     failed = LEASE.marked(LeaseMark.FAILED).render()
     fake.tell("GET", PATH, service(LEASE.render()), service(failed))
     fake.tell("PUT", ONE, {})
-    assert cloud.ensure_disabled("node-01", failed).disabled_reason == failed
+    assert cloud.ensure_disabled("node-01", failed, over=(LEASE.render(),)).disabled_reason == failed
 
 
-@pytest.mark.parametrize("reason", ["broken fan", OTHER.render(), "AUTO: host down"])
+@pytest.mark.parametrize(
+    "reason", ["broken fan", OTHER.render(), "AUTO: host down", LEASE.render() + " and a word"]
+)
 def test_what_others_wrote_is_not_overwritten(fake: Any, cloud: Cloud, reason: str) -> None:
     fake.tell("GET", PATH, service(reason))
     with pytest.raises(LeaseLostError, match="disabled already"):
@@ -83,20 +85,20 @@ def test_reason_that_nova_would_cut_is_refused(fake: Any, cloud: Cloud, reason: 
 def test_enable_writes_and_reads_back(fake: Any, cloud: Cloud) -> None:
     fake.tell("GET", PATH, service(LEASE.render()), service(None))
     fake.tell("PUT", ONE, {})
-    assert cloud.ensure_enabled("node-01", lease=LEASE).lease is None
+    assert cloud.ensure_enabled("node-01", over=(LEASE.render(),)).lease is None
     assert [asked.body for asked in fake.requests_of("PUT", ONE)] == [{"status": "enabled"}]
 
 
 def test_second_enable_writes_nothing(fake: Any, cloud: Cloud) -> None:
     fake.tell("GET", PATH, service(None))
-    cloud.ensure_enabled("node-01", lease=LEASE)
+    cloud.ensure_enabled("node-01", over=(LEASE.render(),))
     assert fake.requests_of("PUT", ONE) == []
 
 
 def test_only_the_holder_enables(fake: Any, cloud: Cloud) -> None:
     fake.tell("GET", PATH, service("broken fan"))
     with pytest.raises(LeaseLostError, match="broken fan"):
-        cloud.ensure_enabled("node-01", lease=LEASE)
+        cloud.ensure_enabled("node-01", over=(LEASE.render(),))
     assert fake.requests_of("PUT", ONE) == []
 
 
@@ -104,7 +106,7 @@ def test_disabled_again_at_the_same_moment_is_found(fake: Any, cloud: Cloud) -> 
     fake.tell("GET", PATH, service(LEASE.render()), service("broken fan"))
     fake.tell("PUT", ONE, {})
     with pytest.raises(LeaseLostError, match="same moment"):
-        cloud.ensure_enabled("node-01")
+        cloud.ensure_enabled("node-01", over=(LEASE.render(),))
 
 
 def test_unknown_host_is_named(fake: Any, cloud: Cloud) -> None:

@@ -23,6 +23,17 @@ def airflow_home() -> Path:
 
 
 @pytest.fixture(scope="session")
+def database(airflow_home: Path) -> Path:
+    """Airflow's database, and the DAG folder that the DAG under test is found in."""
+    from airflow.utils.db import initdb
+
+    initdb()
+    (airflow_home / "dags").mkdir(exist_ok=True)
+    shutil.copy(ROOT / "dags" / "upgrade.py", airflow_home / "dags")
+    return airflow_home
+
+
+@pytest.fixture(scope="session")
 def inventories(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two domains and one of 250 nodes in one cloud, another cloud, and a file that is broken."""
     folder = tmp_path_factory.mktemp("inventory")

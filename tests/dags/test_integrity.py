@@ -1,15 +1,16 @@
 from __future__ import annotations
 
 import ast
+import json
 import logging
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.dags.conftest import ROOT, Parse
-from tests.plugins.airflow_home import write_inventory
+from tests.plugins.airflow_home import NOW, write_inventory
 
 from escalator.model.campaign import Step
 
@@ -30,6 +31,8 @@ def test_nothing_fails_to_import_and_there_is_one_dag_a_domain(parse: Parse, dag
         "inventory",
         "check__big",
         "check__lab",
+        "reconcile__big",
+        "reconcile__lab",
         "upgrade__lab__cell1-az1-general",
         "upgrade__lab__cell1-az2-fast-ssd",
         *(f"upgrade__big__cell1-az1-large__part{n}" for n in (1, 2, 3)),
@@ -59,6 +62,21 @@ def test_a_domain_of_250_nodes_is_cut_into_three_that_share_nothing(dags: dict[s
     assert {task.domain for part in parts for task in part.tasks if task.task_id == "check_conditions"} == {
         "cell1/az1/large"
     }
+
+
+def test_a_node_stays_in_the_dag_that_the_inventory_names(
+    parse: Parse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_inventory(tmp_path, "grown", {"d": 3})
+    document = json.loads(path.read_text())
+    document["nodes"][1]["part"] = 2
+    path.write_text(json.dumps(document))
+    monkeypatch.setenv("ESCALATOR_INVENTORY_DIR", str(tmp_path))
+    bag = parse(ROOT / "dags" / "upgrade.py")
+    hosts = {
+        name: {task.host for task in dag.tasks if hasattr(task, "host")} for name, dag in bag.dags.items()
+    }
+    assert hosts == {"upgrade__grown__d": {"d-001", "d-003"}, "upgrade__grown__d__part2": {"d-002"}}
 
 
 def test_each_node_is_a_group_of_its_steps_in_order(dag: Any) -> None:
@@ -102,7 +120,9 @@ def test_what_is_around_the_nodes(dag: Any) -> None:
     assert check.downstream_task_ids == {"prepare"}
     assert prepare.downstream_task_ids == {f"{host}.admit" for host in HOSTS}
     assert conclude.upstream_task_ids == {f"{host}.release" for host in HOSTS}
-    assert conclude.trigger_rule == "all_done"
+    assert conclude.is_teardown  # runs in a run that a person ends, too
+    assert conclude.on_failure_fail_dagrun
+    assert not any(task.is_setup for task in conclude.upstream_list)  # so it runs whatever came before
     assert conclude.downstream_task_ids == set()
 
 
@@ -132,7 +152,7 @@ def test_only_admit_is_in_the_pool_of_one(dag: Any) -> None:
 def test_a_run_of_another_shape_does_not_stop_a_campaign(dags: dict[str, Any]) -> None:
     for dag in dags.values():
         assert not dag.fail_fast
-        assert dag.schedule is None
+        assert (dag.schedule is None) is not dag.dag_id.startswith("reconcile__")
         assert not dag.catchup
         assert "escalator" in dag.tags
         assert dag.is_paused_upon_creation is False
@@ -142,6 +162,17 @@ def test_the_form_offers_the_hosts_and_the_bundles(dag: Any) -> None:
     hosts, bundle = dag.params.get_param("hosts"), dag.params.get_param("bundle")
     assert hosts.schema["examples"] == HOSTS
     assert "nova-34" in bundle.schema["enum"]
+    assert bundle.schema["values_display"]["nova-34"] == "nova-34: nova-compute 34.0.0 by venv"
+
+
+def test_a_run_without_a_bundle_is_refused_as_the_rest_api_does_it(dag: Any) -> None:
+    from airflow.serialization.serialized_objects import DagSerialization
+
+    served = DagSerialization.from_dict(DagSerialization.to_dict(dag))
+    for conf in ({}, {"hosts": ["general-001"]}, {"bundle": None}):
+        with pytest.raises(ValueError, match="bundle"):  # which becomes HTTP 400
+            served.params.deep_merge(conf).validate()
+    assert served.params.deep_merge({"bundle": "nova-34"}).validate()["bundle"] == "nova-34"
 
 
 def test_a_task_of_one_dag_builds_that_one_only(parse: Parse, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -230,3 +261,15 @@ def test_a_check_is_one_task_that_knows_every_node_of_its_cloud(dags: dict[str, 
 
 def test_a_check_builds_no_other_dag(parse: Parse) -> None:
     assert set(parse(ROOT / "dags" / "check.py", "check__big").dags) == {"check__big"}
+
+
+def test_what_is_out_is_compared_once_a_day_and_not_at_once(dags: dict[str, Any]) -> None:
+    dag = dags["reconcile__lab"]
+    (task,) = dag.tasks
+    assert (task.task_id, task.cloud) == ("reconcile", "lab")
+    assert dag.schedule == "@daily"
+    assert dag.start_date == datetime.fromisoformat(NOW)
+
+
+def test_a_reconciliation_builds_no_other_dag(parse: Parse) -> None:
+    assert set(parse(ROOT / "dags" / "reconcile.py", "reconcile__big").dags) == {"reconcile__big"}

@@ -13,7 +13,7 @@ from tests.dags.test_windows import WINDOW, dags, write
 from tests.plugins.airflow_home import DOMAIN, write_inventory
 
 from escalator.model.procedure import UPGRADE, Procedure, Stage
-from escalator.model.step import Outcome, Step
+from escalator.model.step import Step
 
 pytestmark = pytest.mark.airflow
 DAG_ID = "rehearsal__lab__cell1-az1-general"
@@ -23,7 +23,7 @@ REHEARSAL = Procedure(
     stages=(
         Stage(step=Step.ADMIT, priority=3, hard_limit_seconds=3600.0),
         Stage(step=Step.MIGRATE, priority=7, hard_limit_seconds=120.0),
-        Stage(step=Step.VERIFY, priority=5, hard_limit_seconds=240.0, trouble=Outcome.FAILED),
+        Stage(step=Step.VERIFY, priority=5, hard_limit_seconds=240.0),
         Stage(step=Step.PRECHECK, priority=9, hard_limit_seconds=60.0),
         Stage(step=Step.RELEASE, priority=8, hard_limit_seconds=30.0),
     ),

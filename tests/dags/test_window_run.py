@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.dags.campaign_run import let_the_dag_work_on, read_states
 from tests.dags.conftest import ROOT
 from tests.plugins.airflow_home import NOW, own_home
 from tests.steps.worlds import QuickLedger, World
 
 from escalator.inventory.inventory_file import write_inventory
-from escalator.ledger.campaign_record import CampaignRecord
 from escalator.ledger.records import Document
 from escalator.model.inventory import Inventory, InventoryNode
 from escalator.model.procedure import UPGRADE
-from escalator.steps.running.context import CampaignContext
 
 pytestmark = pytest.mark.airflow
 DAG_ID = "upgrade__lab__cell1-az1-general"
@@ -31,17 +29,6 @@ WINDOW = {
     "minutes": 60,
     "run": {"bundle": "nova-34"},
 }
-
-
-@pytest.fixture(scope="module")
-def database(airflow_home: Path) -> Path:
-    """Airflow's database, and the DAG folder that the DAG under test is found in."""
-    from airflow.utils.db import initdb
-
-    initdb()
-    (airflow_home / "dags").mkdir(exist_ok=True)
-    shutil.copy(ROOT / "dags" / "upgrade.py", airflow_home / "dags")
-    return airflow_home
 
 
 @pytest.fixture
@@ -56,28 +43,9 @@ def world(database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> It
     monkeypatch.setenv("ESCALATOR_INVENTORY_DIR", str(tmp_path))
     monkeypatch.setenv("ESCALATOR_BUNDLE_DIR", str(ROOT / "include" / "bundles"))
     monkeypatch.setenv("ESCALATOR_REPORT_DIR", str(tmp_path / "reports"))
-    _let_the_dag_work_on(world, monkeypatch)
+    let_the_dag_work_on(world, monkeypatch)
     yield world
     world.cloud.before = None
-
-
-def _let_the_dag_work_on(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    from escalator_airflow import records
-    from escalator_airflow.operators import campaign, node
-
-    def opened(dag_id: str, run_id: str) -> CampaignContext:
-        plan = world.ledger.run(dag_id, run_id).plan()
-        assert plan is not None
-        return world.context(plan)
-
-    def made(record: CampaignRecord) -> CampaignContext:
-        return world.context(record.plan)
-
-    monkeypatch.setattr(campaign, "make_context", made)
-    monkeypatch.setattr(records, "Ledger", lambda: world.ledger)
-    monkeypatch.setattr(campaign, "utcnow", world.clock)
-    for module in (campaign, node):
-        monkeypatch.setattr(module, "open_campaign", opened)
 
 
 def run(world: World, opens: datetime) -> tuple[Any, dict[str, str], dict[str, Any]]:
@@ -95,8 +63,7 @@ def run(world: World, opens: datetime) -> tuple[Any, dict[str, str], dict[str, A
     world.cloud.before = close
     (dag,) = build_campaign_dags(UPGRADE)
     ended = dag.test(logical_date=opens, run_after=opens)
-    states = {ti.task_id: str(ti.state) for ti in ended.get_task_instances()}
-    return ended, states, world.ledger.run(DAG_ID, ended.run_id).document(Document.REPORT)
+    return ended, read_states(ended), world.ledger.run(DAG_ID, ended.run_id).document(Document.REPORT)
 
 
 def test_what_one_window_leaves_the_next_one_takes_up(world: World) -> None:

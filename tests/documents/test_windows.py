@@ -34,8 +34,15 @@ def changed(**changes: Any) -> dict[str, Any]:
 
 def test_a_window_is_found_by_cloud_and_domain() -> None:
     windows = parse_windows(FULL)
-    assert windows.of("lab", "cell1/az1/general") == Window(**WINDOW)
+    asked = {"on_blocked": "skip", **WINDOW["run"]}
+    assert windows.of("lab", "cell1/az1/general") == Window(**{**WINDOW, "run": asked})
     assert windows.of("lab", "other") is windows.of("other", "cell1/az1/general") is None
+
+
+@pytest.mark.parametrize(("said", "asked"), [({}, "skip"), ({"on_blocked": "refuse"}, "refuse")])
+def test_a_window_leaves_blocked_nodes_out_unless_it_says_otherwise(said: dict[str, str], asked: str) -> None:
+    windows = parse_windows({**FULL, "windows": [changed(run={"bundle": "nova-34", **said})]})
+    assert windows.windows[0].run["on_blocked"] == asked
 
 
 def test_without_a_zone_the_rule_is_read_in_utc() -> None:

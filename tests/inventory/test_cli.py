@@ -1,10 +1,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
+from tests.builders import leased, make_cloud, make_node, make_plan
 
+from escalator import cli as escalator
+from escalator.inventory import cli
 from escalator.inventory.cli import read_addresses
+from escalator.inventory.inventory_file import read_inventory
+from escalator.model.cloud import CloudSnapshot, Node
 from escalator.model.errors import InvalidRequestError
 
 
@@ -38,3 +45,43 @@ def test_other_forms_are_refused(tmp_path: Path, text: str | None, fault: str) -
         path.write_text(text)
     with pytest.raises(InvalidRequestError, match=fault):
         read_addresses(path)
+
+
+def write_from(monkeypatch: pytest.MonkeyPatch, folder: Path, *nodes: Node) -> int:
+    """Write the inventory of a cloud of these nodes, as a person does from a shell."""
+
+    def snapshot(_name: str, **_: Any) -> CloudSnapshot:
+        return make_cloud(nodes)
+
+    cloud = SimpleNamespace(fetch_snapshot=snapshot, fetch_addresses=dict)
+    credentials = SimpleNamespace(from_clouds_yaml=lambda *_, **__: None)
+    monkeypatch.setattr(cli, "CloudCredentials", credentials)
+    monkeypatch.setattr(cli, "connect", lambda *_: None)
+    monkeypatch.setattr(cli, "Cloud", lambda *_: cloud)
+    return escalator.main(["inventory", "--cloud", "lab", "-o", str(folder)])
+
+
+def domains(folder: Path) -> dict[str, str]:
+    return {node.host: node.domain for node in read_inventory(folder / "lab.json").nodes}
+
+
+def test_a_node_that_is_out_keeps_its_dag_the_others_follow_their_domain(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert write_from(monkeypatch, tmp_path, make_node("node-01"), make_node("node-02")) == 0
+    out = leased(make_node("node-01", domain="renamed"), make_plan("node-01"))
+    assert write_from(monkeypatch, tmp_path, out, make_node("node-02", domain="renamed")) == 0
+    assert domains(tmp_path) == {"node-01": "cell1/az1/general", "node-02": "renamed"}
+    assert (
+        "warning: put off: node-01 stays in cell1/az1/general, it is in renamed now"
+        in capsys.readouterr().err
+    )
+
+
+def test_an_inventory_that_cannot_be_read_is_written_anew_and_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "lab.json").write_text("{")
+    assert write_from(monkeypatch, tmp_path, make_node("node-01")) == 0
+    assert domains(tmp_path) == {"node-01": "cell1/az1/general"}
+    assert "warning: written anew, nodes may change their DAG" in capsys.readouterr().err

@@ -36,7 +36,7 @@ INVENTORY = Inventory(
     extra={"site": "x"},
 )
 WORDS = st.text(min_size=1, max_size=8)
-NODES = st.builds(InventoryNode, host=WORDS, domain=WORDS, address=WORDS)
+NODES = st.builds(InventoryNode, host=WORDS, domain=WORDS, address=WORDS, part=st.none() | st.integers(1, 9))
 
 
 def test_file_is_read_back(tmp_path: Path) -> None:
@@ -101,6 +101,10 @@ def test_connections_have_defaults() -> None:
             r"nodes\[0\].rack: is not known",
         ),
         ({"nodes": [{"host": "n", "domain": "d", "address": "a"}] * 2}, "more than once: n"),
+        (
+            {"nodes": [{"host": "n", "domain": "d", "address": "a", "part": 0}]},
+            r"nodes\[0\].part: must be at least 1",
+        ),
         ({"extra": {"a": 1}}, "extra.a: must be text, not 1"),
         ({"colour": "red"}, "colour: is not known"),
     ],

@@ -147,8 +147,8 @@ def test_the_command_makes_the_ledger_and_says_what_it_has(
     assert main(["--url", url, "current"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert "schema none" in lines[0]
-    assert "none -> 0001" in lines[1]
-    assert "schema 0001" in lines[2]
+    assert "none -> 0002" in lines[1]
+    assert "schema 0002" in lines[2]
 
 
 def test_the_command_refuses_a_bad_url_with_exit_code_2(capsys: pytest.CaptureFixture[str]) -> None:

@@ -114,7 +114,10 @@ def test_facts_are_stored_as_the_release_before_stored_them(ledger: Ledger, run:
     plan = DrainPlan(host=HOST, moves=MOVES, staying=("sbc-a",), verdicts=(FINDING,))
     changes: dict[str, Any] = {name: getattr(KNOWN, name) for name in STORED} | {"drain_plan": plan}
     run.remember(HOST, **changes)
-    assert stored(ledger, HOST) == STORED
+    found = stored(ledger, HOST)
+    for move in found["drain_plan"]["moves"]:
+        assert move.pop("vm_state") == ""  # the release before passes it over
+    assert found == STORED
 
 
 def test_facts_that_were_forgotten_and_those_of_another_release_are_passed_over(

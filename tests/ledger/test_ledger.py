@@ -9,6 +9,7 @@ from tests.ledger.conftest import NOW
 from tests.ledger.test_run import HOST, later
 
 from escalator.ledger.ledger import Ledger
+from escalator.ledger.records import Document
 from escalator.ledger.run import CampaignRun
 from escalator.model.campaign import CampaignPlan, NodeState
 
@@ -31,3 +32,22 @@ def test_the_list_of_campaigns_counts_nodes_newest_first(
         "upgrade__lab__domain",
     )
     assert [item.run_id for item in ledger.campaigns(limit=1)] == ["run-2"]
+
+
+def test_a_run_is_open_until_every_node_is_at_its_end(
+    ledger: Ledger, run: CampaignRun, plan: CampaignPlan, open_campaign: Open
+) -> None:
+    open_campaign(ledger, replace(plan, run_id="elsewhere", request=replace(plan.request, cloud="other")))
+    for host, state in zip(
+        plan.hosts, (NodeState.RELEASED, NodeState.MIGRATING, NodeState.WAITING), strict=True
+    ):
+        run.set_progress(host, state, now=NOW)
+    (found,) = ledger.open_runs("lab")
+    assert (found.campaign, found.run_id, found.dag_id) == (plan.campaign, "run-1", "upgrade__lab__domain")
+    assert (found.hosts, found.concluded) == (frozenset(plan.hosts), False)
+    assert [node.host for node in found.out] == [plan.hosts[1]]
+    run.set_document(Document.REPORT, {})
+    assert ledger.open_runs("lab")[0].concluded
+    for host in plan.hosts[1:]:
+        run.set_progress(host, NodeState.HELD, now=NOW)
+    assert ledger.open_runs("lab") == ()

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from escalator.ledger.ledger import Ledger
 from escalator.ledger.records import Document
 from escalator.ledger.run import CampaignRun
-from escalator.model.campaign import CampaignPlan, LedgerView, NodeProgress, NodeState, Step
+from escalator.model.campaign import CampaignPlan, LedgerView, LeftOut, NodeProgress, NodeState, Step
 from escalator.model.decisions import Admission, AdmissionDecision
 from escalator.model.errors import InvalidRequestError, NotFoundError, SupersededError
 from escalator.model.lease import LeaseMark
@@ -63,6 +63,17 @@ def test_an_opened_campaign_is_there_with_all_its_nodes_waiting(run: CampaignRun
         nodes=tuple(NodeProgress(host=host, since=NOW) for host in ("node-02", "node-01", "node-03")),
         noticed_at=NOW,
     )
+
+
+def test_nodes_that_a_plan_leaves_out_are_skipped_from_the_start(
+    ledger: Ledger, plan: CampaignPlan, open_campaign: Open
+) -> None:
+    left_out = LeftOut(host="node-04", code=Code.SERVER_ERROR, message="left out: vm-1 is in ERROR")
+    planned = replace(plan, run_id="run-skip", left_out=(left_out,))
+    assert open_campaign(ledger, planned) == planned
+    progress = ledger.run(plan.campaign, "run-skip").progress("node-04")
+    assert (progress.state, progress.code) == (NodeState.SKIPPED, Code.SERVER_ERROR)
+    assert progress.message == left_out.message
 
 
 def test_opening_again_keeps_the_first_plan_and_the_progress(
@@ -218,12 +229,22 @@ def test_waiting_reasons_are_written_when_they_change_and_only_for_waiting_nodes
     assert run.note_waiting(decisions, later()) == 1
     assert run.note_waiting(decisions, later(120)) == 0
     assert run.progress(HOST) == NodeProgress(
-        host=HOST, code=Code.PARALLEL_LIMIT, message="1 of 1 out", since=NOW
+        host=HOST, code=Code.PARALLEL_LIMIT, message="1 of 1 out", since=later()
     )
     assert run.progress("node-03").code is None
     assert run.progress("node-02").code is None
     assert run.note_waiting({HOST: waits(HOST, Code.CAPACITY, "no room")}, later(180)) == 1
     assert run.progress(HOST).code is Code.CAPACITY
+
+
+def test_a_wait_counts_from_when_its_code_was_first_the_reason(run: CampaignRun) -> None:
+    run.set_progress(HOST, NodeState.WAITING, code=Code.PARALLEL_LIMIT, now=NOW)
+    run.note_waiting({HOST: waits(HOST, Code.CAPACITY, "no room for 3")}, later(10))
+    run.note_waiting({HOST: waits(HOST, Code.CAPACITY, "no room for 2")}, later(20))
+    run.set_progress(HOST, NodeState.WAITING, code=Code.CAPACITY, message="no room for 1", now=later(30))
+    assert run.progress(HOST).since == later(10)
+    run.set_progress(HOST, NodeState.WAITING, code=Code.PARALLEL_LIMIT, now=later(40))
+    assert run.progress(HOST).since == later(40)
 
 
 def test_facts_are_kept_per_node_and_field(run: CampaignRun) -> None:
@@ -278,6 +299,7 @@ def test_a_plan_of_another_schema_version_is_refused(ledger: Ledger, run: Campai
 
 UTC_TIMES = st.datetimes(timezones=st.just(UTC))
 st.register_type_strategy(datetime, UTC_TIMES)
+st.register_type_strategy(float, st.floats(allow_nan=False, allow_infinity=False))
 WORDS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=30)
 FEW = settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
@@ -287,7 +309,8 @@ FEW = settings(max_examples=12, deadline=None, suppress_health_check=[HealthChec
 def test_any_plan_comes_back_exactly(ledger: Ledger, open_campaign: Open, plan: CampaignPlan) -> None:
     number = len(ledger.campaigns(limit=1000))
     hosts = tuple(f"node-{number:02d}" for number, _ in enumerate(plan.hosts))
-    plan = replace(plan, campaign="any", run_id=f"run-{number}", hosts=hosts)
+    left_out = tuple(replace(node, host=f"odd-{n}", message="odd") for n, node in enumerate(plan.left_out))
+    plan = replace(plan, campaign="any", run_id=f"run-{number}", hosts=hosts, left_out=left_out)
     assert open_campaign(ledger, plan) == plan
     assert ledger.run("any", plan.run_id).plan() == plan
 

@@ -4,11 +4,11 @@ import pytest
 
 from escalator.model.errors import InvalidRequestError
 from escalator.model.procedure import PROCEDURES, UPGRADE, Procedure, Stage, find_procedure
-from escalator.model.step import Outcome, Step
+from escalator.model.step import Step
 
 
-def stage(step: Step, trouble: Outcome = Outcome.HELD) -> Stage:
-    return Stage(step=step, priority=1, hard_limit_seconds=60.0, trouble=trouble)
+def stage(step: Step) -> Stage:
+    return Stage(step=step, priority=1, hard_limit_seconds=60.0)
 
 
 def procedure(*steps: Step) -> Procedure:
@@ -17,11 +17,6 @@ def procedure(*steps: Step) -> Procedure:
 
 def test_an_upgrade_has_every_step_in_order() -> None:
     assert UPGRADE.steps == tuple(Step)
-
-
-def test_trouble_fails_a_node_only_where_its_software_is_not_what_it_was() -> None:
-    failing = {stage.step for stage in UPGRADE.stages if stage.trouble is Outcome.FAILED}
-    assert failing == {Step.UPGRADE, Step.VERIFY}
 
 
 def test_every_procedure_is_found_by_its_name() -> None:
@@ -64,12 +59,6 @@ def test_a_lease_that_is_not_taken_first_and_given_back_last_is_refused(steps: t
 def test_a_step_that_comes_twice_is_refused() -> None:
     with pytest.raises(ValueError, match="a step twice"):
         procedure(Step.ADMIT, Step.VERIFY, Step.VERIFY, Step.RELEASE)
-
-
-def test_trouble_leaves_a_node_held_or_failed() -> None:
-    stages = (stage(Step.ADMIT), stage(Step.VERIFY, Outcome.SKIPPED), stage(Step.RELEASE))
-    with pytest.raises(ValueError, match="neither held nor failed"):
-        Procedure(name="made-up", purpose="Try", stages=stages)
 
 
 def test_a_step_is_ended_from_outside_later_than_it_ends_itself() -> None:

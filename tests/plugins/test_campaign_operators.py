@@ -88,7 +88,7 @@ def opened(module: Any, monkeypatch: pytest.MonkeyPatch, function: str, answer: 
 
 
 def test_a_cloud_that_is_away_is_another_try(module: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "make_context", lambda *_: "campaign")
+    monkeypatch.setattr(module, "make_context", lambda *_, **__: "campaign")
     opened(module, monkeypatch, "check", TransientError("HTTP 503"))
     with pytest.raises(TransientError):
         check(module)
@@ -101,7 +101,7 @@ def test_a_good_request_gives_the_plan_as_json(module: Any, monkeypatch: pytest.
         seen.append((draft, document, known_hosts))
         return SimpleNamespace(hosts=HOSTS[::-1], target_version="34.0.0"), ()
 
-    monkeypatch.setattr(module, "make_context", lambda record: record.plan)
+    monkeypatch.setattr(module, "make_context", lambda record, **_: record.plan)
     monkeypatch.setattr(module, "check", judge)
     assert check(module) == {"schema_version": 1, "hosts": list(HOSTS[::-1]), "target_version": "34.0.0"}
     ((draft, document, known),) = seen
@@ -158,3 +158,16 @@ def test_conclude_tries_again_when_the_cloud_is_away(module: Any, monkeypatch: p
     opened(module, monkeypatch, "conclude", TransientError("HTTP 503"))
     with pytest.raises(TransientError):
         module.ConcludeOperator(task_id="conclude").execute(context())
+
+
+@pytest.mark.parametrize("state", ["failed", "upstream_failed"])
+def test_conclude_fails_the_run_when_a_task_is_failed_whatever_the_nodes_are(
+    module: Any, monkeypatch: pytest.MonkeyPatch, state: str
+) -> None:
+    from airflow.sdk.exceptions import AirflowFailException
+
+    paths = SimpleNamespace(html="r.html", json=Path("r.json"))
+    opened(module, monkeypatch, "conclude", SimpleNamespace(paths=paths, faults=(), left=()))
+    states = {"run-1": {"general-001.admit": state, "general-002.admit": "skipped", "conclude": "running"}}
+    with pytest.raises(AirflowFailException, match=r"cut off: general-001\.admit did not end by itself"):
+        module.ConcludeOperator(task_id="conclude").execute(context(get_task_states=lambda **_: states))

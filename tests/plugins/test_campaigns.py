@@ -4,12 +4,13 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from tests.builders import NOW, make_cloud, make_plan, make_server
+from tests.builders import NOW, leased, make_cloud, make_node, make_plan, make_server
 
 from escalator.documents.bundles import parse_bundle
 from escalator.ledger.ledger import Ledger
@@ -17,6 +18,7 @@ from escalator.model.campaign import NodeState, Step
 from escalator.model.cloud import CloudSnapshot
 from escalator.model.errors import InvalidRequestError
 from escalator.model.moves import MoveMethod, MoveRecord
+from escalator.model.run_life import RunLife
 from escalator.steps.running.context import CampaignContext
 from escalator_airflow.records import draft_campaign, read_campaign
 
@@ -136,3 +138,23 @@ def test_a_page_that_reads_campaigns_loads_no_client_of_a_cloud_or_a_node() -> N
         [sys.executable, "-c", lines], env=paths, capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "set()"
+
+
+def test_who_asks_whether_runs_live_knows_whose_the_leases_are(
+    folders: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from escalator_airflow import campaigns
+
+    assert folders
+    monkeypatch.setattr(campaigns, "OpenStackCloudHook", lambda _id: SimpleNamespace(get_conn=lambda: None))
+    monkeypatch.setattr(campaigns, "NodeShellHook", lambda _inventory: SimpleNamespace(get_conn=lambda: None))
+    plan = replace(PLAN, run_id="lease", installation=Ledger().installation())
+    run = Ledger().run(plan.campaign, plan.run_id)
+    run.open(plan, dag_id="the_dag", bundle_document=BUNDLE, snapshot_before={}, now=NOW)
+    out = make_cloud([leased(make_node("n"), plan)])
+    record = draft_campaign(PLAN, parse_bundle(BUNDLE))
+    lives = {("the_dag", "lease"): RunLife.DELETED}
+    context = campaigns.make_context(record, find_life=lambda *key: lives[key])
+    (known,) = context.find_leases(out)
+    assert (known.host, known.run_id, known.orphaned) == ("n", "lease", True)
+    assert campaigns.make_context(record).find_leases(out) == ()

@@ -13,6 +13,8 @@ from escalator.model.check_report import CheckReport, Condition
 from escalator.model.durations import Quantiles
 from escalator.model.errors import TransientError
 from escalator.model.verdict import Code, Severity, Subject, SubjectType
+from escalator.upgrade_manager.conditions.rollback import check_rollback
+from escalator.upgrade_manager.conditions.upgrade import check_upgrade
 
 pytestmark = pytest.mark.airflow
 HOSTS = ("general-001", "general-002", "general-003")
@@ -38,8 +40,8 @@ class Judge:
         self.fault = fault
         self.asked: Any = None
 
-    def __call__(self, campaign: Any, hosts: Any, *, rollback: bool) -> Any:
-        self.asked = (campaign, tuple(hosts), rollback)
+    def __call__(self, campaign: Any, hosts: Any, *, look: object) -> Any:
+        self.asked = (campaign, tuple(hosts), look)
         if self.fault is not None:
             raise self.fault
         return SimpleNamespace(report=self.report)
@@ -48,7 +50,7 @@ class Judge:
 def run(monkeypatch: pytest.MonkeyPatch, judge: Judge, run_id: str = "run-1", **asked: Any) -> Any:
     from escalator_airflow.operators import check_cloud as check
 
-    monkeypatch.setattr(check, "make_context", lambda record: record.plan)
+    monkeypatch.setattr(check, "make_context", lambda record, **_: record.plan)
     monkeypatch.setattr(check, "judge", judge)
     operator = check.CheckOperator(task_id="check_conditions", cloud="lab", hosts=HOSTS)
     return operator.execute(context(params={"bundle": "nova-34", **asked}, run_id=run_id))
@@ -95,12 +97,12 @@ def test_the_whole_cloud_or_some_nodes_and_the_way_back_are_asked_about(
     assert folders
     judge = Judge(GOOD)
     run(monkeypatch, judge)
-    draft, hosts, rollback = judge.asked
-    assert (hosts, rollback) == (HOSTS, False)
+    draft, hosts, look = judge.asked
+    assert (hosts, look) == (HOSTS, check_upgrade)
     assert (draft.campaign, draft.target_version) == ("upgrade__lab__cell1-az1-general", "34.0.0")
     run(monkeypatch, judge, hosts=["general-002"], rollback=True, mode="non-smooth", max_parallel=2)
-    draft, hosts, rollback = judge.asked
-    assert (hosts, rollback) == (("general-002",), True)
+    draft, hosts, look = judge.asked
+    assert (hosts, look) == (("general-002",), check_rollback)
     assert (draft.request.mode, draft.request.max_parallel) == ("non-smooth", 2)
 
 

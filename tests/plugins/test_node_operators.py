@@ -189,3 +189,12 @@ def test_a_release_that_is_ended_from_outside_is_tried_again(
 
     with pytest.raises(AirflowTaskTimeout):
         run(module, monkeypatch, AirflowTaskTimeout("too long"), Step.RELEASE)
+
+
+@pytest.mark.parametrize(("step", "known"), [(Step.RELEASE, {Step.MIGRATE: "failed"}), (Step.MIGRATE, {})])
+def test_release_is_told_how_the_steps_before_it_stand(
+    module: Any, monkeypatch: pytest.MonkeyPatch, step: Step, known: dict[Step, str]
+) -> None:
+    monkeypatch.setattr(module, "read_step_states", lambda _context, _task: {Step.MIGRATE: "failed"})
+    _, (asked,) = run(module, monkeypatch, StepResult(), step)
+    assert asked.states == known

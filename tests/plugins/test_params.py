@@ -6,6 +6,7 @@ import pytest
 
 pytestmark = pytest.mark.airflow
 HOSTS = ("node-01", "node-02", "node-03")
+BUNDLES = {"nova-34": "nova-compute 34.0.0 by venv", "nova-35": "nova-compute 35.0.0 by venv"}
 
 
 @pytest.fixture
@@ -15,7 +16,7 @@ def form(airflow_home: object) -> Any:
 
     from escalator_airflow.params import make_campaign_params
 
-    return ParamsDict(make_campaign_params(HOSTS, ("nova-34", "nova-35")))  # type: ignore[arg-type]
+    return ParamsDict(make_campaign_params(HOSTS, BUNDLES))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -31,6 +32,7 @@ def form(airflow_home: object) -> Any:
         ("dry_run", "yes"),
         ("migration_timeout_seconds", 9),
         ("mode", "rough"),
+        ("on_blocked", "ignore"),
         ("spill", 1.5),
         ("window_end", "tomorrow"),
         ("window_end", "2026-11-22 08:00"),
@@ -55,11 +57,13 @@ def test_a_bad_value_is_refused(form: Any, key: str, value: object) -> None:
         ("window_end", "2026-11-22T08:00:00Z"),
         ("window_end", None),
         ("mode", "non-smooth"),
+        ("on_blocked", "skip"),
         ("spill", 0.02),
         ("spill", 0),
     ],
 )
 def test_a_good_value_is_taken(form: Any, key: str, value: object) -> None:
+    form["bundle"] = "nova-34"
     form[key] = value
     assert form.validate()[key] == value
 
@@ -67,10 +71,36 @@ def test_a_good_value_is_taken(form: Any, key: str, value: object) -> None:
 def test_the_defaults_are_good_and_are_what_a_request_knows(form: Any) -> None:
     from escalator.documents.requests import KEYS, parse_request
 
+    form["bundle"] = "nova-34"
     defaults = form.validate()
     assert set(defaults) == set(KEYS)
     request = parse_request(defaults, cloud="lab", domain="d", known_hosts=HOSTS, bundles=("nova-34",))
     assert (request.bundle, request.max_parallel, request.hosts, request.dry_run) == ("nova-34", 1, (), False)
+
+
+def test_until_a_person_chooses_a_bundle_nothing_starts(form: Any) -> None:
+    from airflow.sdk.exceptions import ParamValidationError
+
+    assert not form.get_param("bundle").has_value
+    with pytest.raises(ParamValidationError, match="bundle"):
+        form.validate()
+
+
+def test_beside_each_bundle_the_form_says_what_it_brings(form: Any) -> None:
+    field = form.get_param("bundle").schema
+    assert field["values_display"] == {name: f"{name}: {brings}" for name, brings in BUNDLES.items()}
+    assert "- **nova-34**: nova-compute 34.0.0 by venv" in field["description_md"]
+
+
+def test_a_window_chooses_its_bundle_itself(airflow_home: object) -> None:
+    assert airflow_home
+    from airflow.sdk.definitions.param import ParamsDict
+
+    from escalator_airflow.params import make_campaign_params
+
+    chosen = {"bundle": "nova-35", "on_blocked": "skip"}
+    asked = ParamsDict(make_campaign_params(HOSTS, BUNDLES, chosen)).validate()  # type: ignore[arg-type]
+    assert (asked["bundle"], asked["on_blocked"]) == ("nova-35", "skip")
 
 
 def test_without_a_bundle_there_is_a_form_but_no_run(airflow_home: object) -> None:
@@ -81,14 +111,14 @@ def test_without_a_bundle_there_is_a_form_but_no_run(airflow_home: object) -> No
     from escalator_airflow.params import make_campaign_params
 
     with pytest.raises(ParamValidationError):
-        ParamsDict(make_campaign_params(HOSTS, ())).validate()  # type: ignore[arg-type]
+        ParamsDict(make_campaign_params(HOSTS, {})).validate()  # type: ignore[arg-type]
 
 
 def test_a_domain_of_one_node_has_a_form(airflow_home: object) -> None:
     assert airflow_home
     from escalator_airflow.params import make_campaign_params
 
-    assert make_campaign_params(("node-01",), ("b",))["max_parallel"].schema["maximum"] == 1
+    assert make_campaign_params(("node-01",), {"b": "nothing by none"})["max_parallel"].schema["maximum"] == 1
 
 
 def test_the_defaults_of_a_check_are_good_and_are_what_it_knows(airflow_home: object) -> None:
@@ -98,7 +128,10 @@ def test_the_defaults_of_a_check_are_good_and_are_what_it_knows(airflow_home: ob
     from escalator.documents.requests import CHECK_KEYS, parse_check
     from escalator_airflow.params import make_check_params
 
-    defaults = ParamsDict(make_check_params(HOSTS, ("nova-34",))).validate()  # type: ignore[arg-type]
+    form = ParamsDict(make_check_params(HOSTS, BUNDLES))  # type: ignore[arg-type]
+    assert not form.get_param("bundle").has_value
+    form["bundle"] = "nova-34"
+    defaults = form.validate()
     assert set(defaults) == set(CHECK_KEYS)
     request, rollback = parse_check(defaults, cloud="lab", known_hosts=HOSTS, bundles=("nova-34",))
     assert (request.bundle, request.hosts, rollback) == ("nova-34", (), False)

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -45,7 +45,6 @@ from escalator.model.errors import (
     NodeFaultError,
     NotFoundError,
 )
-from escalator.model.lease import Lease
 
 
 @dataclass
@@ -120,24 +119,23 @@ class FakeCloud:
         return self._service(host)
 
     @request
-    def ensure_disabled(self, host: str, reason: str) -> ComputeService:
+    def ensure_disabled(self, host: str, reason: str, *, over: Collection[str] = ()) -> ComputeService:
         service = self._service(host)
-        ours = Lease.parse(reason)
         if service.status is ServiceStatus.DISABLED:
             if service.disabled_reason == reason:
                 return service
-            if ours is None or not ours.same_holder(service.lease):
+            if service.disabled_reason not in over:
                 raise LeaseLostError(f"{host} is disabled already: {service.disabled_reason!r}")
         self._wrote("disable", host, reason, service.disabled_reason)
         self.hosts[host].status, self.hosts[host].reason = ServiceStatus.DISABLED, reason
         return self._service(host)
 
     @request
-    def ensure_enabled(self, host: str, *, lease: Lease | None = None) -> ComputeService:
+    def ensure_enabled(self, host: str, *, over: Collection[str]) -> ComputeService:
         service = self._service(host)
         if service.status is ServiceStatus.ENABLED:
             return service
-        if lease is not None and not lease.same_holder(service.lease):
+        if service.disabled_reason not in over:
             raise LeaseLostError(f"{host} is disabled by somebody else: {service.disabled_reason!r}")
         self._wrote("enable", host, "", service.disabled_reason)
         self.hosts[host].status, self.hosts[host].reason = ServiceStatus.ENABLED, None

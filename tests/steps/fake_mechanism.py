@@ -12,7 +12,7 @@ from escalator.model.verdict import Code, Subject, SubjectType, Verdict
 from escalator.system_support.mechanisms import Effect, InstalledVersion, NodeJob
 from escalator.system_support.shell import CommandResult, Shell
 
-CHECK, READ, ACTIVE = "check", "read", "active"
+CHECK, SOURCE, READ, ACTIVE = "check", "source", "read", "active"
 
 
 @dataclass
@@ -31,6 +31,7 @@ class NodeSoftware:
     unreachable: list[EscalatorError] = field(default_factory=list)
     starts_as: str | None = None
     lacks: tuple[str, ...] = ()
+    no_source: str = ""
 
     def stage(self, version: str) -> Effect:
         self.fuse.burn()
@@ -58,6 +59,7 @@ class NodeSoftware:
         del timeout_seconds
         stdout = {
             CHECK: "\n".join(self.lacks),
+            SOURCE: self.no_source,
             READ: json.dumps([self.installed, self.running]),
             ACTIVE: "",
         }[command]
@@ -76,6 +78,13 @@ class FakeMechanism:
         node = Subject(type=SubjectType.NODE, id=shell.host)
         lacking = shell.run(CHECK).stdout.splitlines()
         return tuple(Verdict(code=Code.NODE_TOOL_MISSING, message=m, subject=node) for m in lacking)
+
+    def check_source(self, shell: Shell, version: str) -> tuple[Verdict, ...]:
+        node = Subject(type=SubjectType.NODE, id=shell.host)
+        lacking = shell.run(SOURCE).stdout.splitlines()
+        return tuple(
+            Verdict(code=Code.STAGE_FAILED, message=f"{version}: {m}", subject=node) for m in lacking
+        )
 
     def installed(self, shell: Shell) -> InstalledVersion:
         version, running = json.loads(shell.run(READ).stdout)

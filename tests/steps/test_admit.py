@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from tests.steps.conftest import MakeWorld
 from tests.steps.fake_records import START, KilledError
@@ -8,14 +10,17 @@ from tests.steps.worlds import NEW, NODE, OLD, World
 from escalator.model.campaign import NodeState, Step
 from escalator.model.decisions import Admission
 from escalator.model.errors import LeaseLostError, NodeFaultError, SupersededError, TransientError
-from escalator.model.lease import Lease, LeaseMark
+from escalator.model.lease import Lease, LeaseMark, LeasePhase
 from escalator.model.verdict import Code
 
 
 def test_the_lease_is_taken_and_what_was_found_is_remembered(world: World) -> None:
     decision = world.admit()
     assert decision.admission is Admission.ADMIT
-    assert world.service().lease == world.plan.lease(NODE)
+    lease = world.service().lease
+    assert lease is not None
+    assert (lease.phase, lease.since) == (LeasePhase.ADMITTED, START)
+    assert world.facts().leases == (world.service().disabled_reason,)
     assert world.progress().state is NodeState.ADMITTED
     assert (world.facts().version, world.facts().from_version) == (OLD, OLD)
     assert world.facts().leased_at
@@ -93,16 +98,17 @@ def test_the_loser_of_a_race_gives_its_lease_back(world: World) -> None:
 
 
 def test_after_a_lost_race_a_failed_node_has_its_mark_again(world: World) -> None:
-    marked = world.plan.lease(NODE).marked(LeaseMark.FAILED, "[upgrade_failed] disk full")
-    world.cloud.person_disables(NODE, marked.render())
+    marked = world.take(mark=LeaseMark.FAILED, words="[upgrade_failed] disk full")
     another_takes(world, "node-02")
     assert world.admit().admission is Admission.WAIT
-    assert world.service().lease == marked
+    again = world.service().lease
+    assert again is not None
+    assert replace(again, nonce="") == replace(marked, nonce="")
 
 
 def test_two_killed_between_write_and_check_do_not_wait_for_each_other_for_ever(world: World) -> None:
     """Both hold a lease that nobody checked: the one that is tried again first makes room."""
-    world.cloud.person_disables(NODE, world.plan.lease(NODE).render())
+    world.take()
     world.cloud.person_disables("node-02", world.make_plan("another").lease("node-02").render())
     assert world.admit().admission is Admission.WAIT
     assert world.enabled()
@@ -147,7 +153,7 @@ def test_another_holder_in_the_last_moment_is_not_overwritten(world: World) -> N
 
 
 def test_admission_stops_after_a_failure(world: World) -> None:
-    world.cloud.person_disables("node-02", world.plan.lease("node-02").marked(LeaseMark.FAILED).render())
+    world.take("node-02", mark=LeaseMark.FAILED)
     assert world.admit().admission is Admission.STOP
     assert world.enabled()
 
@@ -169,7 +175,7 @@ def test_killed_anywhere_and_tried_again_it_holds_one_lease(make_world: MakeWorl
             world.admit()
         assert world.admit().admission is Admission.ADMIT
         assert world.verbs().count("disable") == 1, count
-        assert world.service().lease == world.plan.lease(NODE)
+        assert world.holds_lease()
 
 
 def test_a_lease_says_the_limit_to_others(make_world: MakeWorld) -> None:

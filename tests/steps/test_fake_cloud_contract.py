@@ -27,7 +27,7 @@ from escalator.model.lease import Lease, LeaseMark
 from escalator.upgrade_manager.state.domains import domain_of
 
 T = TypeVar("T")
-LEASE = Lease.of(campaign="contract", run_id="r", host="node-01", words="max_parallel=1")
+LEASE = Lease.of(campaign="contract", run_id="r", host="node-01", max_parallel=1)
 STEPS = Path(__file__).resolve().parents[2] / "include" / "escalator" / "steps"
 
 
@@ -119,22 +119,30 @@ def test_a_lease_is_taken_marked_and_given_back(stage: Stage) -> None:
     for _ in range(2):
         assert stage.cloud.ensure_disabled("node-01", LEASE.render()).lease == LEASE
     marked = LEASE.marked(LeaseMark.FAILED)
-    assert stage.cloud.ensure_disabled("node-01", marked.render()).lease == marked
+    assert stage.cloud.ensure_disabled("node-01", marked.render(), over=(LEASE.render(),)).lease == marked
     assert stage.cloud.fetch_services()[0].lease == marked
     for _ in range(2):
-        assert stage.cloud.ensure_enabled("node-01", lease=LEASE).status is ServiceStatus.ENABLED
+        assert (
+            stage.cloud.ensure_enabled("node-01", over=(LEASE.render(), marked.render())).status
+            is ServiceStatus.ENABLED
+        )
     assert stage.cloud.fetch_service("node-01").disabled_reason is None
 
 
 @pytest.mark.parametrize(
-    "reason", ["broken fan", LEASE.of(campaign="c", run_id="o", host="node-01").render()]
+    "reason",
+    [
+        "broken fan",
+        LEASE.render() + " and a word of a person",
+        LEASE.of(campaign="c", run_id="o", host="node-01").render(),
+    ],
 )
 def test_a_reason_of_others_is_never_overwritten(stage: Stage, reason: str) -> None:
     stage.cloud.ensure_disabled("node-01", reason)
     with pytest.raises(LeaseLostError):
         stage.cloud.ensure_disabled("node-01", LEASE.render())
     with pytest.raises(LeaseLostError):
-        stage.cloud.ensure_enabled("node-01", lease=LEASE)
+        stage.cloud.ensure_enabled("node-01", over=(LEASE.render(),))
     assert stage.cloud.fetch_service("node-01").disabled_reason == reason
 
 

@@ -211,7 +211,7 @@ def test_switchover_names_every_server(world: World) -> None:
 
 
 def test_a_marked_lease_means_that_the_place_was_given_up(ready: World) -> None:
-    ready.cloud.person_disables(NODE, ready.plan.lease(NODE).marked(LeaseMark.HELD).render())
+    ready.take(mark=LeaseMark.HELD)
     result = ready.run(Step.MIGRATE)
     assert (result.outcome, result.code) == (Outcome.HELD, Code.LEASE_LOST)
     assert ready.cloud.requested("web") == []

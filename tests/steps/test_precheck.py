@@ -7,11 +7,11 @@ from datetime import timedelta
 import pytest
 from tests.steps.conftest import MakeWorld
 from tests.steps.fake_records import START
-from tests.steps.worlds import BUNDLE, NODE, World
+from tests.steps.worlds import BUNDLE, NEW, NODE, World
 
 from escalator.model.bundle import NoMechanism
 from escalator.model.campaign import NodeState, Step
-from escalator.model.errors import SupersededError, TransientError
+from escalator.model.errors import NodeFaultError, SupersededError, TransientError
 from escalator.model.step import Outcome
 from escalator.model.verdict import Code
 from escalator.steps.precheck import PATIENCE
@@ -126,6 +126,32 @@ def test_what_the_node_lacks_is_a_blocker_beside_those_of_servers(admitted: Worl
     message = admitted.run(Step.PRECHECK).message
     assert "no python3" in message
     assert "broken" in message
+
+
+def test_what_cannot_be_staged_gives_the_node_back_before_a_server_is_moved(admitted: World) -> None:
+    admitted.boot("web")
+    admitted.nodes[NODE].stage_faults = [NodeFaultError("nova cannot be staged: disk full")]
+    result = admitted.run(Step.PRECHECK)
+    assert (result.outcome, result.code) == (Outcome.HELD, Code.STAGE_FAILED)
+    assert "disk full" in result.message
+    assert (admitted.progress().state, admitted.facts().touched) == (NodeState.HELD, False)
+    admitted.run(Step.RELEASE)
+    assert admitted.enabled()
+    assert admitted.service().disabled_reason is None
+    assert admitted.cloud.requested("web") == []
+
+
+def test_what_prepare_could_not_stage_is_staged_before_the_drain(admitted: World) -> None:
+    assert admitted.nodes[NODE].staged == set()
+    assert admitted.run(Step.PRECHECK).outcome is Outcome.OK
+    assert admitted.nodes[NODE].staged == {NEW}
+
+
+def test_a_node_that_does_not_answer_while_it_is_staged_may_be_tried_again(admitted: World) -> None:
+    admitted.nodes[NODE].unreachable = [TransientError("no route")]
+    with pytest.raises(TransientError):
+        admitted.run(Step.PRECHECK)
+    assert admitted.run(Step.PRECHECK).outcome is Outcome.OK
 
 
 def test_a_bundle_that_brings_nothing_needs_no_shell(world: World) -> None:

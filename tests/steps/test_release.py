@@ -5,21 +5,30 @@ from typing import Unpack
 import pytest
 from tests.steps.conftest import MakeWorld
 from tests.steps.fake_records import START
-from tests.steps.worlds import NODE, World
+from tests.steps.worlds import NODE, OLD, World
 
 from escalator.model.campaign import NodeState, Step
-from escalator.model.lease import LeaseMark
+from escalator.model.errors import NodeFaultError
+from escalator.model.lease import LeaseMark, LeasePhase
 from escalator.model.node_facts import FactChanges, Proof
 from escalator.model.step import Outcome
 from escalator.model.verdict import Code
+from escalator.steps.release import PROOF_HOLDS
 
 TOUCHING: FactChanges = {"drain_started": START, "restarted_at": START, "upgrade_begun": START}
 PROOF = Proof(version="34.0.0", at=START)
 
 
-def stand(world: World, state: NodeState, **facts: Unpack[FactChanges]) -> None:
-    """Bring a leased node into a state of the ledger."""
-    world.cloud.person_disables(NODE, world.plan.lease(NODE).render())
+def stand(
+    world: World,
+    state: NodeState,
+    phase: LeasePhase | None = None,
+    **facts: Unpack[FactChanges],
+) -> None:
+    """Bring a leased node into a state of the ledger, and its lease into the phase that goes with it."""
+    touched = LeasePhase.UPGRADING if facts.get("upgrade_begun") else LeasePhase.ADMITTED
+    phase = phase or (LeasePhase.VERIFIED if state is NodeState.VERIFIED else touched)
+    world.take(phase=phase)
     ctx = world.begin(Step.VERIFY)
     ctx.remember(**facts)
     ctx.progress(state, message="as it was")
@@ -34,8 +43,9 @@ def test_a_verified_node_is_given_back(world: World) -> None:
     assert world.progress().state is NodeState.RELEASED
 
 
-def test_verified_without_its_proof_is_not_enough(world: World) -> None:
+def test_verified_without_its_proof_is_proved_anew_and_fails_when_it_is_not_good(world: World) -> None:
     stand(world, NodeState.VERIFIED, **TOUCHING)
+    assert world.nodes[NODE].running == OLD
     assert world.run(Step.RELEASE).outcome is Outcome.FAILED
     assert not world.enabled()
     assert ":FAILED" in str(world.service().disabled_reason)
@@ -46,7 +56,8 @@ def test_an_untouched_node_is_given_back(world: World, state: NodeState) -> None
     stand(world, state)
     assert world.run(Step.RELEASE).outcome is Outcome.OK
     assert world.enabled()
-    assert world.progress().state is state
+    given_up = state in {NodeState.HELD, NodeState.SKIPPED}
+    assert world.progress().state is (state if given_up else NodeState.HELD)
 
 
 @pytest.mark.parametrize("state", [NodeState.ADMITTED, NodeState.CHECKED, NodeState.HELD, NodeState.FAILED])
@@ -122,3 +133,78 @@ def test_a_superseded_release_writes_nothing(world: World) -> None:
     with pytest.raises(Exception, match="superseded"):
         world.run(Step.RELEASE)
     assert world.cloud.writes == []
+
+
+@pytest.mark.parametrize("phase", [LeasePhase.DRAINING, LeasePhase.UPGRADING, LeasePhase.VERIFIED])
+@pytest.mark.parametrize("state", [NodeState.ADMITTED, NodeState.CHECKED, NodeState.HELD, NodeState.SKIPPED])
+def test_a_lease_that_says_more_than_the_ledger_keeps_the_node_out(
+    world: World, phase: LeasePhase, state: NodeState
+) -> None:
+    stand(world, state, phase)
+    world.run(Step.RELEASE)
+    assert not world.enabled()
+    assert world.progress().mark is not None
+
+
+@pytest.mark.parametrize("phase", [LeasePhase.ADMITTED, LeasePhase.DRAINING, LeasePhase.UPGRADING])
+def test_a_ledger_that_says_more_than_the_lease_keeps_the_node_out(world: World, phase: LeasePhase) -> None:
+    stand(world, NodeState.VERIFIED, phase, verified=PROOF, **TOUCHING)
+    world.run(Step.RELEASE)
+    assert not world.enabled()
+    assert (world.progress().state, world.progress().mark) == (NodeState.FAILED, LeaseMark.FAILED)
+
+
+def test_words_that_a_person_adds_keep_the_node_out(world: World) -> None:
+    stand(world, NodeState.VERIFIED, verified=PROOF)
+    reason = f"{world.service().disabled_reason} - do not enable, Ann"
+    world.cloud.person_disables(NODE, reason)
+    result = world.run(Step.RELEASE)
+    assert (result.outcome, result.code) == (Outcome.HELD, Code.LEASE_LOST)
+    assert "do not enable, Ann" in result.message
+    assert (world.service().disabled_reason, world.cloud.writes) == (reason, [])
+
+
+def verified_node(world: World) -> None:
+    """Upgrade and verify the node."""
+    world.run_up_to(Step.VERIFY)
+    assert world.progress().state is NodeState.VERIFIED
+
+
+def test_a_proof_of_long_ago_is_made_anew(world: World) -> None:
+    verified_node(world)
+    canaries = world.verbs().count("canary")
+    world.clock.sleep(PROOF_HOLDS.total_seconds() + 1)
+    assert world.run(Step.RELEASE).outcome is Outcome.OK
+    assert world.verbs().count("canary") == canaries + 1
+    assert world.enabled()
+
+
+@pytest.mark.parametrize("later", [0, PROOF_HOLDS.total_seconds() + 1])
+def test_a_service_that_is_down_now_is_not_given_to_tenants(world: World, later: float) -> None:
+    verified_node(world)
+    world.cloud.hosts[NODE].died_at = world.clock.now
+    world.clock.sleep(later)
+    result = world.run(Step.RELEASE)
+    assert (result.outcome, result.code) == (Outcome.FAILED, Code.SERVICE_NOT_UP)
+    assert f":UPGRADING:FAILED [{Code.SERVICE_NOT_UP}]" in str(world.service().disabled_reason)
+    assert not world.enabled()
+
+
+def test_a_node_that_cannot_be_proved_anew_for_another_reason_fails(world: World) -> None:
+    verified_node(world)
+    world.clock.sleep(PROOF_HOLDS.total_seconds() + 1)
+    world.nodes[NODE].unreachable = [NodeFaultError("host key changed", code=Code.NODE_UNREACHABLE)]
+    result = world.run(Step.RELEASE)
+    assert (result.outcome, result.code) == (Outcome.FAILED, Code.NODE_UNREACHABLE)
+    assert not world.enabled()
+
+
+def test_a_node_that_was_upgraded_and_taken_before_it_was_proved_is_shouted_about(world: World) -> None:
+    world.run_up_to(Step.UPGRADE)
+    world.cloud.person_enables(NODE)
+    result = world.run(Step.VERIFY)
+    assert result.code is Code.LEASE_LOST
+    result = world.run(Step.RELEASE)
+    assert (result.outcome, result.code) == (Outcome.HELD, Code.LEASE_LOST)
+    assert "somebody enabled it; it was upgraded to 34.0.0 AND NEVER VERIFIED" in result.message
+    assert world.progress().message == result.message

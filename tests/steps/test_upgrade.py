@@ -11,6 +11,7 @@ from tests.steps.worlds import BUNDLE, NEW, NODE, OLD, World
 from escalator.model.bundle import NoMechanism
 from escalator.model.campaign import NodeState, Step
 from escalator.model.errors import NodeFaultError, SupersededError, TransientError
+from escalator.model.lease import LeaseMark
 from escalator.model.step import Outcome
 from escalator.model.verdict import Code
 from escalator.steps.campaign.prepare import prepare
@@ -106,15 +107,29 @@ def test_a_cloud_that_is_away_for_minutes_takes_nothing_of_the_time_to_become_qu
 
 
 @pytest.mark.parametrize(
-    ("where", "code"), [("stage_faults", Code.STAGE_FAILED), ("activate_faults", Code.UPGRADE_FAILED)]
+    ("where", "code", "mark"),
+    [
+        ("stage_faults", Code.STAGE_FAILED, LeaseMark.HELD),
+        ("activate_faults", Code.UPGRADE_FAILED, LeaseMark.FAILED),
+    ],
 )
-def test_a_job_that_fails_fails_the_node(empty: World, where: str, code: Code) -> None:
+def test_a_job_that_fails_holds_the_node_with_old_software_and_fails_it_with_new(
+    empty: World, where: str, code: Code, mark: LeaseMark
+) -> None:
     setattr(empty.nodes[NODE], where, [NodeFaultError("disk full")])
     result = empty.run(Step.UPGRADE)
-    assert (result.outcome, result.code) == (Outcome.FAILED, code)
+    assert (result.outcome.name, result.code) == (mark.value, code)
     assert "disk full" in result.message
     empty.run(Step.RELEASE)
-    assert ":FAILED" in str(empty.service().disabled_reason)
+    assert f":{mark} [{code}]" in str(empty.service().disabled_reason)
+
+
+def test_a_host_key_that_changed_holds_the_node_with_its_real_code(empty: World) -> None:
+    changed = NodeFaultError("the host key is not the known one", code=Code.NODE_UNREACHABLE)
+    empty.nodes[NODE].stage_faults = [changed]
+    assert empty.run(Step.UPGRADE).code is Code.NODE_UNREACHABLE
+    empty.run(Step.RELEASE)
+    assert ":DRAINING:HELD [node_unreachable] the host key" in str(empty.service().disabled_reason)
 
 
 def test_a_connection_that_is_lost_is_another_try(empty: World) -> None:
@@ -124,7 +139,7 @@ def test_a_connection_that_is_lost_is_another_try(empty: World) -> None:
     assert empty.progress().state is NodeState.EMPTY
     with pytest.raises(TransientError):
         empty.run(Step.UPGRADE, last_try=True)
-    assert (empty.progress().state, empty.progress().code) == (NodeState.FAILED, Code.CLOUD_UNREACHABLE)
+    assert (empty.progress().state, empty.progress().code) == (NodeState.HELD, Code.CLOUD_UNREACHABLE)
 
 
 def test_killed_anywhere_and_tried_again_it_restarts_once(make_world: MakeWorld) -> None:

@@ -18,13 +18,24 @@ from escalator.ledger.campaign_record import CampaignRecord
 from escalator.ledger.database import _begin_sqlite, _prepare_sqlite
 from escalator.ledger.ledger import Ledger
 from escalator.ledger.records import StepAttempt
+from escalator.ledger.rows import find_campaign
 from escalator.ledger.run import CampaignRun
-from escalator.ledger.tables import dump_json
+from escalator.ledger.tables import (
+    Base,
+    CampaignRow,
+    DocumentRow,
+    FactRow,
+    MoveRow,
+    NodeRow,
+    StepRow,
+    dump_json,
+)
 from escalator.model.bundle import Bundle, Component, VenvMechanism
 from escalator.model.campaign import CampaignPlan, NodeProgress, Step
 from escalator.model.cloud import CloudSnapshot, ComputeService, HaGroup, ServiceStatus
 from escalator.model.decisions import AdmissionDecision
 from escalator.model.inventory import Inventory, InventoryNode
+from escalator.model.lease import Lease, LeaseMark, LeasePhase
 from escalator.model.moves import DrainPlan, MoveRecord
 from escalator.model.node_facts import NodeFacts
 from escalator.steps.running.context import CampaignContext, StepContext
@@ -65,6 +76,39 @@ class QuickLedger(Ledger):
         run = QuickRun(self._database, campaign, run_id)
         run.ledger = self
         return run
+
+
+def dump_run(ledger: Ledger, plan: CampaignPlan) -> list[tuple[type[Base], dict[str, Any]]]:
+    """Copy what a ledger has of a run, as a backup would."""
+    with ledger._database.reading() as session:
+        row = find_campaign(session, plan.campaign, plan.run_id)
+        if row is None:
+            return []
+        nodes = session.scalars(sa.select(NodeRow.id).where(NodeRow.campaign_id == row.id)).all()
+        found: list[Base] = [row]
+        for kind in (DocumentRow, NodeRow, MoveRow):
+            found += session.scalars(sa.select(kind).where(kind.campaign_id == row.id)).all()
+        for kind in (StepRow, FactRow):
+            found += session.scalars(sa.select(kind).where(kind.node_id.in_(nodes))).all()
+        return [(type(r), {c.key: getattr(r, c.key) for c in sa.inspect(type(r)).columns}) for r in found]
+
+
+def restore_run(
+    ledger: Ledger,
+    plan: CampaignPlan,
+    backup: list[tuple[type[Base], dict[str, Any]]],
+    *,
+    alone: bool = False,
+) -> None:
+    """Put back what a ledger had of a run; an empty backup loses it.
+
+    :param alone: nothing else is in the ledger after that.
+    """
+    is_it = sa.and_(CampaignRow.campaign == plan.campaign, CampaignRow.run_id == plan.run_id)
+    with ledger._database.writing() as session:
+        session.execute(sa.delete(CampaignRow).where(sa.true() if alone else is_it))
+        for kind, values in backup:
+            session.execute(sa.insert(kind).values(**values))
 
 
 class QuickRun(CampaignRun):
@@ -226,8 +270,22 @@ class World:
     def enabled(self, host: str = NODE) -> bool:
         return self.service(host).status is ServiceStatus.ENABLED
 
+    def take(
+        self,
+        host: str = NODE,
+        *,
+        mark: LeaseMark | None = None,
+        phase: LeasePhase = LeasePhase.ADMITTED,
+        words: str | None = None,
+    ) -> Lease:
+        """Put the run's own lease on a node, as its steps would have: in the cloud and in the ledger."""
+        lease = self.plan.lease(host).marked(mark, words).at(phase).renewed()
+        self.recorded.remember(host, leases=(lease.render(),))
+        self.cloud.person_disables(host, lease.render())
+        return lease
+
     def holds_lease(self, host: str = NODE) -> bool:
-        return self.plan.lease(host).same_holder(self.service(host).lease)
+        return self.service(host).disabled_reason in self.facts(host).leases
 
     def verbs(self) -> list[str]:
         return [w.verb for w in self.cloud.writes]

@@ -15,7 +15,7 @@ from escalator.airflow_client.follow import choose_view, follow
 from escalator.airflow_client.naming import upgrade_dag_id, upgrade_dag_prefix
 from escalator.airflow_client.records import RunState, TaskState
 from escalator.airflow_client.transport import Password
-from escalator.model.campaign import UpgradeMode
+from escalator.model.campaign import OnBlocked, UpgradeMode
 from escalator.model.errors import EscalatorError, InvalidRequestError, TransientError
 
 if TYPE_CHECKING:
@@ -51,6 +51,12 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     what.add_argument("--mode", choices=tuple(map(str, UpgradeMode)), default=UpgradeMode.SMOOTH.value)
     what.add_argument(
         "--spill", type=float, default=1.0, metavar="SHARE", help="servers that may move twice, 0 to 1 (1)"
+    )
+    what.add_argument(
+        "--on-blocked",
+        choices=tuple(map(str, OnBlocked)),
+        default=OnBlocked.REFUSE.value,
+        help="a node that something blocks: skip leaves it out, refuse (the default) starts nothing",
     )
     what.add_argument("--dry-run", action="store_true", help="decide everything, write nothing")
     parser.add_argument("--run-id", help="id of the run; made by Airflow when left out")
@@ -140,6 +146,7 @@ def read_conf(args: argparse.Namespace) -> dict[str, Any]:
         "dry_run": args.dry_run,
         "mode": args.mode,
         "spill": args.spill,
+        "on_blocked": args.on_blocked,
     }
 
 

@@ -140,14 +140,13 @@ class AirflowClient:
     def end_runs(self, *, prefix: str) -> tuple[DagRun, ...]:
         """End the unfinished runs of the DAGs whose id begins with the prefix, as failed; return them."""
         runs = (run for dag in self.list_dags(prefix=prefix) for run in self.list_runs(dag.dag_id))
-        return tuple(
-            DagRun.from_json(
-                self._transport.request(
-                    "PATCH", "dags", run.dag_id, "dagRuns", run.run_id, body={"state": RunState.FAILED}
-                )
-            )
-            for run in runs
-            if not run.state.is_final
+        return tuple(self.end_run(run.dag_id, run.run_id) for run in runs if not run.state.is_final)
+
+    def end_run(self, dag_id: str, run_id: str) -> DagRun:
+        """End a run as failed: what runs ends, what waits is skipped, teardowns run still."""
+        body = {"state": RunState.FAILED}
+        return DagRun.from_json(
+            self._transport.request("PATCH", "dags", dag_id, "dagRuns", run_id, body=body)
         )
 
     def wait(

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from escalator.checks.render import show
 from escalator.checks.sources import add_source_arguments, read_source
-from escalator.model.campaign import UpgradeMode
+from escalator.model.campaign import OnBlocked, UpgradeMode
 from escalator.model.check_report import check_to_document
+from escalator.upgrade_manager.conditions.leaving_out import leave_blocked_out
 from escalator.upgrade_manager.conditions.question import ask
 from escalator.upgrade_manager.conditions.rollback import check_rollback
 from escalator.upgrade_manager.conditions.upgrade import check_upgrade, plan_of_check
@@ -53,7 +54,9 @@ def _check(args: argparse.Namespace) -> int:
         snapshot, hosts, bundle=bundle, max_parallel=args.max_parallel, mode=UpgradeMode(args.mode)
     )
     question = ask(plan, snapshot, bundle=bundle)
-    report = check_rollback(question) if args.rollback else check_upgrade(question)
+    look = check_rollback if args.rollback else check_upgrade
+    skip = OnBlocked(args.on_blocked) is OnBlocked.SKIP
+    report = leave_blocked_out(question, look).report if skip else look(question)
     if args.json:
         print(json.dumps(check_to_document(report), indent=1))
     else:

@@ -16,7 +16,7 @@ from escalator.documents.bundle_file import find_bundle_dir, read_bundle_documen
 from escalator.documents.bundles import parse_bundle
 from escalator.documents.wording import did_you_mean
 from escalator.model.bundle import Bundle
-from escalator.model.campaign import UpgradeMode
+from escalator.model.campaign import OnBlocked, UpgradeMode
 from escalator.model.cloud import CloudSnapshot
 from escalator.model.errors import InvalidRequestError
 from escalator.upgrade_manager.state.domains import domain_of
@@ -33,7 +33,7 @@ class Source(NamedTuple):
 
 
 def add_source_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare ``--cloud | --snapshot``, ``--bundle``, ``--hosts``, ``--max-parallel`` and ``--mode``."""
+    """Declare where the cloud is, what is brought to which nodes, and under which limits."""
     where = parser.add_mutually_exclusive_group(required=True)
     where.add_argument("--cloud", metavar="NAME", help="read this cloud of clouds.yaml")
     where.add_argument("--snapshot", type=Path, metavar="FILE", help="read this snapshot")
@@ -49,6 +49,12 @@ def add_source_arguments(parser: argparse.ArgumentParser) -> None:
         choices=tuple(map(str, UpgradeMode)),
         default=UpgradeMode.SMOOTH.value,
         help="default: smooth",
+    )
+    parser.add_argument(
+        "--on-blocked",
+        choices=tuple(map(str, OnBlocked)),
+        default=OnBlocked.REFUSE.value,
+        help="a node that something blocks: skip leaves it out, refuse (the default) starts nothing",
     )
 
 

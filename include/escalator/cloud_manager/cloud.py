@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import UTC, datetime
 
 from openstack.connection import Connection
@@ -19,7 +19,6 @@ from escalator.cloud_manager.servers import Servers
 from escalator.cloud_manager.services import ComputeServices
 from escalator.cloud_manager.snapshot_reader import DomainOf, NodeWords, SnapshotReader
 from escalator.model.cloud import CloudSnapshot, ComputeService, Hypervisor, Migration, NetworkAgent, Server
-from escalator.model.lease import Lease
 
 
 class Cloud:
@@ -114,22 +113,23 @@ class Cloud:
         """
         return self._services.fetch(host)
 
-    def ensure_disabled(self, host: str, reason: str) -> ComputeService:
+    def ensure_disabled(self, host: str, reason: str, *, over: Collection[str] = ()) -> ComputeService:
         """Disable the service with that reason; a second run writes nothing.
 
+        :param over: the exact reasons that may be written over; an enabled service is disabled in any case.
         :return: the service as read back.
         :raises LeaseLostError: it is disabled for a reason of somebody else.
         """
-        return self._services.ensure_disabled(host, reason)
+        return self._services.ensure_disabled(host, reason, over=over)
 
-    def ensure_enabled(self, host: str, *, lease: Lease | None = None) -> ComputeService:
+    def ensure_enabled(self, host: str, *, over: Collection[str]) -> ComputeService:
         """Enable the service; a second run writes nothing.
 
-        :param lease: when given, only a service that is disabled with this lease is enabled.
+        :param over: the exact reasons of which one has to be there for the service to be enabled.
         :return: the service as read back.
         :raises LeaseLostError: it is disabled for a reason of somebody else.
         """
-        return self._services.ensure_enabled(host, lease=lease)
+        return self._services.ensure_enabled(host, over=over)
 
     # servers and their moves
 

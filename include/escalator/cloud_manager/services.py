@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection
 
 from escalator.cloud_manager.api import ServiceApi
 from escalator.cloud_manager.records import read_service
 from escalator.model.cloud import ComputeService, ServiceStatus
 from escalator.model.errors import InvalidRequestError, LeaseLostError, NotFoundError
-from escalator.model.lease import MAX_LENGTH, Lease
+from escalator.model.lease import MAX_LENGTH
 
 _BINARY = "nova-compute"
 
@@ -39,12 +40,13 @@ class ComputeServices:
             raise NotFoundError(f"no nova-compute service on host {host}", remedy="see the host's name")
         return services[0]
 
-    def ensure_disabled(self, host: str, reason: str) -> ComputeService:
+    def ensure_disabled(self, host: str, reason: str, *, over: Collection[str] = ()) -> ComputeService:
         """Disable the service with that reason; a second run finds it so and writes nothing.
 
-        A reason that somebody else wrote is never overwritten: only an enabled service, or one that is
-        disabled with a lease of the same holder, is written to. Two or three calls.
+        A reason that somebody else wrote is never overwritten, nor one that somebody added a word to. Nova
+        has no compare-and-set: who writes between our look and our write is overwritten. Two or three calls.
 
+        :param over: the exact reasons that may be written over; an enabled service is disabled in any case.
         :return: the service as read back.
         :raises LeaseLostError: it is disabled for another reason, or was changed while we wrote.
         """
@@ -54,7 +56,7 @@ class ComputeServices:
         if service.status is ServiceStatus.DISABLED:
             if service.disabled_reason == reason:
                 return service
-            if not _same_holder(reason, service.lease):
+            if service.disabled_reason not in over:
                 raise _lost(service, "is disabled already")
         self._compute.put(f"/os-services/{service.id}", {"status": "disabled", "disabled_reason": reason})
         log.info("%s: nova-compute service disabled: %s", host, reason)
@@ -63,17 +65,17 @@ class ComputeServices:
             raise _lost(service, "was changed at the same moment")
         return service
 
-    def ensure_enabled(self, host: str, *, lease: Lease | None = None) -> ComputeService:
+    def ensure_enabled(self, host: str, *, over: Collection[str]) -> ComputeService:
         """Enable the service; a second run finds it enabled and writes nothing. Up to three calls.
 
-        :param lease: when given, a disabled service is enabled only if this is its lease.
+        :param over: the exact reasons of which one has to be there for the service to be enabled.
         :return: the service as read back.
         :raises LeaseLostError: it is disabled for another reason, or was changed while we wrote.
         """
         service = self.fetch(host)
         if service.status is ServiceStatus.ENABLED:
             return service
-        if lease is not None and not lease.same_holder(service.lease):
+        if service.disabled_reason not in over:
             raise _lost(service, "is disabled by somebody else")
         self._compute.put(f"/os-services/{service.id}", {"status": "enabled"})
         log.info("%s: nova-compute service enabled", host)
@@ -85,11 +87,6 @@ class ComputeServices:
     def _fetch(self, query: dict[str, str]) -> tuple[ComputeService, ...]:
         records = self._compute.get("/os-services", query)["services"]
         return tuple(sorted(map(read_service, records), key=lambda service: service.host))
-
-
-def _same_holder(reason: str, found: Lease | None) -> bool:
-    ours = Lease.parse(reason)
-    return ours is not None and ours.same_holder(found)
 
 
 def _lost(service: ComputeService, what: str) -> LeaseLostError:

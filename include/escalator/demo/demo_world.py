@@ -84,14 +84,14 @@ class DemoWorld:
 
     def write_inventory(self) -> None:
         """Read the lab and write the inventory that the DAGs are made from."""
-        inventory = read_inventory_of_cloud(
+        found = read_inventory_of_cloud(
             self.cloud(),
             CLOUD,
             addresses={host: self.lab.settings.address(host) for host in self.lab.settings.hosts},
             cloud_conn_id=CLOUD_CONNECTION,
             ssh_conn_id=SSH_CONNECTION,
         )
-        write_inventory(self.inventory_dir / f"{CLOUD}.json", inventory)
+        write_inventory(self.inventory_dir / f"{CLOUD}.json", found.inventory)
 
     def connect_airflow(self, stack: AirflowStack) -> None:
         """Tell Airflow how to reach the cloud and its nodes, and make the ledger's schema."""

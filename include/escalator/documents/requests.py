@@ -23,7 +23,7 @@ from escalator.documents.document_model import (
 )
 from escalator.documents.faults import Fault
 from escalator.documents.wording import did_you_mean, hint_at_quotes, show_value
-from escalator.model.campaign import CampaignRequest, UpgradeMode
+from escalator.model.campaign import CampaignRequest, OnBlocked, UpgradeMode
 from escalator.model.errors import InvalidRequestError
 
 _RFC_3339 = re.compile(
@@ -79,6 +79,13 @@ class RunDocument(_RequestDocument):
     dry_run: OrNull[bool] = False
     migration_timeout_seconds: Annotated[int, Field(ge=10)] = 900
     spill: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False), must_be("a number from 0 to 1")] = 1.0
+    on_blocked: OrNull[Word[OnBlocked]] = OnBlocked.REFUSE
+
+
+class WindowRunDocument(RunDocument):
+    """What the runs of a maintenance window are asked: nobody is there to take an odd node off the list."""
+
+    on_blocked: OrNull[Word[OnBlocked]] = OnBlocked.SKIP
 
 
 def _read_moment(value: object, info: ValidationInfo) -> object:
@@ -142,6 +149,7 @@ def parse_request(
         window_end=found.window_end,
         mode=found.mode,
         spill=found.spill,
+        on_blocked=found.on_blocked,
     )
 
 

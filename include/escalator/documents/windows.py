@@ -10,7 +10,7 @@ from pydantic import Field
 
 from escalator.documents.document_model import DocumentModel, OrNull, Text, list_mappings, read_document
 from escalator.documents.faults import Fault
-from escalator.documents.requests import RunDocument
+from escalator.documents.requests import WindowRunDocument
 from escalator.model.errors import InvalidRequestError
 from escalator.model.window import Window, Windows
 
@@ -23,7 +23,7 @@ class WindowDocument(DocumentModel):
     cron: Text
     timezone: OrNull[Text] = "UTC"
     minutes: Annotated[int, Field(ge=1)]
-    run: RunDocument
+    run: WindowRunDocument
 
 
 class WindowsDocument(DocumentModel):
@@ -66,5 +66,8 @@ def _window(window: WindowDocument) -> Window:
         cron=window.cron,
         timezone=window.timezone,
         minutes=window.minutes,
-        run=window.run.model_dump(mode="json", exclude_unset=True),
+        run={
+            "on_blocked": window.run.on_blocked.value,
+            **window.run.model_dump(mode="json", exclude_unset=True),
+        },
     )

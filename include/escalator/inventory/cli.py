@@ -14,8 +14,14 @@ from escalator.cloud_manager.cloud import Cloud
 from escalator.cloud_manager.connection import connect
 from escalator.cloud_manager.credentials import CloudCredentials
 from escalator.cloud_manager.snapshots import write_snapshot
-from escalator.inventory.inventory_file import find_inventory_path, inventory_dir, write_inventory
+from escalator.inventory.inventory_file import (
+    find_inventory_path,
+    inventory_dir,
+    read_inventory,
+    write_inventory,
+)
 from escalator.inventory.read_nodes import read_inventory_of_cloud
+from escalator.inventory.refresh import make_refresh
 from escalator.model.errors import InvalidRequestError
 from escalator.model.inventory import Inventory
 from escalator.upgrade_manager.state.domains import domain_of
@@ -93,21 +99,35 @@ def _snapshot(cloud: Cloud, args: argparse.Namespace) -> str:
 def _inventory(cloud: Cloud, args: argparse.Namespace) -> str:
     path = find_inventory_path(args.output or inventory_dir(), args.cloud)
     addresses = read_addresses(args.addresses) if args.addresses else {}
-    inventory = read_inventory_of_cloud(
+    found = read_inventory_of_cloud(
         cloud,
         args.cloud,
         addresses=addresses,
         cloud_conn_id=args.cloud_conn_id,
         ssh_conn_id=args.ssh_conn_id,
     )
-    unknown = sorted(addresses.keys() - {node.host for node in inventory.nodes})
+    unknown = sorted(addresses.keys() - {node.host for node in found.inventory.nodes})
     if unknown:
         raise InvalidRequestError(
             f"{args.addresses}: the cloud has no nova-compute host {', '.join(unknown)}",
             remedy="use the names of `openstack compute service list`",
         )
-    write_inventory(path, inventory)
-    return f"{path}: {len(inventory.nodes)} nodes in {len(inventory.domains())} domains"
+    made = make_refresh(_read_before(path), found.inventory, found.find_busy())
+    write_inventory(path, made.inventory)
+    for put_off in made.put_off:
+        print(f"warning: put off: {put_off}", file=sys.stderr)
+    return f"{path}: {len(made.inventory.nodes)} nodes in {len(made.inventory.domains())} domains"
+
+
+def _read_before(path: Path) -> Inventory | None:
+    """Read the inventory so far; one that cannot be read is written anew, and its nodes get new DAGs."""
+    if not path.exists():
+        return None
+    try:
+        return read_inventory(path)
+    except InvalidRequestError as exc:
+        print(f"warning: written anew, nodes may change their DAG: {exc.message}", file=sys.stderr)
+        return None
 
 
 def read_addresses(path: Path) -> dict[str, str]:

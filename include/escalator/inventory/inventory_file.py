@@ -43,11 +43,12 @@ Moment = Annotated[
 
 
 class NodeDocument(DocumentModel):
-    """One compute node: its service host, its drain domain and where SSH reaches it."""
+    """One compute node: its service host, its drain domain, where SSH reaches it, its part of the domain."""
 
     host: Words
     domain: Words
     address: Words
+    part: int | None = Field(default=None, ge=1)
 
 
 class InventoryDocument(DocumentModel):
@@ -159,12 +160,14 @@ def inventory_to_document(inventory: Inventory) -> dict[str, Any]:
         "taken_at": inventory.taken_at.isoformat(),
         "cloud_conn_id": inventory.cloud_conn_id,
         "ssh_conn_id": inventory.ssh_conn_id,
-        "nodes": [
-            {"host": node.host, "domain": node.domain, "address": node.address}
-            for node in sorted(inventory.nodes, key=lambda node: node.host)
-        ],
+        "nodes": [_node_to_document(node) for node in sorted(inventory.nodes, key=lambda node: node.host)],
         "extra": dict(sorted(inventory.extra.items())),
     }
+
+
+def _node_to_document(node: InventoryNode) -> dict[str, Any]:
+    part = {} if node.part is None else {"part": node.part}
+    return {"host": node.host, "domain": node.domain, "address": node.address, **part}
 
 
 def inventory_from_document(document: object) -> Inventory:
@@ -179,7 +182,8 @@ def inventory_from_document(document: object) -> Inventory:
         cloud=found.cloud,
         taken_at=found.taken_at,
         nodes=tuple(
-            InventoryNode(host=node.host, domain=node.domain, address=node.address) for node in found.nodes
+            InventoryNode(host=node.host, domain=node.domain, address=node.address, part=node.part)
+            for node in found.nodes
         ),
         cloud_conn_id=found.cloud_conn_id,
         ssh_conn_id=found.ssh_conn_id,

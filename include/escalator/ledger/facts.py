@@ -19,6 +19,7 @@ VERSION = _KEYS["version"]
 FROM_VERSION = _KEYS["from_version"]
 DRAIN_PLAN = _KEYS["drain_plan"]
 MOVE_SLOWNESS = _KEYS["move_slowness"]
+LEASES = _KEYS["leases"]
 
 
 def read_facts(host: str, rows: Mapping[str, Any]) -> NodeFacts:

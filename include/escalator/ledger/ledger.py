@@ -9,9 +9,11 @@ from typing import Self
 import sqlalchemy as sa
 
 from escalator.ledger.database import Database, ledger_url, parse_url
+from escalator.ledger.lease_runs import LeaseRun, RunKey, read_lease_runs
+from escalator.ledger.open_runs import OpenRun, read_open_runs
 from escalator.ledger.records import CampaignSummary, plan_of
 from escalator.ledger.run import CampaignRun
-from escalator.ledger.tables import CampaignRow, NodeRow
+from escalator.ledger.tables import CampaignRow, InstallationRow, NodeRow
 from escalator.model.campaign import NodeState
 
 
@@ -35,9 +37,24 @@ class Ledger:
         schema.upgrade(url or ledger_url())
         return cls(url)
 
+    def installation(self) -> str:
+        """Return the id of the installation, eight hexadecimal digits; it was made with the ledger."""
+        with self._database.reading() as session:
+            return session.scalars(sa.select(InstallationRow.id)).one()
+
     def run(self, campaign: str, run_id: str) -> CampaignRun:
         """Return the handle of a run, opened or not; nothing is read yet."""
         return CampaignRun(self._database, campaign, run_id)
+
+    def open_runs(self, cloud: str) -> tuple[OpenRun, ...]:
+        """Return the runs in a cloud that have a node whose way is not at its end, the newest first."""
+        with self._database.reading() as session:
+            return read_open_runs(session, cloud)
+
+    def lease_runs(self) -> Mapping[RunKey, LeaseRun]:
+        """Return every run by the words that its leases name it with."""
+        with self._database.reading() as session:
+            return read_lease_runs(session)
 
     def campaigns(self, limit: int = 100) -> tuple[CampaignSummary, ...]:
         """Return the runs opened last, newest first, with how their nodes stand."""

@@ -11,7 +11,7 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
 
 from escalator.ledger.tables import Base, CampaignRow, NodeRow
-from escalator.model.campaign import NodeState
+from escalator.model.campaign import LeftOut, NodeState
 from escalator.model.errors import NotFoundError
 
 
@@ -94,6 +94,12 @@ def make_waiting_node(owner: int, host: str, since: object = None) -> dict[str, 
         "since": since,
         "fence": 0,
     }
+
+
+def make_left_out_node(owner: int, node: LeftOut, since: object) -> dict[str, Any]:
+    """Return the columns of a node that its campaign leaves out."""
+    reason = {"state": NodeState.SKIPPED.value, "code": node.code.value, "message": node.message}
+    return make_waiting_node(owner, node.host, since) | reason
 
 
 def _insert(session: Session, row: type[Base]) -> Any:  # noqa: ANN401  (two dialects, one interface)

@@ -29,6 +29,7 @@ from escalator.ledger.rows import (
     insert_or_ignore,
     insert_or_update,
     lock_node,
+    make_left_out_node,
     make_waiting_node,
     select_campaign_id,
 )
@@ -70,7 +71,7 @@ class CampaignRun:
         snapshot_before: Mapping[str, Any],
         now: datetime,
     ) -> CampaignPlan:
-        """Record the campaign's plan, its bundle and the cloud as it was; all its nodes wait.
+        """Record the campaign's plan, its bundle and the cloud as it was; its nodes wait or are left out.
 
         A second call changes nothing: the plan that the run began with stays.
 
@@ -93,6 +94,8 @@ class CampaignRun:
             recorded = plan_of(session.get_one(CampaignRow, owner))
             for host in recorded.hosts:
                 insert_or_ignore(session, NodeRow, make_waiting_node(owner, host, since=now))
+            for node in recorded.left_out:
+                insert_or_ignore(session, NodeRow, make_left_out_node(owner, node, since=now))
         return recorded
 
     def plan(self) -> CampaignPlan | None:
@@ -160,7 +163,7 @@ class CampaignRun:
         mark: LeaseMark | None = None,
         attempt: StepAttempt | None = None,
     ) -> None:
-        """Record how a node stands now; ``since`` stays while the state does.
+        """Record how a node stands now; ``since`` stays while the state does, and of a wait its code.
 
         :param attempt: the attempt that says so; nothing is written when a newer one has begun.
         :raises SupersededError: when a newer attempt has begun.
@@ -169,10 +172,12 @@ class CampaignRun:
             row = lock_node(session, self.campaign, self.run_id, host)
             if attempt is not None:
                 _require_newest(attempt, row.fence)
-            if row.state != state.value or row.since is None:
+            said = code.value if code else None
+            waits_anew = state is NodeState.WAITING and row.code != said
+            if row.state != state.value or row.since is None or waits_anew:
                 row.since = now
             row.state = state.value
-            row.code = code.value if code else None
+            row.code = said
             row.message = message
             row.mark = mark.value if mark else None
 
@@ -195,8 +200,9 @@ class CampaignRun:
             for decision in sorted(changed, key=lambda item: item.host):
                 row = lock_node(session, self.campaign, self.run_id, decision.host)
                 if row.state == NodeState.WAITING.value:
+                    if row.since is None or row.code != decision.code.value:
+                        row.since = now
                     row.code, row.message = decision.code.value, decision.message
-                    row.since = row.since or now
         return len(changed)
 
     def begin_step(self, host: str, step: Step, *, try_number: int, now: datetime) -> StepAttempt:

@@ -24,7 +24,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from escalator.model.errors import InvalidRequestError
 
-HEAD = "0001"
+HEAD = "0002"
 """The Alembic revision whose tables these are."""
 VERSION_TABLE = "escalator_alembic_version"
 NAMING = {
@@ -87,6 +87,14 @@ class Base(DeclarativeBase):
     """The ledger's own metadata."""
 
     metadata = MetaData(naming_convention=NAMING)
+
+
+class InstallationRow(Base):
+    """The one installation whose ledger this is."""
+
+    __tablename__ = "escalator_installation"
+
+    id: Mapped[str] = mapped_column(String(8), primary_key=True)
 
 
 class CampaignRow(Base):

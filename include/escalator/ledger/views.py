@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from escalator.ledger.facts import FROM_VERSION, RELEASED_AT, read_facts
+from escalator.ledger.facts import FROM_VERSION, LEASES, RELEASED_AT, read_facts
 from escalator.ledger.records import read_progress
 from escalator.ledger.rows import find_campaign
 from escalator.ledger.tables import CampaignRow, FactRow, MoveRow, NodeRow, StepRow
@@ -33,6 +33,7 @@ def read_view(session: Session, campaign: str, run_id: str) -> LedgerView:
         given_back=_given_back(session, row),
         moved_twice=_count_moved_twice(session, row, nodes),
         noticed_at=row.opened_at,
+        leases=_read_leases(session, row),
     )
 
 
@@ -40,6 +41,15 @@ def read_nodes(session: Session, campaign_id: int) -> tuple[NodeProgress, ...]:
     """Read how the nodes of a run stand, in the order of the plan."""
     rows = sa.select(NodeRow).where(NodeRow.campaign_id == campaign_id).order_by(NodeRow.id)
     return tuple(read_progress(node) for node in session.scalars(rows))
+
+
+def _read_leases(session: Session, row: CampaignRow) -> dict[str, tuple[str, ...]]:
+    query = (
+        sa.select(NodeRow.host, FactRow.value)
+        .join(NodeRow, FactRow.node_id == NodeRow.id)
+        .where(NodeRow.campaign_id == row.id, FactRow.key == LEASES)
+    )
+    return {host: read_facts(host, {LEASES: value}).leases for host, value in session.execute(query)}
 
 
 def _given_back(session: Session, row: CampaignRow | None) -> dict[str, datetime]:

@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from escalator.model.durations import DEFAULT_DURATIONS, Durations
-from escalator.model.lease import Lease, LeaseMark
+from escalator.model.lease import NO_INSTALLATION, Lease, LeaseMark
 from escalator.model.procedure import UPGRADE
 from escalator.model.step import Step as Step  # noqa: PLC0414  part of this vocabulary
 from escalator.model.verdict import Code
@@ -19,6 +19,13 @@ class UpgradeMode(StrEnum):
 
     SMOOTH = "smooth"
     NON_SMOOTH = "non-smooth"
+
+
+class OnBlocked(StrEnum):
+    """What a blocker that belongs to one node does: the campaign leaves that node out, or does not begin."""
+
+    SKIP = "skip"
+    REFUSE = "refuse"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +48,16 @@ class CampaignRequest:
     window_end: datetime | None = None
     mode: UpgradeMode = UpgradeMode.SMOOTH
     spill: float = 1.0
+    on_blocked: OnBlocked = OnBlocked.REFUSE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeftOut:
+    """A node that was asked for and is left out of a campaign, and why, with its remedy."""
+
+    host: str
+    code: Code
+    message: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +73,9 @@ class CampaignPlan:
     :ivar expected: how long the steps of a node are expected to take.
     :ivar fingerprint: of the nodes, servers and groups that the order was made for; empty: not known.
     :ivar procedure: name of the procedure that the nodes go through.
+    :ivar installation: id of the installation whose ledger the plan is in.
+    :ivar left_out: nodes that were asked for and are not among ``hosts``, as something blocks them; they stay
+        as they are, and take servers while they are in service.
     """
 
     campaign: str
@@ -68,11 +88,24 @@ class CampaignPlan:
     expected: Durations = field(default_factory=lambda: DEFAULT_DURATIONS)
     fingerprint: str = ""
     procedure: str = UPGRADE.name
+    installation: str = NO_INSTALLATION
+    left_out: tuple[LeftOut, ...] = ()
+
+    @property
+    def named_hosts(self) -> tuple[str, ...]:
+        """Return every host that the plan speaks of: those to upgrade in order, then those left out."""
+        return (*self.hosts, *(node.host for node in self.left_out))
 
     def lease(self, host: str) -> Lease:
         """Return the lease this campaign takes on a host."""
-        words = f"max_parallel={self.request.max_parallel} upgrade to {self.request.bundle}"
-        return Lease.of(campaign=self.campaign, run_id=self.run_id, host=host, words=words)
+        return Lease.of(
+            campaign=self.campaign,
+            run_id=self.run_id,
+            host=host,
+            installation=self.installation,
+            max_parallel=self.request.max_parallel,
+            words=f"upgrade to {self.request.bundle}",
+        )
 
 
 class NodeState(StrEnum):
@@ -92,14 +125,35 @@ class NodeState(StrEnum):
     FAILED = "failed"
 
     @property
+    def under_way(self) -> bool:
+        """Tell whether the node is out under a lease, as far as its steps have said."""
+        return self in _UNDER_WAY
+
+    @property
     def untouched(self) -> bool:
         """Tell whether nothing on the node or its servers was changed yet but for the lease."""
         return self in {NodeState.WAITING, NodeState.ADMITTED, NodeState.CHECKED}
 
 
+_UNDER_WAY = frozenset(
+    {
+        NodeState.ADMITTED,
+        NodeState.CHECKED,
+        NodeState.MIGRATING,
+        NodeState.EMPTY,
+        NodeState.UPGRADING,
+        NodeState.UPGRADED,
+        NodeState.VERIFIED,
+    }
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeProgress:
-    """How one node of a campaign stands, since when, and why."""
+    """How one node of a campaign stands, since when, and why.
+
+    :ivar since: since when it is in its state; of one that waits: since when for that code.
+    """
 
     host: str
     state: NodeState = NodeState.WAITING
@@ -122,12 +176,14 @@ class LedgerView:
     :ivar given_back: host -> when any campaign gave it back last (aware).
     :ivar moved_twice: domain -> moves of this campaign that ended on a node still to be upgraded.
     :ivar noticed_at: when the owners of the servers were told of the campaign; None: at its start.
+    :ivar leases: host -> the exact reasons that this run wrote there last, or was about to write.
     """
 
     nodes: tuple[NodeProgress, ...] = ()
     given_back: Mapping[str, datetime] = field(default_factory=dict)
     moved_twice: Mapping[str, int] = field(default_factory=dict)
     noticed_at: datetime | None = None
+    leases: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def of(self, host: str) -> NodeProgress:
         """Return the progress of a host; waiting when nothing is recorded."""

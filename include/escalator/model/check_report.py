@@ -15,7 +15,10 @@ SCHEMA = "escalator.check/1"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Condition:
-    """One condition of an upgrade and whether it is met; one that is not says what can be done."""
+    """One condition of an upgrade and whether it is met; one that is not says what can be done.
+
+    :ivar hosts: the nodes that it belongs to, where its subject does not say; none: what the subject says.
+    """
 
     code: Code
     met: bool
@@ -23,6 +26,7 @@ class Condition:
     subject: Subject
     message: str
     remedy: str | None = None
+    hosts: tuple[str, ...] = ()
 
     @property
     def blocks(self) -> bool:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from escalator.model.verdict import Verdict
+    from escalator.model.verdict import Code, Verdict
 
 
 class EscalatorError(Exception):
@@ -20,13 +20,22 @@ class EscalatorError(Exception):
     :param message: what is wrong, and where.
     :param remedy: what a person can do about it.
     :param request_id: the ``x-openstack-request-id`` of the call that failed.
+    :param code: the reason by its code; None: the kind of the error says enough.
     """
 
-    def __init__(self, message: str, *, remedy: str | None = None, request_id: str | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        remedy: str | None = None,
+        request_id: str | None = None,
+        code: Code | None = None,
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.remedy = remedy
         self.request_id = request_id
+        self.code = code
 
     def __str__(self) -> str:
         """Say the message, the remedy and the request id on one line."""
@@ -72,9 +81,10 @@ class TransientError(EscalatorError):
         *,
         remedy: str | None = None,
         request_id: str | None = None,
+        code: Code | None = None,
         retry_after_seconds: float | None = None,
     ) -> None:
-        super().__init__(message, remedy=remedy, request_id=request_id)
+        super().__init__(message, remedy=remedy, request_id=request_id, code=code)
         self.retry_after_seconds = retry_after_seconds
 
 

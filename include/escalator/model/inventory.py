@@ -10,11 +10,15 @@ SCHEMA = "escalator.inventory/1"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InventoryNode:
-    """One compute node: its service host, its drain domain and where SSH reaches it."""
+    """One compute node: its service host, its drain domain and where SSH reaches it.
+
+    :ivar part: number of the DAG that has it, of a domain that is cut into several; None: the one without.
+    """
 
     host: str
     domain: str
     address: str
+    part: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

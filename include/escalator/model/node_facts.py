@@ -40,6 +40,8 @@ class NodeFacts:
     :ivar verified: the proof of verify; only a node that has one is enabled after its software was touched.
     :ivar agents: binaries of the Neutron agents that were alive at its precheck.
     :ivar move_slowness: how many times what was expected its moves took.
+    :ivar leases: the exact disabled reasons that are the run's: the one it wrote last, and one that it was
+        about to write when it was cut off.
     """
 
     leased_at: datetime | None = None
@@ -54,6 +56,7 @@ class NodeFacts:
     verified: Proof | None = None
     agents: tuple[str, ...] | None = None
     move_slowness: float | None = None
+    leases: tuple[str, ...] = ()
 
     @property
     def touched(self) -> bool:
@@ -77,3 +80,4 @@ class FactChanges(TypedDict, total=False):
     verified: Proof | None
     agents: tuple[str, ...] | None
     move_slowness: float | None
+    leases: tuple[str, ...]

@@ -1,7 +1,7 @@
 """Procedures: the stages of a node's life in a campaign, as data.
 
 The DAG builder reads which tasks a node has, in which order and with which priorities; the running of the
-steps reads how long each may take and what its trouble makes of the node. Another procedure is another tuple,
+steps reads how long each may take. Another procedure is another tuple,
 named in ``PROCEDURES``, and a DAG file like ``dags/upgrade.py``.
 """
 
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from escalator.model.errors import InvalidRequestError
-from escalator.model.step import Outcome, Step
+from escalator.model.step import Step
 
 _LAST_RESORT = 2.0
 
@@ -23,13 +23,11 @@ class Stage:
 
     :ivar priority: of the nodes that could go on, the one with the highest goes first.
     :ivar hard_limit_seconds: what the step may take in any case before it counts as hung.
-    :ivar trouble: what trouble in the step makes of the node: held, or failed.
     """
 
     step: Step
     priority: int
     hard_limit_seconds: float
-    trouble: Outcome = Outcome.HELD
 
     @property
     def last_resort_seconds(self) -> float:
@@ -65,8 +63,6 @@ class Procedure:
             raise ValueError(f"procedure {self.name} does not run from {Step.ADMIT} to {Step.RELEASE}")
         if len(set(steps)) < len(steps):
             raise ValueError(f"procedure {self.name} has a step twice")
-        if any(stage.trouble not in {Outcome.HELD, Outcome.FAILED} for stage in self.stages):
-            raise ValueError(f"procedure {self.name} has a stage whose trouble is neither held nor failed")
 
     @property
     def steps(self) -> tuple[Step, ...]:
@@ -96,9 +92,8 @@ UPGRADE = Procedure(
         Stage(step=Step.PRECHECK, priority=10, hard_limit_seconds=15 * 60.0),
         Stage(step=Step.SWITCHOVER, priority=20, hard_limit_seconds=30 * 60.0),
         Stage(step=Step.MIGRATE, priority=30, hard_limit_seconds=12 * 3600.0),
-        # From here the software is not what it was: trouble is a failed node, not a held one.
-        Stage(step=Step.UPGRADE, priority=40, hard_limit_seconds=3 * 3600.0, trouble=Outcome.FAILED),
-        Stage(step=Step.VERIFY, priority=90, hard_limit_seconds=30 * 60.0, trouble=Outcome.FAILED),
+        Stage(step=Step.UPGRADE, priority=40, hard_limit_seconds=3 * 3600.0),
+        Stage(step=Step.VERIFY, priority=90, hard_limit_seconds=30 * 60.0),
         Stage(step=Step.RELEASE, priority=100, hard_limit_seconds=15 * 60.0),
     ),
 )

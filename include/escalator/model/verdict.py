@@ -70,6 +70,8 @@ class Code(StrEnum):
     ALREADY_UPGRADED = "already_upgraded"
     DISABLED_BY_OTHERS = "disabled_by_others"
     LEASED_BY_OTHERS = "leased_by_others"
+    LEASE_ORPHANED = "lease_orphaned"
+    RUN_DELETED = "run_deleted"
     LEASE_LOST = "lease_lost"
     NODE_DOWN = "node_down"
     NODE_UNKNOWN = "node_unknown"
@@ -108,6 +110,7 @@ class Code(StrEnum):
     CANARY_FAILED = "canary_failed"
     NOT_VERIFIED = "not_verified"
     STEP_HUNG = "step_hung"
+    CUT_OFF = "cut_off"
     # conditions that are met, by what was looked at
     TARGETS_KNOWN = "targets_known"
     NODES_REACHABLE = "nodes_reachable"

@@ -11,13 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 from escalator.checks.sources import add_source_arguments, read_source
 from escalator.cloud_manager.snapshots import compute_snapshot_digest, read_snapshot
-from escalator.model.campaign import UpgradeMode
+from escalator.model.campaign import LeftOut, OnBlocked, UpgradeMode
 from escalator.model.durations import DEFAULT_DURATIONS, History
 from escalator.model.errors import InvalidRequestError
 from escalator.plans.plan import SKIPPED, make_options, make_plan
 from escalator.plans.render import list_plan_lines, list_trace_lines
 from escalator.simulator.engine import simulate
 from escalator.simulator.options import SimulationOptions
+from escalator.upgrade_manager.conditions.leaving_out import leave_blocked_out, leave_nodes_out
+from escalator.upgrade_manager.conditions.question import ask
+from escalator.upgrade_manager.conditions.upgrade import check_upgrade, plan_of_check
 from escalator.upgrade_manager.drain.durations import learn
 
 if TYPE_CHECKING:
@@ -89,14 +92,23 @@ def _number(kind: type[int | float], least: float, most: float = _MOST) -> Calla
 
 def _plan(args: argparse.Namespace) -> int:
     source = read_source(args)
+    mode = UpgradeMode(args.mode)
+    left_out: tuple[LeftOut, ...] = ()
+    if OnBlocked(args.on_blocked) is OnBlocked.SKIP:
+        asked = plan_of_check(
+            source.snapshot, source.hosts, bundle=source.bundle, max_parallel=args.max_parallel, mode=mode
+        )
+        question = ask(asked, source.snapshot, bundle=source.bundle)
+        left_out = leave_blocked_out(question, check_upgrade).left_out
     options = make_options(
         learn(History(), source.bundle) if source.bundle else DEFAULT_DURATIONS,
         max_parallel=args.max_parallel,
         members_stay=source.bundle.members_stay if source.bundle else True,
-        mode=UpgradeMode(args.mode),
+        mode=mode,
     )
     name = source.bundle.name if source.bundle else None
-    document = make_plan(source.snapshot, options, bundle=name).document
+    snapshot = leave_nodes_out(source.snapshot, left_out)
+    document = make_plan(snapshot, options, bundle=name, left_out=left_out).document
     _put(args, document, list_plan_lines)
     return DONE if document["feasible"] else INFEASIBLE
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from escalator.model.campaign import UpgradeMode
+from escalator.model.campaign import LeftOut, UpgradeMode
 from escalator.model.cloud import CloudSnapshot, Server
 from escalator.model.digest import compute_digest
 from escalator.model.durations import Durations
@@ -16,8 +16,8 @@ from escalator.simulator.options import SimulationOptions
 from escalator.upgrade_manager.state.capacity import CapacityBook
 
 SCHEMA = "escalator.plan/1"
-SKIPPED = frozenset({Code.DISABLED_BY_OTHERS, Code.LEASED_BY_OTHERS})
-"""Codes of nodes that a plan leaves alone without being infeasible."""
+SKIPPED = frozenset({Code.DISABLED_BY_OTHERS, Code.LEASED_BY_OTHERS, Code.PARALLEL_LIMIT})
+"""Codes of nodes that somebody else has or keeps in: a plan leaves them alone without being infeasible."""
 
 COUNTED_ONLY = ("switchovers", "standby_moves")
 """What a plan counts and no step of a campaign carries out: managers of VNFs are not asked."""
@@ -49,10 +49,18 @@ class MadePlan(NamedTuple):
     hosts: tuple[str, ...]
 
 
-def make_plan(snapshot: CloudSnapshot, options: SimulationOptions, *, bundle: str | None) -> MadePlan:
+def make_plan(
+    snapshot: CloudSnapshot,
+    options: SimulationOptions,
+    *,
+    bundle: str | None,
+    left_out: Sequence[LeftOut] = (),
+) -> MadePlan:
     """Plan a campaign: when each node goes, why, and where its servers go.
 
     The ``sha256`` of the document is that of all its other keys, as canonical JSON.
+
+    :param left_out: nodes that were asked for and are no targets of the snapshot, as something blocks them.
     """
     trace, order = play_campaign(snapshot, options)
     result = trace["result"]
@@ -66,6 +74,7 @@ def make_plan(snapshot: CloudSnapshot, options: SimulationOptions, *, bundle: st
         "feasible": not any(held["code"] not in SKIPPED for held in result["held"]),
         "nodes": nodes,
         "held": result["held"],
+        "left_out": [{"host": n.host, "code": n.code.value, "reason": n.message} for n in left_out],
         "expected": {
             "seconds": result["makespan_seconds"],
             "least_seconds": result["makespan_lower_bound_seconds"],

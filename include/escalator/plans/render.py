@@ -19,6 +19,8 @@ def list_plan_lines(document: Mapping[str, Any]) -> Iterator[str]:
     """Give a plan as lines: the sum, then each node in order with its reason and its servers."""
     nodes, expected = document["nodes"], document["expected"]
     feasible = "feasible" if document["feasible"] else "NOT FEASIBLE"
+    if document["feasible"] and not nodes and document["held"]:
+        feasible = "nothing goes out as things are"
     bundle = f", bundle {document['bundle']}" if document["bundle"] else ""
     at_once = f"{document['max_parallel']} at once"
     yield f"{feasible}: {len(nodes)} node(s) of {document['cloud']}{bundle}, {at_once}"
@@ -37,6 +39,8 @@ def list_plan_lines(document: Mapping[str, Any]) -> Iterator[str]:
         yield from _node_lines(number, node, detailed=len(nodes) <= _SMALL)
     for held in document["held"]:
         yield f"held {held['host']}: {held['reason']} [{held['code']}]"
+    for node in document["left_out"]:
+        yield f"skipped {node['host']}: {node['reason']} [{node['code']}]"
     yield f"plan {document['sha256']}"
 
 

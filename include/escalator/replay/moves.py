@@ -10,6 +10,8 @@ from escalator.replay.report import ViolationCode
 
 STANDBY = "standby"
 _RUNNING = frozenset({"active", "paused"})
+_PASSING = frozenset({"building", "shelved"})
+"""States that a server may have left when its turn comes; what it does by then the snapshot does not say."""
 
 
 def play_move_start(world: ReplayedCloud, event: Event) -> None:
@@ -113,7 +115,8 @@ def _unfit(world: ReplayedCloud, event: Event, server: Server) -> str:
         case "standby":
             fits, why = is_standby(world, server.id), "stands by in no group"
         case "live":
-            fits = server.migration == "live" and server.vm_state in _RUNNING
+            passing = server.vm_state in _PASSING or server.task_state is not None
+            fits = server.migration == "live" and (server.vm_state in _RUNNING or passing)
             why = f"is {server.vm_state} and can be moved {server.migration}"
         case _:
             fits = server.vm_state == "stopped" or (server.migration, server.vm_state) == ("cold", "active")

@@ -31,14 +31,14 @@ def round_seconds(seconds: float | None) -> float | None:
 def describe_nodes(
     facts: CampaignFacts, times: Mapping[str, NodeTimes], events: GuestEvents
 ) -> list[dict[str, Any]]:
-    """Describe every node of the plan, in the plan's order."""
+    """Describe every node of the plan, in the plan's order; those that were left out come last."""
     states = {} if facts.before is None else {s.id: s.vm_state for s in facts.before.servers}
-    return [_describe(facts, host, times[host], states, events) for host in facts.plan.hosts]
+    return [_describe(facts, host, times[host], states, events) for host in facts.plan.named_hosts]
 
 
 def measure_nodes(facts: CampaignFacts) -> dict[str, NodeTimes]:
     """Divide the time of every node of the plan."""
-    return {h: measure(facts.steps_of(h), facts.moves_of(h), facts.ended_at) for h in facts.plan.hosts}
+    return {h: measure(facts.steps_of(h), facts.moves_of(h), facts.ended_at) for h in facts.plan.named_hosts}
 
 
 def _describe(

@@ -18,7 +18,6 @@ from escalator.simulator.options import SimulationOptions
 from escalator.simulator.played_cloud import PlayedCloud, explain_refusal, find_refusals, open_played_cloud
 from escalator.upgrade_manager.drain.drains import choose_move_method
 from escalator.upgrade_manager.schedule.planning import TargetOrder
-from escalator.upgrade_manager.schedule.round import Round
 from escalator.upgrade_manager.schedule.round_state import Departure
 from escalator.upgrade_manager.schedule.switchovers import Switchover, plan_switchovers
 from escalator.upgrade_manager.state.capacity import MEMORY
@@ -154,7 +153,7 @@ class Engine:
         if not self.played.changed:
             return
         self.played.changed = False
-        for departure in Round(self.played.state, self.now).choose_departures():
+        for departure in self.played.open_round(self.now).choose_departures():
             self._begin(departure)
         wake = self.played.state.availability.find_next_change(self.now)
         if wake is not None and wake != self._woken:

@@ -6,8 +6,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from escalator.model.cloud import CloudSnapshot, Server
+from escalator.model.decisions import AdmissionDecision
+from escalator.model.lease import Lease
 from escalator.model.verdict import Code, SubjectType, Verdict
 from escalator.simulator.options import SimulationOptions
+from escalator.upgrade_manager.schedule.limits import find_leases_beside, find_limit, wait_for_places
 from escalator.upgrade_manager.schedule.planning import TargetOrder, order_targets
 from escalator.upgrade_manager.schedule.round import Round
 from escalator.upgrade_manager.schedule.round_state import RoundState
@@ -21,17 +24,33 @@ class PlayedCloud:
     """Where everything is, who is out, in which order the targets go, and which do not.
 
     :ivar changed: something happened after which a node may go that could not go before.
+    :ivar leases: those of campaigns that have nodes out; nothing is known of when they give them back.
     """
 
     state: RoundState
     order: TargetOrder
     changed: bool = True
+    leases: Mapping[str, Lease] = field(default_factory=dict)
     _servers: dict[str, Server] = field(default_factory=dict)
 
     @property
     def barred(self) -> dict[str, tuple[str, str]]:
         """Return why targets do not go as things are: host -> (code, reason)."""
         return {host: (str(v.code), _say(v)) for host, v in self.order.barred.items()}
+
+    def open_round(self, now: float) -> Round:
+        """Begin a round at a moment, under the limit of the campaigns that have nodes out."""
+        return Round(self.state, now, self._find_limited if self.leases else None)
+
+    def _find_limited(self, host: str) -> AdmissionDecision | None:
+        """Say that a node waits for the nodes of other campaigns, as its admission would."""
+        nodes = self.state.book.nodes
+        beside = find_leases_beside(nodes[host], nodes, self.leases)
+        limit = find_limit(self.state.slots, beside.values())
+        own = dict.fromkeys(sorted(h for out in self.state.out.values() for h in out))
+        if not beside or len(beside) + len(own) < limit:
+            return None
+        return wait_for_places(host, {**beside, **own}, limit)
 
     def server(self, server_id: str) -> Server:
         """Return a server as it is now."""
@@ -86,7 +105,7 @@ class PlayedCloud:
         state = self.state
         state.explain = True
         state.quiet.clear()
-        for _ in Round(state, now).choose_departures():
+        for _ in self.open_round(now).choose_departures():
             raise RuntimeError("a node could go, but the campaign has ended")  # pragma: no cover
         found = self.barred
         for queue in state.queues.values():
@@ -125,6 +144,11 @@ def open_played_cloud(snapshot: CloudSnapshot, options: SimulationOptions) -> Pl
     return PlayedCloud(
         state=state,
         order=order,
+        leases={
+            node.host: node.lease
+            for node in snapshot.nodes
+            if node.lease is not None and node.lease.mark is None
+        },
         _servers={server.id: server for server in snapshot.servers},
     )
 

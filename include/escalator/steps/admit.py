@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Mapping
+from dataclasses import replace
+from datetime import datetime
 
 from escalator.model.campaign import NodeState
 from escalator.model.cloud import CloudSnapshot
 from escalator.model.decisions import Admission, AdmissionDecision
 from escalator.model.errors import NodeFaultError
-from escalator.model.lease import Lease
+from escalator.model.lease import Lease, LeasePhase
 from escalator.model.verdict import Code
 from escalator.steps.running.context import CampaignContext, StepContext
 from escalator.steps.running.node_versions import read_version
 from escalator.upgrade_manager.schedule.admission import check_lease_kept, decide_admissions
+from escalator.upgrade_manager.schedule.admission_rules import find_lost
 from escalator.upgrade_manager.schedule.planning import revalidate_plan
 from escalator.upgrade_manager.state.domains import find_neighbours
 
@@ -49,17 +52,25 @@ def admit(ctx: StepContext) -> AdmissionDecision:
     decision = find_decision_for(ctx.host, decisions)
     if decision.admission is not Admission.ADMIT:
         return _recorded(ctx, decision)
-    found = ctx.cloud.fetch_service(ctx.host).lease
-    lease = ctx.plan.lease(ctx.host)
-    if not lease.same_holder(found):
+    service = ctx.cloud.fetch_service(ctx.host)
+    found = service.lease if ctx.holds(service) else None
+    if found is None:
         skip = _upgraded_meanwhile(ctx)
         if skip is not None:
             return _recorded(ctx, skip)
-    if found != lease:
+    if found is None or found.mark is not None:
+        now = ctx.now()
         ctx.ensure_current()
-        ctx.remember(leased_at=ctx.now())
-        ctx.cloud.ensure_disabled(ctx.host, lease.render())
+        ctx.remember(leased_at=now)
+        ctx.write_lease(_make_lease(ctx, found, now))
     return _recorded(ctx, _check_after_write(ctx, snapshot, found))
+
+
+def _make_lease(ctx: StepContext, found: Lease | None, now: datetime) -> Lease:
+    """Make the lease to take. A marked one that is taken up again still says that software was touched."""
+    lease = replace(ctx.plan.lease(ctx.host), since=now)
+    touched = found is not None and found.phase is not None and found.phase.software_touched
+    return lease.at(LeasePhase.UPGRADING) if touched else lease
 
 
 def find_decision_for(host: str, decisions: Mapping[str, AdmissionDecision]) -> AdmissionDecision:
@@ -100,15 +111,18 @@ def _check_after_write(ctx: StepContext, snapshot: CloudSnapshot, found: Lease |
     :param snapshot: the cloud before the write: its HA groups are looked at beside the leases.
     """
     around = [node.host for node in find_neighbours(snapshot, ctx.host)]
+    lost = find_lost(ctx.run.nodes()) - {ctx.host}
     services = ctx.cloud.fetch_services()
-    decision = check_lease_kept(services, around, ctx.plan, ctx.host, snapshot=snapshot, now=ctx.now())
+    decision = check_lease_kept(
+        services, around, ctx.plan, ctx.host, snapshot=snapshot, now=ctx.now(), lost=lost
+    )
     if decision.admission is not Admission.ADMIT:
         ctx.ensure_current()
-        if found is None or (found.mark is None and not ctx.facts.touched):
+        if found is not None and found.mark is not None:
+            ctx.write_lease(found)
+        elif not ctx.facts.touched and (found is None or found.phase is LeasePhase.ADMITTED):
             log.warning("%s: lease given back: %s", ctx.host, decision.message)
-            ctx.cloud.ensure_enabled(ctx.host, lease=ctx.plan.lease(ctx.host))
-        else:
-            ctx.cloud.ensure_disabled(ctx.host, found.render())
+            ctx.cloud.ensure_enabled(ctx.host, over=ctx.facts.leases)
     return decision
 
 

@@ -14,6 +14,7 @@ from statistics import median
 from escalator.model.campaign import NodeState
 from escalator.model.cloud import Migration, Server
 from escalator.model.errors import LeaseLostError
+from escalator.model.lease import LeasePhase
 from escalator.model.moves import DrainPlan, MoveMethod, PlannedMove
 from escalator.model.step import Outcome
 from escalator.model.verdict import Code, Verdict, find_blockers
@@ -54,6 +55,7 @@ def migrate(ctx: StepContext) -> StepResult:
     if lease is not None and lease.mark is not None:
         message = f"{ctx.host} gave up its place ({lease.mark}): clear {ctx.host}.admit with downstream"
         return StepResult(outcome=Outcome.HELD, code=Code.LEASE_LOST, message=message)
+    ctx.ensure_phase(LeasePhase.DRAINING)
     first = ctx.facts.drain_started is None
     if first:
         ctx.remember(drain_started=ctx.now())

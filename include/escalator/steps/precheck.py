@@ -10,6 +10,7 @@ from datetime import timedelta
 
 from escalator.model.campaign import NodeState
 from escalator.model.cloud import Server
+from escalator.model.errors import NodeFaultError
 from escalator.model.moves import DrainPlan
 from escalator.model.step import Outcome
 from escalator.model.verdict import Code, Subject, Verdict, find_blockers
@@ -17,6 +18,7 @@ from escalator.steps.running.context import StepContext
 from escalator.steps.running.patience import Patience
 from escalator.steps.running.results import StepResult
 from escalator.upgrade_manager.drain.drains import plan_drain
+from escalator.upgrade_manager.drain.durations import compute_job_limit_seconds
 from escalator.upgrade_manager.drain.prechecks import are_settled, check_servers, find_ongoing
 
 log = logging.getLogger("escalator.steps.precheck")
@@ -34,6 +36,9 @@ _PASSING = frozenset({Code.SERVER_BUSY, Code.MIGRATION_UNFINISHED})
 def precheck(ctx: StepContext) -> StepResult:
     """Check the node and its servers; hold the node with every blocker, or plan its drain."""
     ctx.ensure_leased()
+    unstaged = _stage_again(ctx)
+    if unstaged is not None:
+        return unstaged
     plan, servers, last = _settled_plan(ctx)
     verdicts = plan.verdicts + _node_verdicts(ctx)
     for verdict in verdicts:
@@ -50,6 +55,19 @@ def precheck(ctx: StepContext) -> StepResult:
     message = f"{len(plan.moves)} server(s) to move{stay}, no blocker"
     ctx.progress(NodeState.CHECKED, message=message)
     return StepResult(message=message, details=details)
+
+
+def _stage_again(ctx: StepContext) -> StepResult | None:
+    """Stage what prepare could not, or see that it is whole, before a server is moved for it.
+
+    :return: why the node is given back; None when the bundle is laid down.
+    """
+    within = timedelta(seconds=compute_job_limit_seconds(ctx.campaign.bundle, ctx.plan.expected))
+    try:
+        ctx.campaign.mechanism.stage(ctx.campaign.node_job(ctx.host, "stage", within=within))
+    except NodeFaultError as exc:
+        return StepResult(outcome=Outcome.HELD, code=Code.STAGE_FAILED, message=str(exc))
+    return None
 
 
 def _settled_plan(ctx: StepContext) -> tuple[DrainPlan, int, int]:

@@ -7,77 +7,127 @@ A second run finds the node as it should be and writes nothing.
 from __future__ import annotations
 
 import logging
+from datetime import timedelta
 
 from escalator.model.campaign import NodeProgress, NodeState
-from escalator.model.cloud import ComputeService, ServiceStatus
-from escalator.model.lease import Lease, LeaseMark
+from escalator.model.cloud import ComputeService, ServiceState, ServiceStatus
+from escalator.model.errors import LeaseLostError, NodeFaultError
+from escalator.model.lease import Lease, LeaseMark, LeasePhase
 from escalator.model.step import Outcome
 from escalator.model.verdict import Code
 from escalator.steps.running.context import StepContext
 from escalator.steps.running.results import StepResult
+from escalator.steps.verify import prove
 
 log = logging.getLogger("escalator.steps.release")
 
 WORDS_LENGTH = 120
 """Characters of the reason that are written into the lease's words."""
+PROOF_HOLDS = timedelta(minutes=10)
+"""How old a proof may be; after that the node is proved anew before it is enabled."""
 
 
 def release(ctx: StepContext) -> StepResult:
     """Bring the node's service to where the steps before entitle it."""
-    progress = ctx.run.progress(ctx.host)
     service = ctx.cloud.fetch_service(ctx.host)
-    lease = service.lease
-    if lease is None or not ctx.plan.lease(ctx.host).same_holder(lease):
-        return _not_ours(ctx, service, progress)
-    ctx.ensure_current()
-    if _entitled(ctx, progress, lease):
-        released_at = ctx.now()
-        ctx.remember(released_at=released_at)  # first: whoever sees it enabled knows since when
-        ctx.cloud.ensure_enabled(ctx.host, lease=lease)
-        if progress.state is NodeState.VERIFIED:
-            ctx.progress(NodeState.RELEASED, message=progress.message)
-        return StepResult(
-            message=f"{ctx.host} is enabled, as it was found", details={"released_at": released_at}
-        )
-    return _leave_out(ctx, progress)
+    try:
+        if ctx.holds(service) and service.lease is not None:
+            ctx.ensure_current()
+            return _end(ctx, service, service.lease)
+    except LeaseLostError:
+        service = ctx.cloud.fetch_service(ctx.host)
+    return _not_ours(ctx, service)
 
 
-def _entitled(ctx: StepContext, progress: NodeProgress, lease: Lease) -> bool:
-    """Tell whether the node may be enabled: verified with proof, or never touched but for the lease.
+def _end(ctx: StepContext, service: ComputeService, lease: Lease) -> StepResult:
+    """Give the node back, or leave it out, by what lease and ledger say."""
+    progress = ctx.run.progress(ctx.host)
+    if _is_verified(progress, lease):
+        refused = None if _is_fresh(ctx, service) else _look_again(ctx)
+        if refused is not None:
+            code = refused.code or Code.NOT_VERIFIED
+            return _leave_out(ctx, lease.at(LeasePhase.UPGRADING), LeaseMark.FAILED, code, refused.message)
+        return _give_back(ctx, NodeState.RELEASED, message=progress.message)
+    if _is_untouched(ctx, progress, lease):
+        given_up = progress if progress.state in {NodeState.HELD, NodeState.SKIPPED} else None
+        return _give_back(ctx, given_up.state if given_up else NodeState.HELD, *_find_cause(progress))
+    before = ctx.facts.upgrade_begun is None and progress.state is not NodeState.FAILED
+    mark = LeaseMark.HELD if before else LeaseMark.FAILED
+    return _leave_out(ctx, lease, mark, *_find_cause(progress))
+
+
+def _is_verified(progress: NodeProgress, lease: Lease) -> bool:
+    """Tell whether lease and ledger agree that all was proved, be the proof still good or not."""
+    agreed = progress.state is NodeState.VERIFIED and lease.phase is LeasePhase.VERIFIED
+    return agreed and lease.mark is None
+
+
+def _is_untouched(ctx: StepContext, progress: NodeProgress, lease: Lease) -> bool:
+    """Tell whether lease and ledger agree that nothing was changed but the lease.
 
     A mark in the lease says that an earlier release left the node out: only a proof changes that.
     """
-    if progress.state is NodeState.VERIFIED:
-        return ctx.facts.verified is not None
-    given_up = progress.state in {NodeState.HELD, NodeState.SKIPPED}
-    return lease.mark is None and (progress.state.untouched or given_up) and not ctx.facts.touched
+    ended = progress.state.untouched or progress.state in {NodeState.HELD, NodeState.SKIPPED}
+    return ended and not ctx.facts.touched and lease.phase is LeasePhase.ADMITTED and lease.mark is None
 
 
-def _leave_out(ctx: StepContext, progress: NodeProgress) -> StepResult:
+def _is_fresh(ctx: StepContext, service: ComputeService) -> bool:
+    """Tell whether the proof is of a moment ago, and the service is up still."""
+    proof = ctx.facts.verified
+    recent = proof is not None and ctx.now() - proof.at <= PROOF_HOLDS
+    return recent and service.state is ServiceState.UP and not service.forced_down
+
+
+def _look_again(ctx: StepContext) -> StepResult | None:
+    log.info("%s: verified too long ago, or its service is not up now: it is proved anew", ctx.host)
+    ctx.remember(verified=None)
+    try:
+        return prove(ctx)
+    except LeaseLostError:
+        raise
+    except NodeFaultError as exc:
+        return StepResult(outcome=Outcome.FAILED, code=exc.code or Code.NOT_VERIFIED, message=str(exc))
+
+
+def _find_cause(progress: NodeProgress) -> tuple[Code, str]:
+    """Say why the node did not get to its end."""
+    return progress.code or Code.NOT_VERIFIED, progress.message or f"ended in state {progress.state}"
+
+
+def _give_back(ctx: StepContext, state: NodeState, code: Code | None = None, message: str = "") -> StepResult:
+    """Enable the node."""
+    released_at = ctx.now()
+    ctx.remember(released_at=released_at)  # first: whoever sees it enabled knows since when
+    ctx.cloud.ensure_enabled(ctx.host, over=ctx.facts.leases)
+    ctx.progress(state, code, message)
+    return StepResult(message=f"{ctx.host} is enabled, as it was found", details={"released_at": released_at})
+
+
+def _leave_out(ctx: StepContext, lease: Lease, mark: LeaseMark, code: Code, message: str) -> StepResult:
     """Keep the node disabled, marked FAILED or HELD with the reason."""
-    untouched_software = ctx.facts.upgrade_begun is None
-    mark = (
-        LeaseMark.HELD if untouched_software and progress.state is not NodeState.FAILED else LeaseMark.FAILED
-    )
     state = NodeState.HELD if mark is LeaseMark.HELD else NodeState.FAILED
-    code = progress.code or Code.NOT_VERIFIED
-    message = progress.message or f"ended in state {progress.state}"
-    lease = ctx.plan.lease(ctx.host).marked(mark, f"[{code}] {message}"[:WORDS_LENGTH])
-    ctx.cloud.ensure_disabled(ctx.host, lease.render())
+    words = f"[{code}] {message}"[:WORDS_LENGTH]
+    marked = lease.marked(mark, words)
+    if marked.render() != lease.render():
+        ctx.write_lease(marked)
     ctx.progress(state, code, message, mark=mark)
     outcome = Outcome.HELD if mark is LeaseMark.HELD else Outcome.FAILED
     log.error("%s stays disabled (%s): %s", ctx.host, mark, message)
     return StepResult(outcome=outcome, code=code, message=f"{ctx.host} stays out of service: {message}")
 
 
-def _not_ours(ctx: StepContext, service: ComputeService, progress: NodeProgress) -> StepResult:
+def _not_ours(ctx: StepContext, service: ComputeService) -> StepResult:
     """Write nothing to a node that is not ours: released before, or taken over by somebody."""
+    progress = ctx.run.progress(ctx.host)
     if service.status is ServiceStatus.ENABLED and progress.state in {NodeState.VERIFIED, NodeState.RELEASED}:
         ctx.progress(NodeState.RELEASED, message=progress.message)
         return StepResult(outcome=Outcome.SKIPPED, message=f"{ctx.host} was released before")
-    reason = f"reason {service.disabled_reason!r}"
-    found = f"{ctx.host} is {service.status}, {reason}: not this run's lease, left alone"
-    if progress.state.untouched or progress.state in {NodeState.HELD, NodeState.SKIPPED}:
+    found = f"{ctx.host} is not this run's any more, left alone: {ctx.describe_loss(service)}"
+    unproved = ctx.facts.upgrade_begun is not None and ctx.facts.verified is None
+    if not unproved and not progress.state.under_way:
         return StepResult(outcome=Outcome.SKIPPED, message=found)
+    if unproved:
+        found += f"; it was upgraded to {ctx.plan.target_version} AND NEVER VERIFIED: look at it now"
+        log.error("%s", found)
     ctx.progress(NodeState.HELD, Code.LEASE_LOST, found)
     return StepResult(outcome=Outcome.HELD, code=Code.LEASE_LOST, message=found)

@@ -1,12 +1,13 @@
 """Switchover: let VNFs move their own service first. What nobody switches away goes on to migrate.
 
-Reads only for now: managers of VNFs are not asked yet, and the step says so for every server.
+Managers of VNFs are not asked yet, and the step says so for every server.
 """
 
 from __future__ import annotations
 
 import logging
 
+from escalator.model.lease import LeasePhase
 from escalator.model.step import Outcome
 from escalator.steps.running.context import StepContext
 from escalator.steps.running.results import StepResult
@@ -16,7 +17,7 @@ log = logging.getLogger("escalator.steps.switchover")
 
 def switchover(ctx: StepContext) -> StepResult:
     """Say for every server whether it stays as a member of an HA group, or is left to migrate."""
-    ctx.ensure_leased()
+    ctx.ensure_phase(LeasePhase.DRAINING)
     plan = ctx.planned_drain()
     names = [move.server_name for move in plan.moves]
     for name in names:

@@ -12,6 +12,7 @@ from datetime import timedelta
 from escalator.model.campaign import NodeState
 from escalator.model.cloud import Migration
 from escalator.model.errors import LeaseLostError, NodeFaultError, NotFoundError
+from escalator.model.lease import LeasePhase
 from escalator.model.step import Outcome
 from escalator.model.verdict import Code
 from escalator.steps.migrate import ROUNDS, find_busy_members, find_servers_left, migrate
@@ -39,11 +40,12 @@ def upgrade(ctx: StepContext) -> StepResult:
         held = _prove_empty(ctx)
         if held is not None:
             return held
-        ctx.ensure_leased()
+        ctx.ensure_phase(LeasePhase.UPGRADING)
         ctx.progress(NodeState.UPGRADING, message=f"to {ctx.plan.target_version}")
+        ctx.remember(verified=None)
         if not mechanism.brings_software:
             return StepResult(message="the bundle brings nothing to the node")
-        ctx.remember(verified=None, upgrade_begun=ctx.now())
+        ctx.remember(upgrade_begun=ctx.now())
         switching = ctx.now()
         effect = mechanism.activate(_job(ctx, "activate"))
     except NodeFaultError as exc:
@@ -56,14 +58,14 @@ def upgrade(ctx: StepContext) -> StepResult:
 
 
 def _not_upgraded(ctx: StepContext, fault: NodeFaultError) -> StepResult:
-    """Say whether the node still has the software it had."""
+    """Say whether the node still has the software it had: then it is held, not failed."""
     if isinstance(fault, LeaseLostError):
         raise fault
     staged_only = ctx.facts.upgrade_begun is None
-    code = Code.STAGE_FAILED if staged_only else Code.UPGRADE_FAILED
+    code = fault.code or (Code.STAGE_FAILED if staged_only else Code.UPGRADE_FAILED)
     if isinstance(fault, JobOverdueError):
         code = Code.STEP_HUNG
-    return StepResult(outcome=Outcome.FAILED, code=code, message=str(fault))
+    return StepResult(outcome=Outcome.HELD if staged_only else Outcome.FAILED, code=code, message=str(fault))
 
 
 def _job(ctx: StepContext, purpose: str) -> NodeJob:

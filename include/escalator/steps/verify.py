@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from escalator.model.campaign import NodeState
 from escalator.model.cloud import ServiceState
 from escalator.model.errors import EscalatorError, NotFoundError, TransientError
+from escalator.model.lease import LeasePhase
 from escalator.model.node_facts import Proof
 from escalator.model.step import Outcome
 from escalator.model.verdict import Code, Subject, Verdict
@@ -30,9 +31,22 @@ Look = Callable[[StepContext], tuple[Verdict, ...]]
 
 
 def verify(ctx: StepContext) -> StepResult:
-    """Check service, version, hypervisor, inventory, agents and a canary server; remember the proof."""
-    ctx.ensure_leased()
+    """Prove the node, and remember the proof: in the ledger first, then in the lease."""
+    ctx.ensure_phase(LeasePhase.UPGRADING)
     ctx.remember(verified=None)
+    refused = prove(ctx)
+    if refused is not None:
+        return refused
+    ctx.progress(NodeState.VERIFIED, message=f"runs {ctx.plan.target_version}")
+    ctx.ensure_phase(LeasePhase.VERIFIED)
+    return StepResult(message="service, version, hypervisor, inventory, agents and canary are good")
+
+
+def prove(ctx: StepContext) -> StepResult | None:
+    """Check service, version, hypervisor, inventory, agents and a canary server; remember the proof.
+
+    :return: what is wrong; None when all is good.
+    """
     wait = _Wait(ctx=ctx, patience=Patience(ctx=ctx), deadline=ctx.now() + SERVICE_WITHIN)
     faults = _service(wait)
     if not faults:
@@ -48,8 +62,7 @@ def verify(ctx: StepContext) -> StepResult:
     ctx.ensure_leased()
     version = ctx.plan.target_version
     ctx.remember(verified=Proof(version=version, at=ctx.now()), version=version)
-    ctx.progress(NodeState.VERIFIED, message=f"runs {version}")
-    return StepResult(message="service, version, hypervisor, inventory, agents and canary are good")
+    return None
 
 
 def _fault(ctx: StepContext, code: Code, message: str, remedy: str) -> tuple[Verdict, ...]:

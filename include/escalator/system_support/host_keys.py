@@ -11,6 +11,7 @@ import paramiko
 from paramiko.pkey import UnknownKeyType
 
 from escalator.model.errors import InvalidRequestError, NodeFaultError
+from escalator.model.verdict import Code
 from escalator.system_support.target import SSH_PORT, SshTarget
 
 
@@ -31,6 +32,7 @@ class RefuseUnknown(paramiko.RejectPolicy):
         raise NodeFaultError(
             f"node {self._target.host}: no host key is known for {hostname}; it offers {offered}",
             remedy=f"compare it at the node's console, then add it to {find_known_hosts_file(self._target)}",
+            code=Code.NODE_UNREACHABLE,
         )
 
 

@@ -19,6 +19,7 @@ from enum import StrEnum
 from typing import TypeVar
 
 from escalator.model.errors import InvalidRequestError, NodeFaultError, TransientError
+from escalator.model.verdict import Code
 from escalator.system_support.shell import CommandResult, Connect, Shell
 
 DEFAULT_BASE = "/var/lib/escalator/jobs"
@@ -240,6 +241,7 @@ def reach(
                 raise NodeUnreachableError(
                     f"{exc.message} (tried until {deadline.isoformat()})",
                     remedy="see whether the node has power and network, and whether its sshd runs",
+                    code=Code.NODE_UNREACHABLE,
                 ) from exc
         sleep(pause_seconds)
 

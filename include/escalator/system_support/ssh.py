@@ -14,6 +14,7 @@ from typing import Self
 import paramiko
 
 from escalator.model.errors import EscalatorError, InvalidRequestError, NodeFaultError, TransientError
+from escalator.model.verdict import Code
 from escalator.system_support.host_keys import (
     RefuseUnknown,
     find_accepted_keys,
@@ -76,7 +77,7 @@ class NodeShell:
                 channel.shutdown_write()
                 return _collect(channel, limit, self.host)
         except (paramiko.SSHException, OSError, EOFError) as exc:
-            raise TransientError(f"node {self.host}: connection lost: {_words(exc)}") from exc
+            raise _lost(self.host, f"connection lost: {_words(exc)}") from exc
 
     def run_as_root(self, command: str, timeout_seconds: float | None = None) -> CommandResult:
         """Run a command as root; like ``run``, through ``sudo -n`` when the user is another."""
@@ -87,7 +88,7 @@ class NodeShell:
     def _transport(self) -> paramiko.Transport:
         transport = self._client.get_transport() if self._client is not None else None
         if transport is None or not transport.is_active():
-            raise TransientError(f"node {self.host}: not connected")
+            raise _lost(self.host, "not connected")
         return transport
 
 
@@ -176,15 +177,19 @@ def _translated(exc: Exception, target: SshTarget) -> EscalatorError:
             f"node {target.host}: the host key of {target.address} is not the known one; it offers {offered}",
             remedy="find out why; if the node was re-imaged, replace its key in "
             f"{find_known_hosts_file(target)}",
+            code=Code.NODE_UNREACHABLE,
         )
     if _refused(exc):
         return NodeFaultError(
             f"node {target.host}: SSH refuses user {target.user}: {_words(exc)}",
             remedy="add the public key to the user's authorized_keys there, or correct the SSH connection",
+            code=Code.NODE_UNREACHABLE,
         )
-    return TransientError(
-        f"node {target.host}: no SSH connection to {target.address} port {target.port}: {_words(exc)}"
-    )
+    return _lost(target.host, f"no SSH connection to {target.address} port {target.port}: {_words(exc)}")
+
+
+def _lost(host: str, what: str) -> TransientError:
+    return TransientError(f"node {host}: {what}", code=Code.NODE_UNREACHABLE)
 
 
 def _refused(exc: Exception) -> bool:
@@ -209,12 +214,12 @@ def _collect(channel: paramiko.Channel, limit: float, host: str) -> CommandResul
         while not _drain(channel, stdout, stderr):
             left = deadline - time.monotonic()
             if left <= 0:
-                raise TransientError(f"node {host}: the command did not end within {limit:g} s")
+                raise _lost(host, f"the command did not end within {limit:g} s")
             selector.select(left)
     channel.status_event.wait(max(0.0, deadline - time.monotonic()))
     code = channel.exit_status
     if code < 0:
-        raise TransientError(f"node {host}: the connection was lost before the command ended")
+        raise _lost(host, "the connection was lost before the command ended")
     return CommandResult(
         exit_code=code, stdout=stdout.decode(errors="replace"), stderr=stderr.decode(errors="replace")
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from airflow.sdk import BaseOperator
@@ -20,9 +21,12 @@ from escalator.steps.campaign.check_conditions import check
 from escalator.steps.campaign.conclude import conclude
 from escalator.steps.campaign.prepare import prepare
 from escalator.upgrade_manager.conditions.bundles import refuse_unserved
+from escalator.upgrade_manager.conditions.question import name_some
 from escalator_airflow.campaigns import make_context, open_campaign, read_asked_for, run_of
 from escalator_airflow.records import draft_campaign
+from escalator_airflow.run_life import find_run_life
 from escalator_airflow.settings import report_dir
+from escalator_airflow.task_states import FAILED, read_task_states
 
 
 class CheckConditionsOperator(BaseOperator):
@@ -73,7 +77,7 @@ class CheckConditionsOperator(BaseOperator):
             window_end=request.window_end or _interval_end(context),
             procedure=self.procedure,
         )
-        campaign = make_context(draft_campaign(draft, bundle))
+        campaign = make_context(draft_campaign(draft, bundle), find_life=partial(find_run_life, context))
         plan, _ = check(campaign, json.loads(json.dumps(document)), known_hosts=self.hosts)
         self.log.info("order: %s", ", ".join(plan.hosts))
         return plan
@@ -89,7 +93,7 @@ class PrepareOperator(BaseOperator):
     """Stages the bundle on every node before the first one drains."""
 
     def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
-        """Stage; nodes that could not be staged try again in their own upgrade step."""
+        """Stage; nodes that could not be staged try again in their precheck, before a server is moved."""
         faults = prepare(open_campaign(*run_of(context)))
         for host, fault in faults.items():
             self.log.warning("%s is not staged: %s", host, fault)
@@ -97,7 +101,7 @@ class PrepareOperator(BaseOperator):
 
 
 class ConcludeOperator(BaseOperator):
-    """Writes the report, always, and fails the run when a node is not as it should be."""
+    """Writes the report, always; fails the run when a node is not as it should be, or a task is failed."""
 
     def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
         """Write JSON, Markdown and HTML; say where."""
@@ -115,6 +119,9 @@ class ConcludeOperator(BaseOperator):
         self.log.info("report: %s", outcome.paths.html)
         if outcome.faults:
             raise AirflowFailException("Not every node was upgraded: " + "; ".join(outcome.faults))
+        failed = sorted(task for task, state in read_task_states(context).items() if state in FAILED)
+        if failed:
+            raise AirflowFailException(f"The run was cut off: {name_some(failed)} did not end by itself")
         if outcome.left:
             self.log.warning("The window closed; left for the next one: %s", ", ".join(outcome.left))
         return {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,11 @@ from escalator.reports.files import write_document
 from escalator.steps.campaign.check_conditions import judge, log_report, refuse_unmet
 from escalator.steps.campaign.conclude import make_folder_name
 from escalator.upgrade_manager.conditions.bundles import refuse_unserved
+from escalator.upgrade_manager.conditions.rollback import check_rollback
+from escalator.upgrade_manager.conditions.upgrade import check_upgrade
 from escalator_airflow.campaigns import make_context, read_asked_for, run_of
 from escalator_airflow.records import draft_campaign
+from escalator_airflow.run_life import find_run_life
 from escalator_airflow.settings import report_dir
 
 
@@ -68,8 +72,9 @@ class CheckOperator(BaseOperator):
             hosts=(),
             target_version=bundle.target_version() or "",
         )
-        campaign = make_context(draft_campaign(draft, bundle))
-        return judge(campaign, request.hosts or self.hosts, rollback=rollback).report
+        campaign = make_context(draft_campaign(draft, bundle), find_life=partial(find_run_life, context))
+        look = check_rollback if rollback else check_upgrade
+        return judge(campaign, request.hosts or self.hosts, look=look).report
 
     def _write(self, report: CheckReport, path: Path) -> Path:
         try:

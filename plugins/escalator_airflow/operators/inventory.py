@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from airflow.sdk import BaseOperator
@@ -10,29 +11,61 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from escalator.inventory.inventory_file import read_inventory, write_inventory
 from escalator.inventory.read_nodes import read_inventory_of_cloud
+from escalator.inventory.refresh import Refresh, find_moved, make_refresh
+from escalator.ledger.ledger import Ledger
 from escalator.model.errors import InvalidRequestError
 from escalator_airflow.hooks.openstack import OpenStackCloudHook
+from escalator_airflow.run_life import find_run_life
 from escalator_airflow.settings import inventory_dir
 
 
 class InventoryOperator(BaseOperator):
-    """Reads a cloud and writes its inventory file; addresses of nodes that are in the file are kept."""
+    """Reads a cloud and writes its inventory file; what is in the file of a node is kept where it may be.
+
+    Addresses are kept, and so is the DAG of a node that somebody works on: a run, or whoever has its lease.
+    """
 
     def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
         """Write ``<inventory folder>/<cloud>.json``; the DAGs follow within one refresh of the DAG folder."""
-        params = context["params"]
-        path = inventory_dir() / f"{params['cloud']}.json"
-        addresses = {n.host: n.address for n in read_inventory(path).nodes} if path.exists() else {}
+        path = inventory_dir() / f"{context['params']['cloud']}.json"
         try:
-            inventory = read_inventory_of_cloud(
-                OpenStackCloudHook(params["cloud_conn_id"]).get_conn(),
-                params["cloud"],
-                addresses=addresses,
-                cloud_conn_id=params["cloud_conn_id"],
-                ssh_conn_id=params["ssh_conn_id"],
-            )
+            made = self._refresh(context, path)
         except InvalidRequestError as exc:
             raise AirflowFailException(str(exc)) from exc
+        inventory = made.inventory
         write_inventory(path, inventory)
+        for put_off in made.put_off:
+            self.log.warning("put off: %s", put_off)
         self.log.info("%d node(s) in %d domain(s): %s", len(inventory.nodes), len(inventory.domains()), path)
-        return {"schema_version": 1, "nodes": len(inventory.nodes), "domains": list(inventory.domains())}
+        return {
+            "schema_version": 1,
+            "nodes": len(inventory.nodes),
+            "domains": list(inventory.domains()),
+            "put_off": [str(put_off) for put_off in made.put_off],
+        }
+
+    def _refresh(self, context: Mapping[str, Any], path: Path) -> Refresh:
+        params = context["params"]
+        before = read_inventory(path) if path.exists() else None
+        found = read_inventory_of_cloud(
+            OpenStackCloudHook(params["cloud_conn_id"]).get_conn(),
+            params["cloud"],
+            addresses={n.host: n.address for n in before.nodes} if before is not None else {},
+            cloud_conn_id=params["cloud_conn_id"],
+            ssh_conn_id=params["ssh_conn_id"],
+        )
+        moved = find_moved(before, found.inventory) if before is not None else ()
+        busy = {**_find_at_work(context, params["cloud"], moved), **found.find_busy()}
+        return make_refresh(before, found.inventory, busy)
+
+
+def _find_at_work(context: Mapping[str, Any], cloud: str, hosts: Sequence[str]) -> dict[str, str]:
+    """Return those of some hosts that belong to a run which lives, or may live, and that as the reason."""
+    if not hosts:
+        return {}
+    at_work: dict[str, str] = {}
+    for run in Ledger().open_runs(cloud):
+        theirs = run.hosts.intersection(hosts)
+        if theirs and not find_run_life(context, run.dag_id, run.run_id).is_over:
+            at_work |= dict.fromkeys(theirs, f"run {run.run_id} of {run.dag_id} is not at its end")
+    return at_work

@@ -17,6 +17,7 @@ from escalator.model.step import Outcome
 from escalator.steps.running.run_step import record_hang, run_admit, run_step
 from escalator_airflow.campaigns import open_campaign, run_of
 from escalator_airflow.pools import ADMISSION_POOL
+from escalator_airflow.task_states import read_step_states
 from escalator_airflow.triggers.admission import AdmissionTrigger
 
 TRIGGER = f"{AdmissionTrigger.__module__}.{AdmissionTrigger.__qualname__}"
@@ -86,6 +87,7 @@ class NodeStepOperator(BaseOperator):
                 Step(self.step),
                 try_number=ti.try_number,
                 last_try=ti.try_number > ti.max_tries,
+                states=read_step_states(context, self.task_id) if self.step == Step.RELEASE else {},
             )
         except SupersededError as exc:
             raise AirflowFailException(str(exc)) from exc

@@ -6,17 +6,21 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from tests.builders import make_plan
 from tests.steps.conftest import MakeWorld
 from tests.steps.fake_records import START
 from tests.steps.worlds import BUNDLE_DOCUMENT, NEW, NODE, OLD, World
 
 from escalator.ledger.records import Document
 from escalator.model import procedure
-from escalator.model.campaign import CampaignPlan, Step, UpgradeMode
+from escalator.model.campaign import CampaignPlan, OnBlocked, Step, UpgradeMode
 from escalator.model.check_report import CheckReport, check_to_document
+from escalator.model.decisions import Admission
 from escalator.model.errors import InvalidRequestError, PlanInfeasibleError, TransientError
+from escalator.model.known_lease import KnownLease, LeaseOwner
 from escalator.model.procedure import UPGRADE
-from escalator.model.verdict import Code
+from escalator.model.run_life import RunLife
+from escalator.model.verdict import Code, Severity
 from escalator.steps.campaign.check_conditions import check, judge
 from escalator.steps.campaign.conclude import conclude
 
@@ -114,6 +118,60 @@ def test_what_is_in_the_way_is_told_at_once_and_nothing_is_recorded(world: World
     assert world.cloud.writes == []
 
 
+def test_a_blocked_node_is_left_out_when_that_was_asked_and_the_others_go(
+    make_world: MakeWorld, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    world = make_world(on_blocked=OnBlocked.SKIP)
+    world.plan = replace(world.plan, run_id=f"{world.plan.run_id}-check", hosts=())
+    world.boot("odd", "node-02", vm_state="error")
+    with caplog.at_level(logging.INFO, "escalator"):
+        plan, report = checked(world)
+    assert report.met
+    assert set(plan.hosts) == set(world.hosts) - {"node-02"}
+    assert [node.host for node in plan.left_out] == ["node-02"]
+    shown = world.recorded.document(Document.PLAN)
+    assert [node["host"] for node in shown["left_out"]] == ["node-02"]
+    assert "node-02" not in {node["host"] for node in shown["nodes"]}
+    assert "skipped node-02: left out of the campaign: server odd" in caplog.text
+    world.plan = plan
+    decision = world.admit("node-02")
+    assert (decision.admission, decision.code) == (Admission.SKIP, Code.SERVER_ERROR)
+    assert world.cloud.writes == []
+    written = conclude(world.context(), tmp_path).paths.markdown.read_text()
+    assert "node-02 left out of the campaign" in written
+
+
+def test_a_node_that_does_not_answer_is_left_out_when_that_was_asked(make_world: MakeWorld) -> None:
+    world = make_world(on_blocked=OnBlocked.SKIP)
+    world.plan = replace(world.plan, run_id=f"{world.plan.run_id}-check", hosts=())
+    world.nodes["node-03"].unreachable = [TransientError("no route to host")]
+    plan, _ = checked(world)
+    assert [(node.host, node.code) for node in plan.left_out] == [("node-03", Code.NODE_UNREACHABLE)]
+
+
+def test_a_version_that_no_source_has_is_refused_at_the_start_on_every_nodes_word(world: World) -> None:
+    for node in world.nodes.values():
+        node.no_source = "the index has no such version"
+    with pytest.raises(PlanInfeasibleError, match="the index has no such version") as refused:
+        checked(world)
+    assert [(v.code, v.subject.id) for v in refused.value.blockers] == [
+        (Code.STAGE_FAILED, host) for host in sorted(world.hosts)
+    ]
+    assert world.recorded.plan() is None
+    assert world.cloud.writes == []
+
+
+def test_with_every_node_blocked_nothing_starts_whatever_was_asked(make_world: MakeWorld) -> None:
+    world = make_world(on_blocked=OnBlocked.SKIP)
+    world.plan = replace(world.plan, run_id=f"{world.plan.run_id}-check", hosts=())
+    for host in world.hosts:
+        world.boot(f"odd-{host}", host, vm_state="error")
+    with pytest.raises(PlanInfeasibleError, match="the campaign cannot start") as refused:
+        checked(world)
+    assert {v.subject.name for v in refused.value.blockers} == {f"odd-{host}" for host in world.hosts}
+    assert world.recorded.plan() is None
+
+
 def test_a_second_run_keeps_the_versions_that_the_first_one_found(world: World) -> None:
     checked(world)
     world.nodes[NODE].running = NEW
@@ -164,3 +222,24 @@ def test_a_campaign_that_would_have_to_stop_a_server_does_not_start(make_world: 
     with pytest.raises(PlanInfeasibleError, match=r"server sriov .*stop no server"):
         checked(world)
     assert world.recorded.plan() is None
+
+
+def test_a_lease_that_nobody_ends_is_warned_of(world: World) -> None:
+    dead = make_plan(NODE, campaign="upgrade__gone", run_id="gone").lease(NODE)
+    world.cloud.person_disables(NODE, dead.render())
+    orphan = KnownLease(
+        host=NODE,
+        reason=dead.render(),
+        lease=dead,
+        owner=LeaseOwner.OURS,
+        run_id="gone",
+        life=RunLife.DELETED,
+    )
+    context = replace(world.context(), find_leases=lambda _snapshot: (orphan,))
+    report = judge(context, world.hosts).report
+    (found,) = (c for c in report.conditions if c.code is Code.LEASE_ORPHANED)
+    assert (found.subject.id, found.severity, report.met) == (NODE, Severity.WARNING, True)
+    assert "its run gone is deleted" in found.message
+    assert not any(
+        c.code is Code.LEASE_ORPHANED for c in judge(world.context(), world.hosts).report.conditions
+    )

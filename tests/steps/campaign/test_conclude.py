@@ -57,9 +57,20 @@ def test_every_node_that_is_not_as_it_should_be_is_named(world: World, tmp_path:
 def test_a_node_that_is_still_out_with_our_lease_is_a_fault(world: World, tmp_path: Path) -> None:
     for host in world.hosts:
         whole_life(world, host)
-    world.cloud.person_disables(NODE, world.plan.lease(NODE).render())
+    world.take(NODE)
     (fault,) = conclude(world.context(), tmp_path).faults
     assert f"clear {NODE}.release" in fault
+
+
+def test_a_node_whose_admission_was_ended_after_it_took_the_lease_is_named_with_what_to_do(
+    world: World, tmp_path: Path
+) -> None:
+    for host in world.hosts[1:]:
+        whole_life(world, host)
+    world.take(NODE)
+    (fault,) = conclude(world.context(), tmp_path).faults
+    assert f"{NODE} is waiting" in fault
+    assert f"clear {NODE}.admit with downstream" in fault
 
 
 def test_a_dry_run_has_no_fault(make_world: MakeWorld, tmp_path: Path) -> None:
@@ -169,7 +180,7 @@ def test_a_node_that_failed_before_the_window_closed_is_a_fault(
     make_world: MakeWorld, tmp_path: Path
 ) -> None:
     world = windowed(make_world)
-    world.cloud.person_disables("node-02", world.plan.lease("node-02").marked(LeaseMark.FAILED).render())
+    world.take("node-02", mark=LeaseMark.FAILED)
     conclusion = conclude(world.context(), tmp_path)
     assert conclusion.left == ("node-03",)
     assert "node-02" in str(conclusion.faults)

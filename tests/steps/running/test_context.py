@@ -82,7 +82,7 @@ def test_a_node_whose_facts_are_unreadable_is_not_given_back(world: World) -> No
     store(world, "upgrade_begun", "some day")
     with pytest.raises(InvalidRequestError, match="cannot be used"):
         world.run(Step.RELEASE)
-    assert world.holds_lease()
+    assert world.service().lease is not None
     assert world.progress().state is NodeState.CHECKED
 
 

@@ -9,6 +9,7 @@ from tests.steps.worlds import BUNDLE, NEW, NODE, OLD, World
 
 from escalator.model.bundle import NoMechanism
 from escalator.model.errors import NodeFaultError, TransientError
+from escalator.model.verdict import Code
 from escalator.steps.running.node_versions import read_version, read_versions
 from escalator.system_support.mechanisms import InstalledVersion
 
@@ -46,16 +47,30 @@ def test_a_node_that_does_not_say_its_version_is_at_fault(
 def test_many_nodes_are_read_over_one_connection_each(world: World) -> None:
     world.nodes["node-02"].lacks = ("no flock", "no awk")
     world.nodes["node-03"].unreachable = [TransientError("no route")]
-    versions, faults = read_versions(world.context(), NODES)
+    versions, faults, lacking = read_versions(world.context(), NODES)
     assert versions == {NODE: OLD, "node-02": OLD}
-    assert faults[NODE] is None
-    assert all(lacking in str(faults["node-02"]) for lacking in ("no flock", "no awk"))
+    assert faults[NODE] is faults["node-02"] is None
+    assert [verdict.message for verdict in lacking.pop("node-02")] == ["no flock", "no awk"]
+    assert lacking == {}
     assert "no route" in str(faults["node-03"])
     assert sorted(world.connections) == sorted(NODES)
+
+
+def test_every_node_says_whether_its_source_has_the_version(world: World) -> None:
+    for host in NODES:
+        world.nodes[host].no_source = "the index has no such version"
+    world.nodes["node-02"].running = NEW  # it needs none
+    world.nodes["node-03"].lacks = ("no flock",)  # it could not stage it anyway
+    lacking = read_versions(world.context(), NODES).lacking
+    assert [(v.code, v.message) for v in lacking[NODE]] == [
+        (Code.STAGE_FAILED, f"{NEW}: the index has no such version")
+    ]
+    assert [v.code for v in lacking["node-03"]] == [Code.NODE_TOOL_MISSING]
+    assert "node-02" not in lacking
 
 
 def test_a_bundle_that_brings_nothing_leaves_the_versions_unknown_and_the_nodes_unasked(world: World) -> None:
     world.bundle = replace(BUNDLE, mechanism=NoMechanism())
     assert read_version(world.context(), NODE) == ""
-    assert read_versions(world.context(), NODES) == (dict.fromkeys(NODES, ""), dict.fromkeys(NODES))
+    assert read_versions(world.context(), NODES) == (dict.fromkeys(NODES, ""), dict.fromkeys(NODES), {})
     assert world.connections == []

@@ -46,12 +46,12 @@ esac
 """
 
 
-def make_wheel(folder: Path, version: str) -> None:
+def make_wheel(folder: Path, version: str, *, module: str = "") -> None:
     """Write a wheel of ``demo_agent``, by hand, so that no index is needed."""
     folder.mkdir(exist_ok=True)
     info = f"demo_agent-{version}.dist-info"
     files = {
-        "demo_agent.py": f"VERSION = {version!r}\n",
+        "demo_agent.py": module or f"VERSION = {version!r}\n",
         f"{info}/METADATA": f"Metadata-Version: 2.1\nName: demo-agent\nVersion: {version}\n",
         f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
     }

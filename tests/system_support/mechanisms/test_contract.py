@@ -9,6 +9,7 @@ from tests.system_support.mechanisms.examples import EXAMPLES, NEW, OLD, Example
 
 from escalator.model.bundle import SUPPORTED_MECHANISMS, Mechanism, NoMechanism
 from escalator.model.errors import NodeFaultError, TransientError
+from escalator.model.verdict import Code
 from escalator.system_support.mechanisms import Effect
 
 BRINGING = [kind for kind in EXAMPLES if kind is not NoMechanism]
@@ -38,6 +39,15 @@ def test_every_mechanism_that_is_supported_goes_through_this_suite() -> None:
 def test_a_good_node_lacks_nothing(example: Example) -> None:
     with example.shell() as shell:
         assert example.mechanism.check(shell) == ()
+        assert example.mechanism.check_source(shell, NEW) == ()
+
+
+def test_a_version_that_no_source_has_is_known_without_trying_to_stage_it(bringing: Example) -> None:
+    with bringing.shell() as shell:
+        (verdict,) = bringing.mechanism.check_source(shell, "9.9.9")
+    assert (verdict.code, verdict.subject.id) == (Code.STAGE_FAILED, "node-01")
+    assert "9.9.9" in verdict.message
+    assert verdict.remedy
 
 
 def test_a_look_changes_nothing(example: Example) -> None:
@@ -46,6 +56,7 @@ def test_a_look_changes_nothing(example: Example) -> None:
     before, restarts = example.read(), example.count_restarts()
     with example.shell() as shell:
         example.mechanism.check(shell)
+        example.mechanism.check_source(shell, NEW)
         example.mechanism.service_active(shell)
     assert example.read() == before
     assert example.count_restarts() == restarts
@@ -89,6 +100,7 @@ def test_what_was_activated_is_read_and_runs_or_no_version_is_said_at_all(exampl
 def test_only_what_brings_software_asks_the_node(example: Example) -> None:
     with example.shell() as shell:
         example.mechanism.check(shell)
+        example.mechanism.check_source(shell, NEW)
         example.mechanism.installed(shell)
         example.mechanism.service_active(shell)
     assert example.connections == int(example.mechanism.brings_software)

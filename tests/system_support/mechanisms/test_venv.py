@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.system_support.mechanisms.conftest import make_wheel
 from tests.system_support.mechanisms.jobs import make_job
 
 from escalator.model.bundle import VenvMechanism
@@ -181,7 +182,7 @@ def test_a_version_that_does_not_exist_fails_with_the_installers_words(venv_node
     assert caught.value.status.state is JobState.EXITED
     assert "9.9.9" in caught.value.status.output
     assert "/log" in str(caught.value.remedy)
-    assert not (venv_node.environment("9.9.9") / MARKER).exists()
+    assert not venv_node.environment("9.9.9").exists()
 
 
 def test_what_is_not_staged_is_not_activated(venv_node: VenvNode) -> None:
@@ -251,3 +252,57 @@ def test_a_user_without_sudo_is_one_blocker(sshd: Sshd, venv_node: VenvNode) -> 
         found = venv_node.on_node.check(shell)
     assert [verdict.code for verdict in found] == [Code.NODE_NO_PRIVILEGE]
     assert "sudo: no" in found[0].message
+
+
+def test_what_does_not_load_is_not_staged_and_leaves_nothing(venv_node: VenvNode) -> None:
+    module = "import something_that_is_not_there\n"
+    make_wheel(venv_node.sshd.home / "wheels", "3.0.0", module=module)
+    with pytest.raises(JobFailedError, match="is not whole: ModuleNotFoundError: No module named"):
+        ensure(venv_node, "staged", "3.0.0")
+    assert not venv_node.environment("3.0.0").exists()
+
+
+def test_an_environment_that_lost_a_file_is_made_again_and_not_activated_before(venv_node: VenvNode) -> None:
+    ensure(venv_node, "staged", "1.0.0")
+    (module,) = venv_node.environment("1.0.0").glob("lib/python*/site-packages/demo_agent.py")
+    module.unlink()
+    with pytest.raises(JobFailedError, match="not as it was"):
+        ensure(venv_node, "activated", "1.0.0")
+    assert ensure(venv_node, "staged", "1.0.0") is Effect.STAGED
+    assert module.exists()
+    assert ensure(venv_node, "activated", "1.0.0") is Effect.ACTIVATED
+
+
+def test_an_environment_with_a_changed_file_is_made_again(venv_node: VenvNode) -> None:
+    ensure(venv_node, "staged", "1.0.0")
+    (module,) = venv_node.environment("1.0.0").glob("lib/python*/site-packages/demo_agent.py")
+    text = module.read_text()
+    module.unlink()  # it may be a link into the installer's cache
+    module.write_text(text.replace("1.0.0", "1.0.1"))
+    assert ensure(venv_node, "staged", "1.0.0") is Effect.STAGED
+    assert module.read_text() == text
+
+
+def test_what_python_compiles_later_changes_nothing(venv_node: VenvNode) -> None:
+    bring(venv_node, "1.0.0")
+    cache = next(venv_node.environment("1.0.0").glob("lib/python*/site-packages")) / "__pycache__"
+    cache.mkdir(exist_ok=True)
+    (cache / "later.cpython-311.pyc").touch()
+    assert bring(venv_node, "1.0.0") == (Effect.ALREADY_STAGED, Effect.ALREADY_ACTIVE)
+
+
+def test_pip_is_asked_for_a_version_too_and_leaves_nothing(venv_node: VenvNode) -> None:
+    mechanism = replace(venv_node.mechanism, installer="pip", python=sys.executable)
+    on_node = VenvOnNode(mechanism, base=venv_node.jobs)
+    with venv_node.sshd.shell() as shell:
+        assert on_node.check_source(shell, "1.0.0") == ()
+        (verdict,) = on_node.check_source(shell, "9.9.9")
+    assert "9.9.9" in verdict.message
+    assert list(venv_node.link.parent.glob("venv-*")) == []
+
+
+def test_a_staged_version_needs_no_source(venv_node: VenvNode) -> None:
+    ensure(venv_node, "staged", "1.0.0")
+    (venv_node.sshd.home / "wheels" / "demo_agent-1.0.0-py3-none-any.whl").unlink()
+    with venv_node.sshd.shell() as shell:
+        assert venv_node.on_node.check_source(shell, "1.0.0") == ()

@@ -15,6 +15,7 @@ from escalator.system_support.mechanisms.venv_scripts import (
     write_activate_script,
     write_check_script,
     write_read_script,
+    write_source_script,
     write_stage_script,
 )
 
@@ -44,7 +45,7 @@ def test_a_mechanism_that_cannot_work_is_refused(changes: dict[str, Any]) -> Non
 
 
 @pytest.mark.parametrize("version", ["", "34.0.0 --pre", "../34", "34;reboot", "-1"])
-@pytest.mark.parametrize("script", [write_stage_script, write_activate_script])
+@pytest.mark.parametrize("script", [write_stage_script, write_activate_script, write_source_script])
 def test_a_version_that_cannot_be_is_refused(version: str, script: Any) -> None:
     with pytest.raises(InvalidRequestError):
         script(NOVA, version)
@@ -75,6 +76,7 @@ def test_whatever_the_paths_are_called_the_scripts_parse_and_quote_them(name: st
         write_activate_script(mechanism, "34.0.0"),
         write_read_script(mechanism),
         write_check_script(mechanism, f"/var/{name}"),
+        write_source_script(mechanism, "34.0.0"),
     )
     for script in scripts:
         done = subprocess.run(["/bin/sh", "-n"], input=script.encode(), capture_output=True, check=False)

@@ -13,11 +13,12 @@ from tests.builders import (
 from tests.upgrade_manager.conditions.findings import PLAN, brief, find_unmet
 
 from escalator.model.lease import LeaseMark
-from escalator.model.verdict import Code, Severity
+from escalator.model.verdict import Code, Severity, Subject, Verdict
 from escalator.upgrade_manager.conditions.question import (
     ask,
 )
 from escalator.upgrade_manager.conditions.targets import check_presence, check_reach
+from escalator.upgrade_manager.conditions.upgrade import check_upgrade
 
 
 def test_a_target_that_the_cloud_does_not_have() -> None:
@@ -34,16 +35,47 @@ def test_disabled_by_a_person_is_named() -> None:
 @pytest.mark.parametrize("mark", [None, LeaseMark.FAILED])
 def test_leased_by_another_campaign(mark: LeaseMark | None) -> None:
     other = make_plan("a", campaign="other", run_id="other-run")
-    (verdict,) = find_unmet(make_cloud([leased(make_node("a"), other, mark), make_node("b")]))
+    verdict, *waits = find_unmet(make_cloud([leased(make_node("a"), other, mark), make_node("b")]))
     assert brief((verdict,)) == [("a", Code.LEASED_BY_OTHERS, Severity.WARNING)]
     assert "campaign other" in verdict.message
     assert ("FAILED" in verdict.message) == (mark is not None)
+    assert bool(waits) == (mark is None)  # a marked one counts against nobody
+
+
+def test_a_lease_that_leaves_no_place_blocks_the_domain_and_says_whose_it_is() -> None:
+    dead = make_plan("a", campaign="upgrade__lab__gone", run_id="gone", max_parallel=1)
+    run = dead.lease("a").run
+    snapshot = make_cloud([leased(make_node("a"), dead), make_node("b"), make_node("c")])
+    held, waits = find_unmet(snapshot, make_plan("a", "b", "c", max_parallel=2))
+    assert "`escalator leases release a`" in str(held.remedy)
+    assert (waits.subject.id, waits.code, waits.severity) == (DOMAIN, Code.PARALLEL_LIMIT, Severity.WARNING)
+    assert waits.message == (
+        f"out of service now: a (campaign upgrade__lab__gone, run {run}); at most 1 at once: "
+        "b, c may not go out before that"
+    )
+    assert "`escalator leases` tells" in str(waits.remedy)
+
+
+def test_a_lease_beside_which_there_is_a_place_holds_nobody_up() -> None:
+    other = make_plan("a", campaign="other", run_id="other-run", max_parallel=2)
+    snapshot = make_cloud([leased(make_node("a"), other), make_node("b"), make_node("c")])
+    found = find_unmet(snapshot, make_plan("a", "b", "c", max_parallel=2))
+    assert [v.code for v in found] == [Code.LEASED_BY_OTHERS]
 
 
 def test_our_own_lease_is_no_finding() -> None:
     assert (
         find_unmet(make_cloud([leased(make_node("a"), PLAN), make_node("b")], [make_server("s", "a")])) == ()
     )
+
+
+def test_what_the_mechanism_lacks_on_a_node_has_a_code_of_its_own() -> None:
+    lacks = Verdict(
+        code=Code.STAGE_FAILED, message="no source", subject=Subject.of_node("b"), remedy="offer it"
+    )
+    question = ask(PLAN, make_cloud([make_node("a"), make_node("b")]), reachable={}, lacking={"b": [lacks]})
+    blocking = [c.verdict for c in check_upgrade(question).conditions if c.blocks]
+    assert blocking == [lacks]
 
 
 def test_unreachable_targets() -> None:

@@ -12,6 +12,7 @@ from escalator.model.verdict import Code, Severity, SubjectType
 from escalator.upgrade_manager.drain.prechecks import (
     FILTERS,
     MOVABLE_STATES,
+    PASSING,
     ServerContext,
     are_settled,
     check_server,
@@ -121,6 +122,51 @@ def test_all_findings_at_once_and_in_order() -> None:
         ("z", Code.SERVER_ERROR),
         ("z", Code.SERVER_LOCKED),
     ]
+
+
+@pytest.mark.parametrize(
+    ("vm_state", "task_state"),
+    [
+        ("shelved_offloaded", "spawning"),
+        ("active", "image_snapshot"),
+        ("active", "resize_prep"),
+        ("error", "deleting"),
+        ("rescued", "unrescuing"),
+        ("suspended", "resuming"),
+        ("building", "spawning"),
+    ],
+)
+def test_what_is_being_done_with_a_server_may_pass_whatever_state_it_comes_from(
+    vm_state: str, task_state: str
+) -> None:
+    of_nova = {"active": "live"}.get(vm_state, "none")  # as a server is read from a cloud
+    server = make_server("s", "a", vm_state=vm_state, task_state=task_state, migration=of_nova)
+    (verdict,) = check_server(server)
+    assert verdict.code in PASSING
+    assert task_state in verdict.message
+
+
+def test_of_a_server_in_no_state_to_move_the_state_is_said_once() -> None:
+    (verdict,) = check_server(make_server("s", "a", vm_state="error", migration="none"))
+    assert verdict.code is Code.SERVER_ERROR
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "abort"),
+    [
+        ("live-migration", MigrationStatus.RUNNING, True),
+        ("live-migration", MigrationStatus.QUEUED, True),
+        ("live-migration", MigrationStatus.POST_MIGRATING, False),
+        ("migration", MigrationStatus.MIGRATING, False),
+        ("resize", MigrationStatus.POST_MIGRATING, False),
+    ],
+)
+def test_only_a_live_migration_before_its_end_is_to_be_aborted(
+    kind: str, status: MigrationStatus, *, abort: bool
+) -> None:
+    (verdict,) = check_servers([make_server("s", "a")], [replace(migration("id-s", status), type=kind)])
+    assert ("openstack server migration abort" in str(verdict.remedy)) is abort
+    assert (f"Nova does not abort a {kind}" in str(verdict.remedy)) is not abort
 
 
 def test_an_unfinished_migration_of_a_server() -> None:

@@ -1,6 +1,7 @@
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
+from types import MappingProxyType
 
 import pytest
 from hypothesis import given
@@ -14,6 +15,7 @@ from tests.builders import (
     make_node,
     make_plan,
     make_server,
+    remembering,
     simulate_drain,
 )
 from tests.upgrade_manager.clouds import clouds, few
@@ -34,7 +36,8 @@ OTHER = make_plan("a", "b", "c", campaign="other", run_id="other-run", max_paral
 def asked(
     nodes: list[Node], plan: CampaignPlan = PLAN, ledger: LedgerView = NOTHING
 ) -> Mapping[str, AdmissionDecision]:
-    return decide_admissions(make_cloud(nodes), plan, ledger, NOW)
+    cloud = make_cloud(nodes)
+    return decide_admissions(cloud, plan, remembering(cloud, plan, ledger), NOW)
 
 
 def answers(decisions: Mapping[str, AdmissionDecision]) -> dict[str, tuple[Admission, Code]]:
@@ -237,7 +240,8 @@ def test_no_room_while_another_is_out_waits() -> None:
     plan = make_plan("a", "b", max_parallel=2)
     nodes = [make_node("a", memory=4096), leased(make_node("b", memory=4096), plan)]
     servers = [make_server("s", "a", memory=4096)]
-    decisions = decide_admissions(make_cloud(nodes, servers), plan, NOTHING, NOW)
+    cloud = make_cloud(nodes, servers)
+    decisions = decide_admissions(cloud, plan, remembering(cloud, plan), NOW)
     assert answers(decisions)["a"] == (Admission.WAIT, Code.CAPACITY)
     assert "while b is out" in decisions["a"].message
 
@@ -246,7 +250,8 @@ def test_room_is_not_given_away_twice() -> None:
     plan = make_plan("a", "b", max_parallel=2)
     nodes = [make_node("a", memory=4096), make_node("b", memory=4096), make_node("c", memory=4096)]
     servers = [make_server("s1", "a", memory=4096), make_server("s2", "b", memory=4096)]
-    decisions = decide_admissions(make_cloud(nodes, servers), plan, NOTHING, NOW)
+    cloud = make_cloud(nodes, servers)
+    decisions = decide_admissions(cloud, plan, remembering(cloud, plan), NOW)
     assert answers(decisions) == {
         "a": (Admission.ADMIT, Code.ADMITTED),
         "b": (Admission.WAIT, Code.CAPACITY),
@@ -279,7 +284,7 @@ plans = st.builds(
 def test_never_more_out_than_the_limit_and_always_with_room(
     snapshot: CloudSnapshot, plan: CampaignPlan
 ) -> None:
-    decisions = decide_admissions(snapshot, plan, NOTHING, NOW)
+    decisions = decide_admissions(snapshot, plan, remembering(snapshot, plan), NOW)
     nodes = {n.host: n for n in snapshot.nodes}
     out = {h for h, n in nodes.items() if n.lease is not None and n.lease.mark is None}
     going = {h for h, d in decisions.items() if d.admission is Admission.ADMIT}
@@ -298,8 +303,8 @@ def test_everybody_gets_the_same_answer(snapshot: CloudSnapshot, plan: CampaignP
     nodes, servers = list(snapshot.nodes), list(snapshot.servers)
     random.shuffle(nodes)  # type: ignore[attr-defined]
     random.shuffle(servers)  # type: ignore[attr-defined]
-    turned = decide_admissions(make_cloud(nodes, servers), plan, NOTHING, NOW)
-    assert turned == decide_admissions(snapshot, plan, NOTHING, NOW)
+    turned = decide_admissions(make_cloud(nodes, servers), plan, remembering(snapshot, plan), NOW)
+    assert turned == decide_admissions(snapshot, plan, remembering(snapshot, plan), NOW)
 
 
 @given(clouds(), plans)
@@ -308,7 +313,9 @@ def test_a_dry_run_never_admits_what_is_not_out(snapshot: CloudSnapshot, plan: C
     dry = replace(plan, request=replace(plan.request, dry_run=True))
     own = {n.host for n in snapshot.nodes if n.lease is not None and plan.lease(n.host).same_holder(n.lease)}
     admitted = {
-        h for h, d in decide_admissions(snapshot, dry, NOTHING, NOW).items() if d.admission is Admission.ADMIT
+        h
+        for h, d in decide_admissions(snapshot, dry, remembering(snapshot, dry), NOW).items()
+        if d.admission is Admission.ADMIT
     }
     assert admitted <= own
 
@@ -383,3 +390,69 @@ def test_down_is_told_even_when_the_campaign_stops() -> None:
         Code.NODE_DOWN,
         Code.WINDOW_CLOSED,
     ]
+
+
+def wait_for_room(
+    since: datetime | None,
+    *,
+    code: Code = Code.CAPACITY,
+    nodes: Collection[Node] = (),
+    given_back: Mapping[str, datetime] = MappingProxyType({}),
+    **asked: datetime,
+) -> AdmissionDecision:
+    """Decide about a node whose server has no room now, and that waits for it since a moment."""
+    full = [make_node("a"), make_node("b"), *nodes]
+    servers = [make_server("s", "a", memory=8192), make_server("t", "b", memory=12288)]
+    told = NodeProgress(host="a", code=code, message="no room", since=since)
+    ledger = LedgerView(nodes=(told,), given_back=given_back)
+    plan = make_plan("a", **asked)
+    return decide_admissions(make_cloud(full, servers), plan, ledger, NOW)["a"]
+
+
+def test_a_momentary_lack_of_room_is_a_wait_that_says_what_is_lacking() -> None:
+    found = wait_for_room(None)
+    assert (found.admission, found.code) == (Admission.WAIT, Code.CAPACITY)
+    assert "the nearest, b, lacks" in found.message
+
+
+def test_a_node_gives_up_waiting_for_room_after_an_hour() -> None:
+    assert wait_for_room(NOW - timedelta(minutes=59)).admission is Admission.WAIT
+    found = wait_for_room(NOW - timedelta(minutes=60))
+    assert (found.admission, found.code) == (Admission.HOLD, Code.CAPACITY)
+    assert "the nearest, b, lacks" in found.message
+
+
+LONG_AGO = NOW - timedelta(hours=5)
+
+
+def test_a_wait_for_something_else_does_not_count() -> None:
+    assert wait_for_room(LONG_AGO, code=Code.PARALLEL_LIMIT).admission is Admission.WAIT
+
+
+def test_a_node_that_came_back_lately_is_a_new_beginning() -> None:
+    lately = NOW - timedelta(minutes=5)
+    assert wait_for_room(LONG_AGO, given_back={"b": lately}).admission is Admission.WAIT
+    assert wait_for_room(LONG_AGO, given_back={"elsewhere": lately}).admission is Admission.HOLD
+
+
+def test_a_window_ends_the_wait_itself() -> None:
+    assert wait_for_room(LONG_AGO, window_end=NOW + timedelta(hours=4)).admission is Admission.WAIT
+
+
+def test_while_a_node_is_out_nobody_gives_up() -> None:
+    out = leased(make_node("c"), make_plan("c", campaign="other", run_id="r", max_parallel=2))
+    found = wait_for_room(LONG_AGO, nodes=[out])
+    assert found.admission is Admission.WAIT
+
+
+def test_an_absent_node_is_waited_for_no_longer_than_that() -> None:
+    found = wait_for_room(LONG_AGO, nodes=[down(make_node("c"))])
+    assert found.admission is Admission.HOLD
+    assert "not without c, down or disabled now" in found.message
+
+
+def test_who_has_the_other_node_out_is_said() -> None:
+    nodes = [leased(make_node("a"), make_plan("a", campaign="dead", run_id="gone", max_parallel=1))]
+    found = asked([*nodes, make_node("b"), make_node("c")])["b"]
+    assert found.admission is Admission.WAIT
+    assert found.message.startswith("out of service now: a (campaign dead, run ")

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from tests.builders import NOW, disabled, leased, make_cloud, make_node, make_plan, make_server
+from tests.builders import NOW, disabled, leased, make_cloud, make_node, make_plan, make_server, remembering
 
-from escalator.model.campaign import CampaignPlan, LedgerView, NodeProgress, NodeState
+from escalator.model.campaign import CampaignPlan, LedgerView, LeftOut, NodeProgress, NodeState
 from escalator.model.cloud import CloudSnapshot
 from escalator.model.decisions import Admission, AdmissionDecision
 from escalator.model.lease import LeaseMark
@@ -17,6 +18,7 @@ from escalator.upgrade_manager.schedule.admission_rules import (
     find_decision,
     make_decision,
 )
+from escalator.upgrade_manager.state.capacity import Tier
 
 PLAN = make_plan("a", "b")
 OTHER = make_plan("c", campaign="other", run_id="other-run")
@@ -24,7 +26,8 @@ OTHER = make_plan("c", campaign="other", run_id="other-run")
 
 def look(snapshot: CloudSnapshot, plan: CampaignPlan = PLAN, **states: NodeState) -> AdmissionState:
     nodes = tuple(NodeProgress(host=host, state=state) for host, state in states.items())
-    return AdmissionState.of(snapshot, plan, LedgerView(nodes=nodes), NOW)
+    ledger = remembering(snapshot, plan, LedgerView(nodes=nodes))
+    return AdmissionState.of(snapshot, plan, ledger, NOW)
 
 
 def decide(state: AdmissionState, host: str = "a") -> tuple[Admission, Code] | None:
@@ -50,6 +53,16 @@ def test_a_node_of_no_campaign_is_passed_over_whatever_its_state() -> None:
     assert decide(state, "x") == (Admission.SKIP, Code.NOT_SELECTED)
 
 
+def test_a_node_that_was_left_out_at_the_start_is_skipped_with_the_reason_of_then() -> None:
+    left_out = LeftOut(host="b", code=Code.SERVER_ERROR, message="left out: its server was in ERROR")
+    plan = replace(make_plan("a"), left_out=(left_out,))
+    state = look(make_cloud([make_node("a"), make_node("b")]), plan)
+    found = find_decision(EARLY_RULES, state, "b")
+    assert found == make_decision("b", Admission.SKIP, Code.SERVER_ERROR, left_out.message)
+    assert state.book.tiers["b"] is Tier.SPARE  # it takes servers, and these need not move again
+    assert decide(state, "a") is None
+
+
 def test_what_holds_in_a_dry_run_does_not_ask_whose_the_node_is() -> None:
     state = look(make_cloud([disabled(make_node("a")), make_node("b", upgraded=True)]))
     assert find_decision(EARLY_RULES, state, "a") is None
@@ -68,8 +81,53 @@ def test_a_marked_lease_of_the_run_counts_as_a_failure_and_an_end(mark: LeaseMar
 
 @pytest.mark.parametrize("state", NodeState)
 def test_only_a_failed_node_counts_against_the_budget(state: NodeState) -> None:
-    stops = decide(look(make_cloud([make_node("a"), make_node("b")]), b=state)) is not None
-    assert stops == (state is NodeState.FAILED)
+    cloud = make_cloud([make_node("a"), leased(make_node("b"), PLAN) if state.under_way else make_node("b")])
+    assert decide(look(cloud, b=state)) == (
+        (Admission.STOP, Code.FAILURE_BUDGET) if state is NodeState.FAILED else None
+    )
+
+
+def test_a_node_that_somebody_took_counts_like_one_that_failed() -> None:
+    lost = NodeProgress(host="b", state=NodeState.HELD, code=Code.LEASE_LOST)
+    cloud = make_cloud([make_node("a"), make_node("b")])
+    state = AdmissionState.of(cloud, PLAN, LedgerView(nodes=(lost,)), NOW)
+    assert decide(state) == (Admission.STOP, Code.FAILURE_BUDGET)
+
+
+def test_what_is_left_of_a_lost_lease_takes_no_place() -> None:
+    words = f"{PLAN.lease('b').render()} (leave it: Ann)"
+    cloud = make_cloud([make_node("a"), disabled(make_node("b"), words)])
+    lost = NodeProgress(host="b", state=NodeState.HELD, code=Code.LEASE_LOST)
+    plan = replace(PLAN, request=replace(PLAN.request, max_failed_nodes=1))
+    state = AdmissionState.of(cloud, plan, LedgerView(nodes=(lost,)), NOW)
+    assert decide(state) is None
+    assert state.leases_beside(state.nodes["a"]) == {}
+    assert decide(state, "b") == (Admission.HOLD, Code.LEASE_LOST)
+
+
+@pytest.mark.parametrize("reason", [None, "broken fan"])
+def test_nobody_goes_while_a_node_under_way_is_not_as_the_run_left_it(reason: str | None) -> None:
+    taken = make_node("b") if reason is None else disabled(make_node("b"), reason)
+    state = look(make_cloud([make_node("a"), taken]), b=NodeState.MIGRATING)
+    assert decide(state) == (Admission.WAIT, Code.LEASE_LOST)
+
+
+@pytest.mark.parametrize("known", [(), ("escalator:upgrade__lab:0:0:ADMITTED",)])
+def test_a_lease_with_our_token_that_the_ledger_does_not_know_is_left_alone(known: tuple[str, ...]) -> None:
+    """The ledger is another installation's copy, or of an hour ago, or a person added a word."""
+    cloud = make_cloud([leased(make_node("a"), PLAN), make_node("b")])
+    state = AdmissionState.of(cloud, PLAN, LedgerView(leases={"a": known}), NOW)
+    assert (state.own, state.altered) == (frozenset(), {"a"})
+    assert decide(state) == (Admission.HOLD, Code.LEASE_LOST)
+
+
+def test_the_same_run_of_another_installation_is_somebody_else() -> None:
+    cloud = make_cloud([leased(make_node("a"), replace(PLAN, installation="1a2b3c4d")), make_node("b")])
+    state = AdmissionState.of(cloud, PLAN, LedgerView(), NOW)
+    decision = find_decision(RULES, state, "a")
+    assert decision is not None
+    assert (decision.admission, decision.code) == (Admission.WAIT, Code.LEASED_BY_OTHERS)
+    assert "of installation 1a2b3c4d" in decision.message
 
 
 def test_as_many_may_fail_as_were_asked_for() -> None:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.builders import NOW, make_plan
+from tests.builders import NOW, make_plan, remembering
 from tests.simulator.fleets import fleets
 from tests.upgrade_manager.clouds import few
 
@@ -30,7 +30,7 @@ class Played:
         return [n.host for n in self.snapshot.nodes if n.lease is not None]
 
     def admit(self) -> list[str]:
-        ledger = LedgerView(given_back=self.returned)
+        ledger = remembering(self.snapshot, self.plan, LedgerView(given_back=self.returned))
         decisions = decide_admissions(self.snapshot, self.plan, ledger, self.now)
         fresh = [h for h, d in decisions.items() if d.admission is Admission.ADMIT and h not in self.out]
         for host in fresh:

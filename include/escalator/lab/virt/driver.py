@@ -15,7 +15,7 @@ from nova.compute import power_state
 from nova.virt import fake
 
 from .copying import CopyOutcome, MemoryCopy
-from .faults import MigrationFault, MigrationOrder, NodeFaults
+from .faults import METADATA_SNAPSHOT_SECONDS, MigrationFault, MigrationOrder, NodeFaults
 from .guests import EventLog, GuestBook
 
 CONF = nova.conf.CONF
@@ -123,6 +123,13 @@ class LabDriver(fake.FakeDriverWithoutFakeNodes):  # type: ignore[misc]
         self._set_state(instance, power_state.RUNNING, "started", by="reboot")
 
     # -- cold migration
+
+    def snapshot(
+        self, context: Context, instance: Instance, image_id: str, update_task_state: Callback
+    ) -> None:
+        """Take an image for as long as the metadata of the server says."""
+        super().snapshot(context, instance, image_id, update_task_state)
+        time.sleep(float(instance.metadata.get(METADATA_SNAPSHOT_SECONDS, 0)))
 
     def migrate_disk_and_power_off(
         self,

@@ -14,6 +14,7 @@ from typing import Any
 
 METADATA_KIND = "lab_migrate"
 METADATA_SECONDS = "lab_migrate_seconds"
+METADATA_SNAPSHOT_SECONDS = "lab_snapshot_seconds"
 
 
 class MigrationFault(StrEnum):

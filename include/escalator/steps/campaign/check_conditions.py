@@ -10,22 +10,27 @@ from typing import Any
 from escalator.checks.render import list_lines
 from escalator.cloud_manager.snapshots import snapshot_to_document
 from escalator.ledger.records import Document
-from escalator.model.campaign import CampaignPlan
+from escalator.model.campaign import CampaignPlan, OnBlocked, UpgradeMode
 from escalator.model.check_report import CheckReport, check_to_document
 from escalator.model.cloud import CloudSnapshot
 from escalator.model.errors import PlanInfeasibleError
 from escalator.model.procedure import find_procedure
-from escalator.model.verdict import Code, Verdict
+from escalator.model.verdict import Code
 from escalator.plans.plan import MadePlan, make_options, make_plan
 from escalator.plans.render import list_plan_lines
 from escalator.steps.running.context import CampaignContext
 from escalator.steps.running.node_versions import read_versions
-from escalator.upgrade_manager.conditions.question import ask
-from escalator.upgrade_manager.conditions.rollback import check_rollback
+from escalator.upgrade_manager.conditions.leases import check_orphans
+from escalator.upgrade_manager.conditions.leaving_out import (
+    Look,
+    Remainder,
+    leave_blocked_out,
+    leave_nodes_out,
+)
+from escalator.upgrade_manager.conditions.question import Question, ask, unmet
 from escalator.upgrade_manager.conditions.upgrade import check_upgrade
 from escalator.upgrade_manager.drain.durations import learn
 from escalator.upgrade_manager.schedule.planning import plan_campaign
-from escalator.upgrade_manager.state.capacity import CapacityBook
 
 log = logging.getLogger("escalator.steps.campaign.check_conditions")
 
@@ -34,7 +39,8 @@ log = logging.getLogger("escalator.steps.campaign.check_conditions")
 class Judgement:
     """What a look at the cloud and its nodes found out about a plan.
 
-    :ivar plan: the plan that was judged, with what was learnt of durations.
+    :ivar plan: the plan that was judged, without the nodes that are left out and with what was learnt of
+        durations.
     :ivar versions: what the nodes that answered run.
     """
 
@@ -44,12 +50,12 @@ class Judgement:
     report: CheckReport
 
 
-def judge(campaign: CampaignContext, hosts: Sequence[str], *, rollback: bool = False) -> Judgement:
+def judge(campaign: CampaignContext, hosts: Sequence[str], *, look: Look = check_upgrade) -> Judgement:
     """Read the cloud and the nodes, and check every condition of their upgrade. Writes nothing.
 
-    :param campaign: its plan names the request.
+    :param campaign: its plan names the request, which says whether blocked nodes are left out.
     :param hosts: nodes to upgrade.
-    :param rollback: check the way back instead.
+    :param look: finds the conditions: those of an upgrade, or those of the way back.
     """
     bundle, request = campaign.bundle, campaign.plan.request
     history = campaign.run.history(cloud=request.cloud, bundle=request.bundle)
@@ -59,11 +65,19 @@ def judge(campaign: CampaignContext, hosts: Sequence[str], *, rollback: bool = F
         members_stay=bundle.members_stay,
         expected=learn(history, bundle),
     )
-    versions, reachable = read_versions(campaign, plan.hosts)
-    snapshot = campaign.fetch_snapshot(targets=plan.hosts, versions=versions, with_agents=True)
-    question = ask(plan, snapshot, bundle=bundle, reachable=reachable)
-    report = check_rollback(question) if rollback else check_upgrade(question)
-    return Judgement(plan=plan, snapshot=snapshot, versions=versions, report=report)
+    read = read_versions(campaign, plan.hosts)
+    snapshot = campaign.fetch_snapshot(targets=plan.hosts, versions=read.versions, with_agents=True)
+    question = ask(plan, snapshot, bundle=bundle, reachable=read.faults, lacking=read.lacking)
+    found = Remainder(question=question, report=look(question))
+    if not found.report.met and request.on_blocked is OnBlocked.SKIP:
+        found = leave_blocked_out(question, look)
+    orphans = tuple(check_orphans(campaign.find_leases(snapshot)))
+    return Judgement(
+        plan=replace(found.question.plan, left_out=found.left_out),
+        snapshot=leave_nodes_out(snapshot, found.left_out),
+        versions=read.versions,
+        report=replace(found.report, conditions=(*found.report.conditions, *orphans)),
+    )
 
 
 def log_report(report: CheckReport) -> None:
@@ -95,10 +109,9 @@ def check(
     :raises PlanInfeasibleError: the request cannot be carried out; carries every reason; nothing was written.
     """
     find_procedure(campaign.plan.procedure)
-    judged = judge(campaign, campaign.plan.request.hosts or tuple(known_hosts))
+    judged = judge(campaign, campaign.plan.request.hosts or tuple(known_hosts), look=_check_start)
     log_report(judged.report)
     refuse_unmet(judged.report, what="the campaign cannot start")
-    _refuse_to_stop(judged)
     planned = plan_campaign(
         campaign.plan.request,
         campaign=campaign.plan.campaign,
@@ -107,6 +120,8 @@ def check(
         bundle=campaign.bundle,
         hosts=known_hosts,
         window_end=campaign.plan.window_end,
+        installation=campaign.plan.installation,
+        left_out=judged.plan.left_out,
     )
     plan = replace(planned, procedure=campaign.plan.procedure, expected=judged.plan.expected)
     made = _make_plan(plan, judged.snapshot)
@@ -117,26 +132,23 @@ def check(
     return recorded, judged.report
 
 
-def _refuse_to_stop(judged: Judgement) -> None:
-    """Refuse a campaign that would have to stop servers: its steps move them, or let them stay.
-
-    :raises PlanInfeasibleError: names every such server.
-    """
-    book = CapacityBook(judged.snapshot, members_stay=judged.plan.members_stay)
-    pinned = [
-        Verdict(
-            code=Code.SERVER_PINNED,
-            message=f"it cannot be moved off {server.host}, and the steps of a campaign stop no server",
-            subject=server.subject,
-            remedy="take it off the node by hand, or leave the node out",
+def _check_start(question: Question) -> CheckReport:
+    """Check an upgrade, and that no server has to be stopped: the steps move servers, or let them stay."""
+    report = check_upgrade(question)
+    if question.plan.request.mode is UpgradeMode.SMOOTH:
+        return report  # which names each of them already
+    pinned = (
+        unmet(
+            Code.SERVER_PINNED,
+            server.subject,
+            f"it cannot be moved off {server.host}, and the steps of a campaign stop no server",
+            "take it off the node by hand, or leave the node out",
         )
-        for host in judged.plan.hosts
-        for server in book.servers(host)
-        if server.migration == "none" and not server.on_no_node and not book.stays(server)
-    ]
-    if pinned:
-        words = "; ".join(map(str, pinned))
-        raise PlanInfeasibleError(f"the campaign cannot start: {words}", blockers=tuple(pinned))
+        for host in question.pending
+        for server in question.book.servers(host)
+        if server.migration == "none" and not server.on_no_node and not question.book.stays(server)
+    )
+    return replace(report, conditions=(*report.conditions, *pinned))
 
 
 def _make_plan(plan: CampaignPlan, snapshot: CloudSnapshot) -> MadePlan:
@@ -148,7 +160,9 @@ def _make_plan(plan: CampaignPlan, snapshot: CloudSnapshot) -> MadePlan:
         members_stay=plan.members_stay,
         mode=request.mode,
     )
-    return make_plan(snapshot, replace(options, spill=request.spill), bundle=request.bundle)
+    return make_plan(
+        snapshot, replace(options, spill=request.spill), bundle=request.bundle, left_out=plan.left_out
+    )
 
 
 def _open(

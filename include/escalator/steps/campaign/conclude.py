@@ -81,10 +81,13 @@ def _judge(campaign: CampaignContext, snapshot: CloudSnapshot) -> tuple[tuple[st
         progress = view.of(host)
         node = snapshot.node(host)
         leased = node is not None and campaign.plan.lease(host).same_holder(node.lease)
+        counts = leased and node is not None and node.lease is not None and node.lease.mark is None
         if progress.left_for_next_window and not leased:
             left.append(host)
         elif progress.state not in _GOOD:
-            faults.append(f"{host} is {progress.state}: {progress.message}")
+            # a task that was ended while it took the lease has no release behind it
+            kept = f"; it is out with our lease: clear {host}.admit with downstream" if counts else ""
+            faults.append(f"{host} is {progress.state}: {progress.message}{kept}")
         elif leased:
             faults.append(f"{host} is still out with our lease: clear {host}.release")
     return tuple(faults), tuple(left)

@@ -23,7 +23,7 @@ NODES_AT_ONCE = 4
 def prepare(campaign: CampaignContext) -> dict[str, str]:
     """Stage on all nodes of the plan that do not run the target yet.
 
-    :return: for every node that could not be staged, why; its own upgrade step tries once more.
+    :return: for every node that could not be staged, why; its precheck tries once more, before its drain.
     """
     if not campaign.mechanism.brings_software or campaign.plan.request.dry_run:
         return {}

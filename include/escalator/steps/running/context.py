@@ -16,10 +16,11 @@ from escalator.ledger.records import StepAttempt
 from escalator.ledger.run import CampaignRun
 from escalator.model.bundle import Bundle
 from escalator.model.campaign import CampaignPlan, NodeState, Step
-from escalator.model.cloud import CloudSnapshot, ComputeService
+from escalator.model.cloud import CloudSnapshot, ComputeService, ServiceStatus
 from escalator.model.errors import LeaseLostError
 from escalator.model.inventory import Inventory
-from escalator.model.lease import LeaseMark
+from escalator.model.known_lease import KnownLease
+from escalator.model.lease import Lease, LeaseMark, LeasePhase
 from escalator.model.moves import DrainPlan
 from escalator.model.node_facts import FactChanges, NodeFacts, UnreadablePlan
 from escalator.model.verdict import Code
@@ -35,6 +36,10 @@ def _as_it_is(snapshot: CloudSnapshot) -> CloudSnapshot:
     return snapshot
 
 
+def _no_leases(_snapshot: CloudSnapshot) -> tuple[KnownLease, ...]:
+    return ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CampaignContext:
     """The campaign's side of a step: its record, and the means to carry it out.
@@ -42,6 +47,7 @@ class CampaignContext:
     :ivar mechanism: brings the bundle to the nodes.
     :ivar connect: opens a connection to a node.
     :ivar add_ha_groups: puts the HA groups that are known into a snapshot.
+    :ivar find_leases: says whose the leases of a snapshot are; who does not ask for them knows of none.
     """
 
     record: CampaignRecord
@@ -52,6 +58,7 @@ class CampaignContext:
     clock: Callable[[], datetime]
     sleep: Callable[[float], None]
     add_ha_groups: Callable[[CloudSnapshot], CloudSnapshot] = _as_it_is
+    find_leases: Callable[[CloudSnapshot], tuple[KnownLease, ...]] = _no_leases
 
     @property
     def plan(self) -> CampaignPlan:
@@ -180,19 +187,69 @@ class StepContext:
         self.run.check_fence(self.attempt)
 
     def ensure_leased(self) -> ComputeService:
-        """Read the node's service and refuse to go on without our lease on it.
+        """Read the node's service and refuse to go on without our lease on it, word for word as we wrote it.
 
         :return: the service, as read.
-        :raises LeaseLostError: the node is enabled, or disabled by somebody else.
+        :raises LeaseLostError: the node is enabled, or disabled by somebody else, or the ledger is not the
+            one that the lease was written from.
         """
         service = self.cloud.fetch_service(self.host)
-        if not self.plan.lease(self.host).same_holder(service.lease):
-            found = f"{service.status}, reason {service.disabled_reason!r}"
+        if not self.holds(service):
             raise LeaseLostError(
-                f"{self.host} is not leased by this run any more: {found}",
+                f"{self.host} is not leased by this run any more: {self.describe_loss(service)}",
                 remedy="find out who changed it; nothing more is done to this node by this run",
+                code=Code.LEASE_LOST,
             )
         self.ensure_current()
+        return service
+
+    def holds(self, service: ComputeService) -> bool:
+        """Tell whether a service is disabled with exactly what this run wrote last."""
+        return service.status is ServiceStatus.DISABLED and service.disabled_reason in self.facts.leases
+
+    def describe_loss(self, service: ComputeService) -> str:
+        """Say how a service differs from what this run left."""
+        if service.status is ServiceStatus.ENABLED:
+            return "somebody enabled it"
+        found = f"its reason is {service.disabled_reason!r}"
+        if not self.plan.lease(self.host).same_holder(service.lease):
+            return f"{found}, which is another's"
+        written = self.facts.leases
+        if not written:
+            return (
+                f"{found}, which the ledger knows nothing of: the ledger is not the one it was written from"
+            )
+        return f"{found}, which is not what this run wrote ({written[-1]!r})"
+
+    def ensure_phase(self, phase: LeasePhase) -> ComputeService:
+        """See that our lease on the node says how far the node gets now; a second run writes nothing.
+
+        That its software may be another is never taken back by a drain.
+
+        :return: the service, as read.
+        :raises LeaseLostError: the lease is not ours any more.
+        """
+        service = self.ensure_leased()
+        found = service.lease.phase if service.lease is not None else None
+        later = phase is LeasePhase.DRAINING and found is not None and found.software_touched
+        if service.lease is None or found is phase or later:
+            return service
+        return self.write_lease(service.lease.at(phase))
+
+    def write_lease(self, lease: Lease) -> ComputeService:
+        """Write a lease over an enabled service, or over exactly what this run wrote before.
+
+        What is about to be written is remembered first: cut off at any moment, the run knows its own words.
+
+        :return: the service as read back.
+        :raises LeaseLostError: somebody else's reason is there.
+        """
+        ours = self.facts.leases
+        text = lease.renewed().render()
+        self.ensure_current()
+        self.remember(leases=(*ours, text))
+        service = self.cloud.ensure_disabled(self.host, text, over=ours)
+        self.remember(leases=(text,))
         return service
 
     def progress(

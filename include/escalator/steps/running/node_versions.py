@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
 
 from escalator.model.errors import EscalatorError, NodeFaultError
-from escalator.model.verdict import find_blockers
+from escalator.model.verdict import Verdict, find_blockers
 from escalator.steps.running.context import CampaignContext
 from escalator.system_support.shell import Shell
 
@@ -38,29 +39,43 @@ def _version(campaign: CampaignContext, shell: Shell) -> str:
     return version
 
 
-def _look(campaign: CampaignContext, host: str) -> tuple[str, str | None]:
-    """Return what a node runs, and what the mechanism lacks there."""
-    with campaign.shell(host) as shell:
-        version = _version(campaign, shell)
-        lacking = find_blockers(campaign.mechanism.check(shell))
-    return version, "; ".join(f"{v.message} -> {v.remedy}" for v in lacking) or None
+class NodesRead(NamedTuple):
+    """What many nodes said.
 
-
-def read_versions(
-    campaign: CampaignContext, hosts: tuple[str, ...]
-) -> tuple[dict[str, str], dict[str, str | None]]:
-    """Read many nodes at once, and whether the bundle's mechanism has what it needs there.
-
-    :return: versions of the nodes that answered, and for every node None or what the mechanism lacks there.
+    ``versions`` of the nodes that answered; ``faults``: for every node None, or why it did not answer;
+    ``lacking``: what the mechanism lacks on nodes that did.
     """
 
-    def one(host: str) -> tuple[str, str | None, str | None]:
+    versions: dict[str, str]
+    faults: dict[str, str | None]
+    lacking: dict[str, tuple[Verdict, ...]]
+
+
+def _look(campaign: CampaignContext, host: str) -> tuple[str, tuple[Verdict, ...]]:
+    """Return what a node runs, and what the mechanism lacks there; only a good node asks the source."""
+    target, mechanism = campaign.plan.target_version, campaign.mechanism
+    with campaign.shell(host) as shell:
+        version = _version(campaign, shell)
+        lacking = find_blockers(mechanism.check(shell))
+        if not lacking and target and version != target:
+            lacking = find_blockers(mechanism.check_source(shell, target))
+    return version, lacking
+
+
+def read_versions(campaign: CampaignContext, hosts: tuple[str, ...]) -> NodesRead:
+    """Read many nodes at once, and whether the bundle's mechanism has what it needs there."""
+
+    def one(host: str) -> tuple[str, str | None, str | None, tuple[Verdict, ...]]:
         try:
-            return host, *_look(campaign, host)
+            version, lacking = _look(campaign, host)
         except EscalatorError as exc:
-            return host, None, str(exc)
+            return host, None, str(exc), ()
+        return host, version, None, lacking
 
     with ThreadPoolExecutor(SSH_AT_ONCE) as pool:
         answers = tuple(pool.map(one, hosts))
-    versions = {host: version for host, version, _ in answers if version is not None}
-    return versions, {host: fault for host, _, fault in answers}
+    return NodesRead(
+        versions={host: version for host, version, _, _ in answers if version is not None},
+        faults={host: fault for host, _, fault, _ in answers},
+        lacking={host: lacking for host, _, _, lacking in answers if lacking},
+    )

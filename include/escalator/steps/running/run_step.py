@@ -28,6 +28,7 @@ from escalator.steps.migrate import migrate
 from escalator.steps.precheck import precheck
 from escalator.steps.release import release
 from escalator.steps.running.context import CampaignContext, StepContext
+from escalator.steps.running.cut_off import record_cut_off
 from escalator.steps.running.results import StepResult
 from escalator.steps.switchover import switchover
 from escalator.steps.upgrade import upgrade
@@ -51,6 +52,7 @@ _STATES = {
     Outcome.FAILED: NodeState.FAILED,
     Outcome.SKIPPED: NodeState.SKIPPED,
 }
+NOT_ASKED: Mapping[Step, str] = MappingProxyType({})
 _ADMISSIONS = {Admission.ADMIT: Outcome.OK, Admission.HOLD: Outcome.HELD}
 
 
@@ -78,11 +80,18 @@ def run_admit(campaign: CampaignContext, host: str, *, try_number: int) -> Admis
 
 
 def run_step(
-    campaign: CampaignContext, host: str, step: Step, *, try_number: int, last_try: bool
+    campaign: CampaignContext,
+    host: str,
+    step: Step,
+    *,
+    try_number: int,
+    last_try: bool,
+    states: Mapping[Step, str] = NOT_ASKED,
 ) -> StepResult:
     """Run one step of one node and record how it ended.
 
     :param last_try: no other attempt will follow by itself: an error is final.
+    :param states: for release: how the scheduler shows the tasks of the node's steps.
     :raises TransientError: something that another attempt may mend.
     :raises SupersededError: a newer attempt has begun; nothing was recorded.
     :raises InvalidRequestError: the plan's procedure is not known, or has no such step; nothing was recorded.
@@ -90,19 +99,19 @@ def run_step(
     stage = _stage(campaign, step)
     ctx = begin(_watched(campaign, stage), host, step, try_number=try_number)
     try:
+        if step is Step.RELEASE:
+            record_cut_off(ctx, states)
         result = STEPS[step](ctx)
     except SupersededError:
         raise
-    except StepHungError as exc:
-        result = StepResult(outcome=stage.trouble, code=Code.STEP_HUNG, message=str(exc))
     except LeaseLostError as exc:
         result = StepResult(outcome=Outcome.HELD, code=Code.LEASE_LOST, message=str(exc))
-    except NodeFaultError as exc:
-        result = StepResult(outcome=stage.trouble, code=Code.INTERNAL, message=str(exc))
+    except (StepHungError, NodeFaultError) as exc:
+        result = StepResult(outcome=_find_trouble(ctx), code=_code(exc), message=str(exc))
     except Exception as exc:
         end_attempt(ctx, StepResult(outcome=Outcome.FAILED, code=_code(exc), message=str(exc)))
         if last_try and step is not Step.RELEASE:
-            ctx.progress(_STATES[stage.trouble], _code(exc), str(exc))
+            ctx.progress(_STATES[_find_trouble(ctx)], _code(exc), str(exc))
         raise
     end_attempt(ctx, result)
     if result.outcome is not Outcome.OK and step is not Step.RELEASE:
@@ -129,8 +138,9 @@ def record_hang(campaign: CampaignContext, host: str, step: Step, *, try_number:
         attempt=StepAttempt(id=newest.id, fence=newest.fence, host=host, step=step),
     )
     with suppress(SupersededError):
-        ctx.progress(_STATES[stage.trouble], Code.STEP_HUNG, message)
-        end_attempt(ctx, StepResult(outcome=stage.trouble, code=Code.STEP_HUNG, message=message))
+        trouble = _find_trouble(ctx)
+        ctx.progress(_STATES[trouble], Code.STEP_HUNG, message)
+        end_attempt(ctx, StepResult(outcome=trouble, code=Code.STEP_HUNG, message=message))
     return message
 
 
@@ -158,7 +168,21 @@ def _watched(campaign: CampaignContext, stage: Stage) -> CampaignContext:
     return replace(campaign, sleep=sleep)
 
 
+def _find_trouble(ctx: StepContext) -> Outcome:
+    """Say what trouble makes of the node: held while it has the software it had, failed from then on."""
+    try:
+        begun = ctx.facts.upgrade_begun is not None
+    except EscalatorError:
+        begun = True  # nobody knows
+    return Outcome.FAILED if begun else Outcome.HELD
+
+
 def _code(exc: Exception) -> Code:
+    """Return the code of the cause, as the error itself names it."""
+    if isinstance(exc, EscalatorError) and exc.code is not None:
+        return exc.code
+    if isinstance(exc, StepHungError):
+        return Code.STEP_HUNG
     return Code.CLOUD_UNREACHABLE if isinstance(exc, TransientError) else Code.INTERNAL
 
 

@@ -20,6 +20,10 @@ class NothingOnNode:
         """Find nothing: nothing is needed."""
         return ()
 
+    def check_source(self, _shell: Shell, _version: str, /) -> tuple[Verdict, ...]:
+        """Find nothing: nothing is brought."""
+        return ()
+
     def installed(self, _shell: Shell, /) -> InstalledVersion | None:
         """Return None: which version the node has is not known."""
         return None

@@ -50,6 +50,12 @@ class NodeMechanism(Protocol):
     def check(self, shell: Shell, /) -> tuple[Verdict, ...]:
         """Find everything on the node that would keep the mechanism from working; empty: it will work."""
 
+    def check_source(self, shell: Shell, version: str, /) -> tuple[Verdict, ...]:
+        """Find out whether a version that is not staged can be: empty when it is there, or its source has it.
+
+        Nothing is left on the node.
+        """
+
     def installed(self, shell: Shell, /) -> InstalledVersion | None:
         """Read which version is installed and which runs; None when the mechanism brings no version.
 
@@ -60,7 +66,10 @@ class NodeMechanism(Protocol):
         """Tell whether the service that an activation restarts is running; True when it restarts none."""
 
     def stage(self, job: NodeJob, /) -> Effect:
-        """Lay the version beside the one in use and touch no service; a second run only verifies it."""
+        """Lay the version beside the one in use and touch no service; a second run only verifies it.
+
+        What is said to be staged was proved whole. What could not be made to the end is removed.
+        """
 
     def activate(self, job: NodeJob, /) -> Effect:
         """Switch to the staged version and have the service run it; a second run restarts nothing."""

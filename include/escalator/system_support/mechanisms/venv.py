@@ -14,9 +14,13 @@ from escalator.system_support.mechanisms.venv_scripts import (
     write_activate_script,
     write_check_script,
     write_read_script,
+    write_source_script,
     write_stage_script,
 )
 from escalator.system_support.shell import Shell
+
+SOURCE_SECONDS = 120.0
+"""How long an installer may look for a version."""
 
 
 class VenvOnNode:
@@ -41,6 +45,21 @@ class VenvOnNode:
             return (_verdict(shell.host, "privilege", f"commands cannot run as root: {result.last_words}"),)
         lines = [line.partition("|") for line in result.stdout.splitlines()]
         return tuple(_verdict(shell.host, kind, message) for kind, _, message in lines)
+
+    def check_source(self, shell: Shell, version: str) -> tuple[Verdict, ...]:
+        """Ask the installer for a version that is not staged, without installing it."""
+        result = shell.run_as_root(write_source_script(self._mechanism, version), SOURCE_SECONDS)
+        if result.ok:
+            return ()
+        package = self._mechanism.package
+        verdict = Verdict(
+            code=Code.STAGE_FAILED,
+            message=f"{package} {version} is not staged, and no source of it answers: {result.last_words}",
+            subject=Subject.of_node(shell.host),
+            remedy="put that version where the installer of the node looks, or name one in the bundle that "
+            "is there",
+        )
+        return (verdict,)
 
     def installed(self, shell: Shell) -> InstalledVersion:
         """Read what the link points to, what the metadata there says and what the service runs."""

@@ -52,6 +52,7 @@ def _groups(question: Question, domain: str, servers: Sequence[Server]) -> Itera
             if memberships.server_group_of.get(server.id) == group_id
         }
         subject = Subject(type=SubjectType.SERVER_GROUP, id=group_id)
+        hosts = _hosts([s for s in servers if memberships.server_group_of[s.id] == group_id])
         where = name_some([f"{s.name} on {s.host}" for s in members.values()])
         if policy == AFFINITY:
             yield unmet(
@@ -59,8 +60,9 @@ def _groups(question: Question, domain: str, servers: Sequence[Server]) -> Itera
                 subject,
                 f"its policy {policy} keeps its {len(members)} members together ({where}), and Nova moves "
                 "servers one by one: none of them may go first",
-                f"give them a group of policy soft-affinity, or scale the group in by {len(members) - 1}, "
-                "or leave their node out",
+                "make its members anew in a group of policy soft-affinity, as Nova changes the group of no "
+                f"server, or scale the group in by {len(members) - 1}, or leave their node out",
+                hosts=hosts,
             )
             continue
         nodes = sum(question.nodes[host].eligible_destination for host in question.hosts_of[domain])
@@ -72,21 +74,25 @@ def _groups(question: Question, domain: str, servers: Sequence[Server]) -> Itera
             subject,
             f"its policy {policy} keeps its {len(members)} members {apart} ({where}), and domain {domain} "
             f"has {count(nodes, 'node')} that take servers: one that leaves its node finds no other",
-            f"one of: {count(missing, 'more node')} in domain {domain}; a group of policy soft-{policy}; "
+            f"one of: {count(missing, 'more node')} in domain {domain}; the members made anew in a group of "
+            f"policy soft-{policy}, as Nova changes the group of no server; "
             f"the group scaled in by {surplus}",
+            hosts=hosts,
         )
 
 
 def _zones(domain: str, servers: Sequence[Server]) -> Iterator[Condition]:
     zones = sorted({server.pinned_zone for server in servers if server.pinned_zone is not None})
     for zone in zones:
-        pinned = [server.name for server in servers if server.pinned_zone == zone]
+        there = [server for server in servers if server.pinned_zone == zone]
+        pinned = [server.name for server in there]
         yield unmet(
             Code.SERVER_PINNED,
             name_domain(domain),
             f"{count(len(pinned), 'server')} pinned to zone {zone} ({name_some(pinned)}) "
             "may go to no other node of the domain",
             f"one of: a node of zone {zone} in the domain; the servers unpinned (microversion 2.104)",
+            hosts=_hosts(there),
         )
 
 
@@ -105,6 +111,7 @@ def _young(question: Question, domain: str, servers: Sequence[Server]) -> Iterat
             f"never moves live to an older one, as on {name_some(older)}",
             "one of: one more node in the domain with a hypervisor that is not older; the servers moved "
             f"cold; {host} left out",
+            hosts=[host],
         )
 
 
@@ -130,7 +137,7 @@ def _no_node(question: Question, domain: str, servers: Sequence[Server]) -> Iter
                 "one of: one more node in the domain, enabled and up; wider limits of zone and aggregate "
                 "(a zone can be unpinned from microversion 2.104 on)"
             )
-        yield unmet(Code.NO_DESTINATION, name_domain(domain), message, remedy)
+        yield unmet(Code.NO_DESTINATION, name_domain(domain), message, remedy, hosts=_hosts(there))
 
 
 def _giants(question: Question, domain: str, servers: Sequence[Server]) -> Iterator[Condition]:
@@ -153,6 +160,10 @@ def _giants(question: Question, domain: str, servers: Sequence[Server]) -> Itera
             "one of: a node of that size in the domain; a smaller flavor; the server stopped around the "
             "upgrade of its node (migration none, non-smooth mode)",
         )
+
+
+def _hosts(servers: Sequence[Server]) -> list[str]:
+    return [server.host for server in servers if server.host is not None]
 
 
 FAMILY = Family(code=Code.GROUP_DEADLOCK, check=check_deadlocks, says=lambda _question, _domain: "")

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from escalator.model.bundle import Bundle
 from escalator.model.campaign import CampaignPlan
 from escalator.model.check_report import Condition
 from escalator.model.cloud import CloudSnapshot, Node
-from escalator.model.verdict import Code, Severity, Subject, SubjectType
+from escalator.model.verdict import Code, Severity, Subject, SubjectType, Verdict
 from escalator.upgrade_manager.feasibility.sequence import DrainSequence, drain_in_turn
 from escalator.upgrade_manager.state.capacity import CapacityBook
 from escalator.upgrade_manager.state.eligibility import find_bar, is_up
@@ -26,6 +27,7 @@ class Question:
 
     :ivar plan: what is asked for; its own leases do not count as others'.
     :ivar reachable: host -> None when it was reached over SSH, else what went wrong; None: nobody tried.
+    :ivar lacking: host -> what the mechanism lacks there, or why the bundle cannot be staged.
     :ivar hosts_of: domain -> its hosts, sorted.
     :ivar pending: those of the plan's hosts that are still to be emptied, and may be.
     :ivar domains: domains of the plan's hosts, sorted.
@@ -37,6 +39,7 @@ class Question:
     snapshot: CloudSnapshot
     bundle: Bundle | None
     reachable: Mapping[str, str | None] | None
+    lacking: Mapping[str, Sequence[Verdict]]
     book: CapacityBook
     nodes: Mapping[str, Node]
     hosts_of: Mapping[str, tuple[str, ...]]
@@ -69,6 +72,7 @@ def ask(
     *,
     bundle: Bundle | None = None,
     reachable: Mapping[str, str | None] | None = None,
+    lacking: Mapping[str, Sequence[Verdict]] = MappingProxyType({}),
     brings: ReleaseVersion | None = None,
 ) -> Question:
     """Put a question, as :class:`Question` describes it.
@@ -86,6 +90,7 @@ def ask(
         snapshot=snapshot,
         bundle=bundle,
         reachable=reachable,
+        lacking=lacking,
         book=CapacityBook(snapshot, members_stay=plan.members_stay, pending=pending, in_flight=False),
         nodes=nodes,
         hosts_of={domain: tuple(there) for domain, there in hosts_of.items()},
@@ -143,10 +148,27 @@ def met(code: Code, subject: Subject, message: str) -> Condition:
 
 
 def unmet(
-    code: Code, subject: Subject, message: str, remedy: str, severity: Severity = Severity.BLOCKER
+    code: Code,
+    subject: Subject,
+    message: str,
+    remedy: str,
+    severity: Severity = Severity.BLOCKER,
+    *,
+    hosts: Iterable[str] = (),
 ) -> Condition:
-    """Make a condition that is not met."""
-    return Condition(code=code, met=False, severity=severity, subject=subject, message=message, remedy=remedy)
+    """Make a condition that is not met.
+
+    :param hosts: the nodes that it belongs to, where its subject does not say.
+    """
+    return Condition(
+        code=code,
+        met=False,
+        severity=severity,
+        subject=subject,
+        message=message,
+        remedy=remedy,
+        hosts=tuple(sorted(set(hosts))),
+    )
 
 
 def name_domain(domain: str) -> Subject:

@@ -66,6 +66,7 @@ def _component(question: Question, bundle: Bundle, component: Component) -> Iter
                 subject,
                 f"{component.name} {where}: {judgement.message}",
                 judgement.remedy or "choose another bundle",
+                hosts=hosts if downgrade else (),  # one too far behind would stay so, and stop the others
             )
 
 

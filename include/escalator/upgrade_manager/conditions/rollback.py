@@ -40,6 +40,7 @@ def check_rollback(question: Question) -> CheckReport:
         replace(question.plan, hosts=returning),
         mirror_cloud(question.snapshot),
         reachable=question.reachable,
+        lacking=question.lacking,
         brings=_old_hypervisor(question.snapshot.nodes),
     )
     conditions = (

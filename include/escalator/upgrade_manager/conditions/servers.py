@@ -18,12 +18,16 @@ from escalator.upgrade_manager.conditions.question import (
     met,
     unmet,
 )
-from escalator.upgrade_manager.drain.prechecks import ServerContext, check_server, find_ongoing
+from escalator.upgrade_manager.drain.prechecks import (
+    MOVABLE_STATES,
+    PASSING,
+    ServerContext,
+    check_server,
+    find_ongoing,
+)
 
 ONE_BY_ONE = 200
 """Servers on the targets of a domain up to which each is named with its method."""
-_PASSING = frozenset({Code.SERVER_BUSY, Code.MIGRATION_UNFINISHED})
-"""Findings that may be over when the node's turn comes; a resize, too, that another campaign will confirm."""
 
 
 class Method(StrEnum):
@@ -44,11 +48,13 @@ _SAYS = {
 
 
 def choose_method(question: Question, server: Server) -> Method | None:
-    """Return what becomes of a server that nothing blocks; None for one that is on no node any more."""
+    """Return what becomes of a server that nothing blocks; None while its state does not say."""
     if server.on_no_node:
         return None
     if question.book.stays(server):
         return Method.STAY
+    if server.vm_state not in MOVABLE_STATES:
+        return None
     if server.migration == "none":
         return Method.STOP
     live = server.migration == "live" and server.vm_state in {"active", "paused"}
@@ -101,10 +107,13 @@ _PINNED_REMEDY = (
 
 
 def _passes(question: Question, server: Server, verdict: Verdict) -> bool:
-    """Tell whether a finding may be over when the turn of the server's node comes."""
+    """Tell whether a finding may be over when the turn of the server's node comes.
+
+    A resize is, too, that another campaign will confirm.
+    """
     if verdict.code is Code.SERVER_UNCONFIRMED_RESIZE and server.host is not None:
         return question.passing(question.nodes[server.host].domain)
-    return verdict.code in _PASSING
+    return verdict.code in PASSING
 
 
 def _unmet(server: Server, verdict: Verdict) -> Condition:

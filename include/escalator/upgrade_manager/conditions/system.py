@@ -99,7 +99,7 @@ def _servers(question: Question, domain: str) -> Iterator[Condition]:
             Code.SERVER_ERROR,
             server.subject,
             f"it is in ERROR on {server.host}",
-            "find out why, then reset its state or delete it",
+            "find out why, then reset its state (openstack server set --state active) or delete it",
             Severity.WARNING,
         )
 

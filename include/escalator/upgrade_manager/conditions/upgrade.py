@@ -16,6 +16,7 @@ from escalator.model.verdict import Code, Severity
 from escalator.upgrade_manager.conditions import (
     bundles,
     deadlocks,
+    leases,
     redundancy,
     releases,
     rollback,
@@ -40,6 +41,7 @@ CLOUD_FAMILIES: tuple[Family, ...] = (targets.PRESENCE, bundles.FAMILY, releases
 """What is looked at once."""
 DOMAIN_FAMILIES: tuple[Family, ...] = (
     targets.HOLDERS,
+    leases.FAMILY,
     targets.REACH,
     system.FAMILY,
     servers.FAMILY,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from escalator.model.check_report import Condition
 from escalator.model.cloud import HaGroup, Server
@@ -57,7 +57,8 @@ def _group(question: Question, group: HaGroup, servers: Mapping[str, Server]) ->
             Severity.WARNING,
         )
     if group.tolerated == 0:
-        yield _never(group)
+        hosts = {servers[m].host for m in group.members if m in servers}
+        yield _never(group, [host for host in question.pending if host in hosts])
         return
     together = list(_together(question, group, servers))
     yield from together
@@ -65,8 +66,11 @@ def _group(question: Question, group: HaGroup, servers: Mapping[str, Server]) ->
         yield from _impacted(question, group, servers)
 
 
-def _never(group: HaGroup) -> Condition:
-    """Say that no member may ever be impacted, and what would allow one at a time."""
+def _never(group: HaGroup, hosts: Sequence[str]) -> Condition:
+    """Say that no member may ever be impacted, and what would allow one at a time.
+
+    :param hosts: nodes to upgrade with a member on them.
+    """
     size = len(group.members)
     if group.max_impacted == 0:
         why, remedy = "max_impacted is 0", "set max_impacted to 1 for the time of the upgrade"
@@ -80,6 +84,7 @@ def _never(group: HaGroup) -> Condition:
         _subject(group),
         f"none of its members may be impacted ever: {why}",
         f"{remedy}; or leave the nodes of its members out",
+        hosts=hosts,
     )
 
 
@@ -101,6 +106,7 @@ def _together(question: Question, group: HaGroup, servers: Mapping[str, Server])
             f"and {group.tolerated} may be impacted at once",
             f"move {count(surplus, 'member')} of it to another node, best with a soft-anti-affinity group; "
             f"or leave {host} out",
+            hosts=[host],
         )
 
 
@@ -123,6 +129,7 @@ def _impacted(question: Question, group: HaGroup, servers: Mapping[str, Server])
             f"at once: {name_some(crowded)} cannot go out",
             "bring those members back, or leave the nodes of the others out",
             Severity.BLOCKER if lasting else Severity.WARNING,
+            hosts=crowded,
         )
     elif reasons:
         words = [f"{servers[m].name if m in servers else m} {why}" for m, why in sorted(reasons.items())]

@@ -20,23 +20,27 @@ _STUCK = {
     "suspended": (
         Code.SERVER_SUSPENDED,
         "it is suspended: Nova does not move it, and its memory lies on this node",
-        "resume it, or shelve it, with its owner's consent",
+        "resume it, or shelve it with its owner's consent: both work on a suspended server",
     ),
-    "rescued": (Code.SERVER_RESCUED, "it is in rescue mode: Nova does not move it", "unrescue it"),
+    "rescued": (
+        Code.SERVER_RESCUED,
+        "it is in rescue mode: Nova does not move it",
+        "unrescue it, or leave the node out",
+    ),
     "error": (
         Code.SERVER_ERROR,
         "it is in ERROR: Nova does not move it",
-        "find out why, then reset its state or delete it",
+        "find out why, then reset its state (openstack server set --state active) or delete it",
     ),
     "resized": (
         Code.SERVER_UNCONFIRMED_RESIZE,
         "its resize waits for confirmation, with a copy of it on another node",
-        "confirm or revert the resize",
+        "confirm or revert it (openstack server resize confirm, or revert)",
     ),
     "soft-delete": (
         Code.SERVER_SOFT_DELETED,
         "it is soft-deleted, but still on the node",
-        "delete it for good, or restore it",
+        "delete it for good (openstack server delete --force), or restore it (openstack server restore)",
     ),
     "building": (Code.SERVER_BUSY, "it is being built", "wait for it, or delete it if it hangs"),
     "shelved": (
@@ -57,6 +61,9 @@ class ServerContext:
 ServerFilter = Callable[[Server, ServerContext], Verdict | None]
 
 
+PASSING = frozenset({Code.SERVER_BUSY, Code.MIGRATION_UNFINISHED})
+"""Findings that may be over at the next look: warnings ahead of the drain, asked again before each move."""
+_ABORTABLE = frozenset({MigrationStatus.QUEUED, MigrationStatus.PREPARING, MigrationStatus.RUNNING})
 STALE_AFTER = timedelta(seconds=60)
 """After so long a silence an unfinished live migration of a server without a task is only a record."""
 LONG_STALE_AFTER = timedelta(hours=1)
@@ -108,15 +115,15 @@ def check_migrations(server: Server, context: ServerContext) -> Verdict | None:
 
 
 def check_movable(server: Server, _context: ServerContext) -> Verdict | None:
-    """Find a server that must not be moved, or not in the state it is in."""
-    if server.task_state is not None and server.vm_state not in MOVABLE_STATES:
-        return None  # asked when its task has ended
+    """Find a server that must not be moved, or not in the state it is in; of others their state is said."""
+    if server.vm_state not in MOVABLE_STATES:
+        return None
     if server.migration == "none":
         message, remedy = "it must not be moved", "take it off the node by hand, or allow its move"
     elif server.migration == "cold" and server.vm_state == "paused":
         message, remedy = (
             "it can be moved cold only, which Nova does not do when paused",
-            "stop or unpause it",
+            "unpause it, then stop it: Nova stops no paused server",
         )
     else:
         return None
@@ -181,10 +188,12 @@ def are_settled(first: Iterable[Server], second: Iterable[Server]) -> bool:
 
 
 def describe_remedy(migrations: Iterable[Migration]) -> str:
-    """Say what helps against migrations that go on: Nova aborts live ones only."""
-    if all(m.type == LIVE for m in migrations):
+    """Say what helps against migrations that go on: Nova aborts only a live one, and that not at its end."""
+    lasting = next((m for m in migrations if m.type != LIVE or m.status not in _ABORTABLE), None)
+    if lasting is None:
         return "wait for it to end, or abort it (openstack server migration abort)"
-    return "wait for it to end: Nova aborts live migrations only; confirm or revert it when it is finished"
+    after = "" if lasting.type == LIVE else "; confirm or revert it when it is finished"
+    return f"wait for it to end: Nova does not abort a {lasting.type} that is {lasting.status}{after}"
 
 
 def _passing(migration: Migration) -> Verdict:
@@ -196,7 +205,7 @@ def _passing(migration: Migration) -> Verdict:
             code=Code.SERVER_UNCONFIRMED_RESIZE,
             message=f"server {migration.server_id} was resized {where} and waits for confirmation",
             subject=subject,
-            remedy="confirm or revert the resize",
+            remedy="confirm or revert it (openstack server resize confirm, or revert)",
         )
     return Verdict(
         code=Code.MIGRATION_UNFINISHED,

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from escalator.model.campaign import CampaignPlan, LedgerView
+from escalator.model.campaign import CampaignPlan, LedgerView, NodeState
 from escalator.model.cloud import CloudSnapshot, ComputeService
 from escalator.model.decisions import Admission, AdmissionDecision
 from escalator.model.lease import Lease
@@ -23,9 +23,10 @@ from escalator.upgrade_manager.schedule.admission_rules import (
     find_decision,
     make_decision,
 )
+from escalator.upgrade_manager.schedule.limits import find_limit, wait_for_places
 from escalator.upgrade_manager.schedule.round import Round
 from escalator.upgrade_manager.schedule.round_state import RoundState
-from escalator.upgrade_manager.schedule.waits import explain_obstacle
+from escalator.upgrade_manager.schedule.waits import end_wait, explain_obstacle
 from escalator.upgrade_manager.state.availability import Availability, to_seconds
 from escalator.upgrade_manager.state.memberships import Memberships
 
@@ -50,7 +51,7 @@ def decide_admissions(
     :return: host -> decision, in the order of the plan.
     """
     state = AdmissionState.of(snapshot, plan, ledger, now)
-    hosts = tuple(dict.fromkeys((*plan.hosts, *plan.request.hosts)))
+    hosts = tuple(dict.fromkeys((*plan.named_hosts, *plan.request.hosts)))
     decisions: dict[str, AdmissionDecision] = {}
     free: list[str] = []
     early: set[str] = set()
@@ -78,6 +79,7 @@ def check_lease_kept(
     *,
     snapshot: CloudSnapshot | None = None,
     now: datetime | None = None,
+    lost: Collection[str] = (),
 ) -> AdmissionDecision:
     """Check, after a lease was written, that it is there and that no more nodes are out than allowed.
 
@@ -85,15 +87,18 @@ def check_lease_kept(
     :param neighbours: hosts whose drains count against this one's.
     :param snapshot: the cloud before the write: with it, HA groups are checked against what is out now.
     :param now: an aware time, for the recovery of HA groups.
+    :param lost: hosts that the run lost to somebody: what lease there is left on them takes no place.
     :return: ADMIT when the lease may stay; WAIT when it must be undone (or is gone), to come again later.
     """
-    leases = {s.host: s.lease for s in services if s.host in neighbours or s.host == host}
+    near = {*neighbours, host} - {*lost}
+    leases = {s.host: s.lease for s in services if s.host in near}
     out = {name: lease for name, lease in leases.items() if lease is not None and lease.mark is None}
     if host not in out or not plan.lease(host).same_holder(out[host]):
         return make_decision(host, Admission.WAIT, Code.LEASE_LOST, "the lease just taken is not there")
     limit = _find_limit(plan, out)
     if len(out) > limit:
-        return _wait_for_places(host, sorted(out.keys() - {host}), limit)
+        beside = {name: out[name] for name in sorted(out.keys() - {host})}
+        return wait_for_places(host, _name_others(plan, beside), limit)
     if snapshot is not None:
         gone = {s.host for s in services if not s.eligible_destination} - {host}
         availability = Availability(Memberships(snapshot), out=gone)
@@ -116,7 +121,7 @@ def _decide_departures(
         leases = state.leases_beside(state.nodes[host])
         limit = _find_limit(state.plan, leases)
         if len(leases) >= limit:
-            return _wait_for_places(host, leases, limit)
+            return wait_for_places(host, _name_others(state.plan, leases), limit)
         out = {*leases, *going}
         return (
             _wait_for_going(host, going, limit)
@@ -136,7 +141,25 @@ def _decide_departures(
         for h in free
         if h not in admitted
     }
-    return admitted | rest
+    return admitted | {host: _lose_patience(state, round_state, found) for host, found in rest.items()}
+
+
+def _lose_patience(
+    state: AdmissionState, round_state: RoundState, decision: AdmissionDecision
+) -> AdmissionDecision:
+    """Hold a node that waits for room in vain; a maintenance window ends such a wait itself."""
+    told = state.ledger.of(decision.host)
+    domain = state.nodes[decision.host].domain
+    looked_at = decision is round_state.reasons.get(decision.host)
+    waits = looked_at and (decision.admission, decision.code) == (Admission.WAIT, Code.CAPACITY)
+    if not waits or state.plan.window_end or round_state.out.get(domain) or told.since is None:
+        return decision
+    if (told.state, told.code) != (NodeState.WAITING, Code.CAPACITY):
+        return decision
+    back = (at for host, at in state.ledger.given_back.items() if state.is_in(host, domain))
+    left = (n.since for n in state.ledger.nodes if n.host in state.ended and state.is_in(n.host, domain))
+    began = max((told.since, *back, *(at for at in left if at is not None)))
+    return end_wait(decision, state.now - began)
 
 
 def _choose_reason(
@@ -225,17 +248,13 @@ def _read_availability(state: AdmissionState, out: Collection[str]) -> Availabil
 
 
 def _find_limit(plan: CampaignPlan, leases: Mapping[str, Lease]) -> int:
-    """Return how many nodes may be out: the least that any campaign with nodes out here allows.
-
-    A lease of another campaign that does not say its limit is taken to allow one.
-    """
-    others = (lease for host, lease in leases.items() if not plan.lease(host).same_holder(lease))
-    return min((plan.request.max_parallel, *(lease.max_parallel or 1 for lease in others)))
+    others = _name_others(plan, leases).values()
+    return find_limit(plan.request.max_parallel, (lease for lease in others if lease is not None))
 
 
-def _wait_for_places(host: str, out: Iterable[str], limit: int) -> AdmissionDecision:
-    message = f"out of service now: {', '.join(out)}; at most {limit} at once"
-    return make_decision(host, Admission.WAIT, Code.PARALLEL_LIMIT, message)
+def _name_others(plan: CampaignPlan, leases: Mapping[str, Lease]) -> dict[str, Lease | None]:
+    """Return each node that is out with the lease of another campaign, or None for one of our own."""
+    return {host: None if plan.lease(host).same_holder(lease) else lease for host, lease in leases.items()}
 
 
 def _describe_dry(decision: AdmissionDecision, state: AdmissionState) -> AdmissionDecision:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from escalator.model.campaign import CampaignPlan, LedgerView, NodeState
+from escalator.model.campaign import CampaignPlan, LedgerView, NodeProgress, NodeState
 from escalator.model.cloud import CloudSnapshot, Node
 from escalator.model.decisions import Admission, AdmissionDecision
 from escalator.model.lease import Lease
@@ -33,9 +33,13 @@ class AdmissionState:
     nodes: Mapping[str, Node]
     leases: Mapping[str, Lease]
     own: frozenset[str]
-    """Hosts whose lease this run holds."""
+    """Hosts whose lease this run holds, word for word as it wrote it."""
+    altered: frozenset[str]
+    """Hosts whose lease is this run's, but not as it wrote it: it leaves them alone."""
+    taken: frozenset[str]
+    """Hosts that are under way in this run, but that somebody took from it: their steps will say so."""
     failed: frozenset[str]
-    """Hosts that failed in this run, or that it left out of service with their old software."""
+    """Hosts that failed in this run, that it left out with their old software, or that somebody took."""
     selected: frozenset[str]
     """Hosts of the plan."""
     bars: Mapping[str, Bar]
@@ -50,8 +54,15 @@ class AdmissionState:
     ) -> AdmissionState:
         """Look at the cloud and the ledger as they are at a moment (aware)."""
         leases = {node.host: lease for node in snapshot.nodes if (lease := node.lease) is not None}
-        own = frozenset(host for host, lease in leases.items() if plan.lease(host).same_holder(lease))
-        marked = {host for host in own if leases[host].mark is not None}
+        of_this_run = {host for host, lease in leases.items() if plan.lease(host).same_holder(lease)}
+        own = frozenset(
+            host
+            for host in of_this_run
+            if (node := snapshot.node(host)) is not None
+            and node.disabled_reason in ledger.leases.get(host, ())
+        )
+        marked = {host for host in of_this_run if leases[host].mark is not None}
+        lost = find_lost(ledger.nodes) - own
         book = CapacityBook(snapshot, members_stay=plan.members_stay, pending=set(plan.hosts))
         book.expect_order(plan.hosts)
         return cls(
@@ -60,7 +71,7 @@ class AdmissionState:
             ledger=ledger,
             now=now,
             nodes=book.nodes,
-            leases=leases,
+            leases={host: lease for host, lease in leases.items() if host not in lost},
             own=own,
             selected=frozenset(plan.hosts),
             bars={
@@ -69,9 +80,15 @@ class AdmissionState:
                 if (bar := find_bar(host, book.nodes.get(host), ours=host in own)) is not None
             },
             book=book,
-            failed=frozenset({n.host for n in ledger.nodes if n.state is NodeState.FAILED} | marked),
+            failed=frozenset({n.host for n in ledger.nodes if n.state is NodeState.FAILED} | marked | lost),
+            altered=frozenset(of_this_run - own),
+            taken=frozenset({n.host for n in ledger.nodes if n.state.under_way} - own),
             ended=frozenset({n.host for n in ledger.nodes if n.state in _ENDED} | marked),
         )
+
+    def is_in(self, host: str, domain: str) -> bool:
+        """Tell whether a host is a node of a domain."""
+        return host in self.nodes and self.nodes[host].domain == domain
 
     def leases_beside(self, node: Node) -> dict[str, Lease]:
         """Return the unmarked leases whose nodes count against this one: its neighbours', and all our own."""
@@ -85,6 +102,20 @@ class AdmissionState:
 
 
 Rule = Callable[[AdmissionState, str], AdmissionDecision | None]
+
+
+def find_lost(nodes: Iterable[NodeProgress]) -> frozenset[str]:
+    """Return the hosts that the run lost to somebody, who may have left our lease there, with other words.
+
+    They are out as what a person disabled is: without a place of K, and no destination.
+    """
+    return frozenset(n.host for n in nodes if n.state is NodeState.HELD and n.code is Code.LEASE_LOST)
+
+
+def _left_out(state: AdmissionState, host: str) -> AdmissionDecision | None:
+    """Pass over a node that the start of the campaign left out, with the reason that it gave."""
+    found = next((node for node in state.plan.left_out if node.host == host), None)
+    return None if found is None else make_decision(host, Admission.SKIP, found.code, found.message)
 
 
 def _not_selected(state: AdmissionState, host: str) -> AdmissionDecision | None:
@@ -105,6 +136,27 @@ def _needless(state: AdmissionState, host: str) -> AdmissionDecision | None:
     """Pass over a node that the cloud does not know, or that is upgraded already."""
     bar = state.bars.get(host)
     return _decide_barred(bar) if bar is not None and bar.code in _IN_A_DRY_RUN_AS_WELL else None
+
+
+def _altered(state: AdmissionState, host: str) -> AdmissionDecision | None:
+    """Leave a node alone whose lease has this run's token, but words that it did not write."""
+    if host not in state.altered:
+        return None
+    message = (
+        f"its lease is this run's, but not as this run wrote it: {state.nodes[host].disabled_reason!r}: "
+        "somebody changed it, or the ledger is not the one it was written from "
+        f"-> look at the node, then `escalator leases` says what can be done"
+    )
+    return make_decision(host, Admission.HOLD, Code.LEASE_LOST, message)
+
+
+def _disputed(state: AdmissionState, host: str) -> AdmissionDecision | None:
+    """Let no node go while one is under way that somebody took: its servers may still be on their way."""
+    taken = sorted(state.taken - {host})
+    if not taken:
+        return None
+    message = f"{', '.join(taken)} is not as this run left it: its steps have to say first what became of it"
+    return make_decision(host, Admission.WAIT, Code.LEASE_LOST, message)
 
 
 def _barred(state: AdmissionState, host: str) -> AdmissionDecision | None:
@@ -129,7 +181,7 @@ def _budget(state: AdmissionState, host: str) -> AdmissionDecision | None:
     allowed = state.plan.request.max_failed_nodes
     if len(failed) <= allowed:
         return None
-    message = f"{', '.join(failed)} failed or is held, and {allowed} may: no further node goes out"
+    message = f"{', '.join(failed)} failed, is held or was lost, and {allowed} may: no further node goes out"
     return make_decision(host, Admission.STOP, Code.FAILURE_BUDGET, message)
 
 
@@ -151,9 +203,9 @@ def _window(state: AdmissionState, host: str) -> AdmissionDecision | None:
     return make_decision(host, Admission.STOP, Code.WINDOW_CLOSED, message)
 
 
-EARLY_RULES: tuple[Rule, ...] = (_not_selected, _already_ours, _needless)
+EARLY_RULES: tuple[Rule, ...] = (_left_out, _not_selected, _already_ours, _needless)
 """What holds in a dry run as well."""
-RULES: tuple[Rule, ...] = (_barred, _budget, _window)
+RULES: tuple[Rule, ...] = (_altered, _barred, _budget, _disputed, _window)
 
 
 def find_decision(rules: tuple[Rule, ...], state: AdmissionState, host: str) -> AdmissionDecision | None:

@@ -11,14 +11,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from escalator.model.bundle import Bundle
-from escalator.model.campaign import CampaignPlan, CampaignRequest, UpgradeMode
+from escalator.model.campaign import CampaignPlan, CampaignRequest, LeftOut, UpgradeMode
 from escalator.model.cloud import CloudSnapshot
 from escalator.model.errors import InvalidRequestError, PlanInfeasibleError
+from escalator.model.lease import NO_INSTALLATION
 from escalator.model.verdict import Code, Subject, Verdict
 from escalator.upgrade_manager.drain.placing import simulate
-from escalator.upgrade_manager.drain.prechecks import check_server
+from escalator.upgrade_manager.drain.prechecks import MOVABLE_STATES, PASSING, check_server
 from escalator.upgrade_manager.schedule.ordering import order_hosts
-from escalator.upgrade_manager.state.availability import RUNNING, Availability
+from escalator.upgrade_manager.state.availability import Availability
 from escalator.upgrade_manager.state.capacity import CapacityBook
 from escalator.upgrade_manager.state.domains import find_neighbours
 from escalator.upgrade_manager.state.eligibility import find_bar
@@ -91,6 +92,8 @@ def plan_campaign(
     bundle: Bundle,
     hosts: Sequence[str] = (),
     window_end: datetime | None = None,
+    installation: str = NO_INSTALLATION,
+    left_out: Sequence[LeftOut] = (),
 ) -> CampaignPlan:
     """Put the nodes of a request in order: of each domain a cheap one first, then as HA groups want it.
 
@@ -103,6 +106,8 @@ def plan_campaign(
     :param hosts: the nodes that a request means which names none; empty: all of its domain.
     :param window_end: end of the maintenance window that the run is in (aware), if it is in one; what the
         request says goes before it.
+    :param installation: id of the installation that the campaign is of.
+    :param left_out: nodes of the request that are not to be upgraded after all.
     :raises InvalidRequestError: the bundle does not say which release nova-compute is to have.
     :raises PlanInfeasibleError: no node of the request can be upgraded; carries what is in the way of each.
     """
@@ -112,7 +117,9 @@ def plan_campaign(
             f"bundle {bundle.name} brings no {COMPUTE}", remedy=f"name {COMPUTE} among its components"
         )
     in_domain = (node.host for node in snapshot.nodes if node.domain == request.domain)
-    wanted = request.hosts or tuple(hosts) or tuple(in_domain)
+    out = {node.host for node in left_out}
+    asked = request.hosts or tuple(hosts) or tuple(in_domain)
+    wanted = tuple(host for host in asked if host not in out)
     if not wanted:
         raise PlanInfeasibleError(
             f"no node to upgrade: domain {request.domain} has none", remedy="refresh the inventory"
@@ -126,6 +133,8 @@ def plan_campaign(
         window_end=request.window_end or window_end,
         members_stay=bundle.members_stay,
         fingerprint=compute_fingerprint(snapshot, wanted),
+        installation=installation,
+        left_out=tuple(left_out),
     )
     book = CapacityBook(snapshot, members_stay=plan.members_stay, pending=wanted, in_flight=False)
     own = _find_own(book, plan)
@@ -203,11 +212,12 @@ def _find_stuck_server(book: CapacityBook, host: str, mode: UpgradeMode) -> Verd
     for server in book.servers(host):
         if book.stays(server) or server.on_no_node:
             continue
-        if server.migration != "none":
-            verdict = next((v for v in check_server(server) if v.blocks), None)
-            if verdict is not None:
-                return verdict
-        elif mode is UpgradeMode.SMOOTH and server.power_state == RUNNING:
+        pinned = server.migration == "none" and server.vm_state in MOVABLE_STATES
+        findings = check_server(server)
+        verdict = next((v for v in findings if v.blocks and not _passes(book, host, v, pinned)), None)
+        if verdict is not None:
+            return verdict
+        if pinned and mode is UpgradeMode.SMOOTH:
             return Verdict(
                 code=Code.SERVER_PINNED,
                 message="it must not be moved: in non-smooth mode it is stopped and started around the "
@@ -216,6 +226,23 @@ def _find_stuck_server(book: CapacityBook, host: str, mode: UpgradeMode) -> Verd
                 remedy="take it off the node by hand, allow its move, or leave the node out",
             )
     return None
+
+
+def _is_another_out(book: CapacityBook, host: str) -> bool:
+    """Tell whether a campaign has a node of the domain out: it confirms the resizes that it made."""
+    domain = book.nodes[host].domain
+    leases = (node.lease for node in book.nodes.values() if node.domain == domain)
+    return any(lease is not None and lease.mark is None for lease in leases)
+
+
+def _passes(book: CapacityBook, host: str, verdict: Verdict, pinned: bool) -> bool:  # noqa: FBT001
+    """Tell whether a finding about a server keeps its node in for a while only, or only in smooth mode.
+
+    :param pinned: the server must not be moved in any state.
+    """
+    if verdict.code is Code.SERVER_UNCONFIRMED_RESIZE:
+        return _is_another_out(book, host)
+    return verdict.code in PASSING or (pinned and verdict.code is Code.SERVER_PINNED)
 
 
 def _rate_difficulty(book: CapacityBook, host: str) -> tuple[int, int]:

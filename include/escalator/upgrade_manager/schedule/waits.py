@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
+from datetime import timedelta
 from heapq import nsmallest
 
+from escalator.model.cloud import Server
 from escalator.model.decisions import Admission, AdmissionDecision
 from escalator.model.verdict import Code
 from escalator.upgrade_manager.drain.placing import DrainSimulation
 from escalator.upgrade_manager.schedule.round_state import RoundState
 from escalator.upgrade_manager.state.availability import Obstacle
 
+PATIENCE = timedelta(hours=1)
+"""How long a node waits for room while nothing is out that would bring some, where no window ends it."""
+_NEVER = frozenset({Code.SERVER_GROUP, Code.SERVER_PINNED, Code.NO_DESTINATION})
+"""What keeps a server from every node of its domain, however much room there is."""
 _NAMED = 5
 """Hosts that a message names one by one."""
 
@@ -43,9 +50,43 @@ def explain_lack_of_room(state: RoundState, host: str, simulation: DrainSimulati
     elif absent:
         message = f"not without {absent}, down or disabled now: {simulation.shortfall}"
         admission = Admission.WAIT
-    else:
+    elif _is_hopeless(state, host, simulation):
         message, admission = f"waiting will not help: {simulation.shortfall}", Admission.HOLD
+    else:
+        message = f"it waits for room, and nothing is out that would bring some: {simulation.shortfall}"
+        admission = Admission.WAIT
     return AdmissionDecision(host=host, admission=admission, code=Code.CAPACITY, message=message)
+
+
+def _is_hopeless(state: RoundState, host: str, simulation: DrainSimulation) -> bool:
+    """Tell whether no room would help: a group, a zone or a trait, or a server larger than any other node."""
+    if any(verdict.code in _NEVER for verdict in simulation.unplaced):
+        return True
+    homeless = {verdict.subject.id for verdict in simulation.unplaced if verdict.code is Code.CAPACITY}
+    return any(server.id in homeless and _is_giant(state, server) for server in state.leaving(host))
+
+
+def _is_giant(state: RoundState, server: Server) -> bool:
+    """Tell whether a server would fit on no other node of its domain, were it empty."""
+    book, source = state.book, state.book.nodes[server.host or ""]
+    need = book.shape(server).need
+    return not any(
+        all(amount <= book.max_unit(node.host, name) for name, amount in need)
+        for node in book.nodes.values()
+        if node.domain == source.domain and node.host != source.host
+    )
+
+
+def end_wait(decision: AdmissionDecision, waited: timedelta) -> AdmissionDecision:
+    """Hold a node that has waited for room long enough; what is lacking stays in its reason.
+
+    :param waited: since when it waits for room with nothing out that would bring some.
+    """
+    if waited < PATIENCE:
+        return decision
+    minutes = round(waited.total_seconds() / 60)
+    message = f"no room came in {minutes} min: {decision.message} -> free room, then clear the node's admit"
+    return replace(decision, admission=Admission.HOLD, message=message)
 
 
 def explain_second_moves(state: RoundState, host: str, moved_twice: int) -> AdmissionDecision:

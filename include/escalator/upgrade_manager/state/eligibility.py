@@ -13,6 +13,12 @@ from escalator.model.cloud import Node, ServiceState, ServiceStatus
 from escalator.model.lease import Lease
 from escalator.model.verdict import Code, Severity, Subject, Verdict
 
+REMEDY_OF_DEAD_RUN = (
+    "if its run is dead: `escalator leases` tells, then `escalator leases release HOST`, or "
+    "`escalator leases mark-failed HOST`"
+)
+"""What a person does about a lease that nobody will give back."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bar:
@@ -106,13 +112,13 @@ def _disabled(node: Node) -> Bar:
 
 
 def _leased(host: str, lease: Lease) -> Bar:
-    who = f"campaign {lease.campaign} (run {lease.run})"
+    who = lease.holder
     if lease.mark is None:
         return Bar(
             host=host,
             code=Code.LEASED_BY_OTHERS,
             message=f"{who} has the node out of service now",
-            remedy="wait for that campaign",
+            remedy=f"wait for that campaign; {REMEDY_OF_DEAD_RUN.replace('HOST', host)}",
             passing=True,
         )
     return Bar(

@@ -1,0 +1,74 @@
+"""Ending a lease that nobody ends: give the node back, or mark it. Writes to the cloud and the ledger."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from escalator.cloud_manager.cloud import Cloud
+from escalator.ledger.ledger import Ledger
+from escalator.ledger.records import StepAttempt
+from escalator.ledger.run import CampaignRun
+from escalator.model.campaign import NodeState, Step
+from escalator.model.known_lease import KnownLease
+from escalator.model.lease import LeaseMark
+from escalator.model.step import Outcome
+from escalator.model.verdict import Code
+
+TIME = "%Y-%m-%d %H:%MZ"
+
+
+def release_lease(cloud: Cloud, ledger: Ledger, known: KnownLease, *, who: str, now: datetime) -> str:
+    """Enable the node, if its reason is still the one that was shown; a second run finds it enabled.
+
+    :param who: the person, in a word.
+    :param now: an aware time.
+    :return: what was done, in words.
+    :raises LeaseLostError: the reason is another now; nothing was written.
+    """
+    message = f"given back by hand by {who} at {now.strftime(TIME)}"
+    run, attempt = _begin(ledger, known, now)
+    if run is not None:
+        run.remember(known.host, released_at=now)
+    cloud.ensure_enabled(known.host, over=(known.reason,))
+    if run is not None and attempt is not None:
+        proved = run.progress(known.host).state is NodeState.VERIFIED and not known.unproved
+        state, code = (NodeState.RELEASED, None) if proved else (NodeState.HELD, Code.CUT_OFF)
+        run.set_progress(known.host, state, code=code, message=message, now=now, attempt=attempt)
+        run.finish_step(attempt, result=Outcome.OK, message=message, now=now, details={"released_at": now})
+    return f"{known.host} is enabled: {message}"
+
+
+def mark_lease_failed(cloud: Cloud, ledger: Ledger, known: KnownLease, *, who: str, now: datetime) -> str:
+    """Mark the lease FAILED, if the reason is still the one that was shown: it counts against K no more.
+
+    :return: what was done, in words.
+    :raises LeaseLostError: the reason is another now; nothing was written.
+    """
+    message = f"marked by hand by {who} at {now.strftime(TIME)}: nobody ended the lease"
+    marked = known.lease.marked(LeaseMark.FAILED, f"[{Code.CUT_OFF}] {message}")
+    text = (marked.renewed() if marked.phase is not None else marked).render()
+    run, attempt = _begin(ledger, known, now)
+    if run is not None:
+        run.remember(known.host, leases=(known.reason, text))
+    cloud.ensure_disabled(known.host, text, over=(known.reason,))
+    if run is not None and attempt is not None:
+        run.remember(known.host, leases=(text,))
+        run.set_progress(
+            known.host,
+            NodeState.FAILED,
+            code=Code.CUT_OFF,
+            message=message,
+            mark=LeaseMark.FAILED,
+            now=now,
+            attempt=attempt,
+        )
+        run.finish_step(attempt, result=Outcome.FAILED, code=Code.CUT_OFF, message=message, now=now)
+    return f"{known.host} stays disabled, FAILED: {message}"
+
+
+def _begin(ledger: Ledger, known: KnownLease, now: datetime) -> tuple[CampaignRun | None, StepAttempt | None]:
+    """Begin an attempt in the run that took the lease: what is left of it is refused its writes."""
+    if known.campaign is None or known.run_id is None:
+        return None, None
+    run = ledger.run(known.campaign, known.run_id)
+    return run, run.begin_step(known.host, Step.RELEASE, try_number=0, now=now)

@@ -1,0 +1,55 @@
+"""Settling: write into the ledger that runs which are over have ended. The cloud is not written to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+
+from escalator.leases.discrepancies import describe_service, has_lease_of
+from escalator.ledger.ledger import Ledger
+from escalator.ledger.open_runs import OpenRun
+from escalator.model.campaign import NodeProgress, NodeState
+from escalator.model.cloud import ComputeService
+from escalator.model.run_life import RunLife
+from escalator.model.verdict import Code
+
+
+def settle_runs(
+    ledger: Ledger,
+    runs: Iterable[tuple[OpenRun, RunLife]],
+    services: Sequence[ComputeService],
+    *,
+    who: str,
+    now: datetime,
+) -> Iterator[str]:
+    """Record the end of nodes that a run which is over has open, and say each; a second run finds none.
+
+    A node that has a lease of its run stays as it is: the lease has to be ended first. Nodes that wait are
+    ended with a run that was deleted only: one that Airflow has can be cleared.
+
+    :param runs: the open runs of the ledger, and what Airflow says of each.
+    :param now: an aware time.
+    """
+    by_host = {service.host: service for service in services}
+    for run, life in runs:
+        if not life.is_over:
+            continue
+        for node in run.nodes:
+            service = by_host.get(node.host)
+            if node.state.under_way and has_lease_of(run, node.host, service):
+                yield f"{node.host}: left, it has a lease of run {run.run_id} still"
+                continue
+            state = _find_end(node, life)
+            if state is None:
+                continue
+            message = f"its run was {life}; settled by {who}; in the cloud it is {describe_service(service)}"
+            handle = ledger.run(run.campaign, run.run_id)
+            handle.set_progress(node.host, state, code=Code.CUT_OFF, message=message, now=now)
+            yield f"{node.host}: {state} in run {run.run_id} of {run.dag_id}: {message}"
+
+
+def _find_end(node: NodeProgress, life: RunLife) -> NodeState | None:
+    """Return how an open node ends; None: it is at its end, or can go on."""
+    if node.state.under_way:
+        return NodeState.HELD
+    return NodeState.SKIPPED if node.state is NodeState.WAITING and life is RunLife.DELETED else None

@@ -1,0 +1,51 @@
+"""Limits: how many nodes may be out at once, beside those that other campaigns have out.
+
+The check, the plan and the admission ask here, so that all of them say the same of somebody else's lease.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from escalator.model.cloud import Node
+from escalator.model.decisions import Admission, AdmissionDecision
+from escalator.model.lease import Lease
+from escalator.model.verdict import Code
+from escalator.upgrade_manager.state.domains import are_neighbours
+
+NAMED_LEASES = 5
+"""Nodes out of service that a message names one by one."""
+
+
+def find_limit(asked: int, others: Iterable[Lease]) -> int:
+    """Return how many nodes may be out: the least that any campaign with nodes out here allows.
+
+    A lease of another campaign that does not say its limit is taken to allow one.
+    """
+    return min((asked, *(lease.max_parallel or 1 for lease in others)))
+
+
+def find_leases_beside(
+    node: Node, nodes: Mapping[str, Node], leases: Mapping[str, Lease]
+) -> dict[str, Lease]:
+    """Return those of some leases whose nodes count against a node."""
+    return {host: lease for host, lease in sorted(leases.items()) if are_neighbours(node, nodes[host])}
+
+
+def name_leases(leases: Mapping[str, Lease | None]) -> str:
+    """Name the nodes that are out, and of a lease that is given the campaign and the run that hold it."""
+    words = [
+        host if lease is None else f"{host} (campaign {lease.campaign}, run {lease.run})"
+        for host, lease in list(leases.items())[:NAMED_LEASES]
+    ]
+    more = f" and {len(leases) - NAMED_LEASES} more" if len(leases) > NAMED_LEASES else ""
+    return ", ".join(words) + more
+
+
+def wait_for_places(host: str, out: Mapping[str, Lease | None], limit: int) -> AdmissionDecision:
+    """Say that a node waits until others are back.
+
+    :param out: host -> the lease of another campaign; None: this one has the node out itself.
+    """
+    message = f"out of service now: {name_leases(out)}; at most {limit} at once"
+    return AdmissionDecision(host=host, admission=Admission.WAIT, code=Code.PARALLEL_LIMIT, message=message)

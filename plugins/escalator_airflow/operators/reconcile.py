@@ -1,0 +1,56 @@
+"""The operator that compares what is out in the cloud, in the ledger and in Airflow; it writes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from airflow.sdk import BaseOperator
+from airflow.sdk.exceptions import AirflowFailException
+
+from escalator.leases.discrepancies import find_discrepancies
+from escalator.leases.known import find_known_leases
+from escalator.ledger.ledger import Ledger
+from escalator.model.clock import utcnow
+from escalator.model.errors import InvalidRequestError
+from escalator.model.verdict import Verdict
+from escalator_airflow.campaigns import load_inventory
+from escalator_airflow.hooks.openstack import OpenStackCloudHook
+from escalator_airflow.run_life import find_run_life
+
+
+class ReconcileOperator(BaseOperator):
+    """Finds leases that nobody ends, nodes that only the ledger has out, and runs that Airflow lost.
+
+    :param cloud: name of the cloud, as its inventory file is called.
+    """
+
+    def __init__(self, *, cloud: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.cloud = cloud
+
+    def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
+        """Look, say every lease in the log, and fail when something is not in order."""
+        try:
+            found = self._look(context)
+        except InvalidRequestError as exc:
+            raise AirflowFailException(str(exc)) from exc
+        for verdict in found:
+            self.log.error("%s", verdict)
+        if found:
+            raise AirflowFailException(f"{len(found)} thing(s) to do: {'; '.join(map(str, found))}")
+        self.log.info("cloud, ledger and Airflow agree on what is out")
+        return {"schema_version": 1, "found": 0}
+
+    def _look(self, context: Mapping[str, Any]) -> tuple[Verdict, ...]:
+        cloud = OpenStackCloudHook(load_inventory(self.cloud).cloud_conn_id).get_conn()
+        # Before the ledger: a node that is taken or given back meanwhile has only just changed there.
+        services = cloud.fetch_services()
+        ledger, find_life = Ledger(), partial(find_run_life, context)
+        runs = [(run, find_life(run.dag_id, run.run_id)) for run in ledger.open_runs(self.cloud)]
+        reasons = ((s.host, s.disabled_reason) for s in services if s.lease is not None)
+        known = find_known_leases(reasons, ledger, find_life)
+        for lease in known:
+            self.log.info("%s: %s", lease.host, lease.story)
+        return find_discrepancies(services, known, runs, utcnow())

@@ -1,0 +1,230 @@
+"""``escalator leases`` over a small cloud and a real ledger; Airflow is a fake behind its REST API."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from tests.airflow_client.fake_airflow import FakeAirflow, run_document
+from tests.steps.worlds import NODE, World
+
+from escalator import cli as escalator
+from escalator.leases import cli
+from escalator.model.campaign import NodeState
+from escalator.model.lease import LeaseMark, LeasePhase
+
+Type = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def airflow(world: World, monkeypatch: pytest.MonkeyPatch) -> FakeAirflow:
+    """Airflow, which knows no run unless a test says so."""
+    fake = FakeAirflow()
+    monkeypatch.setenv("ESCALATOR_AIRFLOW_URL", "http://airflow.test")
+    monkeypatch.setattr(cli, "open_client", lambda _args: fake.client())
+    credentials = SimpleNamespace(from_clouds_yaml=lambda *_, **__: None)
+    monkeypatch.setattr(cli, "CloudCredentials", credentials)
+    monkeypatch.setattr(cli, "connect", lambda *_: None)
+    monkeypatch.setattr(cli, "Cloud", lambda *_: world.cloud)
+    monkeypatch.setattr(cli, "Ledger", lambda: world.ledger)
+    monkeypatch.setattr(cli, "utcnow", world.clock)
+    return fake
+
+
+@pytest.fixture
+def run(airflow: FakeAirflow, capsys: pytest.CaptureFixture[str]) -> Type:
+    """Type a command; return its exit code and what it prints."""
+    assert airflow
+
+    def type_words(*words: str) -> tuple[int, str, str]:
+        code = escalator.main(["leases", "--cloud", "lab", *words])
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    return type_words
+
+
+def stands(airflow: FakeAirflow, world: World, state: str) -> None:
+    """Let Airflow know the run of the world."""
+    path = f"/api/v2/dags/{world.plan.campaign}/dagRuns/{world.plan.run_id}"
+    airflow.on("GET", path, (200, run_document(state)))
+
+
+def test_every_lease_is_listed_with_whose_it_is_and_what_to_do(
+    world: World, airflow: FakeAirflow, run: Type
+) -> None:
+    world.take(phase=LeasePhase.DRAINING)
+    theirs = replace(world.plan, installation="feedbeef").lease("node-02")
+    world.cloud.person_disables("node-02", theirs.render())
+    world.cloud.person_disables("node-03", "broken fan")
+    stands(airflow, world, "running")
+    code, out, _ = run()
+    assert code == 0
+    assert f"cloud lab, seen by installation {world.ledger.installation()}" in out
+    assert f"{NODE}  DRAINING  age" in out
+    assert f"{world.plan.campaign}, run {world.plan.run_id}: running; of this installation" in out
+    assert "node-02  ADMITTED  age unknown" in out
+    assert "not asked; of another installation (feedbeef)" in out
+    assert "node-03" not in out
+    assert world.cloud.writes == []
+
+
+def test_as_json(world: World, run: Type) -> None:
+    reason = world.take(phase=LeasePhase.UPGRADING).render()
+    code, out, _ = run("--json")
+    document = json.loads(out)
+    (lease,) = document["leases"]
+    assert (code, document["schema"], document["installation"]) == (
+        0,
+        "escalator.leases/1",
+        world.ledger.installation(),
+    )
+    assert {key: lease[key] for key in ("host", "reason", "run_id", "owner", "phase", "mark")} == {
+        "host": NODE,
+        "reason": reason,
+        "run_id": world.plan.run_id,
+        "owner": "this installation",
+        "phase": "UPGRADING",
+        "mark": None,
+    }
+    assert (lease["run_life"], lease["orphaned"], lease["unproved"]) == ("deleted", True, True)
+
+
+def test_no_lease(run: Type) -> None:
+    assert "no lease: Escalator has no node of this cloud out" in run()[1]
+
+
+def test_the_options_of_the_verb_may_stand_behind_the_action(world: World, airflow: FakeAirflow) -> None:
+    assert airflow
+    world.take()
+    assert escalator.main(["leases", "release", NODE, "--yes", "--cloud", "lab"]) == 0
+    assert world.enabled()
+
+
+def test_a_person_is_asked_before_a_node_is_given_back(
+    world: World, run: Type, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.take()
+    asked: list[str] = []
+
+    def answer(word: str) -> Callable[[str], str]:
+        return lambda prompt: asked.append(prompt) or word  # type: ignore[func-returns-value]
+
+    monkeypatch.setattr("builtins.input", answer("y"))
+    assert run("release", NODE)[0] == 1
+    assert not world.enabled()
+    monkeypatch.setattr("builtins.input", answer("yes"))
+    code, out, _ = run("release", NODE)
+    assert (code, asked) == (0, [f"enable {NODE}? Type yes: "] * 2)
+    assert world.enabled()
+    assert "given back by hand by" in out
+
+
+def test_without_a_terminal_it_says_what_to_add(
+    world: World, run: Type, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.take()
+
+    def nobody(_prompt: str) -> str:
+        raise EOFError
+
+    monkeypatch.setattr("builtins.input", nobody)
+    code, _, err = run("mark-failed", NODE)
+    assert (code, "add --yes" in err) == (2, True)
+
+
+def test_mark_failed(world: World, run: Type) -> None:
+    world.take(phase=LeasePhase.UPGRADING)
+    assert run("mark-failed", NODE, "--yes")[0] == 0
+    lease = world.service().lease
+    assert lease is not None
+    assert lease.mark is LeaseMark.FAILED
+    assert world.progress().state is NodeState.FAILED
+
+
+@pytest.mark.parametrize("action", ["release", "mark-failed"])
+def test_a_run_that_lives_is_left_alone(world: World, airflow: FakeAirflow, run: Type, action: str) -> None:
+    world.take()
+    stands(airflow, world, "running")
+    code, _, err = run(action, NODE, "--yes", "--foreign", world.ledger.installation())
+    assert (code, "still goes on" in err) == (2, True)
+    assert world.cloud.writes == []
+
+
+@pytest.mark.parametrize("action", ["release", "mark-failed"])
+def test_an_airflow_that_does_not_answer_leaves_everything_as_it_is(
+    world: World, airflow: FakeAirflow, run: Type, action: str
+) -> None:
+    world.take()
+    path = f"/api/v2/dags/{world.plan.campaign}/dagRuns/{world.plan.run_id}"
+    airflow.on("GET", path, (503, {"detail": "starting"}))
+    code, _, err = run(action, NODE, "--yes")
+    assert (code, "Airflow does not say whether run" in err) == (2, True)
+    assert world.cloud.writes == []
+
+
+def test_without_an_address_airflow_is_not_asked(
+    world: World, run: Type, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("ESCALATOR_AIRFLOW_URL")
+    world.take()
+    assert ": not asked; of this installation" in run()[1]
+    assert run("release", NODE, "--yes")[0] == 2
+    assert not world.enabled()
+
+
+def test_another_installation_is_named_on_purpose(world: World, run: Type) -> None:
+    theirs = replace(world.plan, installation="feedbeef").lease(NODE).render()
+    world.cloud.person_disables(NODE, theirs)
+    assert run("release", NODE, "--yes")[0] == 2
+    assert run("release", NODE, "--yes", "--foreign", "0a0a0a0a")[0] == 2
+    assert not world.enabled()
+    assert run("release", NODE, "--yes", "--foreign", "feedbeef")[0] == 0
+    assert world.enabled()
+
+
+def test_a_node_that_was_never_verified_is_given_back_only_when_it_is_said(world: World, run: Type) -> None:
+    world.take(phase=LeasePhase.UPGRADING)
+    code, _, err = run("release", NODE, "--yes")
+    assert (code, "never verified" in err) == (2, True)
+    assert run("release", NODE, "--yes", "--unverified")[0] == 0
+    assert world.enabled()
+
+
+@pytest.mark.parametrize("action", ["release", "mark-failed"])
+@pytest.mark.parametrize("reason", [None, "broken fan"])
+def test_a_node_without_a_lease_is_refused(world: World, run: Type, action: str, reason: str | None) -> None:
+    if reason is not None:
+        world.cloud.person_disables(NODE, reason)
+    code, _, err = run(action, NODE, "--yes")
+    assert (code, "has no lease of Escalator's" in err) == (2, True)
+    assert world.cloud.writes == []
+
+
+def test_settle(run: Type) -> None:
+    code, out, _ = run("settle")
+    assert (code, len(out.splitlines())) == (0, 3)
+    assert run("settle")[1] == "nothing is to be settled\n"
+
+
+def test_settle_says_which_runs_it_left(world: World, run: Type, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("ESCALATOR_AIRFLOW_URL")
+    code, out, err = run("settle")
+    assert (code, out) == (0, "nothing is to be settled\n")
+    assert f"run {world.plan.run_id} is left as it is" in err
+
+
+def test_a_cloud_has_to_be_named(airflow: FakeAirflow, capsys: pytest.CaptureFixture[str]) -> None:
+    assert airflow
+    assert escalator.main(["leases"]) == 2
+    assert "give --cloud NAME" in capsys.readouterr().err
+
+
+def test_arguments_are_typed(run: Type) -> None:
+    unknown: Any = ["mark-broken", NODE]
+    with pytest.raises(SystemExit):
+        run(*unknown)
