@@ -5,6 +5,7 @@ What is mended goes on in the same run.
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -23,9 +24,18 @@ def marked(harness: Harness) -> dict[str, Any]:
     first = harness.order(run)[0]
     harness.lab.node(first).fault(seconds=60)  # it migrates long enough to be marked in it
     harness.wait_for(run, f"{first}.migrate", "running")
+    _wait_for_moves(harness, first)
     harness.client.end_run(harness.dag_id, run.run_id)
     state = harness.wait(run)
     return {"run": run, "first": first, "state": state, "service": harness.services()[first]}
+
+
+def _wait_for_moves(harness: Harness, host: str) -> None:
+    """Wait until servers are on their way from a node."""
+    cloud, deadline = harness.world.cloud(), time.monotonic() + 60
+    while not any(server.task_state == "migrating" for server in cloud.fetch_servers(host)):
+        assert time.monotonic() < deadline, "no server moves"
+        time.sleep(0.3)
 
 
 def test_the_run_is_red_and_has_its_report(harness: Harness, marked: dict[str, Any]) -> None:
