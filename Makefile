@@ -7,8 +7,10 @@ TOOLS := build/tools
 UV := $(TOOLS)/bin/uv
 UV_VERSION := 0.13.9
 
+PROPERTIES := tests/steps/test_safety.py tests/steps/test_tenants.py
+
 .DEFAULT_GOAL := help
-.PHONY: help install lab-install demo up down test test-fast bench bench-plans fmt lint type schemas lock clean
+.PHONY: help install lab-install demo up down test proof test-fast bench bench-plans fmt lint type schemas lock clean
 
 help:            ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -47,6 +49,11 @@ test: install    ## everything: style, types, unit, lab, scheduler
 	$(BIN)/lint-imports
 	$(BIN)/escalator lab install
 	$(BIN)/pytest -n 2 --dist loadscope
+
+proof: install   ## what is longer than a test may take: lives of nodes by the hundred, two installations on one cloud
+	$(BIN)/escalator lab install
+	ESCALATOR_DRAWN_TIMES=10 $(BIN)/pytest -n 2 $(PROPERTIES)
+	$(BIN)/pytest --proof
 
 test-fast: install   ## the pure part only
 	$(BIN)/pytest -m "not airflow and not lab and not stack"

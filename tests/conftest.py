@@ -28,8 +28,18 @@ CHOSEN_LAB = "ESCALATOR_TEST_LAB"
 _PIECE = pytest.StashKey[str]()
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let the proofs be asked for."""
+    parser.addoption("--proof", action="store_true", help="run the proofs, which are long, and nothing else")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Run what tells soonest first: pure, then Airflow, then the lab, then whole campaigns."""
+    proofs: bool = config.getoption("--proof")
+    other = [item for item in items if (item.get_closest_marker("proof") is not None) != proofs]
+    if other:
+        config.hook.pytest_deselected(items=other)
+        items[:] = [item for item in items if item not in set(other)]
     items.sort(key=_slowness)
 
 

@@ -7,22 +7,19 @@ third while it is upgraded.
 
 from __future__ import annotations
 
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from escalator.cloud_manager.cloud import Cloud
 from escalator.lab.api import ApiError
 from escalator.lab.servers import ServerSpec
 from escalator.model.cloud import Migration, ServiceStatus
-from escalator.model.lease import Lease, LeasePhase
+from escalator.model.lease import LeasePhase
 from tests.campaigns.harness import NEW, OLD, Harness, host_of
+from tests.campaigns.watching import Watcher
 
 pytestmark = [pytest.mark.lab, pytest.mark.stack, pytest.mark.timeout(1200)]
 
@@ -48,53 +45,6 @@ def servers() -> list[ServerSpec]:
     enabled = [ServerSpec(name=f"rest-{n:02d}", host=ENABLED, metadata=SLOW) for n in range(AT_ONCE + 4)]
     others = [ServerSpec(name=f"web-{h}", host=h, metadata=SLOW) for h in (WORDED, TAKEN)]
     return [*tenants, *enabled, *others]
-
-
-@dataclass
-class Watcher:
-    """Looks at all services all the time, and lets people act when a node gets into a phase of its lease."""
-
-    cloud: Cloud
-    acts: Mapping[tuple[str, LeasePhase], Callable[[], None]]
-    seen: list[tuple[datetime, dict[str, Lease | None]]] = field(default_factory=list)
-    trouble: list[str] = field(default_factory=list)
-    done: set[tuple[str, LeasePhase]] = field(default_factory=set)
-    _stop: threading.Event = field(default_factory=threading.Event)
-    _people: list[threading.Thread] = field(default_factory=list)
-
-    @contextmanager
-    def watching(self) -> Iterator[Watcher]:
-        thread = threading.Thread(target=self._look, daemon=True)
-        thread.start()
-        try:
-            yield self
-        finally:
-            self._stop.set()
-            for each in (thread, *self._people):
-                each.join()
-
-    def _look(self) -> None:
-        while not self._stop.wait(0.4):
-            leases = {s.host: s.lease for s in self.cloud.fetch_services()}
-            self.seen.append((datetime.now(UTC), leases))
-            for host, lease in leases.items():
-                moment = (host, lease.phase) if lease is not None and lease.phase is not None else None
-                if moment in self.acts and moment not in self.done:
-                    self.done.add(moment)
-                    self._people.append(threading.Thread(target=self._act, args=(moment,)))
-                    self._people[-1].start()
-
-    def _act(self, moment: tuple[str, LeasePhase]) -> None:
-        try:
-            self.acts[moment]()
-        except Exception as exc:  # noqa: BLE001  (a thread of the test: it is told in the test)
-            self.trouble.append(f"{moment}: {exc!r}")
-
-    def phases_around(self, host: str, moment: datetime) -> set[LeasePhase | None]:
-        """Return the phases in which a node was seen about a moment."""
-        near = timedelta(seconds=3)
-        found = (leases.get(host) for at, leases in self.seen if abs(at - moment) <= near)
-        return {lease.phase for lease in found if lease is not None}
 
 
 class People:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from tests.steps.conftest import MakeWorld
+from tests.steps.drawn import draw
 from tests.steps.fake_mechanism import NodeSoftware
 from tests.steps.fake_records import Fault, KilledError, Write
 from tests.steps.worlds import NEW, NODE, OLD, QuickLedger, World, dump_run, restore_run
@@ -21,9 +21,7 @@ from escalator.model.decisions import Admission
 from escalator.model.errors import EscalatorError, NodeFaultError, SupersededError, TransientError
 from escalator.model.step import Outcome
 
-EXAMPLES = int(os.environ.get("ESCALATOR_EXAMPLES", "16"))
-"""How many lives each property draws; ``make proof`` draws more."""
-some = settings(max_examples=EXAMPLES, deadline=None, derandomize=True)
+some = draw(16)
 TRIES = 3
 WORK = [s for s in Step if s not in {Step.ADMIT, Step.RELEASE}]
 NODE_FAULTS = ["", "", "stage", "activate", "lost", "wrong-version", "dead", "canary"]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from tests.steps.conftest import MakeWorld
+from tests.steps.drawn import draw
 from tests.steps.fake_records import START, Guest, Write
 from tests.steps.fake_tenant import Act, Tenant
 from tests.steps.worlds import NODE, World
@@ -15,7 +16,7 @@ from escalator.model.campaign import Step
 from escalator.model.cloud import MigrationStatus
 from escalator.model.step import Outcome
 
-some = settings(max_examples=40, deadline=None, derandomize=True)
+some = draw(40)
 SERVERS = 10
 """More than move at once, so that some wait."""
 deeds = st.lists(
