@@ -209,4 +209,4 @@ def test_a_plan_beside_the_lease_of_another_campaign_shows_no_node_and_says_why(
     path.write_text(json.dumps(snapshot_to_document(make_cloud(nodes))))
     code, out, _ = run(capsys, "plan", "--snapshot", path)
     assert (code, out.startswith("nothing goes out as things are: 0 node(s)")) == (0, True)
-    assert "held b: out of service now: a (campaign upgrade__lab__gone, run " in out
+    assert "held b: a is out for campaign upgrade__lab__gone (run " in out

@@ -89,7 +89,7 @@ UPGRADE = Procedure(
     stages=(
         # How long a node may wait at the door.
         Stage(step=Step.ADMIT, priority=1, hard_limit_seconds=14 * 24 * 3600.0),
-        Stage(step=Step.PRECHECK, priority=10, hard_limit_seconds=15 * 60.0),
+        Stage(step=Step.PRECHECK, priority=10, hard_limit_seconds=30 * 60.0),
         Stage(step=Step.SWITCHOVER, priority=20, hard_limit_seconds=30 * 60.0),
         Stage(step=Step.MIGRATE, priority=30, hard_limit_seconds=12 * 3600.0),
         Stage(step=Step.UPGRADE, priority=40, hard_limit_seconds=3 * 3600.0),

@@ -42,27 +42,6 @@ def test_leased_by_another_campaign(mark: LeaseMark | None) -> None:
     assert bool(waits) == (mark is None)  # a marked one counts against nobody
 
 
-def test_a_lease_that_leaves_no_place_blocks_the_domain_and_says_whose_it_is() -> None:
-    dead = make_plan("a", campaign="upgrade__lab__gone", run_id="gone", max_parallel=1)
-    run = dead.lease("a").run
-    snapshot = make_cloud([leased(make_node("a"), dead), make_node("b"), make_node("c")])
-    held, waits = find_unmet(snapshot, make_plan("a", "b", "c", max_parallel=2))
-    assert "`escalator leases release a`" in str(held.remedy)
-    assert (waits.subject.id, waits.code, waits.severity) == (DOMAIN, Code.PARALLEL_LIMIT, Severity.WARNING)
-    assert waits.message == (
-        f"out of service now: a (campaign upgrade__lab__gone, run {run}); at most 1 at once: "
-        "b, c may not go out before that"
-    )
-    assert "`escalator leases` tells" in str(waits.remedy)
-
-
-def test_a_lease_beside_which_there_is_a_place_holds_nobody_up() -> None:
-    other = make_plan("a", campaign="other", run_id="other-run", max_parallel=2)
-    snapshot = make_cloud([leased(make_node("a"), other), make_node("b"), make_node("c")])
-    found = find_unmet(snapshot, make_plan("a", "b", "c", max_parallel=2))
-    assert [v.code for v in found] == [Code.LEASED_BY_OTHERS]
-
-
 def test_our_own_lease_is_no_finding() -> None:
     assert (
         find_unmet(make_cloud([leased(make_node("a"), PLAN), make_node("b")], [make_server("s", "a")])) == ()

@@ -455,4 +455,4 @@ def test_who_has_the_other_node_out_is_said() -> None:
     nodes = [leased(make_node("a"), make_plan("a", campaign="dead", run_id="gone", max_parallel=1))]
     found = asked([*nodes, make_node("b"), make_node("c")])["b"]
     assert found.admission is Admission.WAIT
-    assert found.message.startswith("out of service now: a (campaign dead, run ")
+    assert found.message.startswith("a is out for campaign dead (run ")

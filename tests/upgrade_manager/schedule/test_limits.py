@@ -32,8 +32,8 @@ def test_only_leases_of_neighbours_count_against_a_node() -> None:
 
 def test_who_has_a_node_out_is_named() -> None:
     other = lease()
-    assert name_leases({"a": other, "b": None}) == f"a (campaign other, run {other.run}), b"
-    assert name_leases({f"n{n}": None for n in range(8)}) == "n0, n1, n2, n3, n4 and 3 more"
+    assert name_leases({"a": other, "b": None}) == f"a is out for {other.holder}, b is out"
+    assert name_leases({f"n{n}": None for n in range(7)}).endswith(", n4 is out and 2 more")
     found = wait_for_places("c", {"a": other}, 1)
     assert (found.admission, found.code) == (Admission.WAIT, Code.PARALLEL_LIMIT)
-    assert found.message == f"out of service now: a (campaign other, run {other.run}); at most 1 at once"
+    assert found.message == f"a is out for {other.holder}: at most 1 at once"

@@ -13,11 +13,9 @@ from escalator.upgrade_manager.conditions.question import (
     count,
     met,
     name_domain,
-    name_some,
     unmet,
 )
-from escalator.upgrade_manager.schedule.limits import find_leases_beside, find_limit, name_leases
-from escalator.upgrade_manager.state.eligibility import REMEDY_OF_DEAD_RUN, Bar, find_bar, is_up
+from escalator.upgrade_manager.state.eligibility import Bar, find_bar, is_up
 
 _HELD_BY_OTHERS = {Code.DISABLED_BY_OTHERS: Severity.INFO, Code.LEASED_BY_OTHERS: Severity.WARNING}
 """Why somebody else has a node, and how much that matters: one that a person disabled is skipped."""
@@ -49,31 +47,6 @@ def check_holders(question: Question, domain: str) -> Iterator[Condition]:
         bar = find_bar(host, node, ours=question.owns(node))
         if bar is not None and bar.code in _HELD_BY_OTHERS:
             yield _unmet(bar, _HELD_BY_OTHERS[bar.code])
-    yield from _find_waits(question, domain)
-
-
-def _find_waits(question: Question, domain: str) -> Iterator[Condition]:
-    """Warn where campaigns that have nodes out leave no place to the targets: these wait for them."""
-    leases = {
-        node.host: lease
-        for node in question.nodes.values()
-        if (lease := node.lease) is not None and lease.mark is None and not question.owns(node)
-    }
-    waiting: dict[str, list[str]] = {}
-    for host in question.pending_in(domain) if leases else ():
-        beside = find_leases_beside(question.nodes[host], question.nodes, leases)
-        limit = find_limit(question.plan.request.max_parallel, beside.values())
-        if len(beside) >= limit:
-            words = f"out of service now: {name_leases(beside)}; at most {limit} at once"
-            waiting.setdefault(words, []).append(host)
-    for words, hosts in waiting.items():
-        yield unmet(
-            Code.PARALLEL_LIMIT,
-            name_domain(domain),
-            f"{words}: {name_some(hosts)} may not go out before that",
-            f"wait for that campaign; {REMEDY_OF_DEAD_RUN}",
-            Severity.WARNING,
-        )
 
 
 def _unmet(bar: Bar, severity: Severity) -> Condition:

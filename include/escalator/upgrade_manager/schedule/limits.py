@@ -33,9 +33,9 @@ def find_leases_beside(
 
 
 def name_leases(leases: Mapping[str, Lease | None]) -> str:
-    """Name the nodes that are out, and of a lease that is given the campaign and the run that hold it."""
+    """Say which nodes are out, and of a lease that is given whose it is."""
     words = [
-        host if lease is None else f"{host} (campaign {lease.campaign}, run {lease.run})"
+        f"{host} is out" if lease is None else f"{host} is out for {lease.holder}"
         for host, lease in list(leases.items())[:NAMED_LEASES]
     ]
     more = f" and {len(leases) - NAMED_LEASES} more" if len(leases) > NAMED_LEASES else ""
@@ -47,5 +47,5 @@ def wait_for_places(host: str, out: Mapping[str, Lease | None], limit: int) -> A
 
     :param out: host -> the lease of another campaign; None: this one has the node out itself.
     """
-    message = f"out of service now: {name_leases(out)}; at most {limit} at once"
+    message = f"{name_leases(out)}: at most {limit} at once"
     return AdmissionDecision(host=host, admission=Admission.WAIT, code=Code.PARALLEL_LIMIT, message=message)

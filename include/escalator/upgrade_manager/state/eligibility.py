@@ -13,11 +13,10 @@ from escalator.model.cloud import Node, ServiceState, ServiceStatus
 from escalator.model.lease import Lease
 from escalator.model.verdict import Code, Severity, Subject, Verdict
 
-REMEDY_OF_DEAD_RUN = (
-    "if its run is dead: `escalator leases` tells, then `escalator leases release HOST`, or "
-    "`escalator leases mark-failed HOST`"
+REMEDY_OF_LEASE = (
+    "wait for that campaign; if it does not go on any more, `escalator leases` says what can be done"
 )
-"""What a person does about a lease that nobody will give back."""
+"""What a person does about the lease of another campaign."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,7 +117,7 @@ def _leased(host: str, lease: Lease) -> Bar:
             host=host,
             code=Code.LEASED_BY_OTHERS,
             message=f"{who} has the node out of service now",
-            remedy=f"wait for that campaign; {REMEDY_OF_DEAD_RUN.replace('HOST', host)}",
+            remedy=REMEDY_OF_LEASE,
             passing=True,
         )
     return Bar(
