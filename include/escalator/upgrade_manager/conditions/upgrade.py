@@ -16,7 +16,6 @@ from escalator.model.verdict import Code, Severity
 from escalator.upgrade_manager.conditions import (
     bundles,
     deadlocks,
-    leases,
     redundancy,
     releases,
     rollback,
@@ -41,7 +40,6 @@ CLOUD_FAMILIES: tuple[Family, ...] = (targets.PRESENCE, bundles.FAMILY, releases
 """What is looked at once."""
 DOMAIN_FAMILIES: tuple[Family, ...] = (
     targets.HOLDERS,
-    leases.FAMILY,
     targets.REACH,
     system.FAMILY,
     servers.FAMILY,
