@@ -49,9 +49,14 @@ def make_check_params(hosts: tuple[str, ...], bundles: Mapping[str, str]) -> dic
 
 
 def _bundle(bundles: Mapping[str, str]) -> Param:
-    """Make the field of the bundle: it has no default, so nothing starts before a person has chosen one."""
+    """Make the field of the bundle: none is chosen, so nothing starts before a person has chosen one.
+
+    None is no value that the schema allows: a trigger without a bundle is refused. A field without any default
+    would be refused likewise, and end the triggerer, which reads the fields before it reads what was asked for.
+    """
     lines = [f"- **{name}**: {brings}" for name, brings in bundles.items()]
     return Param(
+        None,
         type="string",
         enum=list(bundles) or ["(no bundle: put one into the bundle folder)"],
         values_display={name: f"{name}: {brings}" for name, brings in bundles.items()},

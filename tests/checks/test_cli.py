@@ -177,3 +177,15 @@ def test_snapshot_with_a_number_past_all_reckoning_is_refused_by_its_key(
     path.write_text(json.dumps(snapshot))
     assert main(["check", "--snapshot", str(path)]) == 2
     assert "nodes[0].inventory.VCPU.total: must be at most" in capsys.readouterr().err
+
+
+def test_a_check_may_leave_blocked_nodes_out_and_then_only_warns_of_them(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    odd = make_server("odd", "b", vm_state="error")
+    cloud = make_cloud([make_node("a"), make_node("b"), make_node("c")], [make_server("web", "a"), odd])
+    assert check(capsys, tmp_path, cloud)[0] == 1
+    assert check(capsys, tmp_path, cloud, "--on-blocked", "refuse")[0] == 1
+    code, out = check(capsys, tmp_path, cloud, "--on-blocked", "skip")
+    assert (code, out.startswith("MET: ")) == (0, True)
+    assert "warning  server odd (id-odd): b left out of the campaign: on b: it is in ERROR" in out

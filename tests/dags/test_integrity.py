@@ -165,6 +165,18 @@ def test_the_form_offers_the_hosts_and_the_bundles(dag: Any) -> None:
     assert bundle.schema["values_display"]["nova-34"] == "nova-34: nova-compute 34.0.0 by venv"
 
 
+@pytest.mark.parametrize("conf", [{}, {"bundle": "nova-34"}])
+def test_the_triggerer_reads_the_fields_of_a_run(dag: Any, conf: dict[str, str]) -> None:
+    """It reads them from the DAG as it is stored; what it cannot read ends it, for all DAGs."""
+    from airflow.sdk.definitions.param import process_params
+    from airflow.serialization.serialized_objects import DagSerialization
+
+    stored = DagSerialization.from_dict(DagSerialization.to_dict(dag))
+    admit = next(task for task in stored.tasks if task.task_id.endswith(".admit"))
+    read = process_params(stored, admit, conf, suppress_exception=False)
+    assert read["bundle"] == conf.get("bundle")
+
+
 def test_a_run_without_a_bundle_is_refused_as_the_rest_api_does_it(dag: Any) -> None:
     from airflow.serialization.serialized_objects import DagSerialization
 

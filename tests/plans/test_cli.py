@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.builders import DOMAINS, make_cloud, make_pair, make_server, make_target
+from tests.builders import DOMAINS, leased, make_cloud, make_pair, make_plan, make_server, make_target
 
 from escalator.cli import main
 from escalator.cloud_manager.snapshots import compute_snapshot_digest, read_snapshot, snapshot_to_document
@@ -180,3 +180,33 @@ def test_a_plan_says_which_switchovers_are_only_counted(
     assert "1 to switch over (counted only)" in out
     _, out, _ = run(capsys, "plan", "--snapshot", snapshot_file, "--json")
     assert json.loads(out)["counted_only"] == ["switchovers", "standby_moves"]
+
+
+def test_a_plan_may_leave_blocked_nodes_out_and_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    odd = make_server("odd", "b", vm_state="error")
+    nodes = [make_target("a"), make_target("b"), make_target("c")]
+    path = tmp_path / "odd.json"
+    path.write_text(json.dumps(snapshot_to_document(make_cloud(nodes, [make_server("web", "a"), odd]))))
+    code, out, _ = run(capsys, "plan", "--snapshot", path)
+    assert (code, "NOT FEASIBLE: 2 node(s)" in out) == (1, True)
+    code, out, _ = run(capsys, "plan", "--snapshot", path, "--on-blocked", "skip")
+    assert (code, out.startswith("feasible: 2 node(s)")) == (0, True)
+    assert "skipped b: left out of the campaign: server odd (id-odd)" in out
+    _, out, _ = run(capsys, "plan", "--snapshot", path, "--on-blocked", "skip", "--json")
+    document = json.loads(out)
+    assert [(node["host"], node["code"]) for node in document["left_out"]] == [("b", "server_error")]
+    assert document["held"] == []
+
+
+def test_a_plan_beside_the_lease_of_another_campaign_shows_no_node_and_says_why(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    dead = make_plan("a", campaign="upgrade__lab__gone", run_id="gone", max_parallel=1)
+    path = tmp_path / "leased.json"
+    nodes = [leased(make_target("a"), dead), make_target("b")]
+    path.write_text(json.dumps(snapshot_to_document(make_cloud(nodes))))
+    code, out, _ = run(capsys, "plan", "--snapshot", path)
+    assert (code, out.startswith("nothing goes out as things are: 0 node(s)")) == (0, True)
+    assert "held b: out of service now: a (campaign upgrade__lab__gone, run " in out

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from tests.steps.conftest import MakeWorld
@@ -82,6 +83,27 @@ def test_a_migration_that_does_not_end_holds_the_node(empty: World) -> None:
     assert (result.outcome, result.code) == (Outcome.HELD, Code.NODE_NOT_EMPTY)
     assert "do not end" in result.message
     assert empty.clock.now - began > QUIET_WITHIN
+
+
+def test_a_cloud_that_is_away_for_minutes_takes_nothing_of_the_time_to_become_quiet(empty: World) -> None:
+    guest = empty.boot("peer", "node-02", fault=Fault.HANG)
+    reason = empty.service().disabled_reason
+    empty.cloud.person_enables(NODE)
+    empty.cloud.start_live_migration("peer", NODE)
+    empty.cloud.fetch_migrations()
+    empty.cloud.person_disables(NODE, reason)
+    away = empty.clock.now + timedelta(minutes=7)
+
+    def refuse(method: str) -> None:
+        if method == "fetch_migrations" and empty.clock.now < away:
+            raise TransientError("HTTP 503")
+        if empty.clock.now > away + timedelta(minutes=2):
+            empty.cloud.moves[-1].script = ["cancelled"]
+            guest.fault = Fault.NONE
+
+    empty.cloud.before = refuse
+    assert empty.run(Step.UPGRADE).outcome is Outcome.OK
+    assert empty.clock.now > away
 
 
 @pytest.mark.parametrize(

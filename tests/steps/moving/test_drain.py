@@ -8,7 +8,7 @@ from tests.steps.worlds import NODE, World
 
 from escalator.model.campaign import NodeState, Step
 from escalator.model.cloud import MigrationStatus
-from escalator.model.errors import NotFoundError
+from escalator.model.errors import ConflictError, InvalidRequestError, NotFoundError, TransientError
 from escalator.model.step import Outcome
 from escalator.model.verdict import Code
 
@@ -203,3 +203,63 @@ def test_a_server_that_our_move_put_into_error_is_named_with_its_remedy(ready: W
     assert not ready.enabled()
     decision = ready.admit("node-02")
     assert decision.code is Code.FAILURE_BUDGET
+
+
+@pytest.mark.parametrize("error", [TransientError("HTTP 503"), InvalidRequestError("HTTP 400: not resized")])
+def test_a_confirmation_that_goes_wrong_is_looked_at_and_asked_for_again(
+    ready: World, error: Exception
+) -> None:
+    ready.cloud.errors["confirm_resize"] = [error]
+    assert ready.run(Step.MIGRATE).outcome is Outcome.OK
+    assert ready.verbs().count("confirm") == 1
+    assert ready.cloud.guests["off"].vm_state == "stopped"
+
+
+def test_an_abort_that_gets_no_answer_is_asked_for_again(ready: World) -> None:
+    web = ready.cloud.guests["a-web"]
+    web.fault, web.faults_left = Fault.HANG, 1
+    ready.cloud.errors["abort_migration"] = [TransientError("HTTP 504")] * 3
+    assert ready.run(Step.MIGRATE).outcome is Outcome.OK
+    assert ready.verbs().count("abort") == 1
+
+
+def test_an_abort_that_never_gets_an_answer_holds_the_node(ready: World) -> None:
+    ready.cloud.guests["a-web"].fault = Fault.HANG
+    ready.cloud.errors["abort_migration"] = [TransientError("HTTP 504")] * 999
+    result = ready.run(Step.MIGRATE)
+    assert (result.outcome, result.code) == (Outcome.HELD, Code.MIGRATION_HUNG)
+
+
+def test_a_server_that_is_busy_without_a_record_is_never_asked_again(ready: World) -> None:
+    """Nova took the request and lost it: the server is ``migrating``, and nothing migrates."""
+    ready.cloud.guests["a-web"].fault = Fault.LOST
+    result = ready.run(Step.MIGRATE)
+    assert (result.outcome, result.code) == (Outcome.HELD, Code.MIGRATION_FAILED)
+    assert "Nova has no record of it" in result.message
+    began = ready.clock.now
+    again = ready.run(Step.MIGRATE)
+    assert (again.outcome, again.code) == (Outcome.HELD, Code.SERVER_BUSY)
+    assert "migrating" in again.message
+    assert (ready.clock.now - began).total_seconds() > 30
+    assert len(ready.cloud.requested("a-web")) == 1
+
+
+def test_a_confirmation_that_nova_never_takes_holds_the_node(ready: World) -> None:
+    ready.cloud.errors["confirm_resize"] = [ConflictError("HTTP 409")] * 999
+    result = ready.run(Step.MIGRATE)
+    assert (result.outcome, result.code) == (Outcome.HELD, Code.MIGRATION_HUNG)
+    assert "server off" in result.message
+
+
+def test_a_server_that_is_in_error_at_its_destination_is_named_too(ready: World) -> None:
+    guest = ready.cloud.guests["a-web"]
+    guest.fault = Fault.ERROR
+
+    def follow(method: str) -> None:
+        if method == "fetch_server":
+            guest.host = ready.cloud.moves[0].dest
+
+    ready.cloud.before = follow
+    result = ready.run(Step.MIGRATE)
+    assert (result.outcome, result.code) == (Outcome.HELD, Code.SERVER_ERROR)
+    assert f"its guest still runs on {guest.host}" in result.message

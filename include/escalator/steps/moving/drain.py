@@ -15,10 +15,10 @@ from datetime import datetime, timedelta
 from escalator.model.cloud import Migration, Server
 from escalator.model.errors import EscalatorError, SupersededError, TransientError
 from escalator.model.moves import DrainPlan, FailureAction, MoveMethod, MoveRecord, PlannedMove
-from escalator.steps.moving.departures import Departures
 from escalator.steps.moving.drain_record import DrainRecord
 from escalator.steps.moving.endings import describe_error, describe_failure, describe_half_landed
 from escalator.steps.moving.flights import Flight, FlightState, can_abort
+from escalator.steps.moving.move_queue import MoveQueue
 from escalator.steps.moving.node_view import SEEN_WITHIN, NodeView
 from escalator.steps.moving.pace import LONGEST_GAP_SECONDS, DrainPace
 from escalator.steps.running.context import StepContext
@@ -42,7 +42,7 @@ class Drain:
     record: DrainRecord
     view: NodeView
     pace: DrainPace
-    departures: Departures
+    queue: MoveQueue
     flying: list[Flight] = field(default_factory=list)
     adopted: set[str] = field(default_factory=set)
     slowness: list[float] = field(default_factory=list)
@@ -66,7 +66,7 @@ class Drain:
             record=record,
             view=view,
             pace=pace,
-            departures=Departures(ctx=ctx, record=record, view=view, pace=pace),
+            queue=MoveQueue(ctx=ctx, record=record, view=view, pace=pace),
         )
 
     def adopt(self, plan: DrainPlan, migrations: Sequence[Migration]) -> None:
@@ -75,7 +75,7 @@ class Drain:
         for move in plan.moves:
             migration = under_way.get(move.server_id)
             if migration is None:
-                self.departures.waiting.append(move)
+                self.queue.waiting.append(move)
                 continue
             log.info("%s: %s is on its way already", self.ctx.host, move.server_name)
             self.adopted.add(move.server_id)
@@ -94,7 +94,7 @@ class Drain:
     @property
     def waiting(self) -> Sequence[PlannedMove]:
         """Return the moves that were not asked for yet."""
-        return self.departures.waiting
+        return self.queue.waiting
 
     def run(self) -> None:
         """Move every waiting server, or end with the reasons why some stay.
@@ -103,7 +103,7 @@ class Drain:
         """
         while self.waiting or self.flying:
             self.record.watch_lease()
-            fresh = self.departures.start(self.pace.at_once - len(self.flying), after_id=self.after_id)
+            fresh = self.queue.start(self.pace.at_once - len(self.flying), after_id=self.after_id)
             self.flying.extend(fresh)
             self._settle_refusals()
             if self.waiting or self.flying:
@@ -124,7 +124,7 @@ class Drain:
             left = self.view.find_left(staying)
             if not left or any(server.task_state is None for server in left):
                 return left
-            self.departures.hold_if_too_long(left)
+            self.queue.hold_if_too_long(left)
             if self.record.held:
                 return left
             waited = min(self.view.count_busy_seconds(server.id) for server in left)
@@ -138,7 +138,7 @@ class Drain:
         if fresh:
             return self.pace.first_poll(max(self._expected(flight.move) for flight in fresh))
         if not self.flying:
-            return self.departures.compute_gap()
+            return self.queue.compute_gap()
         if any(flight.aborted_at or flight.refused_at for flight in self.flying):
             return self.pace.poll_seconds
         now = self.ctx.now()
@@ -160,7 +160,7 @@ class Drain:
 
     def _settle_refusals(self) -> None:
         """Count what Nova refused as failed attempts."""
-        refused, self.departures.refused = self.departures.refused, []
+        refused, self.queue.refused = self.queue.refused, []
         for flight, said in refused:
             record = flight.record(self.ctx.now(), FlightState.FAILED)
             self._failed(flight.move, replace(record, message=said))
@@ -270,18 +270,26 @@ class Drain:
         server = self.view.fetch_one(flight.move.server_id)
         if server is None or server.vm_state == "soft-delete":
             self._left_alone(flight, "its owner deleted it")
-        elif server.host != self.ctx.host:
-            return self._elsewhere(flight, state, server)
-        elif server.vm_state == "error":
+        elif server.vm_state == "error" and server.host in {flight.source, flight.destination}:
             self.record.keep(flight.record(now, FlightState.FAILED))
-            self.record.hold(describe_error(server, self.ctx.host, flight))
-        elif state is FlightState.LOST and server.task_state is not None:
-            if now - flight.started_at <= self.record.limit:
+            self.record.hold(describe_error(server, flight))
+        elif server.host == self.ctx.host:
+            return self._still_here(flight, state, server, now)
+        elif server.host == flight.destination and state is FlightState.STUCK:
+            self._failed(flight.move, flight.record(now, state), stuck=True)
+        else:
+            return self._elsewhere(flight, state, server)
+        return []
+
+    def _still_here(self, flight: Flight, state: FlightState, server: Server, now: datetime) -> list[Flight]:
+        """Wait for a server that is busy without a record; ask again for what Nova does not know of."""
+        if state is FlightState.LOST and server.task_state is not None:
+            if now - flight.started_at <= self.record.limit + flight.grace:
                 return [flight]
             self._failed(flight.move, flight.record(now, state), stuck=True)
         elif state is FlightState.LOST and flight.unsure:
             log.info("%s: Nova knows of no move of %s: it is asked again", self.ctx.host, server.name)
-            self.departures.waiting.append(flight.move)
+            self.queue.waiting.append(flight.move)
         else:
             self._failed(flight.move, flight.record(now, state), stuck=state is FlightState.STUCK)
         return []
@@ -302,7 +310,8 @@ class Drain:
             )
             self.adopted.add(server.id)
             return [replace(flight, source=asked[0].source_host, unsure=False)]
-        self._left_alone(flight, f"it is on {server.host}, {server.vm_state}: somebody else moved it")
+        why = "its migration failed" if server.host == flight.destination else "somebody else moved it"
+        self._left_alone(flight, f"it is on {server.host}, {server.vm_state}: {why}")
         return []
 
     def _left_alone(self, flight: Flight, why: str) -> None:
@@ -322,7 +331,7 @@ class Drain:
         if action is FailureAction.RETRY_ELSEWHERE and rest:
             log.warning("%s: %s; trying %s", self.ctx.host, record.message, rest[0])
             self.view.forget()
-            self.departures.waiting.append(replace(move, destinations=rest))
+            self.queue.waiting.append(replace(move, destinations=rest))
             return
         self.record.hold(describe_failure(record))
 

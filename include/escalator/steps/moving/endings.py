@@ -22,7 +22,7 @@ def describe_failure(record: MoveRecord) -> Verdict:
     )
 
 
-def describe_error(server: Server, host: str, flight: Flight) -> Verdict:
+def describe_error(server: Server, flight: Flight) -> Verdict:
     """Say that Nova put a server into ERROR because of its move.
 
     nova-conductor does so when a check of a live migration ends in what it does not expect: Neutron or
@@ -30,9 +30,9 @@ def describe_error(server: Server, host: str, flight: Flight) -> Verdict:
     """
     what = f"{flight.move.method} migration to {flight.destination}"
     if server.power_state == "running":
-        where = f"its guest still runs on {host}"
+        where = f"its guest still runs on {server.host}"
     else:
-        where = f"it is still on {host}, power state {server.power_state}"
+        where = f"it is on {server.host}, power state {server.power_state}"
     return Verdict(
         code=Code.SERVER_ERROR,
         message=f"Nova put it into ERROR because of its {what}; {where}",

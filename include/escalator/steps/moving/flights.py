@@ -149,7 +149,7 @@ class Flight:
         if state is FlightState.STUCK or self.aborted_at is not None:
             aborted = " and was aborted" if self.aborted_at is not None else ""
             return Code.MIGRATION_HUNG, f"{what} took too long{aborted}"
-        if self.migration is None:
+        if self.migration is None or self.vanished:
             return Code.MIGRATION_FAILED, f"{what}: Nova has no record of it"
         return Code.MIGRATION_FAILED, f"{what} ended in status {self.migration.status}"
 

@@ -58,6 +58,11 @@ def _agents(question: Question, domain: str) -> Iterator[Condition]:
         )
 
 
+_STALE_REMEDY = (
+    "nothing: its record does not hold a node up; nova-manage placement audit finds what it may still hold"
+)
+
+
 def _migrations(question: Question, domain: str) -> Iterator[Condition]:
     hosts = frozenset(question.hosts_of[domain])
     touching = [
@@ -74,7 +79,7 @@ def _migrations(question: Question, domain: str) -> Iterator[Condition]:
             Code.MIGRATION_UNFINISHED,
             Subject(type=SubjectType.MIGRATION, id=migration.uuid),
             f"the {migration.type} of server {migration.server_id} {where} is {migration.status}{stuck}",
-            "nothing: its record does not hold a node up" if stuck else describe_remedy((migration,)),
+            _STALE_REMEDY if stuck else describe_remedy((migration,)),
             Severity.WARNING,
         )
 

@@ -28,7 +28,7 @@ from escalator.steps.moving.pace import DrainPace
 from escalator.steps.running.context import StepContext
 from escalator.steps.running.patience import TOLERATED
 
-log = logging.getLogger("escalator.steps.moving.departures")
+log = logging.getLogger("escalator.steps.moving.move_queue")
 
 REFUSALS = 3
 """How often Nova may refuse a server that looks as if it could move."""
@@ -37,7 +37,7 @@ _COLD = frozenset({"active", "stopped"})
 
 
 @dataclass(slots=True, kw_only=True)
-class Departures:
+class MoveQueue:
     """What waits, in order.
 
     :ivar refused: moves that Nova refused for good, with what it said: the policy decides what comes next.
@@ -65,10 +65,10 @@ class Departures:
         if not self.waiting or room <= 0 or self._is_put_off():
             return fresh
         self.view.refresh(older_than=SEEN_WITHIN)
-        queue, self.waiting = self.waiting, []
+        coming, self.waiting = self.waiting, []
         later: list[PlannedMove] = []
-        while queue and len(fresh) < room and not self._is_put_off():
-            move = queue.pop(0)
+        while coming and len(fresh) < room and not self._is_put_off():
+            move = coming.pop(0)
             server = self.view.here.get(move.server_id)
             if server is None:
                 log.info("%s: %s is not here any more: left alone", self.ctx.host, move.server_name)
@@ -78,7 +78,7 @@ class Departures:
                 log.info("%s: %s is %s now: planned anew", self.ctx.host, server.name, server.vm_state)
             elif (flight := self._request(move, after_id)) is not None:
                 fresh.append(flight)
-        self.waiting = [*queue, *self.waiting, *later]
+        self.waiting = [*coming, *self.waiting, *later]
         if room == self.pace.at_once and not fresh and len(later) == len(self.waiting):
             self.hold_if_too_long([self.view.here[move.server_id] for move in later])
         return fresh

@@ -1,0 +1,51 @@
+"""A member of a server group that is on its way counts at both ends, when a node is admitted or drained."""
+
+from __future__ import annotations
+
+import pytest
+from tests.builders import NOW, leased, make_cloud, make_node, make_plan, make_server
+
+from escalator.model.campaign import LedgerView, NodeProgress, NodeState
+from escalator.model.cloud import CloudSnapshot, Migration, MigrationStatus, ServerGroup
+from escalator.model.decisions import Admission
+from escalator.upgrade_manager.drain.drains import plan_drain
+from escalator.upgrade_manager.schedule.admission import decide_admissions
+
+PLAN = make_plan("a", "b", max_parallel=2)
+
+
+def flying(*others: str, to: str | None = "c") -> CloudSnapshot:
+    """Two members apart, on a and on b; the first is on its way to a third node."""
+    servers = [
+        make_server("one", "a", task_state="migrating" if to else None),
+        make_server("two", "b"),
+    ]
+    group = ServerGroup(id="g", policy="anti-affinity", members=("id-one", "id-two"))
+    migration = Migration(
+        id=1,
+        uuid="u-1",
+        server_id="id-one",
+        type="live-migration",
+        status=MigrationStatus.RUNNING,
+        source_host="a",
+        dest_host=to,
+        created_at=NOW,
+    )
+    nodes = [leased(make_node("a", target=True), PLAN), *(make_node(host) for host in ("b", *others))]
+    return make_cloud(
+        nodes, servers, server_groups=(group,), migrations=(migration,) if to is not None else ()
+    )
+
+
+@pytest.mark.parametrize("to", ["c", "d"])
+def test_the_partner_is_not_sent_where_a_member_is_going(to: str) -> None:
+    (move,) = plan_drain(flying("c", "d", to=to), "b").moves
+    assert move.destinations == ({"c": "d", "d": "c"}[to],)
+
+
+@pytest.mark.parametrize(("others", "admission"), [(("c",), Admission.WAIT), (("c", "d"), Admission.ADMIT)])
+def test_the_partners_node_goes_out_when_there_is_another_place(
+    others: tuple[str, ...], admission: Admission
+) -> None:
+    ledger = LedgerView(nodes=(NodeProgress(host="a", state=NodeState.MIGRATING),))
+    assert decide_admissions(flying(*others), PLAN, ledger, NOW)["b"].admission is admission
