@@ -89,7 +89,7 @@ def test_what_is_marked_failed_is_not_marked_again() -> None:
         ({"unproved": True}, "never verified: escalator leases mark-failed node-01"),
         ({"owner": LeaseOwner.ALTERED}, "somebody changed the words"),
         ({"owner": LeaseOwner.ANOTHER}, "ask the people of installation 0a0a0a0a"),
-        ({"owner": LeaseOwner.UNKNOWN}, "ask the people of installation 0a0a0a0a"),
+        ({"owner": LeaseOwner.UNKNOWN}, "the ledger was lost or rolled back, or there is a copy"),
         ({"owner": LeaseOwner.EARLIER}, "finish the campaign with the release that began it"),
         (
             {"unproved": True, "lease": LEASE.marked(LeaseMark.FAILED)},

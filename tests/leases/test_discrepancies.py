@@ -107,3 +107,21 @@ def test_a_lease_is_ended_before_its_node_is_settled(world: World) -> None:
     assert (world.progress().state, world.progress().code) == (NodeState.HELD, Code.CUT_OFF)
     waiting = world.progress("node-02")
     assert waiting.state is NodeState.WAITING  # a run that Airflow has can be cleared
+
+
+@pytest.mark.parametrize(
+    ("life", "dags", "found"),
+    [
+        (RunLife.RUNNING, {"upgrade__lab": (NODE, "node-02", "node-03")}, []),
+        (RunLife.RUNNING, {"upgrade__lab": ("node-02",)}, [NODE, "node-03"]),
+        (RunLife.RUNNING, {}, [NODE, "node-02", "node-03"]),
+        (RunLife.FINISHED, {}, []),
+        (RunLife.RUNNING, None, []),
+    ],
+)
+def test_a_node_of_a_living_run_whose_dag_has_no_tasks_for_it_any_more_is_found(
+    world: World, life: RunLife, dags: dict[str, tuple[str, ...]] | None, found: list[str]
+) -> None:
+    runs = [(run, life) for run in world.ledger.open_runs("lab")]
+    verdicts = find_discrepancies((), (), runs, world.clock(), dags=dags)
+    assert [(v.code, v.subject.id) for v in verdicts] == [(Code.NODE_NO_DAG, host) for host in found]

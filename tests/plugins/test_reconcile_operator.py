@@ -44,7 +44,9 @@ def cloud(module: Any, monkeypatch: pytest.MonkeyPatch) -> FakeCloud:
 def open_run(cloud: FakeCloud) -> CampaignPlan:
     """Put a node out for a run, as the ledger and the cloud have it in mid-drain."""
     ledger = Ledger()
-    plan = replace(make_plan(*HOSTS, domain=DOMAIN), installation=ledger.installation())
+    campaign = "upgrade__lab__cell1-az1-general"
+    plan = make_plan(*HOSTS, campaign=campaign, domain=DOMAIN)
+    plan = replace(plan, installation=ledger.installation())
     run = ledger.run(plan.campaign, plan.run_id)
     run.open(plan, dag_id=plan.campaign, bundle_document={}, snapshot_before={}, now=NOW)
     reason = plan.lease(HOSTS[0]).renewed().render()
@@ -87,3 +89,15 @@ def test_a_cloud_without_an_inventory_is_refused_in_words(module: Any) -> None:
 
     with pytest.raises(AirflowFailException, match="there is no inventory"):
         module.ReconcileOperator(task_id="reconcile", cloud="gone").execute(context())
+
+
+def test_a_node_that_somebody_took_out_of_the_inventory_file_is_found_while_its_run_goes_on(
+    module: Any, cloud: FakeCloud, monkeypatch: pytest.MonkeyPatch, folders: Path
+) -> None:
+    from airflow.sdk.exceptions import AirflowFailException
+
+    open_run(cloud)
+    path = folders / "inventory" / "lab.json"
+    path.write_text(path.read_text().replace(HOSTS[1], "general-009"))
+    with pytest.raises(AirflowFailException, match=rf"1 thing.*node {HOSTS[1]}: it is waiting in run"):
+        reconcile(module, monkeypatch, RunLife.RUNNING)

@@ -20,7 +20,12 @@ class Action(StrEnum):
 def say_what_to_do(known: KnownLease) -> str:
     """Say what a person can do about a lease."""
     host = known.host
-    if known.owner in {LeaseOwner.ANOTHER, LeaseOwner.UNKNOWN}:
+    if known.owner is LeaseOwner.UNKNOWN:
+        return (
+            "the ledger was lost or rolled back, or there is a copy of this installation: find out; then "
+            f"escalator leases mark-failed {host} --foreign {known.installation}"
+        )
+    if known.owner is LeaseOwner.ANOTHER:
         return (
             f"ask the people of installation {known.installation}; when it is gone for good: "
             f"escalator leases mark-failed {host} --foreign {known.installation}"

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import assert_never
 
 from escalator.leases.advice import say_what_to_do
 from escalator.ledger.open_runs import OpenRun
-from escalator.model.campaign import NodeProgress, NodeState
+from escalator.model.campaign import NodeProgress
 from escalator.model.cloud import ComputeService, ServiceStatus
 from escalator.model.known_lease import KnownLease
 from escalator.model.lease import Lease
@@ -25,17 +25,26 @@ def find_discrepancies(
     known: Iterable[KnownLease],
     runs: Sequence[tuple[OpenRun, RunLife]],
     now: datetime,
+    *,
+    dags: Mapping[str, Collection[str]] | None = None,
 ) -> tuple[Verdict, ...]:
     """Find leases that nobody ends, nodes that are out in the ledger only, and runs that Airflow lost.
 
     :param services: the compute services, read before the ledger.
     :param runs: the open runs of the ledger, and what Airflow says of each.
     :param now: an aware time.
+    :param dags: DAG id -> hosts that the DAG has tasks for; None: not looked at.
     """
     by_host = {service.host: service for service in services}
     return (
         *_find_orphans(known),
         *(v for run, life in runs for v in _find_strays(run, life, by_host, now)),
+        *(
+            v
+            for run, life in runs
+            if dags is not None and not life.is_over
+            for v in _find_taskless(run, dags)
+        ),
         *(_describe_lost(run) for run, life in runs if life is RunLife.DELETED and not run.concluded),
     )
 
@@ -102,8 +111,20 @@ def _is_old(node: NodeProgress, now: datetime) -> bool:
     return node.since is not None and now - node.since > SETTLES_WITHIN
 
 
+def _find_taskless(run: OpenRun, dags: Mapping[str, Collection[str]]) -> Iterator[Verdict]:
+    """Find the nodes of a run that its DAG cannot bring to their end: nobody tells them so."""
+    for node in run.unfinished:
+        if node.host not in dags.get(run.dag_id, ()):
+            yield Verdict(
+                code=Code.NODE_NO_DAG,
+                message=f"it is {node.state} in run {run.run_id} of {run.dag_id}, which lacks its tasks now",
+                subject=Subject.of_node(node.host),
+                remedy="put its domain and part in the inventory file back as they were",
+            )
+
+
 def _describe_lost(run: OpenRun) -> Verdict:
-    ended = len([n for n in run.nodes if not n.state.under_way and n.state is not NodeState.WAITING])
+    ended = len(run.nodes) - len(run.unfinished)
     return Verdict(
         code=Code.RUN_DELETED,
         message=f"run {run.run_id} is not in Airflow any more; the ledger has {ended} of its "

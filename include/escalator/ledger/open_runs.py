@@ -37,6 +37,11 @@ class OpenRun:
         return frozenset(node.host for node in self.nodes)
 
     @property
+    def unfinished(self) -> tuple[NodeProgress, ...]:
+        """Return the nodes whose way is not at its end."""
+        return tuple(node for node in self.nodes if node.state not in _FINAL)
+
+    @property
     def out(self) -> tuple[NodeProgress, ...]:
         """Return the nodes that it has out, as far as the ledger knows."""
         return tuple(node for node in self.nodes if node.state.under_way)

@@ -72,6 +72,7 @@ class Code(StrEnum):
     LEASED_BY_OTHERS = "leased_by_others"
     LEASE_ORPHANED = "lease_orphaned"
     RUN_DELETED = "run_deleted"
+    NODE_NO_DAG = "node_no_dag"
     LEASE_LOST = "lease_lost"
     NODE_DOWN = "node_down"
     NODE_UNKNOWN = "node_unknown"

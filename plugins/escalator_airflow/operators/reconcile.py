@@ -9,11 +9,15 @@ from typing import Any
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
 
+from escalator.inventory.parts import list_parts
 from escalator.leases.discrepancies import find_discrepancies
 from escalator.leases.known import find_known_leases
 from escalator.ledger.ledger import Ledger
 from escalator.model.clock import utcnow
 from escalator.model.errors import InvalidRequestError
+from escalator.model.inventory import Inventory
+from escalator.model.naming import make_dag_id
+from escalator.model.procedure import PROCEDURES
 from escalator.model.verdict import Verdict
 from escalator_airflow.campaigns import load_inventory
 from escalator_airflow.hooks.openstack import OpenStackCloudHook
@@ -44,7 +48,8 @@ class ReconcileOperator(BaseOperator):
         return {"schema_version": 1, "found": 0}
 
     def _look(self, context: Mapping[str, Any]) -> tuple[Verdict, ...]:
-        cloud = OpenStackCloudHook(load_inventory(self.cloud).cloud_conn_id).get_conn()
+        inventory = load_inventory(self.cloud)
+        cloud = OpenStackCloudHook(inventory.cloud_conn_id).get_conn()
         # Before the ledger: a node that is taken or given back meanwhile has only just changed there.
         services = cloud.fetch_services()
         ledger, find_life = Ledger(), partial(find_run_life, context)
@@ -53,4 +58,14 @@ class ReconcileOperator(BaseOperator):
         known = find_known_leases(reasons, ledger, find_life)
         for lease in known:
             self.log.info("%s: %s", lease.host, lease.story)
-        return find_discrepancies(services, known, runs, utcnow())
+        return find_discrepancies(services, known, runs, utcnow(), dags=_list_dags(inventory))
+
+
+def _list_dags(inventory: Inventory) -> dict[str, tuple[str, ...]]:
+    """Return the hosts of every campaign DAG that is made from an inventory."""
+    return {
+        make_dag_id(name, inventory.cloud, domain, part): hosts
+        for name in PROCEDURES
+        for domain in inventory.domains()
+        for part, hosts in list_parts(inventory, domain).items()
+    }
