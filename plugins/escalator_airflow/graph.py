@@ -55,7 +55,7 @@ def build_campaign_dag(
         catchup=False,
         max_active_runs=RUNS_AT_ONCE,
         max_active_tasks=2 * MAX_NODES,
-        params=make_campaign_params(hosts, bundles, window.run if window is not None else None),
+        params=make_campaign_params(hosts, bundles, in_windows=window is not None),
         default_args={"weight_rule": "absolute"},
         tags=["escalator", inventory.cloud, domain],
         is_paused_upon_creation=False,
@@ -67,6 +67,7 @@ def build_campaign_dag(
             cloud=inventory.cloud,
             domain=domain,
             hosts=hosts,
+            window_asks=None if window is None else dict(window.run),
             **BRIEF,
             execution_timeout=timedelta(minutes=15),
         )

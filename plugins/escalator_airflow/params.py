@@ -10,23 +10,23 @@ from escalator.model.campaign import OnBlocked, UpgradeMode
 
 
 def make_campaign_params(
-    hosts: tuple[str, ...], bundles: Mapping[str, str], chosen: Mapping[str, object] | None = None
+    hosts: tuple[str, ...], bundles: Mapping[str, str], *, in_windows: bool = False
 ) -> dict[str, Param]:
     """Make the form of a campaign, for a domain's hosts and the bundles that are there.
 
+    It is what a person asks for: a run that a maintenance window begins asks for what the window says.
+
     :param bundles: name -> what it brings, in words.
-    :param chosen: defaults that take the place of those here: what a scheduled run asks for.
+    :param in_windows: windows begin runs as well. Airflow wants a default then that the schema allows: it is
+        check_conditions that refuses a trigger without a bundle.
     """
-    fields = {
-        "bundle": _bundle(bundles),
+    return {
+        "bundle": _bundle(bundles, may_be_null=in_windows),
         "hosts": _hosts(hosts, everything="every node of the domain"),
         "mode": _mode(),
         "max_parallel": _max_parallel(hosts),
         **_safety(),
     }
-    for key, value in (chosen or {}).items():
-        fields[key].value = value
-    return fields
 
 
 def make_check_params(hosts: tuple[str, ...], bundles: Mapping[str, str]) -> dict[str, Param]:
@@ -48,17 +48,18 @@ def make_check_params(hosts: tuple[str, ...], bundles: Mapping[str, str]) -> dic
     }
 
 
-def _bundle(bundles: Mapping[str, str]) -> Param:
+def _bundle(bundles: Mapping[str, str], *, may_be_null: bool = False) -> Param:
     """Make the field of the bundle: none is chosen, so nothing starts before a person has chosen one.
 
     None is no value that the schema allows: a trigger without a bundle is refused. A field without a default
     would end the triggerer, which reads the fields before it reads what was asked for.
     """
     lines = [f"- **{name}**: {brings}" for name, brings in bundles.items()]
+    names: list[str | None] = [*bundles] or ["(no bundle: put one into the bundle folder)"]
     return Param(
         None,
-        type="string",
-        enum=list(bundles) or ["(no bundle: put one into the bundle folder)"],
+        type=["null", "string"] if may_be_null else "string",
+        enum=[*names, None] if may_be_null else names,
         values_display={name: f"{name}: {brings}" for name, brings in bundles.items()},
         title="Bundle",
         description="What to bring to the nodes: choose one",

@@ -62,7 +62,7 @@ def run(world: World, opens: datetime) -> tuple[Any, dict[str, str], dict[str, A
     world.clock.now = opens
     world.cloud.before = close
     (dag,) = build_campaign_dags(UPGRADE)
-    ended = dag.test(logical_date=opens, run_after=opens)
+    ended = dag.test(logical_date=opens, run_after=opens, run_conf=WINDOW["run"])
     return ended, read_states(ended), world.ledger.run(DAG_ID, ended.run_id).document(Document.REPORT)
 
 

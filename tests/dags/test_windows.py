@@ -50,10 +50,16 @@ def test_a_domain_with_a_window_is_scheduled_with_what_the_window_asks_for(folde
     write(folder, WINDOW)
     dag = dags()[DAG_ID]
     assert dag.timetable.summary == "0 22 * * 2 for 240 min"
-    asked = dag.params.dump()
+    asked = dag.get_task("check_conditions").window_asks
     assert (asked["bundle"], asked["max_parallel"], asked["mode"]) == ("nova-34", 2, "non-smooth")
-    assert (asked["hosts"], asked["max_failed_nodes"]) == ([], 0)
     dag.validate()
+
+
+def test_one_click_on_a_dag_with_a_window_starts_nothing(folder: Path) -> None:
+    """What the window asks for is no default of the form: a person chooses a bundle."""
+    write(folder, WINDOW)
+    form = dags()[DAG_ID].params.dump()
+    assert (form["bundle"], form["max_parallel"], form["on_blocked"]) == (None, 1, "refuse")
 
 
 def test_a_domain_without_a_window_runs_on_demand(folder: Path) -> None:

@@ -46,12 +46,14 @@ def context(
     conf: dict[str, Any] | None = None,
     params: dict[str, Any] | None = None,
     run_id: str = "run-1",
+    run_type: str = "manual",
     **ti: Any,
 ) -> dict[str, Any]:
     """Make the context of a task of one run."""
     run = SimpleNamespace(
         dag_id="upgrade__lab__cell1-az1-general",
         run_id=run_id,
+        run_type=run_type,
         conf=conf or {},
         data_interval_start=None,
         data_interval_end=None,

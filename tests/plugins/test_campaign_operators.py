@@ -109,6 +109,39 @@ def test_a_good_request_gives_the_plan_as_json(module: Any, monkeypatch: pytest.
     assert document["name"] == "nova-34"
 
 
+@pytest.mark.parametrize("run_type", ["scheduled", "manual"])
+def test_what_a_window_asks_for_counts_for_the_runs_that_it_begins_only(
+    module: Any, monkeypatch: pytest.MonkeyPatch, run_type: str
+) -> None:
+    from airflow.sdk.exceptions import AirflowFailException
+
+    drafts: list[Any] = []
+    monkeypatch.setattr(module, "make_context", lambda record, **_: drafts.append(record.plan))
+    monkeypatch.setattr(
+        module, "check", lambda *_, **__: (SimpleNamespace(hosts=HOSTS, target_version="34.0.0"), ())
+    )
+    operator = module.CheckConditionsOperator(
+        task_id="check",
+        procedure="upgrade",
+        cloud="lab",
+        domain=DOMAIN,
+        hosts=HOSTS,
+        window_asks={"bundle": "nova-34", "max_parallel": 2, "on_blocked": "skip"},
+    )
+    form = {"bundle": None, "hosts": [], "max_parallel": 1, "on_blocked": "refuse"}
+    if run_type == "manual":
+        with pytest.raises(AirflowFailException, match="bundle: is required"):
+            operator.execute(context(params=form, run_type=run_type))
+        return
+    operator.execute(context(params=form, run_type=run_type))
+    (plan,) = drafts
+    assert (plan.request.bundle, plan.request.max_parallel, str(plan.request.on_blocked)) == (
+        "nova-34",
+        2,
+        "skip",
+    )
+
+
 def test_prepare_names_the_nodes_that_it_could_not_stage(
     module: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

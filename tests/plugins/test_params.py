@@ -92,15 +92,16 @@ def test_beside_each_bundle_the_form_says_what_it_brings(form: Any) -> None:
     assert "- **nova-34**: nova-compute 34.0.0 by venv" in field["description_md"]
 
 
-def test_a_window_chooses_its_bundle_itself(airflow_home: object) -> None:
+def test_where_windows_begin_runs_the_form_has_no_bundle_either(airflow_home: object) -> None:
     assert airflow_home
     from airflow.sdk.definitions.param import ParamsDict
 
     from escalator_airflow.params import make_campaign_params
 
-    chosen = {"bundle": "nova-35", "on_blocked": "skip"}
-    asked = ParamsDict(make_campaign_params(HOSTS, BUNDLES, chosen)).validate()  # type: ignore[arg-type]
-    assert (asked["bundle"], asked["on_blocked"]) == ("nova-35", "skip")
+    form = ParamsDict(make_campaign_params(HOSTS, BUNDLES, in_windows=True))  # type: ignore[arg-type]
+    assert form.validate()["bundle"] is None
+    form["bundle"] = "nova-34"
+    assert form.validate()["bundle"] == "nova-34"
 
 
 def test_without_a_bundle_there_is_a_form_but_no_run(airflow_home: object) -> None:

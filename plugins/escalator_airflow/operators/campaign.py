@@ -28,6 +28,9 @@ from escalator_airflow.run_life import find_run_life
 from escalator_airflow.settings import report_dir
 from escalator_airflow.task_states import FAILED, read_task_states
 
+SCHEDULED = "scheduled"
+"""Airflow's type of a run that a schedule began, and so a maintenance window."""
+
 
 class CheckConditionsOperator(BaseOperator):
     """Refuses a bad request with one clear message, before any write.
@@ -36,12 +39,21 @@ class CheckConditionsOperator(BaseOperator):
     :param cloud: name of the cloud, as its inventory file is called.
     :param domain: drain domain.
     :param hosts: nodes that the DAG has a group for.
+    :param window_asks: what a run asks for that a maintenance window begins.
     """
 
     def __init__(
-        self, *, procedure: str, cloud: str, domain: str, hosts: Sequence[str], **kwargs: Any
+        self,
+        *,
+        procedure: str,
+        cloud: str,
+        domain: str,
+        hosts: Sequence[str],
+        window_asks: Mapping[str, Any] | None = None,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        self.window_asks = window_asks
         self.procedure = procedure
         self.hosts = tuple(hosts)
         self.cloud = cloud
@@ -57,8 +69,10 @@ class CheckConditionsOperator(BaseOperator):
 
     def _check(self, context: Mapping[str, Any]) -> CampaignPlan:
         dag_id, run_id = run_of(context)
+        by_window = self.window_asks is not None and context["dag_run"].run_type == SCHEDULED
+        asked = dict(self.window_asks or {}) if by_window else read_asked_for(context)
         request = parse_request(
-            read_asked_for(context),
+            asked,
             cloud=self.cloud,
             domain=self.domain,
             known_hosts=self.hosts,
