@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tests.builders import NOW, leased, make_cloud, make_node, make_plan, make_server
+from tests.builders import NOW, leased, make_cloud, make_node, make_plan, make_server, remembering
 
 from escalator.model.campaign import LedgerView, NodeProgress, NodeState
 from escalator.model.cloud import CloudSnapshot, Migration, MigrationStatus, ServerGroup
@@ -47,5 +47,7 @@ def test_the_partner_is_not_sent_where_a_member_is_going(to: str) -> None:
 def test_the_partners_node_goes_out_when_there_is_another_place(
     others: tuple[str, ...], admission: Admission
 ) -> None:
-    ledger = LedgerView(nodes=(NodeProgress(host="a", state=NodeState.MIGRATING),))
-    assert decide_admissions(flying(*others), PLAN, ledger, NOW)["b"].admission is admission
+    cloud = flying(*others)
+    moving = LedgerView(nodes=(NodeProgress(host="a", state=NodeState.MIGRATING),))
+    decisions = decide_admissions(cloud, PLAN, remembering(cloud, PLAN, moving), NOW)
+    assert decisions["b"].admission is admission
