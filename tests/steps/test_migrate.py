@@ -266,3 +266,14 @@ def test_a_confirmation_is_given_however_late_the_retry_comes(ready: World) -> N
     ready.clock.sleep(86400)
     assert ready.run(Step.MIGRATE).outcome is Outcome.OK
     assert ready.cloud.guests["off"].vm_state == "stopped"
+
+
+def test_a_cold_migration_of_an_administrator_is_his_to_confirm(world: World) -> None:
+    """He began it between two attempts of ours, of a server that we were about to move."""
+    world.boot("off", vm_state="stopped")
+    world.run_up_to(Step.SWITCHOVER)
+    world.begin(Step.MIGRATE).remember(drain_started=world.clock.now)
+    world.cloud.start_cold_migration("off", "node-03")
+    world.run(Step.MIGRATE)
+    assert "confirm" not in world.verbs()
+    assert world.cloud.requested("off") == ["node-03"]

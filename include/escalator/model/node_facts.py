@@ -40,6 +40,7 @@ class NodeFacts:
     :ivar verified: the proof of verify; only a node that has one is enabled after its software was touched.
     :ivar agents: binaries of the Neutron agents that were alive at its precheck.
     :ivar move_slowness: how many times what was expected its moves took.
+    :ivar cold_asked: ids of the servers whose cold migration was about to be asked for, since its precheck.
     :ivar leases: the exact disabled reasons that are the run's: the one it wrote last, and one that it was
         about to write when it was cut off.
     """
@@ -56,6 +57,7 @@ class NodeFacts:
     verified: Proof | None = None
     agents: tuple[str, ...] | None = None
     move_slowness: float | None = None
+    cold_asked: tuple[str, ...] = ()
     leases: tuple[str, ...] = ()
 
     @property
@@ -80,4 +82,5 @@ class FactChanges(TypedDict, total=False):
     verified: Proof | None
     agents: tuple[str, ...] | None
     move_slowness: float | None
+    cold_asked: tuple[str, ...]
     leases: tuple[str, ...]

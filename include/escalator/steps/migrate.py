@@ -125,7 +125,7 @@ def _land(ctx: StepContext, lost: LeaseLostError) -> None:
     planned = {move.server_id for move in _last_plan(ctx).moves}
     migrations = _come_to_rest(ctx, drain)
     _record_ended(ctx, migrations, planned)
-    away = _find_away(ctx, drain, migrations, planned)
+    away = _find_away(ctx, drain, migrations)
     drain.adopt(DrainPlan(host=ctx.host, moves=tuple(_adopted(m, {}) for m in away)), away)
     with suppress(LeaseLostError):
         drain.run()
@@ -141,7 +141,7 @@ def _resume(ctx: StepContext, drain: Drain) -> tuple[Verdict, ...]:
     _record_ended(ctx, migrations, planned)
     snapshot = drain.patience.ask(ctx.campaign.fetch_snapshot)
     known = {s.id: s for s in snapshot.servers}
-    away = _find_away(ctx, drain, migrations, planned, known)
+    away = _find_away(ctx, drain, migrations, known)
     moving = {m.server_id for m in away}
     verdicts = check_servers(tuple(s for s in drain.view.here.values() if s.id not in moving))
     replanned = plan_drain(
@@ -200,7 +200,6 @@ def _find_away(
     ctx: StepContext,
     drain: Drain,
     migrations: Iterable[Migration],
-    planned: Collection[str],
     known: Mapping[str, Server] | None = None,
 ) -> list[Migration]:
     """Return the migrations that take servers off the node and are ours to watch.
@@ -212,18 +211,19 @@ def _find_away(
         found = map(drain.view.fetch_one, {m.server_id for m in unfinished})
         known = {server.id: server for server in found if server is not None}
     going_on = find_ongoing(unfinished, known.values(), ctx.now())
-    return [m for m in going_on if m.server_id in known and _ours_to_land(m, ctx.host, planned)]
+    asked = ctx.facts.cold_asked
+    return [m for m in going_on if m.server_id in known and _ours_to_land(m, ctx.host, asked)]
 
 
-def _ours_to_land(migration: Migration, host: str, planned: Collection[str]) -> bool:
+def _ours_to_land(migration: Migration, host: str, asked: Collection[str]) -> bool:
     """Tell whether a migration takes a server away from the node; what others began waits for its owner.
 
-    A live migration is watched whoever asked for it; a cold one is confirmed only when we planned it.
+    A live migration is watched whoever asked for it; a cold one is confirmed only when we asked for it.
     """
     if migration.source_host != host:
         return False
     live = migration.type == "live-migration"
-    return live or (migration.type == "migration" and migration.server_id in planned)
+    return live or (migration.type == "migration" and migration.server_id in asked)
 
 
 def _adopted(migration: Migration, known: Mapping[str, Server]) -> PlannedMove:

@@ -9,7 +9,7 @@ from tests.builders import NOW, disabled, leased, make_cloud, make_node, make_pl
 from escalator.model.campaign import CampaignPlan, LedgerView, LeftOut, NodeProgress, NodeState
 from escalator.model.cloud import CloudSnapshot
 from escalator.model.decisions import Admission, AdmissionDecision
-from escalator.model.lease import LeaseMark
+from escalator.model.lease import LeaseMark, LeasePhase
 from escalator.model.verdict import Code
 from escalator.upgrade_manager.schedule.admission_rules import (
     EARLY_RULES,
@@ -92,6 +92,21 @@ def test_a_node_that_somebody_took_counts_like_one_that_failed() -> None:
     cloud = make_cloud([make_node("a"), make_node("b")])
     state = AdmissionState.of(cloud, PLAN, LedgerView(nodes=(lost,)), NOW)
     assert decide(state) == (Admission.STOP, Code.FAILURE_BUDGET)
+
+
+@pytest.mark.parametrize("phase", LeasePhase)
+@pytest.mark.parametrize("mark", [None, LeaseMark.HELD])
+def test_after_a_move_that_put_a_server_into_error_nobody_goes_whatever_may_fail(
+    phase: LeasePhase, mark: LeaseMark | None
+) -> None:
+    """One that was in ERROR before its node was touched concerns that node only."""
+    plan = replace(PLAN, request=replace(PLAN.request, max_failed_nodes=5, max_parallel=3))
+    lease = plan.lease("b").marked(mark).at(phase).render()
+    held = NodeProgress(host="b", state=NodeState.HELD, code=Code.SERVER_ERROR)
+    cloud = make_cloud([make_node("a"), disabled(make_node("b"), lease)])
+    state = AdmissionState.of(cloud, plan, LedgerView(nodes=(held,), leases={"b": (lease,)}), NOW)
+    stops = phase is not LeasePhase.ADMITTED
+    assert decide(state) == ((Admission.STOP, Code.FAILURE_BUDGET) if stops else None)
 
 
 def test_what_is_left_of_a_lost_lease_takes_no_place() -> None:

@@ -139,6 +139,8 @@ class MoveQueue:
         if move.method is MoveMethod.LIVE:
             self.ctx.cloud.start_live_migration(move.server_id, move.destinations[0])
         else:
+            asked = self.ctx.facts.cold_asked
+            self.ctx.remember(cold_asked=(*asked, move.server_id))  # first: what is confirmed was asked for
             self.ctx.cloud.start_cold_migration(move.server_id, move.destinations[0])
 
     def _bear(self, exc: TransientError) -> None:

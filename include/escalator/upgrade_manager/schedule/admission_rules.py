@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from escalator.model.campaign import CampaignPlan, LedgerView, NodeProgress, NodeState
 from escalator.model.cloud import CloudSnapshot, Node
 from escalator.model.decisions import Admission, AdmissionDecision
-from escalator.model.lease import Lease
+from escalator.model.lease import Lease, LeasePhase
 from escalator.model.verdict import Code
 from escalator.upgrade_manager.drain.durations import estimate_node_seconds
 from escalator.upgrade_manager.state.capacity import CapacityBook
@@ -40,6 +40,8 @@ class AdmissionState:
     """Hosts that are under way in this run, but that somebody took from it: their steps will say so."""
     failed: frozenset[str]
     """Hosts that failed in this run, that it left out with their old software, or that somebody took."""
+    harmed: frozenset[str]
+    """Hosts that are out and held because a server went into ERROR while it was moved off them."""
     selected: frozenset[str]
     """Hosts of the plan."""
     bars: Mapping[str, Bar]
@@ -80,6 +82,13 @@ class AdmissionState:
                 if (bar := find_bar(host, book.nodes.get(host), ours=host in own)) is not None
             },
             book=book,
+            harmed=frozenset(
+                n.host
+                for n in ledger.nodes
+                if (n.state, n.code) == (NodeState.HELD, Code.SERVER_ERROR)
+                and n.host in own
+                and leases[n.host].phase is not LeasePhase.ADMITTED
+            ),
             failed=frozenset({n.host for n in ledger.nodes if n.state is NodeState.FAILED} | marked | lost),
             altered=frozenset(of_this_run - own),
             taken=frozenset({n.host for n in ledger.nodes if n.state.under_way} - own),
@@ -185,6 +194,21 @@ def _budget(state: AdmissionState, host: str) -> AdmissionDecision | None:
     return make_decision(host, Admission.STOP, Code.FAILURE_BUDGET, message)
 
 
+def _harmed(state: AdmissionState, host: str) -> AdmissionDecision | None:
+    """Let no node go any more, whatever may fail, when a move of ours has put a server into ERROR.
+
+    A controller that is not itself again would do the same to the servers of the next node.
+    """
+    harmed = sorted(state.harmed - {host})
+    if not harmed:
+        return None
+    message = (
+        f"a server of {', '.join(harmed)} went into ERROR while it was moved: no further node goes out "
+        f"-> find out why, mend the server, then clear {harmed[0]}.admit with downstream"
+    )
+    return make_decision(host, Admission.STOP, Code.FAILURE_BUDGET, message)
+
+
 def _window(state: AdmissionState, host: str) -> AdmissionDecision | None:
     """Stop at the end of the window, and before it when the node may not be done by then."""
     end = state.plan.window_end
@@ -205,7 +229,7 @@ def _window(state: AdmissionState, host: str) -> AdmissionDecision | None:
 
 EARLY_RULES: tuple[Rule, ...] = (_left_out, _not_selected, _already_ours, _needless)
 """What holds in a dry run as well."""
-RULES: tuple[Rule, ...] = (_altered, _barred, _budget, _disputed, _window)
+RULES: tuple[Rule, ...] = (_altered, _barred, _harmed, _budget, _disputed, _window)
 
 
 def find_decision(rules: tuple[Rule, ...], state: AdmissionState, host: str) -> AdmissionDecision | None:
