@@ -62,7 +62,6 @@ def _bundle(bundles: Mapping[str, str], *, may_be_null: bool = False) -> Param:
         enum=[*names, None] if may_be_null else names,
         values_display={name: f"{name}: {brings}" for name, brings in bundles.items()},
         title="Bundle",
-        description="What to bring to the nodes: choose one",
         description_md="\n".join(["What to bring to the nodes; choose one:", "", *lines]),
     )
 

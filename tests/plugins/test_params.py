@@ -90,6 +90,7 @@ def test_beside_each_bundle_the_form_says_what_it_brings(form: Any) -> None:
     field = form.get_param("bundle").schema
     assert field["values_display"] == {name: f"{name}: {brings}" for name, brings in BUNDLES.items()}
     assert "- **nova-34**: nova-compute 34.0.0 by venv" in field["description_md"]
+    assert form.get_param("bundle").description is None  # the form shows only one of both, and this one first
 
 
 def test_where_windows_begin_runs_the_form_has_no_bundle_either(airflow_home: object) -> None:
