@@ -51,13 +51,13 @@ def admit(ctx: StepContext) -> AdmissionDecision:
     snapshot, decisions = decide_now(ctx.campaign, asking=(ctx.host,))
     decision = find_decision_for(ctx.host, decisions)
     if decision.admission is not Admission.ADMIT:
-        return _recorded(ctx, decision)
+        return _recorded(ctx, _shout_when_unproved(ctx, decision))
     service = ctx.cloud.fetch_service(ctx.host)
     found = service.lease if ctx.holds(service) else None
     if found is None:
         skip = _upgraded_meanwhile(ctx)
         if skip is not None:
-            return _recorded(ctx, skip)
+            return _recorded(ctx, _shout_when_unproved(ctx, skip))
     if found is None or found.mark is not None:
         now = ctx.now()
         ctx.ensure_current()
@@ -103,6 +103,15 @@ def _upgraded_meanwhile(ctx: StepContext) -> AdmissionDecision | None:
         code=Code.ALREADY_UPGRADED,
         message=f"{ctx.host} already runs {version}",
     )
+
+
+def _shout_when_unproved(ctx: StepContext, decision: AdmissionDecision) -> AdmissionDecision:
+    """Pass over no node that this run upgraded and that somebody took before it was verified: hold it."""
+    facts = ctx.facts
+    if decision.admission is not Admission.SKIP or facts.upgrade_begun is None or facts.verified is not None:
+        return decision
+    message = f"{decision.message}; this run upgraded it AND NEVER VERIFIED IT: look at it now"
+    return replace(decision, admission=Admission.HOLD, code=Code.LEASE_LOST, message=message)
 
 
 def _check_after_write(ctx: StepContext, snapshot: CloudSnapshot, found: Lease | None) -> AdmissionDecision:
