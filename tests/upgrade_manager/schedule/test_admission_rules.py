@@ -155,3 +155,19 @@ def test_leases_count_against_a_neighbour_and_our_own_everywhere() -> None:
     ]
     state = look(make_cloud(nodes))
     assert list(state.leases_beside(state.nodes["a"])) == ["b", "c"]
+
+
+def test_nodes_that_somebody_took_do_not_wait_for_one_another() -> None:
+    """A person enabled both, and their tasks are cleared: neither has a step that goes on."""
+    cloud = make_cloud([make_node(host) for host in "abc"])
+    plan = make_plan("a", "b", "c")
+    state = look(cloud, plan, a=NodeState.MIGRATING, b=NodeState.MIGRATING)
+    assert decide(state, "a") is None
+    assert decide(state, "b") == decide(state, "c") == (Admission.WAIT, Code.LEASE_LOST)
+
+
+def test_who_waits_for_a_node_that_somebody_took_is_told_what_to_do() -> None:
+    cloud = make_cloud([make_node("a"), make_node("b")])
+    decision = find_decision(RULES, look(cloud, b=NodeState.MIGRATING), "a")
+    assert decision is not None
+    assert decision.message.endswith("-> if none of them goes on, clear b.admit with downstream")

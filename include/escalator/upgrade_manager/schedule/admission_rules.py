@@ -151,11 +151,18 @@ def _altered(state: AdmissionState, host: str) -> AdmissionDecision | None:
 
 
 def _disputed(state: AdmissionState, host: str) -> AdmissionDecision | None:
-    """Let no node go while one is under way that somebody took: its servers may still be on their way."""
-    taken = sorted(state.taken - {host})
+    """Let no node go while one is under way that somebody took: its servers may still be on their way.
+
+    Of several such nodes that are to go again, the first waits for none: they do not wait for one another.
+    """
+    others = state.taken - {host}
+    taken = sorted(other for other in others if host not in state.taken or other < host)
     if not taken:
         return None
-    message = f"{', '.join(taken)} is not as this run left it: its steps have to say first what became of it"
+    message = (
+        f"{', '.join(taken)} is not as this run left it: its steps have to say first what became of it "
+        f"-> if none of them goes on, clear {taken[0]}.admit with downstream"
+    )
     return make_decision(host, Admission.WAIT, Code.LEASE_LOST, message)
 
 
