@@ -96,6 +96,15 @@ def test_a_run_that_may_live_is_not_settled(world: World, life: RunLife) -> None
     assert world.progress().state is NodeState.MIGRATING
 
 
+def test_a_lease_whose_node_never_said_that_it_took_it_is_ended_first_as_well(world: World) -> None:
+    """Its admit was killed between its write to the cloud and its word to the ledger."""
+    world.take()
+    assert (
+        settle(world, RunLife.DELETED)[0] == f"{NODE}: left, it has a lease of run {world.plan.run_id} still"
+    )
+    assert world.progress().state is NodeState.WAITING
+
+
 def test_a_lease_is_ended_before_its_node_is_settled(world: World) -> None:
     put_out(world)
     assert settle(world, RunLife.FINISHED) == [
