@@ -199,3 +199,14 @@ def test_a_node_that_was_upgraded_and_lost_before_it_was_verified_is_not_passed_
     decision = world.admit()
     assert (decision.admission, decision.code) == (Admission.HOLD, Code.LEASE_LOST)
     assert "AND NEVER VERIFIED" in world.progress().message
+
+
+def test_a_lost_node_that_another_campaign_takes_at_the_same_moment_takes_a_place(
+    make_world: MakeWorld,
+) -> None:
+    world = make_world(max_failed_nodes=1)
+    world.begin(Step.MIGRATE, "node-02").progress(NodeState.HELD, Code.LEASE_LOST, "somebody enabled it")
+    another_takes(world, "node-02")
+    decision = world.admit()
+    assert (decision.admission, decision.code) == (Admission.WAIT, Code.PARALLEL_LIMIT)
+    assert world.enabled()

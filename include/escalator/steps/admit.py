@@ -19,7 +19,7 @@ from escalator.model.verdict import Code
 from escalator.steps.running.context import CampaignContext, StepContext
 from escalator.steps.running.node_versions import read_version
 from escalator.upgrade_manager.schedule.admission import check_lease_kept, decide_admissions
-from escalator.upgrade_manager.schedule.admission_rules import find_lost
+from escalator.upgrade_manager.schedule.admission_rules import find_remnants
 from escalator.upgrade_manager.schedule.planning import revalidate_plan
 from escalator.upgrade_manager.state.domains import find_neighbours
 
@@ -120,8 +120,8 @@ def _check_after_write(ctx: StepContext, snapshot: CloudSnapshot, found: Lease |
     :param snapshot: the cloud before the write: its HA groups are looked at beside the leases.
     """
     around = [node.host for node in find_neighbours(snapshot, ctx.host)]
-    lost = find_lost(ctx.run.nodes()) - {ctx.host}
     services = ctx.cloud.fetch_services()
+    lost = find_remnants(ctx.plan, ctx.run.view(), services) - {ctx.host}
     decision = check_lease_kept(
         services, around, ctx.plan, ctx.host, snapshot=snapshot, now=ctx.now(), lost=lost
     )
