@@ -99,3 +99,23 @@ def test_what_is_marked_failed_is_not_marked_again() -> None:
 )
 def test_what_to_do_is_something_that_is_not_refused(changes: dict[str, object], words: str) -> None:
     assert words in say_what_to_do(known(**changes))
+
+
+@pytest.mark.parametrize("owner", [o for o in LeaseOwner if o is not LeaseOwner.OURS])
+@pytest.mark.parametrize("mark", [None, *LeaseMark])
+@pytest.mark.parametrize("unproved", [True, False])
+def test_what_is_advised_for_a_stranger_is_not_refused(
+    owner: LeaseOwner, mark: LeaseMark | None, *, unproved: bool
+) -> None:
+    one = known(owner=owner, life=RunLife.FINISHED, lease=LEASE.marked(mark), unproved=unproved)
+    words = say_what_to_do(one).split("escalator leases ")[1].split()
+    refuse_action(
+        Action(words[0]), one, foreign=words[words.index("--foreign") + 1], unverified="--unverified" in words
+    )
+
+
+def test_a_run_does_not_end_a_lease_in_words_that_are_not_its_own() -> None:
+    one = known(owner=LeaseOwner.ALTERED, life=RunLife.RUNNING)
+    assert "its run leaves it alone" in say_what_to_do(one)
+    with pytest.raises(InvalidRequestError, match=r"still goes on -> somebody changed the words"):
+        refuse_action(Action.RELEASE, one)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -228,3 +230,25 @@ def test_arguments_are_typed(run: Type) -> None:
     unknown: Any = ["mark-broken", NODE]
     with pytest.raises(SystemExit):
         run(*unknown)
+
+
+def test_a_person_without_a_name_is_told_by_number(
+    world: World, run: Type, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A container may run as a user that its system does not know."""
+
+    def fail() -> str:
+        raise KeyError("getpwuid(): uid not found")
+
+    monkeypatch.setattr(cli.getpass, "getuser", fail)
+    world.take()
+    code, out, _ = run("release", NODE, "--yes")
+    assert code == 0
+    assert f"given back by hand by uid-{os.getuid()}@" in out
+
+
+def test_a_lease_of_a_clock_that_is_ahead_has_no_age(world: World, run: Type) -> None:
+    later = world.clock.now + timedelta(hours=1)
+    world.cloud.person_disables(NODE, replace(world.plan.lease(NODE), since=later).render())
+    _, out, _ = run()
+    assert f"{NODE}  ADMITTED  age 0.0 s" in out

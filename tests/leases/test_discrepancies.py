@@ -96,6 +96,15 @@ def test_a_run_that_may_live_is_not_settled(world: World, life: RunLife) -> None
     assert world.progress().state is NodeState.MIGRATING
 
 
+def test_a_lease_whose_node_never_said_that_it_took_it_is_ended_first_as_well(world: World) -> None:
+    """Its admit was killed between its write to the cloud and its word to the ledger."""
+    world.take()
+    assert (
+        settle(world, RunLife.DELETED)[0] == f"{NODE}: left, it has a lease of run {world.plan.run_id} still"
+    )
+    assert world.progress().state is NodeState.WAITING
+
+
 def test_a_lease_is_ended_before_its_node_is_settled(world: World) -> None:
     put_out(world)
     assert settle(world, RunLife.FINISHED) == [
@@ -125,3 +134,31 @@ def test_a_node_of_a_living_run_whose_dag_has_no_tasks_for_it_any_more_is_found(
     runs = [(run, life) for run in world.ledger.open_runs("lab")]
     verdicts = find_discrepancies((), (), runs, world.clock(), dags=dags)
     assert [(v.code, v.subject.id) for v in verdicts] == [(Code.NODE_NO_DAG, host) for host in found]
+
+
+def find_stopped(world: World, life: RunLife, minutes: int = 20) -> list[str]:
+    runs = [(run, life) for run in world.ledger.open_runs("lab")]
+    services = [world.service(host) for host in world.hosts]
+    now = world.clock() + timedelta(minutes=minutes)
+    stopped = {(run.dag_id, run.run_id): world.hosts for run, _ in runs}
+    verdicts = find_discrepancies(services, (), runs, now, stopped=stopped)
+    return [f"{v.subject.id} {v.code} {v.remedy}" for v in verdicts]
+
+
+@pytest.mark.parametrize("said", [True, False])
+def test_a_node_that_is_out_for_a_living_run_without_a_task_that_goes_on_is_found(
+    world: World, *, said: bool
+) -> None:
+    """Its release, or its admit after its write, failed at every try: the other nodes wait for its place."""
+    if said:
+        put_out(world)
+    else:
+        world.take()
+    assert find_stopped(world, RunLife.RUNNING) == [f"{NODE} cut_off clear {NODE}.admit with downstream"]
+    assert find_stopped(world, RunLife.RUNNING, minutes=10) == []
+    assert find_stopped(world, RunLife.NOT_ASKED) == []
+
+
+def test_a_node_that_did_not_go_is_not_out_although_its_tasks_have_ended(world: World) -> None:
+    world.begin(Step.ADMIT).progress(NodeState.WAITING, Code.WINDOW_CLOSED)
+    assert find_stopped(world, RunLife.RUNNING) == []

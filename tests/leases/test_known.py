@@ -125,3 +125,9 @@ def test_facts_that_cannot_be_read_prove_nothing(
     monkeypatch.setattr(QuickRun, "facts", unreadable)
     known = look(RunLife.FINISHED)
     assert (known.owner, known.unproved) == (LeaseOwner.ALTERED, True)
+
+
+def test_services_of_one_host_with_one_reason_are_each_named(world: World) -> None:
+    reason = world.take().render()
+    found = find_known_leases([(NODE, reason)] * 2, world.ledger, lambda _dag_id, _run_id: RunLife.DELETED)
+    assert [known.host for known in found] == [NODE, NODE]

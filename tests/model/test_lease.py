@@ -134,3 +134,16 @@ def test_a_time_that_is_none_is_not_read_as_one(since: str) -> None:
     read = Lease.parse(f"escalator:c:r:0a-0b:ADMITTED max_parallel=1 since={since} go")
     assert read is not None
     assert (read.since, read.max_parallel) == (None, 1)
+
+
+def test_parts_of_a_domain_with_a_long_name_are_told_apart() -> None:
+    name = "upgrade__" + "x" * 90
+    one, two = (Lease.of(campaign=f"{name}__part{n}", run_id="scheduled__1", host="") for n in (1, 2))
+    assert one.campaign != two.campaign
+    assert len(one.campaign) == len(two.campaign) == 80
+
+
+def test_words_hold_nothing_that_steers_a_terminal_or_that_a_database_refuses() -> None:
+    lease = Lease.of(campaign="c", run_id="r", host="h").marked(LeaseMark.FAILED, "a\x00b\x1b[31m\nc")
+    assert lease.words == "a?b?[31m c"
+    assert lease.render().isprintable()

@@ -56,10 +56,10 @@ def open_run(cloud: FakeCloud) -> CampaignPlan:
     return plan
 
 
-def reconcile(module: Any, monkeypatch: pytest.MonkeyPatch, life: RunLife) -> dict[str, Any]:
+def reconcile(module: Any, monkeypatch: pytest.MonkeyPatch, life: RunLife, **ti: Any) -> dict[str, Any]:
     monkeypatch.setattr(module, "find_run_life", lambda _context, _dag_id, _run_id: life)
     operator = module.ReconcileOperator(task_id="reconcile", cloud="lab")
-    answer: dict[str, Any] = operator.execute(context())
+    answer: dict[str, Any] = operator.execute(context(**ti))
     return answer
 
 
@@ -101,3 +101,28 @@ def test_a_node_that_somebody_took_out_of_the_inventory_file_is_found_while_its_
     path.write_text(path.read_text().replace(HOSTS[1], "general-009"))
     with pytest.raises(AirflowFailException, match=rf"1 thing.*node {HOSTS[1]}: it is waiting in run"):
         reconcile(module, monkeypatch, RunLife.RUNNING)
+
+
+@pytest.mark.parametrize(("release", "found"), [("failed", True), ("up_for_retry", False), (None, False)])
+def test_a_node_that_is_out_while_all_its_tasks_have_ended_is_found_in_a_run_that_goes_on(
+    module: Any,
+    cloud: FakeCloud,
+    monkeypatch: pytest.MonkeyPatch,
+    release: str | None,
+    *,
+    found: bool,
+) -> None:
+    from airflow.sdk.exceptions import AirflowFailException
+
+    plan = open_run(cloud)
+    states = {
+        f"{HOSTS[0]}.admit": "success",
+        f"{HOSTS[0]}.release": release,
+        f"{HOSTS[1]}.admit": None,
+    }
+    answer = {"get_task_states": lambda **_: {plan.run_id: states}}
+    if not found:
+        assert reconcile(module, monkeypatch, RunLife.RUNNING, **answer)["found"] == 0
+        return
+    with pytest.raises(AirflowFailException, match=rf"1 thing.*clear {HOSTS[0]}.admit with downstream"):
+        reconcile(module, monkeypatch, RunLife.RUNNING, **answer)

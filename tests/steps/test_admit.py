@@ -184,3 +184,29 @@ def test_a_lease_says_the_limit_to_others(make_world: MakeWorld) -> None:
     lease = Lease.parse(world.service().disabled_reason)
     assert lease is not None
     assert lease.max_parallel == 2
+
+
+@pytest.mark.parametrize("disabled", [True, False])
+def test_a_node_that_was_upgraded_and_lost_before_it_was_verified_is_not_passed_over(
+    world: World, *, disabled: bool
+) -> None:
+    world.run_up_to(Step.UPGRADE)
+    if disabled:
+        world.cloud.person_disables(NODE)
+    else:
+        world.cloud.person_enables(NODE)
+    assert world.run(Step.RELEASE).code is Code.LEASE_LOST
+    decision = world.admit()
+    assert (decision.admission, decision.code) == (Admission.HOLD, Code.LEASE_LOST)
+    assert "AND NEVER VERIFIED" in world.progress().message
+
+
+def test_a_lost_node_that_another_campaign_takes_at_the_same_moment_takes_a_place(
+    make_world: MakeWorld,
+) -> None:
+    world = make_world(max_failed_nodes=1)
+    world.begin(Step.MIGRATE, "node-02").progress(NodeState.HELD, Code.LEASE_LOST, "somebody enabled it")
+    another_takes(world, "node-02")
+    decision = world.admit()
+    assert (decision.admission, decision.code) == (Admission.WAIT, Code.PARALLEL_LIMIT)
+    assert world.enabled()

@@ -4,11 +4,11 @@ from typing import Unpack
 
 import pytest
 from tests.steps.conftest import MakeWorld
-from tests.steps.fake_records import START
+from tests.steps.fake_records import START, Write
 from tests.steps.worlds import NODE, OLD, World
 
 from escalator.model.campaign import NodeState, Step
-from escalator.model.errors import NodeFaultError
+from escalator.model.errors import NodeFaultError, TransientError
 from escalator.model.lease import LeaseMark, LeasePhase
 from escalator.model.node_facts import FactChanges, Proof
 from escalator.model.step import Outcome
@@ -208,3 +208,37 @@ def test_a_node_that_was_upgraded_and_taken_before_it_was_proved_is_shouted_abou
     assert (result.outcome, result.code) == (Outcome.HELD, Code.LEASE_LOST)
     assert "somebody enabled it; it was upgraded to 34.0.0 AND NEVER VERIFIED" in result.message
     assert world.progress().message == result.message
+
+
+def test_a_release_that_was_killed_after_it_enabled_the_node_is_no_lost_lease(world: World) -> None:
+    world.admit()
+    world.cloud.audit = kill_after_enabling
+    with pytest.raises(TransientError):
+        world.run(Step.RELEASE)
+    world.cloud.person_enables(NODE)  # what Nova had done before its answer was lost
+    world.cloud.audit = None
+    assert world.run(Step.RELEASE).outcome is Outcome.SKIPPED
+    assert (world.progress().state, world.progress().code) == (NodeState.HELD, Code.CUT_OFF)
+
+
+def kill_after_enabling(write: Write) -> None:
+    if write.verb == "enable":
+        raise TransientError("503")
+
+
+@pytest.mark.parametrize("state", [NodeState.ADMITTED, NodeState.MIGRATING])
+def test_a_node_that_a_person_enabled_is_a_lost_lease(world: World, state: NodeState) -> None:
+    world.admit()
+    world.run(Step.RELEASE)
+    world.clock.sleep(60)
+    world.admit()
+    world.begin(Step.MIGRATE).progress(state)
+    world.cloud.person_enables(NODE)
+    assert world.run(Step.RELEASE).code is Code.LEASE_LOST
+
+
+def test_a_proof_that_its_lease_does_not_say_is_named_as_the_reason(world: World) -> None:
+    stand(world, NodeState.VERIFIED, LeasePhase.UPGRADING, verified=PROOF, **TOUCHING)
+    world.run(Step.RELEASE)
+    assert world.progress().code is Code.NOT_VERIFIED
+    assert world.progress().message == "the ledger says that it was verified, but its lease says UPGRADING"

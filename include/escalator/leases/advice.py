@@ -19,32 +19,44 @@ class Action(StrEnum):
 
 def say_what_to_do(known: KnownLease) -> str:
     """Say what a person can do about a lease."""
-    host = known.host
-    if known.owner is LeaseOwner.UNKNOWN:
-        return (
-            "the ledger was lost or rolled back, or there is a copy of this installation: find out; then "
-            f"escalator leases mark-failed {host} --foreign {known.installation}"
-        )
-    if known.owner is LeaseOwner.ANOTHER:
-        return (
-            f"ask the people of installation {known.installation}; when it is gone for good: "
-            f"escalator leases mark-failed {host} --foreign {known.installation}"
-        )
     if known.life is RunLife.RUNNING:
-        return (
-            f"nothing: its run goes on; to end it, clear {host}.admit with downstream or mark the run failed"
-        )
+        return _say_while_running(known)
+    if known.owner is LeaseOwner.OURS:
+        return _say_for_ours(known)
+    return f"{_say_who_knows(known)}: {_say_end_of_stranger(known)}"
+
+
+def _say_while_running(known: KnownLease) -> str:
     if known.owner is LeaseOwner.ALTERED:
         return (
-            "somebody changed the words, or the ledger was rolled back: find out who; then "
-            f"escalator leases mark-failed {host} --foreign {known.installation}"
+            "somebody changed the words, or the ledger was rolled back, so its run leaves it alone: find out "
+            "who; when the run is over, look again: escalator leases"
         )
-    if known.owner is LeaseOwner.EARLIER:
-        return (
-            "finish the campaign with the release that began it, or, when its run is over: "
-            f"escalator leases mark-failed {host} --foreign earlier"
-        )
-    return _say_for_ours(known)
+    host = known.host
+    return f"nothing: its run goes on; to end it, clear {host}.admit with downstream or mark the run failed"
+
+
+def _say_who_knows(known: KnownLease) -> str:
+    """Say what is to be found out before the lease of a stranger is ended."""
+    match known.owner:
+        case LeaseOwner.ANOTHER:
+            return f"ask the people of installation {known.installation}; when it is gone for good"
+        case LeaseOwner.EARLIER:
+            return "finish the campaign with the release that began it, or, when its run is over"
+        case LeaseOwner.ALTERED:
+            return "somebody changed the words, or the ledger was rolled back: find out who; then"
+        case _:
+            return (
+                "the ledger was lost or rolled back, or there is a copy of this installation: find out; then"
+            )
+
+
+def _say_end_of_stranger(known: KnownLease) -> str:
+    host, foreign = known.host, f"--foreign {known.installation}"
+    if known.lease.mark is not LeaseMark.FAILED:
+        return f"escalator leases mark-failed {host} {foreign}"
+    unverified = " --unverified" if known.unproved else ""
+    return f"look at {host}, and to enable it: escalator leases release {host} {foreign}{unverified}"
 
 
 def _say_for_ours(known: KnownLease) -> str:
@@ -82,9 +94,10 @@ def refuse_action(
             remedy="look again: escalator leases",
         )
     if known.life is RunLife.RUNNING:
+        ends = f"clear {host}.admit with downstream, or mark the run failed: its release ends the lease"
         raise InvalidRequestError(
             f"run {known.run_id} of {known.dag_id}, which has {host} out, still goes on",
-            remedy=f"clear {host}.admit with downstream, or mark the run failed: its release ends the lease",
+            remedy=say_what_to_do(known) if known.owner is LeaseOwner.ALTERED else ends,
         )
     if not named:
         _refuse_stranger(known)

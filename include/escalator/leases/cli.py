@@ -185,7 +185,11 @@ def _is_agreed(action: Action, known: KnownLease) -> bool:
 
 
 def _name_person() -> str:
-    return f"{getpass.getuser()}@{platform.node()}"
+    try:
+        user = getpass.getuser()
+    except (OSError, KeyError, ImportError):  # a container whose user has no name
+        user = f"uid-{os.getuid()}"
+    return f"{user}@{platform.node()}"
 
 
 def _settle(where: _Where, cloud: str) -> int:

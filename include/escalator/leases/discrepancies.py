@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import assert_never
 
 from escalator.leases.advice import say_what_to_do
@@ -15,6 +16,9 @@ from escalator.model.lease import Lease
 from escalator.model.run_life import RunLife
 from escalator.model.verdict import Code, Subject, SubjectType, Verdict
 
+RunId = tuple[str, str]
+"""DAG id and run id."""
+NONE_STOPPED: Mapping[RunId, Collection[str]] = MappingProxyType({})
 SETTLES_WITHIN = timedelta(minutes=15)
 """How long a node of a living run may be on its way from one record to the other."""
 SETTLE = "see that nothing of it is left, then escalator leases settle"
@@ -27,6 +31,7 @@ def find_discrepancies(
     now: datetime,
     *,
     dags: Mapping[str, Collection[str]] | None = None,
+    stopped: Mapping[RunId, Collection[str]] = NONE_STOPPED,
 ) -> tuple[Verdict, ...]:
     """Find leases that nobody ends, nodes that are out in the ledger only, and runs that Airflow lost.
 
@@ -34,6 +39,7 @@ def find_discrepancies(
     :param runs: the open runs of the ledger, and what Airflow says of each.
     :param now: an aware time.
     :param dags: DAG id -> hosts that the DAG has tasks for; None: not looked at.
+    :param stopped: DAG id and run id -> hosts whose tasks are all at their end in Airflow.
     """
     by_host = {service.host: service for service in services}
     return (
@@ -44,6 +50,12 @@ def find_discrepancies(
             for run, life in runs
             if dags is not None and not life.is_over
             for v in _find_taskless(run, dags)
+        ),
+        *(
+            v
+            for run, life in runs
+            if life is RunLife.RUNNING
+            for v in _find_stopped(run, stopped.get((run.dag_id, run.run_id), ()), by_host, now)
         ),
         *(_describe_lost(run) for run, life in runs if life is RunLife.DELETED and not run.concluded),
     )
@@ -120,6 +132,23 @@ def _find_taskless(run: OpenRun, dags: Mapping[str, Collection[str]]) -> Iterato
                 message=f"it is {node.state} in run {run.run_id} of {run.dag_id}, which lacks its tasks now",
                 subject=Subject.of_node(node.host),
                 remedy="put its domain and part in the inventory file back as they were",
+            )
+
+
+def _find_stopped(
+    run: OpenRun, stopped: Collection[str], services: Mapping[str, ComputeService], now: datetime
+) -> Iterator[Verdict]:
+    """Find the nodes that are out for a run which goes on, while none of their tasks does."""
+    for node in run.unfinished:
+        service = services.get(node.host)
+        out = node.state.under_way or has_lease_of(run, node.host, service)
+        if node.host in stopped and out and _is_old(node, now):
+            yield Verdict(
+                code=Code.CUT_OFF,
+                message=f"it is {node.state} in run {run.run_id} of {run.dag_id}, which goes on, and all its "
+                f"tasks have ended; in the cloud it is {describe_service(service)}",
+                subject=Subject.of_node(node.host),
+                remedy=f"clear {node.host}.admit with downstream",
             )
 
 

@@ -41,7 +41,7 @@ def find_known_leases(
     installation, runs = ledger.installation(), ledger.lease_runs()
     lives: dict[tuple[str, str], RunLife] = {}
     known = []
-    for host, reason, lease in sorted(found):
+    for host, reason, lease in sorted(found, key=lambda one: one[:2]):
         may_be_ours = lease.installation in {None, NO_INSTALLATION, installation}
         run = runs.get((lease.campaign, lease.run)) if may_be_ours else None
         record = _read_record(ledger, run, host) if run is not None else None

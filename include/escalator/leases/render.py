@@ -26,7 +26,6 @@ def leases_to_document(
 
 
 def _to_document(known: KnownLease, now: datetime) -> dict[str, Any]:
-    age = None if known.since is None else max(0.0, (now - known.since).total_seconds())
     return {
         "host": known.host,
         "reason": known.reason,
@@ -38,12 +37,17 @@ def _to_document(known: KnownLease, now: datetime) -> dict[str, Any]:
         "phase": known.lease.phase and str(known.lease.phase),
         "mark": known.lease.mark and str(known.lease.mark),
         "since": known.since and known.since.isoformat(),
-        "age_seconds": age,
+        "age_seconds": _find_age(known, now),
         "run_life": str(known.life),
         "orphaned": known.orphaned,
         "unproved": known.unproved,
         "what_to_do": say_what_to_do(known),
     }
+
+
+def _find_age(known: KnownLease, now: datetime) -> float | None:
+    """Return for how many seconds a lease is out; clocks may differ, and nothing is out since tomorrow."""
+    return None if known.since is None else max(0.0, (now - known.since).total_seconds())
 
 
 def list_lease_lines(leases: Sequence[KnownLease], now: datetime) -> Iterator[str]:
@@ -53,7 +57,8 @@ def list_lease_lines(leases: Sequence[KnownLease], now: datetime) -> Iterator[st
     for known in leases:
         lease = known.lease
         stands = " ".join(str(word) for word in (lease.phase, lease.mark) if word is not None)
-        age = "unknown" if known.since is None else format_duration((now - known.since).total_seconds())
+        seconds = _find_age(known, now)
+        age = "unknown" if seconds is None else format_duration(seconds)
         run = f"run {known.run_id}" if known.run_id is not None else f"run {lease.run}"
         orphaned = "  ORPHANED" if known.orphaned else ""
         yield f"{known.host}  {stands or 'no phase'}  age {age}{orphaned}"

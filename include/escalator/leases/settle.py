@@ -35,12 +35,11 @@ def settle_runs(
         if not life.is_over:
             continue
         for node in run.nodes:
-            service = by_host.get(node.host)
-            if node.state.under_way and has_lease_of(run, node.host, service):
-                yield f"{node.host}: left, it has a lease of run {run.run_id} still"
-                continue
-            state = _find_end(node, life)
+            service, state = by_host.get(node.host), _find_end(node, life)
             if state is None:
+                continue
+            if has_lease_of(run, node.host, service):
+                yield f"{node.host}: left, it has a lease of run {run.run_id} still"
                 continue
             message = f"its run was {life}; settled by {who}; in the cloud it is {describe_service(service)}"
             handle = ledger.run(run.campaign, run.run_id)

@@ -308,13 +308,17 @@ class CampaignRun:
         with self._database.reading() as session:
             return tuple(move_of(row) for row in session.scalars(query))
 
-    def remember(self, host: str, **changes: Unpack[FactChanges]) -> None:
+    def remember(self, host: str, attempt: StepAttempt | None = None, **changes: Unpack[FactChanges]) -> None:
         """Keep facts about a node, in place of earlier ones, all of them or none; None forgets one.
 
+        :param attempt: the attempt that says so; nothing is written when a newer one has begun.
         :raises InvalidRequestError: a value cannot be stored.
+        :raises SupersededError: when a newer attempt has begun.
         """
         with self._database.writing() as session:
             node = lock_node(session, self.campaign, self.run_id, host)
+            if attempt is not None:
+                _require_newest(attempt, node.fence)
             for key, value in write_fact_values(changes):
                 values = {"node_id": node.id, "key": key, "value": value}
                 insert_or_update(session, FactRow, values, key=("node_id", "key"))

@@ -96,7 +96,9 @@ class Lease:
         :param installation: id of the installation: eight hexadecimal digits.
         """
         digest = hashlib.sha256(f"{campaign}\0{run_id}\0{host}".encode()).hexdigest()[:16]
-        name = re.sub(r"[^A-Za-z0-9_.-]", "-", campaign)[:_CAMPAIGN_LENGTH]
+        name = re.sub(r"[^A-Za-z0-9_.-]", "-", campaign)
+        if len(name) > _CAMPAIGN_LENGTH:  # parts of one domain differ at their end only
+            name = f"{name[: _CAMPAIGN_LENGTH - 9]}-{hashlib.sha256(campaign.encode()).hexdigest()[:8]}"
         token = f"{installation}-{digest}"
         run = make_run_digest(run_id)
         return cls(campaign=name, run=run, token=token, max_parallel=max_parallel, words=_clean(words))
@@ -185,4 +187,4 @@ def _read_time(text: str | None) -> datetime | None:
 
 def _clean(words: str) -> str:
     """Keep words on one line and in ASCII: Nova's column may not hold more, and it is compared exactly."""
-    return " ".join(words.encode("ascii", "replace").decode().split())
+    return re.sub(r"[\x00-\x1f\x7f]", "?", " ".join(words.encode("ascii", "replace").decode().split()))

@@ -19,7 +19,7 @@ from escalator.model.verdict import Code
 from escalator.steps.running.context import CampaignContext, StepContext
 from escalator.steps.running.node_versions import read_version
 from escalator.upgrade_manager.schedule.admission import check_lease_kept, decide_admissions
-from escalator.upgrade_manager.schedule.admission_rules import find_lost
+from escalator.upgrade_manager.schedule.admission_rules import find_remnants
 from escalator.upgrade_manager.schedule.planning import revalidate_plan
 from escalator.upgrade_manager.state.domains import find_neighbours
 
@@ -51,13 +51,13 @@ def admit(ctx: StepContext) -> AdmissionDecision:
     snapshot, decisions = decide_now(ctx.campaign, asking=(ctx.host,))
     decision = find_decision_for(ctx.host, decisions)
     if decision.admission is not Admission.ADMIT:
-        return _recorded(ctx, decision)
+        return _recorded(ctx, _shout_when_unproved(ctx, decision))
     service = ctx.cloud.fetch_service(ctx.host)
     found = service.lease if ctx.holds(service) else None
     if found is None:
         skip = _upgraded_meanwhile(ctx)
         if skip is not None:
-            return _recorded(ctx, skip)
+            return _recorded(ctx, _shout_when_unproved(ctx, skip))
     if found is None or found.mark is not None:
         now = ctx.now()
         ctx.ensure_current()
@@ -105,14 +105,23 @@ def _upgraded_meanwhile(ctx: StepContext) -> AdmissionDecision | None:
     )
 
 
+def _shout_when_unproved(ctx: StepContext, decision: AdmissionDecision) -> AdmissionDecision:
+    """Pass over no node that this run upgraded and that somebody took before it was verified: hold it."""
+    facts = ctx.facts
+    if decision.admission is not Admission.SKIP or facts.upgrade_begun is None or facts.verified is not None:
+        return decision
+    message = f"{decision.message}; this run upgraded it AND NEVER VERIFIED IT: look at it now"
+    return replace(decision, admission=Admission.HOLD, code=Code.LEASE_LOST, message=message)
+
+
 def _check_after_write(ctx: StepContext, snapshot: CloudSnapshot, found: Lease | None) -> AdmissionDecision:
     """Read all leases back; if more are out than allowed, put back what was found: enabled, or our mark.
 
     :param snapshot: the cloud before the write: its HA groups are looked at beside the leases.
     """
     around = [node.host for node in find_neighbours(snapshot, ctx.host)]
-    lost = find_lost(ctx.run.nodes()) - {ctx.host}
     services = ctx.cloud.fetch_services()
+    lost = find_remnants(ctx.plan, ctx.run.view(), services) - {ctx.host}
     decision = check_lease_kept(
         services, around, ctx.plan, ctx.host, snapshot=snapshot, now=ctx.now(), lost=lost
     )

@@ -53,6 +53,9 @@ def _end(ctx: StepContext, service: ComputeService, lease: Lease) -> StepResult:
         return _give_back(ctx, given_up.state if given_up else NodeState.HELD, *_find_cause(progress))
     before = ctx.facts.upgrade_begun is None and progress.state is not NodeState.FAILED
     mark = LeaseMark.HELD if before else LeaseMark.FAILED
+    if progress.state is NodeState.VERIFIED:
+        said = f"the ledger says that it was verified, but its lease says {lease.mark or lease.phase}"
+        return _leave_out(ctx, lease, mark, Code.NOT_VERIFIED, said)
     return _leave_out(ctx, lease, mark, *_find_cause(progress))
 
 
@@ -89,6 +92,14 @@ def _look_again(ctx: StepContext) -> StepResult | None:
         return StepResult(outcome=Outcome.FAILED, code=exc.code or Code.NOT_VERIFIED, message=str(exc))
 
 
+def _was_given_back(ctx: StepContext, progress: NodeProgress) -> bool:
+    """Tell whether an earlier release gave back a node that nothing was done to, and could not say so."""
+    facts = ctx.facts
+    if facts.released_at is None or facts.touched or not progress.state.untouched:
+        return False
+    return facts.leased_at is None or facts.released_at >= facts.leased_at
+
+
 def _find_cause(progress: NodeProgress) -> tuple[Code, str]:
     """Say why the node did not get to its end."""
     return progress.code or Code.NOT_VERIFIED, progress.message or f"ended in state {progress.state}"
@@ -122,6 +133,9 @@ def _not_ours(ctx: StepContext, service: ComputeService) -> StepResult:
     if service.status is ServiceStatus.ENABLED and progress.state in {NodeState.VERIFIED, NodeState.RELEASED}:
         ctx.progress(NodeState.RELEASED, message=progress.message)
         return StepResult(outcome=Outcome.SKIPPED, message=f"{ctx.host} was released before")
+    if service.status is ServiceStatus.ENABLED and _was_given_back(ctx, progress):
+        ctx.progress(NodeState.HELD, *_find_cause(progress))
+        return StepResult(outcome=Outcome.SKIPPED, message=f"{ctx.host} was given back before")
     found = f"{ctx.host} is not this run's any more, left alone: {ctx.describe_loss(service)}"
     unproved = ctx.facts.upgrade_begun is not None and ctx.facts.verified is None
     if not unproved and not progress.state.under_way:

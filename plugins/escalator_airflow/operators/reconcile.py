@@ -13,15 +13,19 @@ from escalator.inventory.parts import list_parts
 from escalator.leases.discrepancies import find_discrepancies
 from escalator.leases.known import find_known_leases
 from escalator.ledger.ledger import Ledger
+from escalator.ledger.open_runs import OpenRun
 from escalator.model.clock import utcnow
 from escalator.model.errors import InvalidRequestError
 from escalator.model.inventory import Inventory
 from escalator.model.naming import make_dag_id
 from escalator.model.procedure import PROCEDURES
+from escalator.model.run_life import RunLife
 from escalator.model.verdict import Verdict
 from escalator_airflow.campaigns import load_inventory
+from escalator_airflow.graph import make_group_id
 from escalator_airflow.hooks.openstack import OpenStackCloudHook
 from escalator_airflow.run_life import find_run_life
+from escalator_airflow.task_states import ENDED, ask_task_states
 
 
 class ReconcileOperator(BaseOperator):
@@ -58,7 +62,24 @@ class ReconcileOperator(BaseOperator):
         known = find_known_leases(reasons, ledger, find_life)
         for lease in known:
             self.log.info("%s: %s", lease.host, lease.story)
-        return find_discrepancies(services, known, runs, utcnow(), dags=_list_dags(inventory))
+        stopped = {
+            (run.dag_id, run.run_id): _find_stopped(context, run)
+            for run, life in runs
+            if life is RunLife.RUNNING
+        }
+        dags = _list_dags(inventory)
+        return find_discrepancies(services, known, runs, utcnow(), dags=dags, stopped=stopped)
+
+
+def _find_stopped(context: Mapping[str, Any], run: OpenRun) -> frozenset[str]:
+    """Return the hosts of a run for which no task goes on or is to come."""
+    states = ask_task_states(context, run.dag_id, run.run_id)
+    stopped = set()
+    for host in run.hosts:
+        group = make_group_id(host)
+        found = {state for task, state in states.items() if task.rpartition(".")[0] == group}
+        stopped |= {host} if found and found <= ENDED else set()
+    return frozenset(stopped)
 
 
 def _list_dags(inventory: Inventory) -> dict[str, tuple[str, ...]]:

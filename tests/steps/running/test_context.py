@@ -14,7 +14,8 @@ from tests.steps.worlds import BUNDLE, NEW, NODE, World
 from escalator.ledger.tables import CampaignRow, FactRow, NodeRow
 from escalator.model.bundle import NoMechanism
 from escalator.model.campaign import NodeState, Step
-from escalator.model.errors import InvalidRequestError
+from escalator.model.errors import InvalidRequestError, SupersededError
+from escalator.model.lease import LeasePhase
 from escalator.model.moves import DrainPlan
 from escalator.model.node_facts import NodeFacts
 from escalator.model.step import Outcome
@@ -115,3 +116,13 @@ def test_with_a_bundle_that_brings_nothing_no_step_opens_a_connection(world: Wor
     assert result.outcome is Outcome.OK
     assert world.connections == []
     assert world.enabled()
+
+
+def test_a_superseded_attempt_remembers_nothing(world: World) -> None:
+    """What it wrote last into the cloud is not what is there: the newer attempt has written since."""
+    world.admit()
+    older, newer = world.begin(Step.MIGRATE), world.begin(Step.MIGRATE)
+    newer.ensure_phase(LeasePhase.DRAINING)
+    with pytest.raises(SupersededError):
+        older.remember(leases=("escalator:of:an:earlier:write",))
+    assert world.holds_lease()

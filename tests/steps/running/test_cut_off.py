@@ -163,3 +163,13 @@ def test_a_step_that_was_killed_and_done_at_its_next_try_is_not_cut_off(world: W
         world.run(step)
     assert release(world, {}) is Outcome.OK
     assert world.enabled()
+
+
+def test_a_second_release_does_not_say_the_reason_twice(world: World) -> None:
+    cut_off(world, Step.MIGRATE, "start_live_migration")
+    world.cloud.errors["ensure_disabled"] = [TransientError("503")]
+    ended = {Step.MIGRATE: "skipped"}
+    with pytest.raises(TransientError):
+        release(world, ended)
+    release(world, ended)
+    assert world.progress().message == "the run was ended by hand while migrate was going on"

@@ -11,6 +11,7 @@ from escalator.model.cloud import CloudSnapshot
 from escalator.model.decisions import Admission, AdmissionDecision
 from escalator.model.lease import LeaseMark, LeasePhase
 from escalator.model.verdict import Code
+from escalator.upgrade_manager.schedule.admission import decide_admissions
 from escalator.upgrade_manager.schedule.admission_rules import (
     EARLY_RULES,
     RULES,
@@ -110,11 +111,11 @@ def test_after_a_move_that_put_a_server_into_error_nobody_goes_whatever_may_fail
 
 
 def test_what_is_left_of_a_lost_lease_takes_no_place() -> None:
-    words = f"{PLAN.lease('b').render()} (leave it: Ann)"
-    cloud = make_cloud([make_node("a"), disabled(make_node("b"), words)])
+    written = PLAN.lease("b").renewed().render()
+    cloud = make_cloud([make_node("a"), disabled(make_node("b"), f"{written} (leave it: Ann)")])
     lost = NodeProgress(host="b", state=NodeState.HELD, code=Code.LEASE_LOST)
     plan = replace(PLAN, request=replace(PLAN.request, max_failed_nodes=1))
-    state = AdmissionState.of(cloud, plan, LedgerView(nodes=(lost,)), NOW)
+    state = AdmissionState.of(cloud, plan, LedgerView(nodes=(lost,), leases={"b": (written,)}), NOW)
     assert decide(state) is None
     assert state.leases_beside(state.nodes["a"]) == {}
     assert decide(state, "b") == (Admission.HOLD, Code.LEASE_LOST)
@@ -170,3 +171,33 @@ def test_leases_count_against_a_neighbour_and_our_own_everywhere() -> None:
     ]
     state = look(make_cloud(nodes))
     assert list(state.leases_beside(state.nodes["a"])) == ["b", "c"]
+
+
+def test_nodes_that_somebody_took_do_not_wait_for_one_another() -> None:
+    """A person enabled both, and their tasks are cleared: neither has a step that goes on."""
+    cloud = make_cloud([make_node(host) for host in "abc"])
+    plan = make_plan("a", "b", "c")
+    state = look(cloud, plan, a=NodeState.MIGRATING, b=NodeState.MIGRATING)
+    assert decide(state, "a") is None
+    assert decide(state, "b") == decide(state, "c") == (Admission.WAIT, Code.LEASE_LOST)
+
+
+def test_who_waits_for_a_node_that_somebody_took_is_told_what_to_do() -> None:
+    cloud = make_cloud([make_node("a"), make_node("b")])
+    decision = find_decision(RULES, look(cloud, b=NodeState.MIGRATING), "a")
+    assert decision is not None
+    assert decision.message.endswith("-> if none of them goes on, clear b.admit with downstream")
+
+
+@pytest.mark.parametrize("holder", ["a copy of this run", "another campaign"])
+def test_a_node_that_somebody_took_under_a_lease_of_their_own_takes_a_place(holder: str) -> None:
+    """They have it out now: one more would be more than either allows."""
+    theirs = (PLAN if holder == "a copy of this run" else OTHER).lease("b").renewed()
+    cloud = make_cloud([make_node("a"), disabled(make_node("b"), theirs.render())])
+    lost = NodeProgress(host="b", state=NodeState.HELD, code=Code.LEASE_LOST)
+    written = {"b": (PLAN.lease("b").renewed().render(),)}
+    plan = replace(PLAN, request=replace(PLAN.request, max_failed_nodes=1))
+    ledger = LedgerView(nodes=(lost,), leases=written)
+    decision = decide_admissions(cloud, plan, ledger, NOW)["a"]
+    assert (decision.admission, decision.code) == (Admission.WAIT, Code.PARALLEL_LIMIT)
+    assert "b is out" in decision.message

@@ -8,6 +8,7 @@ from tests.builders import NOW, leased, make_cloud, make_node, make_plan, make_s
 from escalator.model.campaign import LedgerView, NodeProgress, NodeState
 from escalator.model.cloud import CloudSnapshot, Migration, MigrationStatus, ServerGroup
 from escalator.model.decisions import Admission
+from escalator.model.verdict import Code
 from escalator.upgrade_manager.drain.drains import plan_drain
 from escalator.upgrade_manager.schedule.admission import decide_admissions
 
@@ -48,6 +49,7 @@ def test_the_partners_node_goes_out_when_there_is_another_place(
     others: tuple[str, ...], admission: Admission
 ) -> None:
     cloud = flying(*others)
-    moving = LedgerView(nodes=(NodeProgress(host="a", state=NodeState.MIGRATING),))
-    decisions = decide_admissions(cloud, PLAN, remembering(cloud, PLAN, moving), NOW)
-    assert decisions["b"].admission is admission
+    under_way = LedgerView(nodes=(NodeProgress(host="a", state=NodeState.MIGRATING),))
+    decision = decide_admissions(cloud, PLAN, remembering(cloud, PLAN, under_way), NOW)["b"]
+    assert decision.admission is admission
+    assert decision.code in {Code.ADMITTED, Code.CAPACITY}

@@ -152,8 +152,11 @@ class StepContext:
         return self.run.facts(self.host)
 
     def remember(self, **changes: Unpack[FactChanges]) -> None:
-        """Remember facts about the node in this campaign, over attempts and steps; None forgets one."""
-        self.run.remember(self.host, **changes)
+        """Remember facts about the node in this campaign, over attempts and steps; None forgets one.
+
+        :raises SupersededError: this attempt is not the newest of its node; nothing was remembered.
+        """
+        self.run.remember(self.host, self.attempt, **changes)
 
     def recorded_plan(self) -> DrainPlan | None:
         """Return the drain plan that was recorded last; None when there is none.

@@ -79,7 +79,8 @@ def explain_cut_off(
             return None
         who = _say_who(following[0], procedure, states)
         return CutOff(code=Code.CUT_OFF, message=f"{who} before {following[0]} began")
-    if newest.result is Outcome.FAILED and states.get(newest.step) == _SKIPPED:
+    to_be_tried = newest.result is Outcome.FAILED and newest.code is not Code.CUT_OFF
+    if to_be_tried and states.get(newest.step) == _SKIPPED:
         who = _say_who(newest.step, procedure, states)
         message = f"{who} while {newest.step} was to be tried again: {newest.message}"
         return CutOff(code=Code.CUT_OFF, message=message)

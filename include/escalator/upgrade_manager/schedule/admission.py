@@ -87,7 +87,7 @@ def check_lease_kept(
     :param neighbours: hosts whose drains count against this one's.
     :param snapshot: the cloud before the write: with it, HA groups are checked against what is out now.
     :param now: an aware time, for the recovery of HA groups.
-    :param lost: hosts that the run lost to somebody: what lease there is left on them takes no place.
+    :param lost: hosts that the run lost to somebody: what is left of its lease there takes no place.
     :return: ADMIT when the lease may stay; WAIT when it must be undone (or is gone), to come again later.
     """
     near = {*neighbours, host} - {*lost}

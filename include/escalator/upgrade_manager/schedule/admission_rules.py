@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from escalator.model.campaign import CampaignPlan, LedgerView, NodeProgress, NodeState
-from escalator.model.cloud import CloudSnapshot, Node
+from escalator.model.cloud import CloudSnapshot, ComputeService, Node
 from escalator.model.decisions import Admission, AdmissionDecision
 from escalator.model.lease import Lease, LeasePhase
 from escalator.model.verdict import Code
@@ -65,6 +65,7 @@ class AdmissionState:
         )
         marked = {host for host in of_this_run if leases[host].mark is not None}
         lost = find_lost(ledger.nodes) - own
+        remnants = find_remnants(plan, ledger, snapshot.nodes)
         book = CapacityBook(snapshot, members_stay=plan.members_stay, pending=set(plan.hosts))
         book.expect_order(plan.hosts)
         return cls(
@@ -73,7 +74,7 @@ class AdmissionState:
             ledger=ledger,
             now=now,
             nodes=book.nodes,
-            leases={host: lease for host, lease in leases.items() if host not in lost},
+            leases={host: lease for host, lease in leases.items() if host not in remnants},
             own=own,
             selected=frozenset(plan.hosts),
             bars={
@@ -114,11 +115,27 @@ Rule = Callable[[AdmissionState, str], AdmissionDecision | None]
 
 
 def find_lost(nodes: Iterable[NodeProgress]) -> frozenset[str]:
-    """Return the hosts that the run lost to somebody, who may have left our lease there, with other words.
-
-    They are out as what a person disabled is: without a place of K, and no destination.
-    """
+    """Return the hosts that the run lost to somebody."""
     return frozenset(n.host for n in nodes if n.state is NodeState.HELD and n.code is Code.LEASE_LOST)
+
+
+def find_remnants(
+    plan: CampaignPlan, ledger: LedgerView, services: Iterable[ComputeService | Node]
+) -> frozenset[str]:
+    """Return the hosts that the run lost to somebody who left our lease there, with other words.
+
+    They are out as what a person disabled is: without a place of K, and no destination. A lease that the run
+    never wrote takes a place all the same: whoever wrote it, another campaign or a copy of this run, goes on.
+    """
+    lost = find_lost(ledger.nodes)
+    found = set()
+    for service in services:
+        written = ledger.leases.get(service.host, ())
+        ours = plan.lease(service.host).same_holder(service.lease)
+        if service.host in lost and ours and service.disabled_reason not in written:
+            nonces = {lease.nonce for text in written if (lease := Lease.parse(text)) is not None}
+            found |= {service.host} if service.lease and service.lease.nonce in nonces else set()
+    return frozenset(found)
 
 
 def _left_out(state: AdmissionState, host: str) -> AdmissionDecision | None:
@@ -160,11 +177,18 @@ def _altered(state: AdmissionState, host: str) -> AdmissionDecision | None:
 
 
 def _disputed(state: AdmissionState, host: str) -> AdmissionDecision | None:
-    """Let no node go while one is under way that somebody took: its servers may still be on their way."""
-    taken = sorted(state.taken - {host})
+    """Let no node go while one is under way that somebody took: its servers may still be on their way.
+
+    Of several such nodes that are to go again, the first waits for none: they do not wait for one another.
+    """
+    others = state.taken - {host}
+    taken = sorted(other for other in others if host not in state.taken or other < host)
     if not taken:
         return None
-    message = f"{', '.join(taken)} is not as this run left it: its steps have to say first what became of it"
+    message = (
+        f"{', '.join(taken)} is not as this run left it: its steps have to say first what became of it "
+        f"-> if none of them goes on, clear {taken[0]}.admit with downstream"
+    )
     return make_decision(host, Admission.WAIT, Code.LEASE_LOST, message)
 
 
