@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from tests.builders import NOW, leased, make_cloud, make_node, make_plan, make_server, remembering
 
 from escalator.model.campaign import LedgerView, NodeProgress, NodeState
 from escalator.model.cloud import CloudSnapshot, Migration, MigrationStatus, ServerGroup
 from escalator.model.decisions import Admission
+from escalator.model.verdict import Code
 from escalator.upgrade_manager.drain.drains import plan_drain
 from escalator.upgrade_manager.schedule.admission import decide_admissions
 
@@ -51,3 +54,13 @@ def test_the_partners_node_goes_out_when_there_is_another_place(
     moving = LedgerView(nodes=(NodeProgress(host="a", state=NodeState.MIGRATING),))
     decisions = decide_admissions(cloud, PLAN, remembering(cloud, PLAN, moving), NOW)
     assert decisions["b"].admission is admission
+
+
+def test_a_node_waits_while_a_partner_is_on_its_way_though_nothing_is_out() -> None:
+    """Somebody moves the partner: it takes both other nodes for a moment, and one of them afterwards."""
+    cloud = flying("c")
+    cloud = replace(cloud, nodes=tuple(make_node(node.host) for node in cloud.nodes))
+    found = decide_admissions(cloud, make_plan("b"), LedgerView(), NOW)["b"]
+    assert (found.admission, found.code) == (Admission.WAIT, Code.CAPACITY)
+    landed = replace(cloud, migrations=())
+    assert decide_admissions(landed, make_plan("b"), LedgerView(), NOW)["b"].admission is Admission.ADMIT
