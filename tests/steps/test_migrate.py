@@ -181,7 +181,7 @@ def test_nova_is_asked_when_the_last_move_may_have_ended(
     begun, ready.cloud.before = ready.clock.now, note
     assert ready.run(Step.MIGRATE).outcome is Outcome.OK
     expected = max(ready.plan.expected.move_seconds(g.memory_mib) for g in ready.cloud.guests.values())
-    assert polls[0] == pytest.approx(times * expected, abs=2.0)
+    assert polls[1] == pytest.approx(times * expected, abs=2.0)
 
 
 def test_the_pace_of_a_node_is_told_to_the_next(ready: World) -> None:
