@@ -254,6 +254,24 @@ def test_killed_anywhere_and_tried_again_no_server_is_asked_twice(make_world: Ma
         assert world.cloud.guests["off"].vm_state == "stopped"
 
 
+def test_a_server_with_an_older_record_beside_its_own_is_counted_once_after_a_restart(ready: World) -> None:
+    web = ready.cloud.guests["web"]
+    ready.cloud.begin_move(web, "live-migration", "node-03", ())
+    ready.cloud.fetch_migrations()
+    web.task_state = None  # the record stays
+
+    def kill(method: str) -> None:
+        if method == "fetch_migrations" and len(ready.cloud.moves) > 3:
+            ready.cloud.before = None
+            raise KilledError
+
+    ready.cloud.before = kill
+    with pytest.raises(KilledError):
+        ready.run(Step.MIGRATE)
+    result = ready.run(Step.MIGRATE)
+    assert (result.outcome, result.details["moved"]) == (Outcome.OK, 3)
+
+
 def test_a_confirmation_is_given_however_late_the_retry_comes(ready: World) -> None:
     def kill(method: str) -> None:
         if method == "confirm_resize":

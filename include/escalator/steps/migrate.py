@@ -213,7 +213,7 @@ def _find_away(
     planned: Collection[str],
     known: Mapping[str, Server] | None = None,
 ) -> list[Migration]:
-    """Return the migrations that take servers off the node and are ours to watch, to their very end.
+    """Return the migrations that take servers off the node and are ours to watch, the newest of each.
 
     :param known: the servers of the cloud; None: those of the migrations are asked for.
     """
@@ -223,7 +223,8 @@ def _find_away(
         known = {server.id: server for server in found if server is not None}
     going_on = find_ongoing(unfinished, known.values(), ctx.now())
     ours = [m for m in going_on if m.server_id in known and _ours_to_land(m, ctx.host, planned)]
-    return [*ours, *_find_half_landed(ctx, drain, migrations)]
+    found = sorted((*ours, *_find_half_landed(ctx, drain, migrations)), key=lambda m: m.id)
+    return list({m.server_id: m for m in found}.values())
 
 
 def _find_half_landed(
