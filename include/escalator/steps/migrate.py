@@ -223,8 +223,8 @@ def _find_away(
         known = {server.id: server for server in found if server is not None}
     going_on = find_ongoing(unfinished, known.values(), ctx.now())
     ours = [m for m in going_on if m.server_id in known and _ours_to_land(m, ctx.host, planned)]
-    found = sorted((*ours, *_find_half_landed(ctx, drain, migrations)), key=lambda m: m.id)
-    return list({m.server_id: m for m in found}.values())
+    away = sorted((*ours, *_find_half_landed(ctx, drain, migrations)), key=lambda m: m.id)
+    return list({m.server_id: m for m in away}.values())
 
 
 def _find_half_landed(

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 from tests.builders import NOW, leased, make_cloud, make_node, make_plan, make_server, remembering
 
 from escalator.model.campaign import LedgerView, NodeProgress, NodeState
-from escalator.model.cloud import CloudSnapshot, Migration, MigrationStatus, ServerGroup
-from escalator.model.decisions import Admission
+from escalator.model.cloud import CloudSnapshot, Migration, MigrationStatus, Node, Server, ServerGroup
+from escalator.model.decisions import Admission, AdmissionDecision
 from escalator.model.verdict import Code
 from escalator.upgrade_manager.drain.drains import plan_drain
 from escalator.upgrade_manager.schedule.admission import decide_admissions
@@ -64,3 +65,38 @@ def test_a_node_waits_while_a_partner_is_on_its_way_though_nothing_is_out() -> N
     assert (found.admission, found.code) == (Admission.WAIT, Code.CAPACITY)
     landed = replace(cloud, migrations=())
     assert decide_admissions(landed, make_plan("b"), LedgerView(), NOW)["b"].admission is Admission.ADMIT
+
+
+def arriving(*nodes: Node, servers: Sequence[Server] = ()) -> CloudSnapshot:
+    """A node that is out, whose server is on its way to b, where Placement counts it already."""
+    plan = make_plan("a", "b", "e", max_parallel=2)
+    cloud = flying("c")
+    migration = replace(cloud.migrations[0], dest_host="b")
+    return make_cloud(
+        [leased(make_node("a", target=True), plan), *nodes],
+        [make_server("one", "a", task_state="migrating", memory=8192), *servers],
+        migrations=(migration,),
+    )
+
+
+def decide(cloud: CloudSnapshot, host: str) -> AdmissionDecision:
+    plan = make_plan("a", "b", "e", max_parallel=2)
+    moving = LedgerView(nodes=(NodeProgress(host="a", state=NodeState.MIGRATING),))
+    return decide_admissions(cloud, plan, remembering(cloud, plan, moving), NOW, asking=(host,))[host]
+
+
+def test_a_server_on_its_way_takes_its_place_once() -> None:
+    b = make_node("b", memory=16384, usage={"MEMORY_MB": 8192})
+    e = make_node("e", target=True)
+    other = make_server("other", "e", memory=8192)
+    assert decide(arriving(b, e, servers=[other]), "e").admission is Admission.ADMIT
+    larger = replace(other, resources={**other.resources, "MEMORY_MB": 8193})
+    assert decide(arriving(b, e, servers=[larger]), "e").admission is Admission.WAIT
+
+
+@pytest.mark.parametrize(("memory", "admission"), [(4096, Admission.WAIT), (8192, Admission.ADMIT)])
+def test_a_node_that_a_server_is_on_its_way_to_goes_when_there_is_another_place_for_it(
+    memory: int, admission: Admission
+) -> None:
+    b = make_node("b", target=True, usage={"MEMORY_MB": 8192})
+    assert decide(arriving(b, make_node("c", memory=memory)), "b").admission is admission
