@@ -67,20 +67,14 @@ def test_a_node_waits_while_a_partner_is_on_its_way_though_nothing_is_out() -> N
     assert decide_admissions(landed, make_plan("b"), LedgerView(), NOW)["b"].admission is Admission.ADMIT
 
 
-def arriving(*nodes: Node, servers: Sequence[Server] = ()) -> CloudSnapshot:
-    """A node that is out, whose server is on its way to b, where Placement counts it already."""
-    plan = make_plan("a", "b", "e", max_parallel=2)
-    cloud = flying("c")
-    migration = replace(cloud.migrations[0], dest_host="b")
-    return make_cloud(
+def decide_beside_arrival(host: str, *nodes: Node, servers: Sequence[Server] = ()) -> AdmissionDecision:
+    """Decide while another node is out; its server is on its way to b, where Placement counts it already."""
+    plan = make_plan("a", host, max_parallel=2)
+    cloud = make_cloud(
         [leased(make_node("a", target=True), plan), *nodes],
         [make_server("one", "a", task_state="migrating", memory=8192), *servers],
-        migrations=(migration,),
+        migrations=(replace(flying("c").migrations[0], dest_host="b"),),
     )
-
-
-def decide(cloud: CloudSnapshot, host: str) -> AdmissionDecision:
-    plan = make_plan("a", "b", "e", max_parallel=2)
     moving = LedgerView(nodes=(NodeProgress(host="a", state=NodeState.MIGRATING),))
     return decide_admissions(cloud, plan, remembering(cloud, plan, moving), NOW, asking=(host,))[host]
 
@@ -89,9 +83,9 @@ def test_a_server_on_its_way_takes_its_place_once() -> None:
     b = make_node("b", memory=16384, usage={"MEMORY_MB": 8192})
     e = make_node("e", target=True)
     other = make_server("other", "e", memory=8192)
-    assert decide(arriving(b, e, servers=[other]), "e").admission is Admission.ADMIT
+    assert decide_beside_arrival("e", b, e, servers=[other]).admission is Admission.ADMIT
     larger = replace(other, resources={**other.resources, "MEMORY_MB": 8193})
-    assert decide(arriving(b, e, servers=[larger]), "e").admission is Admission.WAIT
+    assert decide_beside_arrival("e", b, e, servers=[larger]).admission is Admission.WAIT
 
 
 @pytest.mark.parametrize(("memory", "admission"), [(4096, Admission.WAIT), (8192, Admission.ADMIT)])
@@ -99,4 +93,4 @@ def test_a_node_that_a_server_is_on_its_way_to_goes_when_there_is_another_place_
     memory: int, admission: Admission
 ) -> None:
     b = make_node("b", target=True, usage={"MEMORY_MB": 8192})
-    assert decide(arriving(b, make_node("c", memory=memory)), "b").admission is admission
+    assert decide_beside_arrival("b", b, make_node("c", memory=memory)).admission is admission
