@@ -49,13 +49,13 @@ def migrate(ctx: StepContext) -> StepResult:
     """
     try:
         lease = ctx.ensure_leased().lease
+        if lease is not None and lease.mark is not None:
+            message = f"{ctx.host} gave up its place ({lease.mark}): clear {ctx.host}.admit with downstream"
+            return StepResult(outcome=Outcome.HELD, code=Code.LEASE_LOST, message=message)
+        ctx.ensure_phase(LeasePhase.DRAINING)
     except LeaseLostError as lost:
         _land(ctx, lost)
         raise
-    if lease is not None and lease.mark is not None:
-        message = f"{ctx.host} gave up its place ({lease.mark}): clear {ctx.host}.admit with downstream"
-        return StepResult(outcome=Outcome.HELD, code=Code.LEASE_LOST, message=message)
-    ctx.ensure_phase(LeasePhase.DRAINING)
     first = ctx.facts.drain_started is None
     if first:
         ctx.remember(drain_started=ctx.now())

@@ -19,7 +19,7 @@ from escalator.steps.moving.drain_record import DrainRecord
 from escalator.steps.moving.endings import describe_error, describe_failure, describe_half_landed
 from escalator.steps.moving.flights import Flight, FlightState, can_abort
 from escalator.steps.moving.move_queue import MoveQueue
-from escalator.steps.moving.node_view import SEEN_WITHIN, NodeView
+from escalator.steps.moving.node_view import NodeView
 from escalator.steps.moving.pace import LONGEST_GAP_SECONDS, DrainPace
 from escalator.steps.running.context import StepContext
 from escalator.steps.running.patience import TOLERATED, Patience
@@ -120,7 +120,8 @@ class Drain:
         :param staying: ids of the servers that are to stay.
         :raises LeaseLostError: the node is not ours any more.
         """
-        self.view.refresh(older_than=SEEN_WITHIN)
+        if self.view.is_old():
+            self.view.refresh()
         while True:
             left = self.view.find_left(staying)
             if not left or any(server.task_state is None for server in left):

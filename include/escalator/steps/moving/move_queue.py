@@ -23,7 +23,7 @@ from escalator.model.moves import MoveMethod, PlannedMove
 from escalator.steps.moving.drain_record import DrainRecord
 from escalator.steps.moving.endings import describe_busy, describe_refusal
 from escalator.steps.moving.flights import Flight
-from escalator.steps.moving.node_view import SEEN_WITHIN, NodeView
+from escalator.steps.moving.node_view import NodeView
 from escalator.steps.moving.pace import DrainPace
 from escalator.steps.running.context import StepContext
 from escalator.steps.running.patience import TOLERATED
@@ -64,7 +64,8 @@ class MoveQueue:
         fresh: list[Flight] = []
         if not self.waiting or room <= 0 or self._is_put_off():
             return fresh
-        self.view.refresh(older_than=SEEN_WITHIN)
+        if self.view.is_old():
+            self.view.refresh()
         coming, self.waiting = self.waiting, []
         later: list[PlannedMove] = []
         while coming and len(fresh) < room and not self._is_put_off() and self._may_go_on():
@@ -85,8 +86,9 @@ class MoveQueue:
 
     def _may_go_on(self) -> bool:
         """Look at the node and its lease again when the requests before took their time."""
-        if self.view.refresh(older_than=SEEN_WITHIN):
+        if self.view.is_old():
             self.record.watch_lease()
+            self.view.refresh()
         return not self.record.stopped
 
     def compute_gap(self) -> float:
