@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import sqlite3
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -149,6 +150,8 @@ def test_the_command_makes_the_ledger_and_says_what_it_has(
     assert "schema none" in lines[0]
     assert "none -> 0002" in lines[1]
     assert "schema 0002" in lines[2]
+    assert main(["--url", url, "claim"]) == 0
+    assert re.search(r"installation [0-9a-f]{8}$", capsys.readouterr().out)
 
 
 def test_the_command_refuses_a_bad_url_with_exit_code_2(capsys: pytest.CaptureFixture[str]) -> None:

@@ -51,3 +51,12 @@ def test_a_run_is_open_until_every_node_is_at_its_end(
     for host in plan.hosts[1:]:
         run.set_progress(host, NodeState.HELD, now=NOW)
     assert ledger.open_runs("lab") == ()
+
+
+def test_a_ledger_is_an_installation_and_a_copy_becomes_one_of_its_own(ledger: Ledger) -> None:
+    first = ledger.installation()
+    assert len(first) == 8
+    assert int(first, 16) >= 0
+    claimed = ledger.claim()
+    assert claimed != first
+    assert ledger.installation() == claimed

@@ -120,6 +120,53 @@ def test_a_resize_that_waits_for_its_owner_holds_both_nodes(admitted: World) -> 
     assert (result.outcome, result.code) == (Outcome.HELD, Code.SERVER_UNCONFIRMED_RESIZE)
 
 
+def test_a_cold_migration_that_another_drain_is_about_to_confirm_is_waited_for(make_world: MakeWorld) -> None:
+    world = make_world(max_parallel=2)
+    world.boot("web", vm_state="stopped")
+    world.admit()
+    world.cloud.start_cold_migration("web", "node-02")
+    for _ in range(6):
+        world.cloud.fetch_migrations()
+    assert world.cloud.guests["web"].vm_state == "resized"
+    world.admit("node-02")
+    began = world.clock.now
+
+    def confirm(_method: str) -> None:
+        if (world.clock.now - began).total_seconds() > 5:
+            world.cloud.before = None
+            world.cloud.confirm_resize("web")
+
+    world.cloud.before = confirm
+    assert world.run(Step.PRECHECK, "node-02").outcome is Outcome.OK
+    assert [m.server_id for m in world.drain_plan("node-02").moves] == ["web"]
+
+
+def test_a_cold_migration_that_is_never_confirmed_holds_the_node(make_world: MakeWorld) -> None:
+    world = make_world(max_parallel=2)
+    world.boot("web", vm_state="stopped")
+    world.admit()
+    world.cloud.start_cold_migration("web", "node-02")
+    for _ in range(6):
+        world.cloud.fetch_migrations()
+    world.admit("node-02")
+    began = world.clock.now
+    result = world.run(Step.PRECHECK, "node-02")
+    assert (result.outcome, result.code) == (Outcome.HELD, Code.SERVER_UNCONFIRMED_RESIZE)
+    assert world.clock.now - began > PATIENCE
+
+
+def test_a_node_that_is_taken_back_while_its_servers_settle_is_looked_at_no_further(admitted: World) -> None:
+    def land(method: str) -> None:
+        if method == "fetch_servers":
+            admitted.boot(f"late-{len(admitted.cloud.guests)}")
+        if len(admitted.cloud.guests) == 3:
+            admitted.cloud.person_enables(NODE)
+
+    admitted.cloud.before = land
+    assert admitted.run(Step.PRECHECK).code is Code.LEASE_LOST
+    assert len(admitted.cloud.guests) == 3
+
+
 def test_what_the_node_lacks_is_a_blocker_beside_those_of_servers(admitted: World) -> None:
     admitted.nodes[NODE].lacks = ("no python3",)
     admitted.boot("broken", vm_state="error")

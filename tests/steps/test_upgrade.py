@@ -85,6 +85,29 @@ def test_a_migration_that_does_not_end_holds_the_node(empty: World) -> None:
     assert empty.clock.now - began > QUIET_WITHIN
 
 
+def test_a_node_that_is_taken_back_while_it_becomes_quiet_is_waited_for_no_longer(empty: World) -> None:
+    empty.boot("peer", "node-02", fault=Fault.HANG)
+    reason = empty.service().disabled_reason
+    empty.cloud.person_enables(NODE)
+    empty.cloud.start_live_migration("peer", NODE)
+    empty.cloud.fetch_migrations()
+    empty.cloud.person_disables(NODE, reason)
+    began = empty.clock.now
+
+    def take(_method: str) -> None:
+        if (empty.clock.now - began).total_seconds() > 10:
+            empty.cloud.person_enables(NODE)
+
+    empty.cloud.before = take
+    assert empty.run(Step.UPGRADE).code is Code.LEASE_LOST
+    assert (empty.clock.now - began).total_seconds() < 30
+
+
+def test_a_cloud_that_is_away_while_the_node_is_proved_empty_ends_no_step(empty: World) -> None:
+    empty.cloud.errors["fetch_servers"] = [TransientError("HTTP 503")] * 3
+    assert empty.run(Step.UPGRADE).outcome is Outcome.OK
+
+
 def test_a_cloud_that_is_away_for_minutes_takes_nothing_of_the_time_to_become_quiet(empty: World) -> None:
     guest = empty.boot("peer", "node-02", fault=Fault.HANG)
     reason = empty.service().disabled_reason

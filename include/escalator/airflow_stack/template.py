@@ -77,11 +77,14 @@ def ensure_cluster(
             migrate(cluster, environment=environment, include=template.include)
     else:
         with _lock(template.home / "templates.lock"):
-            if not template.folder.exists():
-                _make(cluster, template, environment=environment, progress=progress)
-            else:
+            is_copy = template.folder.exists()
+            if is_copy:
                 copy_cluster(template.folder, cluster.data)
+            else:
+                _make(cluster, template, environment=environment, progress=progress)
         cluster.start()
+        if is_copy and _has_ledger(template.include):
+            _run("escalator.ledger", "claim", environment=environment)
     marker.write_text(template.key)
 
 
@@ -93,8 +96,12 @@ def migrate(cluster: Cluster, *, environment: Mapping[str, str], include: Path) 
     cluster.ensure_database(AIRFLOW_DATABASE)
     cluster.ensure_database(LEDGER_DATABASE)
     _run("airflow", "db", "migrate", environment=environment)
-    if (include / "escalator" / "ledger" / "__main__.py").exists():
+    if _has_ledger(include):
         _run("escalator.ledger", "upgrade", environment=environment)
+
+
+def _has_ledger(include: Path) -> bool:
+    return (include / "escalator" / "ledger" / "__main__.py").exists()
 
 
 def _make(

@@ -1,4 +1,4 @@
-"""``escalator ledger upgrade | current``."""
+"""``escalator ledger upgrade | current | claim``."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from escalator.ledger import schema
 from escalator.ledger.database import Database, ledger_url, parse_url
+from escalator.ledger.ledger import Ledger
 from escalator.ledger.tables import HEAD
 from escalator.model.errors import EscalatorError
 
@@ -33,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     verbs = parser.add_subparsers(dest="verb", required=True)
     verbs.add_parser("upgrade", help="make the ledger, or bring its schema to this release")
     verbs.add_parser("current", help="say which schema it has; exit code 1 when it is not this release's")
+    verbs.add_parser("claim", help="make a copy of another ledger an installation of its own")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -47,6 +49,9 @@ def run(arguments: argparse.Namespace) -> int:
         before = database.revision()
         schema.upgrade(url)
         print(f"ledger {database.shown}: schema {before or 'none'} -> {database.revision()}")
+        return OK
+    if arguments.verb == "claim":
+        print(f"ledger {database.shown}: installation {Ledger(url).claim()}")
         return OK
     found = database.revision()
     print(f"ledger {database.shown}: schema {found or 'none'}, this release has {HEAD}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections import Counter
 from collections.abc import Mapping
 from typing import Self
@@ -41,6 +42,18 @@ class Ledger:
         """Return the id of the installation, eight hexadecimal digits; it was made with the ledger."""
         with self._database.reading() as session:
             return session.scalars(sa.select(InstallationRow.id)).one()
+
+    def claim(self) -> str:
+        """Give the ledger an id of its own: a copy of another ledger becomes an installation for itself.
+
+        Leases that were written before are another installation's from then on.
+
+        :return: the new id.
+        """
+        made = secrets.token_hex(4)
+        with self._database.writing() as session:
+            session.execute(sa.update(InstallationRow).values(id=made))
+        return made
 
     def run(self, campaign: str, run_id: str) -> CampaignRun:
         """Return the handle of a run, opened or not; nothing is read yet."""

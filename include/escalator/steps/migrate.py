@@ -12,7 +12,7 @@ from datetime import timedelta
 from statistics import median
 
 from escalator.model.campaign import NodeState
-from escalator.model.cloud import Migration, Server
+from escalator.model.cloud import Migration, MigrationStatus, Server
 from escalator.model.errors import LeaseLostError
 from escalator.model.lease import LeasePhase
 from escalator.model.moves import DrainPlan, MoveMethod, PlannedMove
@@ -25,7 +25,7 @@ from escalator.steps.moving.pace import DrainPace
 from escalator.steps.running.context import StepContext
 from escalator.steps.running.results import StepResult
 from escalator.upgrade_manager.drain.drains import plan_drain
-from escalator.upgrade_manager.drain.prechecks import check_servers, find_ongoing
+from escalator.upgrade_manager.drain.prechecks import LIVE, check_servers, find_ongoing
 
 log = logging.getLogger("escalator.steps.migrate")
 
@@ -49,13 +49,13 @@ def migrate(ctx: StepContext) -> StepResult:
     """
     try:
         lease = ctx.ensure_leased().lease
+        if lease is not None and lease.mark is not None:
+            message = f"{ctx.host} gave up its place ({lease.mark}): clear {ctx.host}.admit with downstream"
+            return StepResult(outcome=Outcome.HELD, code=Code.LEASE_LOST, message=message)
+        ctx.ensure_phase(LeasePhase.DRAINING)
     except LeaseLostError as lost:
         _land(ctx, lost)
         raise
-    if lease is not None and lease.mark is not None:
-        message = f"{ctx.host} gave up its place ({lease.mark}): clear {ctx.host}.admit with downstream"
-        return StepResult(outcome=Outcome.HELD, code=Code.LEASE_LOST, message=message)
-    ctx.ensure_phase(LeasePhase.DRAINING)
     first = ctx.facts.drain_started is None
     if first:
         ctx.remember(drain_started=ctx.now())
@@ -92,8 +92,9 @@ def _empty(ctx: StepContext, drain: Drain, faults: tuple[Verdict, ...]) -> tuple
 
 
 def _adopt_plan(ctx: StepContext, drain: Drain) -> tuple[Verdict, ...]:
-    """Take the plan that precheck made a moment ago."""
+    """Take the plan that precheck made a moment ago; what others began since then is not ours."""
     drain.adopt(ctx.planned_drain(), ())
+    drain.after_id = max([drain.after_id, *(m.id for m in _fetch_migrations(ctx, drain))])
     return ()
 
 
@@ -124,7 +125,7 @@ def _land(ctx: StepContext, lost: LeaseLostError) -> None:
     drain.record.lost = lost
     planned = {move.server_id for move in _last_plan(ctx).moves}
     migrations = _come_to_rest(ctx, drain)
-    _record_ended(ctx, migrations, planned)
+    _record_ended(ctx, drain, migrations, planned)
     away = _find_away(ctx, drain, migrations)
     drain.adopt(DrainPlan(host=ctx.host, moves=tuple(_adopted(m, {}) for m in away)), away)
     with suppress(LeaseLostError):
@@ -138,7 +139,7 @@ def _resume(ctx: StepContext, drain: Drain) -> tuple[Verdict, ...]:
     """
     planned = {move.server_id for move in _last_plan(ctx).moves}
     migrations = _come_to_rest(ctx, drain)
-    _record_ended(ctx, migrations, planned)
+    _record_ended(ctx, drain, migrations, planned)
     snapshot = drain.patience.ask(ctx.campaign.fetch_snapshot)
     known = {s.id: s for s in snapshot.servers}
     away = _find_away(ctx, drain, migrations, known)
@@ -164,11 +165,20 @@ def _last_plan(ctx: StepContext) -> DrainPlan:
     return ctx.recorded_plan() or DrainPlan(host=ctx.host)
 
 
-def _record_ended(ctx: StepContext, migrations: tuple[Migration, ...], planned: set[str]) -> None:
+def _fetch_migrations(ctx: StepContext, drain: Drain) -> tuple[Migration, ...]:
+    return drain.patience.ask(lambda: ctx.cloud.fetch_migrations(host=ctx.host, since=drain.since))
+
+
+def _record_ended(
+    ctx: StepContext, drain: Drain, migrations: tuple[Migration, ...], planned: set[str]
+) -> None:
     """Record moves that ended while no attempt of ours was there to see it."""
     known = {move.migration for move in ctx.run.moves(ctx.host)}
+    half = _find_half_landed(ctx, drain, migrations)
     for migration in migrations:
-        ended = migration.source_host == ctx.host and not migration.status.unfinished
+        ended = (
+            migration.source_host == ctx.host and not migration.status.unfinished and migration not in half
+        )
         if ended and migration.server_id in planned and migration.uuid not in known:
             flight = Flight(
                 move=_adopted(migration, {}),
@@ -188,7 +198,7 @@ def _come_to_rest(ctx: StepContext, drain: Drain) -> tuple[Migration, ...]:
     deadline = ctx.now() + APPEARS_WITHIN
     while True:
         drain.view.refresh()
-        migrations = drain.patience.ask(lambda: ctx.cloud.fetch_migrations(host=ctx.host, since=drain.since))
+        migrations = _fetch_migrations(ctx, drain)
         known = {m.server_id for m in migrations if m.status.unfinished}
         nameless = [s for s in drain.view.here.values() if s.task_state in _ON_ITS_WAY and s.id not in known]
         if not nameless or ctx.now() > deadline + drain.patience.away:
@@ -202,7 +212,7 @@ def _find_away(
     migrations: Iterable[Migration],
     known: Mapping[str, Server] | None = None,
 ) -> list[Migration]:
-    """Return the migrations that take servers off the node and are ours to watch.
+    """Return the migrations that take servers off the node and are ours to watch, the newest of each.
 
     :param known: the servers of the cloud; None: those of the migrations are asked for.
     """
@@ -212,7 +222,26 @@ def _find_away(
         known = {server.id: server for server in found if server is not None}
     going_on = find_ongoing(unfinished, known.values(), ctx.now())
     asked = ctx.facts.cold_asked
-    return [m for m in going_on if m.server_id in known and _ours_to_land(m, ctx.host, asked)]
+    ours = [m for m in going_on if m.server_id in known and _ours_to_land(m, ctx.host, asked)]
+    away = sorted((*ours, *_find_half_landed(ctx, drain, migrations)), key=lambda m: m.id)
+    return list({m.server_id: m for m in away}.values())
+
+
+def _find_half_landed(
+    ctx: StepContext, drain: Drain, migrations: Iterable[Migration]
+) -> tuple[Migration, ...]:
+    """Return the live migrations that are completed while their servers are still here, and migrating."""
+    newest: dict[str, Migration] = {}
+    for migration in sorted(migrations, key=lambda m: m.id):
+        if migration.source_host == ctx.host and migration.type == LIVE:
+            newest[migration.server_id] = migration
+    return tuple(
+        m
+        for m in newest.values()
+        if m.status is MigrationStatus.COMPLETED
+        and (server := drain.view.here.get(m.server_id)) is not None
+        and server.task_state == "migrating"
+    )
 
 
 def _ours_to_land(migration: Migration, host: str, asked: Collection[str]) -> bool:
@@ -222,13 +251,13 @@ def _ours_to_land(migration: Migration, host: str, asked: Collection[str]) -> bo
     """
     if migration.source_host != host:
         return False
-    live = migration.type == "live-migration"
+    live = migration.type == LIVE
     return live or (migration.type == "migration" and migration.server_id in asked)
 
 
 def _adopted(migration: Migration, known: Mapping[str, Server]) -> PlannedMove:
     """Make the move of a migration that an earlier attempt requested."""
-    live = migration.type == "live-migration"
+    live = migration.type == LIVE
     server = known.get(migration.server_id)
     return PlannedMove(
         server_id=migration.server_id,

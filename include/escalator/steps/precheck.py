@@ -6,10 +6,11 @@ Reads only; a second run reads again. What it finds becomes the drain plan that 
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from datetime import timedelta
 
 from escalator.model.campaign import NodeState
-from escalator.model.cloud import Server
+from escalator.model.cloud import Migration, MigrationStatus, Server
 from escalator.model.errors import NodeFaultError
 from escalator.model.moves import DrainPlan
 from escalator.model.step import Outcome
@@ -83,10 +84,13 @@ def _settled_plan(ctx: StepContext) -> tuple[DrainPlan, int, int]:
     before = _fetch_servers(ctx, patience)
     while True:
         ctx.campaign.sleep(SETTLE_SECONDS)
+        patience.ask(ctx.ensure_leased)
         servers = _fetch_servers(ctx, patience)
         migrations = patience.ask(lambda: ctx.cloud.fetch_migrations(host=ctx.host, since=begun - RECENT))
-        verdicts = check_servers(servers, find_ongoing(migrations, servers, ctx.now()), host=ctx.host)
+        ongoing = find_ongoing(migrations, servers, ctx.now())
+        verdicts = check_servers(servers, ongoing, host=ctx.host)
         passing = any(v.blocks and v.code in _PASSING for v in verdicts)
+        passing = passing or _is_to_be_confirmed(ctx, patience, ongoing)
         patient = ctx.now() <= begun + PATIENCE + patience.away
         settled = are_settled(before, servers)
         if patient and (passing or not settled):
@@ -106,6 +110,16 @@ def _settled_plan(ctx: StepContext) -> tuple[DrainPlan, int, int]:
     last = max((m.id for m in migrations), default=0)
     plan = plan_drain(snapshot, ctx.host, verdicts, members_stay=ctx.plan.members_stay, order=ctx.plan.hosts)
     return plan, len(on_node), last
+
+
+def _is_to_be_confirmed(ctx: StepContext, patience: Patience, ongoing: Iterable[Migration]) -> bool:
+    """Tell whether a cold migration to the node waits for the drain of a node that a campaign has out."""
+    to_here = (m for m in ongoing if m.dest_host == ctx.host and m.type == "migration")
+    sources = {m.source_host for m in to_here if m.status is MigrationStatus.FINISHED}
+    if not sources:
+        return False
+    leases = {s.host: s.lease for s in patience.ask(ctx.cloud.fetch_services)}
+    return any((lease := leases.get(source)) is not None and lease.mark is None for source in sources)
 
 
 def _fetch_servers(ctx: StepContext, patience: Patience) -> tuple[Server, ...]:

@@ -92,7 +92,7 @@ def _prove_empty(ctx: StepContext) -> StepResult | None:
     """
     for _ in range(ROUNDS):
         busy = _wait_until_quiet(ctx)
-        left = () if busy else _left(ctx)
+        left = () if busy else Patience(ctx=ctx).ask(lambda: _left(ctx))
         if not busy and not left:
             return None
         if busy or ctx.facts.upgrade_begun is not None:
@@ -120,6 +120,7 @@ def _wait_until_quiet(ctx: StepContext) -> str:
             return f"on {ctx.host} these do not end: {', '.join(work)} -> {remedy}"
         log.info("%s: waiting for %s", ctx.host, ", ".join(work))
         ctx.campaign.sleep(POLL_SECONDS)
+        patience.ask(ctx.ensure_leased)
 
 
 def _left(ctx: StepContext) -> tuple[str, ...]:

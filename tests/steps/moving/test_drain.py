@@ -40,7 +40,7 @@ def test_a_node_that_is_taken_back_in_mid_drain_begins_nothing_more(make_world: 
     world = crowd(make_world())
 
     def take(method: str) -> None:
-        if method == "fetch_migrations":
+        if method == "fetch_migrations" and world.cloud.moves:
             world.cloud.before = None
             match how:
                 case "enables":
@@ -67,7 +67,10 @@ def test_a_node_that_is_taken_back_in_mid_drain_begins_nothing_more(make_world: 
     assert {w.verb for w in world.cloud.writes if w.subject == NODE} == {"disable"}
 
 
-def test_moves_of_a_killed_attempt_land_when_the_node_was_taken_back_meanwhile(ready: World) -> None:
+@pytest.mark.parametrize("looks", [0, 1])
+def test_moves_of_a_killed_attempt_land_when_the_node_was_taken_back_meanwhile(
+    ready: World, looks: int
+) -> None:
     def kill(method: str) -> None:
         if method == "confirm_resize":
             ready.cloud.before = None
@@ -76,7 +79,14 @@ def test_moves_of_a_killed_attempt_land_when_the_node_was_taken_back_meanwhile(r
     ready.cloud.before = kill
     with pytest.raises(KilledError):
         ready.run(Step.MIGRATE)
-    ready.cloud.person_enables(NODE)
+    seen: list[str] = []
+
+    def take(method: str) -> None:
+        if len(seen) == looks:
+            ready.cloud.person_enables(NODE)
+        seen.append(method)
+
+    ready.cloud.before = take
     result = ready.run(Step.MIGRATE)
     assert (result.outcome, result.code) == (Outcome.HELD, Code.LEASE_LOST)
     assert ready.cloud.guests["off"].vm_state == "stopped"
@@ -88,7 +98,7 @@ def test_a_move_that_fails_after_the_node_was_taken_back_is_not_tried_again(read
     ready.cloud.guests["a-web"].fault = Fault.FAIL
 
     def take(method: str) -> None:
-        if method == "fetch_migrations":
+        if method == "fetch_migrations" and ready.cloud.moves:
             ready.cloud.before = None
             ready.cloud.person_enables(NODE)
 
@@ -158,6 +168,48 @@ def test_completed_is_not_arrived_while_the_server_is_on_the_source(ready: World
     assert 30 < (ready.clock.now - began).total_seconds() < 120
     assert [m.succeeded for m in ready.moves() if m.server_id == "a-web"] == [False]
     assert result.details["moved"] == 2
+
+
+def test_after_a_restart_both_records_are_named_as_well(ready: World) -> None:
+    ready.cloud.guests["a-web"].fault = Fault.HALF_LANDED
+
+    def kill(_method: str) -> None:
+        if any(m.status is MigrationStatus.COMPLETED and m.guest.host == NODE for m in ready.cloud.moves):
+            ready.cloud.before = None
+            raise KilledError
+
+    ready.cloud.before = kill
+    with pytest.raises(KilledError):
+        ready.run(Step.MIGRATE)
+    began = ready.clock.now
+    result = ready.run(Step.MIGRATE)
+    assert (result.outcome, result.code) == (Outcome.HELD, Code.MIGRATION_HUNG)
+    for words in ("migration-1", "completed", "still on node-01", "migrating", "do not reset"):
+        assert words in result.message
+    assert 30 < (ready.clock.now - began).total_seconds() < 150
+    assert [m.succeeded for m in ready.moves() if m.server_id == "a-web"] == [False]
+
+
+def test_what_a_restart_finds_in_novas_queue_has_the_time_of_the_queue(ready: World) -> None:
+    def kill(method: str) -> None:
+        if method == "fetch_migrations" and ready.cloud.moves:
+            ready.cloud.before = None
+            raise KilledError
+
+    ready.cloud.before = kill
+    with pytest.raises(KilledError):
+        ready.run(Step.MIGRATE)
+    began = ready.clock.now
+
+    def queue(_method: str) -> None:
+        if (ready.clock.now - began).total_seconds() < 100:
+            for move in ready.cloud.moves:
+                if move.type == "live-migration":
+                    move.script = ["queued", "queued", "running", "completed"]
+
+    ready.cloud.before = queue
+    assert ready.run(Step.MIGRATE).outcome is Outcome.OK
+    assert "abort" not in ready.verbs()
 
 
 def test_a_server_whose_record_is_ahead_of_it_has_time_to_follow(ready: World) -> None:

@@ -3,12 +3,14 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from tests.steps.conftest import MakeWorld
 from tests.steps.fake_records import Fault
 from tests.steps.fake_tenant import Act, Tenant
-from tests.steps.worlds import NODE, World
+from tests.steps.worlds import NODE, QuickLedger, World
 
 from escalator.model.campaign import Step
-from escalator.model.errors import ConflictError, RateLimitedError, TransientError
+from escalator.model.cloud import MigrationStatus
+from escalator.model.errors import ConflictError, InvalidRequestError, RateLimitedError, TransientError
 from escalator.model.step import Outcome
 from escalator.model.verdict import Code
 
@@ -184,3 +186,99 @@ def test_a_server_that_its_owner_starts_meanwhile_is_not_stopped_by_its_move(wor
     guest.vm_state = "active"
     assert world.run(Step.MIGRATE).outcome is Outcome.OK
     assert [w.verb for w in world.cloud.writes if w.subject == "off"] == ["live"]
+
+
+# requests that take long
+
+
+def test_a_server_that_leaves_while_others_are_asked_for_is_left_alone(ready: World) -> None:
+    last = ready.drain_plan().moves[7].server_id
+
+    def take_long(method: str) -> None:
+        if method == "start_live_migration":
+            ready.clock.sleep(5)
+            ready.cloud.guests[last].host = "node-02"
+
+    ready.cloud.before = take_long
+    assert ready.run(Step.MIGRATE).outcome is Outcome.OK
+    assert ready.cloud.requested(last) == []
+
+
+def test_a_node_that_is_taken_back_while_servers_are_asked_for_begins_no_further(ready: World) -> None:
+    def take_long(method: str) -> None:
+        if method == "start_live_migration":
+            ready.clock.sleep(5)
+            ready.cloud.person_enables(NODE)
+
+    ready.cloud.before = take_long
+    assert ready.run(Step.MIGRATE).code is Code.LEASE_LOST
+    assert ready.verbs().count("live") == 1
+
+
+def test_two_lost_answers_far_apart_are_no_lasting_trouble(make_world: MakeWorld) -> None:
+    world = make_world(migration_timeout_seconds=3600)
+    start = type(world.cloud).start_live_migration
+    world.boot("a-web")
+    busy = world.boot("b-web")
+    world.run_up_to(Step.SWITCHOVER)
+    busy.task_state = "image_backup"
+    lost: list[str] = []
+
+    def act(method: str) -> None:
+        if (world.clock.now - began).total_seconds() > 1000:
+            busy.task_state = busy.task_state if busy.task_state == "migrating" else None
+        if method == "start_live_migration":
+            world.cloud.before = None
+            lost.append(method)
+            name = "a-web" if len(lost) == 1 else "b-web"
+            start(world.cloud, name, "node-02")
+            world.cloud.before = act
+            raise TransientError("HTTP 504")
+
+    began, world.cloud.before = world.clock.now, act
+    assert world.run(Step.MIGRATE).outcome is Outcome.OK
+    assert len(lost) == 2
+
+
+def test_what_nova_refuses_as_the_server_is_there_already_holds_nobody(ledger: QuickLedger) -> None:
+    world = World(ledger=ledger, hosts=(NODE, "node-02"))
+    guest = world.boot("off", vm_state="stopped")
+    world.run_up_to(Step.SWITCHOVER)
+
+    def move(method: str) -> None:
+        if method == "start_cold_migration":
+            guest.host = "node-02"
+            raise InvalidRequestError("HTTP 400: cannot migrate to the host where the server exists")
+
+    world.cloud.before = move
+    assert world.run(Step.MIGRATE).outcome is Outcome.OK
+    assert [(m.code, m.succeeded) for m in world.moves()] == [(None, False)]
+
+
+# moves of others that went wrong
+
+
+def test_a_failed_move_of_somebody_else_is_not_taken_for_ours(world: World) -> None:
+    guest = world.boot("off", vm_state="stopped")
+    world.run_up_to(Step.SWITCHOVER)
+    world.cloud.begin_move(guest, "migration", "node-03", ("migrating", "error"))
+    while guest.task_state is not None:
+        world.cloud.fetch_migrations()
+    assert world.run(Step.MIGRATE).outcome is Outcome.OK
+    assert (len(world.cloud.requested("off")), guest.vm_state) == (1, "stopped")
+
+
+def test_a_move_of_somebody_else_that_fails_while_we_wait_for_it_is_not_taken_for_ours(world: World) -> None:
+    guest = world.boot("off", vm_state="stopped")
+    world.run_up_to(Step.SWITCHOVER)
+    world.cloud.begin_move(guest, "migration", "node-03", ())
+    began = world.clock.now
+
+    def fail(_method: str) -> None:
+        (move, *ours) = world.cloud.moves
+        if not ours and (world.clock.now - began).total_seconds() > 10:
+            move.visible, move.status, guest.task_state = True, MigrationStatus.ERROR, None
+
+    world.cloud.before = fail
+    assert world.run(Step.MIGRATE).outcome is Outcome.OK
+    assert (len(world.cloud.requested("off")), guest.vm_state) == (1, "stopped")

@@ -294,6 +294,8 @@ def test_an_old_record_of_a_server_at_rest_blocks_nothing(
     server = make_server("web", "a", vm_state=state)
     record = _moving(status, MONTHS, kind)
     assert find_ongoing([record], [server], NOW) == ()
+    for of_its_owner in ("image_backup", "shelving_image_uploading"):
+        assert find_ongoing([record], [replace(server, task_state=of_its_owner)], NOW) == ()
     for busy in (replace(server, task_state="resize_prep"), replace(server, vm_state="resized")):
         assert find_ongoing([record], [busy], NOW) == (record,)
     for odd in ("error", "building", "unheard-of"):

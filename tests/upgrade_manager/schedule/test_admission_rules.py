@@ -128,11 +128,20 @@ def test_nobody_goes_while_a_node_under_way_is_not_as_the_run_left_it(reason: st
     assert decide(state) == (Admission.WAIT, Code.LEASE_LOST)
 
 
-@pytest.mark.parametrize("known", [(), ("escalator:upgrade__lab:0:0:ADMITTED",)])
-def test_a_lease_with_our_token_that_the_ledger_does_not_know_is_left_alone(known: tuple[str, ...]) -> None:
-    """The ledger is another installation's copy, or of an hour ago, or a person added a word."""
+@pytest.mark.parametrize("ledger", [LedgerView(), LedgerView(leases={"a": ()})])
+def test_a_lease_with_our_token_is_somebody_elses_when_the_ledger_has_none(ledger: LedgerView) -> None:
+    """A copy of this run took it, or the run did before its ledger was lost: the check says so."""
     cloud = make_cloud([leased(make_node("a"), PLAN), make_node("b")])
-    state = AdmissionState.of(cloud, PLAN, LedgerView(leases={"a": known}), NOW)
+    state = AdmissionState.of(cloud, PLAN, ledger, NOW)
+    assert (state.own, state.altered, state.failed) == (frozenset(), frozenset(), frozenset())
+    assert decide(state) == (Admission.WAIT, Code.LEASED_BY_OTHERS)
+
+
+def test_a_lease_that_is_not_as_the_ledger_has_it_is_left_alone() -> None:
+    """The ledger is of an hour ago, or a person added a word."""
+    cloud = make_cloud([leased(make_node("a"), PLAN), make_node("b")])
+    known = LedgerView(leases={"a": ("escalator:upgrade__lab:0:0:ADMITTED",)})
+    state = AdmissionState.of(cloud, PLAN, known, NOW)
     assert (state.own, state.altered) == (frozenset(), {"a"})
     assert decide(state) == (Admission.HOLD, Code.LEASE_LOST)
 

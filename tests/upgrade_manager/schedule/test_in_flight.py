@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import pytest
 from tests.builders import NOW, leased, make_cloud, make_node, make_plan, make_server, remembering
 
 from escalator.model.campaign import LedgerView, NodeProgress, NodeState
-from escalator.model.cloud import CloudSnapshot, Migration, MigrationStatus, ServerGroup
-from escalator.model.decisions import Admission
+from escalator.model.cloud import CloudSnapshot, Migration, MigrationStatus, Node, Server, ServerGroup
+from escalator.model.decisions import Admission, AdmissionDecision
 from escalator.model.verdict import Code
 from escalator.upgrade_manager.drain.drains import plan_drain
 from escalator.upgrade_manager.schedule.admission import decide_admissions
@@ -49,7 +52,45 @@ def test_the_partners_node_goes_out_when_there_is_another_place(
     others: tuple[str, ...], admission: Admission
 ) -> None:
     cloud = flying(*others)
-    under_way = LedgerView(nodes=(NodeProgress(host="a", state=NodeState.MIGRATING),))
-    decision = decide_admissions(cloud, PLAN, remembering(cloud, PLAN, under_way), NOW)["b"]
-    assert decision.admission is admission
-    assert decision.code in {Code.ADMITTED, Code.CAPACITY}
+    moving = LedgerView(nodes=(NodeProgress(host="a", state=NodeState.MIGRATING),))
+    decisions = decide_admissions(cloud, PLAN, remembering(cloud, PLAN, moving), NOW)
+    assert decisions["b"].admission is admission
+
+
+def test_a_node_waits_while_a_partner_is_on_its_way_though_nothing_is_out() -> None:
+    """Somebody moves the partner: it takes both other nodes for a moment, and one of them afterwards."""
+    cloud = flying("c")
+    cloud = replace(cloud, nodes=tuple(make_node(node.host) for node in cloud.nodes))
+    found = decide_admissions(cloud, make_plan("b"), LedgerView(), NOW)["b"]
+    assert (found.admission, found.code) == (Admission.WAIT, Code.CAPACITY)
+    landed = replace(cloud, migrations=())
+    assert decide_admissions(landed, make_plan("b"), LedgerView(), NOW)["b"].admission is Admission.ADMIT
+
+
+def decide_beside_arrival(host: str, *nodes: Node, servers: Sequence[Server] = ()) -> AdmissionDecision:
+    """Decide while another node is out; its server is on its way to b, where Placement counts it already."""
+    plan = make_plan("a", host, max_parallel=2)
+    cloud = make_cloud(
+        [leased(make_node("a", target=True), plan), *nodes],
+        [make_server("one", "a", task_state="migrating", memory=8192), *servers],
+        migrations=(replace(flying("c").migrations[0], dest_host="b"),),
+    )
+    moving = LedgerView(nodes=(NodeProgress(host="a", state=NodeState.MIGRATING),))
+    return decide_admissions(cloud, plan, remembering(cloud, plan, moving), NOW, asking=(host,))[host]
+
+
+def test_a_server_on_its_way_takes_its_place_once() -> None:
+    b = make_node("b", memory=16384, usage={"MEMORY_MB": 8192})
+    e = make_node("e", target=True)
+    other = make_server("other", "e", memory=8192)
+    assert decide_beside_arrival("e", b, e, servers=[other]).admission is Admission.ADMIT
+    larger = replace(other, resources={**other.resources, "MEMORY_MB": 8193})
+    assert decide_beside_arrival("e", b, e, servers=[larger]).admission is Admission.WAIT
+
+
+@pytest.mark.parametrize(("memory", "admission"), [(4096, Admission.WAIT), (8192, Admission.ADMIT)])
+def test_a_node_that_a_server_is_on_its_way_to_goes_when_there_is_another_place_for_it(
+    memory: int, admission: Admission
+) -> None:
+    b = make_node("b", target=True, usage={"MEMORY_MB": 8192})
+    assert decide_beside_arrival("b", b, make_node("c", memory=memory)).admission is admission

@@ -19,7 +19,7 @@ from escalator.steps.moving.drain_record import DrainRecord
 from escalator.steps.moving.endings import describe_error, describe_failure, describe_half_landed
 from escalator.steps.moving.flights import Flight, FlightState, can_abort
 from escalator.steps.moving.move_queue import MoveQueue
-from escalator.steps.moving.node_view import SEEN_WITHIN, NodeView
+from escalator.steps.moving.node_view import NodeView
 from escalator.steps.moving.pace import LONGEST_GAP_SECONDS, DrainPace
 from escalator.steps.running.context import StepContext
 from escalator.steps.running.patience import TOLERATED, Patience
@@ -70,8 +70,11 @@ class Drain:
         )
 
     def adopt(self, plan: DrainPlan, migrations: Sequence[Migration]) -> None:
-        """Take the plan's moves, and those of them that are under way already as flights."""
-        under_way = {m.server_id: m for m in migrations if m.status.unfinished}
+        """Take the plan's moves, and those of them that are under way already as flights.
+
+        :param migrations: those under way: unfinished, or finished with the server where it was.
+        """
+        under_way = {m.server_id: m for m in sorted(migrations, key=lambda m: m.id)}
         for move in plan.moves:
             migration = under_way.get(move.server_id)
             if migration is None:
@@ -87,7 +90,6 @@ class Drain:
                     started_at=migration.created_at,
                     after_id=migration.id - 1,
                     migration=migration,
-                    running_since=self.ctx.now(),
                 )
             )
 
@@ -108,7 +110,6 @@ class Drain:
             self._settle_refusals()
             if self.waiting or self.flying:
                 self.ctx.campaign.sleep(self._until_poll(fresh))
-            if self.flying:
                 self._poll()
         if self.record.lost is not None:
             raise self.record.lost
@@ -119,7 +120,8 @@ class Drain:
         :param staying: ids of the servers that are to stay.
         :raises LeaseLostError: the node is not ours any more.
         """
-        self.view.refresh(older_than=SEEN_WITHIN)
+        if self.view.is_old():
+            self.view.refresh()
         while True:
             left = self.view.find_left(staying)
             if not left or any(server.task_state is None for server in left):
@@ -159,9 +161,13 @@ class Drain:
         return self.ctx.plan.expected.move_seconds(move.memory_mib)
 
     def _settle_refusals(self) -> None:
-        """Count what Nova refused as failed attempts."""
+        """Count what Nova refused as failed attempts, of servers that are on the node."""
         refused, self.queue.refused = self.queue.refused, []
         for flight, said in refused:
+            server = self.view.fetch_one(flight.move.server_id)
+            if server is None or server.host != self.ctx.host:
+                self._left_alone(flight, "it is not on the node any more")
+                continue
             record = flight.record(self.ctx.now(), FlightState.FAILED)
             self._failed(flight.move, replace(record, message=said))
 
@@ -180,6 +186,8 @@ class Drain:
         flying, self.flying = self.flying, []
         for flight in flying:
             seen = flight.delayed(away).seen((*migrations, *elsewhere), now)
+            if seen.unsure and seen.migration is not None:
+                self.queue.end_trouble()
             state = seen.state(now, self.record.limit)
             match state:
                 case FlightState.FLYING:

@@ -23,7 +23,7 @@ from escalator.model.moves import MoveMethod, PlannedMove
 from escalator.steps.moving.drain_record import DrainRecord
 from escalator.steps.moving.endings import describe_busy, describe_refusal
 from escalator.steps.moving.flights import Flight
-from escalator.steps.moving.node_view import SEEN_WITHIN, NodeView
+from escalator.steps.moving.node_view import NodeView
 from escalator.steps.moving.pace import DrainPace
 from escalator.steps.running.context import StepContext
 from escalator.steps.running.patience import TOLERATED
@@ -64,10 +64,11 @@ class MoveQueue:
         fresh: list[Flight] = []
         if not self.waiting or room <= 0 or self._is_put_off():
             return fresh
-        self.view.refresh(older_than=SEEN_WITHIN)
+        if self.view.is_old():
+            self.view.refresh()
         coming, self.waiting = self.waiting, []
         later: list[PlannedMove] = []
-        while coming and len(fresh) < room and not self._is_put_off():
+        while coming and len(fresh) < room and not self._is_put_off() and self._may_go_on():
             move = coming.pop(0)
             server = self.view.here.get(move.server_id)
             if server is None:
@@ -80,8 +81,15 @@ class MoveQueue:
                 fresh.append(flight)
         self.waiting = [*coming, *self.waiting, *later]
         if room == self.pace.at_once and not fresh and len(later) == len(self.waiting):
-            self.hold_if_too_long([self.view.here[move.server_id] for move in later])
+            self.hold_if_too_long(self.view.here[m.server_id] for m in later if m.server_id in self.view.here)
         return fresh
+
+    def _may_go_on(self) -> bool:
+        """Look at the node and its lease again when the requests before took their time."""
+        if self.view.is_old():
+            self.record.watch_lease()
+            self.view.refresh()
+        return not self.record.stopped
 
     def compute_gap(self) -> float:
         """Return after how many seconds those that wait are looked at again, when nothing flies."""
@@ -120,17 +128,11 @@ class MoveQueue:
         except TransientError as exc:
             self._bear(exc)
             return replace(flight, unsure=True)
-        except NotFoundError:
-            log.info("%s: %s was deleted: left alone", self.ctx.host, move.server_name)
-            return None
-        except ConflictError as exc:
-            self._look_again(move, exc)
-            return None
         except EscalatorError as exc:
-            log.warning("%s: Nova refuses to move %s: %s", self.ctx.host, move.server_name, exc)
-            self.refused.append((flight, str(exc)))
+            self.end_trouble()
+            self._note_refusal(flight, exc)
             return None
-        self._trouble_since = None
+        self.end_trouble()
         what = f"{move.method} migration of {move.server_name} to {flight.destination}"
         log.info("%s: %s requested", self.ctx.host, what)
         return flight
@@ -142,6 +144,21 @@ class MoveQueue:
             asked = self.ctx.facts.cold_asked
             self.ctx.remember(cold_asked=(*asked, move.server_id))  # first: what is confirmed was asked for
             self.ctx.cloud.start_cold_migration(move.server_id, move.destinations[0])
+
+    def end_trouble(self) -> None:
+        """Note that Nova takes requests: the next one without a good answer is the first again."""
+        self._trouble_since = None
+
+    def _note_refusal(self, flight: Flight, exc: EscalatorError) -> None:
+        """See what a refusal says of the server: it is gone, it has changed, or it cannot move like that."""
+        match exc:
+            case NotFoundError():
+                log.info("%s: %s was deleted: left alone", self.ctx.host, flight.move.server_name)
+            case ConflictError():
+                self._look_again(flight.move, exc)
+            case _:
+                log.warning("%s: Nova refuses to move %s: %s", self.ctx.host, flight.move.server_name, exc)
+                self.refused.append((flight, str(exc)))
 
     def _bear(self, exc: TransientError) -> None:
         """Bear with requests that get no good answer, for as long as with questions; nothing follows at once.

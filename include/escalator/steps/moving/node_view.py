@@ -29,14 +29,12 @@ class NodeView:
     seen_at: datetime | None = None
     _busy_since: dict[str, datetime] = field(default_factory=dict)
 
-    def refresh(self, *, older_than: timedelta | None = None) -> None:
-        """Look at the node.
+    def is_old(self) -> bool:
+        """Tell whether the last look is too old for a request."""
+        return self.seen_at is None or self.ctx.now() - self.seen_at > SEEN_WITHIN
 
-        :param older_than: only when the last look is older than that; None: in any case.
-        """
-        now = self.ctx.now()
-        if older_than is not None and self.seen_at is not None and now - self.seen_at <= older_than:
-            return
+    def refresh(self) -> None:
+        """Look at the node."""
         servers = self.patience.ask(lambda: self.ctx.cloud.fetch_servers(self.ctx.host))
         self.here = {server.id: server for server in servers}
         self.seen_at = self.ctx.now()

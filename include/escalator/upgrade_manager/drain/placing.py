@@ -133,11 +133,13 @@ class Placing:
     def try_add(self, server: Server, *, beside: Collection[str] = ()) -> bool:
         """Place one more server if there is room; nothing is noted when there is none.
 
-        One that is on its way already goes where it is going, where Placement counts it.
+        One that is on its way already goes where it is going, where Placement counts it, while that is open.
 
         :param beside: hosts that it must not go to.
         """
         heading = self._book.heading.get(server.id)
+        if heading in self._closed:
+            heading = None
         host = heading or self._choose(server, beside)
         if host is None:
             return False

@@ -70,6 +70,8 @@ LONG_STALE_AFTER = timedelta(hours=1)
 """After so long a silence every unfinished migration of a server at rest is, or of one that is not there."""
 _AT_REST = MOVABLE_STATES | ON_NO_NODE | {"suspended", "rescued", "shelved", "soft-delete"}
 """States in which, without a task, nothing goes on; ``resized`` waits for its owner."""
+_NO_MOVE = ("image_", "shelving")
+"""Tasks of owners that take long and begin so: Nova starts none of them in a move, nor a move in one."""
 
 
 def check_state(server: Server, _context: ServerContext) -> Verdict | None:
@@ -229,7 +231,8 @@ def find_ongoing(
     While a live migration goes on its server has a task; from ``post-migrating`` on the server has none, but
     the source is still being cleaned up. While a cold migration or a resize goes on its server has a task,
     or is ``resized`` and waits to be confirmed. A record that is none of these, and that nobody has written
-    to for a while, is stale. A migration whose server is not known goes on, unless it is old.
+    to for a while, is stale; a server that is being backed up is not on its way. A migration whose server is
+    not known goes on, unless it is old.
     """
     known = {server.id: server for server in servers}
     return tuple(
@@ -241,7 +244,7 @@ def _is_stale(migration: Migration, server: Server | None, now: datetime) -> boo
     silence = now - (migration.updated_at or migration.created_at)
     if server is None:
         return silence > LONG_STALE_AFTER
-    if server.task_state is not None:
+    if server.task_state is not None and not server.task_state.startswith(_NO_MOVE):
         return False
     if migration.type == LIVE and migration.status is not MigrationStatus.POST_MIGRATING:
         return silence > STALE_AFTER

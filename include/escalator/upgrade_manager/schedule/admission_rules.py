@@ -35,7 +35,10 @@ class AdmissionState:
     own: frozenset[str]
     """Hosts whose lease this run holds, word for word as it wrote it."""
     altered: frozenset[str]
-    """Hosts whose lease is this run's, but not as it wrote it: it leaves them alone."""
+    """Hosts whose lease is this run's, but not as it wrote it: it leaves them alone.
+
+    Where it wrote none at all, the lease is another's: of a copy of this run, or from before the ledger.
+    """
     taken: frozenset[str]
     """Hosts that are under way in this run, but that somebody took from it: their steps will say so."""
     failed: frozenset[str]
@@ -56,7 +59,11 @@ class AdmissionState:
     ) -> AdmissionState:
         """Look at the cloud and the ledger as they are at a moment (aware)."""
         leases = {node.host: lease for node in snapshot.nodes if (lease := node.lease) is not None}
-        of_this_run = {host for host, lease in leases.items() if plan.lease(host).same_holder(lease)}
+        of_this_run = {
+            host
+            for host, lease in leases.items()
+            if ledger.leases.get(host) and plan.lease(host).same_holder(lease)
+        }
         own = frozenset(
             host
             for host in of_this_run

@@ -149,17 +149,19 @@ class RoundState:
         self.reasons.pop(departure.host, None)
         claimed = self.claims.pop(departure.host, {}).values()
         for server in claimed:
-            self.book.take(departure.host, server, give_back=True)
-            self.book.expect(departure.host, server, over=True)
+            if self.book.heading.get(server.id) != departure.host:
+                self.book.take(departure.host, server, give_back=True)
+                self.book.expect(departure.host, server, over=True)
         for server in (*self.book.servers(departure.host), *claimed):
             destination = departure.simulation.placements.get(server.id)
             if destination is not None:
                 self.claim(server, destination)
 
     def claim(self, server: Server, host: str) -> None:
-        """Take a place for a server that is on its way, or will be."""
-        self.book.take(host, server)
-        self.book.expect(host, server)
+        """Take a place for a server that is on its way, or will be; where it is counted already, none."""
+        if self.book.heading.get(server.id) != host:
+            self.book.take(host, server)
+            self.book.expect(host, server)
         self.claims.setdefault(host, {})[server.id] = server
         if self.book.tiers[host] is Tier.PENDING:
             self.forget(host)

@@ -59,9 +59,16 @@ def explain_lack_of_room(state: RoundState, host: str, simulation: DrainSimulati
 
 
 def _is_hopeless(state: RoundState, host: str, simulation: DrainSimulation) -> bool:
-    """Tell whether no room would help: a group, a zone or a trait, or a server larger than any other node."""
-    if any(verdict.code in _NEVER for verdict in simulation.unplaced):
-        return True
+    """Tell whether no room would help: a group, a zone or a trait, or a server larger than any other node.
+
+    A group with a member on its way takes a node more than it will when that has landed.
+    """
+    flying = {state.book.memberships.server_group_of.get(server_id) for server_id in state.book.heading}
+    for verdict in simulation.unplaced:
+        grouped = verdict.code is Code.SERVER_GROUP
+        passing = grouped and state.book.memberships.server_group_of[verdict.subject.id] in flying
+        if verdict.code in _NEVER and not passing:
+            return True
     homeless = {verdict.subject.id for verdict in simulation.unplaced if verdict.code is Code.CAPACITY}
     return any(server.id in homeless and _is_giant(state, server) for server in state.leaving(host))
 
