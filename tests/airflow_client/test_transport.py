@@ -1,3 +1,5 @@
+from typing import Any
+
 import httpx
 import pytest
 from fake_airflow import URL, FakeAirflow, run_document
@@ -7,6 +9,7 @@ from escalator.airflow_client import (
     AirflowUnavailableError,
     LoginRefusedError,
     NotInAirflowError,
+    Password,
     RequestRefusedError,
     Token,
 )
@@ -109,3 +112,17 @@ def test_airflows_words_are_found_in_every_form(answer: httpx.Response, text: st
 
 def test_secrets_do_not_show() -> None:
     assert "mine" not in repr(Token(value="mine"))
+
+
+@pytest.mark.parametrize("answer", [{"text": "<html>welcome</html>"}, {"json": ["a", "list"]}, {"json": {}}])
+def test_what_does_not_answer_as_airflow_does_is_named(answer: dict[str, Any]) -> None:
+    """A proxy, or another service at that address."""
+    http = httpx.MockTransport(lambda _request: httpx.Response(200, **answer))
+    client = AirflowClient(URL, login=Password(user="admin", password="right"), http=http)
+    with pytest.raises(AirflowUnavailableError, match=r"airflow\.test does not answer as Airflow does"):
+        client.get_run("d", "r")
+
+
+def test_an_address_that_is_none_is_bad_input() -> None:
+    with pytest.raises(InvalidRequestError, match="is no address of Airflow"):
+        AirflowClient("http://[::1", login=Token(value="ready"))

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from tests.airflow_client.fake_airflow import FakeAirflow, run_document
+from tests.airflow_client.fake_airflow import FakeAirflow, dag_document, run_document
 from tests.steps.worlds import NODE, World
 
 from escalator import cli as escalator
@@ -26,6 +26,7 @@ Type = Callable[..., tuple[int, str, str]]
 def airflow(world: World, monkeypatch: pytest.MonkeyPatch) -> FakeAirflow:
     """Airflow, which knows no run unless a test says so."""
     fake = FakeAirflow()
+    fake.on("GET", "/api/v2/dags/inventory", (200, dag_document("inventory")))
     monkeypatch.setenv("ESCALATOR_AIRFLOW_URL", "http://airflow.test")
     monkeypatch.setattr(cli, "open_client", lambda _args: fake.client())
     credentials = SimpleNamespace(from_clouds_yaml=lambda *_, **__: None)
@@ -252,3 +253,15 @@ def test_a_lease_of_a_clock_that_is_ahead_has_no_age(world: World, run: Type) ->
     world.cloud.person_disables(NODE, replace(world.plan.lease(NODE), since=later).render())
     _, out, _ = run()
     assert f"{NODE}  ADMITTED  age 0.0 s" in out
+
+
+def test_what_is_not_the_airflow_of_escalator_does_not_say_that_a_run_is_deleted(
+    world: World, airflow: FakeAirflow, run: Type
+) -> None:
+    """Every address that is wrong answers 404."""
+    airflow.on("GET", "/api/v2/dags/inventory", (404, {"detail": "not found"}))
+    world.take()
+    code, _, err = run("release", NODE, "--yes")
+    assert code == 2
+    assert f"Airflow does not say whether run {world.plan.run_id} of {world.plan.campaign} lives" in err
+    assert not world.enabled()

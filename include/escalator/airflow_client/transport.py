@@ -15,6 +15,7 @@ from escalator.airflow_client.errors import (
     NotInAirflowError,
     RequestRefusedError,
 )
+from escalator.model.errors import InvalidRequestError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,6 +48,7 @@ class Transport:
     :param login: how to authenticate; logging in happens with the first request.
     :param timeout_seconds: longest wait for one answer.
     :param http: replaces the network in tests.
+    :raises InvalidRequestError: the address is none.
     """
 
     def __init__(
@@ -60,12 +62,17 @@ class Transport:
         self.url = url.rstrip("/")
         self._login = login
         self._token = login.value if isinstance(login, Token) else None
-        self._http = httpx.Client(
-            base_url=self.url,
-            timeout=timeout_seconds,
-            transport=http or httpx.HTTPTransport(retries=2),
-            trust_env=False,
-        )
+        try:
+            self._http = httpx.Client(
+                base_url=self.url,
+                timeout=timeout_seconds,
+                transport=http or httpx.HTTPTransport(retries=2),
+                trust_env=False,
+            )
+        except httpx.InvalidURL as error:
+            raise InvalidRequestError(
+                f"{url!r} is no address of Airflow: {error}", remedy="check the address of Airflow"
+            ) from error
 
     def __enter__(self) -> Self:
         """Return the transport itself."""
@@ -109,7 +116,10 @@ class Transport:
         if isinstance(self._login, Token):
             return self._login.value
         credentials = {"username": self._login.user, "password": self._login.password}
-        token: str = _read(self._send("POST", LOGIN, body=credentials))["access_token"]
+        answer = self._send("POST", LOGIN, body=credentials)
+        token = _read(answer).get("access_token")
+        if not isinstance(token, str):
+            raise _describe_stranger(answer)
         return token
 
     def _send(
@@ -136,8 +146,7 @@ def _read(answer: httpx.Response) -> dict[str, Any]:
     """Return the object in an answer, or raise what its status means."""
     match answer.status_code:
         case status if status < HTTPStatus.BAD_REQUEST:
-            document: dict[str, Any] = answer.json() if answer.content else {}
-            return document
+            return _read_object(answer) if answer.content else {}
         case HTTPStatus.UNAUTHORIZED:
             raise LoginRefusedError(read_detail(answer), status=answer.status_code, remedy=LOGIN_REMEDY)
         case HTTPStatus.NOT_FOUND:
@@ -150,6 +159,24 @@ def _read(answer: httpx.Response) -> dict[str, Any]:
             raise AirflowUnavailableError(
                 f"Airflow answered {status}: {read_detail(answer)}", remedy="read the API server's log"
             )
+
+
+def _read_object(answer: httpx.Response) -> dict[str, Any]:
+    try:
+        document = answer.json()
+    except ValueError:
+        document = None
+    if not isinstance(document, dict):
+        raise _describe_stranger(answer)
+    return document
+
+
+def _describe_stranger(answer: httpx.Response) -> AirflowUnavailableError:
+    """Say that what answers is no Airflow: a proxy, or another service at that address."""
+    return AirflowUnavailableError(
+        f"{answer.url.host} does not answer as Airflow does: {answer.text.strip()[:100]!r}",
+        remedy="check the address of Airflow",
+    )
 
 
 def read_detail(answer: httpx.Response) -> str:

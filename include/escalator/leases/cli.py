@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from escalator.airflow_client.cli import URL_VARIABLE, add_airflow_options, open_client
 from escalator.airflow_client.client import AirflowClient
 from escalator.airflow_client.errors import NotInAirflowError
+from escalator.airflow_client.records import DagRun
 from escalator.cloud_manager.call_counter import CallCounter
 from escalator.cloud_manager.cloud import Cloud
 from escalator.cloud_manager.connection import connect
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
 
 DONE, NOT_DONE = 0, 1
 SETTLE = "settle"
+DAG_OF_EVERY_AIRFLOW = "inventory"
+"""A DAG that every Airflow with Escalator has."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,15 +130,26 @@ def _open_airflow(args: argparse.Namespace) -> Iterator[FindLife]:
 
 
 def find_run_life(client: AirflowClient, dag_id: str, run_id: str) -> RunLife:
-    """Ask Airflow over REST how a run stands; a run that it does not say anything about may live."""
+    """Ask Airflow over REST how a run stands; a run that it does not say anything about may live.
+
+    What knows no run at all may be no Airflow, or another one: only where Escalator's DAGs are is it deleted.
+    """
     try:
-        run = client.get_run(dag_id, run_id)
-    except NotInAirflowError:
-        return RunLife.DELETED
+        run = _find_run(client, dag_id, run_id)
+        if run is None:
+            client.get_dag(DAG_OF_EVERY_AIRFLOW)
+            return RunLife.DELETED
     except EscalatorError as exc:
         print(f"warning: Airflow does not say whether run {run_id} of {dag_id} lives: {exc}", file=sys.stderr)
         return RunLife.NOT_ASKED
     return RunLife.FINISHED if run.state.is_final else RunLife.RUNNING
+
+
+def _find_run(client: AirflowClient, dag_id: str, run_id: str) -> DagRun | None:
+    try:
+        return client.get_run(dag_id, run_id)
+    except NotInAirflowError:
+        return None
 
 
 def _list(where: _Where, args: argparse.Namespace) -> int:
