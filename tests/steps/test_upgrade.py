@@ -70,6 +70,28 @@ def test_it_waits_until_no_server_moves_to_or_from_the_node(empty: World) -> Non
     assert empty.nodes[NODE].switched == 1
 
 
+@pytest.mark.parametrize("taken", [False, True])
+def test_a_late_server_whose_move_was_cut_off_is_brought_to_its_end(empty: World, *, taken: bool) -> None:
+    late = empty.boot("late", vm_state="stopped")
+
+    def kill(method: str) -> None:
+        if method == "confirm_resize":
+            empty.cloud.before = None
+            raise KilledError
+
+    empty.cloud.before = kill
+    with pytest.raises(KilledError):
+        empty.run(Step.UPGRADE)
+    empty.cloud.fetch_migrations()
+    assert late.vm_state == "resized"
+    if taken:
+        empty.cloud.person_enables(NODE)
+    result = empty.run(Step.UPGRADE)
+    assert result.code is (Code.LEASE_LOST if taken else None)
+    assert (late.vm_state, late.host != NODE) == ("stopped", True)
+    assert empty.nodes[NODE].switched == (0 if taken else 1)
+
+
 def test_a_migration_that_does_not_end_holds_the_node(empty: World) -> None:
     empty.boot("peer", "node-02", fault=Fault.HANG)
     reason = empty.service().disabled_reason

@@ -33,6 +33,12 @@ POLL_SECONDS = 3.0
 
 def upgrade(ctx: StepContext) -> StepResult:
     """Stage what is not staged, switch, restart the service; the node must be ours, empty and quiet."""
+    if (
+        ctx.run.progress(ctx.host).state is NodeState.MIGRATING
+    ):  # an attempt that moved late servers was cut off
+        moved = migrate(ctx)
+        if moved.outcome is not Outcome.OK:
+            return moved
     ctx.ensure_leased()
     mechanism = ctx.campaign.mechanism
     try:

@@ -301,6 +301,7 @@ def test_a_confirmation_that_nova_never_takes_holds_the_node(ready: World) -> No
     result = ready.run(Step.MIGRATE)
     assert (result.outcome, result.code) == (Outcome.HELD, Code.MIGRATION_HUNG)
     assert "server off" in result.message
+    assert "openstack server resize confirm" in result.message
 
 
 def test_a_server_that_is_in_error_at_its_destination_is_named_too(ready: World) -> None:

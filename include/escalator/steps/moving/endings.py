@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from escalator.model.cloud import Server
-from escalator.model.moves import MoveRecord, PlannedMove
+from escalator.model.moves import MoveMethod, MoveRecord, PlannedMove
 from escalator.model.verdict import Code, Subject, Verdict
 from escalator.steps.moving.flights import Flight
 
@@ -13,12 +13,16 @@ _CLEAR = "then clear the node's admit task with downstream"
 
 
 def describe_failure(record: MoveRecord) -> Verdict:
-    """Say that a move failed, or took too long, wherever it was tried."""
+    """Say that a move failed, or took too long, wherever it was tried; a cold one may end yet."""
+    hangs = record.code is Code.MIGRATION_HUNG and record.method is MoveMethod.COLD
+    mend = "mend the cause"
+    if hangs:
+        mend += ", confirm it once it is finished (openstack server resize confirm)"
     return Verdict(
         code=record.code or Code.MIGRATION_FAILED,
         message=record.message,
         subject=Subject.of_server(record.server_id, record.server_name),
-        remedy=f"read the server's instance actions and nova-compute's log, mend the cause, {_CLEAR}",
+        remedy=f"read the server's instance actions and nova-compute's log, {mend}, {_CLEAR}",
     )
 
 
