@@ -101,6 +101,18 @@ def _max_parallel(hosts: tuple[str, ...]) -> Param:
     )
 
 
+def _on_blocked() -> Param:
+    return Param(
+        OnBlocked.REFUSE.value,
+        type="string",
+        enum=[str(choice) for choice in OnBlocked],
+        title="When a node is blocked",
+        description="refuse: the campaign does not begin; skip: that node is left out, named with its "
+        "reason, and the others go. What concerns the whole campaign refuses it either way",
+        section="Safety",
+    )
+
+
 def _safety() -> dict[str, Param]:
     """Make the fields of the section Safety that only a campaign has."""
     return {
@@ -122,15 +134,7 @@ def _safety() -> dict[str, Param]:
             description="One more than this stops further admissions; nodes in flight finish",
             section="Safety",
         ),
-        "on_blocked": Param(
-            OnBlocked.REFUSE.value,
-            type="string",
-            enum=[str(choice) for choice in OnBlocked],
-            title="When a node is blocked",
-            description="refuse: the campaign does not begin; skip: that node is left out, named with its "
-            "reason, and the others go. What concerns the whole campaign refuses it either way",
-            section="Safety",
-        ),
+        "on_blocked": _on_blocked(),
         "dry_run": Param(
             False,
             type="boolean",

@@ -116,14 +116,7 @@ def plan_campaign(
         raise InvalidRequestError(
             f"bundle {bundle.name} brings no {COMPUTE}", remedy=f"name {COMPUTE} among its components"
         )
-    in_domain = (node.host for node in snapshot.nodes if node.domain == request.domain)
-    out = {node.host for node in left_out}
-    asked = request.hosts or tuple(hosts) or tuple(in_domain)
-    wanted = tuple(host for host in asked if host not in out)
-    if not wanted:
-        raise PlanInfeasibleError(
-            f"no node to upgrade: domain {request.domain} has none", remedy="refresh the inventory"
-        )
+    wanted = _find_wanted(request, hosts, snapshot, left_out)
     plan = CampaignPlan(
         campaign=campaign,
         run_id=run_id,
@@ -140,6 +133,21 @@ def plan_campaign(
     own = _find_own(book, plan)
     _refuse_hopeless(snapshot, book, wanted, own)
     return replace(plan, hosts=order_targets(book, wanted, mode=request.mode, ours=own).hosts)
+
+
+def _find_wanted(
+    request: CampaignRequest, hosts: Sequence[str], snapshot: CloudSnapshot, left_out: Sequence[LeftOut]
+) -> tuple[str, ...]:
+    """Return the nodes that a request is for, without those left out."""
+    in_domain = (node.host for node in snapshot.nodes if node.domain == request.domain)
+    out = {node.host for node in left_out}
+    asked = request.hosts or tuple(hosts) or tuple(in_domain)
+    wanted = tuple(host for host in asked if host not in out)
+    if not wanted:
+        raise PlanInfeasibleError(
+            f"no node to upgrade: domain {request.domain} has none", remedy="refresh the inventory"
+        )
+    return wanted
 
 
 def revalidate_plan(plan: CampaignPlan, snapshot: CloudSnapshot) -> CampaignPlan:
