@@ -67,9 +67,10 @@ def test_a_node_that_is_taken_back_in_mid_drain_begins_nothing_more(make_world: 
     assert {w.verb for w in world.cloud.writes if w.subject == NODE} == {"disable"}
 
 
+@pytest.mark.parametrize("how", ["enables", "deletes"])
 @pytest.mark.parametrize("looks", [0, 1])
 def test_moves_of_a_killed_attempt_land_when_the_node_was_taken_back_meanwhile(
-    ready: World, looks: int
+    ready: World, looks: int, how: str
 ) -> None:
     def kill(method: str) -> None:
         if method == "confirm_resize":
@@ -82,8 +83,10 @@ def test_moves_of_a_killed_attempt_land_when_the_node_was_taken_back_meanwhile(
     seen: list[str] = []
 
     def take(method: str) -> None:
-        if len(seen) == looks:
+        if len(seen) == looks and how == "enables":
             ready.cloud.person_enables(NODE)
+        if len(seen) == looks and how == "deletes":
+            ready.cloud.errors["fetch_service"] = [NotFoundError("no nova-compute service on host node-01")]
         seen.append(method)
 
     ready.cloud.before = take

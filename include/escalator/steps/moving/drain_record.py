@@ -6,7 +6,7 @@ import logging
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from escalator.model.errors import LeaseLostError, NotFoundError
+from escalator.model.errors import LeaseLostError
 from escalator.model.moves import MoveRecord
 from escalator.model.verdict import Verdict
 from escalator.steps.running.context import StepContext
@@ -47,8 +47,6 @@ class DrainRecord:
             self.patience.ask(self.ctx.ensure_leased)
         except LeaseLostError as exc:
             self.lost = exc
-        except NotFoundError as exc:
-            self.lost = LeaseLostError(str(exc), remedy="find out who deleted the service of this node")
         if self.lost is not None:
             log.error("%s: no further server is moved, what flies lands: %s", self.ctx.host, self.lost)
 

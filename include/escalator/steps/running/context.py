@@ -17,7 +17,7 @@ from escalator.ledger.run import CampaignRun
 from escalator.model.bundle import Bundle
 from escalator.model.campaign import CampaignPlan, NodeState, Step
 from escalator.model.cloud import CloudSnapshot, ComputeService, ServiceStatus
-from escalator.model.errors import LeaseLostError
+from escalator.model.errors import LeaseLostError, NotFoundError
 from escalator.model.inventory import Inventory
 from escalator.model.known_lease import KnownLease
 from escalator.model.lease import Lease, LeaseMark, LeasePhase
@@ -193,10 +193,14 @@ class StepContext:
         """Read the node's service and refuse to go on without our lease on it, word for word as we wrote it.
 
         :return: the service, as read.
-        :raises LeaseLostError: the node is enabled, or disabled by somebody else, or the ledger is not the
-            one that the lease was written from.
+        :raises LeaseLostError: the node is enabled, or disabled by somebody else, or its service was deleted,
+            or the ledger is not the one that the lease was written from.
         """
-        service = self.cloud.fetch_service(self.host)
+        try:
+            service = self.cloud.fetch_service(self.host)
+        except NotFoundError as exc:
+            remedy = "find out who deleted the service of this node"
+            raise LeaseLostError(str(exc), remedy=remedy, code=Code.LEASE_LOST) from exc
         if not self.holds(service):
             raise LeaseLostError(
                 f"{self.host} is not leased by this run any more: {self.describe_loss(service)}",
