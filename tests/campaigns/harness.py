@@ -28,7 +28,7 @@ from tests.conftest import ROOT
 
 DAG_ID = make_dag_id("upgrade", CLOUD, "cell1/az1/general")
 NEW, OLD = "34.0.0", "33.0.2"
-RUN_SECONDS = 600.0
+RUN_SECONDS = 1500.0
 UNHURRIED = {
     "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "900",
     "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.6",
@@ -118,7 +118,7 @@ class Harness:
             t.task_id: t.state and str(t.state) for t in self.client.task_instances(self.dag_id, run.run_id)
         }
 
-    def wait_for(self, run: DagRun, task_id: str, *states: str, timeout_seconds: float = 300.0) -> str:
+    def wait_for(self, run: DagRun, task_id: str, *states: str, timeout_seconds: float = 900.0) -> str:
         """Wait until a task is in one of the states."""
         deadline = time.monotonic() + timeout_seconds
         while True:

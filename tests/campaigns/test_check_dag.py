@@ -20,7 +20,7 @@ def checked(harness: Harness, **conf: Any) -> tuple[str, str, dict[str, Any] | N
     :return: how it ended, its log, and the report, if it left one.
     """
     run = harness.client.trigger(CHECK, {"bundle": "nova-34", **conf})
-    ended = harness.client.wait(CHECK, run.run_id, timeout_seconds=120)
+    ended = harness.client.wait(CHECK, run.run_id, timeout_seconds=600)
     task = harness.client.get_task_instance(CHECK, run.run_id, TASK)
     log = harness.client.task_log(CHECK, run.run_id, TASK, try_number=max(1, task.try_number))
     (path, *_) = [*harness.world.report_dir.glob(f"{CHECK}/*/check.json"), None]

@@ -27,7 +27,7 @@ def light(harness: Harness) -> dict[str, Any]:
         run = harness.trigger()
         last = harness.order(run)[-1]
         for step in KILLED:
-            harness.stack.kill_worker_of(run.dag_id, run.run_id, f"{last}.{step}", timeout_seconds=400)
+            harness.stack.kill_worker_of(run.dag_id, run.run_id, f"{last}.{step}", timeout_seconds=1200)
         state = harness.wait(run)
     return {
         "before": before,

@@ -18,7 +18,7 @@ from escalator.model.naming import make_dag_id
 from tests.campaigns.harness import NEW, Harness, OutSampler, host_of, state_of
 from tests.conftest import CHOSEN_LAB
 
-pytestmark = [pytest.mark.lab, pytest.mark.stack, pytest.mark.wide, pytest.mark.timeout(1500)]
+pytestmark = [pytest.mark.lab, pytest.mark.stack, pytest.mark.wide, pytest.mark.timeout(2400)]
 
 DOMAINS = ("cell1/az1/general-1", "cell1/az2/general-2")
 OVERLAP = ("node-03", "node-01")
@@ -61,7 +61,7 @@ def both(wide: tuple[Harness, ...]) -> dict[str, Any]:
     with sampler.watching():
         runs = [(domain, domain.trigger(max_parallel=2)) for domain in wide]
         runs.append((wide[0], wide[0].trigger(hosts=list(OVERLAP), max_parallel=2)))
-        states = [domain.wait(run, 900.0) for domain, run in runs]
+        states = [domain.wait(run) for domain, run in runs]
     seconds = time.monotonic() - begun
     nodes = [node for domain, run in runs for node in domain.report(run)["nodes"]]
     return {

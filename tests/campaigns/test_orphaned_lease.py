@@ -48,7 +48,7 @@ class Orphan:
         """Let the daily look run now; return how it ended, and its log."""
         client = self.harness.client
         run = client.trigger(RECONCILE)
-        ended = client.wait(RECONCILE, run.run_id, timeout_seconds=120)
+        ended = client.wait(RECONCILE, run.run_id, timeout_seconds=600)
         task = client.get_task_instance(RECONCILE, run.run_id, "reconcile")
         log = client.task_log(RECONCILE, run.run_id, "reconcile", try_number=max(1, task.try_number))
         return str(ended.state), log
@@ -85,7 +85,7 @@ def test_the_daily_look_is_red_and_says_what_to_do(orphan: Orphan) -> None:
 def test_the_check_warns_of_it(orphan: Orphan) -> None:
     client = orphan.harness.client
     run = client.trigger(f"check__{CLOUD}", {"bundle": "nova-34"})
-    assert str(client.wait(run.dag_id, run.run_id, timeout_seconds=120).state) == "success"
+    assert str(client.wait(run.dag_id, run.run_id, timeout_seconds=600).state) == "success"
     log = client.task_log(run.dag_id, run.run_id, "check_conditions")
     assert "[lease_orphaned]" in log
 

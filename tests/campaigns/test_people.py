@@ -21,7 +21,7 @@ from escalator.model.lease import LeasePhase
 from tests.campaigns.harness import NEW, OLD, Harness, host_of
 from tests.campaigns.watching import Watcher
 
-pytestmark = [pytest.mark.lab, pytest.mark.stack, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.lab, pytest.mark.stack, pytest.mark.timeout(2400)]
 
 TENANTS, ENABLED, WORDED, TAKEN = "node-01", "node-02", "node-03", "node-04"
 WORDS = " - do not enable, Ann"
@@ -136,7 +136,7 @@ def drill(harness: Harness) -> dict[str, Any]:
     begun = datetime.now(UTC) - timedelta(seconds=2)
     with watcher.watching():
         run = harness.trigger(max_failed_nodes=3, migration_timeout_seconds=180)
-        state = harness.wait(run, 900.0)
+        state = harness.wait(run)
     assert watcher.trouble == []
     assert watcher.done == set(watcher.acts)
     return {

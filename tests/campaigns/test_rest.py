@@ -45,7 +45,7 @@ def test_the_inventory_dag_writes_what_the_dags_are_made_from(harness: Harness) 
     run = harness.client.trigger(
         "inventory", {"cloud": "lab", "cloud_conn_id": "lab", "ssh_conn_id": "lab_ssh"}
     )
-    ended = harness.client.wait("inventory", run.run_id, timeout_seconds=120)
+    ended = harness.client.wait("inventory", run.run_id, timeout_seconds=600)
     after = read_inventory(path)
     assert str(ended.state) == "success"
     assert after.nodes == before.nodes
