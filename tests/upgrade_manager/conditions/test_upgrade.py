@@ -11,11 +11,12 @@ from tests.builders import (
     make_node,
     make_plan,
     make_server,
+    remembering,
 )
 from tests.upgrade_manager.clouds import clouds, few
 from tests.upgrade_manager.conditions.findings import brief, find_unmet
 
-from escalator.model.campaign import CampaignPlan, LedgerView
+from escalator.model.campaign import CampaignPlan
 from escalator.model.check_report import check_to_document
 from escalator.model.cloud import (
     CloudSnapshot,
@@ -64,7 +65,7 @@ def test_findings_are_total_and_explain_what_is_held(snapshot: CloudSnapshot) ->
 
 
 def decide_all(snapshot: CloudSnapshot, plan: CampaignPlan) -> dict[str, str]:
-    decisions = decide_admissions(snapshot, plan, LedgerView(), NOW)
+    decisions = decide_admissions(snapshot, plan, remembering(snapshot, plan), NOW)
     return {host: decision.code.value for host, decision in decisions.items()}
 
 
