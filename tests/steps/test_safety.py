@@ -242,7 +242,7 @@ def test_no_life_breaks_a_rule(make_world: MakeWorld, life: Life) -> None:
         done = progress.state is NodeState.RELEASED
         assert done == (play.outcomes.get(Step.VERIFY) is Outcome.OK)
         assert world.enabled() or progress.mark is not None
-    if Step.MIGRATE in play.outcomes:
+    if Step.MIGRATE in play.outcomes and not play.ledger_changed:  # else nobody knows what was asked for
         waiting = [m for m in world.cloud.moves if m.status is MigrationStatus.FINISHED]
         assert waiting == [], "left unconfirmed"
     if play.outcomes.get(Step.ADMIT) is not Outcome.OK:
