@@ -13,7 +13,7 @@ from escalator.ledger.campaign_record import CampaignRecord
 from escalator.model.clock import utcnow
 from escalator.model.cloud import CloudSnapshot
 from escalator.model.inventory import Inventory
-from escalator.steps.running.context import CampaignContext
+from escalator.steps.running.context import CampaignContext, find_no_leases
 from escalator.system_support.mechanisms import choose_mechanism
 from escalator.vim_interface.registry import add_ha_groups_of, load_ha_sources
 from escalator_airflow.hooks.node_ssh import NodeShellHook
@@ -42,7 +42,7 @@ def make_context(record: CampaignRecord, *, find_life: FindLife | None = None) -
         clock=utcnow,
         sleep=time.sleep,
         add_ha_groups=_add_ha_groups,
-        **({"find_leases": partial(find_leases, find_life)} if find_life is not None else {}),
+        find_leases=partial(find_leases, find_life) if find_life is not None else find_no_leases,
     )
 
 

@@ -40,5 +40,4 @@ def draft_campaign(plan: CampaignPlan, bundle: Bundle) -> CampaignRecord:
 
 def find_leases(find_life: FindLife, snapshot: CloudSnapshot) -> tuple[KnownLease, ...]:
     """Say whose the leases of a cloud are, by the ledger and by what Airflow says of the runs."""
-    reasons = ((node.host, node.disabled_reason) for node in snapshot.nodes if node.lease is not None)
-    return find_known_leases(reasons, Ledger(), find_life)
+    return find_known_leases(snapshot.nodes, Ledger(), find_life)

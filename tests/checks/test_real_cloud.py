@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,12 +21,12 @@ pytestmark = pytest.mark.lab
 PASSING = frozenset({"taken_at", "sha256"})
 """What a snapshot does not share with a later one of the same cloud."""
 
-Verb = Callable[..., tuple[int, Any, float]]
+Verb = Callable[..., tuple[int, Any]]
 
 
 @pytest.fixture(scope="module")
 def verb(lab: Lab) -> Verb:
-    """Run a verb of the command line; return its exit code, its document and its seconds."""
+    """Run a verb of the command line; return its exit code and its document."""
     lab.reset()
     groups = {"node-01": "active", "node-02": "standby"}
     lab.restore_servers(
@@ -40,8 +39,7 @@ def verb(lab: Lab) -> Verb:
         ]
     )
 
-    def run(*words: str) -> tuple[int, Any, float]:
-        begun = time.monotonic()
+    def run(*words: str) -> tuple[int, Any]:
         done = subprocess.run(
             [sys.executable, "-m", "escalator", *words],
             env={**os.environ, "PYTHONPATH": str(ROOT / "include")},
@@ -50,7 +48,7 @@ def verb(lab: Lab) -> Verb:
             check=False,
         )
         assert done.stdout, done.stderr
-        return done.returncode, json.loads(done.stdout), time.monotonic() - begun
+        return done.returncode, json.loads(done.stdout)
 
     return run
 
@@ -68,20 +66,10 @@ def test_a_cloud_gets_the_answer_of_its_snapshot(
 ) -> None:
     cloud = ("--cloud", "lab", "--clouds-yaml", str(lab.settings.run / "clouds.yaml"))
     asked = ("--bundle", "nova-34", "--json")
-    _, snapshot, _ = verb("snapshot", *cloud, "-o", "-")
+    _, snapshot = verb("snapshot", *cloud, "-o", "-")
     (tmp_path / "snapshot.json").write_text(json.dumps(snapshot))
     of_cloud, of_file = (
         verb(*words, *source, *asked) for source in (cloud, ("--snapshot", str(tmp_path / "snapshot.json")))
     )
     assert lasting(of_cloud[1]) == lasting(of_file[1])
     assert of_cloud[0] == of_file[0] == 0
-
-
-def test_a_check_of_the_lab_takes_less_than_five_seconds(lab: Lab, verb: Verb) -> None:
-    cloud = ("--cloud", "lab", "--clouds-yaml", str(lab.settings.run / "clouds.yaml"))
-    seconds = []
-    while len(seconds) < 3 and min(seconds, default=9.0) >= 5.0:  # others may be at work on the machine
-        code, document, took = verb("check", *cloud, "--bundle", "nova-34", "--json")
-        assert (code, document["met"]) == (0, True)
-        seconds.append(took)
-    assert min(seconds) < 5.0

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 from tests.dags.campaign_run import let_the_dag_work_on, read_states
-from tests.dags.conftest import ROOT
 from tests.plugins.airflow_home import NOW, own_home
 from tests.steps.fake_records import KilledError
 from tests.steps.worlds import NODE, QuickLedger, World
@@ -38,10 +37,7 @@ def world(database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> It
     nodes = tuple(InventoryNode(host=h, domain=DOMAIN, address=h) for h in world.hosts)
     inventory = Inventory(cloud="lab", taken_at=datetime.fromisoformat(NOW), nodes=nodes)
     write_inventory(tmp_path / "lab.json", inventory)
-    monkeypatch.setenv("ESCALATOR_INVENTORY_DIR", str(tmp_path))
-    monkeypatch.setenv("ESCALATOR_BUNDLE_DIR", str(ROOT / "include" / "bundles"))
-    monkeypatch.setenv("ESCALATOR_REPORT_DIR", str(tmp_path / "reports"))
-    let_the_dag_work_on(world, monkeypatch)
+    let_the_dag_work_on(world, tmp_path, monkeypatch)
     yield world
     world.cloud.before = None
 

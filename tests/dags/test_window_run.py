@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 from tests.dags.campaign_run import let_the_dag_work_on, read_states
-from tests.dags.conftest import ROOT
 from tests.plugins.airflow_home import NOW, own_home
 from tests.steps.worlds import QuickLedger, World
 
@@ -40,10 +39,7 @@ def world(database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> It
     write_inventory(tmp_path / "lab.json", Inventory(cloud="lab", taken_at=START, nodes=nodes))
     windows = {"schema": "escalator.windows/1", "windows": [WINDOW]}
     (tmp_path / "windows.yaml").write_text(json.dumps(windows))
-    monkeypatch.setenv("ESCALATOR_INVENTORY_DIR", str(tmp_path))
-    monkeypatch.setenv("ESCALATOR_BUNDLE_DIR", str(ROOT / "include" / "bundles"))
-    monkeypatch.setenv("ESCALATOR_REPORT_DIR", str(tmp_path / "reports"))
-    let_the_dag_work_on(world, monkeypatch)
+    let_the_dag_work_on(world, tmp_path, monkeypatch)
     yield world
     world.cloud.before = None
 

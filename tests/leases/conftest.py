@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.steps.worlds import NODE, QuickLedger, World
+from tests.steps.worlds import QuickLedger, World
 
 from escalator.leases.known import find_known_leases
 from escalator.model.known_lease import KnownLease
@@ -29,8 +29,7 @@ def look(world: World) -> Look:
     """Look whose lease the node has, when Airflow says this of every run."""
 
     def find(life: RunLife) -> KnownLease:
-        reasons = [(NODE, world.service().disabled_reason)]
-        (known,) = find_known_leases(reasons, world.ledger, lambda _dag_id, _run_id: life)
+        (known,) = find_known_leases([world.service()], world.ledger, lambda _dag_id, _run_id: life)
         return known
 
     return find

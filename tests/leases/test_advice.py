@@ -32,7 +32,9 @@ def known(**changes: object) -> KnownLease:
 @pytest.mark.parametrize("action", Action)
 def test_our_lease_whose_run_is_over_may_be_ended(action: Action) -> None:
     for life in (RunLife.DELETED, RunLife.FINISHED):
-        refuse_action(action, known(life=life))
+        one = known(life=life)
+        refuse_action(action, one)
+        assert "escalator leases release node-01" in say_what_to_do(one)
 
 
 @pytest.mark.parametrize("action", Action)
@@ -108,10 +110,10 @@ def test_what_is_advised_for_a_stranger_is_not_refused(
     owner: LeaseOwner, mark: LeaseMark | None, *, unproved: bool
 ) -> None:
     one = known(owner=owner, life=RunLife.FINISHED, lease=LEASE.marked(mark), unproved=unproved)
-    words = say_what_to_do(one).split("escalator leases ")[1].split()
-    refuse_action(
-        Action(words[0]), one, foreign=words[words.index("--foreign") + 1], unverified="--unverified" in words
-    )
+    action, host, *options = say_what_to_do(one).split("escalator leases ")[1].split()
+    foreign = options[options.index("--foreign") + 1]
+    assert (host, foreign) == (one.host, one.installation)
+    refuse_action(Action(action), one, foreign=foreign, unverified="--unverified" in options)
 
 
 def test_a_run_does_not_end_a_lease_in_words_that_are_not_its_own() -> None:

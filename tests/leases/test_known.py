@@ -108,10 +108,13 @@ def test_airflow_is_asked_once_for_a_run_and_not_at_all_without_a_lease(world: W
         asked.append((dag_id, run_id))
         return RunLife.RUNNING
 
-    leases = [(host, world.take(host).render()) for host in world.hosts]
-    assert len(find_known_leases(leases, world.ledger, answer)) == 3
+    for host in world.hosts:
+        world.take(host)
+    services = [world.service(host) for host in world.hosts]
+    assert len(find_known_leases(services, world.ledger, answer)) == 3
     assert asked == [(world.plan.campaign, world.plan.run_id)]
-    assert find_known_leases([(NODE, None), (NODE, "broken fan")], world.ledger, answer) == ()
+    reasonless, broken = (replace(services[0], disabled_reason=reason) for reason in (None, "broken fan"))
+    assert find_known_leases([reasonless, broken], world.ledger, answer) == ()
 
 
 def test_facts_that_cannot_be_read_prove_nothing(
@@ -128,6 +131,6 @@ def test_facts_that_cannot_be_read_prove_nothing(
 
 
 def test_services_of_one_host_with_one_reason_are_each_named(world: World) -> None:
-    reason = world.take().render()
-    found = find_known_leases([(NODE, reason)] * 2, world.ledger, lambda _dag_id, _run_id: RunLife.DELETED)
+    world.take()
+    found = find_known_leases([world.service()] * 2, world.ledger, lambda _dag_id, _run_id: RunLife.DELETED)
     assert [known.host for known in found] == [NODE, NODE]

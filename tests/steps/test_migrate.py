@@ -260,27 +260,13 @@ def test_a_server_with_an_older_record_beside_its_own_is_counted_once_after_a_re
     ready.cloud.fetch_migrations()
     web.task_state = None  # the record stays
 
-    def kill(method: str) -> None:
-        if method == "fetch_migrations" and len(ready.cloud.moves) > 3:
-            ready.cloud.before = None
-            raise KilledError
-
-    ready.cloud.before = kill
-    with pytest.raises(KilledError):
-        ready.run(Step.MIGRATE)
+    ready.kill(Step.MIGRATE, at=lambda method: method == "fetch_migrations" and len(ready.cloud.moves) > 3)
     result = ready.run(Step.MIGRATE)
     assert (result.outcome, result.details["moved"]) == (Outcome.OK, 3)
 
 
 def test_a_confirmation_is_given_however_late_the_retry_comes(ready: World) -> None:
-    def kill(method: str) -> None:
-        if method == "confirm_resize":
-            ready.cloud.before = None
-            raise KilledError
-
-    ready.cloud.before = kill
-    with pytest.raises(KilledError):
-        ready.run(Step.MIGRATE)
+    ready.kill(Step.MIGRATE, at=lambda method: method == "confirm_resize")
     ready.clock.sleep(86400)
     assert ready.run(Step.MIGRATE).outcome is Outcome.OK
     assert ready.cloud.guests["off"].vm_state == "stopped"

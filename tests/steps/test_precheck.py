@@ -120,7 +120,9 @@ def test_a_resize_that_waits_for_its_owner_holds_both_nodes(admitted: World) -> 
     assert (result.outcome, result.code) == (Outcome.HELD, Code.SERVER_UNCONFIRMED_RESIZE)
 
 
-def test_a_cold_migration_that_another_drain_is_about_to_confirm_is_waited_for(make_world: MakeWorld) -> None:
+@pytest.fixture
+def resized(make_world: MakeWorld) -> World:
+    """A world whose second node is out too, with a server that waits there for the first one's drain."""
     world = make_world(max_parallel=2)
     world.boot("web", vm_state="stopped")
     world.admit()
@@ -129,6 +131,11 @@ def test_a_cold_migration_that_another_drain_is_about_to_confirm_is_waited_for(m
         world.cloud.fetch_migrations()
     assert world.cloud.guests["web"].vm_state == "resized"
     world.admit("node-02")
+    return world
+
+
+def test_a_cold_migration_that_another_drain_is_about_to_confirm_is_waited_for(resized: World) -> None:
+    world = resized
     began = world.clock.now
 
     def confirm(_method: str) -> None:
@@ -141,18 +148,11 @@ def test_a_cold_migration_that_another_drain_is_about_to_confirm_is_waited_for(m
     assert [m.server_id for m in world.drain_plan("node-02").moves] == ["web"]
 
 
-def test_a_cold_migration_that_is_never_confirmed_holds_the_node(make_world: MakeWorld) -> None:
-    world = make_world(max_parallel=2)
-    world.boot("web", vm_state="stopped")
-    world.admit()
-    world.cloud.start_cold_migration("web", "node-02")
-    for _ in range(6):
-        world.cloud.fetch_migrations()
-    world.admit("node-02")
-    began = world.clock.now
-    result = world.run(Step.PRECHECK, "node-02")
+def test_a_cold_migration_that_is_never_confirmed_holds_the_node(resized: World) -> None:
+    began = resized.clock.now
+    result = resized.run(Step.PRECHECK, "node-02")
     assert (result.outcome, result.code) == (Outcome.HELD, Code.SERVER_UNCONFIRMED_RESIZE)
-    assert world.clock.now - began > PATIENCE
+    assert resized.clock.now - began > PATIENCE
 
 
 def test_a_node_that_is_taken_back_while_its_servers_settle_is_looked_at_no_further(admitted: World) -> None:

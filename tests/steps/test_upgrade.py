@@ -74,14 +74,7 @@ def test_it_waits_until_no_server_moves_to_or_from_the_node(empty: World) -> Non
 def test_a_late_server_whose_move_was_cut_off_is_brought_to_its_end(empty: World, *, taken: bool) -> None:
     late = empty.boot("late", vm_state="stopped")
 
-    def kill(method: str) -> None:
-        if method == "confirm_resize":
-            empty.cloud.before = None
-            raise KilledError
-
-    empty.cloud.before = kill
-    with pytest.raises(KilledError):
-        empty.run(Step.UPGRADE)
+    empty.kill(Step.UPGRADE, at=lambda method: method == "confirm_resize")
     empty.cloud.fetch_migrations()
     assert late.vm_state == "resized"
     if taken:

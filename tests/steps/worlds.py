@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
+import pytest
 import sqlalchemy as sa
 from tests.builders import DOMAIN, make_plan
 from tests.steps.fake_cloud import FakeCloud
 from tests.steps.fake_mechanism import FakeMechanism, NodeSoftware
-from tests.steps.fake_records import START, Clock, Fuse, Guest
+from tests.steps.fake_records import START, Clock, Fuse, Guest, KilledError
 
 from escalator.ledger.campaign_record import CampaignRecord
 from escalator.ledger.database import _begin_sqlite, _prepare_sqlite
@@ -230,6 +232,21 @@ class World:
     def run(self, step: Step, host: str = NODE, *, last_try: bool = False) -> StepResult:
         self.tries += 1
         return run_step(self.context(), host, step, try_number=self.tries, last_try=last_try)
+
+    def kill(self, step: Step, host: str = NODE, *, at: Callable[[str], object]) -> None:
+        """Run a step, and kill its process when a call that it makes to the cloud is the one meant.
+
+        :param at: tells it by the name of the method.
+        """
+
+        def before(method: str) -> None:
+            if at(method):
+                self.cloud.before = None
+                raise KilledError
+
+        self.cloud.before = before
+        with pytest.raises(KilledError):
+            self.run(step, host)
 
     def run_up_to(self, last: Step, host: str = NODE) -> StepResult | None:
         """Run the steps in order, through the last one; return its result."""

@@ -53,8 +53,7 @@ class _Where:
     find_life: FindLife
 
     def find_leases(self, services: tuple[ComputeService, ...]) -> tuple[KnownLease, ...]:
-        reasons = ((service.host, service.disabled_reason) for service in services if service.lease)
-        return find_known_leases(reasons, self.ledger, self.find_life)
+        return find_known_leases(services, self.ledger, self.find_life)
 
 
 def add_parser(subparsers: Subparsers) -> None:

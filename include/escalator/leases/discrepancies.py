@@ -12,7 +12,7 @@ from escalator.ledger.open_runs import OpenRun
 from escalator.model.campaign import NodeProgress
 from escalator.model.cloud import ComputeService, ServiceStatus
 from escalator.model.known_lease import KnownLease
-from escalator.model.lease import Lease
+from escalator.model.lease import name_run
 from escalator.model.run_life import RunLife
 from escalator.model.verdict import Code, Subject, SubjectType, Verdict
 
@@ -78,7 +78,7 @@ def _find_strays(
     """Find the nodes that a run has out in the ledger while the cloud shows no lease of it."""
     for node in run.out:
         service = services.get(node.host)
-        if has_lease_of(run, node.host, service) or not (life.is_over or _is_old(node, now)):
+        if has_lease_of(run, service) or not (life.is_over or _is_old(node, now)):
             continue
         yield Verdict(
             code=Code.LEASE_LOST,
@@ -101,13 +101,10 @@ def _say_remedy(life: RunLife) -> str:
             assert_never(life)
 
 
-def has_lease_of(run: OpenRun, host: str, service: ComputeService | None) -> bool:
+def has_lease_of(run: OpenRun, service: ComputeService | None) -> bool:
     """Tell whether a service is disabled with a lease of a run, in whatever words."""
     lease = service.lease if service is not None else None
-    if lease is None:
-        return False
-    theirs = Lease.of(campaign=run.campaign, run_id=run.run_id, host=host)
-    return (lease.campaign, lease.run) == (theirs.campaign, theirs.run)
+    return lease is not None and (lease.campaign, lease.run) == name_run(run.campaign, run.run_id)
 
 
 def describe_service(service: ComputeService | None) -> str:
@@ -141,7 +138,7 @@ def _find_stopped(
     """Find the nodes that are out for a run which goes on, while none of their tasks does."""
     for node in run.unfinished:
         service = services.get(node.host)
-        out = node.state.under_way or has_lease_of(run, node.host, service)
+        out = node.state.under_way or has_lease_of(run, service)
         if node.host in stopped and out and _is_old(node, now):
             yield Verdict(
                 code=Code.CUT_OFF,

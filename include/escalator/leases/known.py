@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from escalator.ledger.lease_runs import LeaseRun
 from escalator.ledger.ledger import Ledger
 from escalator.model.campaign import NodeProgress
+from escalator.model.cloud import ComputeService, Node
 from escalator.model.errors import InvalidRequestError
 from escalator.model.known_lease import KnownLease, LeaseOwner
 from escalator.model.lease import NO_INSTALLATION, Lease, LeasePhase
@@ -29,13 +30,10 @@ class _Record:
 
 
 def find_known_leases(
-    reasons: Iterable[tuple[str, str | None]], ledger: Ledger, find_life: FindLife
+    services: Iterable[ComputeService | Node], ledger: Ledger, find_life: FindLife
 ) -> tuple[KnownLease, ...]:
-    """Say of every lease of Escalator's whose it is; Airflow is asked once for each run of this ledger.
-
-    :param reasons: hosts with their disabled reasons.
-    """
-    found = [(host, reason, lease) for host, reason in reasons if reason and (lease := Lease.parse(reason))]
+    """Say of every lease of Escalator's whose it is; Airflow is asked once for each run of this ledger."""
+    found = [(s.host, s.disabled_reason, lease) for s in services if s.disabled_reason and (lease := s.lease)]
     if not found:
         return ()
     installation, runs = ledger.installation(), ledger.lease_runs()

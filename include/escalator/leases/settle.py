@@ -38,7 +38,7 @@ def settle_runs(
             service, state = by_host.get(node.host), _find_end(node, life)
             if state is None:
                 continue
-            if has_lease_of(run, node.host, service):
+            if has_lease_of(run, service):
                 yield f"{node.host}: left, it has a lease of run {run.run_id} still"
                 continue
             message = f"its run was {life}; settled by {who}; in the cloud it is {describe_service(service)}"

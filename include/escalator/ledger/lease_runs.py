@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from escalator.ledger.tables import CampaignRow
-from escalator.model.lease import Lease
+from escalator.model.lease import name_run
 
 RunKey = tuple[str, str]
 """The words of a lease that name its campaign and its run."""
@@ -27,8 +27,7 @@ class LeaseRun:
 def read_lease_runs(session: Session) -> Mapping[RunKey, LeaseRun]:
     """Read every run by the words that its leases name it with."""
     query = sa.select(CampaignRow.campaign, CampaignRow.run_id, CampaignRow.dag_id)
-    runs = {}
-    for campaign, run_id, dag_id in session.execute(query):
-        lease = Lease.of(campaign=campaign, run_id=run_id, host="")
-        runs[lease.campaign, lease.run] = LeaseRun(campaign=campaign, run_id=run_id, dag_id=dag_id)
-    return runs
+    return {
+        name_run(campaign, run_id): LeaseRun(campaign=campaign, run_id=run_id, dag_id=dag_id)
+        for campaign, run_id, dag_id in session.execute(query)
+    }

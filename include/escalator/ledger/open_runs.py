@@ -13,8 +13,6 @@ from escalator.ledger.tables import CampaignRow, DocumentRow, NodeRow
 from escalator.ledger.views import read_nodes
 from escalator.model.campaign import NodeProgress, NodeState
 
-_FINAL = (NodeState.RELEASED, NodeState.SKIPPED, NodeState.HELD, NodeState.FAILED)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenRun:
@@ -39,7 +37,7 @@ class OpenRun:
     @property
     def unfinished(self) -> tuple[NodeProgress, ...]:
         """Return the nodes whose way is not at its end."""
-        return tuple(node for node in self.nodes if node.state not in _FINAL)
+        return tuple(node for node in self.nodes if not node.state.ended)
 
     @property
     def out(self) -> tuple[NodeProgress, ...]:
@@ -49,9 +47,8 @@ class OpenRun:
 
 def read_open_runs(session: Session, cloud: str) -> tuple[OpenRun, ...]:
     """Read the runs in a cloud that have a node whose way is not at its end, the newest first."""
-    unfinished = sa.exists().where(
-        NodeRow.campaign_id == CampaignRow.id, NodeRow.state.not_in([state.value for state in _FINAL])
-    )
+    ended = [state.value for state in NodeState if state.ended]
+    unfinished = sa.exists().where(NodeRow.campaign_id == CampaignRow.id, NodeRow.state.not_in(ended))
     report = sa.exists().where(
         DocumentRow.campaign_id == CampaignRow.id, DocumentRow.kind == Document.REPORT.value
     )

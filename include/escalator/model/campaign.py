@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from escalator.model.cloud import ComputeService, Node
 from escalator.model.durations import DEFAULT_DURATIONS, Durations
 from escalator.model.lease import NO_INSTALLATION, Lease, LeaseMark
 from escalator.model.procedure import UPGRADE
@@ -107,6 +108,11 @@ class CampaignPlan:
             words=f"upgrade to {self.request.bundle}",
         )
 
+    def owns(self, node: Node | ComputeService) -> bool:
+        """Tell whether a node is out under a lease of this campaign's run, in whatever words."""
+        lease = node.lease
+        return lease is not None and self.lease(node.host).same_holder(lease)
+
 
 class NodeState(StrEnum):
     """How a node stands in a campaign."""
@@ -130,11 +136,17 @@ class NodeState(StrEnum):
         return self in _UNDER_WAY
 
     @property
+    def ended(self) -> bool:
+        """Tell whether the node's way through the campaign is at its end."""
+        return self in _ENDED
+
+    @property
     def untouched(self) -> bool:
         """Tell whether nothing on the node or its servers was changed yet but for the lease."""
         return self in {NodeState.WAITING, NodeState.ADMITTED, NodeState.CHECKED}
 
 
+_ENDED = frozenset({NodeState.RELEASED, NodeState.SKIPPED, NodeState.HELD, NodeState.FAILED})
 _UNDER_WAY = frozenset(
     {
         NodeState.ADMITTED,

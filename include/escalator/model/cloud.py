@@ -82,6 +82,12 @@ class Node:
         return Lease.parse(self.disabled_reason) if self.status is ServiceStatus.DISABLED else None
 
     @property
+    def counting_lease(self) -> Lease | None:
+        """Return the lease if it counts against K: one with a mark does not."""
+        lease = self.lease
+        return lease if lease is not None and lease.mark is None else None
+
+    @property
     def eligible_destination(self) -> bool:
         """Tell whether servers may come here: up, enabled and not forced down."""
         return _in_service(self)
@@ -204,6 +210,12 @@ class ComputeService:
     def lease(self) -> Lease | None:
         """Return Escalator's lease on the node, if it is disabled with one."""
         return Lease.parse(self.disabled_reason) if self.status is ServiceStatus.DISABLED else None
+
+    @property
+    def counting_lease(self) -> Lease | None:
+        """Return the lease if it counts against K: one with a mark does not."""
+        lease = self.lease
+        return lease if lease is not None and lease.mark is None else None
 
 
 def _in_service(of: Node | ComputeService) -> bool:

@@ -96,11 +96,8 @@ class Lease:
         :param installation: id of the installation: eight hexadecimal digits.
         """
         digest = hashlib.sha256(f"{campaign}\0{run_id}\0{host}".encode()).hexdigest()[:16]
-        name = re.sub(r"[^A-Za-z0-9_.-]", "-", campaign)
-        if len(name) > _CAMPAIGN_LENGTH:  # parts of one domain differ at their end only
-            name = f"{name[: _CAMPAIGN_LENGTH - 9]}-{hashlib.sha256(campaign.encode()).hexdigest()[:8]}"
         token = f"{installation}-{digest}"
-        run = make_run_digest(run_id)
+        name, run = name_run(campaign, run_id)
         return cls(campaign=name, run=run, token=token, max_parallel=max_parallel, words=_clean(words))
 
     @classmethod
@@ -171,6 +168,14 @@ class Lease:
         """Say whose it is: ``campaign upgrade__a__b (run 0f3c…) of installation 1a2b3c4d``."""
         of = f" of installation {self.installation}" if self.installation else ""
         return f"campaign {self.campaign} (run {self.run}){of}"
+
+
+def name_run(campaign: str, run_id: str) -> tuple[str, str]:
+    """Return the two words that name a campaign and its run in every lease of the run."""
+    name = re.sub(r"[^A-Za-z0-9_.-]", "-", campaign)
+    if len(name) > _CAMPAIGN_LENGTH:  # parts of one domain differ at their end only
+        name = f"{name[: _CAMPAIGN_LENGTH - 9]}-{hashlib.sha256(campaign.encode()).hexdigest()[:8]}"
+    return name, make_run_digest(run_id)
 
 
 def make_run_digest(run_id: str) -> str:

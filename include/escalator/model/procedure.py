@@ -1,8 +1,8 @@
 """Procedures: the stages of a node's life in a campaign, as data.
 
 The DAG builder reads which tasks a node has, in which order and with which priorities; the running of the
-steps reads how long each may take. Another procedure is another tuple,
-named in ``PROCEDURES``, and a DAG file like ``dags/upgrade.py``.
+steps reads how long each may take. Another procedure is another tuple, named in ``PROCEDURES``, and a
+DAG file like ``dags/upgrade.py``.
 """
 
 from __future__ import annotations

@@ -144,11 +144,7 @@ def open_played_cloud(snapshot: CloudSnapshot, options: SimulationOptions) -> Pl
     return PlayedCloud(
         state=state,
         order=order,
-        leases={
-            node.host: node.lease
-            for node in snapshot.nodes
-            if node.lease is not None and node.lease.mark is None
-        },
+        leases={node.host: lease for node in snapshot.nodes if (lease := node.counting_lease) is not None},
         _servers={server.id: server for server in snapshot.servers},
     )
 

@@ -60,7 +60,6 @@ def admit(ctx: StepContext) -> AdmissionDecision:
             return _recorded(ctx, _shout_when_unproved(ctx, skip))
     if found is None or found.mark is not None:
         now = ctx.now()
-        ctx.ensure_current()
         ctx.remember(leased_at=now)
         ctx.write_lease(_make_lease(ctx, found, now))
     return _recorded(ctx, _check_after_write(ctx, snapshot, found))

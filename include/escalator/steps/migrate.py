@@ -94,7 +94,7 @@ def _empty(ctx: StepContext, drain: Drain, faults: tuple[Verdict, ...]) -> tuple
 def _adopt_plan(ctx: StepContext, drain: Drain) -> tuple[Verdict, ...]:
     """Take the plan that precheck made a moment ago; what others began since then is not ours."""
     drain.adopt(ctx.planned_drain(), ())
-    drain.after_id = max([drain.after_id, *(m.id for m in _fetch_migrations(ctx, drain))])
+    drain.after_id = max([drain.after_id, *(m.id for m in drain.fetch_migrations())])
     return ()
 
 
@@ -154,7 +154,6 @@ def _resume(ctx: StepContext, drain: Drain) -> tuple[Verdict, ...]:
         moves=flights + tuple(m for m in replanned.moves if m.server_id not in moving),
         staying=replanned.staying,
     )
-    ctx.ensure_current()
     ctx.remember(drain_plan=plan)
     drain.adopt(plan, away)
     drain.after_id = max([drain.after_id, *(m.id for m in migrations)])
@@ -163,10 +162,6 @@ def _resume(ctx: StepContext, drain: Drain) -> tuple[Verdict, ...]:
 
 def _last_plan(ctx: StepContext) -> DrainPlan:
     return ctx.recorded_plan() or DrainPlan(host=ctx.host)
-
-
-def _fetch_migrations(ctx: StepContext, drain: Drain) -> tuple[Migration, ...]:
-    return drain.patience.ask(lambda: ctx.cloud.fetch_migrations(host=ctx.host, since=drain.since))
 
 
 def _record_ended(
@@ -198,7 +193,7 @@ def _come_to_rest(ctx: StepContext, drain: Drain) -> tuple[Migration, ...]:
     deadline = ctx.now() + APPEARS_WITHIN
     while True:
         drain.view.refresh()
-        migrations = _fetch_migrations(ctx, drain)
+        migrations = drain.fetch_migrations()
         known = {m.server_id for m in migrations if m.status.unfinished}
         nameless = [s for s in drain.view.here.values() if s.task_state in _ON_ITS_WAY and s.id not in known]
         if not nameless or ctx.now() > deadline + drain.patience.away:

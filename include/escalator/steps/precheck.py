@@ -19,8 +19,7 @@ from escalator.steps.running.context import StepContext
 from escalator.steps.running.patience import Patience
 from escalator.steps.running.results import StepResult
 from escalator.upgrade_manager.drain.drains import plan_drain
-from escalator.upgrade_manager.drain.durations import compute_job_limit_seconds
-from escalator.upgrade_manager.drain.prechecks import are_settled, check_servers, find_ongoing
+from escalator.upgrade_manager.drain.prechecks import PASSING, are_settled, check_servers, find_ongoing
 
 log = logging.getLogger("escalator.steps.precheck")
 
@@ -30,8 +29,6 @@ PATIENCE = timedelta(minutes=10)
 """How long servers may come and go, or migrations into the node go on, before the node is held."""
 RECENT = timedelta(hours=1)
 """Migrations that changed before that are looked at once, in the snapshot."""
-_PASSING = frozenset({Code.SERVER_BUSY, Code.MIGRATION_UNFINISHED})
-"""What holds the node when it does not end: a server being built or shelved, a migration to the node."""
 
 
 def precheck(ctx: StepContext) -> StepResult:
@@ -49,7 +46,6 @@ def precheck(ctx: StepContext) -> StepResult:
     if blocking:
         message = f"{len(blocking)} blocker(s): " + "; ".join(str(v) for v in blocking)
         return StepResult(outcome=Outcome.HELD, code=blocking[0].code, message=message, details=details)
-    ctx.ensure_current()
     ctx.remember(drain_plan=plan, last_migration=last, drain_started=None, cold_asked=(), verified=None)
     ctx.remember(agents=tuple(agent.binary for agent in ctx.cloud.fetch_agents(ctx.host) if agent.alive))
     stay = f", {len(plan.staying)} stay as members of HA groups" if plan.staying else ""
@@ -63,9 +59,8 @@ def _stage_again(ctx: StepContext) -> StepResult | None:
 
     :return: why the node is given back; None when the bundle is laid down.
     """
-    within = timedelta(seconds=compute_job_limit_seconds(ctx.campaign.bundle, ctx.plan.expected))
     try:
-        ctx.campaign.mechanism.stage(ctx.campaign.node_job(ctx.host, "stage", within=within))
+        ctx.campaign.mechanism.stage(ctx.node_job("stage"))
     except NodeFaultError as exc:
         return StepResult(outcome=Outcome.HELD, code=Code.STAGE_FAILED, message=str(exc))
     return None
@@ -89,7 +84,7 @@ def _settled_plan(ctx: StepContext) -> tuple[DrainPlan, int, int]:
         migrations = patience.ask(lambda: ctx.cloud.fetch_migrations(host=ctx.host, since=begun - RECENT))
         ongoing = find_ongoing(migrations, servers, ctx.now())
         verdicts = check_servers(servers, ongoing, host=ctx.host)
-        passing = any(v.blocks and v.code in _PASSING for v in verdicts)
+        passing = any(v.blocks and v.code in PASSING for v in verdicts)
         passing = passing or _is_to_be_confirmed(ctx, patience, ongoing)
         patient = ctx.now() <= begun + PATIENCE + patience.away
         settled = are_settled(before, servers)
@@ -118,8 +113,8 @@ def _is_to_be_confirmed(ctx: StepContext, patience: Patience, ongoing: Iterable[
     sources = {m.source_host for m in to_here if m.status is MigrationStatus.FINISHED}
     if not sources:
         return False
-    leases = {s.host: s.lease for s in patience.ask(ctx.cloud.fetch_services)}
-    return any((lease := leases.get(source)) is not None and lease.mark is None for source in sources)
+    services = patience.ask(ctx.cloud.fetch_services)
+    return any(s.host in sources and s.counting_lease is not None for s in services)
 
 
 def _fetch_servers(ctx: StepContext, patience: Patience) -> tuple[Server, ...]:

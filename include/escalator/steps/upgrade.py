@@ -19,9 +19,8 @@ from escalator.steps.migrate import ROUNDS, find_busy_members, find_servers_left
 from escalator.steps.running.context import StepContext
 from escalator.steps.running.patience import Patience
 from escalator.steps.running.results import StepResult
-from escalator.system_support.mechanisms import Effect, NodeJob
+from escalator.system_support.mechanisms import Effect
 from escalator.system_support.remote_job import JobOverdueError
-from escalator.upgrade_manager.drain.durations import compute_job_limit_seconds
 from escalator.upgrade_manager.drain.prechecks import describe_remedy, find_ongoing
 
 log = logging.getLogger("escalator.steps.upgrade")
@@ -33,16 +32,14 @@ POLL_SECONDS = 3.0
 
 def upgrade(ctx: StepContext) -> StepResult:
     """Stage what is not staged, switch, restart the service; the node must be ours, empty and quiet."""
-    if (
-        ctx.run.progress(ctx.host).state is NodeState.MIGRATING
-    ):  # an attempt that moved late servers was cut off
+    if ctx.run.progress(ctx.host).state is NodeState.MIGRATING:  # cut off while it moved late servers
         moved = migrate(ctx)
         if moved.outcome is not Outcome.OK:
             return moved
     ctx.ensure_leased()
     mechanism = ctx.campaign.mechanism
     try:
-        mechanism.stage(_job(ctx, "stage"))
+        mechanism.stage(ctx.node_job("stage"))
         held = _prove_empty(ctx)
         if held is not None:
             return held
@@ -53,7 +50,7 @@ def upgrade(ctx: StepContext) -> StepResult:
             return StepResult(message="the bundle brings nothing to the node")
         ctx.remember(upgrade_begun=ctx.now())
         switching = ctx.now()
-        effect = mechanism.activate(_job(ctx, "activate"))
+        effect = mechanism.activate(ctx.node_job("activate"))
     except NodeFaultError as exc:
         return _not_upgraded(ctx, exc)
     if effect is Effect.ACTIVATED or ctx.facts.restarted_at is None:
@@ -72,12 +69,6 @@ def _not_upgraded(ctx: StepContext, fault: NodeFaultError) -> StepResult:
     if isinstance(fault, JobOverdueError):
         code = Code.STEP_HUNG
     return StepResult(outcome=Outcome.HELD if staged_only else Outcome.FAILED, code=code, message=str(fault))
-
-
-def _job(ctx: StepContext, purpose: str) -> NodeJob:
-    """Make one of the node's jobs; its time begins now."""
-    limit = timedelta(seconds=compute_job_limit_seconds(ctx.campaign.bundle, ctx.plan.expected))
-    return ctx.campaign.node_job(ctx.host, purpose, within=limit)
 
 
 def _going_on(ctx: StepContext) -> tuple[Migration, ...]:

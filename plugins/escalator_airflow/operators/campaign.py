@@ -17,11 +17,11 @@ from escalator.documents.requests import parse_request
 from escalator.model.campaign import CampaignPlan
 from escalator.model.clock import utcnow
 from escalator.model.errors import EscalatorError, InvalidRequestError, PlanInfeasibleError, TransientError
+from escalator.model.wording import name_some
 from escalator.steps.campaign.check_conditions import check
 from escalator.steps.campaign.conclude import conclude
 from escalator.steps.campaign.prepare import prepare
 from escalator.upgrade_manager.conditions.bundles import refuse_unserved
-from escalator.upgrade_manager.conditions.question import name_some
 from escalator_airflow.campaigns import make_context, open_campaign, read_asked_for, run_of
 from escalator_airflow.records import draft_campaign
 from escalator_airflow.run_life import find_run_life

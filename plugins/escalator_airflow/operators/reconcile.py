@@ -58,8 +58,7 @@ class ReconcileOperator(BaseOperator):
         services = cloud.fetch_services()
         ledger, find_life = Ledger(), partial(find_run_life, context)
         runs = [(run, find_life(run.dag_id, run.run_id)) for run in ledger.open_runs(self.cloud)]
-        reasons = ((s.host, s.disabled_reason) for s in services if s.lease is not None)
-        known = find_known_leases(reasons, ledger, find_life)
+        known = find_known_leases(services, ledger, find_life)
         for lease in known:
             self.log.info("%s: %s", lease.host, lease.story)
         stopped = {

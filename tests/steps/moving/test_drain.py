@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 from tests.steps.conftest import MakeWorld
-from tests.steps.fake_records import Fault, KilledError
+from tests.steps.fake_records import Fault
 from tests.steps.fake_tenant import Act, Tenant
 from tests.steps.worlds import NODE, World
 
@@ -72,14 +72,7 @@ def test_a_node_that_is_taken_back_in_mid_drain_begins_nothing_more(make_world: 
 def test_moves_of_a_killed_attempt_land_when_the_node_was_taken_back_meanwhile(
     ready: World, looks: int, how: str
 ) -> None:
-    def kill(method: str) -> None:
-        if method == "confirm_resize":
-            ready.cloud.before = None
-            raise KilledError
-
-    ready.cloud.before = kill
-    with pytest.raises(KilledError):
-        ready.run(Step.MIGRATE)
+    ready.kill(Step.MIGRATE, at=lambda method: method == "confirm_resize")
     seen: list[str] = []
 
     def take(method: str) -> None:
@@ -175,15 +168,12 @@ def test_completed_is_not_arrived_while_the_server_is_on_the_source(ready: World
 
 def test_after_a_restart_both_records_are_named_as_well(ready: World) -> None:
     ready.cloud.guests["a-web"].fault = Fault.HALF_LANDED
-
-    def kill(_method: str) -> None:
-        if any(m.status is MigrationStatus.COMPLETED and m.guest.host == NODE for m in ready.cloud.moves):
-            ready.cloud.before = None
-            raise KilledError
-
-    ready.cloud.before = kill
-    with pytest.raises(KilledError):
-        ready.run(Step.MIGRATE)
+    ready.kill(
+        Step.MIGRATE,
+        at=lambda _method: any(
+            m.status is MigrationStatus.COMPLETED and m.guest.host == NODE for m in ready.cloud.moves
+        ),
+    )
     began = ready.clock.now
     result = ready.run(Step.MIGRATE)
     assert (result.outcome, result.code) == (Outcome.HELD, Code.MIGRATION_HUNG)
@@ -194,14 +184,7 @@ def test_after_a_restart_both_records_are_named_as_well(ready: World) -> None:
 
 
 def test_what_a_restart_finds_in_novas_queue_has_the_time_of_the_queue(ready: World) -> None:
-    def kill(method: str) -> None:
-        if method == "fetch_migrations" and ready.cloud.moves:
-            ready.cloud.before = None
-            raise KilledError
-
-    ready.cloud.before = kill
-    with pytest.raises(KilledError):
-        ready.run(Step.MIGRATE)
+    ready.kill(Step.MIGRATE, at=lambda method: method == "fetch_migrations" and ready.cloud.moves)
     began = ready.clock.now
 
     def queue(_method: str) -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from tests.steps.fake_records import START, KilledError
+from tests.steps.fake_records import START
 from tests.steps.worlds import NODE, World
 
 from escalator.ledger.records import StepRecord
@@ -109,14 +109,7 @@ def cut_off(world: World, step: Step, call: str) -> None:
     for before in UPGRADE.steps[1 : UPGRADE.steps.index(step)]:
         world.run(before)
 
-    def kill(method: str) -> None:
-        if method == call:
-            raise KilledError
-
-    world.cloud.before = kill
-    with pytest.raises(KilledError):
-        world.run(step)
-    world.cloud.before = None
+    world.kill(step, at=lambda method: method == call)
 
 
 def release(world: World, states: dict[Step, str]) -> Outcome:

@@ -23,7 +23,6 @@ from escalator.upgrade_manager.conditions.question import (
     count,
     met,
     name_domain,
-    name_some,
     unmet,
 )
 
@@ -52,7 +51,7 @@ def test_a_node_that_the_campaign_has_out_itself_is_still_to_be_emptied() -> Non
     plan, other = make_plan("a", "b"), make_plan("a", "b", campaign="other")
     question = ask(plan, make_cloud([leased(make_node("a"), plan), leased(make_node("b"), other)]))
     assert question.pending == ("a",)
-    assert [question.owns(question.nodes[host]) for host in "ab"] == [True, False]
+    assert [question.plan.owns(question.nodes[host]) for host in "ab"] == [True, False]
 
 
 @pytest.mark.parametrize(("mark", "passing"), [(None, True), (LeaseMark.FAILED, False)])
@@ -87,9 +86,3 @@ def test_the_cloud_is_looked_at_once_and_every_domain_of_a_target_by_itself() ->
 @pytest.mark.parametrize(("number", "words"), [(0, "0 nodes"), (1, "1 node"), (2, "2 nodes")])
 def test_numbers_have_their_word(number: int, words: str) -> None:
     assert count(number, "node") == words
-
-
-def test_some_are_named_and_the_rest_is_counted() -> None:
-    assert name_some(["a"]) == "a"
-    assert name_some(list("abcde")) == "a, b, c, d, e"
-    assert name_some(list("abcdefg")) == "a, b, c, d, e and 2 more"

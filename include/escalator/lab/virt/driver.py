@@ -122,14 +122,14 @@ class LabDriver(fake.FakeDriverWithoutFakeNodes):  # type: ignore[misc]
         self._event(instance, "stopped", by="reboot")
         self._set_state(instance, power_state.RUNNING, "started", by="reboot")
 
-    # -- cold migration
-
     def snapshot(
         self, context: Context, instance: Instance, image_id: str, update_task_state: Callback
     ) -> None:
         """Take an image for as long as the metadata of the server says."""
         super().snapshot(context, instance, image_id, update_task_state)
         time.sleep(float(instance.metadata.get(METADATA_SNAPSHOT_SECONDS, 0)))
+
+    # -- cold migration
 
     def migrate_disk_and_power_off(
         self,

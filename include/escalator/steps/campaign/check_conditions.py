@@ -68,9 +68,10 @@ def judge(campaign: CampaignContext, hosts: Sequence[str], *, look: Look = check
     read = read_versions(campaign, plan.hosts)
     snapshot = campaign.fetch_snapshot(targets=plan.hosts, versions=read.versions, with_agents=True)
     question = ask(plan, snapshot, bundle=bundle, reachable=read.faults, lacking=read.lacking)
-    found = Remainder(question=question, report=look(question))
-    if not found.report.met and request.on_blocked is OnBlocked.SKIP:
+    if request.on_blocked is OnBlocked.SKIP:
         found = leave_blocked_out(question, look)
+    else:
+        found = Remainder(question=question, report=look(question))
     orphans = tuple(check_orphans(campaign.find_leases(snapshot)))
     return Judgement(
         plan=replace(found.question.plan, left_out=found.left_out),

@@ -80,8 +80,8 @@ def _judge(campaign: CampaignContext, snapshot: CloudSnapshot) -> tuple[tuple[st
     for host in campaign.plan.hosts:
         progress = view.of(host)
         node = snapshot.node(host)
-        leased = node is not None and campaign.plan.lease(host).same_holder(node.lease)
-        counts = leased and node is not None and node.lease is not None and node.lease.mark is None
+        leased = node is not None and campaign.plan.owns(node)
+        counts = leased and node is not None and node.counting_lease is not None
         if progress.left_for_next_window and not leased:
             left.append(host)
         elif progress.state not in _GOOD:

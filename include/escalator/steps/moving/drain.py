@@ -175,9 +175,7 @@ class Drain:
 
     def _poll(self) -> None:
         """Ask Nova once for all migrations of the node and go through the flights."""
-        migrations = self.patience.ask(
-            lambda: self.ctx.cloud.fetch_migrations(host=self.ctx.host, since=self.since)
-        )
+        migrations = self.fetch_migrations()
         astray = [f.move.server_id for f in self.flying if f.source != self.ctx.host]
         elsewhere = [m for server_id in astray for m in self._fetch_migrations_of(server_id)]
         now = self.ctx.now()
@@ -203,6 +201,12 @@ class Drain:
         if landed:
             self._check_arrivals(landed, migrations)
         self.after_id = max([self.after_id, *(m.id for m in migrations)])
+
+    def fetch_migrations(self) -> tuple[Migration, ...]:
+        """Read the migrations of the node that matter."""
+        return self.patience.ask(
+            lambda: self.ctx.cloud.fetch_migrations(host=self.ctx.host, since=self.since)
+        )
 
     def _fetch_migrations_of(self, server_id: str) -> tuple[Migration, ...]:
         return self.patience.ask(

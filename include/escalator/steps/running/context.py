@@ -27,6 +27,7 @@ from escalator.model.verdict import Code
 from escalator.system_support.mechanisms import NodeJob, NodeMechanism
 from escalator.system_support.shell import ShellOnDemand
 from escalator.system_support.ssh import NodeShell
+from escalator.upgrade_manager.drain.durations import compute_job_limit_seconds
 from escalator.upgrade_manager.state.domains import domain_of
 
 log = logging.getLogger("escalator.steps")
@@ -36,7 +37,8 @@ def _as_it_is(snapshot: CloudSnapshot) -> CloudSnapshot:
     return snapshot
 
 
-def _no_leases(_snapshot: CloudSnapshot) -> tuple[KnownLease, ...]:
+def find_no_leases(_snapshot: CloudSnapshot) -> tuple[KnownLease, ...]:
+    """Find no lease: nobody asks whose they are."""
     return ()
 
 
@@ -58,7 +60,7 @@ class CampaignContext:
     clock: Callable[[], datetime]
     sleep: Callable[[float], None]
     add_ha_groups: Callable[[CloudSnapshot], CloudSnapshot] = _as_it_is
-    find_leases: Callable[[CloudSnapshot], tuple[KnownLease, ...]] = _no_leases
+    find_leases: Callable[[CloudSnapshot], tuple[KnownLease, ...]] = find_no_leases
 
     @property
     def plan(self) -> CampaignPlan:
@@ -178,6 +180,14 @@ class StepContext:
             raise describe_unreadable(self.host, "there is no drain plan")
         return plan
 
+    def node_job(self, purpose: str) -> NodeJob:
+        """Make one of the node's jobs; what it may take begins now.
+
+        :param purpose: part of the job's id.
+        """
+        limit = compute_job_limit_seconds(self.campaign.bundle, self.plan.expected)
+        return self.campaign.node_job(self.host, purpose, within=timedelta(seconds=limit))
+
     def now(self) -> datetime:
         """Return the time, aware."""
         return self.campaign.clock()
@@ -219,7 +229,7 @@ class StepContext:
         if service.status is ServiceStatus.ENABLED:
             return "somebody enabled it"
         found = f"its reason is {service.disabled_reason!r}"
-        if not self.plan.lease(self.host).same_holder(service.lease):
+        if not self.plan.owns(service):
             return f"{found}, which is another's"
         written = self.facts.leases
         if not written:
@@ -253,7 +263,6 @@ class StepContext:
         """
         ours = self.facts.leases
         text = lease.renewed().render()
-        self.ensure_current()
         self.remember(leases=(*ours, text))
         service = self.cloud.ensure_disabled(self.host, text, over=ours)
         self.remember(leases=(text,))

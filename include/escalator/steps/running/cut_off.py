@@ -12,10 +12,6 @@ from escalator.model.step import Outcome
 from escalator.model.verdict import Code
 from escalator.steps.running.context import StepContext
 
-_TOLD = frozenset(
-    {NodeState.VERIFIED, NodeState.RELEASED, NodeState.SKIPPED, NodeState.HELD, NodeState.FAILED}
-)
-"""States that a step set together with its reason."""
 _FAILED, _SUCCESS, _SKIPPED = "failed", "success", "skipped"
 """How a scheduler shows a task that was ended, by itself or by a person."""
 
@@ -67,7 +63,8 @@ def explain_cut_off(
     :param newest: the newest attempt at a step of the node, its release apart.
     :param states: how the scheduler shows the tasks of the node's steps.
     """
-    if newest is None or progress.state in _TOLD:
+    told = progress.state.ended or progress.state is NodeState.VERIFIED
+    if newest is None or told:
         return None
     if newest.result is None:
         who = _say_who(newest.step, procedure, states)

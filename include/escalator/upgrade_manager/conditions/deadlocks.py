@@ -9,14 +9,8 @@ from math import ceil
 from escalator.model.check_report import Condition
 from escalator.model.cloud import Server
 from escalator.model.verdict import Code, Subject, SubjectType
-from escalator.upgrade_manager.conditions.question import (
-    Family,
-    Question,
-    count,
-    name_domain,
-    name_some,
-    unmet,
-)
+from escalator.model.wording import name_some
+from escalator.upgrade_manager.conditions.question import Family, Question, count, name_domain, unmet
 from escalator.upgrade_manager.state.hypervisors import HYPERVISOR
 from escalator.upgrade_manager.state.memberships import AFFINITY
 

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator
 from escalator.model.check_report import Condition
 from escalator.model.known_lease import KnownLease
 from escalator.model.verdict import Code, Severity, Subject
-from escalator.upgrade_manager.conditions.question import Family, Question, name_domain, name_some, unmet
+from escalator.model.wording import name_some
+from escalator.upgrade_manager.conditions.question import Family, Question, name_domain, unmet
 from escalator.upgrade_manager.schedule.limits import find_leases_beside, find_limit, wait_for_places
 from escalator.upgrade_manager.state.eligibility import REMEDY_OF_LEASE
 
@@ -17,7 +18,7 @@ def check_leases(question: Question, domain: str) -> Iterator[Condition]:
     others = {
         node.host: lease
         for node in question.snapshot.nodes
-        if (lease := node.lease) is not None and lease.mark is None and not question.owns(node)
+        if (lease := node.counting_lease) is not None and not question.plan.owns(node)
     }
     waiting: dict[str, list[str]] = {}
     for host in question.pending_in(domain) if others else ():

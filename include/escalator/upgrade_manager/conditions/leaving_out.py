@@ -13,7 +13,8 @@ from escalator.model.campaign import LeftOut
 from escalator.model.check_report import CheckReport, Condition
 from escalator.model.cloud import CloudSnapshot
 from escalator.model.verdict import Severity, SubjectType
-from escalator.upgrade_manager.conditions.question import Question, ask, name_some
+from escalator.model.wording import name_some
+from escalator.upgrade_manager.conditions.question import Question, ask
 from escalator.upgrade_manager.state.eligibility import find_bar
 
 Look = Callable[[Question], CheckReport]

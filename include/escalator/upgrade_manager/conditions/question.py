@@ -17,9 +17,6 @@ from escalator.upgrade_manager.state.eligibility import find_bar, is_up
 from escalator.upgrade_manager.state.hypervisors import find_brought_version
 from escalator.upgrade_manager.versions.release_version import ReleaseVersion
 
-_NAMED = 5
-"""Hosts or servers that a message names one by one."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
@@ -48,10 +45,6 @@ class Question:
     brings: ReleaseVersion | None
     sequence: DrainSequence
 
-    def owns(self, node: Node) -> bool:
-        """Tell whether the campaign that asks has the node out itself."""
-        return self.plan.lease(node.host).same_holder(node.lease)
-
     def targets_in(self, domain: str) -> tuple[str, ...]:
         """Return the targets of a domain that the cloud has."""
         return tuple(h for h in self.plan.hosts if h in self.nodes and self.nodes[h].domain == domain)
@@ -62,8 +55,7 @@ class Question:
 
     def passing(self, domain: str) -> bool:
         """Tell whether a campaign has nodes of a domain out that will come back."""
-        leases = (self.nodes[host].lease for host in self.hosts_of[domain])
-        return any(lease is not None and lease.mark is None for lease in leases)
+        return any(self.nodes[host].counting_lease is not None for host in self.hosts_of[domain])
 
 
 def ask(
@@ -103,8 +95,7 @@ def ask(
 
 def _pending(node: Node, plan: CampaignPlan) -> bool:
     """Tell whether a node is still to be emptied, and may be."""
-    ours = plan.lease(node.host).same_holder(node.lease) if node.lease is not None else False
-    return is_up(node) and find_bar(node.host, node, ours=ours) is None
+    return is_up(node) and find_bar(node.host, node, ours=plan.owns(node)) is None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,9 +170,3 @@ def name_domain(domain: str) -> Subject:
 def count(number: int, word: str) -> str:
     """Write a number with its word: ``1 node``, ``2 nodes``."""
     return f"{number} {word}" if number == 1 else f"{number} {word}s"
-
-
-def name_some(words: Sequence[str]) -> str:
-    """Name the first few of some hosts or servers, and say how many more there are."""
-    more = f" and {len(words) - _NAMED} more" if len(words) > _NAMED else ""
-    return ", ".join(words[:_NAMED]) + more

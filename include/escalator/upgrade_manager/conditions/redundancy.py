@@ -7,14 +7,8 @@ from collections.abc import Iterator, Sequence
 
 from escalator.model.check_report import Condition
 from escalator.model.verdict import Code, Severity, Subject
-from escalator.upgrade_manager.conditions.question import (
-    Family,
-    Question,
-    count,
-    name_domain,
-    name_some,
-    unmet,
-)
+from escalator.model.wording import name_some
+from escalator.upgrade_manager.conditions.question import Family, Question, count, name_domain, unmet
 from escalator.upgrade_manager.drain.placing import simulate
 from escalator.upgrade_manager.state.capacity import CapacityBook
 

@@ -33,7 +33,9 @@ def _services(question: Question, domain: str) -> Iterator[Condition]:
         node = question.nodes[host]
         if is_up(node):
             continue
-        target = host in question.plan.hosts and (node.status is ServiceStatus.ENABLED or question.owns(node))
+        target = host in question.plan.hosts and (
+            node.status is ServiceStatus.ENABLED or question.plan.owns(node)
+        )
         yield unmet(
             Code.SERVICE_DOWN,
             Subject.of_node(host),

@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from escalator.model.check_report import Condition
 from escalator.model.cloud import HaGroup, Server
 from escalator.model.verdict import Code, Severity, Subject, SubjectType
-from escalator.upgrade_manager.conditions.question import Family, Question, count, met, name_some, unmet
+from escalator.model.wording import name_some
+from escalator.upgrade_manager.conditions.question import Family, Question, count, met, unmet
 from escalator.upgrade_manager.state.memberships import SWITCHABLE
 
 
@@ -151,7 +152,7 @@ def _why_impacted(question: Question, server: Server | None) -> str:
     node = question.nodes[server.host]
     if node.eligible_destination:
         return ""
-    if node.lease is not None and node.lease.mark is None:
+    if node.counting_lease is not None:
         return f"is on {node.host}, which a campaign has out"
     return f"is on {node.host}, which is down or disabled"
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import combinations, islice
 
 from escalator.model.cloud import CloudSnapshot, Server
+from escalator.model.wording import name_some
 from escalator.upgrade_manager.feasibility.sequence import DrainSequence, drain_in_turn
 from escalator.upgrade_manager.state.capacity import MEMORY
 from escalator.upgrade_manager.state.hypervisors import HYPERVISOR
@@ -15,8 +16,6 @@ from escalator.upgrade_manager.versions.release_version import ReleaseVersion
 
 _CHOICES = 200
 """Ways to choose the members that a group is scaled in by, at most, that are tried for each number."""
-_SHOWN = 5
-"""Servers that an alternative names one by one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +119,4 @@ def _without(snapshot: CloudSnapshot, servers: Sequence[Server]) -> CloudSnapsho
 
 
 def _named(names: Mapping[str, str], ids: Collection[str]) -> str:
-    words = sorted(names.get(server, server) for server in ids)
-    more = f" and {len(words) - _SHOWN} more" if len(words) > _SHOWN else ""
-    return ", ".join(words[:_SHOWN]) + more
+    return name_some(sorted(names.get(server, server) for server in ids))

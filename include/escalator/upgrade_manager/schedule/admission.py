@@ -91,8 +91,7 @@ def check_lease_kept(
     :return: ADMIT when the lease may stay; WAIT when it must be undone (or is gone), to come again later.
     """
     near = {*neighbours, host} - {*lost}
-    leases = {s.host: s.lease for s in services if s.host in near}
-    out = {name: lease for name, lease in leases.items() if lease is not None and lease.mark is None}
+    out = {s.host: lease for s in services if s.host in near and (lease := s.counting_lease) is not None}
     if host not in out or not plan.lease(host).same_holder(out[host]):
         return make_decision(host, Admission.WAIT, Code.LEASE_LOST, "the lease just taken is not there")
     limit = _find_limit(plan, out)

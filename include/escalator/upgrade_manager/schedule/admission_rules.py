@@ -16,8 +16,6 @@ from escalator.upgrade_manager.state.capacity import CapacityBook
 from escalator.upgrade_manager.state.domains import are_neighbours
 from escalator.upgrade_manager.state.eligibility import Bar, find_bar
 
-_ENDED = frozenset({NodeState.RELEASED, NodeState.SKIPPED, NodeState.HELD, NodeState.FAILED})
-
 _IN_A_DRY_RUN_AS_WELL = frozenset({Code.NODE_UNKNOWN, Code.ALREADY_UPGRADED})
 _LEFT_ALONE = frozenset({Code.ALREADY_UPGRADED, Code.DISABLED_BY_OTHERS})
 
@@ -59,16 +57,11 @@ class AdmissionState:
     ) -> AdmissionState:
         """Look at the cloud and the ledger as they are at a moment (aware)."""
         leases = {node.host: lease for node in snapshot.nodes if (lease := node.lease) is not None}
-        of_this_run = {
-            host
-            for host, lease in leases.items()
-            if ledger.leases.get(host) and plan.lease(host).same_holder(lease)
-        }
+        of_this_run = {n.host for n in snapshot.nodes if ledger.leases.get(n.host) and plan.owns(n)}
         own = frozenset(
-            host
-            for host in of_this_run
-            if (node := snapshot.node(host)) is not None
-            and node.disabled_reason in ledger.leases.get(host, ())
+            n.host
+            for n in snapshot.nodes
+            if n.host in of_this_run and n.disabled_reason in ledger.leases[n.host]
         )
         marked = {host for host in of_this_run if leases[host].mark is not None}
         lost = find_lost(ledger.nodes) - own
@@ -100,7 +93,7 @@ class AdmissionState:
             failed=frozenset({n.host for n in ledger.nodes if n.state is NodeState.FAILED} | marked | lost),
             altered=frozenset(of_this_run - own),
             taken=frozenset({n.host for n in ledger.nodes if n.state.under_way} - own),
-            ended=frozenset({n.host for n in ledger.nodes if n.state in _ENDED} | marked),
+            ended=frozenset({n.host for n in ledger.nodes if n.state.ended} | marked),
         )
 
     def is_in(self, host: str, domain: str) -> bool:
@@ -138,8 +131,7 @@ def find_remnants(
     found = set()
     for service in services:
         written = ledger.leases.get(service.host, ())
-        ours = plan.lease(service.host).same_holder(service.lease)
-        if service.host in lost and ours and service.disabled_reason not in written:
+        if service.host in lost and plan.owns(service) and service.disabled_reason not in written:
             nonces = {lease.nonce for text in written if (lease := Lease.parse(text)) is not None}
             found |= {service.host} if service.lease and service.lease.nonce in nonces else set()
     return frozenset(found)

@@ -11,10 +11,8 @@ from escalator.model.cloud import Node
 from escalator.model.decisions import Admission, AdmissionDecision
 from escalator.model.lease import Lease
 from escalator.model.verdict import Code
+from escalator.model.wording import name_some
 from escalator.upgrade_manager.state.domains import are_neighbours
-
-NAMED_LEASES = 5
-"""Nodes out of service that a message names one by one."""
 
 
 def find_limit(asked: int, others: Iterable[Lease]) -> int:
@@ -34,12 +32,12 @@ def find_leases_beside(
 
 def name_leases(leases: Mapping[str, Lease | None]) -> str:
     """Say which nodes are out, and of a lease that is given whose it is."""
-    words = [
-        f"{host} is out" if lease is None else f"{host} is out for {lease.holder}"
-        for host, lease in list(leases.items())[:NAMED_LEASES]
-    ]
-    more = f" and {len(leases) - NAMED_LEASES} more" if len(leases) > NAMED_LEASES else ""
-    return ", ".join(words) + more
+    return name_some(
+        [
+            f"{host} is out" if lease is None else f"{host} is out for {lease.holder}"
+            for host, lease in leases.items()
+        ]
+    )
 
 
 def wait_for_places(host: str, out: Mapping[str, Lease | None], limit: int) -> AdmissionDecision:

@@ -179,11 +179,7 @@ def compute_fingerprint(snapshot: CloudSnapshot, hosts: Iterable[str]) -> str:
 def _find_own(book: CapacityBook, plan: CampaignPlan) -> frozenset[str]:
     """Return the hosts that are out under this campaign's lease."""
     return frozenset(
-        host
-        for host in plan.hosts
-        if (node := book.nodes.get(host)) is not None
-        and (lease := node.lease) is not None
-        and plan.lease(host).same_holder(lease)
+        host for host in plan.hosts if (node := book.nodes.get(host)) is not None and plan.owns(node)
     )
 
 
@@ -204,7 +200,7 @@ def _find_obstacle(snapshot: CloudSnapshot, book: CapacityBook, host: str) -> Ve
     if bar is not None:
         return None if bar.code in _NO_OBSTACLE else bar.as_verdict()
     simulation = simulate(book, {host})
-    out_now = (n.lease is not None and n.lease.mark is None for n in find_neighbours(snapshot, host))
+    out_now = (n.counting_lease is not None for n in find_neighbours(snapshot, host))
     if simulation.feasible or any(out_now):
         return None
     return Verdict(
@@ -239,8 +235,7 @@ def _find_stuck_server(book: CapacityBook, host: str, mode: UpgradeMode) -> Verd
 def _is_another_out(book: CapacityBook, host: str) -> bool:
     """Tell whether a campaign has a node of the domain out: it confirms the resizes that it made."""
     domain = book.nodes[host].domain
-    leases = (node.lease for node in book.nodes.values() if node.domain == domain)
-    return any(lease is not None and lease.mark is None for lease in leases)
+    return any(n.counting_lease is not None for n in book.nodes.values() if n.domain == domain)
 
 
 def _passes(book: CapacityBook, host: str, verdict: Verdict, pinned: bool) -> bool:  # noqa: FBT001

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import replace
 from datetime import timedelta
-from heapq import nsmallest
 
 from escalator.model.cloud import Server
 from escalator.model.decisions import Admission, AdmissionDecision
 from escalator.model.verdict import Code
+from escalator.model.wording import name_some
 from escalator.upgrade_manager.drain.placing import DrainSimulation
 from escalator.upgrade_manager.schedule.round_state import RoundState
 from escalator.upgrade_manager.state.availability import Obstacle
@@ -18,8 +17,6 @@ PATIENCE = timedelta(hours=1)
 """How long a node waits for room while nothing is out that would bring some, where no window ends it."""
 _NEVER = frozenset({Code.SERVER_GROUP, Code.SERVER_PINNED, Code.NO_DESTINATION})
 """What keeps a server from every node of its domain, however much room there is."""
-_NAMED = 5
-"""Hosts that a message names one by one."""
 
 
 def explain_obstacle(host: str, obstacle: Obstacle) -> AdmissionDecision:
@@ -43,8 +40,8 @@ def explain_arrivals(state: RoundState, host: str) -> AdmissionDecision | None:
 def explain_lack_of_room(state: RoundState, host: str, simulation: DrainSimulation) -> AdmissionDecision:
     """Say why the servers of a node have no place, and whether waiting helps."""
     node = state.book.nodes[host]
-    out = _name_some(state.out.get(node.domain, ()))
-    absent = _name_some(set(state.absent.get(node.domain, ())) - {host})
+    out = name_some(sorted(state.out.get(node.domain, ())))
+    absent = name_some(sorted(set(state.absent.get(node.domain, ())) - {host}))
     if out:
         message, admission = f"not while {out} is out: {simulation.shortfall}", Admission.WAIT
     elif absent:
@@ -98,13 +95,7 @@ def end_wait(decision: AdmissionDecision, waited: timedelta) -> AdmissionDecisio
 
 def explain_second_moves(state: RoundState, host: str, moved_twice: int) -> AdmissionDecision:
     """Say that a node waits for room, as the budget does not carry the second moves of its servers."""
-    out = _name_some(state.out.get(state.book.nodes[host].domain, ()))
+    out = name_some(sorted(state.out.get(state.book.nodes[host].domain, ())))
     until = f"until {out} is back" if out else "on upgraded nodes"
     message = f"{moved_twice} of its servers would have to move twice: it waits for room {until}"
     return AdmissionDecision(host=host, admission=Admission.WAIT, code=Code.CAPACITY, message=message)
-
-
-def _name_some(hosts: Collection[str]) -> str:
-    """Name some hosts: the first few in order, and how many more there are."""
-    named = ", ".join(nsmallest(_NAMED, hosts))
-    return f"{named} and {len(hosts) - _NAMED} more" if len(hosts) > _NAMED else named
