@@ -16,6 +16,7 @@ from escalator.model.inventory import Inventory
 from escalator.steps.running.context import CampaignContext, find_no_leases
 from escalator.system_support.mechanisms import choose_mechanism
 from escalator.vim_interface.registry import add_ha_groups_of, load_ha_sources
+from escalator_airflow.desks import make_desk
 from escalator_airflow.hooks.node_ssh import NodeShellHook
 from escalator_airflow.hooks.openstack import OpenStackCloudHook
 from escalator_airflow.records import find_leases, read_campaign
@@ -43,6 +44,7 @@ def make_context(record: CampaignRecord, *, find_life: FindLife | None = None) -
         sleep=time.sleep,
         add_ha_groups=_add_ha_groups,
         find_leases=partial(find_leases, find_life) if find_life is not None else find_no_leases,
+        desk=make_desk(record.plan),
     )
 
 

@@ -16,6 +16,7 @@ from escalator.model.naming import make_dag_id
 from escalator.model.procedure import Procedure, Stage
 from escalator.model.window import Window
 from escalator_airflow.operators.campaign import (
+    AnnounceOperator,
     CheckConditionsOperator,
     ConcludeOperator,
     PrepareOperator,
@@ -71,6 +72,11 @@ def build_campaign_dag(
             **BRIEF,
             execution_timeout=timedelta(minutes=15),
         )
+        announce = AnnounceOperator(
+            task_id="announce",
+            execution_timeout=timedelta(hours=2),
+            **BRIEF,
+        )
         prepare = PrepareOperator(
             task_id="prepare",
             execution_timeout=timedelta(hours=2),
@@ -78,10 +84,10 @@ def build_campaign_dag(
         )
         conclude = ConcludeOperator(
             task_id="conclude",
-            execution_timeout=timedelta(minutes=15),
+            execution_timeout=timedelta(hours=2),
             **BRIEF,
         ).as_teardown(on_failure_fail_dagrun=True)  # a run that a person ends leaves its teardowns to run
-        check >> prepare
+        check >> announce >> prepare
         for host in hosts:
             first, last = declare_node_group(procedure, host)
             prepare >> first

@@ -39,10 +39,27 @@ class PlannedMove:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Agreement:
+    """What was agreed about the servers of a node before it is drained, by their ids.
+
+    :ivar stays: they stay on the node: their service was switched away, or their manager acts itself.
+    :ivar leaves: they are moved, be they members of an HA group or not: they are still loaded.
+    :ivar cold: those of ``leaves`` that are moved cold, as their manager asked for it.
+    """
+
+    stays: tuple[str, ...] = ()
+    leaves: tuple[str, ...] = ()
+    cold: tuple[str, ...] = ()
+
+
+NO_AGREEMENT = Agreement()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DrainPlan:
     """How a node is emptied: the moves, in order, and the findings about every server.
 
-    :ivar staying: ids of the servers that stay: members of HA groups.
+    :ivar staying: ids of the servers that stay: members of HA groups, and what was agreed on.
     """
 
     host: str

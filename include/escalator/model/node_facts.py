@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import TypedDict
 
-from escalator.model.moves import DrainPlan
+from escalator.model.moves import Agreement, DrainPlan
+
+
+class PersonWord(StrEnum):
+    """What a person says of a node that VNF managers refuse to let go."""
+
+    ASK_AGAIN = "Ask again"
+    MOVE = "Move its servers all the same"
+    LEAVE = "Leave the node out"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +52,10 @@ class NodeFacts:
     :ivar cold_asked: ids of the servers whose cold migration was about to be asked for, since its precheck.
     :ivar leases: the exact disabled reasons that are the run's: the one it wrote last, and one that it was
         about to write when it was cut off.
+    :ivar asked_round: which asking of the managers of its servers is going on, since its last precheck.
+    :ivar agreement: what came of it.
+    :ivar refused_at: when a manager's refusal made the node give way to the others; None: it did not.
+    :ivar person_word: what a person decided about a node that was refused again.
     """
 
     leased_at: datetime | None = None
@@ -59,6 +72,10 @@ class NodeFacts:
     move_slowness: float | None = None
     cold_asked: tuple[str, ...] = ()
     leases: tuple[str, ...] = ()
+    asked_round: int | None = None
+    agreement: Agreement | None = None
+    refused_at: datetime | None = None
+    person_word: PersonWord | None = None
 
     @property
     def touched(self) -> bool:
@@ -84,3 +101,7 @@ class FactChanges(TypedDict, total=False):
     move_slowness: float | None
     cold_asked: tuple[str, ...]
     leases: tuple[str, ...]
+    asked_round: int | None
+    agreement: Agreement | None
+    refused_at: datetime | None
+    person_word: PersonWord | None

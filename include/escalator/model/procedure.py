@@ -23,16 +23,18 @@ class Stage:
 
     :ivar priority: of the nodes that could go on, the one with the highest goes first.
     :ivar hard_limit_seconds: what the step may take in any case before it counts as hung.
+    :ivar wait_seconds: what it may wait for others beside that, without a worker.
     """
 
     step: Step
     priority: int
     hard_limit_seconds: float
+    wait_seconds: float = 0.0
 
     @property
     def last_resort_seconds(self) -> float:
         """Return after how many seconds the step is ended from outside: it hangs where it cannot say so."""
-        return _LAST_RESORT * self.hard_limit_seconds
+        return _LAST_RESORT * self.hard_limit_seconds + self.wait_seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +92,8 @@ UPGRADE = Procedure(
         # How long a node may wait at the door.
         Stage(step=Step.ADMIT, priority=1, hard_limit_seconds=14 * 24 * 3600.0),
         Stage(step=Step.PRECHECK, priority=10, hard_limit_seconds=30 * 60.0),
-        Stage(step=Step.SWITCHOVER, priority=20, hard_limit_seconds=30 * 60.0),
+        # A node that VNF managers refuse waits for the others, and then for a person.
+        Stage(step=Step.SWITCHOVER, priority=20, hard_limit_seconds=30 * 60.0, wait_seconds=14 * 24 * 3600.0),
         Stage(step=Step.MIGRATE, priority=30, hard_limit_seconds=12 * 3600.0),
         Stage(step=Step.UPGRADE, priority=40, hard_limit_seconds=3 * 3600.0),
         Stage(step=Step.VERIFY, priority=90, hard_limit_seconds=30 * 60.0),

@@ -21,9 +21,10 @@ class Step(StrEnum):
 
 
 class Outcome(StrEnum):
-    """How a step ends: done, nothing to do, node held, node failed."""
+    """How a step ends: done, nothing to do, node held, node failed; waiting: it is run again later."""
 
     OK = "ok"
     SKIPPED = "skipped"
     HELD = "held"
     FAILED = "failed"
+    WAITING = "waiting"

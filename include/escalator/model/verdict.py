@@ -79,6 +79,9 @@ class Code(StrEnum):
     DRY_RUN = "dry_run"
     HA_GROUP = "ha_group"
     HA_NOTICE = "ha_notice"
+    VNF_SILENT = "vnf_silent"
+    VNF_REFUSED = "vnf_refused"
+    VNF_UNTRUE = "vnf_untrue"
     # servers
     SERVER_ERROR = "server_error"
     SERVER_BUSY = "server_busy"

@@ -42,7 +42,10 @@ class Event:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trace:
-    """A trace as read; ``held`` is host -> (code, reason), ``result`` the numbers as they were claimed."""
+    """A trace as read; ``held`` is host -> (code, reason), ``result`` the numbers as they were claimed.
+
+    ``stays`` and ``leaves`` are the servers about which that was agreed with their managers.
+    """
 
     events: tuple[Event, ...]
     max_parallel: int
@@ -50,6 +53,8 @@ class Trace:
     upgraded: tuple[str, ...] = ()
     held: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     result: Mapping[str, Any] = field(default_factory=dict)
+    stays: frozenset[str] = frozenset()
+    leaves: frozenset[str] = frozenset()
 
 
 def read_trace(document: Mapping[str, Any]) -> Trace:
@@ -70,6 +75,7 @@ def read_trace(document: Mapping[str, Any]) -> Trace:
         faults.append("result: must be a mapping")
         result = {}
     upgraded, held = _upgraded(result.get("upgraded"), faults), _held(result.get("held"), faults)
+    stays, leaves = (_servers(key, document.get(key, []), faults) for key in ("stays", "leaves"))
     if faults:
         more = f"; and {len(faults) - _SHOWN} more" if len(faults) > _SHOWN else ""
         raise InvalidRequestError(
@@ -84,6 +90,8 @@ def read_trace(document: Mapping[str, Any]) -> Trace:
         upgraded=upgraded,
         held=held,
         result=result,
+        stays=stays,
+        leaves=leaves,
     )
 
 
@@ -129,6 +137,13 @@ def _event(index: int, item: Mapping[str, Any], faults: list[str]) -> Event | No
         item["to"] if paired else "",
         kind,
     )
+
+
+def _servers(key: str, items: object, faults: list[str]) -> frozenset[str]:
+    if isinstance(items, list) and all(isinstance(item, str) for item in items):
+        return frozenset(items)
+    faults.append(f"{key}: must be a list of servers")
+    return frozenset()
 
 
 def _upgraded(items: object, faults: list[str]) -> tuple[str, ...]:

@@ -49,7 +49,13 @@ def check_trace(
     """
     known = options or ReplayOptions()
     read = read_trace(trace)
-    world = ReplayedCloud(snapshot, known, members_stay=_members_stay(snapshot, read, known))
+    world = ReplayedCloud(
+        snapshot,
+        known,
+        members_stay=_members_stay(snapshot, read, known),
+        stays=read.stays,
+        leaves=read.leaves,
+    )
     start = Start.of(world)
     spreads = check_affinity_spreads(world)
     _play(world, read)
@@ -66,9 +72,8 @@ def _members_stay(snapshot: CloudSnapshot, trace: Trace, options: ReplayOptions)
     staying = {g.id for g in snapshot.ha_groups if g.mode in STAYING_MODES}
     members = {s.id for s in snapshot.servers if s.ha_group in staying}
     members.update(m for g in snapshot.ha_groups if g.id in staying for m in g.members)
-    return not any(
-        e.name == "move_start" and e.kind != STANDBY and e.subject in members for e in trace.events
-    )
+    bound = members - trace.leaves
+    return not any(e.name == "move_start" and e.kind != STANDBY and e.subject in bound for e in trace.events)
 
 
 def _play(world: ReplayedCloud, trace: Trace) -> None:

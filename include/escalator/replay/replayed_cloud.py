@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from escalator.model.cloud import CloudSnapshot, HaGroup, Node, Server
 from escalator.replay.events import Event
@@ -73,9 +73,18 @@ class PlayedNode:
 class ReplayedCloud:
     """Everything that the rules look at and the events change."""
 
-    def __init__(self, snapshot: CloudSnapshot, options: ReplayOptions, *, members_stay: bool) -> None:
+    def __init__(
+        self,
+        snapshot: CloudSnapshot,
+        options: ReplayOptions,
+        *,
+        members_stay: bool,
+        stays: Collection[str] = (),
+        leaves: Collection[str] = (),
+    ) -> None:
         self.options = options
         self.members_stay = members_stay
+        self._agreed_stays, self._agreed_leaves = stays, leaves
         self.now = 0.0
         self.nodes = {node.host: PlayedNode(node) for node in snapshot.nodes}
         self.servers = {server.id: server for server in snapshot.servers}
@@ -128,7 +137,9 @@ class ReplayedCloud:
         return node is not None and not node.available
 
     def stays(self, server_id: str) -> bool:
-        """Tell whether a server stays on its node while that is upgraded, as a member of a HA group."""
+        """Tell whether a server stays on its node while that is upgraded: as agreed, or as a member."""
+        if server_id in self._agreed_leaves or server_id in self._agreed_stays:
+            return server_id not in self._agreed_leaves
         return self.members_stay and any(
             self.groups[group].mode in STAYING_MODES for group in self.groups_of.get(server_id, ())
         )

@@ -36,6 +36,7 @@ def build_trace(facts: CampaignFacts, times: Mapping[str, NodeTimes]) -> dict[st
         "snapshot_sha256": compute_digest(before.document) if (before := facts.snapshot_before) else None,
         "max_parallel": facts.plan.request.max_parallel,
         "events": events,
+        **_agreed(facts),
         "result": _result(facts, times, events),
     }
 
@@ -43,6 +44,16 @@ def build_trace(facts: CampaignFacts, times: Mapping[str, NodeTimes]) -> dict[st
 def list_upgraded_hosts(facts: CampaignFacts) -> tuple[str, ...]:
     """Return the nodes that the campaign upgraded, verified and gave back."""
     return tuple(h for h in facts.plan.hosts if facts.view.of(h).state is NodeState.RELEASED)
+
+
+def _agreed(facts: CampaignFacts) -> dict[str, list[str]]:
+    """Return what was agreed with the managers of servers, by the last switchover of each node."""
+    found: dict[str, set[str]] = {"stays": set(), "leaves": set()}
+    for host in facts.plan.hosts:
+        runs = [run for run in facts.steps_of(host) if run.step is Step.SWITCHOVER and run.result == "ok"]
+        for key, servers in found.items():
+            servers.update(runs[-1].details.get(key, ()) if runs else ())
+    return {key: sorted(servers) for key, servers in found.items() if servers}
 
 
 def _outages(host: str, times: NodeTimes) -> list[_Moment]:

@@ -15,7 +15,7 @@ from escalator.model.campaign import NodeState
 from escalator.model.cloud import Migration, MigrationStatus, Server
 from escalator.model.errors import LeaseLostError
 from escalator.model.lease import LeasePhase
-from escalator.model.moves import DrainPlan, MoveMethod, PlannedMove
+from escalator.model.moves import NO_AGREEMENT, DrainPlan, MoveMethod, PlannedMove
 from escalator.model.step import Outcome
 from escalator.model.verdict import Code, Verdict, find_blockers
 from escalator.steps.moving.drain import Drain
@@ -24,6 +24,7 @@ from escalator.steps.moving.flights import Flight, FlightState
 from escalator.steps.moving.pace import DrainPace
 from escalator.steps.running.context import StepContext
 from escalator.steps.running.results import StepResult
+from escalator.steps.switching.managers import tell_of_moved
 from escalator.upgrade_manager.drain.drains import plan_drain
 from escalator.upgrade_manager.drain.prechecks import LIVE, check_servers, find_ongoing
 
@@ -64,6 +65,7 @@ def migrate(ctx: StepContext) -> StepResult:
     ctx.progress(NodeState.MIGRATING, message=f"{len(drain.waiting) + len(drain.flying)} server(s) to move")
     left = _empty(ctx, drain, faults)
     ended = drain.record.ended
+    tell_of_moved(ctx, (move.server_id for move in ended if move.succeeded))
     details = {"moved": sum(r.succeeded for r in ended), "attempts": len(ended)}
     if left:
         message = "; ".join(str(verdict) for verdict in left)
@@ -146,7 +148,12 @@ def _resume(ctx: StepContext, drain: Drain) -> tuple[Verdict, ...]:
     moving = {m.server_id for m in away}
     verdicts = check_servers(tuple(s for s in drain.view.here.values() if s.id not in moving))
     replanned = plan_drain(
-        snapshot, ctx.host, verdicts, members_stay=ctx.plan.members_stay, order=ctx.plan.hosts
+        snapshot,
+        ctx.host,
+        verdicts,
+        members_stay=ctx.plan.members_stay,
+        order=ctx.plan.hosts,
+        agreement=ctx.facts.agreement or NO_AGREEMENT,
     )
     flights = tuple(_adopted(m, known) for m in away)
     plan = DrainPlan(

@@ -1,23 +1,112 @@
 """Switchover: let VNFs move their own service first. What nobody switches away goes on to migrate.
 
-Managers of VNFs are not asked yet, and the step says so for every server.
+The managers of the node's servers are told and asked; the step waits for their answers, never past the
+deadline, and each policy says what a silence or a refusal means. A second run finds what was asked.
 """
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 
-from escalator.model.lease import LeasePhase
+from escalator.model.campaign import NodeState
+from escalator.model.moves import Agreement, DrainPlan
+from escalator.model.node_facts import PersonWord
+from escalator.model.notice import NoticeRecord
 from escalator.model.step import Outcome
+from escalator.model.verdict import Code, find_blockers
+from escalator.model.vnfm import OnNack, OnSilence
 from escalator.steps.running.context import StepContext
 from escalator.steps.running.results import StepResult
+from escalator.steps.switching.managers import ask_managers, judge
+from escalator.upgrade_manager.drain.drains import plan_drain
+from escalator.upgrade_manager.drain.prechecks import check_servers
+from escalator.vim_interface.desk import VimDesk, find_last_reply_time
+from escalator.vim_interface.negotiation.judging import Judgement, Trouble
 
 log = logging.getLogger("escalator.steps.switchover")
 
 
 def switchover(ctx: StepContext) -> StepResult:
+    """Ask the managers of the node's servers, wait for their answers, and plan the drain by them."""
+    ctx.ensure_leased()
+    desk = ctx.campaign.desk
+    records = ask_managers(ctx, desk) if desk is not None else ()
+    if desk is None or not records:
+        return _leave_to_migrate(ctx)
+    until = find_last_reply_time(records, ctx.now())
+    if until is not None:
+        waiting = sorted({r.notice.vnfm for r in records if not r.is_settled(ctx.now())})
+        message = f"waits for the answer of {', '.join(waiting)}, until {until:%H:%M:%S} UTC"
+        return StepResult(outcome=Outcome.WAITING, message=message)
+    return _act_on(ctx, desk, records)
+
+
+def _act_on(ctx: StepContext, desk: VimDesk, records: Sequence[NoticeRecord]) -> StepResult:
+    """Hold or fail the node when a policy says so, else plan its drain by what was agreed."""
+    judgement = judge(ctx, desk, records)
+    refusals = judgement.having(OnNack.ASK_AGAIN)
+    if refusals and ctx.facts.person_word is not PersonWord.MOVE:
+        return _give_way(ctx, refusals)
+    for policies, outcome in _ENDS:
+        found = judgement.having(*policies)
+        if found:
+            message = "; ".join(map(str, found))
+            return StepResult(outcome=outcome, code=found[0].code, message=message, details=_tell(judgement))
+    plan = _plan_by(ctx, judgement.agreement)
+    blocking = find_blockers(plan.verdicts)
+    if blocking:
+        message = f"{len(blocking)} blocker(s) after the answers: " + "; ".join(map(str, blocking))
+        return StepResult(
+            outcome=Outcome.HELD, code=blocking[0].code, message=message, details=_tell(judgement)
+        )
+    ctx.remember(drain_plan=plan, agreement=judgement.agreement)
+    stay = len(judgement.agreement.stays)
+    message = f"{stay} server(s) stay as agreed, {len(plan.moves)} to move{_say(judgement.troubles)}"
+    return StepResult(message=message, details=_tell(judgement))
+
+
+_ENDS = (
+    ((OnSilence.FAIL,), Outcome.FAILED),
+    ((OnSilence.HOLD,), Outcome.HELD),
+)
+
+
+def _give_way(ctx: StepContext, refusals: Sequence[Trouble]) -> StepResult:
+    """Let the others go first: the node is given back, and asked for again at the end."""
+    message = "; ".join(map(str, refusals))
+    ctx.remember(refused_at=ctx.now(), person_word=None)
+    ctx.progress(NodeState.HELD, Code.VNF_REFUSED, message)
+    return StepResult(outcome=Outcome.WAITING, code=Code.VNF_REFUSED, message=message)
+
+
+def _plan_by(ctx: StepContext, agreement: Agreement) -> DrainPlan:
+    snapshot = ctx.campaign.fetch_snapshot()
+    return plan_drain(
+        snapshot,
+        ctx.host,
+        check_servers(snapshot.servers_on(ctx.host)),
+        members_stay=ctx.plan.members_stay,
+        order=ctx.plan.hosts,
+        agreement=agreement,
+    )
+
+
+def _say(troubles: Sequence[Trouble]) -> str:
+    return "".join(f"; {trouble}" for trouble in troubles)
+
+
+def _tell(judgement: Judgement) -> dict[str, object]:
+    agreed = judgement.agreement
+    return {
+        "stays": list(agreed.stays),
+        "leaves": list(agreed.leaves),
+        "troubles": [str(trouble) for trouble in judgement.troubles],
+    }
+
+
+def _leave_to_migrate(ctx: StepContext) -> StepResult:
     """Say for every server whether it stays as a member of an HA group, or is left to migrate."""
-    ctx.ensure_phase(LeasePhase.DRAINING)
     plan = ctx.planned_drain()
     names = [move.server_name for move in plan.moves]
     for name in names:

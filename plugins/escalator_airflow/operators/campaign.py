@@ -14,19 +14,22 @@ from airflow.sdk.exceptions import AirflowFailException
 from escalator.documents.bundle_file import find_bundle_dir, list_bundle_names, read_bundle_document
 from escalator.documents.bundles import parse_bundle
 from escalator.documents.requests import parse_request
-from escalator.model.campaign import CampaignPlan
+from escalator.model.campaign import CampaignPlan, NodeState
 from escalator.model.clock import utcnow
 from escalator.model.errors import EscalatorError, InvalidRequestError, PlanInfeasibleError, TransientError
 from escalator.model.wording import name_some
+from escalator.steps.campaign.announce import announce, conclude_session
 from escalator.steps.campaign.check_conditions import check
 from escalator.steps.campaign.conclude import conclude
 from escalator.steps.campaign.prepare import prepare
+from escalator.steps.running.context import CampaignContext
 from escalator.upgrade_manager.conditions.bundles import refuse_unserved
 from escalator_airflow.campaigns import make_context, open_campaign, read_asked_for, run_of
 from escalator_airflow.records import draft_campaign
 from escalator_airflow.run_life import find_run_life
 from escalator_airflow.settings import report_dir
 from escalator_airflow.task_states import FAILED, read_task_states
+from escalator_airflow.triggers.answers import AnswerTrigger
 
 SCHEDULED = "scheduled"
 """Airflow's type of a run that a schedule began, and so a maintenance window."""
@@ -97,6 +100,11 @@ class CheckConditionsOperator(BaseOperator):
         return plan
 
 
+def _is_done(campaign: CampaignContext) -> bool:
+    """Tell whether no node of the campaign is held or failed."""
+    return not any(n.state in {NodeState.HELD, NodeState.FAILED} for n in campaign.run.nodes())
+
+
 def _interval_end(context: Mapping[str, Any]) -> datetime | None:
     """Return the end of a maintenance window; a run without an interval of its own has none."""
     start, end = context["dag_run"].data_interval_start, context["dag_run"].data_interval_end
@@ -114,6 +122,26 @@ class PrepareOperator(BaseOperator):
         return {"schema_version": 1, "not_staged": faults}
 
 
+class AnnounceOperator(BaseOperator):
+    """Tells the managers of the servers what comes, and waits for their answers, never for ever."""
+
+    def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
+        """Tell, wait, and say who was silent or refused."""
+        try:
+            said = announce(open_campaign(*run_of(context)))
+        except InvalidRequestError as exc:
+            raise AirflowFailException(f"No node was touched: {exc}") from exc
+        if said.waits:
+            self.log.info("waiting for %s", ", ".join(said.waits))
+            self.defer(trigger=AnswerTrigger(), method_name="resume")
+        return {"schema_version": 1, "told": said.told, "findings": list(said.findings)}
+
+    def resume(self, context: Mapping[str, Any], event: object = None) -> dict[str, Any]:
+        """Look at the answers."""
+        del event
+        return self.execute(context)
+
+
 class ConcludeOperator(BaseOperator):
     """Writes the report, always; fails the run when a node is not as it should be, or a task is failed."""
 
@@ -124,6 +152,10 @@ class ConcludeOperator(BaseOperator):
             campaign = open_campaign(dag_id, run_id)
         except InvalidRequestError as exc:
             raise AirflowFailException("No campaign was opened: see check_conditions for the reason") from exc
+        waits = conclude_session(campaign, done=_is_done(campaign)).waits
+        if waits:
+            self.log.info("waiting for %s", ", ".join(waits))
+            self.defer(trigger=AnswerTrigger(), method_name="resume")
         try:
             outcome = conclude(campaign, report_dir())
         except TransientError:
@@ -143,3 +175,8 @@ class ConcludeOperator(BaseOperator):
             "report": str(outcome.paths.json),
             "left_for_next_window": list(outcome.left),
         }
+
+    def resume(self, context: Mapping[str, Any], event: object = None) -> dict[str, Any]:
+        """Go on: who was told of the end has answered, or will not."""
+        del event
+        return self.execute(context)

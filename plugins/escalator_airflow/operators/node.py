@@ -4,22 +4,37 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
-from typing import Any
+from datetime import timedelta
+from typing import Any, NoReturn
 
 from airflow.sdk import BaseOperator
-from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, AirflowTaskTimeout
+from airflow.sdk.exceptions import (
+    AirflowFailException,
+    AirflowSkipException,
+    AirflowTaskTimeout,
+    TaskAwaitingInput,
+)
+from airflow.sdk.execution_time.hitl import upsert_hitl_detail
 from airflow.triggers.base import StartTriggerArgs
 
 from escalator.model.campaign import Step
 from escalator.model.decisions import Admission
 from escalator.model.errors import SupersededError
+from escalator.model.node_facts import PersonWord
 from escalator.model.step import Outcome
-from escalator.steps.running.run_step import record_hang, run_admit, run_step
+from escalator.model.verdict import Code
+from escalator.steps.running.run_step import record_hang, run_admit
+from escalator.steps.running.turns import run_turn
 from escalator_airflow.campaigns import open_campaign, run_of
 from escalator_airflow.pools import ADMISSION_POOL
 from escalator_airflow.task_states import read_step_states
 from escalator_airflow.triggers.admission import AdmissionTrigger
+from escalator_airflow.triggers.answers import AnswerTrigger
 
+AGAIN_SECONDS = 5.0
+"""Pause before a node that may not go yet asks again for its lease."""
+PERSON_WITHIN = timedelta(hours=24)
+"""How long a person may take to decide about a node; then it is left out."""
 TRIGGER = f"{AdmissionTrigger.__module__}.{AdmissionTrigger.__qualname__}"
 
 
@@ -77,11 +92,38 @@ class NodeStepOperator(BaseOperator):
         self.host = host
         self.step = step
 
+    def resume(self, context: Mapping[str, Any], event: object = None) -> str:
+        """Run the step again: what it waited for has come, or its deadline."""
+        del event
+        return self.execute(context)
+
+    def hear(self, context: Mapping[str, Any], event: Mapping[str, Any]) -> str:
+        """Take the word of the person who was asked; without one in time the node is left out."""
+        chosen = event.get("chosen_options") or [PersonWord.LEAVE]
+        self.log.info(
+            "%s: %s, said %s", self.host, chosen[0], event.get("responded_by_user") or "nobody in time"
+        )
+        campaign = open_campaign(*run_of(context))
+        campaign.run.remember(self.host, person_word=PersonWord(chosen[0]))
+        return self.execute(context)
+
+    def _ask_person(self, context: Mapping[str, Any], question: str) -> NoReturn:
+        """Ask a person, as a required action of this task: it waits without a worker or a trigger."""
+        upsert_hitl_detail(
+            ti_id=context["ti"].id,
+            subject=f"{self.host}: VNF managers refuse",
+            body=question,
+            options=[str(word) for word in PersonWord],
+            defaults=[str(PersonWord.LEAVE)],
+            params={},
+        )
+        raise TaskAwaitingInput(method_name="hear", timeout=PERSON_WITHIN)
+
     def execute(self, context: Mapping[str, Any]) -> str:
         """Run the step and say how it ended."""
         ti = context["ti"]
         try:
-            result = run_step(
+            turn = run_turn(
                 open_campaign(*run_of(context)),
                 self.host,
                 Step(self.step),
@@ -97,7 +139,14 @@ class NodeStepOperator(BaseOperator):
             campaign = open_campaign(*run_of(context))
             message = record_hang(campaign, self.host, Step(self.step), try_number=ti.try_number)
             raise AirflowFailException(f"{self.host}: {message}") from exc
+        result = turn.result
         self.log.info("%s.%s: %s: %s", self.host, self.step, result.outcome, result.message)
+        if turn.question:
+            self._ask_person(context, turn.question)
+        if result.outcome is Outcome.WAITING:
+            pause = 0.0 if result.code in {None, Code.VNF_REFUSED} else AGAIN_SECONDS
+            trigger = AnswerTrigger(host=self.host, pause_seconds=pause)
+            self.defer(trigger=trigger, method_name="resume")
         if result.outcome in {Outcome.HELD, Outcome.FAILED}:
             raise AirflowFailException(f"{self.host} {result.outcome}: {result.message}")
         if result.outcome is Outcome.SKIPPED and self.step != Step.RELEASE:

@@ -29,6 +29,7 @@ from escalator.system_support.shell import ShellOnDemand
 from escalator.system_support.ssh import NodeShell
 from escalator.upgrade_manager.drain.durations import compute_job_limit_seconds
 from escalator.upgrade_manager.state.domains import domain_of
+from escalator.vim_interface.desk import VimDesk
 
 log = logging.getLogger("escalator.steps")
 
@@ -49,6 +50,7 @@ class CampaignContext:
     :ivar mechanism: brings the bundle to the nodes.
     :ivar connect: opens a connection to a node.
     :ivar add_ha_groups: puts the HA groups that are known into a snapshot.
+    :ivar desk: speaks with the managers of VNFs; None: there is nobody to speak with.
     :ivar find_leases: says whose the leases of a snapshot are; who does not ask for them knows of none.
     """
 
@@ -61,6 +63,7 @@ class CampaignContext:
     sleep: Callable[[float], None]
     add_ha_groups: Callable[[CloudSnapshot], CloudSnapshot] = _as_it_is
     find_leases: Callable[[CloudSnapshot], tuple[KnownLease, ...]] = find_no_leases
+    desk: VimDesk | None = None
 
     @property
     def plan(self) -> CampaignPlan:

@@ -66,10 +66,12 @@ def explain_cut_off(
     told = progress.state.ended or progress.state is NodeState.VERIFIED
     if newest is None or told:
         return None
-    if newest.result is None:
+    if newest.result in {None, Outcome.WAITING}:
         who = _say_who(newest.step, procedure, states)
-        message = f"{who} while {newest.step} was going on"
-        return CutOff(code=Code.CUT_OFF, message=message, attempt=newest)
+        going_on = newest.result is None
+        doing = "was going on" if going_on else f"waited: {newest.message}"
+        message = f"{who} while {newest.step} {doing}"
+        return CutOff(code=Code.CUT_OFF, message=message, attempt=newest if going_on else None)
     if newest.result is Outcome.OK:
         following = _after(newest.step, procedure)
         if not following:

@@ -114,7 +114,7 @@ def run_step(
             ctx.progress(_STATES[_find_trouble(ctx)], _code(exc), str(exc))
         raise
     end_attempt(ctx, result)
-    if result.outcome is not Outcome.OK and step is not Step.RELEASE:
+    if result.outcome in _STATES and step is not Step.RELEASE:
         ctx.progress(_STATES[result.outcome], result.code, result.message)
     return result
 

@@ -6,7 +6,15 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from escalator.model.cloud import CloudSnapshot, Server
-from escalator.model.moves import DrainPlan, FailureAction, MoveMethod, MoveRecord, PlannedMove
+from escalator.model.moves import (
+    NO_AGREEMENT,
+    Agreement,
+    DrainPlan,
+    FailureAction,
+    MoveMethod,
+    MoveRecord,
+    PlannedMove,
+)
 from escalator.model.verdict import Code, Verdict, find_blockers
 from escalator.upgrade_manager.drain.placing import Placing, place
 from escalator.upgrade_manager.drain.prechecks import check_server
@@ -26,6 +34,7 @@ def plan_drain(
     out: Collection[str] = (),
     members_stay: bool = True,
     order: Sequence[str] = (),
+    agreement: Agreement = NO_AGREEMENT,
 ) -> DrainPlan:
     """Plan the move of every server off a node, largest memory first.
 
@@ -38,16 +47,17 @@ def plan_drain(
     :param out: further hosts that must not take servers.
     :param members_stay: members of HA groups stay on the node.
     :param order: hosts of the campaign in the order in which they go.
+    :param agreement: what was agreed with the managers of the servers; it goes before ``members_stay``.
     :return: the moves, and all findings; a server without a place is a blocker of code NO_DESTINATION.
     """
     book = CapacityBook(snapshot, members_stay=members_stay)
     book.expect_order(order)
     here = snapshot.servers_on(host)
-    staying = {s.id for s in here if book.stays(s)}
+    staying = {s.id for s in here if _stays(s, book, agreement)}
     kept = tuple(v for v in verdicts if not (v.blocks and v.subject.id in staying) or v.code in _AT_WORK)
     blocked = {v.subject.id for v in kept if v.blocks}
     free = [s for s in sort_largest_first(here) if s.id not in blocked | staying]
-    methods = {s.id: method for s in free if (method := choose_move_method(s)) is not None}
+    methods = {s.id: method for s in free if (method := _choose_method(s, agreement)) is not None}
     placing = place(book, [s for s in free if s.id in methods], closed={host, *out})
     simulation = placing.simulation()
     moves = tuple(
@@ -87,6 +97,18 @@ def choose_move_method(server: Server) -> MoveMethod | None:
             return MoveMethod.COLD
         case _:
             return None
+
+
+def _stays(server: Server, book: CapacityBook, agreement: Agreement) -> bool:
+    if server.id in agreement.leaves:
+        return False
+    return server.id in agreement.stays or book.stays(server)
+
+
+def _choose_method(server: Server, agreement: Agreement) -> MoveMethod | None:
+    """Return how a server moves; cold when its manager asked for it."""
+    method = choose_move_method(server)
+    return MoveMethod.COLD if method is MoveMethod.LIVE and server.id in agreement.cold else method
 
 
 def _planned(server: Server, method: MoveMethod, placing: Placing, *, first: str) -> PlannedMove:

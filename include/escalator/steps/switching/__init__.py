@@ -1,0 +1,1 @@
+"""How services leave a node before its servers are moved: their managers are asked."""

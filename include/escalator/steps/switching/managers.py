@@ -1,0 +1,98 @@
+"""Asks the managers of a node's servers, and acts on what they answer. A second run finds what was asked."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from datetime import datetime
+
+from escalator.model.notice import NoticeRecord, NoticeState
+from escalator.steps.running.context import StepContext
+from escalator.vim_interface.desk import VimDesk
+from escalator.vim_interface.negotiation.asking import make_done_notices, make_host_notices, make_node_notices
+from escalator.vim_interface.negotiation.judging import Judgement, judge_answers
+
+log = logging.getLogger("escalator.steps.switchover")
+
+
+def ask_managers(ctx: StepContext, desk: VimDesk) -> tuple[NoticeRecord, ...]:
+    """Tell the managers of the node's servers what comes, once in this asking; send what is due.
+
+    :return: the notices that expect an answer; none when nobody manages a server here.
+    """
+    asking = _find_asking(ctx, desk)
+    records = desk.find_asked(ctx.host, asking)
+    if not records:
+        concerns = desk.list_concerns(ctx.cloud.fetch_servers(ctx.host))
+        notices = make_node_notices(
+            concerns,
+            session_id=desk.session_id,
+            host=ctx.host,
+            asking=asking,
+            now=ctx.now(),
+            bundle=ctx.plan.request.bundle,
+        )
+        records = desk.notices.queue(notices, ctx.now()) if notices else ()
+    _tell_of_host(ctx, desk, NoticeState.IN_MAINTENANCE, asking)
+    return records
+
+
+def judge(ctx: StepContext, desk: VimDesk, records: Iterable[NoticeRecord]) -> Judgement:
+    """End the waiting and judge what was answered."""
+    now = ctx.now()
+    closed = desk.close(tuple(records), now)
+    judgement = judge_answers(
+        closed, desk.managers(), now=now, refused_since=find_first_refusals(desk, ctx.host)
+    )
+    for trouble in judgement.troubles:
+        log.warning("%s: %s", ctx.host, trouble)
+    return judgement
+
+
+def find_first_refusals(desk: VimDesk, host: str) -> dict[str, datetime]:
+    """Return when each manager refused a node first, in whatever asking."""
+    first: dict[str, datetime] = {}
+    for record in desk.find(NoticeState.PLANNED_MAINTENANCE, host):
+        refused = record.reply is not None and not record.reply.ack
+        if refused and record.replied_at is not None:
+            known = first.get(record.notice.vnfm, record.replied_at)
+            first[record.notice.vnfm] = min(known, record.replied_at)
+    return first
+
+
+def tell_of_moved(ctx: StepContext, server_ids: Iterable[str]) -> None:
+    """Say INSTANCE_ACTION_DONE to the managers that were asked about servers that have been moved."""
+    desk, asking = ctx.campaign.desk, ctx.facts.asked_round
+    if desk is None or asking is None:
+        return
+    moved = set(server_ids)
+    asked = {i for r in desk.find_asked(ctx.host, asking) for i in r.notice.instance_ids} & moved
+    if not asked:
+        return
+    servers = [ctx.cloud.fetch_server(server_id) for server_id in sorted(asked)]
+    notices = make_done_notices(
+        desk.list_concerns(servers), session_id=desk.session_id, host=ctx.host, asking=asking, now=ctx.now()
+    )
+    desk.send(notices, ctx.now())
+
+
+def tell_of_return(ctx: StepContext) -> None:
+    """Tell those who look after the infrastructure that the node is back in service."""
+    desk = ctx.campaign.desk
+    if desk is not None:
+        _tell_of_host(ctx, desk, NoticeState.MAINTENANCE_COMPLETE, ctx.facts.asked_round or 0)
+
+
+def _tell_of_host(ctx: StepContext, desk: VimDesk, state: NoticeState, asking: int) -> None:
+    notices = make_host_notices(desk.nfvos(), state, session_id=desk.session_id, host=ctx.host, asking=asking)
+    desk.send(notices, ctx.now())
+
+
+def _find_asking(ctx: StepContext, desk: VimDesk) -> int:
+    """Return which asking this is; a node that begins its life anew is asked about anew."""
+    asking = ctx.facts.asked_round
+    if asking is None:
+        before = desk.find(NoticeState.PLANNED_MAINTENANCE, ctx.host)
+        asking = 1 + max((record.notice.round for record in before), default=-1)
+        ctx.remember(asked_round=asking)
+    return asking

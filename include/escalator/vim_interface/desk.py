@@ -1,0 +1,87 @@
+"""The desk: what one campaign run needs to speak with the managers of its VNFs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from escalator.ledger.notice_book import NoticeBook
+from escalator.model.cloud import Server
+from escalator.model.notice import Notice, NoticeRecord, NoticeState
+from escalator.model.vnfm import ManagerRole, Vnfm
+from escalator.vim_interface.negotiation.asking import Concern, list_concerns
+from escalator.vim_interface.registry.vnfms import Vnfms
+
+
+class Deliverer(Protocol):
+    """Sends what is due of a session."""
+
+    def deliver_due(self, session_id: str) -> int:
+        """Send every notice of a session that is due; return how many were tried."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VimDesk:
+    """Asks, sends and reads; every method may be called again, from any process.
+
+    :ivar session_id: of the run's maintenance session.
+    :ivar cloud: name of its cloud.
+    """
+
+    session_id: str
+    cloud: str
+    vnfms: Vnfms
+    notices: NoticeBook
+    courier: Deliverer
+
+    def manager_of(self, server: Server) -> Vnfm | None:
+        """Return who manages a server; None: nobody.
+
+        :raises InvalidRequestError: two managers claim it.
+        """
+        return self.vnfms.manager_of(self.cloud, server)
+
+    def list_concerns(self, servers: Iterable[Server]) -> tuple[Concern, ...]:
+        """Return whom servers concern."""
+        return list_concerns(servers, self.manager_of)
+
+    def managers(self) -> dict[str, Vnfm]:
+        """Return the managers of the cloud by their ids."""
+        return {vnfm.id: vnfm for vnfm in self.vnfms.of_cloud(self.cloud)}
+
+    def nfvos(self) -> tuple[Vnfm, ...]:
+        """Return those who are told of the infrastructure."""
+        return tuple(v for v in self.managers().values() if v.role is ManagerRole.NFVO)
+
+    def send(self, notices: Sequence[Notice], now: datetime) -> tuple[NoticeRecord, ...]:
+        """Queue notices and send what is due; those that were queued before are not queued again."""
+        records = self.notices.queue(notices, now) if notices else ()
+        self.courier.deliver_due(self.session_id)
+        return records
+
+    def find(self, state: NoticeState, host: str | None = None) -> tuple[NoticeRecord, ...]:
+        """Return the session's notices of a state, about a node or about the whole session."""
+        found = self.notices.find(self.session_id, host=host, state=state)
+        return tuple(record for record in found if record.notice.host == host)
+
+    def find_asked(self, host: str, asking: int) -> tuple[NoticeRecord, ...]:
+        """Return what was asked about a node, in one asking."""
+        found = self.find(NoticeState.PLANNED_MAINTENANCE, host)
+        return tuple(record for record in found if record.notice.round == asking)
+
+    def is_waiting(self, host: str | None, now: datetime) -> bool:
+        """Tell whether an answer about a node, or about the whole session, is still to come."""
+        records = self.notices.find(self.session_id)
+        return find_last_reply_time((r for r in records if r.notice.host == host), now) is not None
+
+    def close(self, records: Sequence[NoticeRecord], now: datetime) -> tuple[NoticeRecord, ...]:
+        """End the waiting for answers; an answer that came before is kept."""
+        return self.notices.close([record.id for record in records], now)
+
+
+def find_last_reply_time(records: Iterable[NoticeRecord], now: datetime) -> datetime | None:
+    """Return until when answers are waited for; None when there is nothing to wait for."""
+    due = (r.notice.reply_at for r in records if not r.is_settled(now))
+    return max((moment for moment in due if moment is not None), default=None)

@@ -1,0 +1,85 @@
+"""The trigger of who waits for answers of VNF managers: sends what is due, and fires when all have spoken."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+from airflow.triggers.base import BaseTrigger, TriggerEvent
+from asgiref.sync import sync_to_async
+
+from escalator.model.clock import utcnow
+from escalator.model.errors import EscalatorError, InvalidRequestError
+
+POLL_SECONDS = 0.5
+"""Pause between two looks at the ledger."""
+
+
+class AnswerTrigger(BaseTrigger):
+    """Fires when nothing is waited for any more: all answers are there, or their deadlines have passed.
+
+    A node that was refused waits until it may be asked for again.
+
+    :param host: the node that was asked about; None: the whole session.
+    :param pause_seconds: how long to wait before the first look.
+    """
+
+    def __init__(self, host: str | None = None, pause_seconds: float = 0.0) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.host = host
+        self.pause_seconds = pause_seconds
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Return the class path and the arguments."""
+        path = f"{type(self).__module__}.{type(self).__qualname__}"
+        return path, {"host": self.host, "pause_seconds": self.pause_seconds}
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Look every half second; what cannot be looked at now is looked at again."""
+        ti = self.task_instance
+        if ti is None:
+            raise RuntimeError("the trigger was started without its task instance")
+        await asyncio.sleep(self.pause_seconds)
+        desk, said = None, ""
+        while True:
+            try:
+                if desk is None:
+                    desk, run = await _in_thread(_open, ti.dag_id, ti.run_id)
+                waits = await _in_thread(_look, desk, run, self.host)
+            except InvalidRequestError:
+                raise  # no campaign: waiting mends it not
+            except EscalatorError as exc:
+                desk, waits, message = None, True, f"cannot look: {exc}"
+            else:
+                message = ""
+            if message != said:
+                self.log.info("%s", message or "looking again")
+                said = message
+            if not waits:
+                yield TriggerEvent({"host": self.host})  # type: ignore[no-untyped-call]
+                return
+            await asyncio.sleep(POLL_SECONDS)
+
+
+def _in_thread(function: Any, *args: Any) -> Any:
+    """Run blocking code beside the event loop; the triggerer's connection look-ups need asgiref's way."""
+    return sync_to_async(function, thread_sensitive=False)(*args)
+
+
+def _open(dag_id: str, run_id: str) -> tuple[Any, Any]:
+    from escalator_airflow.desks import make_desk  # noqa: PLC0415  heavy, not needed to parse a DAG
+    from escalator_airflow.records import read_campaign  # noqa: PLC0415
+
+    record = read_campaign(dag_id, run_id)
+    return make_desk(record.plan), record.run
+
+
+def _look(desk: Any, run: Any, host: str | None) -> bool:
+    """Send what is due; tell whether there is something to wait for."""
+    from escalator.steps.running.turns import may_come_again  # noqa: PLC0415
+
+    desk.courier.deliver_due(desk.session_id)
+    if host is not None and run.facts(host).refused_at is not None:
+        return not may_come_again(run, host, utcnow())
+    return bool(desk.is_waiting(host, utcnow()))
