@@ -43,7 +43,9 @@ from escalator.model.node_facts import NodeFacts
 from escalator.steps.running.context import CampaignContext, StepContext
 from escalator.steps.running.results import StepResult
 from escalator.steps.running.run_step import begin, run_admit, run_step
+from escalator.steps.running.turns import Turn, run_turn
 from escalator.system_support.mechanisms import NodeMechanism, choose_mechanism
+from escalator.vim_interface.desk import VimDesk
 
 OLD, NEW = "33.0.2", "34.0.0"
 NODE = "node-01"
@@ -154,6 +156,7 @@ class World:
     pairs: tuple[tuple[str, str], ...] = ()
     pinned: frozenset[str] = frozenset()
     connections: list[str] = field(default_factory=list)
+    desk: VimDesk | None = None
 
     def __post_init__(self) -> None:
         self.cloud = FakeCloud(clock=self.clock, fuse=self.fuse)
@@ -198,6 +201,7 @@ class World:
             clock=self.clock,
             sleep=self.clock.sleep,
             add_ha_groups=self.add_ha_groups,
+            desk=self.desk,
         )
 
     def mechanism(self) -> NodeMechanism:
@@ -232,6 +236,11 @@ class World:
     def run(self, step: Step, host: str = NODE, *, last_try: bool = False) -> StepResult:
         self.tries += 1
         return run_step(self.context(), host, step, try_number=self.tries, last_try=last_try)
+
+    def turn(self, step: Step, host: str = NODE) -> Turn:
+        """Run a step as Airflow does: before switchover the lease may have to be taken again."""
+        self.tries += 1
+        return run_turn(self.context(), host, step, try_number=self.tries, last_try=False)
 
     def kill(self, step: Step, host: str = NODE, *, at: Callable[[str], object]) -> None:
         """Run a step, and kill its process when a call that it makes to the cloud is the one meant.
