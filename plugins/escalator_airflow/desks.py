@@ -36,6 +36,7 @@ def make_desk(plan: CampaignPlan) -> VimDesk:
     return VimDesk(
         session_id=name_session(plan.installation, plan.campaign, plan.run_id),
         cloud=cloud,
+        run=(plan.campaign, plan.run_id),
         vnfms=vnfms,
         notices=notices,
         courier=Courier(notices, vnfms, read_credentials, vim_url(cloud), utcnow),

@@ -91,6 +91,7 @@ def register(world: World, script: Script, **fields: Any) -> ScriptedManagers:
     world.desk = VimDesk(
         session_id=name_session(plan.installation, plan.campaign, plan.run_id),
         cloud="lab",
+        run=(plan.campaign, plan.run_id),
         vnfms=Vnfms(vnfms=(Vnfm(id="m", cloud="lab", **known),)),
         notices=book,
         courier=managers,

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from escalator.ledger.notice_book import NoticeBook
 from escalator.model.cloud import Server
+from escalator.model.maintenance_session import MaintenanceSession, SessionState
 from escalator.model.notice import Notice, NoticeRecord, NoticeState
 from escalator.model.vnfm import ManagerRole, Vnfm
 from escalator.vim_interface.negotiation.asking import Concern, list_concerns
@@ -28,10 +29,12 @@ class VimDesk:
 
     :ivar session_id: of the run's maintenance session.
     :ivar cloud: name of its cloud.
+    :ivar run: campaign and id of the run.
     """
 
     session_id: str
     cloud: str
+    run: tuple[str, str]
     vnfms: Vnfms
     notices: NoticeBook
     courier: Deliverer
@@ -55,9 +58,24 @@ class VimDesk:
         """Return those who are told of the infrastructure."""
         return tuple(v for v in self.managers().values() if v.role is ManagerRole.NFVO)
 
+    def ensure_open(self, now: datetime) -> None:
+        """See that the session is in the ledger; a second run changes nothing."""
+        self.notices.open_session(
+            MaintenanceSession(
+                id=self.session_id,
+                cloud=self.cloud,
+                state=SessionState.MAINTENANCE,
+                opened_at=now,
+                runs=(self.run,),
+            )
+        )
+
     def send(self, notices: Sequence[Notice], now: datetime) -> tuple[NoticeRecord, ...]:
         """Queue notices and send what is due; those that were queued before are not queued again."""
-        records = self.notices.queue(notices, now) if notices else ()
+        records: tuple[NoticeRecord, ...] = ()
+        if notices:
+            self.ensure_open(now)
+            records = self.notices.queue(notices, now)
         self.courier.deliver_due(self.session_id)
         return records
 

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from escalator.model.cloud import CloudSnapshot, Server
 from escalator.model.errors import InvalidRequestError
-from escalator.model.maintenance_session import MaintenanceSession, SessionState
+from escalator.model.maintenance_session import SessionState
 from escalator.model.notice import NoticeRecord, NoticeState
 from escalator.model.verdict import Code
 from escalator.model.vnfm import OnSilence
@@ -45,7 +45,7 @@ def announce(campaign: CampaignContext) -> Announcement:
     if desk is None:
         return Announcement(told=0)
     now = campaign.clock()
-    desk.notices.open_session(_make_session(campaign, desk))
+    desk.ensure_open(now)
     records = desk.find(NoticeState.MAINTENANCE)
     if not records:
         records = _tell_all(campaign, desk)
@@ -83,16 +83,6 @@ def conclude_session(campaign: CampaignContext, *, done: bool) -> Announcement:
         desk.close(records, campaign.clock())
         desk.notices.set_session_state(desk.session_id, state)
     return Announcement(told=len(records), waits=waits)
-
-
-def _make_session(campaign: CampaignContext, desk: VimDesk) -> MaintenanceSession:
-    return MaintenanceSession(
-        id=desk.session_id,
-        cloud=desk.cloud,
-        state=SessionState.MAINTENANCE,
-        opened_at=campaign.clock(),
-        runs=((campaign.plan.campaign, campaign.plan.run_id),),
-    )
 
 
 def _tell_all(campaign: CampaignContext, desk: VimDesk) -> tuple[NoticeRecord, ...]:

@@ -32,7 +32,7 @@ def ask_managers(ctx: StepContext, desk: VimDesk) -> tuple[NoticeRecord, ...]:
             now=ctx.now(),
             bundle=ctx.plan.request.bundle,
         )
-        records = desk.notices.queue(notices, ctx.now()) if notices else ()
+        records = desk.send(notices, ctx.now())
     _tell_of_host(ctx, desk, NoticeState.IN_MAINTENANCE, asking)
     return records
 
