@@ -21,8 +21,7 @@ def ask_managers(ctx: StepContext, desk: VimDesk) -> tuple[NoticeRecord, ...]:
     :return: the notices that expect an answer; none when nobody manages a server here.
     """
     asking = _find_asking(ctx, desk)
-    records = desk.find_asked(ctx.host, asking)
-    if not records:
+    if not desk.find_asked(ctx.host, asking):
         concerns = desk.list_concerns(ctx.cloud.fetch_servers(ctx.host))
         notices = make_node_notices(
             concerns,
@@ -32,9 +31,9 @@ def ask_managers(ctx: StepContext, desk: VimDesk) -> tuple[NoticeRecord, ...]:
             now=ctx.now(),
             bundle=ctx.plan.request.bundle,
         )
-        records = desk.send(notices, ctx.now())
+        desk.send(notices, ctx.now())
     _tell_of_host(ctx, desk, NoticeState.IN_MAINTENANCE, asking)
-    return records
+    return desk.find_asked(ctx.host, asking)
 
 
 def judge(ctx: StepContext, desk: VimDesk, records: Iterable[NoticeRecord]) -> Judgement:
