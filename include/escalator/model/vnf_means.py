@@ -10,15 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import ClassVar
 
-
-class SwitchMethod(StrEnum):
-    """How a group is switched over."""
-
-    FLOATING_IP = "floating-ip"
-    VIP_PORT = "vip-port"
-    OCTAVIA = "octavia"
-    HTTP = "http"
-    COMMAND = "command"
+from escalator.model.switch import SwitchMethod
 
 
 class SwitchSide(StrEnum):
