@@ -6,12 +6,12 @@ import os
 
 from airflow.configuration import conf
 from airflow.sdk import BaseHook
-from escalator.vim_interface.delivery.courier import Courier, Credentials
 
 from escalator.ledger.ledger import Ledger
 from escalator.model.campaign import CampaignPlan
 from escalator.model.clock import utcnow
 from escalator.model.maintenance_session import name_session
+from escalator.vim_interface.delivery.courier import Courier, Credentials
 from escalator.vim_interface.desk import VimDesk
 from escalator.vim_interface.registry.vnfms import load_vnfms
 from escalator_airflow.settings import inventory_dir

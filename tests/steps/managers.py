@@ -6,12 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from escalator.ledger.notice_book import NoticeBook
-from tests.steps.worlds import World
+from tests.steps.worlds import NODE, World
 
+from escalator.ledger.notice_book import NoticeBook
 from escalator.model.maintenance_session import name_session
 from escalator.model.notice import InstanceAction, NoticeRecord, NoticeState, Reply
+from escalator.model.step import Outcome, Step
 from escalator.model.vnfm import Vnfm, VnfmKind
+from escalator.steps.running.turns import Turn
 from escalator.vim_interface.desk import VimDesk
 from escalator.vim_interface.registry.vnfms import Vnfms
 
@@ -55,9 +57,13 @@ class ScriptedManagers:
     got: list[NoticeRecord] = field(default_factory=list)
     answering: bool = True
 
-    def deliver_due(self, session_id: str) -> int:
+    def finish(self, seconds: float) -> bool:
+        del seconds
+        return True
+
+    def deliver_due(self, session_id: str, *, only_news: bool = False) -> int:
         now = self.world.clock()
-        due = self.book.claim_due(session_id, now, lease_seconds=60.0)
+        due = self.book.claim_due(session_id, now, lease_seconds=60.0, only_news=only_news)
         for record in due:
             self.book.note_delivered(record.id, now)
             self.got.append(record)
@@ -76,6 +82,16 @@ class ScriptedManagers:
                 self.book.record_reply(
                     session_id, notice.project_id, reply, now, instance_id=notice.instance_id
                 )
+
+    def hear(self, step: Step = Step.SWITCHOVER, host: str = NODE) -> Turn:
+        """Run a step, let the triggerer deliver what it asks, and run it again."""
+        turn = self.world.turn(step, host)
+        if turn.result.outcome is not Outcome.WAITING or turn.question:
+            return turn
+        desk = self.world.desk
+        assert desk is not None
+        self.deliver_due(desk.session_id)
+        return self.world.turn(step, host)
 
     def told(self) -> list[tuple[str, str | None]]:
         """Return state and node of what was delivered."""

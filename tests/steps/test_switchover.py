@@ -33,7 +33,7 @@ def through_switchover(world: World, host: str = NODE) -> None:
 def test_who_acts_himself_gets_no_call_of_nova_and_his_servers_stay(loaded: World) -> None:
     managers = register(loaded, acting(InstanceAction.OWN_ACTION))
     through_switchover(loaded)
-    assert loaded.turn(Step.SWITCHOVER).result.outcome is Outcome.OK
+    assert managers.hear().result.outcome is Outcome.OK
     for step in (Step.MIGRATE, Step.UPGRADE, Step.VERIFY, Step.RELEASE):
         loaded.run(step)
     assert loaded.progress().state is NodeState.RELEASED
@@ -46,7 +46,7 @@ def test_who_acts_himself_gets_no_call_of_nova_and_his_servers_stay(loaded: Worl
 def test_who_wants_a_move_gets_it_and_is_told_of_each(loaded: World) -> None:
     managers = register(loaded, acting(InstanceAction.MIGRATE))
     through_switchover(loaded)
-    loaded.turn(Step.SWITCHOVER)
+    managers.hear()
     loaded.run(Step.MIGRATE)
     assert len(loaded.moves()) == 2
     assert managers.told() == [("PLANNED_MAINTENANCE", NODE), *[("INSTANCE_ACTION_DONE", NODE)] * 2]
@@ -55,10 +55,10 @@ def test_who_wants_a_move_gets_it_and_is_told_of_each(loaded: World) -> None:
 def test_a_member_that_would_stay_is_moved_when_its_manager_says_so(loaded: World) -> None:
     loaded.pairs = (("a", "c"),)
     loaded.boot("c", "node-02")
-    register(loaded, acting(InstanceAction.MIGRATE))
+    managers = register(loaded, acting(InstanceAction.MIGRATE))
     through_switchover(loaded)
     assert loaded.drain_plan().staying == ("a",)
-    loaded.turn(Step.SWITCHOVER)
+    managers.hear()
     assert loaded.drain_plan().staying == ()
     loaded.run(Step.MIGRATE)
     assert loaded.cloud.guests["a"].host != NODE
@@ -70,7 +70,7 @@ def test_in_dialect_b_each_server_is_asked_for_and_has_an_answer_of_its_own(load
         InstanceAction.OWN_ACTION if record.notice.instance_id == "a" else InstanceAction.LIVE_MIGRATE
     )(record)
     through_switchover(loaded)
-    loaded.turn(Step.SWITCHOVER)
+    managers.hear()
     assert loaded.facts().agreement == Agreement(stays=("a",), leaves=("b",))
 
 
@@ -78,14 +78,14 @@ def test_it_waits_for_the_answer_and_goes_on_with_it(loaded: World) -> None:
     managers = register(loaded, acting(InstanceAction.OWN_ACTION))
     managers.answering = False
     through_switchover(loaded)
-    waiting = loaded.turn(Step.SWITCHOVER).result
+    waiting = managers.hear().result
     assert waiting.outcome is Outcome.WAITING
     assert waiting.message.startswith("waits for the answer of m, until ")
     assert loaded.progress().state is NodeState.CHECKED
-    assert loaded.turn(Step.SWITCHOVER).result.outcome is Outcome.WAITING
+    assert managers.hear().result.outcome is Outcome.WAITING
     assert len(managers.got) == 1
     managers.answering = True
-    assert loaded.turn(Step.SWITCHOVER).result.outcome is Outcome.OK
+    assert managers.hear().result.outcome is Outcome.OK
     assert loaded.facts().agreement == Agreement(stays=("a", "b"))
 
 
@@ -99,11 +99,11 @@ def test_silence_ends_at_the_deadline_that_was_told_however_often_it_is_run(
     managers = register(loaded, keep_silent, on_silence=policy, reply_seconds=100.0)
     through_switchover(loaded)
     begun = loaded.clock()
-    assert loaded.turn(Step.SWITCHOVER).result.outcome is Outcome.WAITING
+    assert managers.hear().result.outcome is Outcome.WAITING
     loaded.clock.sleep(99.0 - (loaded.clock() - begun).total_seconds())
-    assert loaded.turn(Step.SWITCHOVER).result.outcome is Outcome.WAITING
+    assert managers.hear().result.outcome is Outcome.WAITING
     loaded.clock.sleep(2.0)
-    result = loaded.turn(Step.SWITCHOVER).result
+    result = managers.hear().result
     assert result.outcome is outcome
     assert "did not answer PLANNED_MAINTENANCE" in result.message
     assert len(managers.got) == 1
@@ -117,11 +117,11 @@ def test_silence_ends_at_the_deadline_that_was_told_however_often_it_is_run(
 
 
 def test_a_node_that_is_held_for_silence_is_given_back_as_it_was(loaded: World) -> None:
-    register(loaded, keep_silent, on_silence=OnSilence.HOLD, reply_seconds=1.0)
+    managers = register(loaded, keep_silent, on_silence=OnSilence.HOLD, reply_seconds=1.0)
     through_switchover(loaded)
-    loaded.turn(Step.SWITCHOVER)
+    managers.hear()
     loaded.clock.sleep(2.0)
-    loaded.turn(Step.SWITCHOVER)
+    managers.hear()
     loaded.run(Step.RELEASE)
     assert loaded.enabled()
     assert loaded.progress().state is NodeState.HELD
@@ -136,7 +136,7 @@ def end_others(world: World) -> None:
 def refused(world: World) -> ScriptedManagers:
     managers = register(world, refuse)
     through_switchover(world)
-    turn = world.turn(Step.SWITCHOVER)
+    turn = managers.hear()
     assert (turn.result.outcome, turn.result.code) == (Outcome.WAITING, Code.VNF_REFUSED)
     assert turn.question == ""
     return managers
@@ -147,7 +147,7 @@ def test_a_refused_node_is_given_back_and_waits_for_the_others(loaded: World) ->
     assert loaded.enabled()
     assert (loaded.progress().state, loaded.progress().code) == (NodeState.HELD, Code.VNF_REFUSED)
     loaded.clock.sleep(3600.0)
-    assert loaded.turn(Step.SWITCHOVER).result.outcome is Outcome.WAITING
+    assert managers.hear().result.outcome is Outcome.WAITING
     assert len(managers.got) == 1
     assert loaded.enabled()
 
@@ -156,9 +156,9 @@ def test_it_is_asked_for_again_at_the_end_and_goes_when_its_manager_agrees(loade
     managers = refused(loaded)
     managers.scripts["m"] = acting(InstanceAction.OWN_ACTION)
     end_others(loaded)
-    assert loaded.turn(Step.SWITCHOVER).result.outcome is Outcome.WAITING, "managers have their rest"
+    assert managers.hear().result.outcome is Outcome.WAITING, "managers have their rest"
     loaded.clock.sleep(61.0)
-    assert loaded.turn(Step.SWITCHOVER).result.outcome is Outcome.OK
+    assert managers.hear().result.outcome is Outcome.OK
     assert not loaded.enabled()
     assert [record.notice.round for record in managers.got] == [0, 1]
     for step in (Step.MIGRATE, Step.UPGRADE, Step.VERIFY, Step.RELEASE):
@@ -171,15 +171,15 @@ def test_the_second_refusal_asks_a_person_whose_word_counts(loaded: World, word:
     managers = refused(loaded)
     end_others(loaded)
     loaded.clock.sleep(61.0)
-    turn = loaded.turn(Step.SWITCHOVER)
+    turn = managers.hear()
     assert "node-01 was refused 2 times" in turn.question
     assert loaded.enabled()
-    again = loaded.turn(Step.SWITCHOVER)
+    again = managers.hear()
     assert again.question == turn.question, "a second run asks the same"
     assert len(managers.got) == 2
     loaded.recorded.remember(NODE, person_word=word)
     loaded.clock.sleep(61.0)
-    turn = loaded.turn(Step.SWITCHOVER)
+    turn = managers.hear()
     match word:
         case PersonWord.LEAVE:
             assert turn.result.outcome is Outcome.HELD
@@ -193,12 +193,12 @@ def test_the_second_refusal_asks_a_person_whose_word_counts(loaded: World, word:
 
 
 def test_a_deadline_overrides_a_refusal(loaded: World) -> None:
-    register(loaded, refuse, nack_deadline_seconds=30.0)
+    managers = register(loaded, refuse, nack_deadline_seconds=30.0)
     through_switchover(loaded)
-    loaded.turn(Step.SWITCHOVER)
+    managers.hear()
     end_others(loaded)
     loaded.clock.sleep(61.0)
-    result = loaded.turn(Step.SWITCHOVER).result
+    result = managers.hear().result
     assert result.outcome is Outcome.OK
     assert loaded.facts().agreement == Agreement(leaves=("a", "b"))
 
@@ -207,7 +207,7 @@ def test_a_node_that_begins_its_life_anew_is_asked_about_anew(loaded: World) -> 
     managers = register(loaded, acting(InstanceAction.OWN_ACTION))
     for _ in range(2):
         through_switchover(loaded)
-        loaded.turn(Step.SWITCHOVER)
+        managers.hear()
     assert [record.notice.round for record in managers.got] == [0, 1]
 
 
@@ -215,10 +215,10 @@ def test_a_server_that_came_after_the_question_is_moved(loaded: World) -> None:
     managers = register(loaded, acting(InstanceAction.OWN_ACTION))
     managers.answering = False
     through_switchover(loaded)
-    loaded.turn(Step.SWITCHOVER)
+    managers.hear()
     loaded.boot("late")
     managers.answering = True
-    loaded.turn(Step.SWITCHOVER)
+    managers.hear()
     loaded.run(Step.MIGRATE)
     assert [move.server_id for move in loaded.moves()] == ["late"]
 
@@ -227,7 +227,7 @@ def test_the_deadline_is_a_time_of_day(loaded: World) -> None:
     managers = register(loaded, keep_silent, reply_seconds=100.0)
     through_switchover(loaded)
     at = loaded.clock()
-    loaded.turn(Step.SWITCHOVER)
+    managers.hear()
     due = managers.got[0].notice.reply_at
     assert due is not None
     assert timedelta(seconds=99) < due - at < timedelta(seconds=102)

@@ -119,13 +119,20 @@ class NoticeBook:
             return tuple(map(read_notice, rows.scalars(query)))
 
     def claim_due(
-        self, session_id: str, now: datetime, *, lease_seconds: float, limit: int = 50
+        self,
+        session_id: str,
+        now: datetime,
+        *,
+        lease_seconds: float,
+        limit: int = 50,
+        only_news: bool = False,
     ) -> tuple[NoticeRecord, ...]:
         """Take notices to send them: those that are due, neither delivered, answered, closed nor given up.
 
         They are not due again before the lease ends: a process that dies with a notice in its hands delays
         it. Two processes never take the same one.
 
+        :param only_news: only those that nobody is to reply to.
         :return: the notices by their number, with this try counted.
         """
         query = (
@@ -142,6 +149,8 @@ class NoticeBook:
             .limit(limit)
             .with_for_update(skip_locked=True)
         )
+        if only_news:
+            query = query.where(NoticeRow.reply_at.is_(None))
         with self._database.writing() as rows:
             claimed = rows.scalars(query).all()
             for row in claimed:

@@ -15,12 +15,18 @@ from escalator.model.vnfm import ManagerRole, Vnfm
 from escalator.vim_interface.negotiation.asking import Concern, list_concerns
 from escalator.vim_interface.registry.vnfms import Vnfms
 
+TELLING_SECONDS = 3.0
+"""How long a step waits for those that it tells something to take it."""
+
 
 class Deliverer(Protocol):
     """Sends what is due of a session."""
 
-    def deliver_due(self, session_id: str) -> int:
+    def deliver_due(self, session_id: str, *, only_news: bool = False) -> int:
         """Send every notice of a session that is due; return how many were tried."""
+
+    def finish(self, seconds: float) -> bool:
+        """Wait until nothing is on its way, so many seconds at most."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,14 +76,18 @@ class VimDesk:
             )
         )
 
-    def send(self, notices: Sequence[Notice], now: datetime) -> tuple[NoticeRecord, ...]:
-        """Queue notices and send what is due; those that were queued before are not queued again."""
-        records: tuple[NoticeRecord, ...] = ()
-        if notices:
-            self.ensure_open(now)
-            records = self.notices.queue(notices, now)
-        self.courier.deliver_due(self.session_id)
-        return records
+    def ask(self, notices: Sequence[Notice], now: datetime) -> tuple[NoticeRecord, ...]:
+        """Queue notices; those that were queued before are not queued again. Who waits for them sends them."""
+        if not notices:
+            return ()
+        self.ensure_open(now)
+        return self.notices.queue(notices, now)
+
+    def tell(self, notices: Sequence[Notice], now: datetime) -> None:
+        """Queue notices that nobody replies to, and send them now; a receiver that is away gets them later."""
+        if self.ask(notices, now):
+            self.courier.deliver_due(self.session_id, only_news=True)
+            self.courier.finish(TELLING_SECONDS)
 
     def find(self, state: NoticeState, host: str | None = None) -> tuple[NoticeRecord, ...]:
         """Return the session's notices of a state, about a node or about the whole session."""

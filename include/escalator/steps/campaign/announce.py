@@ -49,8 +49,6 @@ def announce(campaign: CampaignContext) -> Announcement:
     records = desk.find(NoticeState.MAINTENANCE)
     if not records:
         records = _tell_all(campaign, desk)
-    else:
-        desk.courier.deliver_due(desk.session_id)
     waits = _find_waiting(records, campaign)
     if waits:
         return Announcement(told=len(records), waits=waits)
@@ -69,16 +67,8 @@ def conclude_session(campaign: CampaignContext, *, done: bool) -> Announcement:
     if desk is None or desk.notices.session(desk.session_id) is None:
         return Announcement(told=0)
     state = SessionState.MAINTENANCE_DONE if done else SessionState.MAINTENANCE_FAILED
-    begun = desk.find(NoticeState.MAINTENANCE)
-    records = desk.find(NoticeState.MAINTENANCE_COMPLETE)
-    if not records and begun:
-        records = _tell_end(campaign, desk, begun)
-    else:
-        desk.courier.deliver_due(desk.session_id)
-    heard = {(r.notice.vnfm, r.notice.project_id) for r in begun if r.reply is not None}
-    awaited = [r for r in records if (r.notice.vnfm, r.notice.project_id) in heard]
-    desk.close([r for r in records if r not in awaited], campaign.clock())
-    waits = _find_waiting(awaited, campaign)
+    records = desk.find(NoticeState.MAINTENANCE_COMPLETE) or _tell_end(campaign, desk)
+    waits = _find_waiting(records, campaign)
     if not waits:
         desk.close(records, campaign.clock())
         desk.notices.set_session_state(desk.session_id, state)
@@ -98,24 +88,23 @@ def _tell_all(campaign: CampaignContext, desk: VimDesk) -> tuple[NoticeRecord, .
         lead_seconds=_find_lead(snapshot, servers),
         bundle=campaign.plan.request.bundle,
     )
-    return desk.send(notices, campaign.clock())
+    return desk.ask(notices, campaign.clock())
 
 
-def _tell_end(
-    campaign: CampaignContext, desk: VimDesk, begun: Sequence[NoticeRecord]
-) -> tuple[NoticeRecord, ...]:
+def _tell_end(campaign: CampaignContext, desk: VimDesk) -> tuple[NoticeRecord, ...]:
+    """Tell the end to all who were told of the beginning; those that answered then are to answer."""
     now, managers = campaign.clock(), desk.managers()
-    notices = [
-        replace(
-            record.notice,
-            state=NoticeState.MAINTENANCE_COMPLETE,
-            actions_at=now,
-            reply_at=now + timedelta(seconds=managers[record.notice.vnfm].session_reply_seconds),
-        )
-        for record in begun
-        if record.notice.vnfm in managers
-    ]
-    return desk.send(notices, now)
+    notices = []
+    for record in desk.find(NoticeState.MAINTENANCE):
+        vnfm = managers.get(record.notice.vnfm)
+        if vnfm is not None:
+            reply_at = now + timedelta(seconds=vnfm.session_reply_seconds) if record.reply else None
+            end = replace(
+                record.notice, state=NoticeState.MAINTENANCE_COMPLETE, actions_at=now, reply_at=reply_at
+            )
+            notices.append(end)
+    desk.tell(notices, now)
+    return desk.find(NoticeState.MAINTENANCE_COMPLETE)
 
 
 def _find_waiting(records: Sequence[NoticeRecord], campaign: CampaignContext) -> tuple[str, ...]:

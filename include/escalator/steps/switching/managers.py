@@ -16,7 +16,7 @@ log = logging.getLogger("escalator.steps.switchover")
 
 
 def ask_managers(ctx: StepContext, desk: VimDesk) -> tuple[NoticeRecord, ...]:
-    """Tell the managers of the node's servers what comes, once in this asking; send what is due.
+    """Tell the managers of the node's servers what comes, once in this asking.
 
     :return: the notices that expect an answer; none when nobody manages a server here.
     """
@@ -31,7 +31,7 @@ def ask_managers(ctx: StepContext, desk: VimDesk) -> tuple[NoticeRecord, ...]:
             now=ctx.now(),
             bundle=ctx.plan.request.bundle,
         )
-        desk.send(notices, ctx.now())
+        desk.ask(notices, ctx.now())
     _tell_of_host(ctx, desk, NoticeState.IN_MAINTENANCE, asking)
     return desk.find_asked(ctx.host, asking)
 
@@ -72,7 +72,7 @@ def tell_of_moved(ctx: StepContext, server_ids: Iterable[str]) -> None:
     notices = make_done_notices(
         desk.list_concerns(servers), session_id=desk.session_id, host=ctx.host, asking=asking, now=ctx.now()
     )
-    desk.send(notices, ctx.now())
+    desk.tell(notices, ctx.now())
 
 
 def tell_of_return(ctx: StepContext) -> None:
@@ -84,7 +84,7 @@ def tell_of_return(ctx: StepContext) -> None:
 
 def _tell_of_host(ctx: StepContext, desk: VimDesk, state: NoticeState, asking: int) -> None:
     notices = make_host_notices(desk.nfvos(), state, session_id=desk.session_id, host=ctx.host, asking=asking)
-    desk.send(notices, ctx.now())
+    desk.tell(notices, ctx.now())
 
 
 def _find_asking(ctx: StepContext, desk: VimDesk) -> int:

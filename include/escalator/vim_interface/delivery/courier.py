@@ -80,12 +80,16 @@ class Courier:
         self._lanes = Lanes()
         self._held = _Held(book, clock)
 
-    def deliver_due(self, session_id: str) -> int:
+    def deliver_due(self, session_id: str, *, only_news: bool = False) -> int:
         """Send what is due of a session; returns within about a second, however long the managers take.
 
+        :param only_news: only what nobody is to reply to: for a process that ends soon. A manager works for
+            minutes inside of what it replies to, and would get it again when the process ends before.
         :return: how many notices were tried.
         """
-        claimed = self._book.claim_due(session_id, self._clock(), lease_seconds=LEASE_SECONDS)
+        claimed = self._book.claim_due(
+            session_id, self._clock(), lease_seconds=LEASE_SECONDS, only_news=only_news
+        )
         known: dict[str, Credentials] = {}
         for record in claimed:
             self._start(record, known)
