@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from escalator.ledger.database import Database, ledger_url, parse_url
 from escalator.ledger.lease_runs import LeaseRun, RunKey, read_lease_runs
+from escalator.ledger.notice_book import NoticeBook
 from escalator.ledger.open_runs import OpenRun, read_open_runs
 from escalator.ledger.records import CampaignSummary, plan_of
 from escalator.ledger.run import CampaignRun
@@ -58,6 +59,10 @@ class Ledger:
     def run(self, campaign: str, run_id: str) -> CampaignRun:
         """Return the handle of a run, opened or not; nothing is read yet."""
         return CampaignRun(self._database, campaign, run_id)
+
+    def notices(self) -> NoticeBook:
+        """Return the maintenance sessions, and the notices to managers of VNFs."""
+        return NoticeBook(self._database)
 
     def open_runs(self, cloud: str) -> tuple[OpenRun, ...]:
         """Return the runs in a cloud that have a node whose way is not at its end, the newest first."""
