@@ -16,6 +16,14 @@ NOT_MEASURED = "not measured"
 """How the cause of a gap begins in which the probe, not the service, is what is known to have stood still."""
 
 
+class ProbeMethod(StrEnum):
+    """What a probe asks a service for: an echo, a connection, or an answer."""
+
+    ICMP = "icmp"
+    TCP = "tcp"
+    HTTP = "http"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gap:
     """A time in which a probe had no good answer: from the last good one to the next one, or to what is known.
@@ -23,7 +31,6 @@ class Gap:
     :ivar host: the node that was worked on.
     :ivar group: id of the HA group whose service it is.
     :ivar address: the service's address, as it was probed; with port or path where the method has one.
-    :ivar method: how it was probed: icmp, tcp or http.
     :ivar started_at: aware.
     :ivar cause: why there was no good answer, such as ``refused`` or ``status 503``.
     """
@@ -34,10 +41,10 @@ class Gap:
     host: str
     group: str
     address: str
-    method: str
+    method: ProbeMethod
     started_at: datetime
     seconds: float
-    cause: str
+    cause: str = ""
 
     @property
     def measured(self) -> bool:

@@ -1,0 +1,52 @@
+"""Switchovers of VNFs that have no manager: what Escalator did by the means that the VNF file names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+
+class SwitchMethod(StrEnum):
+    """How the service of a group leaves a server.
+
+    floating-ip, vip-port: its address is moved to a healthy standby through Neutron. octavia: its member of
+    the load balancer gets weight 0. http: the VNF is asked with a POST. command: the operator's command does
+    it.
+    """
+
+    FLOATING_IP = "floating-ip"
+    VIP_PORT = "vip-port"
+    OCTAVIA = "octavia"
+    HTTP = "http"
+    COMMAND = "command"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SwitchRecord:
+    """One switchover of one server. Times are aware.
+
+    :ivar host: the node that the service has to leave.
+    :ivar from_server: id of the server that it leaves.
+    :ivar to_server: id of the standby that takes it over; None: the others share it, or the VNF chooses.
+    :ivar ended_at: when it was done, or given up; None: begun, and perhaps in effect.
+    :ivar verified: it was seen where it can be seen that the service has left; ``message``: what was seen.
+    :ivar found: what was found before the act and has to be restored, as JSON; never a secret.
+    :ivar restored_at: when that was restored; None: not yet, or there is nothing to restore.
+    """
+
+    campaign: str
+    run_id: str
+    host: str
+    group: str
+    method: SwitchMethod
+    from_server: str
+    to_server: str | None
+    begun_at: datetime
+    ended_at: datetime | None = None
+    verified: bool = False
+    message: str = ""
+    found: Mapping[str, Any] = field(default_factory=dict)
+    restored_at: datetime | None = None
