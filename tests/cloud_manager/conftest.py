@@ -35,6 +35,7 @@ class Asked:
     microversion: str | None
     user_agent: str
     body: Any
+    if_match: str | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -122,6 +123,7 @@ def handler_of(fake: FakeOpenStack) -> type[BaseHTTPRequestHandler]:
                     microversion=self.headers.get("OpenStack-API-Version"),
                     user_agent=self.headers.get("User-Agent", ""),
                     body=json.loads(raw) if raw else None,
+                    if_match=self.headers.get("If-Match"),
                 )
             )
             if status == 0:

@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 
 Record = Mapping[str, Any]
 """One JSON object of an answer."""
-Query = Mapping[str, str | int]
+Query = Mapping[str, str | int | Sequence[str]]
 
 
 class Requester(Protocol):
@@ -49,7 +49,7 @@ class ServiceApi:
     """One service of one cloud.
 
     :param requester: a keystoneauth adapter of that service.
-    :param service: its type, for messages: compute, placement, network, image.
+    :param service: its type, for messages: compute, placement, network, image, load-balancer.
     :param microversions: those that the calls are written for, the preferred one first; the next one is
         taken when the service refuses the one before. Empty for services that have none.
     :param root: the path of the API when the catalogue's address does not end in a version: ``/v2.0``.
@@ -107,22 +107,27 @@ class ServiceApi:
 
         :param key: name of the list in the answer.
         """
-        query = dict(query or {})
+        asked = dict(query or {})
         while True:
-            body = self.get(path, query, microversion=microversion)
+            body = self.get(path, asked, microversion=microversion)
             yield from body[key]
             marker = find_next_marker(body.get(f"{key}_links", ()))
             if marker is None:
                 return
-            query["marker"] = marker
+            asked["marker"] = marker
 
     def post(self, path: str, body: Record) -> dict[str, Any]:
         """Create or act; never sent again: a lost answer is a TransientError with an unknown outcome."""
         return self._body(self._send("POST", path, json=body), path)
 
-    def put(self, path: str, body: Record) -> dict[str, Any]:
-        """Replace; never sent again."""
-        return self._body(self._send("PUT", path, json=body), path)
+    def put(self, path: str, body: Record, *, revision: int | None = None) -> dict[str, Any]:
+        """Replace; never sent again.
+
+        :param revision: Neutron's ``revision_number`` that the thing must still have.
+        :raises ConflictError: it has another one.
+        """
+        headers = {} if revision is None else {"If-Match": f"revision_number={revision}"}
+        return self._body(self._send("PUT", path, json=body, headers=headers), path)
 
     def delete(self, path: str) -> None:
         """Delete; never sent again."""
@@ -205,7 +210,7 @@ def find_api(
 ) -> ServiceApi:
     """Make the API of one service of a connection.
 
-    :param service: compute, placement, network or image.
+    :param service: compute, placement, network, image or load-balancer.
     :param sleep: waits that many seconds before a read is sent again.
     """
     config = connection.config
@@ -221,6 +226,8 @@ def find_api(
             return ServiceApi(adapter, service, microversions=COMPUTE_MICROVERSIONS, sleep=sleep)
         case "placement":
             return ServiceApi(adapter, service, microversions=PLACEMENT_MICROVERSIONS, sleep=sleep)
+        case "load-balancer":
+            return ServiceApi(adapter, service, root="/v2", sleep=sleep)
         case "network":
             return ServiceApi(adapter, service, root="/v2.0", sleep=sleep)
         case "image":

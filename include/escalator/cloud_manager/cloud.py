@@ -13,8 +13,11 @@ from escalator.cloud_manager.api import find_api
 from escalator.cloud_manager.call_counter import CallCounter
 from escalator.cloud_manager.canary import Canaries, CanaryShape
 from escalator.cloud_manager.hypervisors import Hypervisors
+from escalator.cloud_manager.load_balancers import LoadBalancers
 from escalator.cloud_manager.migrations import Migrations
+from escalator.cloud_manager.network import Network
 from escalator.cloud_manager.placement import Inventories, Placement
+from escalator.cloud_manager.quotas import Quotas
 from escalator.cloud_manager.servers import Servers
 from escalator.cloud_manager.services import ComputeServices
 from escalator.cloud_manager.snapshot_reader import DomainOf, NodeWords, SnapshotReader
@@ -27,6 +30,7 @@ class Cloud:
     Threads may share it. What it keeps between calls are inventories of machines by their capacities,
      and the canary's flavor and image.
 
+    :ivar network: floating IPs and ports; :ivar load_balancers: Octavia's; :ivar quotas: Nova's.
     :param counter: counts the requests of this connection.
     :param sleep: waits that many seconds.
     :param clock: returns the time, aware.
@@ -44,6 +48,9 @@ class Cloud:
         self._clock = clock
         compute = find_api(connection, "compute", sleep=sleep)
         self._network = find_api(connection, "network", sleep=sleep)
+        self.network = Network(self._network)
+        self.load_balancers = LoadBalancers(find_api(connection, "load-balancer", sleep=sleep), sleep=sleep)
+        self.quotas = Quotas(compute)
         self._services = ComputeServices(compute)
         self._servers = Servers(compute, self._services)
         self._migrations = Migrations(compute)

@@ -65,6 +65,7 @@ _BY_STATUS: Mapping[int, tuple[type[EscalatorError], str | None]] = {
     406: (InvalidRequestError, "the cloud is older than Escalator supports"),
     408: (TransientError, None),
     409: (ConflictError, None),
+    412: (ConflictError, None),
     413: (RateLimitedError, "the cloud limits the rate of calls"),
     425: (TransientError, None),
     429: (RateLimitedError, "the cloud limits the rate of calls"),

@@ -26,7 +26,7 @@ class ProbeMethod(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gap:
-    """A time in which a probe had no good answer: from the last good one to the next one, or to what is known.
+    """A time without a good answer: from the last good one to the next one, or as far as it is known.
 
     :ivar host: the node that was worked on.
     :ivar group: id of the HA group whose service it is.
@@ -97,7 +97,8 @@ class Breach:
     def __str__(self) -> str:
         """Say it: ``sbc was interrupted for 1.3 s at once, 1 s is allowed``."""
         when = "at once" if self.limit is InterruptionLimit.SWITCH else "within a year"
-        return f"{self.group} was interrupted for {self.seconds:.1f} s {when}, {self.limit.seconds:g} s is allowed"
+        allowed = f"{self.limit.seconds:g} s is allowed"
+        return f"{self.group} was interrupted for {self.seconds:.1f} s {when}, {allowed}"
 
 
 def sum_gaps(gaps: Iterable[Gap]) -> tuple[GroupInterruptions, ...]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import ClassVar
 
-from escalator.model.interruption import ProbeMethod
+from escalator.model.interruption import ProbeMethod as ProbeMethod  # noqa: PLC0414  part of this vocabulary
 from escalator.model.switch import SwitchMethod
 
 

@@ -9,6 +9,7 @@ from fnmatch import fnmatchcase
 from typing import NamedTuple
 
 from escalator.model.cloud import CloudSnapshot, HaGroup, Server
+from escalator.model.vnf_means import ProbeTarget, SwitchoverMeans
 
 STRICTEST = 1
 """Members that may be impacted at once when a list by size names neither this size nor a default."""
@@ -85,6 +86,7 @@ class DeclaredGroup:
     :ivar origin: file and path of the group, for messages.
     :ivar project_id: the project that names and metadata are looked up in.
     :ivar migration_types: ``live`` and ``cold``, the preferred one first; None: as the server's state allows.
+    :ivar means: how it is switched over without a manager; :ivar probe: where its service is probed.
     """
 
     origin: str
@@ -97,6 +99,8 @@ class DeclaredGroup:
     recovery_seconds: float = 0.0
     lead_seconds: float = 0.0
     migration_types: tuple[str, ...] | None = None
+    means: SwitchoverMeans | None = None
+    probe: ProbeTarget | None = None
 
     def group_of(self, members: tuple[str, ...]) -> HaGroup:
         """Make the group with these members; limits by size are those of their number."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from escalator.model.cloud import CloudSnapshot, HaGroup
+from escalator.model.vnf_means import ProbeTarget, SwitchoverMeans
 
 MODES = ("active-standby", "load-balanced", "none")
 PAIRED, SHARED = "active-standby", "load-balanced"
@@ -21,12 +22,16 @@ class FoundGroup:
     :ivar group: members that the cloud does not have stand in it too: they count as impacted.
     :ivar roles: server id -> role; a member without an entry has none.
     :ivar migration_types: ``live`` and ``cold``, the preferred one first; None: no restriction.
+    :ivar means: how it is switched over without a manager; None: it says nothing of it.
+    :ivar probe: where its service is probed; None: nowhere.
     """
 
     origin: str
     group: HaGroup
     roles: Mapping[str, str] = field(default_factory=dict)
     migration_types: tuple[str, ...] | None = None
+    means: SwitchoverMeans | None = None
+    probe: ProbeTarget | None = None
 
 
 class HaGroupSource(Protocol):

@@ -24,6 +24,7 @@ from escalator.documents.faults import Fault
 from escalator.documents.wording import show_value
 from escalator.vim_interface.registry.declared import BySize, DeclaredGroup, Member
 from escalator.vim_interface.registry.found import ROLES
+from escalator.vim_interface.registry.means_document import AnyProbe, AnySwitchover, find_faults_of_means
 
 _SELECTORS = ("id", "name", "metadata", "server_group")
 _LIMITS = ("max_number_of_impacted_instances", "min_number_of_preserved_instances")
@@ -112,13 +113,16 @@ class GroupDocument(DocumentModel):
     supported_migration_type: list[Literal["LIVE_MIGRATION", "OFFLINE_MIGRATION", "NO_MIGRATION"]] | None = (
         None
     )
+    switchover: AnySwitchover | None = Field(default=None, discriminator="method")
+    probe: AnyProbe | None = Field(default=None, discriminator="method")
     # known to the schema, and nothing to decide with before there is a VNFM to ask
     is_impact_mitigation_requested: OrNull[bool] = False
     max_undetectable_interruption_time: OrNull[Seconds] = 0.0
 
     @classmethod
     def find_faults_between(cls, values: Mapping[Any, Any], asked: object) -> Iterator[Fault]:  # noqa: ARG003
-        """Find roles that the mode does not have, and sizes that are there more than once."""
+        """Find roles and means that the mode does not have, and sizes that are there more than once."""
+        yield from find_faults_of_means(values)
         mode = values.get("mode")
         roles = _ROLES_OF.get(mode) if isinstance(mode, str) else None
         for index, member in list_mappings(values, "members"):
@@ -188,6 +192,8 @@ def _group(group: GroupDocument, origin: str, project_id: str | None) -> Declare
         migration_types=None
         if types is None
         else tuple(_METHODS[word] for word in types if word in _METHODS),
+        means=group.switchover.to_means() if group.switchover else None,
+        probe=group.probe.to_target(group.id) if group.probe else None,
     )
 
 

@@ -82,6 +82,8 @@ def _found(declared: DeclaredGroup, index: ServerIndex, faults: list[str]) -> Fo
         group=declared.group_of(tuple(roles)),
         roles={member: role for member, role in given.items() if role},
         migration_types=declared.migration_types,
+        means=declared.means,
+        probe=declared.probe,
     )
 
 
