@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from escalator.model.verdict import Code
+
 SWITCH_SECONDS = 1.0
 """Interruption of a service that Escalator's requirements allow for one switch."""
 YEAR_SECONDS = 300.0
@@ -93,6 +95,12 @@ class Breach:
     group: str
     limit: InterruptionLimit
     seconds: float
+
+    @property
+    def code(self) -> Code:
+        """Return the code of the finding."""
+        of_switch = self.limit is InterruptionLimit.SWITCH
+        return Code.INTERRUPTION_SWITCH if of_switch else Code.INTERRUPTION_YEAR
 
     def __str__(self) -> str:
         """Say it: ``sbc was interrupted for 1.3 s at once, 1 s is allowed``."""

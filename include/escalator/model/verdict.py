@@ -79,6 +79,10 @@ class Code(StrEnum):
     DRY_RUN = "dry_run"
     HA_GROUP = "ha_group"
     HA_NOTICE = "ha_notice"
+    # interruptions of services
+    INTERRUPTION_SWITCH = "interruption_switch"
+    INTERRUPTION_YEAR = "interruption_year"
+    INTERRUPTION_UNKNOWN = "interruption_unknown"
     # servers
     SERVER_ERROR = "server_error"
     SERVER_BUSY = "server_busy"

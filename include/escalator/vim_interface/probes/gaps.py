@@ -1,7 +1,7 @@
 """Turn the answers of one probe into gaps. Pure: every time is an argument, in seconds of one clock.
 
 A gap of the service runs from the last good answer to the next one. It is never shorter than the outage, and
-at most two periods longer. What the probe's own standing still explains is cut out and said as not measured.
+at most two periods longer. Times in which the probe itself stood still are cut out and said as not measured.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ class GapFinder:
     def _cut(self, start: float, end: float) -> list[Span]:
         """Return what is a gap of the service between two times, without the times in which we stood still.
 
-        A short standing still hides nothing: it stays part of a gap, but makes none.
+        A short time of standstill hides nothing: it stays part of a gap, but makes none.
         """
         pieces, begin = [], start
         for stall_start, stall_end in self._stalls:

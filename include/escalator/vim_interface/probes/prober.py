@@ -110,7 +110,7 @@ class Prober:
         return ()
 
     def _ask(self, watch: _Watch, now: float) -> None:
-        """Send the next probe; those that our own standing still has cost are not made up for."""
+        """Send the next probe; those that we missed because we stood still are not made up for."""
         period = self.rhythm.period_seconds
         watch.due = max(watch.due + period, now + period / 2)
         watch.number += 1
