@@ -54,6 +54,11 @@ class Gap:
         return not self.cause.startswith(NOT_MEASURED)
 
     @property
+    def never_answered(self) -> bool:
+        """Tell whether the address had no good answer at all since the probe began, or could not be asked."""
+        return self.cause.startswith(f"{NOT_MEASURED}:")
+
+    @property
     def ended_at(self) -> datetime:
         """Return the end, as far as it is known."""
         return self.started_at + timedelta(seconds=self.seconds)
