@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from airflow.sdk import Param
 
-from escalator.model.campaign import OnBlocked, UpgradeMode
+from escalator.model.campaign import OnBlocked, OnInterruption, UpgradeMode
 
 
 def make_campaign_params(
@@ -113,6 +113,18 @@ def _on_blocked() -> Param:
     )
 
 
+def _on_interruption() -> Param:
+    return Param(
+        OnInterruption.REPORT.value,
+        type="string",
+        enum=[str(choice) for choice in OnInterruption],
+        title="When a service is interrupted for too long",
+        description="More than 1 s at once, or 5 min within a year, as probes of the VNFs' service addresses "
+        "measure it. report: the report says so; stop: no further node goes out as well",
+        section="Safety",
+    )
+
+
 def _safety() -> dict[str, Param]:
     """Make the fields of the section Safety that only a campaign has."""
     return {
@@ -135,6 +147,7 @@ def _safety() -> dict[str, Param]:
             section="Safety",
         ),
         "on_blocked": _on_blocked(),
+        "on_interruption": _on_interruption(),
         "dry_run": Param(
             False,
             type="boolean",

@@ -34,6 +34,7 @@ def test_the_options_become_the_parameters_of_the_run(
         *("--hosts", "node-01,node-02", "--hosts", "node-03"),
         *("--max-parallel", "2", "--max-failed-nodes", "1", "--dry-run"),
         *("--mode", "non-smooth", "--spill", "0.02", "--on-blocked", "skip"),
+        *("--on-interruption", "stop"),
     )
     assert args.run(args) == 0
     assert airflow.sent("POST", RUNS)[-1]["conf"] == {
@@ -45,6 +46,7 @@ def test_the_options_become_the_parameters_of_the_run(
         "mode": "non-smooth",
         "spill": 0.02,
         "on_blocked": "skip",
+        "on_interruption": "stop",
     }
     assert "run manual__1" in capsys.readouterr().out
 

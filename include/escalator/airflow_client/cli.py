@@ -15,7 +15,7 @@ from escalator.airflow_client.follow import choose_view, follow
 from escalator.airflow_client.naming import upgrade_dag_id, upgrade_dag_prefix
 from escalator.airflow_client.records import RunState, TaskState
 from escalator.airflow_client.transport import Password
-from escalator.model.campaign import OnBlocked, UpgradeMode
+from escalator.model.campaign import OnBlocked, OnInterruption, UpgradeMode
 from escalator.model.errors import EscalatorError, InvalidRequestError, TransientError
 
 if TYPE_CHECKING:
@@ -57,6 +57,12 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         choices=tuple(map(str, OnBlocked)),
         default=OnBlocked.REFUSE.value,
         help="a node that something blocks: skip leaves it out, refuse (the default) starts nothing",
+    )
+    what.add_argument(
+        "--on-interruption",
+        choices=tuple(map(str, OnInterruption)),
+        default=OnInterruption.REPORT.value,
+        help="a service that was interrupted for too long: stop admissions, or report (the default)",
     )
     what.add_argument("--dry-run", action="store_true", help="decide everything, write nothing")
     parser.add_argument("--run-id", help="id of the run; made by Airflow when left out")
@@ -147,6 +153,7 @@ def read_conf(args: argparse.Namespace) -> dict[str, Any]:
         "mode": args.mode,
         "spill": args.spill,
         "on_blocked": args.on_blocked,
+        "on_interruption": args.on_interruption,
     }
 
 

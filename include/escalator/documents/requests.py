@@ -23,7 +23,7 @@ from escalator.documents.document_model import (
 )
 from escalator.documents.faults import Fault
 from escalator.documents.wording import did_you_mean, hint_at_quotes, show_value
-from escalator.model.campaign import CampaignRequest, OnBlocked, UpgradeMode
+from escalator.model.campaign import CampaignRequest, OnBlocked, OnInterruption, UpgradeMode
 from escalator.model.errors import InvalidRequestError
 
 _RFC_3339 = re.compile(
@@ -80,6 +80,7 @@ class RunDocument(_RequestDocument):
     migration_timeout_seconds: Annotated[int, Field(ge=10)] = 900
     spill: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False), must_be("a number from 0 to 1")] = 1.0
     on_blocked: OrNull[Word[OnBlocked]] = OnBlocked.REFUSE
+    on_interruption: OrNull[Word[OnInterruption]] = OnInterruption.REPORT
 
 
 class WindowRunDocument(RunDocument):
@@ -150,6 +151,7 @@ def parse_request(
         mode=found.mode,
         spill=found.spill,
         on_blocked=found.on_blocked,
+        on_interruption=found.on_interruption,
     )
 
 

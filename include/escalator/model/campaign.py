@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from escalator.model.cloud import ComputeService, Node
 from escalator.model.durations import DEFAULT_DURATIONS, Durations
+from escalator.model.interruption import Breach
 from escalator.model.lease import NO_INSTALLATION, Lease, LeaseMark
 from escalator.model.procedure import UPGRADE
 from escalator.model.step import Step as Step  # noqa: PLC0414  part of this vocabulary
@@ -27,6 +28,13 @@ class OnBlocked(StrEnum):
 
     SKIP = "skip"
     REFUSE = "refuse"
+
+
+class OnInterruption(StrEnum):
+    """What a service that was interrupted for too long does: no further node goes out, or it is reported."""
+
+    STOP = "stop"
+    REPORT = "report"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +58,7 @@ class CampaignRequest:
     mode: UpgradeMode = UpgradeMode.SMOOTH
     spill: float = 1.0
     on_blocked: OnBlocked = OnBlocked.REFUSE
+    on_interruption: OnInterruption = OnInterruption.REPORT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,6 +198,7 @@ class LedgerView:
     :ivar moved_twice: domain -> moves of this campaign that ended on a node still to be upgraded.
     :ivar noticed_at: when the owners of the servers were told of the campaign; None: at its start.
     :ivar leases: host -> the exact reasons that this run wrote there last, or was about to write.
+    :ivar breaches: groups whose services this run interrupted, and that were interrupted for too long.
     """
 
     nodes: tuple[NodeProgress, ...] = ()
@@ -196,6 +206,7 @@ class LedgerView:
     moved_twice: Mapping[str, int] = field(default_factory=dict)
     noticed_at: datetime | None = None
     leases: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    breaches: tuple[Breach, ...] = ()
 
     def of(self, host: str) -> NodeProgress:
         """Return the progress of a host; waiting when nothing is recorded."""

@@ -82,6 +82,10 @@ class Code(StrEnum):
     VNF_SILENT = "vnf_silent"
     VNF_REFUSED = "vnf_refused"
     VNF_UNTRUE = "vnf_untrue"
+    # interruptions of services
+    INTERRUPTION_SWITCH = "interruption_switch"
+    INTERRUPTION_YEAR = "interruption_year"
+    INTERRUPTION_UNKNOWN = "interruption_unknown"
     # servers
     SERVER_ERROR = "server_error"
     SERVER_BUSY = "server_busy"

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import ClassVar
 
+from escalator.model.interruption import ProbeMethod as ProbeMethod  # noqa: PLC0414  part of this vocabulary
 from escalator.model.switch import SwitchMethod
 
 
@@ -102,14 +103,6 @@ class CommandMeans:
 
 
 SwitchoverMeans = FloatingIpMeans | VipPortMeans | OctaviaMeans | HttpMeans | CommandMeans
-
-
-class ProbeMethod(StrEnum):
-    """What a probe asks the service for: an echo, a connection, or an answer."""
-
-    ICMP = "icmp"
-    TCP = "tcp"
-    HTTP = "http"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,6 +15,7 @@ from escalator.reports.findings import compare_servers, find
 from escalator.reports.interruptions import GuestEvents
 from escalator.reports.node_times import NodeTimes
 from escalator.reports.nodes import NOT_MEASURED, describe_nodes, format_time, measure_nodes, round_seconds
+from escalator.reports.service_gaps import describe_service_gaps
 from escalator.reports.trace import build_trace
 
 SCHEMA = "escalator.report/1"
@@ -61,6 +62,7 @@ def build_report(facts: CampaignFacts, events: GuestEvents | None = None) -> dic
         "totals": _totals(facts, times, nodes),
         "servers": compare_servers(facts),
         "findings": find(facts, watched, [move for node in nodes for move in node["moves"]]),
+        "service_interruptions": describe_service_gaps(facts),
         "trace": build_trace(facts, times),
         "snapshot_before": _document_of(facts.snapshot_before),
         "snapshot_after": _document_of(facts.snapshot_after),

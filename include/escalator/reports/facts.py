@@ -9,6 +9,7 @@ from typing import Any
 
 from escalator.model.campaign import CampaignPlan, LedgerView, Step
 from escalator.model.cloud import CloudSnapshot
+from escalator.model.interruption import Gap
 from escalator.model.moves import MoveRecord
 from escalator.model.verdict import Verdict
 
@@ -59,6 +60,8 @@ class CampaignFacts:
     :ivar verdicts: what the check of the conditions found.
     :ivar plan_document: ``escalator.plan/1``, as it was made at the start; None when none was recorded.
     :ivar refused: the campaign was refused before any write.
+    :ivar gaps: the gaps of services that probes measured in the run.
+    :ivar year_gaps: those of all runs in the cloud in the year up to its end.
     """
 
     plan: CampaignPlan
@@ -76,6 +79,8 @@ class CampaignFacts:
     verdicts: tuple[Verdict, ...] = ()
     plan_document: Mapping[str, Any] | None = None
     refused: bool = False
+    gaps: tuple[Gap, ...] = ()
+    year_gaps: tuple[Gap, ...] = ()
 
     @property
     def before(self) -> CloudSnapshot | None:

@@ -11,6 +11,7 @@ from escalator.model.cloud import CloudSnapshot, Node, Server, ServiceStatus
 from escalator.model.verdict import Code, Severity, SubjectType
 from escalator.reports.facts import CampaignFacts
 from escalator.reports.interruptions import GuestEvents
+from escalator.reports.service_gaps import find_service_gaps
 
 Row = dict[str, Any]
 INTERRUPTION_LIMIT_MS = 1000.0
@@ -39,7 +40,7 @@ def find(facts: CampaignFacts, events: GuestEvents, moves: Iterable[Row]) -> lis
 
     :param moves: the moves as the report describes them.
     """
-    rows = [*_verdicts(facts), *_nodes(facts), *_interruptions(moves)]
+    rows = [*_verdicts(facts), *_nodes(facts), *_interruptions(moves), *find_service_gaps(facts)]
     before, after = facts.before, facts.after
     if before is not None and after is not None:
         rows += [*_servers(before, after), *_services(before, after)]

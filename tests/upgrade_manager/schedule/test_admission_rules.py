@@ -6,9 +6,17 @@ from datetime import timedelta
 import pytest
 from tests.builders import NOW, disabled, leased, make_cloud, make_node, make_plan, make_server, remembering
 
-from escalator.model.campaign import CampaignPlan, LedgerView, LeftOut, NodeProgress, NodeState
+from escalator.model.campaign import (
+    CampaignPlan,
+    LedgerView,
+    LeftOut,
+    NodeProgress,
+    NodeState,
+    OnInterruption,
+)
 from escalator.model.cloud import CloudSnapshot
 from escalator.model.decisions import Admission, AdmissionDecision
+from escalator.model.interruption import Breach, InterruptionLimit
 from escalator.model.lease import LeaseMark, LeasePhase
 from escalator.model.verdict import Code
 from escalator.upgrade_manager.schedule.admission import decide_admissions
@@ -210,3 +218,30 @@ def test_a_node_that_somebody_took_under_a_lease_of_their_own_takes_a_place(hold
     decision = decide_admissions(cloud, plan, ledger, NOW)["a"]
     assert (decision.admission, decision.code) == (Admission.WAIT, Code.PARALLEL_LIMIT)
     assert "b is out" in decision.message
+
+
+@pytest.mark.parametrize(
+    ("choice", "limit", "decision"),
+    [
+        (OnInterruption.STOP, InterruptionLimit.SWITCH, (Admission.STOP, Code.INTERRUPTION_SWITCH)),
+        (OnInterruption.STOP, InterruptionLimit.YEAR, (Admission.STOP, Code.INTERRUPTION_YEAR)),
+        (OnInterruption.REPORT, InterruptionLimit.SWITCH, None),
+    ],
+)
+def test_a_service_that_was_interrupted_for_too_long_stops_where_it_is_wanted(
+    choice: OnInterruption, limit: InterruptionLimit, decision: tuple[Admission, Code] | None
+) -> None:
+    plan = replace(PLAN, request=replace(PLAN.request, on_interruption=choice))
+    state = look(make_cloud([make_node("a"), make_node("b")]), plan)
+    breach = Breach(group="sbc", limit=limit, seconds=400)
+    assert decide(replace(state, ledger=replace(state.ledger, breaches=(breach,)))) == decision
+    assert decide(state) is None
+
+
+def test_a_node_that_is_out_goes_on_whatever_was_interrupted() -> None:
+    plan = replace(PLAN, request=replace(PLAN.request, on_interruption=OnInterruption.STOP))
+    state = look(make_cloud([leased(make_node("a"), plan), make_node("b")]), plan, a=NodeState.MIGRATING)
+    breach = Breach(group="sbc", limit=InterruptionLimit.SWITCH, seconds=2)
+    state = replace(state, ledger=replace(state.ledger, breaches=(breach,)))
+    assert decide(state) == (Admission.ADMIT, Code.ADMITTED)
+    assert decide(state, "b") == (Admission.STOP, Code.INTERRUPTION_SWITCH)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from escalator.model.campaign import CampaignPlan, LedgerView, NodeProgress, NodeState
+from escalator.model.campaign import CampaignPlan, LedgerView, NodeProgress, NodeState, OnInterruption
 from escalator.model.cloud import CloudSnapshot, ComputeService, Node
 from escalator.model.decisions import Admission, AdmissionDecision
 from escalator.model.lease import Lease, LeasePhase
@@ -232,6 +232,18 @@ def _harmed(state: AdmissionState, host: str) -> AdmissionDecision | None:
     return make_decision(host, Admission.STOP, Code.FAILURE_BUDGET, message)
 
 
+def _interrupted(state: AdmissionState, host: str) -> AdmissionDecision | None:
+    """Let no node go any more when a service was interrupted for too long, where that is wanted."""
+    breaches = state.ledger.breaches
+    if not breaches or state.plan.request.on_interruption is not OnInterruption.STOP:
+        return None
+    message = (
+        f"{'; '.join(map(str, breaches))}: no further node goes out "
+        "-> find out why, then start a new run: upgraded nodes are skipped"
+    )
+    return make_decision(host, Admission.STOP, breaches[0].code, message)
+
+
 def _window(state: AdmissionState, host: str) -> AdmissionDecision | None:
     """Stop at the end of the window, and before it when the node may not be done by then."""
     end = state.plan.window_end
@@ -252,7 +264,7 @@ def _window(state: AdmissionState, host: str) -> AdmissionDecision | None:
 
 EARLY_RULES: tuple[Rule, ...] = (_left_out, _not_selected, _already_ours, _needless)
 """What holds in a dry run as well."""
-RULES: tuple[Rule, ...] = (_altered, _barred, _harmed, _budget, _disputed, _window)
+RULES: tuple[Rule, ...] = (_altered, _barred, _harmed, _budget, _interrupted, _disputed, _window)
 
 
 def find_decision(rules: tuple[Rule, ...], state: AdmissionState, host: str) -> AdmissionDecision | None:
