@@ -21,15 +21,24 @@ class FakeCloud:
         self.orphans: list[str] = []
         self.calls: list[str] = []
         self.boots_into = "ACTIVE"
+        self.projects: list[str] = []
+        self.bodies: list[dict[str, Any]] = []
         self._numbers = itertools.count(1)
+
+    def within(self, project: str) -> FakeCloud:
+        self.projects.append(project)
+        return self
 
     def get(self, service: str, path: str) -> Any:
         if path.endswith("/allocations"):
             return {"allocations": dict.fromkeys([*self.servers, *self.orphans])}
         if service == "placement":
             return {"resource_providers": [{"uuid": "provider"}]}
-        if service != "nova":
-            return {"images": [{"id": "image"}], "networks": [{"id": "net"}]}
+        if service == "neutron":
+            name = path.partition("name=")[2]
+            return {"networks": [] if name == "nowhere" else [{"id": f"id-of-{name}"}]}
+        if service == "glance":
+            return {"images": [{"id": "image"}]}
         wanted = re.search(r"status=(\w+)", path)
         found = [each for each in self.servers.values() if wanted is None or each["status"] == wanted[1]]
         return {"servers": found}
@@ -41,6 +50,7 @@ class FakeCloud:
             self.calls.append(action)
             self.servers[path.split("/")[2]]["status"] = STATUS_AFTER[action]
             return {}
+        self.bodies.append(body)
         asked = body["server"]
         self.calls.append(f"boot {asked['name']}")
         made = {
@@ -89,6 +99,27 @@ def test_servers_are_booted_and_brought_into_their_states(cloud: FakeCloud, serv
         "c": "SHUTOFF",
     }
     assert cloud.servers[ids["c"]]["metadata"] == {"lab_migrate": "fail"}
+
+
+def test_a_server_is_booted_in_its_project_network_and_group(cloud: FakeCloud, servers: Servers) -> None:
+    servers.boot([ServerSpec(name="member", project="vnf-a", network="vnf-net", group="g1"), SPECS[0]])
+    member, other = sorted(cloud.bodies, key=lambda body: str(body["server"]["name"]), reverse=True)
+    assert member["server"]["networks"] == [{"uuid": "id-of-vnf-net"}]
+    assert member["os:scheduler_hints"] == {"group": "g1"}
+    assert other["server"]["networks"] == [{"uuid": "id-of-lab-net"}]
+    assert "os:scheduler_hints" not in other
+    assert sorted(cloud.projects) == ["admin", "vnf-a"]
+
+
+def test_a_network_that_there_is_not_is_refused(servers: Servers) -> None:
+    with pytest.raises(LabError, match="no network nowhere"):
+        servers.boot([ServerSpec(name="member", network="nowhere")])
+
+
+def test_servers_are_deleted_by_their_ids(cloud: FakeCloud, servers: Servers) -> None:
+    ids = servers.boot(SPECS)
+    servers.delete({ids["a"], ids["b"]})
+    assert [each["name"] for each in cloud.servers.values()] == ["c"]
 
 
 def test_what_is_as_specified_is_left_alone(cloud: FakeCloud, servers: Servers) -> None:

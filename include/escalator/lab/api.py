@@ -29,11 +29,17 @@ class Cloud:
     """The lab's cloud, as its administrator.
 
     :param config: says where the services are.
+    :param project: that the administrator acts in.
     """
 
     config: ControlConfig
+    project: str = "admin"
     _token: str = ""
     _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def within(self, project: str) -> Cloud:
+        """Return the same cloud, the administrator acting in another project."""
+        return self if project == self.project else Cloud(config=self.config, project=project)
 
     def get(self, service: str, path: str) -> Any:  # noqa: ANN401
         """Read a resource.
@@ -95,7 +101,7 @@ class Cloud:
                 user = {"name": "admin", "domain": {"id": "default"}, "password": PASSWORD}
                 auth = {
                     "identity": {"methods": ["password"], "password": {"user": user}},
-                    "scope": {"project": {"name": "admin", "domain": {"id": "default"}}},
+                    "scope": {"project": {"name": self.project, "domain": {"id": "default"}}},
                 }
                 url = f"{self.config.auth_url}/auth/tokens"
                 kind = {"Content-Type": "application/json"}

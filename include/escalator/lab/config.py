@@ -16,6 +16,7 @@ PASSWORD = "escalator-lab"  # noqa: S105  (of a cloud that lives on loopback)
 REGION = "RegionOne"
 DATABASES = ("keystone", "placement", "nova_api", "nova_cell0", "nova_cell1", "glance", "neutron")
 _POOL = {"max_pool_size": 5, "max_overflow": 20}
+_NEUTRON_QUOTAS = ("network", "subnet", "port", "security_group", "router", "floatingip")
 
 Section = dict[str, object]
 Ini = dict[str, Section]
@@ -194,7 +195,7 @@ class ControlConfig:
                 "log_file": "neutron.log",
                 "use_stderr": False,
                 "core_plugin": "ml2",
-                "service_plugins": "",
+                "service_plugins": "router",
                 "transport_url": self.transport_url,
                 "auth_strategy": "keystone",
                 "state_path": self.state / "neutron",
@@ -207,7 +208,7 @@ class ControlConfig:
             "keystone_authtoken": self._authtoken("neutron"),
             "nova": self._client("nova"),
             "placement": self._client("placement"),
-            "quotas": {"quota_network": -1, "quota_subnet": -1, "quota_port": -1, "quota_security_group": -1},
+            "quotas": {f"quota_{name}": -1 for name in _NEUTRON_QUOTAS},
             "oslo_concurrency": {"lock_path": self.state / "locks"},
         }
 

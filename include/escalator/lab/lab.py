@@ -24,7 +24,7 @@ from escalator.lab.nodes import Node
 from escalator.lab.ports import Endpoint, check_free, fetch_listeners
 from escalator.lab.progress import Progress, silent
 from escalator.lab.servers import Servers, ServerSpec, standard_set
-from escalator.lab.services import Service, ServiceRunner
+from escalator.lab.services import VNF_PREFIX, Service, ServiceRunner
 from escalator.lab.status import LabStatus, fetch_status
 
 if TYPE_CHECKING:
@@ -97,10 +97,11 @@ class Lab:
         :return: whether there was something to end.
         """
         with ThreadPoolExecutor(max_workers=16) as pool:
+            vnfs = self._runner.kill_all(VNF_PREFIX)
             nodes = list(pool.map(lambda node: (node.is_on, node.stop()), self.nodes()))
             front = list(pool.map(self._runner.ensure_stopped, services.openstack_services(self.config)))
             back = list(pool.map(self._runner.ensure_stopped, self._base_services()))
-        return any(was_on for was_on, _ in nodes) or any(front) or any(back)
+        return any(was_on for was_on, _ in nodes) or any((vnfs, *front, *back))
 
     def reset(self) -> None:
         """Bring every node back to the first release, enabled in Nova, without faults."""

@@ -38,6 +38,9 @@ class ServerSpec:
     :param flavor: m1.tiny (512 MiB), m1.small (2 GiB) or m1.large (8 GiB).
     :param state: its status in the end: ACTIVE, SHUTOFF, PAUSED, SUSPENDED, RESCUE, VERIFY_RESIZE or ERROR.
     :param metadata: of the server; orders faults.
+    :param network: name of the network that its port is in.
+    :param project: name of its project.
+    :param group: id of its server group; None: it is in none.
     """
 
     name: str
@@ -45,6 +48,9 @@ class ServerSpec:
     flavor: str = "m1.tiny"
     state: str = "ACTIVE"
     metadata: Mapping[str, str] = field(default_factory=dict)
+    network: str = NETWORK
+    project: str = "admin"
+    group: str | None = None
 
 
 def standard_set(hosts: tuple[str, ...], count: int) -> tuple[ServerSpec, ...]:
@@ -89,9 +95,13 @@ class Servers:
         if not wanted:
             return {}
         image = self.cloud.get("glance", f"/v2/images?name={IMAGE}")["images"][0]["id"]
-        network = self.cloud.get("neutron", f"/v2.0/networks?name={NETWORK}")["networks"][0]["id"]
+        networks = {name: self._find_network(name) for name in {spec.network for spec in wanted.values()}}
+        projects = {name: self.cloud.within(name) for name in {spec.project for spec in wanted.values()}}
         with ThreadPoolExecutor(max_workers=PARALLEL) as pool:
-            created = pool.map(lambda spec: self._create(spec, image, network), wanted.values())
+            created = pool.map(
+                lambda spec: _create(projects[spec.project], spec, image, networks[spec.network]),
+                wanted.values(),
+            )
             ids = dict(zip(wanted, created, strict=True))
             self.wait_for({ids[name]: "ACTIVE" for name in wanted})
             changing = {ids[name]: spec.state for name, spec in wanted.items() if spec.state != "ACTIVE"}
@@ -127,6 +137,11 @@ class Servers:
         found = self._ids()
         self._delete(found)
         self._wait_gone(found)
+
+    def delete(self, ids: set[str]) -> None:
+        """Delete servers and wait until they are gone; those that are gone already are fine."""
+        self._delete(ids)
+        self._wait_gone(ids)
 
     def _delete(self, ids: set[str]) -> None:
         with ThreadPoolExecutor(max_workers=PARALLEL) as pool:
@@ -183,17 +198,11 @@ class Servers:
         """Order an action on a server."""
         self.cloud.post("nova", f"/servers/{server_id}/action", dict(action))
 
-    def _create(self, spec: ServerSpec, image: str, network: str) -> str:
-        server = {
-            "name": spec.name,
-            "imageRef": image,
-            "flavorRef": spec.flavor,
-            "networks": [{"uuid": network}],
-            "metadata": dict(spec.metadata),
-        }
-        if spec.host is not None:
-            server["host"] = spec.host
-        return str(self.cloud.post("nova", "/servers", {"server": server})["server"]["id"])
+    def _find_network(self, name: str) -> str:
+        found = self.cloud.get("neutron", f"/v2.0/networks?name={name}")["networks"]
+        if not found:
+            raise LabError(f"there is no network {name}", "name one that there is")
+        return str(found[0]["id"])
 
     def _bring_into(self, server_id: str, state: str) -> None:
         if state not in _ACTIONS:
@@ -201,6 +210,20 @@ class Servers:
                 f"a server cannot be brought into {state}", f"choose ACTIVE, {', '.join(_ACTIONS)}"
             )
         self.act(server_id, _ACTIONS[state])
+
+
+def _create(cloud: Cloud, spec: ServerSpec, image: str, network: str) -> str:
+    server = {
+        "name": spec.name,
+        "imageRef": image,
+        "flavorRef": spec.flavor,
+        "networks": [{"uuid": network}],
+        "metadata": dict(spec.metadata),
+    }
+    if spec.host is not None:
+        server["host"] = spec.host
+    hints = {} if spec.group is None else {"os:scheduler_hints": {"group": spec.group}}
+    return str(cloud.post("nova", "/servers", {"server": server, **hints})["server"]["id"])
 
 
 def _is_as_specified(server: Mapping[str, Any], spec: ServerSpec) -> bool:

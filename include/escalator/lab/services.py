@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from escalator.lab.settings import LabSettings
 
 READY_SECONDS = 90.0
+VNF_PREFIX = "vnf-"
+"""What the names of the processes of VNFs begin with; they are ended with the lab."""
 _POSTGRES_DATA = "/run/escalator-lab-postgresql"
 _RABBIT_LOW_MEMORY = "2GB"
 
@@ -97,6 +99,12 @@ class ServiceRunner:
     def ensure_stopped(self, service: Service) -> bool:
         """End a service; tell whether it ran."""
         return ensure_stopped(self.pid_file(service.name), sig=service.stop_signal)
+
+    def kill_all(self, prefix: str) -> bool:
+        """Kill the processes whose names begin so; tell whether any ran."""
+        found = [path.stem for path in (self.run / "pid").glob(f"{prefix}*.json")]
+        ended = [ensure_stopped(self.pid_file(name), sig=signal.SIGKILL) for name in found]
+        return any(ended)
 
 
 def clean_environment() -> dict[str, str]:

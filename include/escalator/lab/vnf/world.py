@@ -1,0 +1,257 @@
+"""The VNFs of a lab: servers, guests, addresses and managers, from nothing and back to nothing."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from escalator.lab.accounts import ensure_tenant
+from escalator.lab.errors import LabError
+from escalator.lab.servers import ServerSpec
+from escalator.lab.services import VNF_PREFIX, Service, ServiceRunner
+from escalator.lab.vnf.json_server import call
+from escalator.lab.vnf.networks import NETWORK, VnfNetworks
+from escalator.lab.vnf.processes import CONTROL_PORT, L3_AGENT, MANAGER_PORT, PORT, VnfProcesses, describe
+from escalator.lab.vnf.service_log import ServiceGap, find_gaps, read_events
+from escalator.lab.vnf.specs import Form, Vnf, VnfServer, VnfSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from escalator.lab.lab import Lab
+    from escalator.lab.vnf.vnfm import Behaviour
+
+READY_SECONDS = 15.0
+PAIR = 2
+
+
+class VnfLab:
+    """The VNFs that run beside the servers of a lab.
+
+    :param lab: it must be up.
+    """
+
+    def __init__(self, lab: Lab) -> None:
+        self._lab = lab
+        self._runner = ServiceRunner(run=lab.settings.run)
+        self._processes = VnfProcesses(config=lab.config)
+        self.networks = VnfNetworks(cloud=lab.cloud, instance=lab.settings.instance)
+        self.vnfs: dict[str, Vnf] = {}
+
+    @property
+    def folder(self) -> Path:
+        """Return the folder of logs and configurations."""
+        return self._lab.settings.run / "vnfs"
+
+    # -- from nothing and back
+
+    def start(self, *specs: VnfSpec) -> tuple[Vnf, ...]:
+        """Make projects, server groups, servers, addresses and processes of VNFs; return when all answer.
+
+        :raises LabError: when one has the name of another, has too few nodes, or a part does not start.
+        """
+        for spec in specs:
+            self._check(spec)
+        self.networks.ensure()
+        tenants = {name: ensure_tenant(self._lab.cloud, name) for name in {s.project_name for s in specs}}
+        groups = {spec.name: self._make_group(spec) for spec in specs}
+        ids = self._lab.servers.boot(server for spec in specs for server in _servers(spec, groups[spec.name]))
+        made = [
+            self._place(spec, tenants[spec.project_name].project_id, groups[spec.name], ids) for spec in specs
+        ]
+        self.vnfs |= {vnf.spec.name: vnf for vnf in made}
+        self._start_processes(made)
+        self._write()
+        return tuple(made)
+
+    def stop(self) -> None:
+        """End every process (managers first, in order), and delete servers, addresses and groups."""
+        managers = [f"{VNF_PREFIX}{name}-vnfm" for name in self.vnfs]
+        with ThreadPoolExecutor(max_workers=8) as pool:
+            list(pool.map(self._end, managers))
+        self._runner.kill_all(VNF_PREFIX)
+        found = list(self.vnfs.values())
+        self._lab.servers.delete({server.id for vnf in found for server in vnf.servers})
+        for vnf in found:
+            self.networks.give_back(vnf.address_id, floating=vnf.spec.form is Form.FLOATING_IP)
+            self._lab.cloud.within(vnf.spec.project_name).delete("nova", f"/os-server-groups/{vnf.group_id}")
+        self.vnfs.clear()
+        self._write()
+
+    # -- managers
+
+    def change_behaviour(self, name: str, behaviour: Behaviour, **more: object) -> None:
+        """Make the manager of a VNF behave otherwise from now on."""
+        answer = call("POST", f"{self._manager_url(name)}/behaviour", {"behaviour": behaviour, **more})
+        if answer.body != {"behaviour": behaviour}:
+            raise LabError(f"the manager of {name} does not take that: {answer.body}")
+
+    def is_manager_alive(self, name: str) -> bool:
+        """Tell whether the manager of a VNF runs."""
+        return self._runner.is_alive(f"{VNF_PREFIX}{name}-vnfm")
+
+    def start_manager(self, name: str) -> None:
+        """Start the manager of a VNF again; one that runs stays."""
+        vnf = self.vnfs[name]
+        if vnf.spec.vnfm is None:
+            raise LabError(f"{name} has no manager", "give its VnfSpec a vnfm")
+        self._run(self._processes.manager(vnf, vnf.spec.vnfm), _host_of(self._manager_url(name)))
+
+    def stop_manager(self, name: str) -> None:
+        """End the manager of a VNF in order: it deletes its constraints."""
+        self._end(f"{VNF_PREFIX}{name}-vnfm")
+
+    # -- what is to be seen
+
+    def active(self, name: str) -> VnfServer | None:
+        """Return the member that serves; None when none does, or all do (behind a balancer)."""
+        serving = [server for server in self.vnfs[name].servers if self.role(server) == "active"]
+        return serving[0] if len(serving) == 1 else None
+
+    @staticmethod
+    def role(server: VnfServer) -> str | None:
+        """Return the role that a member tells; None when it does not answer."""
+        try:
+            return str(call("GET", f"{server.url}/role").body["role"])
+        except OSError:
+            return None
+
+    def weights(self, name: str) -> dict[str, int]:
+        """Return the weights of the members behind a balancer, by name."""
+        members = call("GET", f"{self.vnfs[name].balancer}/members").body["members"]
+        return {member["name"]: member["weight"] for member in members}
+
+    def logs(self) -> Mapping[str, tuple[dict[str, Any], ...]]:
+        """Return the events of every log, by ``VNF/process``."""
+        paths = sorted(self.folder.rglob("*.jsonl"))
+        return {str(p.relative_to(self.folder).with_suffix("")): read_events([p]) for p in paths}
+
+    def gaps(self, name: str) -> tuple[ServiceGap, ...]:
+        """Return when nobody served a VNF, as its own processes say."""
+        vnf = self.vnfs[name]
+        return find_gaps(read_events(vnf.logs), vnf.address)
+
+    def messages(self, name: str, event: str = "received") -> tuple[dict[str, Any], ...]:
+        """Return what the manager of a VNF wrote down: messages received, or ``replied``, ``put``, …."""
+        return tuple(e for e in read_events([self.vnfs[name].vnfm_log]) if e["event"] == event)
+
+    # -- pieces
+
+    def _check(self, spec: VnfSpec) -> None:
+        if spec.name in self.vnfs:
+            raise LabError(f"there is a VNF {spec.name} already", "choose another name")
+        fits = len(spec.nodes) == PAIR if spec.form is not Form.BALANCER else len(spec.nodes) >= PAIR
+        if not fits:
+            raise LabError(f"{spec.name} has {len(spec.nodes)} nodes", "a pair has two, a pool two or more")
+        if spec.form is Form.VIP_PORT and spec.vnfm is not None:
+            raise LabError(f"{spec.name}: Neutron lets no tenant move a VIP", "choose another form")
+
+    def _make_group(self, spec: VnfSpec) -> str:
+        policy = "anti-affinity" if spec.hard else "soft-anti-affinity"
+        body = {"server_group": {"name": spec.name, "policy": policy}}
+        cloud = self._lab.cloud.within(spec.project_name)
+        return str(cloud.post("nova", "/os-server-groups", body)["server_group"]["id"])
+
+    def _place(self, spec: VnfSpec, project_id: str, group_id: str, ids: Mapping[str, str]) -> Vnf:
+        """Give a VNF its addresses."""
+        servers = []
+        for wanted in _servers(spec, group_id):
+            port_id, address = self.networks.fetch_port(ids[wanted.name])
+            about = {"name": wanted.name, "id": ids[wanted.name], "host": wanted.host or ""}
+            servers.append(VnfServer(**about, port_id=port_id, address=address, port=PORT))
+        if spec.form is Form.FLOATING_IP:
+            address_id, address = self.networks.make_floating_ip(servers[0].port_id, project_id)
+        else:
+            address_id, address = self.networks.reserve_address(spec.name, project_id)
+        if spec.form is Form.VIP_PORT:
+            self.networks.allow_address(servers[0].port_id, address)
+        folder = self.folder / spec.name
+        folder.mkdir(parents=True, exist_ok=True)
+        vnf = Vnf(
+            spec=spec,
+            project_id=project_id,
+            group_id=group_id,
+            servers=tuple(servers),
+            address=address,
+            port=PORT,
+            address_id=address_id,
+            folder=folder,
+        )
+        return self._with_urls(vnf)
+
+    def _with_urls(self, vnf: Vnf) -> Vnf:
+        if vnf.spec.form is Form.BALANCER:
+            vnf = replace(vnf, balancer=f"http://{vnf.address}:{CONTROL_PORT}")
+        if vnf.spec.vnfm is not None:
+            number = int(vnf.servers[0].address.rpartition(".")[2])  # as unique as the server's
+            address = self.networks.name_manager_address(number)
+            vnf = replace(vnf, vnfm_url=f"http://{address}:{MANAGER_PORT}")
+        return vnf
+
+    def _start_processes(self, vnfs: list[Vnf]) -> None:
+        processes = self._processes
+        wanted = [(processes.guest(vnf, server), server.address) for vnf in vnfs for server in vnf.servers]
+        wanted += [(processes.balancer(vnf), vnf.address) for vnf in vnfs if vnf.balancer is not None]
+        wanted += [
+            (processes.manager(vnf, vnf.spec.vnfm), _host_of(vnf.vnfm_url or ""))
+            for vnf in vnfs
+            if vnf.spec.vnfm is not None
+        ]
+        processes.write_guests(self.folder, tuple(self.vnfs.values()))
+        with ThreadPoolExecutor(max_workers=4) as pool:
+            list(pool.map(lambda each: self._run(*each), wanted))
+        if any(vnf.spec.form in {Form.FLOATING_IP, Form.VIP_PORT} for vnf in vnfs):
+            self._runner.ensure_started(processes.l3_agent(self.folder))
+        for vnf in vnfs:
+            self._wait_served(vnf)
+
+    def _wait_served(self, vnf: Vnf) -> None:
+        probe = Service(
+            name=f"{VNF_PREFIX}{vnf.servers[0].name}", command=(), port=vnf.port, speaks_http=True
+        )
+        self._runner.wait_ready(probe, address=vnf.address, timeout_seconds=READY_SECONDS)
+
+    def _run(self, service: Service, address: str) -> None:
+        self._runner.ensure_started(service)
+        self._runner.wait_ready(service, address=address, timeout_seconds=READY_SECONDS)
+
+    def _end(self, name: str) -> None:
+        self._runner.ensure_stopped(Service(name=name, command=()))
+
+    def _manager_url(self, name: str) -> str:
+        url = self.vnfs[name].vnfm_url
+        if url is None:
+            raise LabError(f"{name} has no manager", "give its VnfSpec a vnfm")
+        return url
+
+    def _write(self) -> None:
+        """Tell programs what there is."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        described = [describe(vnf) for vnf in self.vnfs.values()]
+        (self.folder / "vnfs.json").write_text(json.dumps({"vnfs": described}, indent=1) + "\n")
+
+    @property
+    def is_agent_alive(self) -> bool:
+        """Tell whether the L3 agent runs."""
+        return self._runner.is_alive(L3_AGENT)
+
+
+def _servers(spec: VnfSpec, group_id: str) -> list[ServerSpec]:
+    return [
+        ServerSpec(
+            name=f"{spec.name}-{number}",
+            host=host,
+            flavor=spec.flavor,
+            network=NETWORK,
+            project=spec.project_name,
+            group=group_id,
+        )
+        for number, host in enumerate(spec.nodes, start=1)
+    ]
+
+
+def _host_of(url: str) -> str:
+    return url.removeprefix("http://").partition(":")[0]
