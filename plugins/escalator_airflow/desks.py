@@ -11,7 +11,8 @@ from escalator.ledger.ledger import Ledger
 from escalator.model.campaign import CampaignPlan
 from escalator.model.clock import utcnow
 from escalator.model.maintenance_session import name_session
-from escalator.vim_interface.delivery.courier import Courier, Credentials
+from escalator.vim_interface.delivery.courier import Courier
+from escalator.vim_interface.delivery.credentials import Credentials
 from escalator.vim_interface.desk import VimDesk
 from escalator.vim_interface.registry.vnfms import load_vnfms
 from escalator_airflow.settings import inventory_dir
@@ -20,10 +21,9 @@ URL_PATH = "/vim"
 """Where the VIM interface's HTTP API is, below the address of Airflow's API server."""
 
 
-def vim_url(cloud: str) -> str:
-    """Return the address of a cloud's API: below ``ESCALATOR_VIM_URL``, else below Airflow's own."""
-    base = os.environ.get("ESCALATOR_VIM_URL") or conf.get("api", "base_url", fallback="") + URL_PATH
-    return f"{base.rstrip('/')}/{cloud}/v1"
+def find_vim_url() -> str:
+    """Return the address of the API of all clouds: ``ESCALATOR_VIM_URL``, else below Airflow's own."""
+    return os.environ.get("ESCALATOR_VIM_URL") or f"{conf.get('api', 'base_url', fallback='')}{URL_PATH}"
 
 
 def make_desk(plan: CampaignPlan) -> VimDesk:
@@ -39,11 +39,12 @@ def make_desk(plan: CampaignPlan) -> VimDesk:
         run=(plan.campaign, plan.run_id),
         vnfms=vnfms,
         notices=notices,
-        courier=Courier(notices, vnfms, read_credentials, vim_url(cloud), utcnow),
+        courier=Courier(notices, vnfms, read_credentials, find_vim_url(), utcnow),
     )
 
 
 def read_credentials(conn_id: str) -> Credentials:
     """Read the credentials of a manager's address from its Airflow connection."""
     connection = BaseHook.get_connection(conn_id)
-    return Credentials(user=connection.login, password=connection.password)
+    token = connection.extra_dejson.get("token")
+    return Credentials(login=connection.login, password=connection.password, token=token)

@@ -77,14 +77,14 @@ class VimDesk:
         )
 
     def ask(self, notices: Sequence[Notice], now: datetime) -> tuple[NoticeRecord, ...]:
-        """Queue notices; those that were queued before are not queued again. Who waits for them sends them."""
+        """Queue notices; what was queued before is not queued again. Who waits for answers sends them."""
         if not notices:
             return ()
         self.ensure_open(now)
         return self.notices.queue(notices, now)
 
     def tell(self, notices: Sequence[Notice], now: datetime) -> None:
-        """Queue notices that nobody replies to, and send them now; a receiver that is away gets them later."""
+        """Queue notices and send now what nobody replies to; a receiver that is away gets it later."""
         if self.ask(notices, now):
             self.courier.deliver_due(self.session_id, only_news=True)
             self.courier.finish(TELLING_SECONDS)
