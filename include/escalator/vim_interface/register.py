@@ -1,0 +1,66 @@
+"""``escalator vim register``: puts the VIM interface into the catalogue of a cloud, where VNFMs look."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote, urlsplit
+
+from escalator.cloud_manager.call_counter import CallCounter
+from escalator.cloud_manager.catalogue import ensure_endpoint
+from escalator.cloud_manager.connection import connect
+from escalator.cloud_manager.credentials import CloudCredentials
+from escalator.model.errors import InvalidRequestError
+
+if TYPE_CHECKING:
+    Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - its only name
+
+SERVICE_TYPE = "maintenance"
+"""Of Fenix: its clients find the API by it."""
+SERVICE_NAME = "escalator"
+
+
+def add_parser(subparsers: Subparsers) -> None:
+    """Declare the verb ``vim``."""
+    parser = subparsers.add_parser("vim", help="the VIM interface's API")
+    verbs = parser.add_subparsers(dest="what", metavar="COMMAND", required=True)
+    register = verbs.add_parser("register", help="put its address into a cloud's catalogue (role admin)")
+    register.add_argument("--cloud", required=True, metavar="NAME", help="name in clouds.yaml")
+    register.add_argument(
+        "--name", metavar="CLOUD", help="what the inventory calls the cloud; default: as clouds.yaml does"
+    )
+    register.add_argument("--url", required=True, help="address of Airflow as VNFMs reach it")
+    register.add_argument("--region", metavar="NAME")
+    register.add_argument("--clouds-yaml", type=Path, metavar="FILE", help="default: the usual places")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Register; a second run changes nothing.
+
+    :return: 0.
+    :raises InvalidRequestError: the address is none.
+    """
+    url = make_endpoint_url(args.url, args.name or args.cloud)
+    credentials = CloudCredentials.from_clouds_yaml(args.cloud, args.region, path=args.clouds_yaml)
+    connection = connect(credentials, CallCounter())
+    ensure_endpoint(connection, service_type=SERVICE_TYPE, name=SERVICE_NAME, url=url)
+    print(f"{SERVICE_TYPE}: {url}")  # noqa: T201
+    return 0
+
+
+def make_endpoint_url(url: str, cloud: str) -> str:
+    """Return the address that VNFMs find: ``…/vim/<cloud>/v1``.
+
+    :param url: of Airflow, or of the API (ending in ``/vim``).
+    :raises InvalidRequestError: it is no http(s) address.
+    """
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
+        raise InvalidRequestError(
+            f"{url!r} is no address", remedy="give one such as https://airflow.example:8080"
+        )
+    base = url.rstrip("/")
+    if not base.endswith("/vim"):
+        base += "/vim"
+    return f"{base}/{quote(cloud, safe='')}/v1"
