@@ -10,10 +10,12 @@ from airflow.sdk import BaseHook
 from escalator.ledger.ledger import Ledger
 from escalator.model.campaign import CampaignPlan
 from escalator.model.clock import utcnow
+from escalator.model.cloud import CloudSnapshot
 from escalator.model.maintenance_session import name_session
 from escalator.vim_interface.delivery.courier import Courier
 from escalator.vim_interface.delivery.credentials import Credentials
-from escalator.vim_interface.desk import VimDesk
+from escalator.vim_interface.desk import SwitchMeans, VimDesk
+from escalator.vim_interface.registry import find_means, find_probes, load_ha_sources
 from escalator.vim_interface.registry.vnfms import load_vnfms
 from escalator_airflow.settings import inventory_dir
 
@@ -40,7 +42,15 @@ def make_desk(plan: CampaignPlan) -> VimDesk:
         vnfms=vnfms,
         notices=notices,
         courier=Courier(notices, vnfms, read_credentials, find_vim_url(), utcnow),
+        switches=ledger.switches(),
+        find_means=_find_means,
     )
+
+
+def _find_means(snapshot: CloudSnapshot) -> SwitchMeans:
+    """Read how the groups of a cloud are switched over and probed, by the VNF files as they are now."""
+    sources = load_ha_sources()
+    return SwitchMeans(means=find_means(snapshot, sources), probes=find_probes(snapshot, sources))
 
 
 def read_credentials(conn_id: str) -> Credentials:

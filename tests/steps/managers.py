@@ -111,5 +111,6 @@ def register(world: World, script: Script, **fields: Any) -> ScriptedManagers:
         vnfms=Vnfms(vnfms=(Vnfm(id="m", cloud="lab", **known),)),
         notices=book,
         courier=managers,
+        switches=world.ledger.switches(),
     )
     return managers

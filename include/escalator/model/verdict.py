@@ -82,6 +82,8 @@ class Code(StrEnum):
     VNF_SILENT = "vnf_silent"
     VNF_REFUSED = "vnf_refused"
     VNF_UNTRUE = "vnf_untrue"
+    VNF_NO_STANDBY = "vnf_no_standby"
+    VNF_NOT_SWITCHED = "vnf_not_switched"
     # interruptions of services
     INTERRUPTION_SWITCH = "interruption_switch"
     INTERRUPTION_YEAR = "interruption_year"

@@ -18,6 +18,7 @@ from escalator.model.verdict import Code
 from escalator.steps.running.context import StepContext
 from escalator.steps.running.results import StepResult
 from escalator.steps.switching.managers import tell_of_return
+from escalator.steps.switching.own_means import restore_services
 from escalator.steps.verify import prove
 
 log = logging.getLogger("escalator.steps.release")
@@ -112,6 +113,7 @@ def _give_back(ctx: StepContext, state: NodeState, code: Code | None = None, mes
     ctx.remember(released_at=released_at)  # first: whoever sees it enabled knows since when
     ctx.cloud.ensure_enabled(ctx.host, over=ctx.facts.leases)
     ctx.progress(state, code, message)
+    restore_services(ctx)
     tell_of_return(ctx)
     return StepResult(message=f"{ctx.host} is enabled, as it was found", details={"released_at": released_at})
 

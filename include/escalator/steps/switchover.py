@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 
 from escalator.model.campaign import NodeState
+from escalator.model.cloud import CloudSnapshot
 from escalator.model.moves import Agreement, DrainPlan
 from escalator.model.node_facts import PersonWord
 from escalator.model.notice import NoticeRecord
@@ -19,10 +21,12 @@ from escalator.model.vnfm import OnNack, OnSilence
 from escalator.steps.running.context import StepContext
 from escalator.steps.running.results import StepResult
 from escalator.steps.switching.managers import ask_managers, judge
+from escalator.steps.switching.own_means import OwnMeans, Switched
 from escalator.upgrade_manager.drain.drains import plan_drain
 from escalator.upgrade_manager.drain.prechecks import check_servers
-from escalator.vim_interface.desk import VimDesk, find_last_reply_time
+from escalator.vim_interface.desk import SwitchMeans, VimDesk, find_last_reply_time
 from escalator.vim_interface.negotiation.judging import Judgement, Trouble
+from escalator.vim_interface.switching import Seen
 
 log = logging.getLogger("escalator.steps.switchover")
 
@@ -31,45 +35,89 @@ def switchover(ctx: StepContext) -> StepResult:
     """Ask the managers of the node's servers, wait for their answers, and plan the drain by them."""
     ctx.ensure_leased()
     desk = ctx.campaign.desk
-    records = ask_managers(ctx, desk) if desk is not None else ()
-    if desk is None or not records:
+    if desk is None:
         return _leave_to_migrate(ctx)
+    records = ask_managers(ctx, desk)
     until = find_last_reply_time(records, ctx.now())
     if until is not None:
         waiting = sorted({r.notice.vnfm for r in records if not r.is_settled(ctx.now())})
         message = f"waits for the answer of {', '.join(waiting)}, until {until:%H:%M:%S} UTC"
         return StepResult(outcome=Outcome.WAITING, message=message)
+    if not records and desk.find_means is None:
+        return _leave_to_migrate(ctx)
     return _act_on(ctx, desk, records)
 
 
 def _act_on(ctx: StepContext, desk: VimDesk, records: Sequence[NoticeRecord]) -> StepResult:
-    """Hold or fail the node when a policy says so, else plan its drain by what was agreed."""
+    """Hold or fail the node when a policy says so, else plan its drain by what was agreed and switched."""
     judgement = judge(ctx, desk, records)
     refusals = judgement.having(OnNack.ASK_AGAIN)
     if refusals and ctx.facts.person_word is not PersonWord.MOVE:
         return _give_way(ctx, refusals)
+    snapshot = ctx.campaign.fetch_snapshot()
+    declared = desk.find_means(snapshot) if desk.find_means is not None else SwitchMeans()
+    own = OwnMeans(ctx, snapshot, declared, desk.switches)
+    judgement = _doubt(ctx, desk, judgement, own)
     for policies, outcome in _ENDS:
         found = judgement.having(*policies)
         if found:
             message = "; ".join(map(str, found))
             return StepResult(outcome=outcome, code=found[0].code, message=message, details=_tell(judgement))
-    plan = _plan_by(ctx, judgement.agreement)
-    blocking = find_blockers(plan.verdicts)
+    switched = own.switch(asked={i for record in records for i in record.notice.instance_ids})
+    agreement = _join(judgement.agreement, switched)
+    plan = _plan_by(ctx, snapshot, agreement)
+    details = {**_tell(judgement), "stays": list(agreement.stays), "leaves": list(agreement.leaves)}
+    blocking = (*switched.blockers, *find_blockers(plan.verdicts))
     if blocking:
-        message = f"{len(blocking)} blocker(s) after the answers: " + "; ".join(map(str, blocking))
-        return StepResult(
-            outcome=Outcome.HELD, code=blocking[0].code, message=message, details=_tell(judgement)
-        )
-    ctx.remember(drain_plan=plan, agreement=judgement.agreement)
-    stay = len(judgement.agreement.stays)
-    message = f"{stay} server(s) stay as agreed, {len(plan.moves)} to move{_say(judgement.troubles)}"
-    return StepResult(message=message, details=_tell(judgement))
+        message = f"{len(blocking)} blocker(s) after the switchover: " + "; ".join(map(str, blocking))
+        return StepResult(outcome=Outcome.HELD, code=blocking[0].code, message=message, details=details)
+    ctx.remember(drain_plan=plan, agreement=agreement)
+    said = "".join(f"; {words}" for words in (*judgement.troubles, *switched.findings))
+    message = f"{len(agreement.stays)} server(s) stay as agreed, {len(plan.moves)} to move{said}"
+    return StepResult(message=message, details=details)
 
 
 _ENDS = (
     ((OnSilence.FAIL,), Outcome.FAILED),
     ((OnSilence.HOLD,), Outcome.HELD),
 )
+
+
+def _doubt(ctx: StepContext, desk: VimDesk, judgement: Judgement, own: OwnMeans) -> Judgement:
+    """Look whether the services have left the servers of which their managers say so."""
+    managers = desk.managers()
+    records = desk.find_asked(ctx.host, ctx.facts.asked_round or 0)
+    asked = {i: record.notice for record in records for i in record.notice.instance_ids}
+    lies: list[Trouble] = []
+    untrue: set[str] = set()
+    for server_id in judgement.agreement.stays:
+        found = own.verify(server_id)
+        if found is not None and found.seen is Seen.THERE:
+            notice = asked[server_id]
+            untrue.add(server_id)
+            lies.append(
+                Trouble(
+                    code=Code.VNF_UNTRUE,
+                    policy=managers[notice.vnfm].on_silence,
+                    vnfm=notice.vnfm,
+                    project_id=notice.project_id,
+                    message=f"VNF manager {notice.vnfm} says that {server_id} is switched over: {found.words}",
+                )
+            )
+    for lie in lies:
+        log.warning("%s: %s", ctx.host, lie)
+    agreed = judgement.agreement
+    stays = tuple(i for i in agreed.stays if i not in untrue)
+    agreement = replace(agreed, stays=stays, leaves=tuple(sorted({*agreed.leaves, *untrue})))
+    return Judgement(agreement=agreement, troubles=(*judgement.troubles, *lies))
+
+
+def _join(agreement: Agreement, switched: Switched) -> Agreement:
+    return replace(
+        agreement,
+        stays=tuple(sorted({*agreement.stays, *switched.stays})),
+        leaves=tuple(sorted({*agreement.leaves, *switched.leaves})),
+    )
 
 
 def _give_way(ctx: StepContext, refusals: Sequence[Trouble]) -> StepResult:
@@ -80,8 +128,7 @@ def _give_way(ctx: StepContext, refusals: Sequence[Trouble]) -> StepResult:
     return StepResult(outcome=Outcome.WAITING, code=Code.VNF_REFUSED, message=message)
 
 
-def _plan_by(ctx: StepContext, agreement: Agreement) -> DrainPlan:
-    snapshot = ctx.campaign.fetch_snapshot()
+def _plan_by(ctx: StepContext, snapshot: CloudSnapshot, agreement: Agreement) -> DrainPlan:
     return plan_drain(
         snapshot,
         ctx.host,
@@ -90,10 +137,6 @@ def _plan_by(ctx: StepContext, agreement: Agreement) -> DrainPlan:
         order=ctx.plan.hosts,
         agreement=agreement,
     )
-
-
-def _say(troubles: Sequence[Trouble]) -> str:
-    return "".join(f"; {trouble}" for trouble in troubles)
 
 
 def _tell(judgement: Judgement) -> dict[str, object]:

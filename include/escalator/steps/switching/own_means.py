@@ -1,0 +1,233 @@
+"""Switches VNFs without a manager over by their own means, and sees whether managers spoke the truth.
+
+A switchover is written down before it is done: a second run finishes it, or finds it done.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+
+from escalator.model.cloud import CloudSnapshot, HaGroup, Server
+from escalator.model.verdict import Code, Subject, SubjectType, Verdict
+from escalator.model.vnf_means import OctaviaMeans, ProbeTarget, SwitchoverMeans
+from escalator.steps.running.context import StepContext
+from escalator.vim_interface.desk import SwitchMeans
+from escalator.vim_interface.switching import (
+    Seen,
+    Switcher,
+    SwitchGroup,
+    SwitchOrder,
+    SwitchOutcome,
+    Verification,
+    choose_standby,
+    make_switcher,
+    restore_switches,
+    switch_over,
+    verify_left,
+)
+from escalator.vim_interface.switching.act import SwitchBookSide
+
+log = logging.getLogger("escalator.steps.switchover")
+
+LOOKS, LOOK_AGAIN_SECONDS = 6, 0.5
+"""How often it is looked whether what a manager says is in effect, and the pause between two looks."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Switched:
+    """What came of a node's switchovers, by ids of servers.
+
+    :ivar stays: their service has left them, or they had none.
+    :ivar leaves: their service is still on them.
+    :ivar blockers: why the node may not go on.
+    """
+
+    stays: tuple[str, ...] = ()
+    leaves: tuple[str, ...] = ()
+    findings: tuple[str, ...] = ()
+    blockers: tuple[Verdict, ...] = ()
+
+
+class OwnMeans:
+    """The groups with members on a node that say how they are switched over.
+
+    :param snapshot: the cloud as it is now, with its HA groups.
+    """
+
+    def __init__(
+        self, ctx: StepContext, snapshot: CloudSnapshot, declared: SwitchMeans, book: SwitchBookSide
+    ) -> None:
+        self._ctx = ctx
+        self._snapshot = snapshot
+        self._declared = declared
+        self._book = book
+        self._servers = {server.id: server for server in snapshot.servers}
+
+    def switch(self, *, asked: Collection[str]) -> Switched:
+        """Let the service of every such group leave the node.
+
+        :param asked: servers whose manager was asked: they are left to it.
+        """
+        stays: list[str] = []
+        leaves: list[str] = []
+        findings: list[str] = []
+        blockers: list[Verdict] = []
+        for group, here in self._groups_here(asked):
+            switcher = self._make_switcher(group, self._declared.means[group.id])
+            for server in here:
+                verdict = self._switch_one(group, switcher, server)
+                if verdict is None:
+                    stays.append(server.id)
+                elif verdict.code is Code.VNF_NO_STANDBY:
+                    blockers.append(verdict)
+                else:
+                    leaves.append(server.id)
+                    findings.append(str(verdict))
+        return Switched(
+            stays=tuple(stays), leaves=tuple(leaves), findings=tuple(findings), blockers=tuple(blockers)
+        )
+
+    def verify(self, server_id: str) -> Verification | None:
+        """Look whether the service of a server's group has left it; None: nothing is declared to look at."""
+        group = self._group_of(server_id)
+        if group is None:
+            return None
+        means, probe = self._declared.means.get(group.id), self._declared.probes.get(group.id)
+        if means is None and probe is None:
+            return None
+        switcher = self._make_switcher(group, means) if means is not None else None
+        found = self._look(server_id, group, switcher, probe)
+        for _ in range(LOOKS - 1):
+            if found.seen is not Seen.THERE:
+                break
+            self._ctx.campaign.sleep(LOOK_AGAIN_SECONDS)
+            found = self._look(server_id, group, switcher, probe)
+        return found
+
+    def restore(self) -> tuple[str, ...]:
+        """Restore what the switchovers of the node changed; return what is not as it was."""
+        groups = {group.id: group for group in self._snapshot.ha_groups}
+
+        def find_switcher(group_id: str) -> Switcher | None:
+            means, group = self._declared.means.get(group_id), groups.get(group_id)
+            return None if means is None or group is None else self._make_switcher(group, means)
+
+        plan = self._ctx.plan
+        return restore_switches(
+            self._book,
+            plan.campaign,
+            plan.run_id,
+            self._ctx.host,
+            switcher_of=lambda record: find_switcher(record.group),
+            clock=self._ctx.now,
+        )
+
+    def _groups_here(self, asked: Collection[str]) -> Iterator[tuple[HaGroup, list[Server]]]:
+        for group in self._snapshot.ha_groups:
+            if group.id in self._declared.means:
+                members = (self._servers[m] for m in group.members if m in self._servers)
+                here = [s for s in members if s.host == self._ctx.host and s.id not in asked]
+                if here:
+                    yield group, here
+
+    def _switch_one(self, group: HaGroup, switcher: Switcher, server: Server) -> Verdict | None:
+        """Switch one member over; None when its service is not on the node any more, or never was."""
+        shared = isinstance(self._declared.means[group.id], OctaviaMeans)
+        if not shared and switcher.find_role().see(server.id) is Seen.LEFT:
+            return None
+        to_server = None
+        if not shared:
+            nodes = {node.host: node for node in self._snapshot.nodes}
+            choice = choose_standby(
+                self._switch_group(group), server.id, nodes, is_healthy=switcher.is_healthy
+            )
+            if choice.server is None:
+                return _make_verdict(
+                    Code.VNF_NO_STANDBY, group, f"nobody can take over: {'; '.join(choice.reasons)}"
+                )
+            to_server = choice.server.id
+        order = SwitchOrder(
+            campaign=self._ctx.plan.campaign,
+            run_id=self._ctx.plan.run_id,
+            host=self._ctx.host,
+            group=group.id,
+            from_server=server.id,
+            to_server=to_server,
+            is_active=shared or server.ha_role == "active",
+        )
+        result = switch_over(
+            switcher,
+            self._book,
+            order,
+            before_act=self._ctx.ensure_leased,
+            clock=self._ctx.now,
+            sleep=self._ctx.campaign.sleep,
+        )
+        log.info(
+            "%s: group %s, server %s: %s: %s",
+            self._ctx.host,
+            group.id,
+            server.name,
+            result.outcome,
+            result.words,
+        )
+        if result.outcome is SwitchOutcome.FAILED:
+            return _make_verdict(Code.VNF_NOT_SWITCHED, group, result.words)
+        return None
+
+    def _look(
+        self, server_id: str, group: HaGroup, switcher: Switcher | None, probe: ProbeTarget | None
+    ) -> Verification:
+        return verify_left(
+            server_id,
+            self._switch_group(group),
+            network=self._ctx.cloud.network,
+            switcher=switcher,
+            probe=probe,
+        )
+
+    def _group_of(self, server_id: str) -> HaGroup | None:
+        return next((group for group in self._snapshot.ha_groups if server_id in group.members), None)
+
+    def _switch_group(self, group: HaGroup) -> SwitchGroup:
+        members = tuple(self._servers[m] for m in group.members if m in self._servers)
+        return SwitchGroup(id=group.id, members=members)
+
+    def _make_switcher(self, group: HaGroup, means: SwitchoverMeans) -> Switcher:
+        return make_switcher(
+            means,
+            self._switch_group(group),
+            network=self._ctx.cloud.network,
+            balancers=self._ctx.cloud.load_balancers,
+            clock=self._ctx.now,
+            sleep=self._ctx.campaign.sleep,
+        )
+
+
+def restore_services(ctx: StepContext) -> tuple[str, ...]:
+    """Restore what switchovers on the node changed, now that it is in service; say what is not as it was."""
+    desk = ctx.campaign.desk
+    if desk is None or not _is_to_restore(ctx, desk.switches):
+        return ()
+    snapshot = ctx.campaign.fetch_snapshot()
+    declared = desk.find_means(snapshot) if desk.find_means is not None else SwitchMeans()
+    findings = OwnMeans(ctx, snapshot, declared, desk.switches).restore()
+    for finding in findings:
+        log.warning("%s: %s", ctx.host, finding)
+    return findings
+
+
+def _is_to_restore(ctx: StepContext, book: SwitchBookSide) -> bool:
+    records = book.of_run(ctx.plan.campaign, ctx.plan.run_id)
+    return any(record.host == ctx.host and record.restored_at is None for record in records)
+
+
+def _make_verdict(code: Code, group: HaGroup, message: str) -> Verdict:
+    return Verdict(
+        code=code,
+        message=f"HA group {group.id}: {message}",
+        subject=Subject(type=SubjectType.HA_GROUP, id=group.id),
+        remedy="see the means of the group in its VNF file",
+    )

@@ -1,0 +1,103 @@
+"""VNF first: real services with managers of every kind, on a real Nova, under a real scheduler."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import yaml
+
+from escalator.demo.demo_world import CLOUD
+from escalator.lab.vnf.specs import Form, Vnf, VnfmSpec, VnfSpec
+from escalator.lab.vnf.vnfm import Behaviour
+from escalator.lab.vnf.world import VnfLab
+from tests.campaigns.harness import NEW, Harness, host_of
+
+pytestmark = [pytest.mark.lab, pytest.mark.stack, pytest.mark.timeout(2400)]
+
+SPECS = (
+    VnfSpec(name="alpha", nodes=("node-01", "node-02"), vnfm=VnfmSpec(dialect="a")),
+    VnfSpec(name="beta", nodes=("node-03", "node-04"), vnfm=VnfmSpec(dialect="b")),
+    VnfSpec(
+        name="silent",
+        nodes=("node-02", "node-03"),
+        vnfm=VnfmSpec(dialect="a", behaviour=Behaviour.SILENT),
+    ),
+    VnfSpec(
+        name="nack",
+        nodes=("node-01", "node-04"),
+        vnfm=VnfmSpec(dialect="webhook", behaviour=Behaviour.NACK_ONCE),
+    ),
+)
+KINDS = {"a": "fenix-a", "b": "fenix-b", "webhook": "webhook"}
+SILENCE_SECONDS = 8.0
+
+
+@pytest.fixture(scope="module")
+def vnfs(harness: Harness) -> Iterator[VnfLab]:
+    """The VNFs of the lab, their managers registered at Escalator, and Escalator in the catalogue."""
+    harness.fresh([])
+    made = VnfLab(harness.lab)
+    words = ["vim", "register", "--cloud", CLOUD, "--url", harness.stack.settings.url]
+    clouds = ["--clouds-yaml", str(harness.world.clouds_yaml)]
+    subprocess.run([sys.executable, "-m", "escalator", *words, *clouds], check=True)
+    try:
+        register(harness, made.start(*SPECS))
+        yield made
+    finally:
+        made.stop()
+        (harness.world.inventory_dir / "vnfms.yaml").unlink(missing_ok=True)
+
+
+def register(harness: Harness, vnfs: tuple[Vnf, ...]) -> None:
+    """Write the registry of the managers."""
+    document = {"schema": "escalator.vnfms/1", "vnfms": [entry(vnf) for vnf in vnfs if vnf.spec.vnfm]}
+    (harness.world.inventory_dir / "vnfms.yaml").write_text(yaml.safe_dump(document))
+
+
+def entry(vnf: Vnf) -> dict[str, Any]:
+    assert vnf.spec.vnfm is not None
+    return {
+        "id": vnf.spec.name,
+        "cloud": CLOUD,
+        "kind": KINDS[vnf.spec.vnfm.dialect],
+        "url": vnf.vnfm_url,
+        "projects": [vnf.project_id],
+        "reply_seconds": SILENCE_SECONDS if vnf.spec.name == "silent" else 60,
+    }
+
+
+@pytest.fixture(scope="module")
+def campaign(harness: Harness, vnfs: VnfLab) -> dict[str, Any]:
+    run = harness.trigger()
+    state = harness.wait(run)
+    return {"run": run, "state": state, "report": harness.report(run)}
+
+
+def test_every_node_is_upgraded(harness: Harness, campaign: dict[str, Any]) -> None:
+    assert campaign["state"] == "success", harness.states(campaign["run"])
+    hosts = harness.lab.settings.hosts
+    assert {host: harness.running(host) for host in hosts} == dict.fromkeys(hosts, NEW)
+
+
+def test_who_acts_himself_is_not_moved(harness: Harness, vnfs: VnfLab, campaign: dict[str, Any]) -> None:
+    servers = harness.servers()
+    for name in ("alpha", "beta", "nack"):
+        for member in vnfs.vnfs[name].servers:
+            assert host_of(servers[member.name]) == member.host
+    moved = {move["from"] for node in campaign["report"]["nodes"] for move in node["moves"]}
+    assert moved <= {"node-02", "node-03"}
+
+
+def test_each_manager_heard_of_the_campaign_of_its_nodes_and_of_the_end(vnfs: VnfLab, campaign: Any) -> None:
+    del campaign
+    heard = {name: [m["state"] for m in vnfs.messages(name)] for name in vnfs.vnfs}
+    for name, states in heard.items():
+        assert states[0] == "MAINTENANCE", name
+        assert states[-1] == "MAINTENANCE_COMPLETE", name
+    assert heard["alpha"].count("PLANNED_MAINTENANCE") == 2
+    assert heard["nack"].count("PLANNED_MAINTENANCE") == 3
+    assert heard["silent"].count("INSTANCE_ACTION_DONE") == 2
