@@ -16,8 +16,10 @@ from urllib.parse import quote
 import psycopg2
 import pytest
 from tests.builders import NOW, make_plan
+from tests.ledger.notices import SESSION
 
 from escalator.ledger.ledger import Ledger
+from escalator.ledger.notice_book import NoticeBook
 from escalator.ledger.run import CampaignRun
 from escalator.model.campaign import CampaignPlan
 
@@ -91,6 +93,14 @@ def ledger(url: str) -> Ledger:
 @pytest.fixture
 def plan() -> CampaignPlan:
     return make_plan(*HOSTS, domain="cell1/nova/none", max_parallel=2)
+
+
+@pytest.fixture
+def book(ledger: Ledger) -> NoticeBook:
+    """The notices of a ledger with one session."""
+    book = ledger.notices()
+    book.open_session(SESSION)
+    return book
 
 
 Open = Callable[..., CampaignPlan]

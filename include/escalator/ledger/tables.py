@@ -24,7 +24,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from escalator.model.errors import InvalidRequestError
 
-HEAD = "0002"
+HEAD = "0003"
 """The Alembic revision whose tables these are."""
 VERSION_TABLE = "escalator_alembic_version"
 NAMING = {
@@ -33,9 +33,9 @@ NAMING = {
     "fk": "fk_%(table_name)s_%(column_0_name)s",
     "pk": "pk_%(table_name)s",
 }
-_NAME = String(255)
-_WORD = String(64)
-_KEY = BigInteger().with_variant(Integer, "sqlite")
+NAME = String(255)
+WORD = String(64)
+KEY = BigInteger().with_variant(Integer, "sqlite")
 
 
 class UtcTime(TypeDecorator[datetime]):
@@ -73,9 +73,23 @@ class CleanText(TypeDecorator[str]):
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
         """Escape what cannot be stored."""
         del dialect
-        if value is None:
-            return None
-        return value.encode(errors="backslashreplace").decode().replace("\0", "\\x00")
+        return _escape(value)
+
+
+class CleanName(TypeDecorator[str]):
+    """A name that somebody outside chose; otherwise as ``CleanText``."""
+
+    impl = String(255)
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        """Escape what cannot be stored."""
+        del dialect
+        return _escape(value)
+
+
+def _escape(text: str | None) -> str | None:
+    return None if text is None else text.encode(errors="backslashreplace").decode().replace("\0", "\\x00")
 
 
 def dump_json(value: object) -> str:
@@ -103,10 +117,10 @@ class CampaignRow(Base):
     __tablename__ = "escalator_campaign"
     __table_args__ = (UniqueConstraint("campaign", "run_id"),)
 
-    id: Mapped[int] = mapped_column(_KEY, primary_key=True)
-    campaign: Mapped[str] = mapped_column(_NAME)
-    run_id: Mapped[str] = mapped_column(_NAME)
-    dag_id: Mapped[str] = mapped_column(_NAME)
+    id: Mapped[int] = mapped_column(KEY, primary_key=True)
+    campaign: Mapped[str] = mapped_column(NAME)
+    run_id: Mapped[str] = mapped_column(NAME)
+    dag_id: Mapped[str] = mapped_column(NAME)
     opened_at: Mapped[datetime] = mapped_column(UtcTime)
     plan: Mapped[Any] = mapped_column(JSON)
 
@@ -119,7 +133,7 @@ class DocumentRow(Base):
     campaign_id: Mapped[int] = mapped_column(
         ForeignKey("escalator_campaign.id", ondelete="CASCADE"), primary_key=True
     )
-    kind: Mapped[str] = mapped_column(_WORD, primary_key=True)
+    kind: Mapped[str] = mapped_column(WORD, primary_key=True)
     body: Mapped[Any] = mapped_column(JSON)
 
 
@@ -129,14 +143,14 @@ class NodeRow(Base):
     __tablename__ = "escalator_node"
     __table_args__ = (UniqueConstraint("campaign_id", "host"),)
 
-    id: Mapped[int] = mapped_column(_KEY, primary_key=True)
+    id: Mapped[int] = mapped_column(KEY, primary_key=True)
     campaign_id: Mapped[int] = mapped_column(ForeignKey("escalator_campaign.id", ondelete="CASCADE"))
-    host: Mapped[str] = mapped_column(_NAME)
-    state: Mapped[str] = mapped_column(_WORD)
-    code: Mapped[str | None] = mapped_column(_WORD)
+    host: Mapped[str] = mapped_column(NAME)
+    state: Mapped[str] = mapped_column(WORD)
+    code: Mapped[str | None] = mapped_column(WORD)
     message: Mapped[str] = mapped_column(CleanText)
     since: Mapped[datetime | None] = mapped_column(UtcTime)
-    mark: Mapped[str | None] = mapped_column(_WORD)
+    mark: Mapped[str | None] = mapped_column(WORD)
     fence: Mapped[int] = mapped_column(Integer)
 
 
@@ -146,15 +160,15 @@ class StepRow(Base):
     __tablename__ = "escalator_step"
     __table_args__ = (UniqueConstraint("node_id", "fence"),)
 
-    id: Mapped[int] = mapped_column(_KEY, primary_key=True)
+    id: Mapped[int] = mapped_column(KEY, primary_key=True)
     node_id: Mapped[int] = mapped_column(ForeignKey("escalator_node.id", ondelete="CASCADE"))
     fence: Mapped[int] = mapped_column(Integer)
-    step: Mapped[str] = mapped_column(_WORD)
+    step: Mapped[str] = mapped_column(WORD)
     try_number: Mapped[int] = mapped_column(Integer)
     begun_at: Mapped[datetime] = mapped_column(UtcTime)
     ended_at: Mapped[datetime | None] = mapped_column(UtcTime)
-    result: Mapped[str | None] = mapped_column(_WORD)
-    code: Mapped[str | None] = mapped_column(_WORD)
+    result: Mapped[str | None] = mapped_column(WORD)
+    code: Mapped[str | None] = mapped_column(WORD)
     message: Mapped[str] = mapped_column(CleanText)
     api_calls: Mapped[int] = mapped_column(Integer)
     details: Mapped[Any] = mapped_column(JSON)
@@ -169,19 +183,19 @@ class MoveRow(Base):
         Index(None, "campaign_id", "host"),
     )
 
-    id: Mapped[int] = mapped_column(_KEY, primary_key=True)
+    id: Mapped[int] = mapped_column(KEY, primary_key=True)
     campaign_id: Mapped[int] = mapped_column(ForeignKey("escalator_campaign.id", ondelete="CASCADE"))
-    host: Mapped[str] = mapped_column(_NAME)
-    server_id: Mapped[str] = mapped_column(_NAME)
+    host: Mapped[str] = mapped_column(NAME)
+    server_id: Mapped[str] = mapped_column(NAME)
     server_name: Mapped[str] = mapped_column(CleanText)
-    from_host: Mapped[str] = mapped_column(_NAME)
-    to_host: Mapped[str | None] = mapped_column(_NAME)
-    method: Mapped[str] = mapped_column(_WORD)
+    from_host: Mapped[str] = mapped_column(NAME)
+    to_host: Mapped[str | None] = mapped_column(NAME)
+    method: Mapped[str] = mapped_column(WORD)
     succeeded: Mapped[bool] = mapped_column()
     started_at: Mapped[datetime] = mapped_column(UtcTime)
     ended_at: Mapped[datetime] = mapped_column(UtcTime)
-    migration: Mapped[str | None] = mapped_column(_WORD)
-    code: Mapped[str | None] = mapped_column(_WORD)
+    migration: Mapped[str | None] = mapped_column(WORD)
+    code: Mapped[str | None] = mapped_column(WORD)
     message: Mapped[str] = mapped_column(CleanText)
     interruption_ms: Mapped[float | None] = mapped_column()
 
@@ -194,5 +208,5 @@ class FactRow(Base):
     node_id: Mapped[int] = mapped_column(
         ForeignKey("escalator_node.id", ondelete="CASCADE"), primary_key=True
     )
-    key: Mapped[str] = mapped_column(_NAME, primary_key=True)
+    key: Mapped[str] = mapped_column(NAME, primary_key=True)
     value: Mapped[Any] = mapped_column(JSON)

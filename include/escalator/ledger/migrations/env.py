@@ -5,7 +5,8 @@ from __future__ import annotations
 from alembic import context
 
 from escalator.ledger.schema import is_owned
-from escalator.ledger.tables import VERSION_TABLE, Base
+from escalator.ledger.tables import VERSION_TABLE
+from escalator.ledger.vim_tables import Base
 
 context.configure(
     connection=context.config.attributes["connection"],
