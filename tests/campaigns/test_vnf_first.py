@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from escalator.demo.demo_world import CLOUD
-from escalator.lab.vnf.specs import Form, Vnf, VnfmSpec, VnfSpec
+from escalator.lab.vnf.specs import Vnf, VnfmSpec, VnfSpec
 from escalator.lab.vnf.vnfm import Behaviour
 from escalator.lab.vnf.world import VnfLab
 from tests.campaigns.harness import NEW, Harness, host_of
@@ -72,6 +72,7 @@ def entry(vnf: Vnf) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def campaign(harness: Harness, vnfs: VnfLab) -> dict[str, Any]:
+    assert vnfs.vnfs
     run = harness.trigger()
     state = harness.wait(run)
     return {"run": run, "state": state, "report": harness.report(run)}

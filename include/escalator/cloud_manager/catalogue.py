@@ -26,7 +26,7 @@ def ensure_endpoint(connection: Connection, *, service_type: str, name: str, url
     """
     region = connection.config.get_region_name("identity")
     with translate_error(f"endpoint of {service_type} in Keystone's catalogue"):
-        identity = connection.identity
+        identity: Any = connection.identity  # version 3; typed as either
         service = next(iter(identity.services(type=service_type)), None)
         if service is None:
             service = identity.create_service(type=service_type, name=name, is_enabled=True)

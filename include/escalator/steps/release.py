@@ -11,7 +11,7 @@ from datetime import timedelta
 
 from escalator.model.campaign import NodeProgress, NodeState
 from escalator.model.cloud import ComputeService, ServiceState, ServiceStatus
-from escalator.model.errors import LeaseLostError, NodeFaultError
+from escalator.model.errors import InvalidRequestError, LeaseLostError, NodeFaultError
 from escalator.model.lease import Lease, LeaseMark, LeasePhase
 from escalator.model.step import Outcome
 from escalator.model.verdict import Code
@@ -112,10 +112,21 @@ def _give_back(ctx: StepContext, state: NodeState, code: Code | None = None, mes
     released_at = ctx.now()
     ctx.remember(released_at=released_at)  # first: whoever sees it enabled knows since when
     ctx.cloud.ensure_enabled(ctx.host, over=ctx.facts.leases)
+    _return_services(ctx)
     ctx.progress(state, code, message)
-    restore_services(ctx)
-    tell_of_return(ctx)
     return StepResult(message=f"{ctx.host} is enabled, as it was found", details={"released_at": released_at})
+
+
+def _return_services(ctx: StepContext) -> None:
+    """Restore what switchovers changed for the time that the node was out, and say that it is back.
+
+    Nothing of that keeps the node from being given back, but what another attempt may mend.
+    """
+    try:
+        restore_services(ctx)
+        tell_of_return(ctx)
+    except InvalidRequestError as exc:
+        log.error("%s: what was switched over could not all be restored: %s", ctx.host, exc)  # noqa: TRY400
 
 
 def _leave_out(ctx: StepContext, lease: Lease, mark: LeaseMark, code: Code, message: str) -> StepResult:
@@ -135,9 +146,11 @@ def _not_ours(ctx: StepContext, service: ComputeService) -> StepResult:
     """Write nothing to a node that is not ours: released before, or taken over by somebody."""
     progress = ctx.run.progress(ctx.host)
     if service.status is ServiceStatus.ENABLED and progress.state in {NodeState.VERIFIED, NodeState.RELEASED}:
+        _return_services(ctx)
         ctx.progress(NodeState.RELEASED, message=progress.message)
         return StepResult(outcome=Outcome.SKIPPED, message=f"{ctx.host} was released before")
     if service.status is ServiceStatus.ENABLED and _was_given_back(ctx, progress):
+        _return_services(ctx)
         ctx.progress(NodeState.HELD, *_find_cause(progress))
         return StepResult(outcome=Outcome.SKIPPED, message=f"{ctx.host} was given back before")
     found = f"{ctx.host} is not this run's any more, left alone: {ctx.describe_loss(service)}"

@@ -101,7 +101,7 @@ def _doubt(ctx: StepContext, desk: VimDesk, judgement: Judgement, own: OwnMeans)
                     policy=managers[notice.vnfm].on_silence,
                     vnfm=notice.vnfm,
                     project_id=notice.project_id,
-                    message=f"VNF manager {notice.vnfm} says that {server_id} is switched over: {found.words}",
+                    message=f"VNF manager {notice.vnfm} says that {server_id} is free: {found.words}",
                 )
             )
     for lie in lies:

@@ -149,7 +149,7 @@ class ConcludeOperator(BaseOperator):
         """Write JSON, Markdown and HTML; say where."""
         dag_id, run_id = run_of(context)
         try:
-            campaign = open_campaign(dag_id, run_id)
+            campaign = open_campaign(dag_id, run_id, in_any_case=True)
         except InvalidRequestError as exc:
             raise AirflowFailException("No campaign was opened: see check_conditions for the reason") from exc
         waits = conclude_session(campaign, done=_is_done(campaign)).waits

@@ -124,7 +124,7 @@ class NodeStepOperator(BaseOperator):
         ti = context["ti"]
         try:
             turn = run_turn(
-                open_campaign(*run_of(context)),
+                open_campaign(*run_of(context), in_any_case=self.step == Step.RELEASE),
                 self.host,
                 Step(self.step),
                 try_number=ti.try_number,

@@ -161,7 +161,7 @@ class OwnMeans:
             switcher,
             self._book,
             order,
-            before_act=self._ctx.ensure_leased,
+            before_act=self._see_lease,
             clock=self._ctx.now,
             sleep=self._ctx.campaign.sleep,
         )
@@ -176,6 +176,9 @@ class OwnMeans:
         if result.outcome is SwitchOutcome.FAILED:
             return _make_verdict(Code.VNF_NOT_SWITCHED, group, result.words)
         return None
+
+    def _see_lease(self) -> None:
+        self._ctx.ensure_leased()
 
     def _look(
         self, server_id: str, group: HaGroup, switcher: Switcher | None, probe: ProbeTarget | None
