@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from tests.upgrade_manager.clouds import few
 from tests.vim_interface.wire.notices import BASE, PROJECT_URL, SERVER, SESSION, make_notice, make_record
@@ -79,6 +79,8 @@ def test_every_value_is_text_and_what_has_no_content_is_left_out() -> None:
     assert ["instance_ids", 1, f"['{SERVER}']"] in traits
 
 
+@example({"vnf": "the menu's cpu'", "é😀": "{a: [b\x85\x00"})
+@example({"long": "x" * 300, "short": "y"})
 @given(st.dictionaries(st.text(max_size=12), st.text(max_size=300), max_size=6))
 @few
 def test_any_metadata_is_short_enough_and_read_the_same_by_both(metadata: dict[str, str]) -> None:

@@ -81,7 +81,7 @@ def test_two_servers_are_no_notice_of_dialect_b() -> None:
 
 
 @pytest.mark.parametrize("kind", FENIX)
-@pytest.mark.parametrize("state", set(NoticeState) - FENIX_STATES)
+@pytest.mark.parametrize("state", sorted(set(NoticeState) - FENIX_STATES))
 def test_state_that_a_client_of_fenix_does_not_know_is_not_made(kind: VnfmKind, state: NoticeState) -> None:
     with pytest.raises(InvalidRequestError, match=f"does not know maintenance.scheduled with state {state}"):
         payload(kind, state)

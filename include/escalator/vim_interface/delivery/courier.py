@@ -93,7 +93,8 @@ class Courier:
         known: dict[str, Credentials] = {}
         for record in claimed:
             self._start(record, known)
-        self._lanes.wait(PATIENCE_SECONDS)
+        if claimed:
+            self._lanes.wait(PATIENCE_SECONDS)
         return len(claimed)
 
     def finish(self, seconds: float) -> bool:

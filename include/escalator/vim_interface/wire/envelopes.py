@@ -86,11 +86,11 @@ def _to_text(value: str | Sequence[str] | Mapping[str, str]) -> str:
     if isinstance(value, str):
         return value
     if isinstance(value, Mapping):
-        return _write_pairs(value)
+        return write_pairs(value)
     return repr([str(item) for item in value])
 
 
-def _write_pairs(pairs: Mapping[str, str]) -> str:
+def write_pairs(pairs: Mapping[str, str]) -> str:
     """Write as many pairs as a trait has room for, as JSON that is YAML and Python too.
 
     There is no apostrophe in it, so that replacing ``u'`` does no harm, and nothing but ASCII.
