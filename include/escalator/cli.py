@@ -23,6 +23,11 @@ VERBS: tuple[tuple[str, str, str], ...] = (
     ("simulate", "escalator.plans.cli", "play a campaign on a snapshot"),
     ("ledger", "escalator.ledger.cli", "the ledger's schema"),
     ("leases", "escalator.leases.cli", "whose nodes are out, and what to do about each"),
+    (
+        "interruptions",
+        "escalator.vim_interface.probes.cli",
+        "how long services of VNFs were interrupted, by HA group and year",
+    ),
     ("replay", "escalator.replay.cli", "judge a trace against the snapshot it began from"),
     ("run", "escalator.airflow_client.cli", "start a campaign through Airflow and follow it"),
 )
@@ -71,7 +76,7 @@ def _usage(words: list[str]) -> int:
         print(f"escalator: there is no verb {words[0]!r}", file=stream)
     print("usage: escalator VERB ...  (escalator VERB --help)", file=stream)
     for verb, _, what in VERBS:
-        print(f"  {verb:<10} {what}", file=stream)
+        print(f"  {verb:<13} {what}", file=stream)
     return 0 if asked else 2
 
 

@@ -45,6 +45,11 @@ class GapBook:
         """Return the gaps of a cloud that began at a moment or later, by their start."""
         return self._read(GapRow.cloud == cloud, GapRow.started_at >= moment)
 
+    def clouds(self) -> tuple[str, ...]:
+        """Return the clouds in which something was measured, by name."""
+        with self._database.reading() as rows:
+            return tuple(rows.scalars(sa.select(GapRow.cloud).distinct().order_by(GapRow.cloud)))
+
     def _read(self, *which: sa.ColumnElement[bool]) -> tuple[Gap, ...]:
         with self._database.reading() as rows:
             return read_gaps(rows, *which)
