@@ -6,7 +6,8 @@ from tests.upgrade_manager.schedule.rounds import going, round_state
 
 from escalator.upgrade_manager.drain.placing import DrainSimulation
 from escalator.upgrade_manager.schedule.round_state import Departure
-from escalator.upgrade_manager.schedule.switchovers import plan_switchovers
+from escalator.upgrade_manager.schedule.switchovers import plan_switchovers, sort_standbys
+from escalator.upgrade_manager.state.capacity import Tier
 
 
 def test_a_standby_on_an_upgraded_node_takes_over_at_once() -> None:
@@ -73,3 +74,8 @@ def test_standbys_stay_where_they_are_when_they_are_not_to_move() -> None:
     state = round_state(make_cloud(nodes, members, ha_groups=(group,)))
     (found,) = plan_switchovers(state, "a", move_standbys=False)
     assert (found.standby, found.move_to) == ("id-db-s", None)
+
+
+def test_members_on_better_nodes_take_over_first() -> None:
+    tiers = {"a": Tier.PENDING, "b": Tier.SPARE, "c": Tier.UPGRADED, "d": Tier.UPGRADED}
+    assert sort_standbys(reversed("abcd"), tiers.__getitem__) == ["c", "d", "b", "a"]

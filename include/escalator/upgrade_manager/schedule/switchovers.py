@@ -6,7 +6,7 @@ upgraded node first, where there is room to spare. Nobody notices the move of a 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from escalator.model.cloud import HaGroup, Server
@@ -50,6 +50,14 @@ def plan_switchovers(state: RoundState, host: str, *, move_standbys: bool = True
                     yield found
 
 
+def sort_standbys(able: Iterable[str], find_tier: Callable[[str], Tier]) -> list[str]:
+    """Sort members that can take over, the preferred one first: that on the best node, then by id.
+
+    :param find_tier: tells how good the node of a member is.
+    """
+    return sorted(able, key=lambda member: (find_tier(member), member))
+
+
 def _choose_standby(
     state: RoundState, group: HaGroup, active: str, *, move_standbys: bool
 ) -> Switchover | None:
@@ -57,7 +65,7 @@ def _choose_standby(
     able = [m for m in group.members if m != active and availability.serves(m)]
     if not able:
         return None
-    standby = min(able, key=lambda m: (state.book.tiers[_host(availability, m)], m))
+    standby = sort_standbys(able, lambda m: state.book.tiers[_host(availability, m)])[0]
     move_to = None
     source = _host(availability, standby)
     pending = state.book.tiers[source] is Tier.PENDING

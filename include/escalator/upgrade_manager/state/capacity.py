@@ -84,7 +84,7 @@ class CapacityBook:
         self._used: dict[str, dict[str, int]] = {}
         self._free: dict[str, dict[str, int]] = {}
         self._group_hosts: dict[str, list[str]] | None = None
-        self.tiers = {node.host: _tier(node, pending) for node in snapshot.nodes}
+        self.tiers = {node.host: tier_of(node, pending) for node in snapshot.nodes}
         self.rank_of: Mapping[str, int] = {}
         self._by_rank: dict[str, list[str]] = {}
         self._open: dict[str, list[list[tuple[int, str]]] | None] = {}
@@ -298,7 +298,11 @@ class CapacityBook:
             insort(tier, entry)
 
 
-def _tier(node: Node, pending: Collection[str] | None) -> Tier:
+def tier_of(node: Node, pending: Collection[str] | None) -> Tier:
+    """Tell how good a node is as a destination.
+
+    :param pending: hosts that are still to be upgraded; None: those that the nodes say.
+    """
     if node.upgraded:
         return Tier.UPGRADED
     is_pending = node.target if pending is None else node.host in pending
