@@ -25,6 +25,11 @@ VERBS: tuple[tuple[str, str, str], ...] = (
     ("leases", "escalator.leases.cli", "whose nodes are out, and what to do about each"),
     ("vim", "escalator.vim_interface.register", "put the VIM interface's API into a cloud's catalogue"),
     ("vnfms", "escalator.vim_interface.cli", "the managers of VNFs, and whether they are well"),
+    (
+        "interruptions",
+        "escalator.vim_interface.probes.cli",
+        "how long services of VNFs were interrupted, by HA group and year",
+    ),
     ("replay", "escalator.replay.cli", "judge a trace against the snapshot it began from"),
     ("run", "escalator.airflow_client.cli", "start a campaign through Airflow and follow it"),
 )
@@ -73,7 +78,7 @@ def _usage(words: list[str]) -> int:
         print(f"escalator: there is no verb {words[0]!r}", file=stream)
     print("usage: escalator VERB ...  (escalator VERB --help)", file=stream)
     for verb, _, what in VERBS:
-        print(f"  {verb:<10} {what}", file=stream)
+        print(f"  {verb:<13} {what}", file=stream)
     return 0 if asked else 2
 
 

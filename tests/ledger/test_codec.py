@@ -93,3 +93,9 @@ def test_a_type_that_is_not_supported_is_refused() -> None:
     Odd.__annotations__["items"] = frozenset[str]
     with pytest.raises(InvalidRequestError, match="not supported"):
         from_json(Odd, {"items": ["a"]})
+
+
+def test_a_request_from_before_interruptions_were_measured_reports_them() -> None:
+    written = to_json(CampaignRequest(cloud="lab", domain="d", bundle="b"))
+    assert written.pop("on_interruption") == "report"
+    assert from_json(CampaignRequest, written).on_interruption == "report"

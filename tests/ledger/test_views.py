@@ -12,6 +12,7 @@ from escalator.ledger.ledger import Ledger
 from escalator.ledger.run import CampaignRun
 from escalator.model.campaign import CampaignPlan, NodeState, Step
 from escalator.model.durations import History, MoveSample
+from escalator.model.interruption import Breach, Gap, InterruptionLimit, ProbeMethod
 from escalator.model.moves import DrainPlan, MoveMethod, MoveRecord, PlannedMove
 from escalator.model.step import Outcome
 
@@ -139,3 +140,39 @@ def test_returns_in_another_cloud_do_not_count(
     ledger.run(*OTHER).remember("node-01", released_at=later(50))
     assert run.view().given_back == {}
     assert ledger.run(*OTHER).view().given_back == {"node-01": later(50)}
+
+
+def gap(run_id: str = "run-1", group: str = "sbc", *, at: float = 0.0, seconds: float = 0.5) -> Gap:
+    return Gap(
+        cloud="lab",
+        campaign="upgrade__lab",
+        run_id=run_id,
+        host="node-01",
+        group=group,
+        address=f"{group}:{at}",
+        method=ProbeMethod.TCP,
+        started_at=later(at),
+        seconds=seconds,
+    )
+
+
+def test_a_service_that_was_interrupted_for_too_long_is_a_breach_of_its_run(
+    ledger: Ledger, run: CampaignRun, plan: CampaignPlan, open_campaign: Open
+) -> None:
+    open_campaign(ledger, replace(plan, run_id="run-2"))
+    run.gaps().record(gap(at=10))
+    run.gaps().record(gap("run-2", at=20, seconds=1.5))
+    run.gaps().record(gap("run-2", "web", at=20, seconds=400))
+    assert run.view().breaches == ()
+    run.gaps().record(gap(at=30, seconds=1.1))
+    assert run.view().breaches == (Breach(group="sbc", limit=InterruptionLimit.SWITCH, seconds=1.1),)
+
+
+def test_the_year_of_a_service_is_summed_over_all_runs_up_to_the_last_gap(run: CampaignRun) -> None:
+    year = 365 * 86400.0
+    run.gaps().record(gap("run-0", at=-year - 1, seconds=500))
+    run.gaps().record(gap("run-0", at=-year + 10, seconds=299.8))
+    assert run.view().breaches == ()
+    run.gaps().record(gap(at=0))
+    (breach,) = run.view().breaches
+    assert (breach.limit, round(breach.seconds, 1)) == (InterruptionLimit.YEAR, 300.3)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 
 import sqlalchemy as sa
+from sqlalchemy.orm import Session
 
 from escalator.ledger.database import Database
 from escalator.ledger.rows import insert_or_update
 from escalator.ledger.vim_tables import GapRow
-from escalator.model.interruption import Gap, ProbeMethod
+from escalator.model.interruption import YEAR, Breach, Gap, ProbeMethod, find_breaches
 
 
 class GapBook:
@@ -44,10 +45,30 @@ class GapBook:
         """Return the gaps of a cloud that began at a moment or later, by their start."""
         return self._read(GapRow.cloud == cloud, GapRow.started_at >= moment)
 
-    def _read(self, *which: sa.ColumnElement[bool]) -> tuple[Gap, ...]:
-        query = sa.select(GapRow).where(*which).order_by(GapRow.started_at, GapRow.address, GapRow.id)
+    def clouds(self) -> tuple[str, ...]:
+        """Return the clouds in which something was measured, by name."""
         with self._database.reading() as rows:
-            return tuple(map(_read_gap, rows.scalars(query)))
+            return tuple(rows.scalars(sa.select(GapRow.cloud).distinct().order_by(GapRow.cloud)))
+
+    def _read(self, *which: sa.ColumnElement[bool]) -> tuple[Gap, ...]:
+        with self._database.reading() as rows:
+            return read_gaps(rows, *which)
+
+
+def read_gaps(session: Session, *which: sa.ColumnElement[bool]) -> tuple[Gap, ...]:
+    """Read gaps by their start."""
+    query = sa.select(GapRow).where(*which).order_by(GapRow.started_at, GapRow.address, GapRow.id)
+    return tuple(map(_read_gap, session.scalars(query)))
+
+
+def read_breaches(session: Session, campaign: str, run_id: str) -> tuple[Breach, ...]:
+    """Read which groups of a run were interrupted for too long, in it or in the year up to its last gap."""
+    own = read_gaps(session, GapRow.campaign == campaign, GapRow.run_id == run_id)
+    if not any(gap.measured for gap in own):
+        return ()
+    begin = max(gap.ended_at for gap in own) - YEAR
+    clouds = {gap.cloud for gap in own}
+    return find_breaches(own, read_gaps(session, GapRow.cloud.in_(clouds), GapRow.started_at >= begin))
 
 
 def _read_gap(row: GapRow) -> Gap:

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from escalator.ledger.codec import to_json
 from escalator.ledger.database import Database
 from escalator.ledger.facts import FROM_VERSION, MOVE_SLOWNESS, VERSION, read_facts, write_fact_values
+from escalator.ledger.gap_book import GapBook
 from escalator.ledger.history import read_history
 from escalator.ledger.records import (
     PLAN_VERSION,
@@ -134,6 +135,10 @@ class CampaignRun:
         """Return how all nodes of a run stand and what its decisions look back at; no nodes without a run."""
         with self._database.reading() as session:
             return read_view(session, self.campaign, self.run_id)
+
+    def gaps(self) -> GapBook:
+        """Return the gaps of services, those of other runs too."""
+        return GapBook(self._database)
 
     def nodes(self) -> tuple[NodeProgress, ...]:
         """Return how all nodes of a run stand, in the order of the plan: cheap to ask often."""

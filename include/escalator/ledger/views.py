@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from escalator.ledger.facts import FROM_VERSION, LEASES, RELEASED_AT, read_facts
+from escalator.ledger.gap_book import read_breaches
 from escalator.ledger.records import read_progress
 from escalator.ledger.rows import find_campaign
 from escalator.ledger.tables import CampaignRow, FactRow, MoveRow, NodeRow, StepRow
@@ -34,6 +35,7 @@ def read_view(session: Session, campaign: str, run_id: str) -> LedgerView:
         moved_twice=_count_moved_twice(session, row, nodes),
         noticed_at=row.opened_at,
         leases=_read_leases(session, row),
+        breaches=read_breaches(session, campaign, run_id),
     )
 
 

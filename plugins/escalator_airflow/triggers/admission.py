@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
-from asgiref.sync import sync_to_async
 
 from escalator.model.decisions import Admission, AdmissionDecision
 from escalator.model.errors import EscalatorError, InvalidRequestError
 from escalator.steps.admit import find_decision_for
+from escalator_airflow.triggers.threads import run_in_thread
 
 POLL_SECONDS = 2.0
 """Pause between two looks at the cloud."""
@@ -78,17 +78,12 @@ class AdmissionTrigger(BaseTrigger):
             await asyncio.sleep(POLL_SECONDS)
 
 
-def _in_thread(function: Any) -> Any:
-    """Run blocking code beside the event loop; the triggerer's connection look-ups need asgiref's way."""
-    return sync_to_async(function, thread_sensitive=False)
-
-
 async def _look(poll: _Poll) -> dict[str, AdmissionDecision]:
     """Look once for all that ask; after an error the next look opens its connections anew."""
     late = time.monotonic() - ASKS_WITHIN_SECONDS
     asking = frozenset(host for host, at in poll.asking.items() if at > late)
     try:
-        decisions: dict[str, AdmissionDecision] = await _in_thread(poll.watcher.look)(asking)
+        decisions: dict[str, AdmissionDecision] = await run_in_thread(poll.watcher.look)(asking)
     except EscalatorError:
         poll.watcher = None
         raise
@@ -104,7 +99,7 @@ async def _decision(dag_id: str, run_id: str, host: str) -> AdmissionDecision:
             from escalator_airflow.watching import Watcher  # noqa: PLC0415  heavy, not needed to parse a DAG
 
             if poll.watcher is None:
-                poll.watcher = await _in_thread(Watcher)(dag_id, run_id)
+                poll.watcher = await run_in_thread(Watcher)(dag_id, run_id)
             poll.decisions = await _look(poll)
             poll.taken = time.monotonic()
     return find_decision_for(host, poll.decisions)

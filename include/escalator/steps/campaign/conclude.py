@@ -19,6 +19,7 @@ from escalator.model.campaign import NodeState
 from escalator.model.check_report import read_unmet_verdicts
 from escalator.model.cloud import CloudSnapshot
 from escalator.model.errors import EscalatorError, InvalidRequestError
+from escalator.model.interruption import YEAR
 from escalator.reports.document import build_report
 from escalator.reports.facts import CampaignFacts, RecordedSnapshot, StepRun
 from escalator.reports.files import ReportPaths, write_report
@@ -95,11 +96,12 @@ def _judge(campaign: CampaignContext, snapshot: CloudSnapshot) -> tuple[tuple[st
 
 def _facts(campaign: CampaignContext) -> CampaignFacts:
     run = campaign.run
+    ended = campaign.clock()
     steps = tuple(_run_of(step) for step in run.steps())
     return CampaignFacts(
         plan=campaign.plan,
         started_at=_started(campaign, steps),
-        ended_at=campaign.clock(),
+        ended_at=ended,
         view=run.view(),
         steps=steps,
         moves=run.moves(),
@@ -110,6 +112,8 @@ def _facts(campaign: CampaignContext) -> CampaignFacts:
         snapshot_after=_recorded(run.document(Document.SNAPSHOT_AFTER)),
         verdicts=read_unmet_verdicts(run.document(Document.CHECK)),
         plan_document=run.document(Document.PLAN),
+        gaps=run.gaps().of_run(run.campaign, run.run_id),
+        year_gaps=run.gaps().since(campaign.plan.request.cloud, ended - YEAR),
     )
 
 

@@ -53,7 +53,11 @@ class ProbeSession:
         self._epoch: datetime = clock()
         self._task: asyncio.Task[None] | None = None
         thread.enter()
-        thread.run(self._begin())
+        try:
+            thread.run(self._begin())
+        except TimeoutError:
+            thread.leave()
+            raise
 
     def update(self, watched: Iterable[Watched]) -> tuple[Gap, ...]:
         """Say what is to be probed from now on, and return what was found since the last call.
