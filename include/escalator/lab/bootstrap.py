@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 FLAVORS = {"m1.tiny": (1, 512, 1), "m1.small": (1, 2048, 10), "m1.large": (4, 8192, 40)}
 IMAGE = "tiny"
 NETWORK = "lab-net"
-TEMPLATE_VERSION = "1"
+TEMPLATE_VERSION = "2"
 _KEEP = ("postgresql", "fernet", "credential", "glance")
 _SERVICES = {"nova": "compute", "placement": "placement", "glance": "image", "neutron": "network"}
 

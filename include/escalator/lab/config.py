@@ -73,6 +73,8 @@ class ControlConfig:
     def endpoint(self, service: str) -> str:
         """Return the address of a service, as the catalogue has it."""
         path = "/v2.1" if service == "nova" else ""
+        if service == "octavia":
+            return f"http://127.0.0.1:{self.settings.octavia_port}"
         return f"http://127.0.0.1:{self.settings.ports.as_dict()[service]}{path}"
 
     def database(self, name: str) -> str:
@@ -243,7 +245,7 @@ _ML2: Ini = {
         "type_drivers": "vxlan,flat",
         "tenant_network_types": "vxlan",
         "mechanism_drivers": "escalator_lab",
-        "extension_drivers": "",
+        "extension_drivers": "port_security",
     },
     "ml2_type_vxlan": {"vni_ranges": "1:1000"},
     "ml2_type_flat": {"flat_networks": "*"},

@@ -4,7 +4,7 @@ import hashlib
 from functools import cache
 from pathlib import Path
 
-DEBIAN_PACKAGES = ("rabbitmq-server", "openssh-server", "postgresql")
+DEBIAN_PACKAGES = ("rabbitmq-server", "openssh-server", "postgresql", "openssl")
 
 CONTROL_PLANE = (
     "nova==34.0.0",
@@ -12,6 +12,7 @@ CONTROL_PLANE = (
     "openstack-placement==16.0.0",
     "glance==33.0.0",
     "neutron==29.0.0",
+    "octavia==19.0.0",
     "python-openstackclient",
     "psycopg2-binary",
     "pyuwsgi",

@@ -222,18 +222,31 @@ def openstack_services(config: ControlConfig) -> tuple[Service, ...]:
     conductor = (venv / "bin/nova-conductor", "--config-file", etc / "nova-cell1/nova.conf")
     scheduler = (venv / "bin/nova-scheduler", "--config-file", etc / "nova/nova.conf")
     return (
-        _wsgi(config, "keystone", "keystone.wsgi.api", keystone),
-        _wsgi(config, "placement", "placement.wsgi.api", {"OS_PLACEMENT_CONFIG_DIR": str(etc / "placement")}),
+        wsgi(config, "keystone", "keystone.wsgi.api", keystone),
+        wsgi(config, "placement", "placement.wsgi.api", {"OS_PLACEMENT_CONFIG_DIR": str(etc / "placement")}),
         Service(name="nova-conductor", command=conductor, stop_signal=signal.SIGKILL),
         Service(name="nova-scheduler", command=scheduler, stop_signal=signal.SIGKILL),
-        _wsgi(config, "nova", "nova.wsgi.osapi_compute", {"OS_NOVA_CONFIG_DIR": str(etc / "nova")}),
-        _wsgi(config, "neutron", "neutron.wsgi.api", neutron),
-        _wsgi(config, "glance", "glance.wsgi.api", {"OS_GLANCE_CONFIG_DIR": str(etc / "glance")}),
+        wsgi(config, "nova", "nova.wsgi.osapi_compute", {"OS_NOVA_CONFIG_DIR": str(etc / "nova")}),
+        wsgi(config, "neutron", "neutron.wsgi.api", neutron),
+        wsgi(config, "glance", "glance.wsgi.api", {"OS_GLANCE_CONFIG_DIR": str(etc / "glance")}),
     )
 
 
-def _wsgi(config: ControlConfig, name: str, module: str, environment: Mapping[str, str]) -> Service:
-    port, venv = config.settings.ports.as_dict()[name], config.settings.control_venv
+def wsgi(
+    config: ControlConfig,
+    name: str,
+    module: str,
+    environment: Mapping[str, str],
+    *,
+    port: int | None = None,
+    words: str = "",
+) -> Service:
+    """Return a service that uWSGI runs.
+
+    :param port: that it answers on; None: the one that goes with its name.
+    :param words: its arguments.
+    """
+    port, venv = port or config.settings.ports.as_dict()[name], config.settings.control_venv
     flags = (
         "--master",
         "--need-app",
@@ -250,6 +263,7 @@ def _wsgi(config: ControlConfig, name: str, module: str, environment: Mapping[st
             *("--processes", "1", "--threads", "8", "--buffer-size", "65535", "--listen", "100"),
             *("--http-chunked-input", "--add-header", "Connection: close"),
             *flags,
+            *(("--pyargv", words) if words else ()),
         ),
         environment=environment,
         port=port,

@@ -120,6 +120,11 @@ class LabSettings:
         return Ports.of_instance(self.instance)
 
     @property
+    def octavia_port(self) -> int:
+        """Return the port of Octavia, which is started only where a VNF needs it."""
+        return self.ports.postgresql + 1
+
+    @property
     def run(self) -> Path:
         """Return the folder of everything that belongs to the running instance."""
         return self.home / f"run-{self.instance}"

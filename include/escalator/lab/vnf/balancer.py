@@ -64,6 +64,17 @@ class Balancer:
         self.members = members
         self._log = log
 
+    async def run(self, address: str, port: int) -> None:
+        """Balance until the process is told to end."""
+        server = await asyncio.start_server(self.serve, address, port, reuse_address=True)
+        self._log.write(BOUND, address=address, port=port)
+        ended = asyncio.Event()
+        for sig in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(sig, ended.set)
+        async with server:
+            await ended.wait()
+        self._log.write(UNBOUND, address=address, port=port)
+
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Carry one connection from its start to its end."""
         with contextlib.suppress(asyncio.CancelledError):  # the end of the process, which needs no words
@@ -107,13 +118,18 @@ class Balancer:
                 return Answer(body={"members": len(self.members.members)})
         return Answer(status=NOT_FOUND, body={"error": f"nothing at {request.method} {request.path}"})
 
+    def set_weight(self, name: str, weight: int) -> None:
+        """Change the weight of a member: with 0 it gets nothing new, and keeps what is open."""
+        member = self.members.members[name]
+        if weight != member.weight:
+            self._log.write("weight", member=name, was=member.weight, weight=weight)
+            member.weight, member.credit = weight, 0
+
     def _set_weight(self, member: Member, body: Any) -> Answer:  # noqa: ANN401
         weight = body.get("weight") if isinstance(body, dict) else None
         if not isinstance(weight, int) or not 0 <= weight <= MAX_WEIGHT:
             return Answer(status=BAD_REQUEST, body={"error": f"weight is a number from 0 to {MAX_WEIGHT}"})
-        if weight != member.weight:
-            self._log.write("weight", member=member.name, was=member.weight, weight=weight)
-            member.weight, member.credit = weight, 0
+        self.set_weight(member.name, weight)
         return Answer(body=_tell(member))
 
 
@@ -147,16 +163,12 @@ async def _closing(writer: asyncio.StreamWriter) -> Any:  # noqa: ANN401
             await writer.wait_closed()
 
 
-async def run(balancer: Balancer, listen: tuple[str, int], log: ServiceLog) -> None:
-    """Balance until the process is told to end."""
-    server = await asyncio.start_server(balancer.serve, *listen, reuse_address=True)
-    log.write(BOUND, address=listen[0], port=listen[1])
-    ended = asyncio.Event()
-    for sig in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(sig, ended.set)
-    async with server:
-        await ended.wait()
-    log.write(UNBOUND, address=listen[0], port=listen[1])
+def add_words(parser: argparse.ArgumentParser) -> None:
+    """Add what a balancer is told."""
+    parser.add_argument("--listen", required=True, type=parse_endpoint)
+    parser.add_argument("--control", required=True, type=parse_endpoint)
+    parser.add_argument("--member", action="append", required=True, type=parse_member)
+    parser.add_argument("--log", required=True, type=Path)
 
 
 def parse_member(text: str) -> Member:
@@ -166,19 +178,25 @@ def parse_member(text: str) -> Member:
     return Member(name=name, address=address, port=port)
 
 
+def make_balancer(args: argparse.Namespace) -> Balancer:
+    """Return the balancer that the words describe."""
+    members = Members(members={member.name: member for member in args.member})
+    return Balancer(members, ServiceLog(args.log, "balancer"))
+
+
+def run_balancer(balancer: Balancer, args: argparse.Namespace) -> None:
+    """Balance until the process is told to end."""
+    address, port = args.control
+    JsonServer(address, port, balancer.answer).start()
+    asyncio.run(balancer.run(*args.listen))
+
+
 def main() -> None:
     """Run one balancer until it is told to end."""
     parser = argparse.ArgumentParser(description="a TCP balancer with weights")
-    parser.add_argument("--listen", required=True, type=parse_endpoint)
-    parser.add_argument("--control", required=True, type=parse_endpoint)
-    parser.add_argument("--member", action="append", required=True, type=parse_member)
-    parser.add_argument("--log", required=True, type=Path)
+    add_words(parser)
     args = parser.parse_args()
-    log = ServiceLog(args.log, "balancer")
-    balancer = Balancer(Members(members={member.name: member for member in args.member}), log)
-    address, port = args.control
-    JsonServer(address, port, balancer.answer).start()
-    asyncio.run(run(balancer, args.listen, log))
+    run_balancer(make_balancer(args), args)
 
 
 if __name__ == "__main__":

@@ -13,12 +13,12 @@ guests take part; it is read again when it changes.
 import argparse
 import json
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
+from escalator.lab.vnf.database_reader import Ask, Rows, connect
 from escalator.lab.vnf.guest import DEFAULT_PORT
 from escalator.lab.vnf.json_server import OK, call
 from escalator.lab.vnf.service_log import ServiceLog
@@ -93,37 +93,16 @@ class GuestFile:
         return self._ports
 
 
-def follow(agent: L3Agent, guests: GuestFile, read: Callable[[], Associations]) -> None:
+def follow(agent: L3Agent, guests: GuestFile, ask: Ask) -> None:
     """Follow Neutron for ever."""
     while True:
         agent.ports = guests.fetch()
-        agent.apply(read())
+        agent.apply(collect_owners(ask(SQL)))
         time.sleep(POLL_SECONDS)
 
 
-def connect(database: str) -> Callable[[], Associations]:
-    """Return what reads Neutron's table; a connection that breaks is made anew."""
-    import psycopg2  # type: ignore[import-untyped]  # noqa: PLC0415  (of the control plane's interpreter)
-
-    connections: list[Any] = []
-
-    def read() -> Associations:
-        try:
-            if not connections:
-                connections.append(psycopg2.connect(database))
-                connections[0].autocommit = True
-            with connections[0].cursor() as cursor:
-                cursor.execute(SQL)
-                return _by_address(cursor.fetchall())
-        except psycopg2.Error:
-            connections.clear()
-            time.sleep(1)
-            return read()
-
-    return read
-
-
-def _by_address(rows: Iterable[tuple[Any, Any]]) -> Associations:
+def collect_owners(rows: Rows) -> Associations:
+    """Return who may have each address."""
     found: dict[str, set[str]] = {}
     for address, own in rows:
         found.setdefault(str(address), set()).add(str(own))

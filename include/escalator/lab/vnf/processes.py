@@ -51,7 +51,11 @@ class VnfProcesses:
         words += ["--control", f"{vnf.address}:{CONTROL_PORT}"]
         for server in vnf.servers:
             words += ["--member", f"{server.name}={server.address}:{server.port}"]
-        return self._python("balancer", f"{vnf.spec.name}-balancer", words, port=CONTROL_PORT)
+        name = f"{vnf.spec.name}-balancer"
+        if vnf.load_balancer is None:
+            return self._python("balancer", name, words, port=CONTROL_PORT)
+        words = ["--database", self._database("octavia"), "--load-balancer", vnf.load_balancer.id, *words]
+        return self._python("amphora", name, words, port=CONTROL_PORT, interpreter=self._with_psycopg)
 
     def manager(self, vnf: Vnf, spec: VnfmSpec) -> Service:
         """Write the configuration of a VNF's manager, and return the manager."""
@@ -64,12 +68,10 @@ class VnfProcesses:
 
     def l3_agent(self, folder: Path) -> Service:
         """Return the L3 agent; it needs the control plane's interpreter for the database."""
-        port = self.config.settings.ports.postgresql
-        database = f"host=127.0.0.1 port={port} user=lab dbname=neutron"
-        words: list[str | Path] = ["--database", database, "--guests", folder / "guests.json"]
+        words: list[str | Path] = ["--database", self._database("neutron")]
+        words += ["--guests", folder / "guests.json"]
         words += ["--log", folder / "l3-agent.jsonl"]
-        python = self.config.settings.control_venv / "bin/python"
-        return self._python("l3_agent", "l3-agent", words, interpreter=python)
+        return self._python("l3_agent", "l3-agent", words, interpreter=self._with_psycopg)
 
     @staticmethod
     def write_guests(folder: Path, vnfs: tuple[Vnf, ...]) -> None:
@@ -84,6 +86,14 @@ class VnfProcesses:
         draft = folder / "guests.tmp"
         draft.write_text(json.dumps(guests))
         draft.replace(folder / "guests.json")
+
+    @property
+    def _with_psycopg(self) -> Path:
+        return self.config.settings.control_venv / "bin/python"
+
+    def _database(self, name: str) -> str:
+        """Return the address of a database, as libpq has it."""
+        return f"host=127.0.0.1 port={self.config.settings.ports.postgresql} user=lab dbname={name}"
 
     def _python(
         self,

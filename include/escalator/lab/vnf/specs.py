@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
+from escalator.lab.vnf.octavia import LoadBalancer
 from escalator.lab.vnf.vnfm import ABOUT_INSTANCES, Behaviour
 
 
@@ -17,12 +18,19 @@ class Form(StrEnum):
     floating-ip: a pair; the address is a floating IP in Neutron.
     vip-port: a pair; the address is an allowed address pair of one member's port in Neutron.
     balancer: members behind a balancer with weights.
+    octavia: members behind a load balancer of Octavia's.
     """
 
     HTTP = "http"
     FLOATING_IP = "floating-ip"
     VIP_PORT = "vip-port"
     BALANCER = "balancer"
+    OCTAVIA = "octavia"
+
+    @property
+    def is_pool(self) -> bool:
+        """Tell whether all members share the load; else one is active."""
+        return self in {Form.BALANCER, Form.OCTAVIA}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +106,8 @@ class Vnf:
     :param group_id: of its server group in Nova.
     :param address: where the service is served; :param address_id: of the floating IP or of the port that
         reserves the address.
-    :param balancer: where the weights of its balancer are set.
+    :param balancer: where the weights of its balancer are told, and set where it is not Octavia's.
+    :param load_balancer: of Octavia; None: it has none there.
     :param vnfm_url: where its manager takes messages.
     """
 
@@ -111,6 +120,7 @@ class Vnf:
     address_id: str
     folder: Path
     balancer: str | None = None
+    load_balancer: LoadBalancer | None = None
     vnfm_url: str | None = None
 
     @property

@@ -13,6 +13,7 @@ from escalator.lab.servers import ServerSpec
 from escalator.lab.services import VNF_PREFIX, Service, ServiceRunner
 from escalator.lab.vnf.json_server import call
 from escalator.lab.vnf.networks import NETWORK, VnfNetworks
+from escalator.lab.vnf.octavia import Octavia
 from escalator.lab.vnf.processes import CONTROL_PORT, L3_AGENT, MANAGER_PORT, PORT, VnfProcesses, describe
 from escalator.lab.vnf.service_log import ServiceGap, find_gaps, read_events
 from escalator.lab.vnf.specs import Form, Vnf, VnfServer, VnfSpec
@@ -39,6 +40,7 @@ class VnfLab:
         self._runner = ServiceRunner(run=lab.settings.run)
         self._processes = VnfProcesses(config=lab.config)
         self.networks = VnfNetworks(cloud=lab.cloud, instance=lab.settings.instance)
+        self.octavia = Octavia(config=lab.config, cloud=lab.cloud)
         self.vnfs: dict[str, Vnf] = {}
 
     @property
@@ -56,6 +58,8 @@ class VnfLab:
         for spec in specs:
             self._check(spec)
         self.networks.ensure()
+        if any(spec.form is Form.OCTAVIA for spec in specs):
+            self.octavia.ensure()
         tenants = {name: ensure_tenant(self._lab.cloud, name) for name in {s.project_name for s in specs}}
         groups = {spec.name: self._make_group(spec) for spec in specs}
         ids = self._lab.servers.boot(server for spec in specs for server in _servers(spec, groups[spec.name]))
@@ -72,8 +76,11 @@ class VnfLab:
         managers = [f"{VNF_PREFIX}{name}-vnfm" for name in self.vnfs]
         with ThreadPoolExecutor(max_workers=8) as pool:
             list(pool.map(self._end, managers))
-        self._runner.kill_all(VNF_PREFIX)
         found = list(self.vnfs.values())
+        for vnf in found:
+            if vnf.load_balancer is not None:
+                self.octavia.delete_balancer(vnf.load_balancer.id)
+        self._runner.kill_all(VNF_PREFIX)
         self._lab.servers.delete({server.id for vnf in found for server in vnf.servers})
         for vnf in found:
             self.networks.give_back(vnf.address_id, floating=vnf.spec.form is Form.FLOATING_IP)
@@ -143,11 +150,11 @@ class VnfLab:
     def _check(self, spec: VnfSpec) -> None:
         if spec.name in self.vnfs:
             raise LabError(f"there is a VNF {spec.name} already", "choose another name")
-        fits = len(spec.nodes) == PAIR if spec.form is not Form.BALANCER else len(spec.nodes) >= PAIR
+        fits = len(spec.nodes) >= PAIR if spec.form.is_pool else len(spec.nodes) == PAIR
         if not fits:
             raise LabError(f"{spec.name} has {len(spec.nodes)} nodes", "a pair has two, a pool two or more")
-        if spec.form is Form.VIP_PORT and spec.vnfm is not None:
-            raise LabError(f"{spec.name}: Neutron lets no tenant move a VIP", "choose another form")
+        if spec.form in {Form.VIP_PORT, Form.OCTAVIA} and spec.vnfm is not None:
+            raise LabError(f"{spec.name}: a manager moves no {spec.form} here", "choose another form")
 
     def _make_group(self, spec: VnfSpec) -> str:
         policy = "anti-affinity" if spec.hard else "soft-anti-affinity"
@@ -183,8 +190,14 @@ class VnfLab:
         return self._with_urls(vnf)
 
     def _with_urls(self, vnf: Vnf) -> Vnf:
-        if vnf.spec.form is Form.BALANCER:
+        if vnf.spec.form.is_pool:
             vnf = replace(vnf, balancer=f"http://{vnf.address}:{CONTROL_PORT}")
+        if vnf.spec.form is Form.OCTAVIA:
+            members = {server.name: (server.address, server.port) for server in vnf.servers}
+            made = self.octavia.make_balancer(
+                vnf.spec.name, vnf.spec.project_name, vnf.address, members, vnf.port
+            )
+            vnf = replace(vnf, load_balancer=made)
         if vnf.spec.vnfm is not None:
             number = int(vnf.servers[0].address.rpartition(".")[2])  # as unique as the server's
             address = self.networks.name_manager_address(number)
