@@ -11,8 +11,10 @@ from tests.builders import make_plan
 
 from escalator.ledger.codec import from_json, to_json
 from escalator.model.campaign import CampaignPlan, CampaignRequest
+from escalator.model.constraints import GroupConstraints, InstanceConstraints
 from escalator.model.errors import InvalidRequestError
 from escalator.model.moves import MoveRecord
+from escalator.model.notice import Notice, Reply
 from escalator.model.verdict import Verdict
 
 TIMES = st.datetimes(timezones=st.sampled_from([UTC, timezone(timedelta(hours=-3, minutes=-30))]))
@@ -27,7 +29,19 @@ def test_a_plan_that_names_no_procedure_is_an_upgrade() -> None:
     assert from_json(CampaignPlan, document) == plan
 
 
-@pytest.mark.parametrize("kind", [CampaignPlan, CampaignRequest, MoveRecord, Verdict])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        CampaignPlan,
+        CampaignRequest,
+        GroupConstraints,
+        InstanceConstraints,
+        MoveRecord,
+        Notice,
+        Reply,
+        Verdict,
+    ],
+)
 def test_every_value_comes_back_exactly(kind: type[object]) -> None:
     @settings(max_examples=40, deadline=None)
     @given(value=st.from_type(kind))

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from tests.ledger.notices import SESSION
 
 from escalator.ledger import schema
 from escalator.ledger.cli import main
@@ -67,6 +68,20 @@ def test_migrations_go_up_and_down_and_up_again(url: str) -> None:
     assert tables(url) == {VERSION_TABLE}
     schema.upgrade(url)
     assert Database(parse_url(url)).revision() == HEAD
+
+
+def test_the_tables_of_the_vim_interface_come_and_go_beside_what_is_there(url: str) -> None:
+    schema.upgrade(url)
+    installation = Ledger(url).installation()
+    Ledger(url).notices().open_session(SESSION)
+    schema.downgrade(url, "0002")
+    kept = {"installation", "campaign", "document", "node", "step", "move", "fact", "alembic_version"}
+    assert tables(url) == {f"escalator_{name}" for name in kept}
+    with pytest.raises(InvalidRequestError, match="0002"):
+        Ledger(url)
+    schema.upgrade(url)
+    assert Ledger(url).installation() == installation
+    assert Ledger(url).notices().sessions("lab") == ()
 
 
 def test_tables_of_others_in_the_same_database_are_left_alone(url: str) -> None:

@@ -72,7 +72,8 @@ def _generic_reader(kind: Any, origin: Any, arguments: tuple[Any, ...]) -> Reade
         item = _reader(arguments[0])
         return lambda document: tuple(map(item, document))
     if issubclass(origin, Mapping):
-        key, value = map(_reader, arguments)
+        # JSON has names of text only: a number became its digits.
+        key, value = int if arguments[0] is int else _reader(arguments[0]), _reader(arguments[1])
         return lambda document: {key(name): value(item) for name, item in document.items()}
     return _unsupported(kind)
 

@@ -9,12 +9,15 @@ from typing import Self
 
 import sqlalchemy as sa
 
+from escalator.ledger.constraint_book import ConstraintBook
 from escalator.ledger.database import Database, ledger_url, parse_url
+from escalator.ledger.gap_book import GapBook
 from escalator.ledger.lease_runs import LeaseRun, RunKey, read_lease_runs
 from escalator.ledger.notice_book import NoticeBook
 from escalator.ledger.open_runs import OpenRun, read_open_runs
 from escalator.ledger.records import CampaignSummary, plan_of
 from escalator.ledger.run import CampaignRun
+from escalator.ledger.switch_book import SwitchBook
 from escalator.ledger.tables import CampaignRow, InstallationRow, NodeRow
 from escalator.model.campaign import NodeState
 
@@ -63,6 +66,18 @@ class Ledger:
     def notices(self) -> NoticeBook:
         """Return the maintenance sessions, and the notices to managers of VNFs."""
         return NoticeBook(self._database)
+
+    def constraints(self) -> ConstraintBook:
+        """Return what managers of VNFs ask for their instances and groups."""
+        return ConstraintBook(self._database)
+
+    def gaps(self) -> GapBook:
+        """Return the gaps that probes measured in services."""
+        return GapBook(self._database)
+
+    def switches(self) -> SwitchBook:
+        """Return the switchovers of VNFs without a manager."""
+        return SwitchBook(self._database)
 
     def open_runs(self, cloud: str) -> tuple[OpenRun, ...]:
         """Return the runs in a cloud that have a node whose way is not at its end, the newest first."""

@@ -27,17 +27,20 @@ def insert_or_update(
     *,
     key: Sequence[str],
     keep: str | None = None,
+    larger: str | None = None,
 ) -> None:
     """Insert a row, or overwrite the one with the same key.
 
     :param key: names of the columns of a unique key.
     :param keep: name of a column whose value stays when the new one is NULL.
+    :param larger: name of a column; the row there stays unless the new value of it is larger.
     """
     insert = _insert(session, row).values(**values)
     changes = {name: insert.excluded[name] for name in values if name not in key}
     if keep is not None:
         changes[keep] = sa.func.coalesce(insert.excluded[keep], row.__table__.c[keep])
-    session.execute(insert.on_conflict_do_update(index_elements=list(key), set_=changes))
+    where = None if larger is None else insert.excluded[larger] > row.__table__.c[larger]
+    session.execute(insert.on_conflict_do_update(index_elements=list(key), set_=changes, where=where))
 
 
 def find_campaign(session: Session, campaign: str, run_id: str) -> CampaignRow | None:

@@ -63,7 +63,7 @@ class NoticeRow(Base):
     project_id: Mapped[str] = mapped_column(CleanName)
     event: Mapped[str] = mapped_column(WORD)
     state: Mapped[str] = mapped_column(WORD)
-    host: Mapped[str | None] = mapped_column(NAME)
+    host: Mapped[str | None] = mapped_column(CleanName)
     instance_id: Mapped[str | None] = mapped_column(CleanName)
     round: Mapped[int] = mapped_column(Integer)
     actions_at: Mapped[datetime | None] = mapped_column(UtcTime)

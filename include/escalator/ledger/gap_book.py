@@ -1,0 +1,65 @@
+"""The gaps that probes measured in services."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from escalator.ledger.database import Database
+from escalator.ledger.rows import insert_or_update
+from escalator.ledger.vim_tables import GapRow
+from escalator.model.interruption import Gap, ProbeMethod
+
+
+class GapBook:
+    """The gaps of a ledger; made by ``Ledger.gaps()``."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def record(self, gap: Gap) -> None:
+        """Record a gap; run, address and start tell one from another, and the longest record of it stays."""
+        values = {
+            "cloud": gap.cloud,
+            "campaign": gap.campaign,
+            "run_id": gap.run_id,
+            "host": gap.host,
+            "group_name": gap.group,
+            "address": gap.address,
+            "method": gap.method.value,
+            "started_at": gap.started_at,
+            "seconds": gap.seconds,
+            "cause": gap.cause,
+        }
+        key = ("campaign", "run_id", "address", "started_at")
+        with self._database.writing() as rows:
+            insert_or_update(rows, GapRow, values, key=key, larger="seconds")
+
+    def of_run(self, campaign: str, run_id: str) -> tuple[Gap, ...]:
+        """Return the gaps that were measured in a run, by their start."""
+        return self._read(GapRow.campaign == campaign, GapRow.run_id == run_id)
+
+    def since(self, cloud: str, moment: datetime) -> tuple[Gap, ...]:
+        """Return the gaps of a cloud that began at a moment or later, by their start."""
+        return self._read(GapRow.cloud == cloud, GapRow.started_at >= moment)
+
+    def _read(self, *which: sa.ColumnElement[bool]) -> tuple[Gap, ...]:
+        query = sa.select(GapRow).where(*which).order_by(GapRow.started_at, GapRow.address, GapRow.id)
+        with self._database.reading() as rows:
+            return tuple(map(_read_gap, rows.scalars(query)))
+
+
+def _read_gap(row: GapRow) -> Gap:
+    return Gap(
+        cloud=row.cloud,
+        campaign=row.campaign,
+        run_id=row.run_id,
+        host=row.host,
+        group=row.group_name,
+        address=row.address,
+        method=ProbeMethod(row.method),
+        started_at=row.started_at,
+        seconds=row.seconds,
+        cause=row.cause,
+    )
