@@ -24,6 +24,7 @@ class FoundGroup:
     :ivar migration_types: ``live`` and ``cold``, the preferred one first; None: no restriction.
     :ivar means: how it is switched over without a manager; None: it says nothing of it.
     :ivar probe: where its service is probed; None: nowhere.
+    :ivar migration_types_of: server id -> the same, for members that have their own.
     """
 
     origin: str
@@ -32,6 +33,7 @@ class FoundGroup:
     migration_types: tuple[str, ...] | None = None
     means: SwitchoverMeans | None = None
     probe: ProbeTarget | None = None
+    migration_types_of: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 class HaGroupSource(Protocol):
