@@ -20,8 +20,8 @@ from escalator.steps.running.context import CampaignContext, find_no_leases
 from escalator.system_support.mechanisms import choose_mechanism
 from escalator.vim_interface.desk import VimDesk
 from escalator.vim_interface.registry import add_ha_groups_of, load_ha_sources
-from escalator_airflow.desks import make_desk
 from escalator.vim_interface.registry.pushed import read_pushed_constraints
+from escalator_airflow.desks import make_desk
 from escalator_airflow.hooks.node_ssh import NodeShellHook
 from escalator_airflow.hooks.openstack import OpenStackCloudHook
 from escalator_airflow.records import find_leases, read_campaign
