@@ -105,3 +105,10 @@ def test_an_answer_for_the_project_answers_a_notice_for_an_instance_when_one_alo
 def test_a_time_that_has_come_is_past() -> None:
     assert find_answered([OPEN], ACK, DUE - timedelta(microseconds=1))[0] is ReplyOutcome.TAKEN
     assert find_answered([OPEN], ACK, DUE)[0] is ReplyOutcome.LATE
+
+
+def test_the_number_in_the_address_tells_two_nodes_of_a_project_apart() -> None:
+    first = make_record(1, instance_ids=("s1",))
+    second = make_record(2, host="node-02", instance_ids=("s2",))
+    assert find_answered([first, second], ACK, NOW, number=2) == (ReplyOutcome.TAKEN, second)
+    assert find_answered([first, second], ACK, NOW, number=3) == (ReplyOutcome.UNASKED, None)

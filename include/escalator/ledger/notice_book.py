@@ -185,10 +185,12 @@ class NoticeBook:
         now: datetime,
         *,
         instance_id: str | None = None,
+        number: int | None = None,
     ) -> ReplyOutcome:
         """Take a reply for the notice that it answers; an answered one was delivered.
 
         :param instance_id: the server that the reply was sent for; None: it was sent for the project.
+        :param number: of the notice that the reply's address names; None: it names none.
         """
         with self._database.writing() as rows:
             if rows.get(SessionRow, session_id) is None:
@@ -200,7 +202,7 @@ class NoticeBook:
                 NoticeRow.state == reply.state.value,
                 NoticeRow.reply_at.is_not(None),
             )
-            outcome, answered = find_answered(map(read_notice, asked), reply, now, instance_id)
+            outcome, answered = find_answered(map(read_notice, asked), reply, now, instance_id, number=number)
             for row in asked:
                 if answered is not None and row.id == answered.id:
                     row.reply = to_json(reply)

@@ -11,7 +11,12 @@ Asked = list[NoticeRecord]
 
 
 def find_answered(
-    asked: Iterable[NoticeRecord], reply: Reply, now: datetime, instance_id: str | None = None
+    asked: Iterable[NoticeRecord],
+    reply: Reply,
+    now: datetime,
+    instance_id: str | None = None,
+    *,
+    number: int | None = None,
 ) -> tuple[ReplyOutcome, NoticeRecord | None]:
     """Find the notice that a reply answers.
 
@@ -20,11 +25,11 @@ def find_answered(
 
     :param asked: the notices of the reply's session, project and state that expect a reply.
     :param instance_id: the server that the reply was sent for; None: it was sent for the project.
+    :param number: of the notice that the reply's address names; None: it names none.
     :return: TAKEN with the notice that it answers, or another outcome and None.
     """
-    fitting = [
-        record for record in _of_address(list(asked), instance_id) if _names_its_servers(record, reply)
-    ]
+    named = [record for record in asked if number in {None, record.number}]
+    fitting = [record for record in _of_address(named, instance_id) if _names_its_servers(record, reply)]
     fitting = [record for record in fitting if record.tries] or fitting
     fitting.sort(key=lambda record: (-record.notice.round, record.number))
     still_open = [record for record in fitting if _is_open(record, now)]

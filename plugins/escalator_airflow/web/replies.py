@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from http import HTTPStatus
+from typing import Annotated
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
 from escalator.ledger.ledger import Ledger
@@ -16,6 +17,7 @@ from escalator_airflow.web.callers import CallerDep, LedgerDep, MeansDep, PathId
 from escalator_airflow.web.sessions import find_session
 
 router = APIRouter(prefix="/maintenance", tags=["replies"])
+NoticeNumber = Annotated[int | None, Query(ge=1, le=2**31 - 1, description="number of the notice")]
 
 _GOOD = frozenset({ReplyOutcome.TAKEN, ReplyOutcome.REPEATED})
 _BAD = {
@@ -51,19 +53,29 @@ class ReplyAnswer(BaseModel):
 
 
 @router.get("/{sid}/{project}", responses=describe_refusals())
-def read_instances(sid: PathId, project: PathId, caller: CallerDep, ledger: LedgerDep) -> InstancesAnswer:
-    """List the instances that the newest notice to the project is about."""
+def read_instances(
+    sid: PathId, project: PathId, caller: CallerDep, ledger: LedgerDep, notice: NoticeNumber = None
+) -> InstancesAnswer:
+    """List the instances that a notice to the project is about, the newest one if none is named."""
     caller.require(project)
     session = find_session(ledger, caller, sid)
     asked = [
-        record for record in ledger.notices().find(session.id, project_id=project) if _is_for_project(record)
+        record
+        for record in ledger.notices().find(session.id, project_id=project)
+        if _is_for_project(record) and notice in {None, record.number}
     ]
     return InstancesAnswer(instance_ids=list(asked[-1].notice.instance_ids) if asked else [])
 
 
 @router.put("/{sid}/{project}", responses=describe_refusals(409, 410, 413, 415))
 def take_reply(
-    sid: PathId, project: PathId, body: ReplyBody, caller: CallerDep, ledger: LedgerDep, means: MeansDep
+    sid: PathId,
+    project: PathId,
+    body: ReplyBody,
+    caller: CallerDep,
+    ledger: LedgerDep,
+    means: MeansDep,
+    notice: NoticeNumber = None,
 ) -> ReplyAnswer:
     """Take the answer of a project; the same answer again is as good."""
     caller.require(project)
@@ -71,7 +83,8 @@ def take_reply(
     session = find_session(ledger, caller, sid)
     reply = body.make_reply()
     _refuse_foreign_instances(ledger, session.id, project, reply)
-    return _answer(ledger.notices().record_reply(session.id, project, reply, means.clock()))
+    outcome = ledger.notices().record_reply(session.id, project, reply, means.clock(), number=notice)
+    return _answer(outcome)
 
 
 @router.put("/{sid}/{project}/{instance}", responses=describe_refusals(409, 410, 413, 415))
@@ -83,6 +96,7 @@ def take_instance_reply(
     caller: CallerDep,
     ledger: LedgerDep,
     means: MeansDep,
+    notice: NoticeNumber = None,
 ) -> ReplyAnswer:
     """Take the answer for one instance; the same answer again is as good."""
     caller.require(project)
@@ -90,7 +104,9 @@ def take_instance_reply(
     session = find_session(ledger, caller, sid)
     reply = body.make_reply(instance)
     _refuse_foreign_instances(ledger, session.id, project, reply)
-    outcome = ledger.notices().record_reply(session.id, project, reply, means.clock(), instance_id=instance)
+    outcome = ledger.notices().record_reply(
+        session.id, project, reply, means.clock(), instance_id=instance, number=notice
+    )
     return _answer(outcome)
 
 

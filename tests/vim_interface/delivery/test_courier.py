@@ -102,7 +102,7 @@ def test_notice_is_posted_once_and_noted_as_delivered(book: NoticeBook, clock: C
     assert request.headers["Content-Type"] == "application/json"
     assert "Authorization" not in request.headers
     body = json.loads(request.body)
-    assert body["reply_url"] == f"{BASE}lab/v1/maintenance/{SESSION}/p1"
+    assert body["reply_url"] == f"{BASE}lab/v1/maintenance/{SESSION}/p1?notice=1"
     assert (body["message_id"], body["number"]) == (make_message_id(record), 1)
 
 

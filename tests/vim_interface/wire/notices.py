@@ -12,7 +12,9 @@ WARSAW = timezone(timedelta(hours=1))
 SESSION = "7f9c2b1e-3a54-4d6b-8e21-0c9d8b7a6f55"
 SERVER = "0d7a1a53-6a0e-4f43-9f0e-5d5a3f0a4c11"
 BASE = "http://airflow.example:8080/vim/lab/v1"
-PROJECT_URL = f"{BASE}/maintenance/{SESSION}/p1"
+PROJECT_PATH = f"{BASE}/maintenance/{SESSION}/p1"
+PROJECT_URL = f"{PROJECT_PATH}?notice=3"
+SERVER_URL = f"{PROJECT_PATH}/{SERVER}?notice=3"
 
 
 def make_notice(state: NoticeState = NoticeState.PLANNED_MAINTENANCE, **changes: Any) -> Notice:

@@ -10,7 +10,15 @@ import yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
 from tests.upgrade_manager.clouds import few
-from tests.vim_interface.wire.notices import BASE, PROJECT_URL, SERVER, SESSION, make_notice, make_record
+from tests.vim_interface.wire.notices import (
+    BASE,
+    PROJECT_URL,
+    SERVER,
+    SERVER_URL,
+    SESSION,
+    make_notice,
+    make_record,
+)
 
 from escalator.model.errors import InvalidRequestError
 from escalator.model.notice import NoticeState
@@ -54,7 +62,7 @@ def test_dialect_b_is_read_by_the_clients(read: Any) -> None:
         "reply_at": "2026-11-28 12:20:00",
         "session_id": SESSION,
         "metadata": {"nova": "{34}"},
-        "reply_url": f"{PROJECT_URL}/{SERVER}",
+        "reply_url": SERVER_URL,
     }
 
 
@@ -68,7 +76,7 @@ def test_address_with_brackets_is_read_as_one() -> None:
     record = make_record()
     base = "http://[fd00::1]:8080/vim/lab/v1"
     found = read_as_doctor(wrap_aodh(make_payload(record, VnfmKind.FENIX_A, base), record))
-    assert found["reply_url"] == f"{base}/maintenance/{SESSION}/p1"
+    assert found["reply_url"] == f"{base}/maintenance/{SESSION}/p1?notice=3"
 
 
 def test_every_value_is_text_and_what_has_no_content_is_left_out() -> None:

@@ -3,7 +3,15 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.vim_interface.wire.notices import BASE, PROJECT_URL, SERVER, SESSION, make_notice, make_record
+from tests.vim_interface.wire.notices import (
+    BASE,
+    PROJECT_URL,
+    SERVER,
+    SERVER_URL,
+    SESSION,
+    make_notice,
+    make_record,
+)
 
 from escalator.model.errors import InvalidRequestError
 from escalator.model.notice import InstanceAction, NoticeEvent, NoticeState
@@ -43,7 +51,7 @@ def test_every_field_of_dialect_a() -> None:
 @pytest.mark.parametrize("state", ASKING)
 def test_dialect_b_is_asked_for_one_instance_and_replies_for_it(state: NoticeState) -> None:
     made = payload(VnfmKind.FENIX_B, state)
-    assert (made["instance_ids"], made["reply_url"]) == ([SERVER], f"{PROJECT_URL}/{SERVER}")
+    assert (made["instance_ids"], made["reply_url"]) == ([SERVER], SERVER_URL)
     assert "MIGRATE" in made["allowed_actions"]
     assert payload(VnfmKind.FENIX_B, state, instance_ids=("x", "y"), instance_id="y")["instance_ids"] == ["y"]
 
@@ -101,7 +109,7 @@ def test_event_of_a_node_has_its_own_fields(kind: VnfmKind) -> None:
 
 def test_names_in_addresses_are_quoted() -> None:
     made = payload(VnfmKind.FENIX_A, project_id="a/../b?c")
-    assert made["reply_url"] == f"{BASE}/maintenance/{SESSION}/a%2F..%2Fb%3Fc"
+    assert made["reply_url"] == f"{BASE}/maintenance/{SESSION}/a%2F..%2Fb%3Fc?notice=3"
 
 
 @pytest.mark.parametrize("kind", VnfmKind)

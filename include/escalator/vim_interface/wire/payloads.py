@@ -63,30 +63,38 @@ def make_payload(record: NoticeRecord, kind: VnfmKind, base_url: str) -> dict[st
     return {
         "service": SERVICE,
         "project_id": notice.project_id,
-        "instance_ids": _instance_ids(notice, kind, base_url),
+        "instance_ids": _instance_ids(record, kind, base_url),
         "allowed_actions": [str(action) for action in actions],
         "state": str(notice.state),
         "actions_at": _time(notice.actions_at),
         "reply_at": _time(notice.reply_at),
         "session_id": notice.session_id,
         "metadata": dict(notice.metadata),
-        "reply_url": make_reply_url(notice, kind, base_url),
+        "reply_url": make_reply_url(record, kind, base_url),
         **({"host": notice.host} if kind is VnfmKind.WEBHOOK else {}),
     }
 
 
-def make_project_url(notice: Notice, base_url: str) -> str:
-    """Return where a manager reads the servers that the state is about, and replies for its project."""
+def make_project_url(record: NoticeRecord, base_url: str) -> str:
+    """Return where a manager reads the servers that a notice is about, and replies for its project.
+
+    The number of the notice is in it: several nodes of a project may be out at once.
+    """
+    return f"{_project_path(record.notice, base_url)}?notice={record.number}"
+
+
+def make_reply_url(record: NoticeRecord, kind: VnfmKind, base_url: str) -> str:
+    """Return where the reply goes: to the project, in dialect B to the one instance that is asked for."""
+    notice = record.notice
+    if kind is VnfmKind.FENIX_B and notice.state in _ASKING:
+        instance = quote(_one_instance(notice), safe="")
+        return f"{_project_path(notice, base_url)}/{instance}?notice={record.number}"
+    return make_project_url(record, base_url)
+
+
+def _project_path(notice: Notice, base_url: str) -> str:
     session, project = quote(notice.session_id, safe=""), quote(notice.project_id, safe="")
     return f"{base_url.rstrip('/')}/maintenance/{session}/{project}"
-
-
-def make_reply_url(notice: Notice, kind: VnfmKind, base_url: str) -> str:
-    """Return where the reply goes: to the project, in dialect B to the one instance that is asked for."""
-    url = make_project_url(notice, base_url)
-    if kind is VnfmKind.FENIX_B and notice.state in _ASKING:
-        return f"{url}/{quote(_one_instance(notice), safe='')}"
-    return url
 
 
 def _states_of(kind: VnfmKind, event: NoticeEvent) -> frozenset[NoticeState]:
@@ -95,11 +103,12 @@ def _states_of(kind: VnfmKind, event: NoticeEvent) -> frozenset[NoticeState]:
     return _FENIX_STATES | _SCALING if kind is VnfmKind.WEBHOOK else _FENIX_STATES
 
 
-def _instance_ids(notice: Notice, kind: VnfmKind, base_url: str) -> str | list[str]:
+def _instance_ids(record: NoticeRecord, kind: VnfmKind, base_url: str) -> str | list[str]:
+    notice = record.notice
     if kind is VnfmKind.WEBHOOK:
         return [notice.instance_id] if notice.instance_id else list(notice.instance_ids)
     if notice.state in _WHOLE_PROJECT or (kind is VnfmKind.FENIX_A and notice.state in _ASKING):
-        return make_project_url(notice, base_url)
+        return make_project_url(record, base_url)
     return [_one_instance(notice)]
 
 
