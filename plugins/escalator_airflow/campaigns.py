@@ -10,12 +10,14 @@ from typing import Any
 from escalator.inventory.inventory_file import read_inventory
 from escalator.leases.known import FindLife
 from escalator.ledger.campaign_record import CampaignRecord
+from escalator.ledger.ledger import Ledger
 from escalator.model.clock import utcnow
 from escalator.model.cloud import CloudSnapshot
 from escalator.model.inventory import Inventory
 from escalator.steps.running.context import CampaignContext, find_no_leases
 from escalator.system_support.mechanisms import choose_mechanism
 from escalator.vim_interface.registry import add_ha_groups_of, load_ha_sources
+from escalator.vim_interface.registry.pushed import read_pushed_constraints
 from escalator_airflow.hooks.node_ssh import NodeShellHook
 from escalator_airflow.hooks.openstack import OpenStackCloudHook
 from escalator_airflow.records import find_leases, read_campaign
@@ -47,11 +49,12 @@ def make_context(record: CampaignRecord, *, find_life: FindLife | None = None) -
 
 
 def _add_ha_groups(snapshot: CloudSnapshot) -> CloudSnapshot:
-    """Add the HA groups of the VNF files, as they are now, and of the servers' metadata.
+    """Add the HA groups of the VNF files, of managers of VNFs, as they are now, and of servers' metadata.
 
     :raises InvalidRequestError: a file has faults, or the files contradict one another.
     """
-    return add_ha_groups_of(snapshot, load_ha_sources())
+    pushed = read_pushed_constraints(Ledger().constraints(), snapshot.cloud)
+    return add_ha_groups_of(snapshot, load_ha_sources(pushed=pushed))
 
 
 def open_campaign(dag_id: str, run_id: str) -> CampaignContext:

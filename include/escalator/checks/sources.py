@@ -22,6 +22,7 @@ from escalator.model.errors import InvalidRequestError
 from escalator.upgrade_manager.state.domains import domain_of
 from escalator.upgrade_manager.state.targets import mark_targets
 from escalator.vim_interface.registry import add_ha_groups_of, load_ha_sources
+from escalator.vim_interface.registry.pushed import find_pushed_constraints
 
 
 class Source(NamedTuple):
@@ -88,7 +89,7 @@ def read_bundle(name: str) -> Bundle:
 def _read_cloud(args: argparse.Namespace) -> CloudSnapshot:
     counter = CallCounter()
     credentials = CloudCredentials.from_clouds_yaml(args.cloud, args.region, path=args.clouds_yaml)
-    sources = load_ha_sources()
+    sources = load_ha_sources(pushed=find_pushed_constraints(args.cloud))
     cloud = Cloud(connect(credentials, counter), counter)
     return add_ha_groups_of(cloud.fetch_snapshot(args.cloud, domain_of=domain_of, with_agents=True), sources)
 

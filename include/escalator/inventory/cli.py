@@ -26,6 +26,7 @@ from escalator.model.errors import InvalidRequestError
 from escalator.model.inventory import Inventory
 from escalator.upgrade_manager.state.domains import domain_of
 from escalator.vim_interface.registry import add_ha_groups_of, load_ha_sources
+from escalator.vim_interface.registry.pushed import find_pushed_constraints
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - its only name
@@ -79,7 +80,7 @@ def _add_cloud(parser: argparse.ArgumentParser) -> None:
 
 
 def _snapshot(cloud: Cloud, args: argparse.Namespace) -> str:
-    sources = load_ha_sources()
+    sources = load_ha_sources(pushed=find_pushed_constraints(args.cloud))
     snapshot = add_ha_groups_of(
         cloud.fetch_snapshot(args.cloud, domain_of=domain_of, with_agents=True), sources
     )

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+EVERY_OTHER_SIZE = 0
+"""The key of a limit by size that holds for every size without one of its own."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InstanceConstraints:
@@ -30,7 +33,7 @@ class InstanceConstraints:
 class GroupConstraints:
     """Constraints of one group, as its manager put them. Times are seconds.
 
-    Limits by size: group size -> limit; the key 0 stands for every other size.
+    Limits by size: group size -> limit; the key ``EVERY_OTHER_SIZE`` stands for every other one.
 
     :ivar max_per_host: members that may be on one node; 0: no limit.
     """

@@ -6,10 +6,11 @@ import os
 from typing import Any
 
 from airflow.sdk import BaseHook
+from openstack.connection import Connection
 
 from escalator.cloud_manager.call_counter import CallCounter
 from escalator.cloud_manager.cloud import Cloud
-from escalator.cloud_manager.connection import connect
+from escalator.cloud_manager.connection import API_TIMEOUT_SECONDS, connect
 from escalator.cloud_manager.credentials import CloudCredentials
 from escalator.cloud_manager.tokens import TokenCache
 
@@ -41,6 +42,18 @@ def open_cloud(connection: Any) -> Cloud:
 
     :raises InvalidRequestError: a field is missing; named before any call.
     """
+    counter = CallCounter()
+    return Cloud(connect_to(connection, counter), counter)
+
+
+def connect_to(
+    connection: Any, counter: CallCounter, *, timeout_seconds: float = API_TIMEOUT_SECONDS
+) -> Connection:
+    """Connect to the cloud that an Airflow connection describes; nothing is sent yet.
+
+    :param timeout_seconds: how long one request may take.
+    :raises InvalidRequestError: a field is missing.
+    """
     credentials = CloudCredentials.from_connection_fields(
         host=connection.host,
         login=connection.login,
@@ -49,6 +62,5 @@ def open_cloud(connection: Any) -> Cloud:
         port=connection.port,
         extra=connection.extra_dejson,
     )
-    counter = CallCounter()
     tokens = TokenCache.from_environment(os.environ)
-    return Cloud(connect(credentials, counter, tokens=tokens), counter)
+    return connect(credentials, counter, timeout_seconds=timeout_seconds, tokens=tokens)

@@ -21,12 +21,14 @@ class FoundGroup:
     :ivar group: members that the cloud does not have stand in it too: they count as impacted.
     :ivar roles: server id -> role; a member without an entry has none.
     :ivar migration_types: ``live`` and ``cold``, the preferred one first; None: no restriction.
+    :ivar migration_types_of: server id -> the same, for members that have their own.
     """
 
     origin: str
     group: HaGroup
     roles: Mapping[str, str] = field(default_factory=dict)
     migration_types: tuple[str, ...] | None = None
+    migration_types_of: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 class HaGroupSource(Protocol):

@@ -18,19 +18,23 @@ def find_vnf_dir() -> Path:
     return Path(os.environ.get("ESCALATOR_VNF_DIR") or _OURS)
 
 
-def load_ha_sources(folder: Path | None = None) -> tuple[HaGroupSource, ...]:
-    """Read what HA groups come from: the operator's files first, then the metadata of servers.
+def load_ha_sources(
+    folder: Path | None = None, *, pushed: HaGroupSource | None = None
+) -> tuple[HaGroupSource, ...]:
+    """Read what HA groups come from: the operator's files, what managers put, the metadata of servers.
 
     :param folder: folder of the VNF files; None: :func:`find_vnf_dir`.
+    :param pushed: the constraints that managers of VNFs put over the VIM interface; None: there are none.
     :raises InvalidRequestError: a file has faults, or a folder that was named is not there: without its
         constraints more members would go out than may.
     """
     folder = folder or find_vnf_dir()
+    between = () if pushed is None else (pushed,)
     if folder.is_dir():
-        return (read_vnf_files(folder), NovaMetadata())
+        return (read_vnf_files(folder), *between, NovaMetadata())
     if folder != _OURS:
         raise InvalidRequestError(
             f"there is no folder {folder} for VNF files",
             remedy="correct ESCALATOR_VNF_DIR, or make the folder; it may be empty",
         )
-    return (VnfFiles(declared=()), NovaMetadata())
+    return (VnfFiles(declared=()), *between, NovaMetadata())

@@ -55,7 +55,7 @@ def _joined(server: Server, found: FoundGroup | None) -> Server:
         server,
         ha_group=found.group.id,
         ha_role=found.roles.get(server.id),
-        migration=_method(server, found.migration_types),
+        migration=_method(server, found.migration_types_of.get(server.id, found.migration_types)),
     )
 
 

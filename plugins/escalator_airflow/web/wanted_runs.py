@@ -1,0 +1,86 @@
+"""From the body of a maintenance session to the runs that it asks for: one for each DAG with hosts of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from http import HTTPStatus
+
+from escalator.documents.bundle_file import find_bundle_dir, list_bundle_names
+from escalator.documents.requests import KEYS, parse_request
+from escalator.documents.wording import did_you_mean
+from escalator.inventory.parts import list_parts
+from escalator.model.errors import InvalidRequestError
+from escalator.model.inventory import Inventory
+from escalator.model.naming import make_dag_id
+from escalator.model.procedure import UPGRADE
+from escalator.model.wording import name_some
+from escalator.vim_interface.wire.bodies import SessionBody
+from escalator_airflow.web.answers import RefusedError
+from escalator_airflow.web.means import WantedRun
+from escalator_airflow.web.session_settings import BUNDLE_VARIABLE, find_chosen_bundle
+
+_OF_METADATA = tuple(key for key in KEYS if key != "hosts")
+"""Parameters of a campaign that the metadata may carry."""
+
+
+def plan_runs(inventory: Inventory, body: SessionBody, now: datetime) -> tuple[WantedRun, ...]:
+    """Say which runs a session asks for; nothing is written.
+
+    :raises RefusedError: names everything that is wrong with one of them.
+    """
+    _refuse_unknown_hosts(inventory, body.hosts)
+    bundles = list_bundle_names(find_bundle_dir())
+    asked = {key: value for key, value in (body.metadata or {}).items() if key in _OF_METADATA}
+    asked["bundle"] = asked.get("bundle") or _choose_bundle(bundles)
+    runs: list[WantedRun] = []
+    for dag_id, domain, hosts in _list_dags(inventory):
+        mine = [host for host in hosts if not body.hosts or host in body.hosts]
+        if not mine:
+            continue
+        conf = {**asked, "hosts": [] if len(mine) == len(hosts) else mine}
+        try:
+            parse_request(
+                conf, cloud=inventory.cloud, domain=domain, known_hosts=hosts, bundles=bundles, now=now
+            )
+        except InvalidRequestError as exc:
+            raise _refused(
+                f"{dag_id}: {exc.message}", "correct hosts or metadata and send it again; nothing was started"
+            ) from exc
+        runs.append(WantedRun(dag_id=dag_id, where=domain, conf=conf))
+    if not runs:
+        raise _refused(f"cloud {inventory.cloud} has no compute node", "refresh its inventory")
+    return tuple(runs)
+
+
+def _list_dags(inventory: Inventory) -> Iterator[tuple[str, str, tuple[str, ...]]]:
+    """Give id, drain domain and hosts of each DAG of a cloud."""
+    for domain in inventory.domains():
+        for part, hosts in list_parts(inventory, domain).items():
+            yield make_dag_id(UPGRADE.name, inventory.cloud, domain, part), domain, hosts
+
+
+def _refuse_unknown_hosts(inventory: Inventory, hosts: list[str]) -> None:
+    known = {node.host for node in inventory.nodes}
+    unknown = sorted(set(hosts) - known)
+    if unknown:
+        hint = did_you_mean(unknown[0], known)
+        raise _refused(
+            f"hosts: cloud {inventory.cloud} has no compute node {name_some(unknown)}{hint}",
+            "use the names of its nova-compute services, or [] for all of them",
+        )
+
+
+def _choose_bundle(bundles: tuple[str, ...]) -> str:
+    chosen = find_chosen_bundle() or (bundles[0] if len(bundles) == 1 else None)
+    if chosen is None:
+        there = ", ".join(bundles) or "none at all"
+        raise _refused(
+            f"metadata.bundle: names no bundle, and there is not exactly one to choose ({there})",
+            f"name it in the metadata, or set {BUNDLE_VARIABLE} for the API server",
+        )
+    return chosen
+
+
+def _refused(message: str, remedy: str) -> RefusedError:
+    return RefusedError(HTTPStatus.UNPROCESSABLE_ENTITY, message, remedy=remedy)
