@@ -16,6 +16,7 @@ from escalator.documents.bundles import parse_bundle
 from escalator.ledger.ledger import Ledger
 from escalator.model.campaign import NodeState, Step
 from escalator.model.cloud import CloudSnapshot
+from escalator.model.constraints import InstanceConstraints
 from escalator.model.errors import InvalidRequestError
 from escalator.model.moves import MoveMethod, MoveRecord
 from escalator.model.run_life import RunLife
@@ -75,6 +76,26 @@ def test_the_tasks_see_the_ha_groups_of_the_vnf_files(opened: CampaignContext, f
     seen = opened.add_ha_groups(snapshot())
     assert [group.id for group in seen.ha_groups] == ["sbc-1"]
     assert [server.ha_group for server in seen.servers] == ["sbc-1", "sbc-1", None]
+
+
+def test_the_tasks_see_what_managers_of_vnfs_have_put(
+    opened: CampaignContext, folders: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = f"sqlite:///{folders / 'own.db'}"
+    monkeypatch.setenv("ESCALATOR_LEDGER_URL", url)
+    book = Ledger.create_or_upgrade(url).constraints()
+    cloud = snapshot()
+    for server in cloud.servers[1:]:
+        asked = InstanceConstraints(
+            project_id=server.project_id, instance_id=server.id, group_id="g", lead_seconds=40
+        )
+        book.put_instance(cloud.cloud, asked, NOW)
+    assert [(group.id, group.lead_seconds) for group in opened.add_ha_groups(cloud).ha_groups] == [("g", 40)]
+    (folders / "sbc.yaml").write_text(json.dumps(VNF))
+    seen = opened.add_ha_groups(cloud)
+    assert [server.ha_group for server in seen.servers] == ["sbc-1", "sbc-1", "g"]
+    book.delete_instance(cloud.cloud, "c")
+    assert [group.id for group in opened.add_ha_groups(cloud).ha_groups] == ["sbc-1"]
 
 
 def test_a_vnf_file_with_faults_stops_decisions_but_not_the_opening_of_a_campaign(

@@ -1,4 +1,4 @@
-"""The VIM interface as Airflow's API server mounts it: a Keystone and an Airflow of the tests, a real ledger."""
+"""The VIM interface as Airflow mounts it: a Keystone and a starter of the tests, a real ledger."""
 
 from __future__ import annotations
 
@@ -100,6 +100,9 @@ class Stage:
 
     world: World = field(default_factory=World)
 
+    def find_facts(self, inventory: Any, token: str) -> TokenFacts | None:
+        return self.world.find_facts(inventory, token)
+
 
 @pytest.fixture(scope="session")
 def stage() -> Stage:
@@ -117,7 +120,7 @@ def app(airflow_home: Path, stage: Stage) -> Any:
     assert airflow_home.is_dir()
     outer = FastAPI()
     means = Means(
-        find_facts=lambda inventory, token: stage.world.find_facts(inventory, token),
+        find_facts=stage.find_facts,
         starter=Starter(stage),
         clock=lambda: stage.world.now,
     )

@@ -1,4 +1,4 @@
-"""The calls of clients that spoke to OpenStack Fenix, one by one, as they are: Tacker's plug-in, Doctor's VNFM."""
+"""The calls of clients that spoke to OpenStack Fenix, as they are: Tacker's plug-in, Doctor's VNFM."""
 
 from __future__ import annotations
 

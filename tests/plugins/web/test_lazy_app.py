@@ -16,7 +16,7 @@ from airflow import plugins_manager
 before = set(sys.modules)
 ((app,), _) = plugins_manager.get_fastapi_plugins()
 assert app["url_prefix"] == "/vim", app
-heavy = ("escalator_airflow.web.", "fastapi", "openstack", "keystoneauth1", "escalator.ledger", "sqlalchemy.orm")
+heavy = ("escalator_airflow.web.", "fastapi", "openstack", "keystoneauth1", "escalator.ledger")
 print(sorted(name for name in set(sys.modules) - before if name.startswith(heavy)))
 """
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import schemathesis
 from hypothesis import HealthCheck, Phase, assume, given, settings
 from tests.plugins.web.conftest import NOW, OURS, SID, World, ask, facts
 
@@ -13,9 +14,8 @@ from escalator.ledger.ledger import Ledger
 from escalator.model.constraints import GroupConstraints, InstanceConstraints
 from escalator.model.maintenance_session import MaintenanceSession
 
-schemathesis = pytest.importorskip("schemathesis")
 pytestmark = pytest.mark.airflow
-EXAMPLES = 8
+EXAMPLES = 6
 """Requests that are made of each route."""
 ROUTES = 15
 NAMED = {

@@ -136,7 +136,7 @@ def test_what_is_wrong_is_named_and_nothing_is_begun(
 
 def test_what_no_database_keeps_is_refused(admin: Caller, world: World) -> None:
     for value in ("NaN", "Infinity", '"\\ud800"'):
-        raw = '{"maintenance_at": "2026-11-22 08:00:30", "metadata": {"a": [%s]}}' % value
+        raw = f'{{"maintenance_at": "2026-11-22 08:00:30", "metadata": {{"a": [{value}]}}}}'
         answer = admin("POST", "/maintenance", content=raw, headers={"Content-Type": "application/json"})
         assert (answer.status_code, world.started) == (422, [])
 
@@ -159,16 +159,16 @@ def test_all_runs_are_looked_at_before_the_first_is_started(
     assert (world.started, ledger.notices().sessions("lab")) == ([], ())
 
 
-@pytest.mark.parametrize("surely_none", [True, False])
+@pytest.mark.parametrize("going", [0, 1])
 def test_a_start_that_fails_leaves_no_session_unless_it_may_have_begun(
-    admin: Caller, world: World, ledger: Ledger, surely_none: bool
+    admin: Caller, world: World, ledger: Ledger, going: int
 ) -> None:
     world.start_error = RuntimeError("the database is away")
-    world.going = 0 if surely_none else 1
+    world.going = going
     answer = admin("POST", "/maintenance", body())
     assert answer.status_code == 503
     listed = ledger.notices().sessions("lab")
-    if surely_none:
+    if going == 0:
         assert listed == ()
     else:
         assert [session.state for session in listed] == [SessionState.MAINTENANCE]

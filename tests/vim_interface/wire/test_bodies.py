@@ -63,7 +63,7 @@ def test_what_is_no_number_is_refused(value: Any) -> None:
 
 
 @pytest.mark.parametrize(("text", "flag"), [("True,", True), ("false", False), (True, True)])
-def test_flags_may_be_text(text: Any, flag: bool) -> None:
+def test_flags_may_be_text(text: Any, flag: object) -> None:
     assert InstanceBody(resource_mitigation=text).resource_mitigation is flag
 
 
@@ -90,7 +90,7 @@ def test_a_time_without_an_offset_is_utc(text: str) -> None:
     lead=SECONDS,
 )
 def test_constraints_of_an_instance_are_written_as_they_were_put(
-    group: str | None, name: str, interruption: Any, action: Any, mitigation: bool, lead: Any
+    group: str | None, name: str, interruption: Any, action: Any, mitigation: Any, lead: Any
 ) -> None:
     wire = {
         "instance_id": "vm",
