@@ -12,7 +12,7 @@ CORE = ROOT / "include" / "escalator"
 ROOMS = ("upgrade_manager", "model", "simulator")
 DECLARATIONS = {
     "model/decisions.py": "names and a dataclass without a method",
-    "model/quota.py": "a dataclass without a method",
+    "model/quota.py": "names and dataclasses without a method",
     "model/step.py": "two lists of names",
     "model/switch.py": "names and a dataclass without a method",
     "model/vnf_means.py": "dataclasses without a method",

@@ -15,6 +15,7 @@ from escalator.ledger.gap_book import GapBook
 from escalator.ledger.lease_runs import LeaseRun, RunKey, read_lease_runs
 from escalator.ledger.notice_book import NoticeBook
 from escalator.ledger.open_runs import OpenRun, read_open_runs
+from escalator.ledger.quota_book import QuotaBook
 from escalator.ledger.records import CampaignSummary, plan_of
 from escalator.ledger.run import CampaignRun
 from escalator.ledger.switch_book import SwitchBook
@@ -78,6 +79,10 @@ class Ledger:
     def switches(self) -> SwitchBook:
         """Return the switchovers of VNFs without a manager."""
         return SwitchBook(self._database)
+
+    def quotas(self) -> QuotaBook:
+        """Return the quotas that runs keep frozen."""
+        return QuotaBook(self._database)
 
     def open_runs(self, cloud: str) -> tuple[OpenRun, ...]:
         """Return the runs in a cloud that have a node whose way is not at its end, the newest first."""

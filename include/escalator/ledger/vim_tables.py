@@ -1,4 +1,7 @@
-"""The tables of the VIM interface: sessions, notices, constraints, gaps, switchovers. None holds a secret."""
+"""The tables of the VIM interface: sessions, notices, constraints, gaps, switchovers, frozen quotas.
+
+None holds a secret.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +15,12 @@ from escalator.ledger.tables import KEY, NAME, WORD, Base, CleanName, CleanText,
 
 __all__ = [
     "Base",
+    "FrozenQuotaRow",
     "GapRow",
     "GroupConstraintsRow",
     "InstanceConstraintsRow",
     "NoticeRow",
+    "QuotaHolderRow",
     "SessionRow",
     "SessionRunRow",
     "SwitchRow",
@@ -155,3 +160,26 @@ class SwitchRow(Base):
     message: Mapped[str] = mapped_column(CleanText)
     found: Mapped[Any] = mapped_column(JSON)
     restored_at: Mapped[datetime | None] = mapped_column(UtcTime)
+
+
+class FrozenQuotaRow(Base):
+    """A quota of a project that was lowered, with the limit before."""
+
+    __tablename__ = "escalator_frozen_quota"
+
+    cloud: Mapped[str] = mapped_column(CleanName, primary_key=True)
+    project_id: Mapped[str] = mapped_column(CleanName, primary_key=True)
+    name: Mapped[str] = mapped_column(WORD, primary_key=True)
+    found: Mapped[int] = mapped_column(Integer)
+    set_to: Mapped[int] = mapped_column(Integer)
+
+
+class QuotaHolderRow(Base):
+    """A run that keeps the quotas of a project frozen: the last one of them restores."""
+
+    __tablename__ = "escalator_quota_holder"
+
+    cloud: Mapped[str] = mapped_column(CleanName, primary_key=True)
+    project_id: Mapped[str] = mapped_column(CleanName, primary_key=True)
+    campaign: Mapped[str] = mapped_column(NAME, primary_key=True)
+    run_id: Mapped[str] = mapped_column(NAME, primary_key=True)

@@ -21,3 +21,19 @@ class ProjectQuota:
     project_id: str
     limits: Mapping[str, int]
     used: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrozenQuota:
+    """One quota that was lowered so that nothing can be added.
+
+    :ivar name: of the quota: a word of ``COUNTED``.
+    :ivar found: the limit before; -1: there was none.
+    :ivar set_to: the limit that we set.
+    """
+
+    cloud: str
+    project_id: str
+    name: str
+    found: int
+    set_to: int

@@ -145,21 +145,39 @@ def key_of(record: SwitchRecord) -> tuple[str, ...]:
 
 @dataclass
 class FakeBook:
-    """The ledger's book of switchovers, as its interface says."""
+    """The ledger's book of switchovers, as ``ledger/switch_book.py`` has it."""
 
-    records: dict[tuple[str, ...], SwitchRecord] = field(default_factory=dict)
+    records: list[SwitchRecord] = field(default_factory=list)
+
+    def _last(self, record: SwitchRecord) -> int | None:
+        same = [n for n, one in enumerate(self.records) if key_of(one) == key_of(record)]
+        return same[-1] if same else None
 
     def begin(self, record: SwitchRecord) -> SwitchRecord:
-        return self.records.setdefault(key_of(record), record)
+        last = self._last(record)
+        if last is None or self.records[last].restored_at is not None:
+            self.records.append(record)
+            return record
+        return self.records[last]
 
     def end(self, record: SwitchRecord) -> None:
-        self.records[key_of(record)] = record
+        last = self._last(record)
+        assert last is not None
+        self.records[last] = replace(
+            self.records[last],
+            ended_at=record.ended_at,
+            verified=record.verified,
+            message=record.message,
+            to_server=record.to_server,
+        )
 
     def of_run(self, campaign: str, run_id: str) -> tuple[SwitchRecord, ...]:
-        return tuple(r for r in self.records.values() if (r.campaign, r.run_id) == (campaign, run_id))
+        return tuple(r for r in self.records if (r.campaign, r.run_id) == (campaign, run_id))
 
     def mark_restored(self, record: SwitchRecord, now: datetime) -> None:
-        self.records[key_of(record)] = replace(record, restored_at=now)
+        last = self._last(record)
+        assert last is not None
+        self.records[last] = replace(self.records[last], restored_at=now)
 
 
 @dataclass

@@ -1,15 +1,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.builders import NOW
 from tests.vim_interface.switching.fakes import FakeBook, FakeClock, FakeSwitcher, KilledError
 
+from escalator.ledger.ledger import Ledger
 from escalator.model.errors import InvalidRequestError, NodeFaultError, SupersededError, TransientError
 from escalator.model.switch import SwitchMethod
 from escalator.vim_interface.switching import SwitchOrder, SwitchOutcome, SwitchResult, switch_over
+from escalator.vim_interface.switching.act import SwitchBookSide
 from escalator.vim_interface.switching.restore import restore_switches
 
 ORDER = SwitchOrder(
@@ -17,7 +20,9 @@ ORDER = SwitchOrder(
 )
 
 
-def run(switcher: FakeSwitcher, book: FakeBook, clock: FakeClock | None = None, **more: Any) -> SwitchResult:
+def run(
+    switcher: FakeSwitcher, book: SwitchBookSide, clock: FakeClock | None = None, **more: Any
+) -> SwitchResult:
     clock = clock or FakeClock()
     order = replace(ORDER, **more.pop("order", {}))
     return switch_over(switcher, book, order, clock=clock, sleep=clock.sleep, **more)
@@ -28,7 +33,7 @@ def test_a_switchover_is_written_down_done_seen_and_finished() -> None:
     result = run(switcher, book, clock)
     assert (result.outcome, switcher.acts, len(switcher.finished)) == (SwitchOutcome.SWITCHED, ["b"], 1)
     (record,) = book.of_run("c", "r")
-    assert record == result.record
+    assert result.record == record
     assert (record.verified, record.method, record.found) == (True, SwitchMethod.HTTP, {"was": "a"})
     assert record.begun_at == NOW
     assert record.ended_at == clock.now
@@ -45,7 +50,7 @@ def test_a_second_run_switches_nothing() -> None:
 def test_service_that_is_away_already_is_left_alone_and_nothing_is_written_down() -> None:
     switcher, book = FakeSwitcher(holder="b"), FakeBook()
     assert run(switcher, book).outcome is SwitchOutcome.AWAY
-    assert (switcher.acts, book.records) == ([], {})
+    assert (switcher.acts, book.records) == ([], [])
 
 
 @pytest.mark.parametrize("repeatable", [True, False])
@@ -146,7 +151,7 @@ def test_what_cannot_be_done_is_not_written_down() -> None:
 
     switcher, book = Unfit(), FakeBook()
     result = run(switcher, book)
-    assert (result.outcome, switcher.acts, book.records) == (SwitchOutcome.FAILED, [], {})
+    assert (result.outcome, switcher.acts, book.records) == (SwitchOutcome.FAILED, [], [])
     assert "b cannot take over" in result.words
 
 
@@ -168,7 +173,7 @@ def test_node_that_is_not_ours_any_more_is_not_switched() -> None:
     switcher, book = FakeSwitcher(), FakeBook()
     with pytest.raises(SupersededError):
         run(switcher, book, before_act=lost)
-    assert (switcher.acts, book.records) == ([], {})
+    assert (switcher.acts, book.records) == ([], [])
 
 
 def test_what_was_changed_is_restored_once() -> None:
@@ -185,3 +190,31 @@ def test_what_was_changed_is_restored_once() -> None:
     assert restore(switcher) == ("group pair: pair is not as it was",)
     assert restore(switcher) == ()
     assert [r.restored_at for r in book.of_run("c", "r")] == [NOW]
+
+
+def test_node_that_comes_a_second_time_is_switched_a_second_time() -> None:
+    """It was given back, and the service with it: that is no service that comes back by itself."""
+    book, clock = FakeBook(), FakeClock()
+    run(FakeSwitcher(), book, clock)
+    restore_switches(book, "c", "r", "node-01", switcher_of=lambda _: FakeSwitcher(), clock=clock)
+    second = FakeSwitcher()
+    assert run(second, book, clock).outcome is SwitchOutcome.SWITCHED
+    assert (second.acts, len(book.of_run("c", "r"))) == (["b"], 2)
+
+
+def test_the_ledgers_book_does_the_same(tmp_path: Path) -> None:
+    book = Ledger.create_or_upgrade(f"sqlite:///{tmp_path}/ledger.db").switches()
+    clock = FakeClock()
+    with pytest.raises(KilledError):
+        run(FakeSwitcher(obeys=False, trouble=KilledError()), book, clock)
+    failed = FakeSwitcher(obeys=False)
+    assert run(failed, book, clock).outcome is SwitchOutcome.FAILED
+    second = FakeSwitcher()
+    result = run(second, book, clock, order={"to_server": "c"})
+    assert (result.outcome, second.acts) == (SwitchOutcome.SWITCHED, ["c"])
+    assert run(second, book, clock).outcome is SwitchOutcome.SWITCHED
+    (record,) = book.of_run("c", "r")
+    assert (record.to_server, record.verified, record.found) == ("c", True, {"was": "a"})
+    restore_switches(book, "c", "r", "node-01", switcher_of=lambda _: FakeSwitcher(), clock=clock)
+    run(FakeSwitcher(), book, clock)
+    assert [r.restored_at is None for r in book.of_run("c", "r")] == [False, True]

@@ -83,7 +83,7 @@ def test_standby_without_a_fit_port_is_refused_before_any_write(change: dict[str
     result = run(network, book)
     assert result.outcome is SwitchOutcome.FAILED
     assert "vnf-b has no port that could take" in result.words
-    assert (network.writes, book.records) == ([], {})
+    assert (network.writes, book.records) == ([], [])
     assert not switcher_on(network).is_healthy(PAIR.members[1]).ok
 
 

@@ -166,7 +166,7 @@ def test_the_last_member_that_serves_stays(trio: Trio) -> None:
     result = trio.run()
     assert result.outcome is SwitchOutcome.FAILED
     assert "no other member serves in pool sip" in result.words
-    assert (trio.balancers.writes, trio.book.records) == ([], {})
+    assert (trio.balancers.writes, trio.book.records) == ([], [])
 
 
 def test_member_whose_change_is_under_way_is_not_seen_to_be_left(trio: Trio) -> None:
@@ -191,5 +191,5 @@ def test_a_member_takes_over_when_it_serves_in_every_pool(trio: Trio) -> None:
 def test_cloud_without_octavia_fails_in_words(trio: Trio) -> None:
     trio.balancers.there = False
     result = trio.run()
-    assert (result.outcome, trio.book.records) == (SwitchOutcome.FAILED, {})
+    assert (result.outcome, trio.book.records) == (SwitchOutcome.FAILED, [])
     assert "has no load balancers" in result.words

@@ -119,7 +119,7 @@ def test_wider_pair_is_refused_before_any_write() -> None:
     result = run(network, book)
     assert result.outcome is SwitchOutcome.FAILED
     assert "lets 10.0.0.77 through" in result.words
-    assert (network.writes, book.records) == ([], {})
+    assert (network.writes, book.records) == ([], [])
 
 
 def test_port_is_found_by_its_address_on_the_networks_of_the_members() -> None:

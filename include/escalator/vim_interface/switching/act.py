@@ -30,7 +30,7 @@ class SwitchBookSide(Protocol):
     """What is needed of the ledger's book of switchovers."""
 
     def begin(self, record: SwitchRecord) -> SwitchRecord:
-        """Write a switchover down before it is done; one that is there already is returned as it is."""
+        """Write a switchover down before it is done; one that is there and not restored stays."""
 
     def end(self, record: SwitchRecord) -> None:
         """Write down how it ended."""
@@ -103,6 +103,8 @@ def switch_over(
     """
     act = _Act(switcher, book, order, clock, sleep)
     earlier = next((r for r in reversed(book.of_run(order.campaign, order.run_id)) if order.is_of(r)), None)
+    if earlier is not None and earlier.restored_at is not None:  # the node was given back since: it is over
+        earlier = None
     try:
         role = switcher.find_role()
     except TransientError:
@@ -174,6 +176,8 @@ class _Act:
                 found=found,
             )
         )
+        if record.ended_at is not None:  # an earlier run has failed: this one has its own time
+            record = replace(record, begun_at=self._clock())
         return self._do(replace(record, to_server=order.to_server))
 
     def go_on(self, record: SwitchRecord, role: RoleView, before_act: Callable[[], None]) -> SwitchResult:

@@ -5,9 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import assert_never
-
-import httpx
+from typing import TYPE_CHECKING, assert_never
 
 from escalator.model.vnf_means import (
     CommandMeans,
@@ -20,10 +18,12 @@ from escalator.model.vnf_means import (
 from escalator.vim_interface.switching.cloud_side import BalancerSide, NetworkSide
 from escalator.vim_interface.switching.command import CommandSwitcher, Run
 from escalator.vim_interface.switching.floating_ip import FloatingIpSwitcher
-from escalator.vim_interface.switching.http_role import HttpSwitcher
 from escalator.vim_interface.switching.octavia import OctaviaSwitcher
 from escalator.vim_interface.switching.switcher import Switcher, SwitchGroup
 from escalator.vim_interface.switching.vip_port import VipPortSwitcher
+
+if TYPE_CHECKING:
+    import httpx
 
 
 def make_switcher(
@@ -50,7 +50,12 @@ def make_switcher(
         case OctaviaMeans():
             return OctaviaSwitcher(means, group, network, balancers, clock=clock, sleep=sleep)
         case HttpMeans():
-            return HttpSwitcher(means, group, network, client or httpx.Client(trust_env=False))
+            from escalator.vim_interface.switching.http_role import (  # noqa: PLC0415  (httpx: few tasks need it)
+                HttpSwitcher,
+                make_client,
+            )
+
+            return HttpSwitcher(means, group, network, client or make_client())
         case CommandMeans():
             return CommandSwitcher(means, group, run)
         case _:

@@ -22,6 +22,11 @@ _MOST_BYTES = 4096
 _LONGEST_ROLE = 40
 
 
+def make_client() -> httpx.Client:
+    """Make a client that takes no proxy from the environment: members are asked directly."""
+    return httpx.Client(trust_env=False)
+
+
 class HttpSwitcher:
     """One group whose members answer over HTTP.
 

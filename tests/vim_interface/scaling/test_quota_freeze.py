@@ -1,0 +1,181 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from escalator.ledger.ledger import Ledger
+from escalator.ledger.quota_book import QuotaBook
+from escalator.model.errors import InvalidRequestError
+from escalator.model.quota import COUNTED, UNLIMITED, ProjectQuota
+from escalator.vim_interface.scaling import freeze_quotas, plan_freeze, plan_restore, restore_quotas
+
+LIMITS = {"instances": 10, "cores": -1, "ram": 4096}
+USED = {"instances": 2, "cores": 4, "ram": 4096}
+RUN, OTHER = ("lab", "c", "r"), ("lab", "c-2", "r-2")
+
+
+class KilledError(BaseException):
+    """The process ends here."""
+
+
+@dataclass
+class FakeQuotas:
+    """Nova's quotas of projects."""
+
+    limits: dict[str, dict[str, int]] = field(default_factory=lambda: {"p": dict(LIMITS)})
+    used: dict[str, dict[str, int]] = field(default_factory=lambda: {"p": dict(USED)})
+    writes: int = 0
+    before_write: Callable[[], None] = lambda: None
+    unified: bool = False
+
+    def fetch(self, project_id: str) -> ProjectQuota:
+        if project_id not in self.limits:
+            raise InvalidRequestError(f"no project {project_id}")
+        return ProjectQuota(
+            project_id=project_id, limits=dict(self.limits[project_id]), used=self.used[project_id]
+        )
+
+    def ensure_limits(self, project_id: str, limits: Mapping[str, int]) -> ProjectQuota:
+        changes = {n: v for n, v in limits.items() if self.limits[project_id][n] != v}
+        if changes:
+            self.before_write()
+            if self.unified:
+                raise InvalidRequestError("Nova did not take the quota")
+            self.writes += 1
+            self.limits[project_id] |= changes
+        return self.fetch(project_id)
+
+
+@pytest.fixture
+def book(tmp_path: Path) -> QuotaBook:
+    return Ledger.create_or_upgrade(f"sqlite:///{tmp_path}/ledger.db").quotas()
+
+
+@pytest.fixture
+def nova() -> FakeQuotas:
+    return FakeQuotas()
+
+
+def test_limits_become_what_is_used_and_come_back_value_for_value(nova: FakeQuotas, book: QuotaBook) -> None:
+    frozen = freeze_quotas(nova, book, *RUN, {"p"})
+    assert nova.limits["p"] == USED
+    assert [quota.name for quota in frozen.quotas] == ["cores", "instances"], "ram was used up already"
+    freeze_quotas(nova, book, *RUN, {"p"})
+    assert nova.writes == 1
+    restored = restore_quotas(nova, book, *RUN)
+    assert nova.limits["p"] == LIMITS
+    assert (len(restored.quotas), restored.findings) == (2, ())
+    assert restore_quotas(nova, book, *RUN).quotas == ()
+    assert nova.writes == 2
+
+
+def test_what_a_person_changed_meanwhile_stays_and_is_reported(nova: FakeQuotas, book: QuotaBook) -> None:
+    freeze_quotas(nova, book, *RUN, {"p"})
+    nova.limits["p"]["instances"] = 7
+    freeze_quotas(nova, book, *RUN, {"p"})
+    assert nova.limits["p"]["instances"] == 7, "a second run does not take it back"
+    (words,) = restore_quotas(nova, book, *RUN).findings
+    assert "quota instances was set to 7 meanwhile, it was 10 before and frozen at 2" in words
+    assert nova.limits["p"] == LIMITS | {"instances": 7}
+
+
+@pytest.mark.parametrize("then", ["freeze", "restore"])
+def test_killed_between_the_record_and_the_write(nova: FakeQuotas, book: QuotaBook, then: str) -> None:
+    def kill() -> None:
+        raise KilledError
+
+    nova.before_write = kill
+    with pytest.raises(KilledError):
+        freeze_quotas(nova, book, *RUN, {"p"})
+    nova.before_write = lambda: None
+    if then == "freeze":
+        nova.used["p"]["instances"] = 3  # it came before the freeze: nothing more may come
+        freeze_quotas(nova, book, *RUN, {"p"})
+        assert nova.limits["p"]["instances"] == 2
+    assert restore_quotas(nova, book, *RUN).findings == ()
+    assert nova.limits["p"] == LIMITS
+
+
+def test_killed_while_it_restores_the_second_run_goes_on(nova: FakeQuotas, book: QuotaBook) -> None:
+    def kill() -> None:
+        raise KilledError
+
+    freeze_quotas(nova, book, *RUN, {"p"})
+    nova.before_write = kill
+    with pytest.raises(KilledError):
+        restore_quotas(nova, book, *RUN)
+    nova.before_write = lambda: None
+    restore_quotas(nova, book, *RUN)
+    assert nova.limits["p"] == LIMITS
+
+
+def test_of_two_campaigns_that_freeze_one_project_the_last_restores(
+    nova: FakeQuotas, book: QuotaBook
+) -> None:
+    freeze_quotas(nova, book, *RUN, {"p"})
+    freeze_quotas(nova, book, *OTHER, {"p"})
+    restore_quotas(nova, book, *RUN)
+    assert nova.limits["p"] == USED
+    restore_quotas(nova, book, *OTHER)
+    assert nova.limits["p"] == LIMITS
+
+
+def test_run_that_comes_while_the_last_one_restores_is_frozen(nova: FakeQuotas, book: QuotaBook) -> None:
+    freeze_quotas(nova, book, *RUN, {"p"})
+
+    def other_comes() -> None:
+        nova.before_write = lambda: None
+        freeze_quotas(nova, book, *OTHER, {"p"})
+
+    nova.before_write = other_comes
+    restore_quotas(nova, book, *RUN)
+    assert nova.limits["p"] == USED
+    restore_quotas(nova, book, *OTHER)
+    assert nova.limits["p"] == LIMITS
+
+
+def test_project_whose_quotas_cannot_be_frozen_is_reported_and_the_others_are(
+    nova: FakeQuotas, book: QuotaBook
+) -> None:
+    frozen = freeze_quotas(nova, book, *RUN, {"a-gone", "p"})
+    assert "the quotas of project a-gone cannot be frozen" in frozen.findings[0]
+    assert nova.limits["p"] == USED
+    nova.limits["q"], nova.used["q"], nova.unified = dict(LIMITS), dict(USED), True
+    (words,) = freeze_quotas(nova, book, *RUN, {"q"}).findings
+    assert "did not take" in words
+
+
+def test_project_that_is_gone_at_the_end_is_reported_in_full(nova: FakeQuotas, book: QuotaBook) -> None:
+    freeze_quotas(nova, book, *RUN, {"p"})
+    del nova.limits["p"]
+    (words,) = restore_quotas(nova, book, *RUN).findings
+    assert "cannot be restored (cores -1, instances 10)" in words
+
+
+amounts = st.fixed_dictionaries({name: st.integers(0, 20) for name in COUNTED})
+limits = st.fixed_dictionaries({name: st.integers(-1, 20) for name in COUNTED})
+
+
+@given(limits, amounts, st.dictionaries(st.sampled_from(COUNTED), st.integers(-1, 20)))
+def test_nothing_can_be_added_and_all_comes_back(
+    found: dict[str, int], used: dict[str, int], by_a_person: dict[str, int]
+) -> None:
+    frozen = plan_freeze("lab", ProjectQuota(project_id="p", limits=found, used=used))
+    now = found | {quota.name: quota.set_to for quota in frozen}
+    assert all(limit != UNLIMITED and limit <= used[name] for name, limit in now.items())
+    assert all(found[name] == UNLIMITED or limit <= found[name] for name, limit in now.items())
+    assert plan_restore(frozen, ProjectQuota(project_id="p", limits=now, used=used)) == (
+        {quota.name: quota.found for quota in frozen},
+        (),
+    )
+    changed = now | by_a_person
+    back, findings = plan_restore(frozen, ProjectQuota(project_id="p", limits=changed, used=used))
+    for quota in frozen:
+        touched = changed[quota.name] not in {quota.set_to, quota.found}
+        assert (quota.name in back) is (changed[quota.name] == quota.set_to)
+        assert any(f"quota {quota.name} " in words for words in findings) is touched
