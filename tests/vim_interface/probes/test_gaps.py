@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from escalator.model.interruption import NOT_MEASURED
@@ -14,6 +14,7 @@ from escalator.vim_interface.probes.rhythm import Rhythm
 RHYTHM = Rhythm(period_seconds=0.1)
 SLACK = 2 * RHYTHM.period_seconds + 0.003
 Intervals = list[tuple[float, float]]
+few = settings(max_examples=60, deadline=None)
 
 
 def finder(*, answered: bool = True) -> GapFinder:
@@ -78,6 +79,7 @@ def apart(draw: st.DrawFn, *, least: float) -> Intervals:
     return kept
 
 
+@few
 @given(apart(least=0.2), causes)
 def test_every_outage_of_two_periods_is_one_gap_that_is_hardly_longer(outages: Intervals, cause: str) -> None:
     found = of_service(play(finder(), outages, until=12, cause=cause))
@@ -89,6 +91,7 @@ def test_every_outage_of_two_periods_is_one_gap_that_is_hardly_longer(outages: I
         assert gap.cause == cause
 
 
+@few
 @given(apart(least=0.01), causes)
 def test_a_probe_that_stands_still_blames_no_service(stalls: Intervals, cause: str) -> None:
     found = play(finder(), [], stalls=stalls, until=12, cause=cause)
@@ -97,6 +100,7 @@ def test_a_probe_that_stands_still_blames_no_service(stalls: Intervals, cause: s
     assert [(span.start, span.end) for span in found] == long
 
 
+@few
 @given(apart(least=0.2), apart(least=0.01), causes)
 def test_with_both_only_what_was_seen_is_an_interruption(
     outages: Intervals, stalls: Intervals, cause: str

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 
+from escalator.model.errors import InvalidRequestError
+
+VARIABLE = "ESCALATOR_PROBE_HZ"
+"""Environment variable: how often each address is asked in a second."""
+SLOWEST_HZ, FASTEST_HZ = 1.0, 50.0
 DEFAULT_HZ = 10.0
 _GAP_PERIODS = 1.5
 """From so many periods without a good answer on there is a gap: one lost answer makes two."""
@@ -33,3 +39,21 @@ class Rhythm:
     def timeout_seconds(self) -> float:
         """Return how long one probe waits for its answer; the next ones do not wait for it."""
         return min(_LONGEST_TIMEOUT_SECONDS, _TIMEOUT_PERIODS * self.period_seconds)
+
+
+def read_rhythm() -> Rhythm:
+    """Read how often addresses are asked; ten times a second when nothing is said.
+
+    :raises InvalidRequestError: the variable is no number from 1 to 50.
+    """
+    said = os.environ.get(VARIABLE) or str(DEFAULT_HZ)
+    try:
+        hz = float(said)
+    except ValueError:
+        hz = 0.0
+    if not SLOWEST_HZ <= hz <= FASTEST_HZ:
+        raise InvalidRequestError(
+            f"{VARIABLE} is {said!r}: it must be a number from {SLOWEST_HZ:g} to {FASTEST_HZ:g}",
+            remedy="correct it where the triggerer starts, or leave it out",
+        )
+    return Rhythm(period_seconds=1 / hz)

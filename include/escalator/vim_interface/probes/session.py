@@ -13,7 +13,7 @@ from escalator.model.vnf_means import ProbeTarget
 from escalator.vim_interface.probes.gaps import Span
 from escalator.vim_interface.probes.loop_thread import PROBES, LoopThread
 from escalator.vim_interface.probes.prober import Prober
-from escalator.vim_interface.probes.rhythm import Rhythm
+from escalator.vim_interface.probes.rhythm import Rhythm, read_rhythm
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +48,7 @@ class ProbeSession:
         self._cloud, self._campaign, self._run_id = cloud, campaign, run_id
         self._thread = thread
         self._clock = clock
-        self._prober = Prober(rhythm or Rhythm())
+        self._prober = Prober(rhythm or read_rhythm())
         self._watched: dict[ProbeTarget, Watched] = {}
         self._epoch: datetime = clock()
         self._task: asyncio.Task[None] | None = None

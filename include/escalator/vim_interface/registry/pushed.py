@@ -22,7 +22,10 @@ _METHODS: Mapping[str, tuple[str, ...] | None] = {
     InstanceAction.LIVE_MIGRATE: ("live",),
     InstanceAction.OWN_ACTION: (),
 }
-"""What a manager wants done -> the methods that may move the server; None: no restriction."""
+"""What a manager wants done -> the methods that may move the server; None: no restriction.
+
+That it wants to act itself is a wish, not a restriction: silent when it is asked, its policy on silence counts.
+"""
 
 log = logging.getLogger(__name__)
 
@@ -148,4 +151,4 @@ def _methods_of(instance: InstanceConstraints) -> tuple[str, ...] | None:
         if methods is None:
             return None
         allowed += methods
-    return tuple(dict.fromkeys(allowed)) if instance.migration_types else None
+    return tuple(dict.fromkeys(allowed)) or None
