@@ -139,7 +139,7 @@ class VnfLab:
     def gaps(self, name: str) -> tuple[ServiceGap, ...]:
         """Return when nobody served a VNF, as its own processes say."""
         vnf = self.vnfs[name]
-        return find_gaps(read_events(vnf.logs), vnf.address)
+        return find_gaps(read_events([*vnf.logs, self.folder / "power.jsonl"]), vnf.address)
 
     def messages(self, name: str, event: str = "received") -> tuple[dict[str, Any], ...]:
         """Return what the manager of a VNF wrote down: messages received, or ``replied``, ``put``, …."""
@@ -216,6 +216,9 @@ class VnfLab:
         processes.write_guests(self.folder, tuple(self.vnfs.values()))
         with ThreadPoolExecutor(max_workers=4) as pool:
             list(pool.map(lambda each: self._run(*each), wanted))
+        processes.write_power(self.folder, tuple(self.vnfs.values()))
+        events = [node.events_file for node in self._lab.nodes()]
+        self._runner.ensure_started(processes.guest_power(self.folder, events))
         if any(vnf.spec.form in {Form.FLOATING_IP, Form.VIP_PORT} for vnf in vnfs):
             self._runner.ensure_started(processes.l3_agent(self.folder))
         for vnf in vnfs:
