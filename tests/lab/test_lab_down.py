@@ -12,7 +12,7 @@ from tests.conftest import CHOSEN_LAB
 from escalator.lab import services
 from escalator.lab.lab import Lab
 from escalator.lab.processes import PidFile
-from escalator.lab.services import ServiceRunner
+from escalator.lab.services import Service, ServiceRunner
 from escalator.lab.settings import LabSettings
 
 pytestmark = [pytest.mark.lab, pytest.mark.ends_lab]
@@ -23,10 +23,12 @@ def test_down_ends_everything_and_nothing_else(lab: Lab) -> None:
     other = LabSettings(home=lab.settings.home, instance=7, nodes=1, servers=0)
     neighbour, runner = services.epmd(other), ServiceRunner(run=other.run)
     runner.ensure_started(neighbour)
+    guest = Service(name=f"{services.VNF_PREFIX}a-guest", command=("sleep", "600"))
+    ServiceRunner(run=lab.settings.run).ensure_started(guest)
     try:
         assert lab.status().is_up
         processes = [PidFile(path=path).read() for path in (lab.settings.run / "pid").glob("*.json")]
-        assert len(processes) == 10 + lab.settings.nodes
+        assert len(processes) == 11 + lab.settings.nodes
         start = time.monotonic()
         assert lab.down()
         assert time.monotonic() - start < 15

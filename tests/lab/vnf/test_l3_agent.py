@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,8 +8,9 @@ import pytest
 from tests.lab.vnf.processes import free_port
 
 from escalator.lab.vnf.guest import Guest, GuestSettings
+from escalator.lab.vnf.json_file import JsonFile, write_json
 from escalator.lab.vnf.json_server import call
-from escalator.lab.vnf.l3_agent import GuestFile, L3Agent
+from escalator.lab.vnf.l3_agent import L3Agent
 from escalator.lab.vnf.service_log import ServiceLog, find_gaps, read_events
 
 ADDRESS = "127.0.63.1"
@@ -101,14 +102,25 @@ def test_a_guest_that_is_gone_has_let_go_and_one_that_cannot_take_is_asked_again
     assert serving(guests) == [TWO]
 
 
+def test_a_guest_that_was_started_again_is_told_again(agent: L3Agent, guests: dict[str, Guest]) -> None:
+    agent.apply({ADDRESS: {ONE}})
+    agent.look()
+    assert agent.held == {ADDRESS: ONE}
+    port = guests[ONE].settings.own[1]
+    call("POST", f"http://{ONE}:{port}/release", {})
+    agent.look()
+    agent.apply({ADDRESS: {ONE}})
+    assert serving(guests) == [ONE]
+
+
 def test_the_file_of_guests_is_read_again_when_it_changes(tmp_path: Path) -> None:
     path = tmp_path / "guests.json"
-    file = GuestFile(path)
-    assert file.fetch() == {}
-    path.write_text(json.dumps([{"own": ONE, "port": 8080}]))
-    assert file.fetch() == {ONE: 8080}
+    file = JsonFile(path)
+    assert file.fetch() is None
+    write_json(path, [ONE])
+    assert file.fetch() == [ONE]
     path.write_text("not read again")
-    import os
-
     os.utime(path, ns=(file._seen, file._seen))
-    assert file.fetch() == {ONE: 8080}
+    assert file.fetch() == [ONE]
+    write_json(path, [TWO])
+    assert file.fetch() == [TWO]

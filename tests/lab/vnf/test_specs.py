@@ -9,7 +9,7 @@ from escalator.lab.config import ControlConfig
 from escalator.lab.errors import LabError
 from escalator.lab.lab import Lab
 from escalator.lab.settings import LabSettings
-from escalator.lab.vnf.octavia import LoadBalancer
+from escalator.lab.vnf.load_balancers import LoadBalancer
 from escalator.lab.vnf.processes import VnfProcesses, describe
 from escalator.lab.vnf.specs import Form, Vnf, VnfmSpec, VnfServer, VnfSpec
 from escalator.lab.vnf.vnfm import Behaviour

@@ -12,8 +12,9 @@ from tests.lab.vnf.fake_escalator import SESSION, alarm, post
 
 from escalator.lab.accounts import ensure_tenant
 from escalator.lab.config import REGION
-from escalator.lab.errors import ApiError, LabError
+from escalator.lab.errors import ApiError
 from escalator.lab.processes import wait_until
+from escalator.lab.progress import Progress
 from escalator.lab.vnf.json_server import Answer, JsonServer, Request, call
 from escalator.lab.vnf.specs import Form, VnfmSpec, VnfSpec
 from escalator.lab.vnf.vnfm import Behaviour
@@ -81,7 +82,7 @@ class Maintenance:
 @pytest.fixture(scope="module")
 def world(lab: Lab) -> Iterator[VnfLab]:
     lab.servers.delete_all()
-    made = VnfLab(lab)
+    made = VnfLab(lab, progress=Progress())
     try:
         made.start(*SPECS)
         yield made
@@ -228,6 +229,24 @@ def test_a_tenant_moves_no_address_of_anothers(lab: Lab, world: VnfLab) -> None:
         wrong.log_in()
 
 
-def test_a_name_is_given_once(world: VnfLab) -> None:
-    with pytest.raises(LabError, match="there already"):
-        world.start(SPECS[0])
+def test_the_guest_is_paused_while_its_server_moves_live_and_off_while_it_is_stopped(
+    lab: Lab, world: VnfLab
+) -> None:
+    server = world.active("vip")
+    assert server is not None
+    before = len(world.gaps("vip"))
+    lab.servers.act(server.id, {"os-migrateLive": {"host": "node-01", "block_migration": "auto"}})
+    wait(lambda: lab.servers.fetch_one(server.id)["OS-EXT-SRV-ATTR:host"] == "node-01", "it has moved")
+    wait(lambda: len(world.gaps("vip")) > before, "the pause is a gap")
+    gap = world.gaps("vip")[before]
+    assert (gap.before, gap.after) == (server.name, server.name)
+    assert gap.seconds is not None
+    assert 0.03 < gap.seconds < 1.0
+    assert serves(world, "vip") == server.name
+    lab.servers.wait_for({server.id: "ACTIVE"})
+    lab.servers.act(server.id, {"os-stop": None})
+    lab.servers.wait_for({server.id: "SHUTOFF"})
+    wait(lambda: world.role(server) is None, "its guest is gone")
+    lab.servers.act(server.id, {"os-start": None})
+    wait(lambda: world.role(server) == "active", "it serves again")
+    assert serves(world, "vip") == server.name

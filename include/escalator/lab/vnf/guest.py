@@ -64,14 +64,15 @@ class Guest:
         return "active" if self._service is not None else "standby"
 
     def start(self, *, active: bool) -> None:
-        """Answer on the own address; serve as well when active.
+        """Answer on the own address; serve as well when active, unless the peer does.
 
-        :raises OSError: when an address is taken.
+        :raises OSError: when the own address is taken.
         """
         self._control.start()
         self._log.write("started", server=self.settings.server, address=self.settings.own[0])
         if active and self.settings.service is not None:
-            self._bind(self.settings.service)
+            with contextlib.suppress(OSError):  # the peer serves: this one is the standby
+                self._bind(self.settings.service, seconds=0.0)
 
     def stop(self) -> None:
         """Give up every address."""
@@ -170,13 +171,13 @@ class Guest:
                 self._unbind()
         return Answer(body={"role": self.role})
 
-    def _bind(self, where: tuple[str, int]) -> None:
+    def _bind(self, where: tuple[str, int], *, seconds: float = BIND_SECONDS) -> None:
         """Bind the address of the service as soon as it is free.
 
         :raises OSError: when somebody keeps it.
         """
         service = JsonServer(*where, self._serve)
-        deadline = time.monotonic() + BIND_SECONDS
+        deadline = time.monotonic() + seconds
         while not service.is_bound:
             try:
                 service.start()

@@ -11,7 +11,8 @@ guests take part; it is read again when it changes.
 """
 
 import argparse
-import json
+import contextlib
+import itertools
 import time
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
@@ -20,10 +21,13 @@ from pathlib import Path
 
 from escalator.lab.vnf.database_reader import Ask, Rows, connect
 from escalator.lab.vnf.guest import DEFAULT_PORT
+from escalator.lab.vnf.json_file import JsonFile
 from escalator.lab.vnf.json_server import OK, call
 from escalator.lab.vnf.service_log import ServiceLog
 
 POLL_SECONDS = 0.05
+LOOK_EVERY = 10
+ROLE_SECONDS = 0.2
 SQL = """
     SELECT floating_ip_address, fixed_ip_address FROM floatingips WHERE fixed_ip_address IS NOT NULL
     UNION SELECT pair.ip_address, fixed.ip_address
@@ -64,6 +68,15 @@ class L3Agent:
                 if address not in self.held and self._tell(own, "activate", address):
                     self.held[address] = own
 
+    def look(self) -> None:
+        """Forget what a guest holds that was started again and does not know of it."""
+        for address, own in list(self.held.items()):
+            with contextlib.suppress(OSError):
+                port = self.ports.get(own, DEFAULT_PORT)
+                answer = call("GET", f"http://{own}:{port}/role", timeout_seconds=ROLE_SECONDS)
+                if answer.body["role"] != "active":
+                    del self.held[address]
+
     def _tell(self, own: str, verb: str, address: str | None) -> bool:
         """Tell a guest to take or to give up an address; one that is gone has given it up."""
         try:
@@ -78,25 +91,12 @@ class L3Agent:
         return taken
 
 
-class GuestFile:
-    """The file of the guests, read again when it changes."""
-
-    def __init__(self, path: Path) -> None:
-        self._path, self._seen, self._ports = path, 0, {}  # type: tuple[Path, int, dict[str, int]]
-
-    def fetch(self) -> dict[str, int]:
-        """Return the port of each guest by its own address."""
-        changed = self._path.stat().st_mtime_ns if self._path.exists() else 0
-        if changed != self._seen:
-            guests = json.loads(self._path.read_text())
-            self._seen, self._ports = changed, {guest["own"]: guest["port"] for guest in guests}
-        return self._ports
-
-
-def follow(agent: L3Agent, guests: GuestFile, ask: Ask) -> None:
-    """Follow Neutron for ever."""
-    while True:
-        agent.ports = guests.fetch()
+def follow(agent: L3Agent, guests: JsonFile, ask: Ask) -> None:
+    """Follow Neutron for ever, and look now and then whether guests still serve what they were told to."""
+    for turn in itertools.count():
+        agent.ports = {guest["own"]: guest["port"] for guest in guests.fetch() or []}
+        if turn % LOOK_EVERY == 0:
+            agent.look()
         agent.apply(collect_owners(ask(SQL)))
         time.sleep(POLL_SECONDS)
 
@@ -118,7 +118,7 @@ def main() -> None:
     args = parser.parse_args()
     agent = L3Agent(log=ServiceLog(args.log, "l3-agent"))
     agent.log.write("started")
-    follow(agent, GuestFile(args.guests), connect(args.database))
+    follow(agent, JsonFile(args.guests), connect(args.database))
 
 
 if __name__ == "__main__":

@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from escalator.lab.config import PASSWORD
 from escalator.lab.services import VNF_PREFIX, Service
+from escalator.lab.vnf.json_file import write_json
 from escalator.lab.vnf.specs import Form, Vnf, VnfmSpec, VnfServer
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from escalator.lab.config import ControlConfig
 
 PORT, CONTROL_PORT, MANAGER_PORT = 8080, 8081, 9890
@@ -83,9 +86,31 @@ class VnfProcesses:
             if vnf.spec.form in _BY_AGENT
             for server in vnf.servers
         ]
-        draft = folder / "guests.tmp"
-        draft.write_text(json.dumps(guests))
-        draft.replace(folder / "guests.json")
+        write_json(folder / "guests.json", guests)
+
+    def write_power(self, folder: Path, vnfs: tuple[Vnf, ...]) -> None:
+        """Tell the process that follows Nova what the guests of the servers are."""
+        guests = {server.id: self._power(vnf, server) for vnf in vnfs for server in vnf.servers}
+        write_json(folder / "power.json", guests)
+
+    def guest_power(self, folder: Path, events: Iterable[Path]) -> Service:
+        """Return what pauses, stops and starts guests with their servers."""
+        words: list[str | Path] = ["--guests", folder / "power.json", "--log", folder / "power.jsonl"]
+        return self._python("guest_power", "guest-power", [*words, "--events", *events])
+
+    def _power(self, vnf: Vnf, server: VnfServer) -> dict[str, Any]:
+        service = self.guest(vnf, server)
+        run = self.config.settings.run
+        again = ["--active"] if vnf.spec.form is Form.HTTP else []  # unless its peer serves
+        return {
+            "name": server.name,
+            "url": server.url,
+            "address": None if vnf.spec.form.is_pool else vnf.address,
+            "command": [str(word) for word in (*service.command, *again)],
+            "environment": dict(service.environment),
+            "pid_file": run / "pid" / f"{service.name}.json",
+            "out": run / "log" / f"{service.name}.out",
+        }
 
     @property
     def _with_psycopg(self) -> Path:

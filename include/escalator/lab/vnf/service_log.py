@@ -74,6 +74,6 @@ def _gap(lost: Mapping[str, Any], again: Mapping[str, Any] | None) -> ServiceGap
         started_at=lost["t"],
         monotonic=lost["monotonic"],
         seconds=None if again is None else again["monotonic"] - lost["monotonic"],
-        before=lost["name"],
-        after=None if again is None else again["name"],
+        before=lost.get("guest", lost["name"]),
+        after=None if again is None else again.get("guest", again["name"]),
     )

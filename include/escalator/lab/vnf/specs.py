@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
-from escalator.lab.vnf.octavia import LoadBalancer
+from escalator.lab.vnf.load_balancers import LoadBalancer
 from escalator.lab.vnf.vnfm import ABOUT_INSTANCES, Behaviour
 
 

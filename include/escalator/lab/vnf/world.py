@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from escalator.lab.accounts import ensure_tenant
 from escalator.lab.errors import LabError
+from escalator.lab.progress import Progress, silent
 from escalator.lab.servers import ServerSpec
 from escalator.lab.services import VNF_PREFIX, Service, ServiceRunner
 from escalator.lab.vnf.json_server import call
+from escalator.lab.vnf.load_balancers import Octavia
 from escalator.lab.vnf.networks import NETWORK, VnfNetworks
-from escalator.lab.vnf.octavia import Octavia
 from escalator.lab.vnf.processes import CONTROL_PORT, L3_AGENT, MANAGER_PORT, PORT, VnfProcesses, describe
 from escalator.lab.vnf.service_log import ServiceGap, find_gaps, read_events
 from escalator.lab.vnf.specs import Form, Vnf, VnfServer, VnfSpec
@@ -33,10 +34,12 @@ class VnfLab:
     """The VNFs that run beside the servers of a lab.
 
     :param lab: it must be up.
+    :param progress: told about what takes time; nothing is said when it is left out.
     """
 
-    def __init__(self, lab: Lab) -> None:
+    def __init__(self, lab: Lab, *, progress: Progress | None = None) -> None:
         self._lab = lab
+        self._progress = progress or silent()
         self._runner = ServiceRunner(run=lab.settings.run)
         self._processes = VnfProcesses(config=lab.config)
         self.networks = VnfNetworks(cloud=lab.cloud, instance=lab.settings.instance)
@@ -59,16 +62,21 @@ class VnfLab:
             self._check(spec)
         self.networks.ensure()
         if any(spec.form is Form.OCTAVIA for spec in specs):
+            self._progress.say("starting Octavia")
             self.octavia.ensure()
+        self._progress.say(f"booting the servers of {len(specs)} VNFs")
         tenants = {name: ensure_tenant(self._lab.cloud, name) for name in {s.project_name for s in specs}}
         groups = {spec.name: self._make_group(spec) for spec in specs}
         ids = self._lab.servers.boot(server for spec in specs for server in _servers(spec, groups[spec.name]))
+        self._progress.say("giving them their addresses")
         made = [
             self._place(spec, tenants[spec.project_name].project_id, groups[spec.name], ids) for spec in specs
         ]
         self.vnfs |= {vnf.spec.name: vnf for vnf in made}
+        self._progress.say("starting guests and managers")
         self._start_processes(made)
         self._write()
+        self._progress.say(f"VNFs are served: {', '.join(sorted(self.vnfs))}")
         return tuple(made)
 
     def stop(self) -> None:
@@ -139,7 +147,7 @@ class VnfLab:
     def gaps(self, name: str) -> tuple[ServiceGap, ...]:
         """Return when nobody served a VNF, as its own processes say."""
         vnf = self.vnfs[name]
-        return find_gaps(read_events(vnf.logs), vnf.address)
+        return find_gaps(read_events([*vnf.logs, self.folder / "power.jsonl"]), vnf.address)
 
     def messages(self, name: str, event: str = "received") -> tuple[dict[str, Any], ...]:
         """Return what the manager of a VNF wrote down: messages received, or ``replied``, ``put``, …."""
@@ -216,6 +224,9 @@ class VnfLab:
         processes.write_guests(self.folder, tuple(self.vnfs.values()))
         with ThreadPoolExecutor(max_workers=4) as pool:
             list(pool.map(lambda each: self._run(*each), wanted))
+        processes.write_power(self.folder, tuple(self.vnfs.values()))
+        events = [node.events_file for node in self._lab.nodes()]
+        self._runner.ensure_started(processes.guest_power(self.folder, events))
         if any(vnf.spec.form in {Form.FLOATING_IP, Form.VIP_PORT} for vnf in vnfs):
             self._runner.ensure_started(processes.l3_agent(self.folder))
         for vnf in vnfs:

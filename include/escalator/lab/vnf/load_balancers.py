@@ -62,7 +62,7 @@ class Octavia:
         file = folder / "octavia.conf"
         file.write_text(render(self._config(folder)))
         self._ensure_authority(folder)
-        self._ensure_database()
+        self._ensure_database(folder)
         self._ensure_endpoint()
         worker = (settings.control_venv / "bin/octavia-worker", "--config-file", file)
         runner.ensure_started(Service(name=WORKER, command=worker))
@@ -145,14 +145,16 @@ class Octavia:
         words += ["-passout", f"pass:{_PASSPHRASE}", "-keyout", str(folder / "ca.key")]
         _run([*words, "-out", str(folder / "ca.pem")])
 
-    def _ensure_database(self) -> None:
-        """Make database and tables."""
-        settings = self.config.settings
-        if run_sql(settings, "postgres", f"SELECT 1 FROM pg_database WHERE datname = '{DATABASE}'"):  # noqa: S608
+    def _ensure_database(self, folder: Path) -> None:
+        """Make database and tables; one that was not finished is made anew."""
+        if (folder / "tables-made").exists():
             return
+        settings = self.config.settings
+        run_sql(settings, "postgres", f"DROP DATABASE IF EXISTS {DATABASE} WITH (FORCE)")
         run_sql(settings, "postgres", f"CREATE DATABASE {DATABASE}")
         script = Path(__file__).with_name("octavia_schema.py")
         _run([settings.control_venv / "bin/python", script, self.config.database(DATABASE)])
+        (folder / "tables-made").touch()
 
     def _ensure_endpoint(self) -> None:
         if self.cloud.get("keystone", f"/services?type={SERVICE_TYPE}")["services"]:
