@@ -92,7 +92,7 @@ def test_roles_in_the_metadata_make_a_pair() -> None:
 
 @pytest.mark.parametrize(
     ("words", "method"),
-    [((), "live"), (("MIGRATE",), "live"), (("LIVE_MIGRATE",), "live"), (("OWN_ACTION",), "none")],
+    [((), "live"), (("MIGRATE",), "live"), (("LIVE_MIGRATE",), "live"), (("OWN_ACTION",), "live")],
 )
 def test_each_member_is_moved_as_its_manager_wants(words: tuple[str, ...], method: str) -> None:
     found = seen(make_home(make_guest("1"), make_guest("2")), member("1", migration_types=words), member("2"))
