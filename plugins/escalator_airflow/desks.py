@@ -44,6 +44,7 @@ def make_desk(plan: CampaignPlan) -> VimDesk:
         notices=notices,
         courier=Courier(notices, vnfms, read_credentials, find_vim_url(), utcnow),
         switches=ledger.switches(),
+        quotas=ledger.quotas(),
         find_means=_find_means if _is_declared() else None,
     )
 

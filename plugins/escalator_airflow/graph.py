@@ -19,9 +19,12 @@ from escalator_airflow.operators.campaign import (
     AnnounceOperator,
     CheckConditionsOperator,
     ConcludeOperator,
+    DisableScaleUpOperator,
     PrepareOperator,
+    RestoreScaleUpOperator,
 )
 from escalator_airflow.operators.node import AdmitOperator, NodeStepOperator
+from escalator_airflow.operators.probing import ProbeOperator
 from escalator_airflow.params import make_campaign_params
 from escalator_airflow.windows import schedule_of
 
@@ -77,21 +80,33 @@ def build_campaign_dag(
             execution_timeout=timedelta(hours=2),
             **BRIEF,
         )
+        disable = DisableScaleUpOperator(
+            task_id="disable_scale_up", execution_timeout=timedelta(minutes=15), **BRIEF
+        )
         prepare = PrepareOperator(
             task_id="prepare",
             execution_timeout=timedelta(hours=2),
             **BRIEF,
         )
+        # without a setup of its own: it runs in every outcome, also when disable_scale_up failed half-way
+        restore = RestoreScaleUpOperator(
+            task_id="restore_scale_up", execution_timeout=timedelta(hours=1), **PATIENT
+        ).as_teardown()
         conclude = ConcludeOperator(
             task_id="conclude",
             execution_timeout=timedelta(hours=2),
             **BRIEF,
         ).as_teardown(on_failure_fail_dagrun=True)  # a run that a person ends leaves its teardowns to run
-        check >> announce >> prepare
+        check >> announce >> disable >> prepare
+        prepare >> restore >> conclude
+        ends = []
         for host in hosts:
             first, last = declare_node_group(procedure, host)
             prepare >> first
-            last >> conclude
+            last >> restore
+            ends.append(last.task_id)
+        probe = ProbeOperator(task_id="probe_services", tasks=ends)
+        prepare >> probe >> conclude
     return dag
 
 

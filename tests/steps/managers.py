@@ -112,5 +112,6 @@ def register(world: World, script: Script, **fields: Any) -> ScriptedManagers:
         notices=book,
         courier=managers,
         switches=world.ledger.switches(),
+        quotas=world.ledger.quotas(),
     )
     return managers

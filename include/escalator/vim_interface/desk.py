@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Protocol
 
 from escalator.ledger.notice_book import NoticeBook
+from escalator.ledger.quota_book import QuotaBook
 from escalator.ledger.switch_book import SwitchBook
 from escalator.model.cloud import CloudSnapshot, Server
 from escalator.model.maintenance_session import MaintenanceSession, SessionState
@@ -56,6 +57,7 @@ class VimDesk:
     notices: NoticeBook
     courier: Deliverer
     switches: SwitchBook
+    quotas: QuotaBook
     find_means: Callable[[CloudSnapshot], SwitchMeans] | None = None
 
     def manager_of(self, server: Server) -> Vnfm | None:

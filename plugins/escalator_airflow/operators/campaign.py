@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from airflow.sdk import BaseOperator
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from escalator.documents.bundle_file import find_bundle_dir, list_bundle_names, read_bundle_document
 from escalator.documents.bundles import parse_bundle
@@ -22,6 +22,7 @@ from escalator.steps.campaign.announce import announce, conclude_session
 from escalator.steps.campaign.check_conditions import check
 from escalator.steps.campaign.conclude import conclude
 from escalator.steps.campaign.prepare import prepare
+from escalator.steps.campaign.scaling import disable_scale_up, restore_scale_up
 from escalator.steps.running.context import CampaignContext
 from escalator.upgrade_manager.conditions.bundles import refuse_unserved
 from escalator_airflow.campaigns import make_context, open_campaign, read_asked_for, run_of
@@ -140,6 +141,26 @@ class AnnounceOperator(BaseOperator):
         """Look at the answers."""
         del event
         return self.execute(context)
+
+
+class DisableScaleUpOperator(BaseOperator):
+    """Keeps the managed projects from growing while nodes are out."""
+
+    def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
+        """Lock scaling and freeze quotas."""
+        return {"schema_version": 1, "findings": list(disable_scale_up(open_campaign(*run_of(context))))}
+
+
+class RestoreScaleUpOperator(BaseOperator):
+    """Restores what was frozen, in every outcome; what a person changed meanwhile stays."""
+
+    def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
+        """Restore quotas and unlock scaling."""
+        try:
+            campaign = open_campaign(*run_of(context), in_any_case=True)
+        except InvalidRequestError as exc:
+            raise AirflowSkipException(f"No campaign was opened: {exc}") from exc
+        return {"schema_version": 1, "findings": list(restore_scale_up(campaign))}
 
 
 class ConcludeOperator(BaseOperator):

@@ -24,7 +24,7 @@ _METHODS: Mapping[str, tuple[str, ...] | None] = {
 }
 """What a manager wants done -> the methods that may move the server; None: no restriction.
 
-That it wants to act itself is a wish, not a restriction: silent when it is asked, its policy on silence counts.
+That it wants to act itself is a wish, no restriction: when it is silent, its policy on silence counts.
 """
 
 log = logging.getLogger(__name__)

@@ -1,0 +1,68 @@
+"""Keeps the managed projects from growing while nodes are out: scale locks, and frozen quotas.
+
+Projects without a manager are left alone: nobody could tell their owners why.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+from escalator.model.notice import Notice, NoticeState
+from escalator.steps.running.context import CampaignContext
+from escalator.vim_interface.desk import VimDesk
+from escalator.vim_interface.scaling.quota_freeze import freeze_quotas, restore_quotas
+
+log = logging.getLogger("escalator.steps.scaling")
+
+
+def disable_scale_up(campaign: CampaignContext) -> tuple[str, ...]:
+    """Lock scaling, and freeze the quotas of the projects that were told; a second run changes nothing.
+
+    :return: what a person has to know: projects whose quotas cannot be frozen.
+    """
+    desk = campaign.desk
+    if desk is None:
+        return ()
+    _tell(campaign, desk, NoticeState.SCALE_LOCK)
+    projects = {record.notice.project_id for record in desk.find(NoticeState.MAINTENANCE)}
+    plan = campaign.plan
+    done = freeze_quotas(campaign.cloud.quotas, desk.quotas, desk.cloud, plan.campaign, plan.run_id, projects)
+    return _say(done.findings)
+
+
+def restore_scale_up(campaign: CampaignContext) -> tuple[str, ...]:
+    """Restore the quotas value for value and unlock scaling, whatever came between; a second run goes on.
+
+    :return: what a person changed meanwhile: that stays.
+    """
+    desk = campaign.desk
+    if desk is None:
+        return ()
+    plan = campaign.plan
+    done = restore_quotas(campaign.cloud.quotas, desk.quotas, desk.cloud, plan.campaign, plan.run_id)
+    _tell(campaign, desk, NoticeState.SCALE_UNLOCK)
+    return _say(done.findings)
+
+
+def _tell(campaign: CampaignContext, desk: VimDesk, state: NoticeState) -> None:
+    knowing = {vnfm.id for vnfm in desk.managers().values() if vnfm.scale_lock}
+    told = (record.notice for record in desk.find(NoticeState.MAINTENANCE))
+    notices = [
+        Notice(
+            session_id=desk.session_id,
+            vnfm=notice.vnfm,
+            project_id=notice.project_id,
+            state=state,
+            instance_ids=notice.instance_ids,
+        )
+        for notice in told
+        if notice.vnfm in knowing
+    ]
+    desk.tell(notices, campaign.clock())
+
+
+def _say(findings: Sequence[str]) -> tuple[str, ...]:
+    for finding in findings:
+        log.warning("%s", finding)
+    return tuple(findings)
