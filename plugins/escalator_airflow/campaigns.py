@@ -19,8 +19,15 @@ from escalator.model.inventory import Inventory
 from escalator.steps.running.context import CampaignContext, find_no_leases
 from escalator.system_support.mechanisms import choose_mechanism
 from escalator.vim_interface.desk import VimDesk
-from escalator.vim_interface.registry import add_ha_groups_of, load_ha_sources
+from escalator.vim_interface.registry import (
+    SwitchMeans,
+    add_ha_groups_of,
+    find_means,
+    find_probes,
+    load_ha_sources,
+)
 from escalator.vim_interface.registry.pushed import read_pushed_constraints
+from escalator.vim_interface.registry.vnf_files import VnfFiles
 from escalator_airflow.desks import make_desk
 from escalator_airflow.hooks.node_ssh import NodeShellHook
 from escalator_airflow.hooks.openstack import OpenStackCloudHook
@@ -43,7 +50,7 @@ def make_context(
     :param desk: speaks with the managers of VNFs; None: nobody is spoken with.
     :param find_life: says whether a run lives; with it, the context knows whose leases are in the cloud.
     """
-    inventory = load_inventory(record.plan.request.cloud)
+    ledger, inventory = Ledger(), load_inventory(record.plan.request.cloud)
     return CampaignContext(
         record=record,
         inventory=inventory,
@@ -55,7 +62,25 @@ def make_context(
         add_ha_groups=_add_ha_groups,
         find_leases=partial(find_leases, find_life) if find_life is not None else find_no_leases,
         desk=desk,
+        switches=ledger.switches(),
+        quotas=ledger.quotas(),
+        find_means=_find_means if _is_any_declared() else None,
     )
+
+
+def _is_any_declared() -> bool:
+    """Tell whether a VNF file says how a group is switched over, or where it is probed."""
+    try:
+        files = (source for source in load_ha_sources() if isinstance(source, VnfFiles))
+        return any(group.means or group.probe for source in files for group in source.declared)
+    except InvalidRequestError:
+        return True  # whoever reads the cloud says what is wrong
+
+
+def _find_means(snapshot: CloudSnapshot) -> SwitchMeans:
+    """Read how the groups of a cloud are switched over and probed, by the VNF files as they are now."""
+    sources = load_ha_sources()
+    return SwitchMeans(means=find_means(snapshot, sources), probes=find_probes(snapshot, sources))
 
 
 def _add_ha_groups(snapshot: CloudSnapshot) -> CloudSnapshot:

@@ -30,7 +30,7 @@ from escalator_airflow.windows import schedule_of
 
 _PLAIN = re.compile(r"[A-Za-z0-9.-]+")
 RUNS_AT_ONCE = 4
-PATIENT = {
+PATIENT: dict[str, Any] = {
     "retries": 20,
     "retry_delay": timedelta(seconds=5),
     "retry_exponential_backoff": True,

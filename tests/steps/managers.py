@@ -111,7 +111,5 @@ def register(world: World, script: Script, **fields: Any) -> ScriptedManagers:
         vnfms=Vnfms(vnfms=(Vnfm(id="m", cloud="lab", **known),)),
         notices=book,
         courier=managers,
-        switches=world.ledger.switches(),
-        quotas=world.ledger.quotas(),
     )
     return managers

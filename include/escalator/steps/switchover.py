@@ -7,14 +7,14 @@ deadline, and each policy says what a silence or a refusal means. A second run f
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from escalator.model.campaign import NodeState
 from escalator.model.cloud import CloudSnapshot
-from escalator.model.moves import Agreement, DrainPlan
+from escalator.model.moves import NO_AGREEMENT, Agreement, DrainPlan
 from escalator.model.node_facts import PersonWord
-from escalator.model.notice import NoticeRecord
+from escalator.model.notice import Notice, NoticeRecord
 from escalator.model.step import Outcome
 from escalator.model.verdict import Code, find_blockers
 from escalator.model.vnfm import OnNack, OnSilence
@@ -24,7 +24,7 @@ from escalator.steps.switching.managers import ask_managers, judge
 from escalator.steps.switching.own_means import OwnMeans, Switched
 from escalator.upgrade_manager.drain.drains import plan_drain
 from escalator.upgrade_manager.drain.prechecks import check_servers
-from escalator.vim_interface.desk import SwitchMeans, VimDesk, find_last_reply_time
+from escalator.vim_interface.desk import find_last_reply_time
 from escalator.vim_interface.negotiation.judging import Judgement, Trouble
 from escalator.vim_interface.switching import Seen
 
@@ -35,35 +35,36 @@ def switchover(ctx: StepContext) -> StepResult:
     """Ask the managers of the node's servers, wait for their answers, and plan the drain by them."""
     ctx.ensure_leased()
     desk = ctx.campaign.desk
-    if desk is None:
-        return _leave_to_migrate(ctx)
-    records = ask_managers(ctx, desk)
+    records = ask_managers(ctx, desk) if desk is not None else ()
     until = find_last_reply_time(records, ctx.now())
     if until is not None:
         waiting = sorted({r.notice.vnfm for r in records if not r.is_settled(ctx.now())})
         message = f"waits for the answer of {', '.join(waiting)}, until {until:%H:%M:%S} UTC"
         return StepResult(outcome=Outcome.WAITING, message=message)
-    if not records and desk.find_means is None:
+    if not records and ctx.campaign.find_means is None:
         return _leave_to_migrate(ctx)
-    return _act_on(ctx, desk, records)
-
-
-def _act_on(ctx: StepContext, desk: VimDesk, records: Sequence[NoticeRecord]) -> StepResult:
-    """Hold or fail the node when a policy says so, else plan its drain by what was agreed and switched."""
-    judgement = judge(ctx, desk, records)
+    judgement = judge(ctx, desk, records) if desk is not None else Judgement(agreement=NO_AGREEMENT)
     refusals = judgement.having(OnNack.ASK_AGAIN)
     if refusals and ctx.facts.person_word is not PersonWord.MOVE:
         return _give_way(ctx, refusals)
-    snapshot = ctx.campaign.fetch_snapshot()
-    declared = desk.find_means(snapshot) if desk.find_means is not None else SwitchMeans()
-    own = OwnMeans(ctx, snapshot, declared, desk.switches)
-    judgement = _doubt(ctx, desk, judgement, own)
+    return _act_on(ctx, judgement, records)
+
+
+def _act_on(ctx: StepContext, judgement: Judgement, records: Sequence[NoticeRecord]) -> StepResult:
+    """Hold or fail the node when a policy says so, else plan its drain by what was agreed and switched."""
+    snapshot, book = ctx.campaign.fetch_snapshot(), ctx.campaign.switches
+    asked = {i: record.notice for record in records for i in record.notice.instance_ids}
+    switched = Switched()
+    if book is not None:
+        own = OwnMeans.of(ctx, snapshot, book)
+        judgement = _doubt(ctx, judgement, own, asked)
     for policies, outcome in _ENDS:
         found = judgement.having(*policies)
         if found:
             message = "; ".join(map(str, found))
             return StepResult(outcome=outcome, code=found[0].code, message=message, details=_tell(judgement))
-    switched = own.switch(asked={i for record in records for i in record.notice.instance_ids})
+    if book is not None:
+        switched = own.switch(asked=asked)
     agreement = _join(judgement.agreement, switched)
     plan = _plan_by(ctx, snapshot, agreement)
     details = {**_tell(judgement), "stays": list(agreement.stays), "leaves": list(agreement.leaves)}
@@ -83,11 +84,10 @@ _ENDS = (
 )
 
 
-def _doubt(ctx: StepContext, desk: VimDesk, judgement: Judgement, own: OwnMeans) -> Judgement:
+def _doubt(ctx: StepContext, judgement: Judgement, own: OwnMeans, asked: Mapping[str, Notice]) -> Judgement:
     """Look whether the services have left the servers of which their managers say so."""
-    managers = desk.managers()
-    records = desk.find_asked(ctx.host, ctx.facts.asked_round or 0)
-    asked = {i: record.notice for record in records for i in record.notice.instance_ids}
+    desk = ctx.campaign.desk
+    managers = desk.managers() if desk is not None else {}
     lies: list[Trouble] = []
     untrue: set[str] = set()
     for server_id in judgement.agreement.stays:

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from escalator.ledger.notice_book import NoticeBook
-from escalator.ledger.quota_book import QuotaBook
-from escalator.ledger.switch_book import SwitchBook
-from escalator.model.cloud import CloudSnapshot, Server
+from escalator.model.cloud import Server
 from escalator.model.maintenance_session import MaintenanceSession, SessionState
 from escalator.model.notice import Notice, NoticeRecord, NoticeState
-from escalator.model.vnf_means import ProbeTarget, SwitchoverMeans
 from escalator.model.vnfm import ManagerRole, Vnfm
 from escalator.vim_interface.negotiation.asking import Concern, list_concerns
 from escalator.vim_interface.registry.vnfms import Vnfms
@@ -33,21 +30,12 @@ class Deliverer(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SwitchMeans:
-    """What is declared of a cloud's groups: group id -> means, and where its service is probed."""
-
-    means: Mapping[str, SwitchoverMeans] = field(default_factory=dict)
-    probes: Mapping[str, ProbeTarget] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class VimDesk:
     """Asks, sends and reads; every method may be called again, from any process.
 
     :ivar session_id: of the run's maintenance session.
     :ivar cloud: name of its cloud.
     :ivar run: campaign and id of the run.
-    :ivar find_means: says how the groups of a snapshot are switched over and probed; None: none says it.
     """
 
     session_id: str
@@ -56,9 +44,6 @@ class VimDesk:
     vnfms: Vnfms
     notices: NoticeBook
     courier: Deliverer
-    switches: SwitchBook
-    quotas: QuotaBook
-    find_means: Callable[[CloudSnapshot], SwitchMeans] | None = None
 
     def manager_of(self, server: Server) -> Vnfm | None:
         """Return who manages a server; None: nobody.

@@ -21,13 +21,15 @@ def disable_scale_up(campaign: CampaignContext) -> tuple[str, ...]:
 
     :return: what a person has to know: projects whose quotas cannot be frozen.
     """
-    desk = campaign.desk
-    if desk is None:
+    desk, book = campaign.desk, campaign.quotas
+    if desk is None or book is None:
         return ()
     _tell(campaign, desk, NoticeState.SCALE_LOCK)
     projects = {record.notice.project_id for record in desk.find(NoticeState.MAINTENANCE)}
     plan = campaign.plan
-    done = freeze_quotas(campaign.cloud.quotas, desk.quotas, desk.cloud, plan.campaign, plan.run_id, projects)
+    done = freeze_quotas(
+        campaign.cloud.quotas, book, plan.request.cloud, plan.campaign, plan.run_id, projects
+    )
     return _say(done.findings)
 
 
@@ -36,12 +38,12 @@ def restore_scale_up(campaign: CampaignContext) -> tuple[str, ...]:
 
     :return: what a person changed meanwhile: that stays.
     """
-    desk = campaign.desk
-    if desk is None:
+    plan, book = campaign.plan, campaign.quotas
+    if book is None:
         return ()
-    plan = campaign.plan
-    done = restore_quotas(campaign.cloud.quotas, desk.quotas, desk.cloud, plan.campaign, plan.run_id)
-    _tell(campaign, desk, NoticeState.SCALE_UNLOCK)
+    done = restore_quotas(campaign.cloud.quotas, book, plan.request.cloud, plan.campaign, plan.run_id)
+    if campaign.desk is not None:
+        _tell(campaign, campaign.desk, NoticeState.SCALE_UNLOCK)
     return _say(done.findings)
 
 

@@ -12,8 +12,10 @@ from typing import Unpack
 from escalator.cloud_manager.cloud import Cloud
 from escalator.ledger.campaign_record import CampaignRecord
 from escalator.ledger.facts import describe_unreadable
+from escalator.ledger.quota_book import QuotaBook
 from escalator.ledger.records import StepAttempt
 from escalator.ledger.run import CampaignRun
+from escalator.ledger.switch_book import SwitchBook
 from escalator.model.bundle import Bundle
 from escalator.model.campaign import CampaignPlan, NodeState, Step
 from escalator.model.cloud import CloudSnapshot, ComputeService, ServiceStatus
@@ -30,6 +32,7 @@ from escalator.system_support.ssh import NodeShell
 from escalator.upgrade_manager.drain.durations import compute_job_limit_seconds
 from escalator.upgrade_manager.state.domains import domain_of
 from escalator.vim_interface.desk import VimDesk
+from escalator.vim_interface.registry import SwitchMeans
 
 log = logging.getLogger("escalator.steps")
 
@@ -51,6 +54,8 @@ class CampaignContext:
     :ivar connect: opens a connection to a node.
     :ivar add_ha_groups: puts the HA groups that are known into a snapshot.
     :ivar desk: speaks with the managers of VNFs; None: there is nobody to speak with.
+    :ivar switches: the book of switchovers; :ivar quotas: that of frozen quotas.
+    :ivar find_means: says how the groups of a snapshot are switched over and probed; None: none says it.
     :ivar find_leases: says whose the leases of a snapshot are; who does not ask for them knows of none.
     """
 
@@ -64,6 +69,9 @@ class CampaignContext:
     add_ha_groups: Callable[[CloudSnapshot], CloudSnapshot] = _as_it_is
     find_leases: Callable[[CloudSnapshot], tuple[KnownLease, ...]] = find_no_leases
     desk: VimDesk | None = None
+    switches: SwitchBook | None = None
+    quotas: QuotaBook | None = None
+    find_means: Callable[[CloudSnapshot], SwitchMeans] | None = None
 
     @property
     def plan(self) -> CampaignPlan:

@@ -13,7 +13,7 @@ from escalator.model.cloud import CloudSnapshot, HaGroup, Server
 from escalator.model.verdict import Code, Subject, SubjectType, Verdict
 from escalator.model.vnf_means import OctaviaMeans, ProbeTarget, SwitchoverMeans
 from escalator.steps.running.context import StepContext
-from escalator.vim_interface.desk import SwitchMeans
+from escalator.vim_interface.registry import SwitchMeans
 from escalator.vim_interface.switching import (
     Seen,
     Switcher,
@@ -64,6 +64,12 @@ class OwnMeans:
         self._declared = declared
         self._book = book
         self._servers = {server.id: server for server in snapshot.servers}
+
+    @classmethod
+    def of(cls, ctx: StepContext, snapshot: CloudSnapshot, book: SwitchBookSide) -> OwnMeans:
+        """Look up what is declared of the groups of a snapshot."""
+        find = ctx.campaign.find_means
+        return cls(ctx, snapshot, find(snapshot) if find is not None else SwitchMeans(), book)
 
     def switch(self, *, asked: Collection[str]) -> Switched:
         """Let the service of every such group leave the node.
@@ -211,12 +217,10 @@ class OwnMeans:
 
 def restore_services(ctx: StepContext) -> tuple[str, ...]:
     """Restore what switchovers on the node changed, now that it is in service; say what is not as it was."""
-    desk = ctx.campaign.desk
-    if desk is None or not _is_to_restore(ctx, desk.switches):
+    book = ctx.campaign.switches
+    if book is None or not _is_to_restore(ctx, book):
         return ()
-    snapshot = ctx.campaign.fetch_snapshot()
-    declared = desk.find_means(snapshot) if desk.find_means is not None else SwitchMeans()
-    findings = OwnMeans(ctx, snapshot, declared, desk.switches).restore()
+    findings = OwnMeans.of(ctx, ctx.campaign.fetch_snapshot(), book).restore()
     for finding in findings:
         log.warning("%s: %s", ctx.host, finding)
     return findings

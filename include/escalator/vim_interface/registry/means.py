@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from escalator.model.cloud import CloudSnapshot
 from escalator.model.errors import InvalidRequestError
@@ -13,6 +14,14 @@ from escalator.model.vnf_means import (
     VipPortMeans,
 )
 from escalator.vim_interface.registry.found import FoundGroup, HaGroupSource
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SwitchMeans:
+    """What is declared of a cloud's groups: group id -> means, and where its service is probed."""
+
+    means: Mapping[str, SwitchoverMeans] = field(default_factory=dict)
+    probes: Mapping[str, ProbeTarget] = field(default_factory=dict)
 
 
 def find_means(snapshot: CloudSnapshot, sources: Sequence[HaGroupSource]) -> Mapping[str, SwitchoverMeans]:
