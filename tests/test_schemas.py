@@ -12,6 +12,7 @@ from escalator.inventory.inventory_file import inventory_to_document
 from escalator.schemas import FOLDER, make_schema_texts, write_schemas
 from tests.documents import test_bundles, test_requests, test_windows
 from tests.inventory.test_inventory_file import INVENTORY
+from tests.vim_interface.registry import test_vnfms
 from tests.vim_interface.registry.test_vnf_files import PAIR
 
 BUNDLES = FOLDER.parent / "bundles"
@@ -19,6 +20,7 @@ GOOD: dict[str, Any] = {
     "bundle": test_bundles.FULL,
     "windows": test_windows.FULL,
     "vnf": PAIR,
+    "vnfms": test_vnfms.FULL,
     "inventory": inventory_to_document(INVENTORY),
     "request": test_requests.FULL,
 }

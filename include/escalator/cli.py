@@ -23,6 +23,7 @@ VERBS: tuple[tuple[str, str, str], ...] = (
     ("simulate", "escalator.plans.cli", "play a campaign on a snapshot"),
     ("ledger", "escalator.ledger.cli", "the ledger's schema"),
     ("leases", "escalator.leases.cli", "whose nodes are out, and what to do about each"),
+    ("vnfms", "escalator.vim_interface.cli", "the managers of VNFs, and whether they are well"),
     ("replay", "escalator.replay.cli", "judge a trace against the snapshot it began from"),
     ("run", "escalator.airflow_client.cli", "start a campaign through Airflow and follow it"),
 )

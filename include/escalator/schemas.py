@@ -14,6 +14,7 @@ from escalator.documents.requests import CampaignDocument
 from escalator.documents.windows import WindowsDocument
 from escalator.inventory.inventory_file import InventoryDocument
 from escalator.vim_interface.registry.vnf_document import VnfDocument
+from escalator.vim_interface.registry.vnfm_document import VnfmsDocument
 
 FOLDER = Path(__file__).resolve().parents[1] / "schemas"
 _MODELS: dict[str, type[DocumentModel]] = {
@@ -21,6 +22,7 @@ _MODELS: dict[str, type[DocumentModel]] = {
     "inventory": InventoryDocument,
     "request": CampaignDocument,
     "vnf": VnfDocument,
+    "vnfms": VnfmsDocument,
     "windows": WindowsDocument,
 }
 

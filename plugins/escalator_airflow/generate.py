@@ -12,11 +12,12 @@ from escalator.documents.bundle_file import find_bundle_dir, list_bundle_names
 from escalator.documents.bundle_list import describe_bundles
 from escalator.inventory.inventory_file import read_inventory
 from escalator.inventory.parts import list_parts
-from escalator.model.errors import EscalatorError
+from escalator.model.errors import EscalatorError, InvalidRequestError
 from escalator.model.inventory import Inventory
 from escalator.model.naming import make_dag_id
 from escalator.model.procedure import Procedure
 from escalator.model.window import Windows
+from escalator.vim_interface.registry.vnfms import NAME, Vnfms, load_vnfms
 from escalator_airflow.graph import build_campaign_dag
 from escalator_airflow.operators.check_cloud import CheckOperator
 from escalator_airflow.operators.inventory import InventoryOperator
@@ -116,10 +117,32 @@ def judge_windows() -> Windows:
     return windows
 
 
+def judge_vnfms() -> Vnfms:
+    """Read the managers of VNFs, and refuse those of clouds that are not known.
+
+    :raises InvalidRequestError: names every fault.
+    """
+    found = load_vnfms(inventory_dir())
+    clouds = {inventory.cloud for inventory in list_inventories()} if found.vnfms else set()
+    lost = [f"{vnfm.id} is of cloud {vnfm.cloud}" for vnfm in found.vnfms if vnfm.cloud not in clouds]
+    if lost:
+        raise InvalidRequestError(
+            f"{inventory_dir() / NAME}: {', '.join(lost)}, which has no inventory",
+            remedy=f"correct {NAME}, or run the DAG `inventory` for that cloud",
+        )
+    return found
+
+
 def _good_windows() -> Windows:
-    """Read the windows; with any fault there are none: nothing is upgraded by mistake."""
+    """Read the windows; with any fault in them or in the managers of VNFs there are none.
+
+    Nothing is upgraded by mistake, and nobody is upgraded whose manager would not be told.
+    """
     try:
-        return judge_windows()
+        windows = judge_windows()
+        if windows.windows:
+            judge_vnfms()
+        return windows  # noqa: TRY300 - it is what was judged
     except EscalatorError as exc:
         log.error("no maintenance windows: %s", exc)  # noqa: TRY400  the message says it all
         return NO_WINDOWS

@@ -119,3 +119,53 @@ def test_a_node_that_is_not_in_the_inventory_has_no_address(
     connection(monkeypatch, "the_nodes", conn_type="ssh")
     with pytest.raises(InvalidRequestError, match="node-99 has no address"):
         shells.get_conn()("node-99")
+
+
+@pytest.mark.parametrize(
+    ("fields", "header"),
+    [
+        ({"login": "me", "password": "hunter2"}, b"Basic bWU6aHVudGVyMg=="),
+        ({"login": "me", "extra": json.dumps({"token": "t0ken"})}, b"Bearer t0ken"),
+        ({"extra": json.dumps({"token": 5})}, None),
+    ],
+)
+def test_credentials_of_a_manager_are_those_of_its_connection(
+    airflow_home: Path, monkeypatch: pytest.MonkeyPatch, fields: dict[str, Any], header: bytes | None
+) -> None:
+    assert airflow_home
+    from escalator_airflow.hooks.vim import find_vnfm_credentials
+
+    connection(monkeypatch, "vnfm_one", conn_type="http", host="ignored", **fields)
+    found = find_vnfm_credentials("vnfm_one")
+    assert found.make_header() == header
+    assert "hunter2" not in repr(found)
+
+
+@pytest.mark.parametrize(
+    ("said", "url"),
+    [
+        ("", None),
+        ("rabbit://a:b@c/", "rabbit://a:b@c/"),
+        ("the_bus", "rabbit://o%40s:p%2Fw@192.0.2.9:5672/v%2Fh"),
+    ],
+)
+def test_message_bus_is_an_address_or_a_connection(
+    airflow_home: Path, monkeypatch: pytest.MonkeyPatch, said: str, url: str | None
+) -> None:
+    assert airflow_home
+    from escalator_airflow.hooks.vim import find_transport_url
+
+    fields = {"login": "o@s", "password": "p/w", "host": "192.0.2.9", "port": 5672, "schema": "/v/h"}
+    connection(monkeypatch, "the_bus", conn_type="generic", **fields)
+    monkeypatch.setenv("ESCALATOR_VIM_TRANSPORT", said)
+    assert find_transport_url() == url
+
+
+def test_message_bus_without_a_host_is_refused(airflow_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert airflow_home
+    from escalator_airflow.hooks.vim import find_transport_url
+
+    connection(monkeypatch, "the_bus", conn_type="generic", password="hunter2")
+    monkeypatch.setenv("ESCALATOR_VIM_TRANSPORT", "the_bus")
+    with pytest.raises(InvalidRequestError, match="the connection the_bus of the message bus has no host"):
+        find_transport_url()

@@ -1,7 +1,10 @@
-"""Where HA groups come from: the operator's VNF files, Nova's metadata; one interface for both."""
+"""Who stands in for whom, and who manages what: HA groups from files and metadata, managers of VNFs."""
+
+from __future__ import annotations
 
 from escalator.vim_interface.registry.found import HaGroupSource
 from escalator.vim_interface.registry.ha_sources import find_vnf_dir, load_ha_sources
 from escalator.vim_interface.registry.merge import add_ha_groups_of
+from escalator.vim_interface.registry.vnfms import Vnfms, load_vnfms
 
-__all__ = ["HaGroupSource", "add_ha_groups_of", "find_vnf_dir", "load_ha_sources"]
+__all__ = ["HaGroupSource", "Vnfms", "add_ha_groups_of", "find_vnf_dir", "load_ha_sources", "load_vnfms"]

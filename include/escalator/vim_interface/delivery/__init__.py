@@ -1,0 +1,1 @@
+"""Brings notices to managers of VNFs: by direct POST, and to the message bus of the cloud."""

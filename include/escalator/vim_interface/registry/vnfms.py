@@ -1,0 +1,87 @@
+"""The managers of VNFs that the operator registered: ``vnfms.yaml``, beside the inventory files."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from escalator.documents.yaml_lines import read_yaml
+from escalator.model.cloud import Server
+from escalator.model.errors import InvalidRequestError
+from escalator.model.vnfm import InstanceSelector, ManagerRole, Vnfm
+from escalator.vim_interface.registry.vnfm_document import parse_vnfms
+
+NAME = "vnfms.yaml"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vnfms:
+    """The managers of all clouds.
+
+    An NFVO is only told of the infrastructure: it manages no server.
+    """
+
+    vnfms: tuple[Vnfm, ...] = ()
+
+    def named(self, vnfm_id: str) -> Vnfm | None:
+        """Return the manager of that id; None when there is none (any more)."""
+        return next((vnfm for vnfm in self.vnfms if vnfm.id == vnfm_id), None)
+
+    def of_cloud(self, cloud: str) -> tuple[Vnfm, ...]:
+        """Return the managers of a cloud, NFVOs too, in the order of the file."""
+        return tuple(vnfm for vnfm in self.vnfms if vnfm.cloud == cloud)
+
+    def of_project(self, cloud: str, project_id: str) -> tuple[Vnfm, ...]:
+        """Return the managers of a project, NFVOs too, in the order of the file."""
+        return tuple(vnfm for vnfm in self.of_cloud(cloud) if project_id in vnfm.projects)
+
+    def manager_of(self, cloud: str, server: Server) -> Vnfm | None:
+        """Return the manager of a server; None when it has none.
+
+        One whose selectors select the server comes before one that has its whole project.
+
+        :raises InvalidRequestError: the selectors of two managers select it.
+        """
+        able = [v for v in self.of_project(cloud, server.project_id) if v.role is ManagerRole.VNFM]
+        chosen = [v for v in able if any(_selects(selector, server) for selector in v.selectors)]
+        if len(chosen) > 1:
+            names = ", ".join(vnfm.id for vnfm in chosen)
+            raise InvalidRequestError(
+                f"server {server.name} ({server.id}) has {len(chosen)} managers: {names}",
+                remedy=f"correct {NAME}: let the selectors of one manager select it",
+            )
+        return next(iter(chosen or (v for v in able if not v.selectors)), None)
+
+
+def find_vnfms_dir() -> Path:
+    """Return the folder that the file is in: ``ESCALATOR_INVENTORY_DIR``, else ``inventory`` at home."""
+    home = os.environ.get("ESCALATOR_HOME") or Path.home() / ".escalator"
+    return Path(os.environ.get("ESCALATOR_INVENTORY_DIR") or Path(home) / "inventory")
+
+
+def load_vnfms(folder: Path | None = None) -> Vnfms:
+    """Read the managers; none without a file.
+
+    :param folder: folder of the inventory files; None: :func:`find_vnfms_dir`.
+    :raises InvalidRequestError: names every fault with its path, such as ``vnfms[0].url: is required``.
+    """
+    path = (folder or find_vnfms_dir()) / NAME
+    try:
+        document = read_yaml(path)
+    except FileNotFoundError:
+        return Vnfms()
+    found = parse_vnfms(document, str(path))
+    if isinstance(found, list):
+        raise InvalidRequestError(
+            f"the managers of VNFs have {len(found)} fault(s): " + "; ".join(found),
+            remedy=f"correct {path}; its form is in README.md of the VNF files",
+        )
+    return Vnfms(vnfms=found)
+
+
+def _selects(selector: InstanceSelector, server: Server) -> bool:
+    if selector.name is not None and not fnmatchcase(server.name, selector.name):
+        return False
+    return all(server.metadata.get(key) == value for key, value in selector.metadata.items())

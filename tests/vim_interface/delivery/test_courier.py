@@ -1,0 +1,361 @@
+"""The courier with a real ledger and real HTTP servers."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+import time
+from datetime import datetime, timedelta
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.vim_interface.servers import Request, answer, find_closed_port, serving, write_raw
+from tests.vim_interface.wire.notices import NOW, SESSION, make_notice
+
+from escalator.ledger.ledger import Ledger
+from escalator.ledger.notice_book import NoticeBook
+from escalator.model.maintenance_session import MaintenanceSession, SessionState
+from escalator.model.notice import Notice, NoticeRecord, NoticeState, Reply, ReplyOutcome
+from escalator.model.vnfm import Vnfm, VnfmKind
+from escalator.vim_interface.delivery import courier as module
+from escalator.vim_interface.delivery.courier import Courier
+from escalator.vim_interface.delivery.credentials import Credentials
+from escalator.vim_interface.registry.vnfms import Vnfms
+from escalator.vim_interface.wire.envelopes import make_message_id
+
+BASE = "http://airflow.example:8080/vim/"
+DONE = NoticeState.INSTANCE_ACTION_DONE
+
+
+class Clock:
+    """A time that tests move on; it is told nothing of real time."""
+
+    def __init__(self) -> None:
+        self.now = NOW
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def pass_seconds(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+
+
+@pytest.fixture
+def book(tmp_path: Path) -> NoticeBook:
+    book = Ledger.create_or_upgrade(f"sqlite:///{tmp_path}/ledger.db").notices()
+    session = MaintenanceSession(id=SESSION, cloud="lab", state=SessionState.MAINTENANCE, opened_at=NOW)
+    book.open_session(session)
+    return book
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+def manager(url: str, **changes: Any) -> Vnfm:
+    fields: dict[str, Any] = {"id": "one", "cloud": "lab", "kind": VnfmKind.WEBHOOK, "projects": ("p1",)}
+    return Vnfm(**fields | changes, url=url)
+
+
+def find_none(conn_id: str) -> Credentials:
+    raise AssertionError(conn_id)
+
+
+def make_courier(book: NoticeBook, clock: Clock, *vnfms: Vnfm, **changes: Any) -> Courier:
+    fields: dict[str, Any] = {"credentials": find_none, "base_url": BASE, "clock": clock}
+    return Courier(book, Vnfms(vnfms=vnfms), **fields | changes)
+
+
+def queue(book: NoticeBook, *notices: Notice) -> None:
+    book.queue(notices or [make_notice()], NOW)
+
+
+def only(book: NoticeBook) -> NoticeRecord:
+    (record,) = book.find(SESSION)
+    return record
+
+
+def deliver(courier: Courier) -> int:
+    tried = courier.deliver_due(SESSION)
+    assert courier.finish(10)
+    return tried
+
+
+def pause_of(book: NoticeBook, clock: Clock) -> float | None:
+    due = only(book).next_try_at
+    return None if due is None else (due - clock()).total_seconds()
+
+
+def test_notice_is_posted_once_and_noted_as_delivered(book: NoticeBook, clock: Clock) -> None:
+    queue(book)
+    with serving(answer(200)) as receiver:
+        courier = make_courier(book, clock, manager(f"{receiver.url}/hook"))
+        assert [deliver(courier), deliver(courier)] == [1, 0]
+    (request,) = receiver.requests
+    record = only(book)
+    assert (record.delivered_at, record.tries, record.error) == (NOW, 1, "")
+    assert (request.method, request.path) == ("POST", "/hook")
+    assert request.headers["Content-Type"] == "application/json"
+    assert "Authorization" not in request.headers
+    body = json.loads(request.body)
+    assert body["reply_url"] == f"{BASE}lab/v1/maintenance/{SESSION}/p1"
+    assert (body["message_id"], body["number"]) == (make_message_id(record), 1)
+
+
+@pytest.mark.parametrize("kind", [VnfmKind.FENIX_A, VnfmKind.FENIX_B])
+def test_clients_of_fenix_get_an_alarm(book: NoticeBook, clock: Clock, kind: VnfmKind) -> None:
+    queue(book)
+    with serving(answer(200)) as receiver:
+        deliver(make_courier(book, clock, manager(receiver.url, kind=kind)))
+    body = json.loads(receiver.requests[0].body)
+    traits = {name: value for name, _, value in body["reason_data"]["event"]["traits"]}
+    assert traits["state"] == "PLANNED_MAINTENANCE"
+    assert traits["instance_ids"].startswith({VnfmKind.FENIX_A: "http", VnfmKind.FENIX_B: "['"}[kind])
+
+
+def test_reply_inside_the_post_is_taken_and_the_post_may_then_break(book: NoticeBook, clock: Clock) -> None:
+    """The sample VNFM replies in its handler; what becomes of the POST after that matters to nobody."""
+    queue(book)
+    outcomes: list[ReplyOutcome] = []
+
+    def reply_and_die(handler: BaseHTTPRequestHandler, request: Request) -> None:
+        reply = Reply(ack=True, state=NoticeState.PLANNED_MAINTENANCE)
+        outcomes.append(book.record_reply(SESSION, "p1", reply, clock()))
+        write_raw(b"HTTP/1.1 ")(handler, request)
+
+    with serving(reply_and_die) as receiver:
+        courier = make_courier(book, clock, manager(receiver.url))
+        deliver(courier)
+        clock.pass_seconds(600)
+        assert deliver(courier) == 0
+    assert outcomes == [ReplyOutcome.TAKEN]
+    record = only(book)
+    assert (record.replied_at, record.delivered_at, record.error) == (NOW, NOW, "")
+    assert len(receiver.requests) == 1
+
+
+def test_manager_that_works_for_long_holds_up_nobody(book: NoticeBook, clock: Clock) -> None:
+    go = threading.Event()
+    slow = tuple(make_notice(host=f"compute-{number}") for number in range(9))
+    queue(book, *slow, make_notice(vnfm="two"))
+
+    def wait(handler: BaseHTTPRequestHandler, request: Request) -> None:
+        go.wait(20)
+        answer(200)(handler, request)
+
+    with serving(wait) as hanging, serving(answer(200)) as well:
+        courier = make_courier(book, clock, manager(hanging.url), manager(well.url, id="two"))
+        begun = time.monotonic()
+        assert courier.deliver_due(SESSION) == 10
+        assert time.monotonic() - begun < 2
+        assert len(well.requests) == 1
+        assert [record.delivered_at for record in book.find(SESSION)] == [None] * 9 + [NOW]
+        begun = time.monotonic()
+        assert courier.deliver_due(SESSION) == 0, "they are on their way"
+        assert time.monotonic() - begun < module.PATIENCE_SECONDS, "there is nothing to wait for"
+        go.set()
+        assert courier.finish(10)
+    assert len(hanging.requests) == 9
+    assert all(record.delivered_at for record in book.find(SESSION))
+
+
+def test_claim_is_renewed_while_a_manager_works(
+    book: NoticeBook, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process must not send it too, however long the POST takes."""
+    monkeypatch.setattr(module, "RENEW_SECONDS", 0.05)
+    go = threading.Event()
+    queue(book)
+
+    def wait(handler: BaseHTTPRequestHandler, request: Request) -> None:
+        go.wait(20)
+        answer(200)(handler, request)
+
+    with serving(wait) as receiver:
+        courier, other = (make_courier(book, clock, manager(receiver.url)) for _ in range(2))
+        courier.deliver_due(SESSION)
+        for _ in range(10):
+            clock.pass_seconds(45)
+            until = time.monotonic() + 5
+            while (pause_of(book, clock) or 0) < 60 and time.monotonic() < until:
+                time.sleep(0.01)
+            assert other.deliver_due(SESSION) == 0
+        go.set()
+        assert courier.finish(10)
+    assert len(receiver.requests) == 1
+    assert only(book).delivered_at == clock()
+
+
+def test_notice_of_a_process_that_died_is_sent_again_after_its_lease(book: NoticeBook, clock: Clock) -> None:
+    queue(book)
+    book.claim_due(SESSION, clock(), lease_seconds=module.LEASE_SECONDS)
+    with serving(answer(200)) as receiver:
+        courier = make_courier(book, clock, manager(receiver.url))
+        assert deliver(courier) == 0
+        clock.pass_seconds(module.LEASE_SECONDS)
+        assert deliver(courier) == 1
+    assert (only(book).tries, only(book).delivered_at) == (2, clock())
+
+
+def test_two_couriers_send_a_notice_once(book: NoticeBook, clock: Clock) -> None:
+    queue(book, *(make_notice(host=f"compute-{number}") for number in range(12)))
+    with serving(answer(200)) as receiver:
+        couriers = [make_courier(book, clock, manager(receiver.url)) for _ in range(4)]
+        threads = [threading.Thread(target=deliver, args=(courier,)) for courier in couriers]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(20)
+    assert len({json.loads(request.body)["message_id"] for request in receiver.requests}) == 12
+    assert len(receiver.requests) == 12
+
+
+def test_refused_connection_is_tried_again_until_somebody_is_there(book: NoticeBook, clock: Clock) -> None:
+    queue(book)
+    courier = make_courier(book, clock, manager(f"http://127.0.0.1:{find_closed_port()}/"))
+    for pause in (1, 2, 4):
+        assert deliver(courier) == 1
+        assert pause_of(book, clock) == pause
+        assert deliver(courier) == 0
+        clock.pass_seconds(pause)
+    assert "no connection" in only(book).error
+    with serving(answer(200)) as receiver:
+        deliver(make_courier(book, clock, manager(receiver.url)))
+    assert (only(book).tries, only(book).error, only(book).delivered_at) == (4, "", clock())
+
+
+def test_post_that_takes_too_long_is_sent_again_after_half_a_minute(book: NoticeBook, clock: Clock) -> None:
+    go = threading.Event()
+    queue(book)
+    with serving(lambda _handler, _request: go.wait(20) and None) as receiver:
+        courier = make_courier(book, clock, manager(receiver.url), read_seconds=0.2)
+        deliver(courier)
+        assert (pause_of(book, clock), only(book).error) == (30, "it has not answered within 0.2 s")
+        clock.pass_seconds(29)
+        assert deliver(courier) == 0
+        clock.pass_seconds(1)
+        assert deliver(courier) == 1
+        go.set()
+    first, second = (json.loads(request.body) for request in receiver.requests)
+    assert first == second
+
+
+def test_manager_that_breaks_is_left_alone_after_three_times(book: NoticeBook, clock: Clock) -> None:
+    """The sample VNFM answers HTTP 500 to a state that it does not know, and never replies."""
+    queue(book)
+    with serving(answer(500, b"unknown state")) as receiver:
+        for _ in range(9):
+            deliver(make_courier(book, clock, manager(receiver.url)))  # each time another process
+            clock.pass_seconds(30)
+    record = only(book)
+    assert (len(receiver.requests), record.given_up, record.delivered_at) == (3, True, None)
+    assert record.error == "broke on it (3 of 3): HTTP 500: unknown state"
+
+
+def test_what_is_refused_for_good_is_given_up(book: NoticeBook, clock: Clock) -> None:
+    queue(book)
+    with serving(answer(404, b"no such thing")) as receiver:
+        courier = make_courier(book, clock, manager(receiver.url))
+        deliver(courier)
+        clock.pass_seconds(60)
+        assert deliver(courier) == 0
+    assert (only(book).given_up, only(book).error) == (True, "HTTP 404: no such thing")
+
+
+def test_past_its_deadline_nothing_is_sent(book: NoticeBook, clock: Clock) -> None:
+    queue(book)
+    with serving(answer(200)) as receiver:
+        clock.pass_seconds(20 * 60)
+        deliver(make_courier(book, clock, manager(receiver.url)))
+    assert not receiver.requests
+    assert (only(book).given_up, only(book).error) == (True, module.TOO_LATE)
+
+
+def test_manager_that_is_registered_no_more_gets_nothing(book: NoticeBook, clock: Clock) -> None:
+    queue(book)
+    deliver(make_courier(book, clock))
+    assert (only(book).given_up, only(book).error) == (True, "no manager one is in vnfms.yaml")
+
+
+def test_notice_that_its_manager_cannot_read_is_given_up_and_holds_up_no_other(
+    book: NoticeBook, clock: Clock
+) -> None:
+    lock, done = make_notice(NoticeState.SCALE_LOCK, reply_at=None), make_notice(DONE, reply_at=None)
+    queue(book, lock, done)
+    with serving(answer(200)) as receiver:
+        deliver(make_courier(book, clock, manager(receiver.url, kind=VnfmKind.FENIX_A)))
+    locked, told = book.find(SESSION)
+    assert locked.given_up
+    assert "does not know maintenance.scheduled with state SCALE_LOCK" in locked.error
+    assert (told.delivered_at, len(receiver.requests)) == (NOW, 1)
+
+
+def test_credentials_are_sent_and_nothing_keeps_or_logs_them(
+    book: NoticeBook, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    queue(book)
+    asked: list[str] = []
+
+    def find(conn_id: str) -> Credentials:
+        asked.append(conn_id)
+        return Credentials(login="me", password="hunter2")
+
+    def echo(handler: BaseHTTPRequestHandler, request: Request) -> None:
+        answer(403, f"not with hunter2 ({request.headers['Authorization']})".encode())(handler, request)
+
+    with serving(echo) as receiver, caplog.at_level(logging.DEBUG):
+        deliver(make_courier(book, clock, manager(receiver.url, conn_id="vnfm_one"), credentials=find))
+    (request,) = receiver.requests
+    assert (asked, request.headers["Authorization"]) == (["vnfm_one"], "Basic bWU6aHVudGVyMg==")
+    assert only(book).error == "HTTP 403: not with *** (Basic ***)"
+    assert "hunter2" not in caplog.text
+    assert "bWU6aHVudGVyMg" not in caplog.text
+
+
+def test_connection_that_cannot_be_read_is_asked_for_again_and_says_no_secret(
+    book: NoticeBook, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    queue(book)
+
+    def fail(_conn_id: str) -> Credentials:
+        raise RuntimeError("cannot decrypt hunter2")
+
+    with caplog.at_level(logging.DEBUG):
+        deliver(make_courier(book, clock, manager("http://v.example/", conn_id="c"), credentials=fail))
+    assert only(book).error == "the connection c cannot be read: RuntimeError"
+    assert pause_of(book, clock) == 1
+    assert "hunter2" not in caplog.text
+
+
+def test_connection_is_read_in_the_callers_thread(book: NoticeBook, clock: Clock) -> None:
+    """Airflow gives connections to the thread of the task only."""
+    queue(book)
+    threads: list[threading.Thread] = []
+
+    def find(_conn_id: str) -> Credentials:
+        threads.append(threading.current_thread())
+        return Credentials()
+
+    with serving(answer(200)) as receiver:
+        deliver(make_courier(book, clock, manager(receiver.url, conn_id="c"), credentials=find))
+    assert threads == [threading.current_thread()]
+
+
+def test_bus_gets_each_notice_once_whatever_becomes_of_the_post(book: NoticeBook, clock: Clock) -> None:
+    published: list[tuple[int, str, str]] = []
+
+    class Bus:
+        def publish(self, record: NoticeRecord, vnfm: Vnfm, base_url: str) -> None:
+            published.append((record.number, vnfm.id, base_url))
+
+    queue(book)
+    courier = make_courier(book, clock, manager(f"http://127.0.0.1:{find_closed_port()}/"), bus=Bus())
+    deliver(courier)
+    clock.pass_seconds(1)
+    deliver(courier)
+    assert only(book).tries == 2
+    assert published == [(1, "one", f"{BASE}lab/v1")]
