@@ -51,7 +51,7 @@ def make_refusal(status: int, message: str, remedy: str = "") -> JSONResponse:
         headers["WWW-Authenticate"] = "Keystone"
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
         headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
-    return JSONResponse(ErrorAnswer(error=detail).model_dump(), status_code=status, headers=headers)
+    return JSONResponse(ErrorAnswer(error=detail).model_dump(), status_code=int(status), headers=headers)
 
 
 def make_outage() -> JSONResponse:

@@ -23,13 +23,15 @@ class LazyApp:
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Hand the request to the app."""
         if self._app is None:
-            self._make()
+            from starlette.concurrency import run_in_threadpool  # noqa: PLC0415  for those who serve
+
+            await run_in_threadpool(self._make)  # others are served meanwhile
         await self._app(scope, receive, send)
 
     def _make(self) -> None:
         with self._lock:
             if self._app is None:
-                from escalator_airflow.web.application import create_app  # noqa: PLC0415  for those who serve
+                from escalator_airflow.web.application import create_app  # noqa: PLC0415
                 from escalator_airflow.web.means import find_means  # noqa: PLC0415
 
                 self._app = create_app(find_means())
