@@ -194,7 +194,7 @@ def test_a_step_within_its_hard_limit_is_left_alone(world: World, monkeypatch: p
 
 
 @pytest.mark.parametrize(
-    ("step", "state"), [(Step.SWITCHOVER, NodeState.HELD), (Step.VERIFY, NodeState.FAILED)]
+    ("step", "state"), [(Step.PRECHECK, NodeState.HELD), (Step.VERIFY, NodeState.FAILED)]
 )
 def test_a_step_that_was_ended_from_outside_is_recorded(world: World, step: Step, state: NodeState) -> None:
     switch(world, step)
