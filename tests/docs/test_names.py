@@ -14,7 +14,7 @@ NOT_OURS = ("include/escalator/lab/", "include/escalator/ledger/migrations/versi
 """The lab speaks the words of what it runs; Alembic names what a migration has."""
 EXCEPTIONS = {
     "the word that everybody knows": {"main", "utcnow"},
-    "the name of a step, of its task and of its function is the same": {"precheck", "switchover"},
+    "the name of a step, of its task and of its function is the same": {"announce", "precheck", "switchover"},
     "Airflow calls it by this name": {"on_starting"},
     "reads as the finding that it makes: yield unmet(code, subject, ...)": {"met", "unmet"},
     "a setting is named by what it is": {"home", "inventory_dir", "ledger_url", "report_dir"},

@@ -13,7 +13,7 @@ from escalator.model.maintenance_session import name_session
 from escalator.model.notice import InstanceAction, NoticeRecord, NoticeState, Reply
 from escalator.model.step import Outcome, Step
 from escalator.model.vnfm import Vnfm, VnfmKind
-from escalator.steps.running.turns import Turn
+from escalator.steps.running.giving_way import Ended
 from escalator.vim_interface.desk import VimDesk
 from escalator.vim_interface.registry.vnfms import Vnfms
 
@@ -83,7 +83,7 @@ class ScriptedManagers:
                     session_id, notice.project_id, reply, now, instance_id=notice.instance_id
                 )
 
-    def hear(self, step: Step = Step.SWITCHOVER, host: str = NODE) -> Turn:
+    def hear(self, step: Step = Step.SWITCHOVER, host: str = NODE) -> Ended:
         """Run a step, let the triggerer deliver what it asks, and run it again."""
         turn = self.world.turn(step, host)
         if turn.result.outcome is not Outcome.WAITING or turn.question:

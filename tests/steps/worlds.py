@@ -41,9 +41,9 @@ from escalator.model.lease import Lease, LeaseMark, LeasePhase
 from escalator.model.moves import DrainPlan, MoveRecord
 from escalator.model.node_facts import NodeFacts
 from escalator.steps.running.context import CampaignContext, StepContext
+from escalator.steps.running.giving_way import Ended, run_or_give_way
 from escalator.steps.running.results import StepResult
 from escalator.steps.running.run_step import begin, run_admit, run_step
-from escalator.steps.running.turns import Turn, run_turn
 from escalator.system_support.mechanisms import NodeMechanism, choose_mechanism
 from escalator.vim_interface.desk import VimDesk
 
@@ -237,10 +237,10 @@ class World:
         self.tries += 1
         return run_step(self.context(), host, step, try_number=self.tries, last_try=last_try)
 
-    def turn(self, step: Step, host: str = NODE) -> Turn:
+    def turn(self, step: Step, host: str = NODE) -> Ended:
         """Run a step as Airflow does: before switchover the lease may have to be taken again."""
         self.tries += 1
-        return run_turn(self.context(), host, step, try_number=self.tries, last_try=False)
+        return run_or_give_way(self.context(), host, step, try_number=self.tries, last_try=False)
 
     def kill(self, step: Step, host: str = NODE, *, at: Callable[[str], object]) -> None:
         """Run a step, and kill its process when a call that it makes to the cloud is the one meant.

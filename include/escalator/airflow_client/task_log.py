@@ -1,4 +1,4 @@
-"""Turn Airflow's structured task log into text."""
+"""Ended Airflow's structured task log into text."""
 
 from __future__ import annotations
 

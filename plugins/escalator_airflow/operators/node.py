@@ -23,8 +23,8 @@ from escalator.model.errors import SupersededError
 from escalator.model.node_facts import PersonWord
 from escalator.model.step import Outcome
 from escalator.model.verdict import Code
+from escalator.steps.running.giving_way import run_or_give_way
 from escalator.steps.running.run_step import record_hang, run_admit
-from escalator.steps.running.turns import run_turn
 from escalator_airflow.campaigns import open_campaign, run_of
 from escalator_airflow.pools import ADMISSION_POOL
 from escalator_airflow.task_states import read_step_states
@@ -123,7 +123,7 @@ class NodeStepOperator(BaseOperator):
         """Run the step and say how it ended."""
         ti = context["ti"]
         try:
-            turn = run_turn(
+            turn = run_or_give_way(
                 open_campaign(*run_of(context), in_any_case=self.step == Step.RELEASE),
                 self.host,
                 Step(self.step),

@@ -30,7 +30,7 @@ def disable_scale_up(campaign: CampaignContext) -> tuple[str, ...]:
     done = freeze_quotas(
         campaign.cloud.quotas, book, plan.request.cloud, plan.campaign, plan.run_id, projects
     )
-    return _say(done.findings)
+    return _log(done.findings)
 
 
 def restore_scale_up(campaign: CampaignContext) -> tuple[str, ...]:
@@ -44,7 +44,7 @@ def restore_scale_up(campaign: CampaignContext) -> tuple[str, ...]:
     done = restore_quotas(campaign.cloud.quotas, book, plan.request.cloud, plan.campaign, plan.run_id)
     if campaign.desk is not None:
         _tell(campaign, campaign.desk, NoticeState.SCALE_UNLOCK)
-    return _say(done.findings)
+    return _log(done.findings)
 
 
 def _tell(campaign: CampaignContext, desk: VimDesk, state: NoticeState) -> None:
@@ -64,7 +64,7 @@ def _tell(campaign: CampaignContext, desk: VimDesk, state: NoticeState) -> None:
     desk.tell(notices, campaign.clock())
 
 
-def _say(findings: Sequence[str]) -> tuple[str, ...]:
+def _log(findings: Sequence[str]) -> tuple[str, ...]:
     for finding in findings:
         log.warning("%s", finding)
     return tuple(findings)

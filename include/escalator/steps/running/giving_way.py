@@ -1,4 +1,4 @@
-"""Turns: a node whose VNF managers refuse gives way to the others, and is asked for again at the end.
+"""Giving way: a node whose VNF managers refuse gives way to the others, and is asked for again at the end.
 
 The node is given back meanwhile, by the steps of its life: release, then admit and precheck when it comes
 again. A second run of any moment finds how far it was.
@@ -28,14 +28,14 @@ REFUSALS_BORNE = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Turn:
+class Ended:
     """How a step ended; ``question`` is what a person is to decide before it goes on, empty: nothing."""
 
     result: StepResult
     question: str = ""
 
 
-def run_turn(
+def run_or_give_way(
     campaign: CampaignContext,
     host: str,
     step: Step,
@@ -43,7 +43,7 @@ def run_turn(
     try_number: int,
     last_try: bool,
     states: Mapping[Step, str] = NOT_ASKED,
-) -> Turn:
+) -> Ended:
     """Run a step as :func:`run_step`; before switchover, take the lease again that was given back."""
     if step is Step.SWITCHOVER and campaign.run.facts(host).refused_at is not None:
         late = _come_again(campaign, host, try_number=try_number)
@@ -52,10 +52,10 @@ def run_turn(
     result = run_step(campaign, host, step, try_number=try_number, last_try=last_try, states=states)
     if result.outcome is Outcome.WAITING and result.code is Code.VNF_REFUSED:
         return _give_way(campaign, host, try_number=try_number)
-    return Turn(result=result)
+    return Ended(result=result)
 
 
-def may_come_again(run: CampaignRun, host: str, now: datetime) -> bool:
+def is_due_again(run: CampaignRun, host: str, now: datetime) -> bool:
     """Tell whether a node that gave way may be asked for again: the others ended, and time has passed."""
     since = run.facts(host).refused_at
     if since is not None and now - since < REST:
@@ -63,28 +63,28 @@ def may_come_again(run: CampaignRun, host: str, now: datetime) -> bool:
     return all(node.state.ended for node in run.nodes() if node.host != host)
 
 
-def _give_way(campaign: CampaignContext, host: str, *, try_number: int) -> Turn:
+def _give_way(campaign: CampaignContext, host: str, *, try_number: int) -> Ended:
     """Give the node back; say what a person has to decide when it was refused often enough."""
     run_step(campaign, host, Step.RELEASE, try_number=try_number, last_try=False)
     progress = campaign.run.progress(host)
     waiting = StepResult(outcome=Outcome.WAITING, code=Code.VNF_REFUSED, message=progress.message)
     times = _count_refusals(campaign, host)
     if times < REFUSALS_BORNE:
-        return Turn(result=waiting)
-    return Turn(result=waiting, question=f"{host} was refused {times} times: {progress.message}")
+        return Ended(result=waiting)
+    return Ended(result=waiting, question=f"{host} was refused {times} times: {progress.message}")
 
 
-def _come_again(campaign: CampaignContext, host: str, *, try_number: int) -> Turn | None:
+def _come_again(campaign: CampaignContext, host: str, *, try_number: int) -> Ended | None:
     """Take the lease and look again; None when the node is where switchover begins."""
     word = campaign.run.facts(host).person_word
     if word is PersonWord.LEAVE:
         message = f"{host} is left out: its VNF managers refused, and a person decided so"
-        return Turn(result=StepResult(outcome=Outcome.HELD, code=Code.VNF_REFUSED, message=message))
+        return Ended(result=StepResult(outcome=Outcome.HELD, code=Code.VNF_REFUSED, message=message))
     undecided = word is None and _count_refusals(campaign, host) >= REFUSALS_BORNE
-    if undecided or not may_come_again(campaign.run, host, campaign.clock()):
+    if undecided or not is_due_again(campaign.run, host, campaign.clock()):
         return _give_way(campaign, host, try_number=try_number)
     result = _take_again(campaign, host, try_number=try_number)
-    return None if result is None else Turn(result=result)
+    return None if result is None else Ended(result=result)
 
 
 def _take_again(campaign: CampaignContext, host: str, *, try_number: int) -> StepResult | None:
