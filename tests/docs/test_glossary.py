@@ -112,7 +112,7 @@ def test_every_word_of_the_glossary_is_used() -> None:
 
 def test_words_that_have_better_ones_are_gone() -> None:
     """The first node of a domain is no seed, the state of a round no standing, a departure no turn."""
-    old = re.compile(r"\b(standing|seeds|spilled|survey|scene)\b|\bclass \w*(Ended|Standing|Scene|Seed)\b")
+    old = re.compile(r"\b(standing|seeds|spilled|survey|scene)\b|\bclass \w*(Turn|Standing|Scene|Seed)\b")
     found = [
         f"{path.relative_to(ROOT)}:{number}: {line.strip()}"
         for path in files()

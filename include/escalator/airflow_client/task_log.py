@@ -1,4 +1,4 @@
-"""Ended Airflow's structured task log into text."""
+"""Turn Airflow's structured task log into text."""
 
 from __future__ import annotations
 

@@ -109,7 +109,7 @@ def _parse(lines: Iterable[str]) -> Iterator[Listener]:
 
 
 def _address(text: str) -> str:
-    """Ended the kernel's form (words of four bytes in the machine's order) into the usual one."""
+    """Turn the kernel's form (words of four bytes in the machine's order) into the usual one."""
     words = [bytes.fromhex(text[start : start + 8])[::-1] for start in range(0, len(text), 8)]
     raw = b"".join(words)
     if len(raw) == _IPV4_BYTES:

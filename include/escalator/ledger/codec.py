@@ -18,7 +18,7 @@ Reader = Callable[[Any], Any]
 
 
 def to_json(value: object) -> Any:  # noqa: ANN401  (JSON is of any type)
-    """Ended a value of the model into what JSON can hold.
+    """Turn a value of the model into what JSON can hold.
 
     :raises InvalidRequestError: when it holds a naive time or something that JSON cannot.
     """

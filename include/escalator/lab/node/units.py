@@ -126,7 +126,7 @@ class UnitManager:
             unit.process.send_signal(sig)
 
     def reset_failed(self, name: str) -> None:
-        """Ended ``failed`` into ``inactive``.
+        """Turn ``failed`` into ``inactive``.
 
         :raises UnknownUnitError: when there is no such unit.
         """

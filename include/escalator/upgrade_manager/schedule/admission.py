@@ -257,7 +257,7 @@ def _name_others(plan: CampaignPlan, leases: Mapping[str, Lease]) -> dict[str, L
 
 
 def _describe_dry(decision: AdmissionDecision, state: AdmissionState) -> AdmissionDecision:
-    """Ended a decision into what a dry run says of it."""
+    """Turn a decision into what a dry run says of it."""
     would = {
         Admission.ADMIT: "would go out now",
         Admission.WAIT: "would wait",

@@ -1,4 +1,4 @@
-"""Ended the answers of one probe into gaps. Pure: every time is an argument, in seconds of one clock.
+"""Turn the answers of one probe into gaps. Pure: every time is an argument, in seconds of one clock.
 
 A gap of the service runs from the last good answer to the next one. It is never shorter than the outage, and
 at most two periods longer. Times in which the probe itself stood still are cut out and said as not measured.
