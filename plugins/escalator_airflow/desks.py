@@ -5,16 +5,16 @@ from __future__ import annotations
 import os
 
 from airflow.configuration import conf
-from airflow.sdk import BaseHook
 
 from escalator.ledger.ledger import Ledger
 from escalator.model.campaign import CampaignPlan
 from escalator.model.clock import utcnow
 from escalator.model.maintenance_session import name_session
 from escalator.vim_interface.delivery.courier import Courier
-from escalator.vim_interface.delivery.credentials import Credentials
+from escalator.vim_interface.delivery.messaging import open_message_bus
 from escalator.vim_interface.desk import VimDesk
 from escalator.vim_interface.registry.vnfms import load_vnfms
+from escalator_airflow.hooks.vim import find_transport_url, find_vnfm_credentials
 from escalator_airflow.settings import inventory_dir
 
 URL_PATH = "/vim"
@@ -23,7 +23,8 @@ URL_PATH = "/vim"
 
 def find_vim_url() -> str:
     """Return the address of the API of all clouds: ``ESCALATOR_VIM_URL``, else below Airflow's own."""
-    return os.environ.get("ESCALATOR_VIM_URL") or f"{conf.get('api', 'base_url', fallback='')}{URL_PATH}"
+    airflow = str(conf.get("api", "base_url", fallback="")).rstrip("/")
+    return os.environ.get("ESCALATOR_VIM_URL") or airflow + URL_PATH
 
 
 def make_desk(plan: CampaignPlan) -> VimDesk:
@@ -39,12 +40,12 @@ def make_desk(plan: CampaignPlan) -> VimDesk:
         run=(plan.campaign, plan.run_id),
         vnfms=vnfms,
         notices=notices,
-        courier=Courier(notices, vnfms, read_credentials, find_vim_url(), utcnow),
+        courier=Courier(
+            notices,
+            vnfms,
+            find_vnfm_credentials,
+            find_vim_url(),
+            utcnow,
+            bus=open_message_bus(find_transport_url()),
+        ),
     )
-
-
-def read_credentials(conn_id: str) -> Credentials:
-    """Read the credentials of a manager's address from its Airflow connection."""
-    connection = BaseHook.get_connection(conn_id)
-    token = connection.extra_dejson.get("token")
-    return Credentials(login=connection.login, password=connection.password, token=token)

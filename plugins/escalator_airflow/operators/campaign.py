@@ -25,10 +25,11 @@ from escalator.steps.campaign.prepare import prepare
 from escalator.steps.campaign.scaling import disable_scale_up, restore_scale_up
 from escalator.steps.running.context import CampaignContext
 from escalator.upgrade_manager.conditions.bundles import refuse_unserved
+from escalator.vim_interface.registry import load_vnfms
 from escalator_airflow.campaigns import make_context, open_campaign, read_asked_for, run_of
 from escalator_airflow.records import draft_campaign
 from escalator_airflow.run_life import find_run_life
-from escalator_airflow.settings import report_dir
+from escalator_airflow.settings import inventory_dir, report_dir
 from escalator_airflow.task_states import FAILED, read_task_states
 from escalator_airflow.triggers.answers import AnswerTrigger
 
@@ -86,6 +87,7 @@ class CheckConditionsOperator(BaseOperator):
         document = read_bundle_document(find_bundle_dir(), request.bundle)
         bundle = parse_bundle(document)
         refuse_unserved(bundle)
+        load_vnfms(inventory_dir())
         draft = CampaignPlan(
             campaign=dag_id,
             run_id=run_id,

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+import oslo_messaging
 import pytest
 from tests.vim_interface.wire.notices import BASE, PROJECT_URL, SERVER, make_notice, make_record
 
@@ -21,7 +22,6 @@ from escalator.vim_interface.wire.envelopes import make_message_id
 if TYPE_CHECKING:
     from escalator.lab.lab import Lab
 
-oslo_messaging = pytest.importorskip("oslo_messaging")
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 Heard = tuple[str, str, dict[str, Any]]
 FAKE = "fake:///"

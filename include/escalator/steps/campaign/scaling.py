@@ -8,10 +8,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
-from escalator.model.notice import Notice, NoticeState
+from escalator.model.notice import Notice, NoticeEvent, NoticeState
 from escalator.steps.running.context import CampaignContext
 from escalator.vim_interface.desk import VimDesk
 from escalator.vim_interface.scaling.quota_freeze import freeze_quotas, restore_quotas
+from escalator.vim_interface.wire.payloads import is_known_to
 
 log = logging.getLogger("escalator.steps.scaling")
 
@@ -48,7 +49,7 @@ def restore_scale_up(campaign: CampaignContext) -> tuple[str, ...]:
 
 
 def _tell(campaign: CampaignContext, desk: VimDesk, state: NoticeState) -> None:
-    knowing = {vnfm.id for vnfm in desk.managers().values() if vnfm.scale_lock}
+    knowing = {v.id for v in desk.managers().values() if is_known_to(v, NoticeEvent.SCHEDULED, state)}
     told = (record.notice for record in desk.find(NoticeState.MAINTENANCE))
     notices = [
         Notice(
