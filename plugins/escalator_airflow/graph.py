@@ -105,7 +105,9 @@ def build_campaign_dag(
             prepare >> first
             last >> restore
             ends.append(last.task_id)
-        probe = ProbeOperator(task_id="probe_services", tasks=ends)
+        probe = ProbeOperator(
+            task_id="probe_services", tasks=ends, execution_timeout=timedelta(days=14), **BRIEF
+        )
         prepare >> probe >> conclude
     return dag
 

@@ -16,7 +16,7 @@ from escalator.lab.vnf.vnfm import Behaviour
 from escalator.lab.vnf.world import VnfLab
 from tests.campaigns.harness import NEW, Harness, host_of
 
-pytestmark = [pytest.mark.lab, pytest.mark.stack, pytest.mark.timeout(2400)]
+pytestmark = [pytest.mark.lab, pytest.mark.stack, pytest.mark.proof, pytest.mark.timeout(2400)]
 
 SPECS = (
     VnfSpec(name="alpha", nodes=("node-01", "node-02"), vnfm=VnfmSpec(dialect="a")),
@@ -89,8 +89,8 @@ def test_who_acts_himself_is_not_moved(harness: Harness, vnfs: VnfLab, campaign:
     for name in ("alpha", "beta", "nack"):
         for member in vnfs.vnfs[name].servers:
             assert host_of(servers[member.name]) == member.host
-    moved = {move["from"] for node in campaign["report"]["nodes"] for move in node["moves"]}
-    assert moved <= {"node-02", "node-03"}
+    moved = {move["id"] for node in campaign["report"]["nodes"] for move in node["moves"]}
+    assert moved == {member.id for member in vnfs.vnfs["silent"].servers}
 
 
 def test_each_manager_heard_of_the_campaign_of_its_nodes_and_of_the_end(vnfs: VnfLab, campaign: Any) -> None:
@@ -99,6 +99,6 @@ def test_each_manager_heard_of_the_campaign_of_its_nodes_and_of_the_end(vnfs: Vn
     for name, states in heard.items():
         assert states[0] == "MAINTENANCE", name
         assert states[-1] == "MAINTENANCE_COMPLETE", name
-    assert heard["alpha"].count("PLANNED_MAINTENANCE") == 2
+    assert heard["alpha"].count("PLANNED_MAINTENANCE") >= 2, "again for a node that gave way"
     assert heard["nack"].count("PLANNED_MAINTENANCE") == 3
     assert heard["silent"].count("INSTANCE_ACTION_DONE") == 2

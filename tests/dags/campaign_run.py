@@ -13,6 +13,7 @@ from tests.steps.worlds import World
 
 from escalator.leases.known import FindLife
 from escalator.ledger.campaign_record import CampaignRecord
+from escalator.model.errors import InvalidRequestError
 from escalator.steps.running.context import CampaignContext
 
 
@@ -20,10 +21,17 @@ def let_the_dag_work_on(world: World, folder: Path, monkeypatch: pytest.MonkeyPa
     """Let the operators open the world's cloud, nodes, ledger and clock, and the files of a folder."""
     from escalator_airflow import records
     from escalator_airflow.operators import campaign, node
+    from escalator_airflow.triggers import probing
 
-    def opened(dag_id: str, run_id: str) -> CampaignContext:
+    def probe_nothing(dag_id: str, run_id: str) -> None:
+        """Where tasks run one after the other, nothing can be watched beside them."""
+        raise InvalidRequestError(f"{dag_id}, {run_id}: no task runs beside another")
+
+    def opened(dag_id: str, run_id: str, *, in_any_case: bool = False) -> CampaignContext:
+        del in_any_case
         plan = world.ledger.run(dag_id, run_id).plan()
-        assert plan is not None
+        if plan is None:
+            raise InvalidRequestError(f"no campaign of {dag_id}, run {run_id}")
         return world.context(plan)
 
     def made(record: CampaignRecord, *, find_life: FindLife) -> CampaignContext:
@@ -36,6 +44,7 @@ def let_the_dag_work_on(world: World, folder: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(campaign, "make_context", made)
     monkeypatch.setattr(records, "Ledger", lambda: world.ledger)
     monkeypatch.setattr(campaign, "utcnow", world.clock)
+    monkeypatch.setattr(probing, "_open_watch", probe_nothing)
     for module in (campaign, node):
         monkeypatch.setattr(module, "open_campaign", opened)
 

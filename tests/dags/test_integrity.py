@@ -16,7 +16,15 @@ from escalator.model.campaign import Step
 
 pytestmark = pytest.mark.airflow
 HOSTS = [f"general-{n:03d}" for n in range(1, 5)]
-AROUND = {"check_conditions", "prepare", "conclude"}
+AROUND = {
+    "check_conditions",
+    "announce",
+    "disable_scale_up",
+    "prepare",
+    "probe_services",
+    "restore_scale_up",
+    "conclude",
+}
 MOST_LINES = 120
 FILES = sorted((ROOT / "dags").glob("*.py"))
 
@@ -117,9 +125,18 @@ def test_no_node_waits_for_another(dag: Any) -> None:
 def test_what_is_around_the_nodes(dag: Any) -> None:
     check, prepare, conclude = (tasks(dag)[name] for name in ("check_conditions", "prepare", "conclude"))
     assert check.upstream_task_ids == set()
-    assert check.downstream_task_ids == {"prepare"}
-    assert prepare.downstream_task_ids == {f"{host}.admit" for host in HOSTS}
-    assert conclude.upstream_task_ids == {f"{host}.release" for host in HOSTS}
+    announce, disable, restore = (
+        tasks(dag)[name] for name in ("announce", "disable_scale_up", "restore_scale_up")
+    )
+    assert check.downstream_task_ids == {"announce"}
+    assert announce.downstream_task_ids == {"disable_scale_up"}
+    assert disable.downstream_task_ids == {"prepare"}
+    admits = {f"{host}.admit" for host in HOSTS}
+    assert prepare.downstream_task_ids == admits | {"restore_scale_up", "probe_services"}
+    assert restore.upstream_task_ids == {f"{host}.release" for host in HOSTS} | {"prepare"}
+    assert restore.is_teardown  # what was frozen is restored in every outcome
+    assert not any(task.is_setup for task in restore.upstream_list)
+    assert conclude.upstream_task_ids == {"restore_scale_up", "probe_services"}
     assert conclude.is_teardown  # runs in a run that a person ends, too
     assert conclude.on_failure_fail_dagrun
     assert not any(task.is_setup for task in conclude.upstream_list)  # so it runs whatever came before
@@ -146,7 +163,8 @@ def test_only_admit_is_in_the_pool_of_one(dag: Any) -> None:
     for name, task in tasks(dag).items():
         expected = "escalator_admission" if name.endswith(".admit") else "default_pool"
         assert task.pool == expected, name
-        assert bool(getattr(task, "start_from_trigger", False)) is name.endswith(".admit"), name
+        in_triggerer = name.endswith(".admit") or name == "probe_services"
+        assert bool(getattr(task, "start_from_trigger", False)) is in_triggerer, name
 
 
 def test_a_run_of_another_shape_does_not_stop_a_campaign(dags: dict[str, Any]) -> None:

@@ -74,8 +74,14 @@ def test_the_steps_come_in_the_declared_order(dag: Any) -> None:
     for task in between:
         assert admit.task_id in task.upstream_task_ids
         assert release.task_id in task.downstream_task_ids
-    assert dag.get_task("prepare").downstream_task_ids == {"general-001.admit", "general-002.admit"}
-    assert dag.get_task("conclude").upstream_task_ids == {"general-001.release", "general-002.release"}
+    assert dag.get_task("prepare").downstream_task_ids == {
+        "general-001.admit",
+        "general-002.admit",
+        "probe_services",
+        "restore_scale_up",
+    }
+    ends = {"general-001.release", "general-002.release"}
+    assert dag.get_task("restore_scale_up").upstream_task_ids == ends | {"prepare"}
 
 
 def test_priorities_and_limits_are_the_declared_ones(dag: Any) -> None:

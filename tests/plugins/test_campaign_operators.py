@@ -83,7 +83,8 @@ def opened(module: Any, monkeypatch: pytest.MonkeyPatch, function: str, answer: 
             raise answer
         return answer
 
-    monkeypatch.setattr(module, "open_campaign", lambda *_: "campaign")
+    monkeypatch.setattr(module, "open_campaign", lambda *_, **__: "campaign")
+    monkeypatch.setattr(module, "_tell_end", lambda _: ())
     monkeypatch.setattr(module, function, act)
 
 

@@ -12,6 +12,7 @@ from escalator.model.decisions import Admission, AdmissionDecision
 from escalator.model.errors import SupersededError, TransientError
 from escalator.model.step import Outcome
 from escalator.model.verdict import Code
+from escalator.steps.running.giving_way import Ended
 from escalator.steps.running.results import StepResult
 
 pytestmark = pytest.mark.airflow
@@ -22,7 +23,7 @@ def module(airflow_home: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     assert airflow_home
     from escalator_airflow.operators import node
 
-    monkeypatch.setattr(node, "open_campaign", lambda dag_id, run_id: (dag_id, run_id))
+    monkeypatch.setattr(node, "open_campaign", lambda dag_id, run_id, **_: (dag_id, run_id))
     return node
 
 
@@ -111,13 +112,13 @@ def run(
 ) -> tuple[str, list[Any]]:
     asked: list[Any] = []
 
-    def run_step(_campaign: object, host: str, step: Step, **fields: Any) -> StepResult:
+    def run_step(_campaign: object, host: str, step: Step, **fields: Any) -> Ended:
         asked.append(SimpleNamespace(host=host, step=step, **fields))
         if isinstance(answer, BaseException):
             raise answer
-        return answer
+        return Ended(result=answer)
 
-    monkeypatch.setattr(module, "run_step", run_step)
+    monkeypatch.setattr(module, "run_or_give_way", run_step)
     operator = module.NodeStepOperator(task_id="t", host="node-01", step=step.value)
     return operator.execute(context(**ti)), asked
 

@@ -93,7 +93,7 @@ UPGRADE = Procedure(
         Stage(step=Step.ADMIT, priority=1, hard_limit_seconds=14 * 24 * 3600.0),
         Stage(step=Step.PRECHECK, priority=10, hard_limit_seconds=30 * 60.0),
         # A node that VNF managers refuse waits for the others, and then for a person.
-        Stage(step=Step.SWITCHOVER, priority=20, hard_limit_seconds=30 * 60.0, wait_seconds=14 * 24 * 3600.0),
+        Stage(step=Step.SWITCHOVER, priority=20, hard_limit_seconds=30 * 60.0, wait_seconds=13 * 24 * 3600.0),
         Stage(step=Step.MIGRATE, priority=30, hard_limit_seconds=12 * 3600.0),
         Stage(step=Step.UPGRADE, priority=40, hard_limit_seconds=3 * 3600.0),
         Stage(step=Step.VERIFY, priority=90, hard_limit_seconds=30 * 60.0),

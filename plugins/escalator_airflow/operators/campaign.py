@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import partial
@@ -33,6 +34,7 @@ from escalator_airflow.settings import inventory_dir, report_dir
 from escalator_airflow.task_states import FAILED, read_task_states
 from escalator_airflow.triggers.answers import AnswerTrigger
 
+log = logging.getLogger(__name__)
 SCHEDULED = "scheduled"
 """Airflow's type of a run that a schedule began, and so a maintenance window."""
 
@@ -103,9 +105,14 @@ class CheckConditionsOperator(BaseOperator):
         return plan
 
 
-def _is_done(campaign: CampaignContext) -> bool:
-    """Tell whether no node of the campaign is held or failed."""
-    return not any(n.state in {NodeState.HELD, NodeState.FAILED} for n in campaign.run.nodes())
+def _tell_end(campaign: CampaignContext) -> tuple[str, ...]:
+    """Tell the managers that it is over; return who is to answer. No fault of that keeps the report back."""
+    try:
+        done = not any(n.state in {NodeState.HELD, NodeState.FAILED} for n in campaign.run.nodes())
+        return conclude_session(campaign, done=done).waits
+    except EscalatorError:
+        log.exception("the managers of VNFs could not be told of the end")
+        return ()
 
 
 def _interval_end(context: Mapping[str, Any]) -> datetime | None:
@@ -175,7 +182,7 @@ class ConcludeOperator(BaseOperator):
             campaign = open_campaign(dag_id, run_id, in_any_case=True)
         except InvalidRequestError as exc:
             raise AirflowFailException("No campaign was opened: see check_conditions for the reason") from exc
-        waits = conclude_session(campaign, done=_is_done(campaign)).waits
+        waits = _tell_end(campaign)
         if waits:
             self.log.info("waiting for %s", ", ".join(waits))
             self.defer(trigger=AnswerTrigger(), method_name="resume")
