@@ -46,6 +46,7 @@ from escalator.steps.running.results import StepResult
 from escalator.steps.running.run_step import begin, run_admit, run_step
 from escalator.system_support.mechanisms import NodeMechanism, choose_mechanism
 from escalator.vim_interface.desk import VimDesk
+from escalator.vim_interface.registry import SwitchMeans
 
 OLD, NEW = "33.0.2", "34.0.0"
 NODE = "node-01"
@@ -157,6 +158,7 @@ class World:
     pinned: frozenset[str] = frozenset()
     connections: list[str] = field(default_factory=list)
     desk: VimDesk | None = None
+    means: SwitchMeans | None = None
 
     def __post_init__(self) -> None:
         self.cloud = FakeCloud(clock=self.clock, fuse=self.fuse)
@@ -202,6 +204,9 @@ class World:
             sleep=self.clock.sleep,
             add_ha_groups=self.add_ha_groups,
             desk=self.desk,
+            switches=self.ledger.switches(),
+            quotas=self.ledger.quotas(),
+            find_means=(lambda _: means) if (means := self.means) is not None else None,
         )
 
     def mechanism(self) -> NodeMechanism:

@@ -11,6 +11,7 @@ from escalator.model.campaign import CampaignPlan, LedgerView, Step
 from escalator.model.cloud import CloudSnapshot
 from escalator.model.interruption import Gap
 from escalator.model.moves import MoveRecord
+from escalator.model.switch import SwitchRecord
 from escalator.model.verdict import Verdict
 
 
@@ -61,6 +62,7 @@ class CampaignFacts:
     :ivar plan_document: ``escalator.plan/1``, as it was made at the start; None when none was recorded.
     :ivar refused: the campaign was refused before any write.
     :ivar gaps: the gaps of services that probes measured in the run.
+    :ivar switches: the switchovers that Escalator did in the run by the means of the groups.
     :ivar year_gaps: those of all runs in the cloud in the year up to its end.
     """
 
@@ -80,6 +82,7 @@ class CampaignFacts:
     plan_document: Mapping[str, Any] | None = None
     refused: bool = False
     gaps: tuple[Gap, ...] = ()
+    switches: tuple[SwitchRecord, ...] = ()
     year_gaps: tuple[Gap, ...] = ()
 
     @property

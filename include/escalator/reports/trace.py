@@ -14,7 +14,7 @@ from escalator.reports.node_times import NodeTimes, upgrade_jobs
 from escalator.reports.nodes import list_moved
 
 SCHEMA = "escalator.trace/1"
-_ORDER = ("upgrade_end", "move_end", "release", "admit", "move_start", "upgrade_start")
+_ORDER = ("upgrade_end", "move_end", "release", "admit", "switchover", "move_start", "upgrade_start")
 """Events of one moment: what ends comes before what begins."""
 
 _Moment = tuple[datetime, dict[str, Any]]
@@ -25,7 +25,7 @@ def build_trace(facts: CampaignFacts, times: Mapping[str, NodeTimes]) -> dict[st
 
     Moves that failed are not in it: they changed no server's place.
     """
-    moments = [*_moves(facts)]
+    moments = [*_moves(facts), *_switchovers(facts)]
     for host in facts.plan.hosts:
         moments += [*_outages(host, times[host]), *_upgrades(facts, host)]
     moments.sort(key=lambda m: (m[0], _ORDER.index(m[1]["event"])))
@@ -44,6 +44,23 @@ def build_trace(facts: CampaignFacts, times: Mapping[str, NodeTimes]) -> dict[st
 def list_upgraded_hosts(facts: CampaignFacts) -> tuple[str, ...]:
     """Return the nodes that the campaign upgraded, verified and gave back."""
     return tuple(h for h in facts.plan.hosts if facts.view.of(h).state is NodeState.RELEASED)
+
+
+def _switchovers(facts: CampaignFacts) -> list[_Moment]:
+    """Write the switchovers from one member to another that were seen to be done."""
+    return [
+        (
+            switch.ended_at,
+            {
+                "event": "switchover",
+                "ha_group": switch.group,
+                "from": switch.from_server,
+                "to": switch.to_server,
+            },
+        )
+        for switch in facts.switches
+        if switch.verified and switch.ended_at is not None and switch.to_server is not None
+    ]
 
 
 def _agreed(facts: CampaignFacts) -> dict[str, list[str]]:
@@ -106,7 +123,7 @@ def _result(
         "moves": len(list_moved(facts.moves)),
         "standby_moves": 0,
         "moves_lower_bound": _servers_on(facts, upgraded),
-        "switchovers": 0,
+        "switchovers": len(_switchovers(facts)),
         "makespan_seconds": round(events[-1]["t"] - events[0]["t"], 3) if events else 0.0,
         "makespan_lower_bound_seconds": round(bound, 3),
         "cpu_seconds": 0.0,

@@ -1,0 +1,98 @@
+"""A pair without a manager, on a floating IP: it is switched over before its node is drained."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import pytest
+from tests.steps.managers import acting, register
+from tests.steps.worlds import NODE, World
+from tests.vim_interface.switching.fakes import FLOATING, FakeNetwork, make_port
+
+from escalator.model.campaign import NodeState, Step
+from escalator.model.moves import Agreement
+from escalator.model.network import FloatingIp
+from escalator.model.notice import InstanceAction
+from escalator.model.step import Outcome
+from escalator.model.verdict import Code
+from escalator.model.vnf_means import FloatingIpMeans
+from escalator.vim_interface.registry import SwitchMeans
+
+
+@pytest.fixture
+def pair(world: World) -> World:
+    """``a`` on the node has the address, ``b`` stands by elsewhere."""
+    world.pairs = (("a", "b"),)
+    world.boot("a")
+    world.boot("b", "node-02")
+    world.means = SwitchMeans(means={"ha-a": FloatingIpMeans(address=FLOATING)})
+    network = FakeNetwork().add(make_port("a", NODE, "10.0.0.1"), make_port("b", "node-02", "10.0.0.2"))
+    network.floating[FLOATING] = FloatingIp(id="f", address=FLOATING, port_id="p-a", fixed_address="10.0.0.1")
+    cast("Any", world.cloud).network = network
+    cast("Any", world.cloud).load_balancers = None
+    return world
+
+
+def holder(world: World) -> str | None:
+    return str(cast("Any", world.cloud).network.floating[FLOATING].port_id)
+
+
+def up_to_switchover(world: World) -> None:
+    world.admit()
+    world.run(Step.PRECHECK)
+
+
+def test_the_address_goes_to_the_standby_and_nobody_is_moved(pair: World) -> None:
+    up_to_switchover(pair)
+    result = pair.turn(Step.SWITCHOVER).result
+    assert result.outcome is Outcome.OK
+    assert holder(pair) == "p-b"
+    assert pair.facts().agreement == Agreement(stays=("a",))
+    for step in (Step.MIGRATE, Step.UPGRADE, Step.VERIFY, Step.RELEASE):
+        pair.run(step)
+    assert pair.progress().state is NodeState.RELEASED
+    assert pair.moves() == ()
+    (switch,) = pair.ledger.switches().of_run(pair.plan.campaign, pair.plan.run_id)
+    assert (switch.from_server, switch.to_server, switch.verified) == ("a", "b", True)
+    assert switch.restored_at is not None
+
+
+def test_a_second_run_switches_nothing_again(pair: World) -> None:
+    up_to_switchover(pair)
+    pair.turn(Step.SWITCHOVER)
+    writes = list(cast("Any", pair.cloud).network.writes)
+    assert pair.turn(Step.SWITCHOVER).result.outcome is Outcome.OK
+    assert cast("Any", pair.cloud).network.writes == writes
+
+
+def test_without_a_standby_in_service_the_node_is_held_and_given_back(pair: World) -> None:
+    up_to_switchover(pair)
+    pair.cloud.guests["b"].vm_state = "stopped"
+    result = pair.turn(Step.SWITCHOVER).result
+    assert (result.outcome, result.code) == (Outcome.HELD, Code.VNF_NO_STANDBY)
+    assert holder(pair) == "p-a"
+    pair.run(Step.RELEASE)
+    assert pair.enabled()
+
+
+def test_a_manager_that_says_it_acted_and_did_not_is_caught(pair: World) -> None:
+    managers = register(pair, acting(InstanceAction.OWN_ACTION))
+    up_to_switchover(pair)
+    result = managers.hear().result
+    assert result.outcome is Outcome.OK
+    assert "vnf_untrue" in result.message
+    assert pair.facts().agreement == Agreement(leaves=("a",))
+    assert holder(pair) == "p-a"
+    pair.run(Step.MIGRATE)
+    assert [move.server_id for move in pair.moves()] == ["a"]
+
+
+def test_a_manager_that_did_is_believed(pair: World) -> None:
+    managers = register(pair, acting(InstanceAction.OWN_ACTION))
+    up_to_switchover(pair)
+    pair.turn(Step.SWITCHOVER)
+    network = cast("Any", pair.cloud).network
+    network.ensure_floating_ip(FLOATING, "p-b", "10.0.0.2")
+    result = managers.hear().result
+    assert "vnf_untrue" not in result.message
+    assert pair.facts().agreement == Agreement(stays=("a",))
