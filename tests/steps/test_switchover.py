@@ -15,6 +15,7 @@ from escalator.model.notice import InstanceAction
 from escalator.model.step import Outcome
 from escalator.model.verdict import Code
 from escalator.model.vnfm import OnSilence, VnfmKind
+from escalator.steps.campaign.announce import announce
 
 
 @pytest.fixture
@@ -231,3 +232,28 @@ def test_the_deadline_is_a_time_of_day(loaded: World) -> None:
     due = managers.got[0].notice.reply_at
     assert due is not None
     assert timedelta(seconds=99) < due - at < timedelta(seconds=102)
+
+
+def test_a_lead_time_counts_from_when_its_manager_was_told(loaded: World) -> None:
+    managers = register(loaded, keep_silent)
+    opened = loaded.recorded.view().noticed_at
+    loaded.clock.sleep(50.0)
+    announce(loaded.context())
+    desk = loaded.desk
+    assert desk is not None
+    loaded.clock.sleep(50.0)
+    managers.deliver_due(desk.session_id)
+    told = loaded.recorded.view().noticed_at
+    assert opened is not None
+    assert told is not None
+    assert (told - opened).total_seconds() >= 100
+
+
+def test_the_report_names_who_was_silent(loaded: World) -> None:
+    managers = register(loaded, keep_silent, reply_seconds=1.0)
+    through_switchover(loaded)
+    managers.hear()
+    loaded.clock.sleep(2.0)
+    managers.hear()
+    (run,) = (s for s in loaded.recorded.steps() if s.details.get("troubles"))
+    assert [trouble["code"] for trouble in run.details["troubles"]] == ["vnf_silent"]

@@ -13,7 +13,9 @@ from escalator.ledger.gap_book import read_breaches
 from escalator.ledger.records import read_progress
 from escalator.ledger.rows import find_campaign
 from escalator.ledger.tables import CampaignRow, FactRow, MoveRow, NodeRow, StepRow
+from escalator.ledger.vim_tables import NoticeRow, SessionRunRow
 from escalator.model.campaign import LedgerView, NodeProgress, NodeState
+from escalator.model.notice import NoticeState
 from escalator.model.step import Outcome, Step
 
 _OVER = frozenset({NodeState.SKIPPED, NodeState.HELD, NodeState.FAILED})
@@ -23,7 +25,7 @@ _OVER = frozenset({NodeState.SKIPPED, NodeState.HELD, NodeState.FAILED})
 def read_view(session: Session, campaign: str, run_id: str) -> LedgerView:
     """Read how the nodes of a run stand, in the order of the plan, and what its decisions look back at.
 
-    A campaign tells nobody of itself but by its start, which is when the owners of servers count as told.
+    The owners of servers count as told when the last of their managers was, at the earliest at the start.
     """
     row = find_campaign(session, campaign, run_id)
     if row is None:
@@ -33,7 +35,7 @@ def read_view(session: Session, campaign: str, run_id: str) -> LedgerView:
         nodes=nodes,
         given_back=_given_back(session, row),
         moved_twice=_count_moved_twice(session, row, nodes),
-        noticed_at=row.opened_at,
+        noticed_at=max([row.opened_at, *_read_told(session, campaign, run_id)]),
         leases=_read_leases(session, row),
         breaches=read_breaches(session, campaign, run_id),
     )
@@ -43,6 +45,20 @@ def read_nodes(session: Session, campaign_id: int) -> tuple[NodeProgress, ...]:
     """Read how the nodes of a run stand, in the order of the plan."""
     rows = sa.select(NodeRow).where(NodeRow.campaign_id == campaign_id).order_by(NodeRow.id)
     return tuple(read_progress(node) for node in session.scalars(rows))
+
+
+def _read_told(session: Session, campaign: str, run_id: str) -> list[datetime]:
+    """Return when each manager was told of the campaign; one that could not be, when that was first tried."""
+    query = (
+        sa.select(NoticeRow.delivered_at, NoticeRow.made_at)
+        .join(SessionRunRow, SessionRunRow.session_id == NoticeRow.session_id)
+        .where(
+            SessionRunRow.campaign == campaign,
+            SessionRunRow.run_id == run_id,
+            NoticeRow.state == NoticeState.MAINTENANCE.value,
+        )
+    )
+    return [delivered or made for delivered, made in session.execute(query)]
 
 
 def _read_leases(session: Session, row: CampaignRow) -> dict[str, tuple[str, ...]]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from enum import StrEnum
 from typing import Any
 
-from escalator.model.campaign import NodeState
+from escalator.model.campaign import NodeState, Step
 from escalator.model.cloud import CloudSnapshot, Node, Server, ServiceStatus
 from escalator.model.verdict import Code, Severity, SubjectType
 from escalator.reports.facts import CampaignFacts
@@ -41,6 +41,7 @@ def find(facts: CampaignFacts, events: GuestEvents, moves: Iterable[Row]) -> lis
     :param moves: the moves as the report describes them.
     """
     rows = [*_verdicts(facts), *_nodes(facts), *_interruptions(moves), *find_service_gaps(facts)]
+    rows += _switchovers(facts)
     before, after = facts.before, facts.after
     if before is not None and after is not None:
         rows += [*_servers(before, after), *_services(before, after)]
@@ -63,6 +64,17 @@ def find(facts: CampaignFacts, events: GuestEvents, moves: Iterable[Row]) -> lis
             )
         )
     return sorted(rows, key=lambda row: _ORDER.index(row["severity"]))
+
+
+def _switchovers(facts: CampaignFacts) -> list[Row]:
+    """Name managers that were silent, refused or did not speak the truth, and services that stayed."""
+    found: dict[tuple[str, str], Row] = {}
+    for run in facts.steps:
+        for trouble in run.details.get("troubles", ()) if run.step is Step.SWITCHOVER else ():
+            code, message = str(trouble["code"]), str(trouble["message"])
+            row = _row(Severity.WARNING, code, SubjectType.NODE, run.host, message=message)
+            found.setdefault((run.host, message), row)
+    return list(found.values())
 
 
 def compare_servers(facts: CampaignFacts) -> list[Row]:

@@ -7,7 +7,7 @@ deadline, and each policy says what a silence or a refusal means. A second run f
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from escalator.model.campaign import NodeState
@@ -16,7 +16,7 @@ from escalator.model.moves import NO_AGREEMENT, Agreement, DrainPlan
 from escalator.model.node_facts import PersonWord
 from escalator.model.notice import Notice, NoticeRecord
 from escalator.model.step import Outcome
-from escalator.model.verdict import Code, find_blockers
+from escalator.model.verdict import Code, Verdict, find_blockers
 from escalator.model.vnfm import OnNack, OnSilence
 from escalator.steps.running.context import StepContext
 from escalator.steps.running.results import StepResult
@@ -67,13 +67,18 @@ def _act_on(ctx: StepContext, judgement: Judgement, records: Sequence[NoticeReco
         switched = own.switch(asked=asked)
     agreement = _join(judgement.agreement, switched)
     plan = _plan_by(ctx, snapshot, agreement)
-    details = {**_tell(judgement), "stays": list(agreement.stays), "leaves": list(agreement.leaves)}
+    troubles: tuple[Trouble | Verdict, ...] = (*judgement.troubles, *switched.findings)
+    details = {
+        "stays": list(agreement.stays),
+        "leaves": list(agreement.leaves),
+        "troubles": _list_troubles(troubles),
+    }
     blocking = (*switched.blockers, *find_blockers(plan.verdicts))
     if blocking:
         message = f"{len(blocking)} blocker(s) after the switchover: " + "; ".join(map(str, blocking))
         return StepResult(outcome=Outcome.HELD, code=blocking[0].code, message=message, details=details)
     ctx.remember(drain_plan=plan, agreement=agreement)
-    said = "".join(f"; {words}" for words in (*judgement.troubles, *switched.findings))
+    said = "".join(f"; {trouble}" for trouble in troubles)
     message = f"{len(agreement.stays)} server(s) stay as agreed, {len(plan.moves)} to move{said}"
     return StepResult(message=message, details=details)
 
@@ -125,7 +130,8 @@ def _give_way(ctx: StepContext, refusals: Sequence[Trouble]) -> StepResult:
     message = "; ".join(map(str, refusals))
     ctx.remember(refused_at=ctx.now(), person_word=None)
     ctx.progress(NodeState.HELD, Code.VNF_REFUSED, message)
-    return StepResult(outcome=Outcome.WAITING, code=Code.VNF_REFUSED, message=message)
+    details = {"troubles": _list_troubles(refusals)}
+    return StepResult(outcome=Outcome.WAITING, code=Code.VNF_REFUSED, message=message, details=details)
 
 
 def _plan_by(ctx: StepContext, snapshot: CloudSnapshot, agreement: Agreement) -> DrainPlan:
@@ -139,12 +145,17 @@ def _plan_by(ctx: StepContext, snapshot: CloudSnapshot, agreement: Agreement) ->
     )
 
 
+def _list_troubles(troubles: Iterable[Trouble | Verdict]) -> list[dict[str, str]]:
+    """Write what was not as it should be, for the report."""
+    return [{"code": str(trouble.code), "message": str(trouble)} for trouble in troubles]
+
+
 def _tell(judgement: Judgement) -> dict[str, object]:
     agreed = judgement.agreement
     return {
         "stays": list(agreed.stays),
         "leaves": list(agreed.leaves),
-        "troubles": [str(trouble) for trouble in judgement.troubles],
+        "troubles": _list_troubles(judgement.troubles),
     }
 
 

@@ -46,7 +46,7 @@ class Switched:
 
     stays: tuple[str, ...] = ()
     leaves: tuple[str, ...] = ()
-    findings: tuple[str, ...] = ()
+    findings: tuple[Verdict, ...] = ()
     blockers: tuple[Verdict, ...] = ()
 
 
@@ -78,7 +78,7 @@ class OwnMeans:
         """
         stays: list[str] = []
         leaves: list[str] = []
-        findings: list[str] = []
+        findings: list[Verdict] = []
         blockers: list[Verdict] = []
         for group, here in self._groups_here(asked):
             switcher = self._make_switcher(group, self._declared.means[group.id])
@@ -90,7 +90,7 @@ class OwnMeans:
                     blockers.append(verdict)
                 else:
                     leaves.append(server.id)
-                    findings.append(str(verdict))
+                    findings.append(verdict)
         return Switched(
             stays=tuple(stays), leaves=tuple(leaves), findings=tuple(findings), blockers=tuple(blockers)
         )
