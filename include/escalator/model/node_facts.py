@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -53,6 +54,7 @@ class NodeFacts:
     :ivar leases: the exact disabled reasons that are the run's: the one it wrote last, and one that it was
         about to write when it was cut off.
     :ivar asked_round: which asking of the managers of its servers is going on, since its last precheck.
+    :ivar addresses: floating IP -> id of the server that had it when the managers were asked.
     :ivar agreement: what came of it.
     :ivar refused_at: when a manager's refusal made the node give way to the others; None: it did not.
     :ivar person_word: what a person decided about a node that was refused again.
@@ -73,6 +75,7 @@ class NodeFacts:
     cold_asked: tuple[str, ...] = ()
     leases: tuple[str, ...] = ()
     asked_round: int | None = None
+    addresses: Mapping[str, str] | None = None
     agreement: Agreement | None = None
     refused_at: datetime | None = None
     person_word: PersonWord | None = None
@@ -102,6 +105,7 @@ class FactChanges(TypedDict, total=False):
     cold_asked: tuple[str, ...]
     leases: tuple[str, ...]
     asked_round: int | None
+    addresses: Mapping[str, str] | None
     agreement: Agreement | None
     refused_at: datetime | None
     person_word: PersonWord | None

@@ -96,3 +96,16 @@ def test_a_manager_that_did_is_believed(pair: World) -> None:
     result = managers.hear().result
     assert "vnf_untrue" not in result.message
     assert pair.facts().agreement == Agreement(stays=("a",))
+
+
+@pytest.mark.parametrize("moved", [True, False])
+def test_without_any_declaration_a_floating_ip_tells(pair: World, *, moved: bool) -> None:
+    pair.means = None
+    managers = register(pair, acting(InstanceAction.OWN_ACTION))
+    up_to_switchover(pair)
+    pair.turn(Step.SWITCHOVER)
+    if moved:
+        cast("Any", pair.cloud).network.ensure_floating_ip(FLOATING, "p-b", "10.0.0.2")
+    result = managers.hear().result
+    assert ("vnf_untrue" in result.message) is not moved
+    assert pair.facts().agreement == (Agreement(stays=("a",)) if moved else Agreement(leaves=("a",)))

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
+from escalator.model.cloud import CloudSnapshot
 from escalator.model.notice import NoticeRecord, NoticeState
 from escalator.steps.running.context import StepContext
 from escalator.vim_interface.desk import VimDesk
-from escalator.vim_interface.negotiation.asking import make_done_notices, make_host_notices, make_node_notices
+from escalator.vim_interface.negotiation.asking import (
+    Concern,
+    make_done_notices,
+    make_host_notices,
+    make_node_notices,
+)
 from escalator.vim_interface.negotiation.judging import Judgement, judge_answers
+from escalator.vim_interface.switching import SwitchGroup, fetch_service_addresses
 
 log = logging.getLogger("escalator.steps.switchover")
 
@@ -22,7 +29,9 @@ def ask_managers(ctx: StepContext, desk: VimDesk) -> tuple[NoticeRecord, ...]:
     """
     asking = _find_asking(ctx, desk)
     if not desk.find_asked(ctx.host, asking):
-        concerns = desk.list_concerns(ctx.cloud.fetch_servers(ctx.host))
+        snapshot = ctx.campaign.fetch_snapshot()
+        concerns = desk.list_concerns(snapshot.servers_on(ctx.host))
+        ctx.remember(addresses=_find_addresses(ctx, snapshot, concerns))  # before: who asks first, sees first
         notices = make_node_notices(
             concerns,
             session_id=desk.session_id,
@@ -80,6 +89,17 @@ def tell_of_return(ctx: StepContext) -> None:
     desk = ctx.campaign.desk
     if desk is not None:
         _tell_of_host(ctx, desk, NoticeState.MAINTENANCE_COMPLETE, ctx.facts.asked_round or 0)
+
+
+def _find_addresses(ctx: StepContext, snapshot: CloudSnapshot, concerns: Sequence[Concern]) -> dict[str, str]:
+    """Read which floating IPs the groups of servers have that are asked about: two calls a group."""
+    asked = {server_id for concern in concerns for server_id in concern.server_ids}
+    groups = [group for group in snapshot.ha_groups if not asked.isdisjoint(group.members)]
+    found: dict[str, str] = {}
+    for group in groups:
+        members = tuple(s for s in snapshot.servers if s.id in group.members)
+        found |= fetch_service_addresses(ctx.cloud.network, SwitchGroup(id=group.id, members=members)).holders
+    return found
 
 
 def _tell_of_host(ctx: StepContext, desk: VimDesk, state: NoticeState, asking: int) -> None:

@@ -8,10 +8,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 from escalator.model.cloud import CloudSnapshot, HaGroup, Server
 from escalator.model.verdict import Code, Subject, SubjectType, Verdict
-from escalator.model.vnf_means import OctaviaMeans, ProbeTarget, SwitchoverMeans
+from escalator.model.vnf_means import OctaviaMeans, SwitchoverMeans
 from escalator.steps.running.context import StepContext
 from escalator.vim_interface.registry import SwitchMeans
 from escalator.vim_interface.switching import (
@@ -28,6 +29,7 @@ from escalator.vim_interface.switching import (
     verify_left,
 )
 from escalator.vim_interface.switching.act import SwitchBookSide
+from escalator.vim_interface.switching.verify import ServiceAddresses
 
 log = logging.getLogger("escalator.steps.switchover")
 
@@ -101,15 +103,25 @@ class OwnMeans:
         if group is None:
             return None
         means, probe = self._declared.means.get(group.id), self._declared.probes.get(group.id)
-        if means is None and probe is None:
+        before = ServiceAddresses(holders=self._ctx.facts.addresses or {})
+        if means is None and probe is None and not before.of(server_id):
             return None
         switcher = self._make_switcher(group, means) if means is not None else None
-        found = self._look(server_id, group, switcher, probe)
+        look = partial(
+            verify_left,
+            server_id,
+            self._switch_group(group),
+            network=self._ctx.cloud.network,
+            switcher=switcher,
+            before=_of_group(before, group),
+            probe=probe,
+        )
+        found = look()
         for _ in range(LOOKS - 1):
             if found.seen is not Seen.THERE:
                 break
             self._ctx.campaign.sleep(LOOK_AGAIN_SECONDS)
-            found = self._look(server_id, group, switcher, probe)
+            found = look()
         return found
 
     def restore(self) -> tuple[str, ...]:
@@ -186,17 +198,6 @@ class OwnMeans:
     def _see_lease(self) -> None:
         self._ctx.ensure_leased()
 
-    def _look(
-        self, server_id: str, group: HaGroup, switcher: Switcher | None, probe: ProbeTarget | None
-    ) -> Verification:
-        return verify_left(
-            server_id,
-            self._switch_group(group),
-            network=self._ctx.cloud.network,
-            switcher=switcher,
-            probe=probe,
-        )
-
     def _group_of(self, server_id: str) -> HaGroup | None:
         return next((group for group in self._snapshot.ha_groups if server_id in group.members), None)
 
@@ -213,6 +214,10 @@ class OwnMeans:
             clock=self._ctx.now,
             sleep=self._ctx.campaign.sleep,
         )
+
+
+def _of_group(addresses: ServiceAddresses, group: HaGroup) -> ServiceAddresses:
+    return ServiceAddresses(holders={a: o for a, o in addresses.holders.items() if o in group.members})
 
 
 def restore_services(ctx: StepContext) -> tuple[str, ...]:
