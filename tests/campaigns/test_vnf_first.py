@@ -5,13 +5,14 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 import pytest
 import yaml
 
 from escalator.demo.demo_world import CLOUD
-from escalator.lab.vnf.specs import Vnf, VnfmSpec, VnfSpec
+from escalator.lab.vnf.specs import Form, Vnf, VnfmSpec, VnfSpec
 from escalator.lab.vnf.vnfm import Behaviour
 from escalator.lab.vnf.world import VnfLab
 from tests.campaigns.harness import NEW, Harness, host_of
@@ -31,7 +32,16 @@ SPECS = (
         nodes=("node-01", "node-04"),
         vnfm=VnfmSpec(dialect="webhook", behaviour=Behaviour.NACK_ONCE),
     ),
+    VnfSpec(
+        name="liar",
+        nodes=("node-01", "node-03"),
+        form=Form.FLOATING_IP,
+        vnfm=VnfmSpec(dialect="a", behaviour=Behaviour.LIAR),
+    ),
+    VnfSpec(name="alone", nodes=("node-02", "node-04"), form=Form.FLOATING_IP, takeover_seconds=0.6),
 )
+"""Two pairs that act themselves, one whose manager is silent, one that refuses once, one that lies, and one
+without a manager, on a floating IP."""
 KINDS = {"a": "fenix-a", "b": "fenix-b", "webhook": "webhook"}
 SILENCE_SECONDS = 8.0
 
@@ -50,12 +60,34 @@ def vnfs(harness: Harness) -> Iterator[VnfLab]:
     finally:
         made.stop()
         (harness.world.inventory_dir / "vnfms.yaml").unlink(missing_ok=True)
+        (harness.world.vnf_dir / "alone.yaml").unlink(missing_ok=True)
 
 
 def register(harness: Harness, vnfs: tuple[Vnf, ...]) -> None:
     """Write the registry of the managers."""
     document = {"schema": "escalator.vnfms/1", "vnfms": [entry(vnf) for vnf in vnfs if vnf.spec.vnfm]}
     (harness.world.inventory_dir / "vnfms.yaml").write_text(yaml.safe_dump(document))
+    (alone,) = (vnf for vnf in vnfs if vnf.spec.vnfm is None)
+    (harness.world.vnf_dir / "alone.yaml").write_text(yaml.safe_dump(make_vnf_file(alone)))
+
+
+def make_vnf_file(vnf: Vnf) -> dict[str, Any]:
+    """Say how a pair without a manager is switched over, and where it is probed."""
+    active, standby = vnf.servers
+    return {
+        "schema": "escalator.vnf/1",
+        "name": vnf.spec.name,
+        "project_id": vnf.project_id,
+        "groups": [
+            {
+                "id": vnf.spec.name,
+                "mode": "active-standby",
+                "members": [{"id": active.id, "role": "active"}, {"id": standby.id, "role": "standby"}],
+                "switchover": {"method": "floating-ip", "address": vnf.address},
+                "probe": {"method": "http", "url": f"{vnf.url}/health"},
+            }
+        ],
+    }
 
 
 def entry(vnf: Vnf) -> dict[str, Any]:
@@ -86,19 +118,52 @@ def test_every_node_is_upgraded(harness: Harness, campaign: dict[str, Any]) -> N
 
 def test_who_acts_himself_is_not_moved(harness: Harness, vnfs: VnfLab, campaign: dict[str, Any]) -> None:
     servers = harness.servers()
-    for name in ("alpha", "beta", "nack"):
+    for name in ("alpha", "beta", "nack", "alone"):
         for member in vnfs.vnfs[name].servers:
             assert host_of(servers[member.name]) == member.host
     moved = {move["id"] for node in campaign["report"]["nodes"] for move in node["moves"]}
-    assert moved == {member.id for member in vnfs.vnfs["silent"].servers}
+    loaded = {member.id for name in ("silent", "liar") for member in vnfs.vnfs[name].servers}
+    active = vnfs.vnfs["liar"].servers[0].id
+    assert active in moved
+    assert moved <= loaded
+    assert {member.id for member in vnfs.vnfs["silent"].servers} <= moved
 
 
 def test_each_manager_heard_of_the_campaign_of_its_nodes_and_of_the_end(vnfs: VnfLab, campaign: Any) -> None:
     del campaign
-    heard = {name: [m["state"] for m in vnfs.messages(name)] for name in vnfs.vnfs}
+    told = [name for name, vnf in vnfs.vnfs.items() if vnf.spec.vnfm is not None]
+    heard = {name: [m["state"] for m in vnfs.messages(name)] for name in told}
     for name, states in heard.items():
         assert states[0] == "MAINTENANCE", name
         assert states[-1] == "MAINTENANCE_COMPLETE", name
     assert heard["alpha"].count("PLANNED_MAINTENANCE") >= 2, "again for a node that gave way"
     assert heard["nack"].count("PLANNED_MAINTENANCE") == 3
     assert heard["silent"].count("INSTANCE_ACTION_DONE") == 2
+
+
+def test_who_lied_is_named(campaign: dict[str, Any]) -> None:
+    codes = {finding["code"] for finding in campaign["report"]["findings"]}
+    assert {"vnf_untrue", "vnf_silent", "vnf_refused"} <= codes
+
+
+def test_the_pair_without_a_manager_was_switched_over_once_for_each_node(
+    harness: Harness, vnfs: VnfLab, campaign: dict[str, Any]
+) -> None:
+    members = {member.id for member in vnfs.vnfs["alone"].servers}
+    events = [e for e in campaign["report"]["trace"]["events"] if e["event"] == "switchover"]
+    assert [e["ha_group"] for e in events] == ["alone", "alone"]
+    assert {e["from"] for e in events} == members
+    assert not [m for m in harness.world.cloud().fetch_migrations() if m.server_id in members]
+
+
+def test_gaps_of_the_probe_and_of_the_service_itself_agree(vnfs: VnfLab, campaign: dict[str, Any]) -> None:
+    served = vnfs.gaps("alone")
+    assert len(served) == 2
+    told = campaign["report"]["service_interruptions"]["gaps"]
+    measured = [gap for gap in told if gap["group"] == "alone" and gap["measured"]]
+    starts = [(datetime.fromisoformat(gap["started"]).timestamp(), gap["seconds"]) for gap in measured]
+    for gap in served:
+        assert gap.seconds is not None
+        near = [seconds for start, seconds in starts if abs(start - gap.started_at) < 0.3]
+        assert near, (gap, measured)
+        assert gap.seconds - 0.05 <= near[0] <= gap.seconds + 0.5

@@ -30,7 +30,7 @@ SSH_CONNECTION = "lab_ssh"
 class DemoWorld:
     """A lab, an Airflow that knows it, and the folder of what they leave.
 
-    :param folder: inventory and reports.
+    :param folder: inventory, VNF files and reports.
     :param bundle_dir: bundles to choose from, when not those of the checkout.
     """
 
@@ -52,8 +52,14 @@ class DemoWorld:
         """Return the folder of the campaign reports."""
         return self.folder / "reports"
 
+    @property
+    def vnf_dir(self) -> Path:
+        """Return the folder of the VNF files."""
+        return self.folder / "vnfs"
+
     def stack(self, progress: Progress) -> AirflowStack:
         """Return the Airflow of this world."""
+        self.vnf_dir.mkdir(parents=True, exist_ok=True)
         settings = StackSettings(
             home=self.stack_home,
             instance=self.instance,
@@ -62,6 +68,7 @@ class DemoWorld:
             pools={},  # the plugin makes the one there is
             extra_env={
                 "ESCALATOR_INVENTORY_DIR": str(self.inventory_dir),
+                "ESCALATOR_VNF_DIR": str(self.vnf_dir),
                 "ESCALATOR_REPORT_DIR": str(self.report_dir),
                 "ESCALATOR_GUEST_EVENTS": str(
                     self.lab.settings.run / "hypervisors" / "*" / "guest-events.jsonl"
