@@ -40,6 +40,9 @@ def make_desk(plan: CampaignPlan) -> VimDesk:
         run=(plan.campaign, plan.run_id),
         vnfms=vnfms,
         notices=notices,
+        is_run_over=lambda campaign, run_id: all(
+            node.state.ended for node in ledger.run(campaign, run_id).nodes()
+        ),
         courier=Courier(
             notices,
             vnfms,

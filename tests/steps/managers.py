@@ -48,6 +48,7 @@ class ScriptedManagers:
     """Takes every notice that is due, and answers by the script of its receiver, if it has one for it.
 
     :ivar got: what was delivered, in order.
+    :ivar going_on: other runs of the session that are not over.
     :ivar answering: while it is off nobody says a word: answers come with the next delivery.
     """
 
@@ -56,6 +57,7 @@ class ScriptedManagers:
     scripts: dict[str, Script] = field(default_factory=dict)
     got: list[NoticeRecord] = field(default_factory=list)
     answering: bool = True
+    going_on: set[tuple[str, ...]] = field(default_factory=set)
 
     def finish(self, seconds: float) -> bool:
         del seconds
@@ -110,6 +112,7 @@ def register(world: World, script: Script, **fields: Any) -> ScriptedManagers:
         run=(plan.campaign, plan.run_id),
         vnfms=Vnfms(vnfms=(Vnfm(id="m", cloud="lab", **known),)),
         notices=book,
+        is_run_over=lambda *run: run not in managers.going_on,
         courier=managers,
     )
     return managers

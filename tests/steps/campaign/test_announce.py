@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from tests.steps.managers import ScriptedManagers, acting, keep_silent, refuse, register
 from tests.steps.worlds import World
@@ -104,3 +106,20 @@ def test_who_was_silent_is_told_of_the_end_and_nobody_waits_for_him(loaded: Worl
     assert conclude_session(loaded.context(), done=True).waits == ()
     assert [r.notice.state for r in managers.got][-1] is NoticeState.MAINTENANCE_COMPLETE
     assert state(managers) is SessionState.MAINTENANCE_DONE
+
+
+def test_the_last_run_of_a_session_tells_the_end_and_one_that_failed_fails_it(loaded: World) -> None:
+    managers = register(loaded, acting(InstanceAction.OWN_ACTION))
+    told(managers)
+    desk = loaded.desk
+    assert desk is not None
+    other = ("upgrade__lab__other", "run-1")
+    session = desk.notices.session(desk.session_id)
+    assert session is not None
+    desk.notices.open_session(replace(session, runs=(other,)))
+    managers.going_on.add(other)
+    assert ended(managers, done=False).told == 0
+    assert state(managers) is SessionState.MAINTENANCE_FAILED
+    managers.going_on.clear()
+    assert ended(managers).told == 1
+    assert state(managers) is SessionState.MAINTENANCE_FAILED

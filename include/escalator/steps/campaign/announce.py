@@ -61,16 +61,24 @@ def announce(campaign: CampaignContext) -> Announcement:
 def conclude_session(campaign: CampaignContext, *, done: bool) -> Announcement:
     """Tell MAINTENANCE_COMPLETE to every project that was told, and wait for those that answered then.
 
+    Of several runs of a session the last one tells it; a session of which one run failed has failed.
+
     :param done: the campaign ended as it should.
     """
     desk = campaign.desk
-    if desk is None or desk.notices.session(desk.session_id) is None:
+    session = desk.notices.session(desk.session_id) if desk is not None else None
+    if desk is None or session is None:
         return Announcement(told=0)
-    state = SessionState.MAINTENANCE_DONE if done else SessionState.MAINTENANCE_FAILED
+    failed = not done or session.state is SessionState.MAINTENANCE_FAILED
+    if not all(desk.is_run_over(*run) for run in session.runs if run != desk.run):
+        if failed:
+            desk.notices.set_session_state(desk.session_id, SessionState.MAINTENANCE_FAILED)
+        return Announcement(told=0)
     records = desk.find(NoticeState.MAINTENANCE_COMPLETE) or _tell_end(campaign, desk)
     waits = _find_waiting(records, campaign)
     if not waits:
         desk.close(records, campaign.clock())
+        state = SessionState.MAINTENANCE_FAILED if failed else SessionState.MAINTENANCE_DONE
         desk.notices.set_session_state(desk.session_id, state)
     return Announcement(told=len(records), waits=waits)
 
