@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 
 from airflow.configuration import conf
 
 from escalator.ledger.ledger import Ledger
 from escalator.model.campaign import CampaignPlan
 from escalator.model.clock import utcnow
-from escalator.model.maintenance_session import name_session
+from escalator.model.errors import NotFoundError
+from escalator.model.maintenance_session import RUN_ID_PREFIX, SessionState, name_session
 from escalator.vim_interface.delivery.courier import Courier
 from escalator.vim_interface.delivery.messaging import open_message_bus
 from escalator.vim_interface.desk import VimDesk
@@ -52,3 +54,11 @@ def make_desk(plan: CampaignPlan) -> VimDesk:
             bus=open_message_bus(find_transport_url()),
         ),
     )
+
+
+def fail_session_of(run_id: str) -> None:
+    """Let a session that a POST opened fail with its run, which began no campaign."""
+    if run_id.startswith(RUN_ID_PREFIX):
+        with suppress(NotFoundError):
+            session_id = run_id.removeprefix(RUN_ID_PREFIX)
+            Ledger().notices().set_session_state(session_id, SessionState.MAINTENANCE_FAILED)

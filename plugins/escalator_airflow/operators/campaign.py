@@ -28,6 +28,7 @@ from escalator.steps.running.context import CampaignContext
 from escalator.upgrade_manager.conditions.bundles import refuse_unserved
 from escalator.vim_interface.registry import load_vnfms
 from escalator_airflow.campaigns import make_context, open_campaign, read_asked_for, run_of
+from escalator_airflow.desks import fail_session_of
 from escalator_airflow.records import draft_campaign
 from escalator_airflow.run_life import find_run_life
 from escalator_airflow.settings import inventory_dir, report_dir
@@ -181,6 +182,7 @@ class ConcludeOperator(BaseOperator):
         try:
             campaign = open_campaign(dag_id, run_id, in_any_case=True)
         except InvalidRequestError as exc:
+            fail_session_of(run_id)
             raise AirflowFailException("No campaign was opened: see check_conditions for the reason") from exc
         waits = _tell_end(campaign)
         if waits:
