@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
 import pytest
-import yaml
 
-from escalator.demo.demo_world import CLOUD
-from escalator.lab.vnf.specs import Form, Vnf, VnfmSpec, VnfSpec
+from escalator.demo.vnfs import register_api, register_vnfs
+from escalator.lab.vnf.specs import Form, VnfmSpec, VnfSpec
 from escalator.lab.vnf.vnfm import Behaviour
 from escalator.lab.vnf.world import VnfLab
 from tests.campaigns.harness import NEW, Harness, host_of
@@ -42,7 +39,6 @@ SPECS = (
 )
 """Two pairs that act themselves, one whose manager is silent, one that refuses once, one that lies, and one
 without a manager, on a floating IP."""
-KINDS = {"a": "fenix-a", "b": "fenix-b", "webhook": "webhook"}
 SILENCE_SECONDS = 8.0
 
 
@@ -51,55 +47,15 @@ def vnfs(harness: Harness) -> Iterator[VnfLab]:
     """The VNFs of the lab, their managers registered at Escalator, and Escalator in the catalogue."""
     harness.fresh([])
     made = VnfLab(harness.lab)
-    words = ["vim", "register", "--cloud", CLOUD, "--url", harness.stack.settings.url]
-    clouds = ["--clouds-yaml", str(harness.world.clouds_yaml)]
-    subprocess.run([sys.executable, "-m", "escalator", *words, *clouds], check=True)
+    register_api(harness.world, harness.stack.settings.url)
     try:
-        register(harness, made.start(*SPECS))
+        register_vnfs(harness.world, made.start(*SPECS), silent={"reply_seconds": SILENCE_SECONDS})
         yield made
     finally:
         made.stop()
         (harness.world.inventory_dir / "vnfms.yaml").unlink(missing_ok=True)
-        (harness.world.vnf_dir / "alone.yaml").unlink(missing_ok=True)
-
-
-def register(harness: Harness, vnfs: tuple[Vnf, ...]) -> None:
-    """Write the registry of the managers."""
-    document = {"schema": "escalator.vnfms/1", "vnfms": [entry(vnf) for vnf in vnfs if vnf.spec.vnfm]}
-    (harness.world.inventory_dir / "vnfms.yaml").write_text(yaml.safe_dump(document))
-    (alone,) = (vnf for vnf in vnfs if vnf.spec.vnfm is None)
-    (harness.world.vnf_dir / "alone.yaml").write_text(yaml.safe_dump(make_vnf_file(alone)))
-
-
-def make_vnf_file(vnf: Vnf) -> dict[str, Any]:
-    """Say how a pair without a manager is switched over, and where it is probed."""
-    active, standby = vnf.servers
-    return {
-        "schema": "escalator.vnf/1",
-        "name": vnf.spec.name,
-        "project_id": vnf.project_id,
-        "groups": [
-            {
-                "id": vnf.spec.name,
-                "mode": "active-standby",
-                "members": [{"id": active.id, "role": "active"}, {"id": standby.id, "role": "standby"}],
-                "switchover": {"method": "floating-ip", "address": vnf.address},
-                "probe": {"method": "http", "url": f"{vnf.url}/health"},
-            }
-        ],
-    }
-
-
-def entry(vnf: Vnf) -> dict[str, Any]:
-    assert vnf.spec.vnfm is not None
-    return {
-        "id": vnf.spec.name,
-        "cloud": CLOUD,
-        "kind": KINDS[vnf.spec.vnfm.dialect],
-        "url": vnf.vnfm_url,
-        "projects": [vnf.project_id],
-        "reply_seconds": SILENCE_SECONDS if vnf.spec.name == "silent" else 60,
-    }
+        for path in harness.world.vnf_dir.glob("*.yaml"):
+            path.unlink()
 
 
 @pytest.fixture(scope="module")

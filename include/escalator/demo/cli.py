@@ -13,6 +13,7 @@ from escalator.airflow_client.records import RunState
 from escalator.airflow_stack.settings import find_home
 from escalator.airflow_stack.stack import AirflowStack
 from escalator.demo.demo_world import CLOUD, DemoWorld
+from escalator.demo.vnfs import start_pair
 from escalator.lab.lab import Lab
 from escalator.lab.progress import Progress
 from escalator.lab.settings import LabSettings
@@ -57,8 +58,12 @@ def run(args: argparse.Namespace) -> int:
         stack.down()
         world.lab.down()
         return 0
+    is_lab_new = not world.lab.is_running
     try:
         bring_up(world, stack)
+        if is_lab_new:
+            progress.say("starting a pair of servers that stand in for one another, and their manager")
+            start_pair(world, stack.settings.url)
         code = 0 if args.no_campaign else run_campaign(world, stack, progress)
     except BaseException:
         if not args.keep:
