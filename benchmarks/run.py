@@ -23,7 +23,7 @@ from serial_loop import SerialLoop  # noqa: E402
 from escalator.airflow_stack.settings import find_home  # noqa: E402
 from escalator.airflow_stack.stack import AirflowStack  # noqa: E402
 from escalator.demo.cli import BUNDLE, DOMAIN, bring_down, bring_up, print_line  # noqa: E402
-from escalator.demo.demo_world import CLOUD, World  # noqa: E402
+from escalator.demo.demo_world import CLOUD, DemoWorld  # noqa: E402
 from escalator.lab.lab import Lab  # noqa: E402
 from escalator.lab.progress import Progress  # noqa: E402
 from escalator.lab.servers import ServerSpec  # noqa: E402
@@ -44,7 +44,7 @@ def main() -> int:
     args = parser.parse_args()
     progress = Progress(print_line)
     lab = Lab(LabSettings(nodes=args.nodes, servers=0, instance=INSTANCE), progress=progress)
-    world = World(
+    world = DemoWorld(
         lab=lab,
         folder=ROOT / "build" / "bench",
         stack_home=find_home(os.environ),
@@ -74,7 +74,7 @@ def parse_time(nodes: int) -> dict[str, Any]:
     return dict(json.loads(done.stdout.splitlines()[-1]))
 
 
-def check_seconds(world: World) -> float:
+def check_seconds(world: DemoWorld) -> float:
     """Ask whether the conditions for the whole cloud are met, in a fresh process."""
     path = world.lab.settings.run / "clouds.yaml"
     words = ["check", "--cloud", CLOUD, "--clouds-yaml", str(path), "--bundle", BUNDLE, "--json"]
@@ -83,7 +83,7 @@ def check_seconds(world: World) -> float:
     return time.monotonic() - begun
 
 
-def load(world: World, servers: int) -> None:
+def load(world: DemoWorld, servers: int) -> None:
     """Bring nodes and servers back to the beginning: all ACTIVE, evenly spread."""
     world.lab.reset()
     hosts = world.lab.settings.hosts
@@ -91,7 +91,7 @@ def load(world: World, servers: int) -> None:
     world.lab.restore_servers(specs)
 
 
-def escalator_arm(world: World, stack: AirflowStack, servers: int) -> dict[str, Any]:
+def escalator_arm(world: DemoWorld, stack: AirflowStack, servers: int) -> dict[str, Any]:
     """One campaign through Airflow."""
     load(world, servers)
     dag_id = make_dag_id(UPGRADE.name, CLOUD, DOMAIN)
@@ -110,7 +110,7 @@ def escalator_arm(world: World, stack: AirflowStack, servers: int) -> dict[str, 
     }
 
 
-def serial_arm(world: World, servers: int) -> dict[str, Any]:
+def serial_arm(world: DemoWorld, servers: int) -> dict[str, Any]:
     """Run the operator's loop, by name order."""
     load(world, servers)
     loop = SerialLoop(world, "34.0.0")

@@ -12,7 +12,7 @@ import subprocess
 import time
 from dataclasses import dataclass
 
-from escalator.demo.demo_world import CLOUD, World
+from escalator.demo.demo_world import CLOUD, DemoWorld
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +34,7 @@ class SerialLoop:
     :param release: what the nodes are brought to.
     """
 
-    def __init__(self, world: World, release: str) -> None:
+    def __init__(self, world: DemoWorld, release: str) -> None:
         self.world = world
         self.release = release
         self._env = {

@@ -73,3 +73,16 @@ def test_a_cloud_gets_the_answer_of_its_snapshot(
     )
     assert lasting(of_cloud[1]) == lasting(of_file[1])
     assert of_cloud[0] == of_file[0] == 0
+
+
+def test_a_check_of_the_lab_is_met(lab: Lab, verb: Verb) -> None:
+    cloud = ("--cloud", "lab", "--clouds-yaml", str(lab.settings.run / "clouds.yaml"))
+    code, document = verb("check", *cloud, "--bundle", "nova-34", "--json")
+    assert (code, document["met"]) == (0, True)
+
+
+def test_a_check_needs_no_bundle(lab: Lab, verb: Verb) -> None:
+    cloud = ("--cloud", "lab", "--clouds-yaml", str(lab.settings.run / "clouds.yaml"))
+    code, document = verb("check", *cloud, "--json")
+    assert code in {0, 1}
+    assert document["schema"] == "escalator.check/1"

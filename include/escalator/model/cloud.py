@@ -49,8 +49,35 @@ class ResourceInventory:
         return int((self.total - self.reserved) * self.allocation_ratio)
 
 
+class _WithService:
+    """What is told by the state of a nova-compute service, of the service and of its node alike."""
+
+    __slots__ = ()
+    state: ServiceState
+    status: ServiceStatus
+    disabled_reason: str | None
+    forced_down: bool
+
+    @property
+    def lease(self) -> Lease | None:
+        """Return Escalator's lease on the node, if it is disabled with one."""
+        return Lease.parse(self.disabled_reason) if self.status is ServiceStatus.DISABLED else None
+
+    @property
+    def counting_lease(self) -> Lease | None:
+        """Return the lease if it counts against K: one with a mark does not."""
+        lease = self.lease
+        return lease if lease is not None and lease.mark is None else None
+
+    @property
+    def eligible_destination(self) -> bool:
+        """Tell whether servers may come here: up, enabled and not forced down."""
+        in_service = self.state is ServiceState.UP and self.status is ServiceStatus.ENABLED
+        return in_service and not self.forced_down
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Node:
+class Node(_WithService):
     """One compute node. ``host`` is the nova-compute service host, the other two names are apart.
 
     ``usage`` is what Placement has allocated on the provider, migrations included. ``upgraded`` tells that
@@ -75,22 +102,6 @@ class Node:
     usage: Resources = field(default_factory=lambda: EMPTY)
     traits: frozenset[str] = frozenset()
     versions: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def lease(self) -> Lease | None:
-        """Return Escalator's lease on the node, if it is disabled with one."""
-        return Lease.parse(self.disabled_reason) if self.status is ServiceStatus.DISABLED else None
-
-    @property
-    def counting_lease(self) -> Lease | None:
-        """Return the lease if it counts against K: one with a mark does not."""
-        lease = self.lease
-        return lease if lease is not None and lease.mark is None else None
-
-    @property
-    def eligible_destination(self) -> bool:
-        """Tell whether servers may come here: up, enabled and not forced down."""
-        return _in_service(self)
 
     def free(self) -> dict[str, int]:
         """Return what is left of each resource class, never below zero."""
@@ -189,7 +200,7 @@ class Migration:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ComputeService:
+class ComputeService(_WithService):
     """One nova-compute service as ``GET /os-services`` shows it; ``updated_at`` is the last heartbeat."""
 
     id: str
@@ -200,26 +211,6 @@ class ComputeService:
     disabled_reason: str | None = None
     forced_down: bool = False
     updated_at: datetime | None = None
-
-    @property
-    def eligible_destination(self) -> bool:
-        """Tell whether servers may come here: up, enabled and not forced down."""
-        return _in_service(self)
-
-    @property
-    def lease(self) -> Lease | None:
-        """Return Escalator's lease on the node, if it is disabled with one."""
-        return Lease.parse(self.disabled_reason) if self.status is ServiceStatus.DISABLED else None
-
-    @property
-    def counting_lease(self) -> Lease | None:
-        """Return the lease if it counts against K: one with a mark does not."""
-        lease = self.lease
-        return lease if lease is not None and lease.mark is None else None
-
-
-def _in_service(of: Node | ComputeService) -> bool:
-    return of.state is ServiceState.UP and of.status is ServiceStatus.ENABLED and not of.forced_down
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
