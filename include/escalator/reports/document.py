@@ -13,6 +13,7 @@ from escalator.model.campaign import NodeState, Step
 from escalator.reports.facts import CampaignFacts, RecordedSnapshot
 from escalator.reports.findings import compare_servers, find
 from escalator.reports.interruptions import GuestEvents
+from escalator.reports.negotiations import describe_negotiations
 from escalator.reports.node_times import NodeTimes
 from escalator.reports.nodes import NOT_MEASURED, describe_nodes, format_time, measure_nodes, round_seconds
 from escalator.reports.service_gaps import describe_service_gaps
@@ -62,6 +63,7 @@ def build_report(facts: CampaignFacts, events: GuestEvents | None = None) -> dic
         "totals": _totals(facts, times, nodes),
         "servers": compare_servers(facts),
         "findings": find(facts, watched, [move for node in nodes for move in node["moves"]]),
+        "negotiations": describe_negotiations(facts),
         "service_interruptions": describe_service_gaps(facts),
         "trace": build_trace(facts, times),
         "snapshot_before": _document_of(facts.snapshot_before),

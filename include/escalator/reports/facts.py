@@ -11,6 +11,7 @@ from escalator.model.campaign import CampaignPlan, LedgerView, Step
 from escalator.model.cloud import CloudSnapshot
 from escalator.model.interruption import Gap
 from escalator.model.moves import MoveRecord
+from escalator.model.notice import NoticeRecord
 from escalator.model.switch import SwitchRecord
 from escalator.model.verdict import Verdict
 
@@ -63,6 +64,7 @@ class CampaignFacts:
     :ivar refused: the campaign was refused before any write.
     :ivar gaps: the gaps of services that probes measured in the run.
     :ivar switches: the switchovers that Escalator did in the run by the means of the groups.
+    :ivar notices: what managers of VNFs were told and asked, with their answers.
     :ivar year_gaps: those of all runs in the cloud in the year up to its end.
     """
 
@@ -83,6 +85,7 @@ class CampaignFacts:
     refused: bool = False
     gaps: tuple[Gap, ...] = ()
     switches: tuple[SwitchRecord, ...] = ()
+    notices: tuple[NoticeRecord, ...] = ()
     year_gaps: tuple[Gap, ...] = ()
 
     @property

@@ -1,4 +1,4 @@
-"""Where a node's time went: out of service, migrating, upgrading, waiting for a person, own overhead."""
+"""Where a node's time went: out of service, waiting for VNFs or people, migrating, upgrading, own overhead."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ class NodeTimes:
     """The seconds of one node.
 
     :ivar wall_seconds: from the lease to its return; None when there was no lease or it is still held.
+    :ivar waited_seconds: in which answers of VNF managers were waited for.
     :ivar migrate_seconds: in which at least one of its migrations was in flight.
     :ivar upgrade_seconds: in which the upgrade job ran on it.
     :ivar parked_seconds: between a release that left it out of service and the next attempt.
@@ -36,6 +37,7 @@ class NodeTimes:
 
     outages: tuple[Outage, ...]
     wall_seconds: float | None
+    waited_seconds: float
     migrate_seconds: float
     upgrade_seconds: float
     parked_seconds: float
@@ -47,23 +49,32 @@ class NodeTimes:
         return any(outage.end is None for outage in self.outages)
 
 
-def measure(runs: Sequence[StepRun], moves: Iterable[MoveRecord], horizon: datetime) -> NodeTimes:
+def measure(
+    runs: Sequence[StepRun],
+    moves: Iterable[MoveRecord],
+    horizon: datetime,
+    *,
+    waits: Iterable[Interval] = (),
+) -> NodeTimes:
     """Divide a node's time.
 
     :param runs: attempts at the node's steps, in the order of their starts.
     :param horizon: when the campaign ended; an open outage is looked at up to here.
+    :param waits: when answers of VNF managers were waited for.
     """
     outages = find_outages(runs)
     windows = [Interval(o.start, o.end or max(horizon, o.start)) for o in outages]
+    waiting = cut_to(waits, windows)
     migrating = cut_to((Interval(m.started_at, m.ended_at) for m in moves), windows)
     upgrading = cut_to(upgrade_jobs(runs), windows)
     parked = cut_to(_parked(runs, horizon), windows)
     closed = bool(outages) and all(o.end is not None for o in outages)
     wall = sum_seconds(windows)
-    used = sum_seconds((*migrating, *upgrading, *parked))
+    used = sum_seconds((*waiting, *migrating, *upgrading, *parked))
     return NodeTimes(
         outages=outages,
         wall_seconds=wall if closed else None,
+        waited_seconds=sum_seconds(waiting),
         migrate_seconds=sum_seconds(migrating),
         upgrade_seconds=sum_seconds(upgrading),
         parked_seconds=sum_seconds(parked),

@@ -8,6 +8,7 @@ from typing import Any
 
 from escalator.model.campaign import Step
 from escalator.model.moves import MoveMethod, MoveRecord
+from escalator.reports.askings import find_waits
 from escalator.reports.facts import CampaignFacts, StepRun
 from escalator.reports.interruptions import GuestEvents
 from escalator.reports.node_times import NodeTimes, measure
@@ -38,7 +39,12 @@ def describe_nodes(
 
 def measure_nodes(facts: CampaignFacts) -> dict[str, NodeTimes]:
     """Divide the time of every node of the plan."""
-    return {h: measure(facts.steps_of(h), facts.moves_of(h), facts.ended_at) for h in facts.plan.named_hosts}
+    return {
+        host: measure(
+            facts.steps_of(host), facts.moves_of(host), facts.ended_at, waits=find_waits(facts, host)
+        )
+        for host in facts.plan.named_hosts
+    }
 
 
 def _describe(
@@ -57,6 +63,7 @@ def _describe(
         "leased": format_time(times.outages[0].start) if times.outages else None,
         "released": format_time(times.outages[-1].end) if times.outages else None,
         "wall_seconds": round_seconds(times.wall_seconds),
+        "waited_for_vnfs_seconds": round_seconds(times.waited_seconds),
         "migrate_seconds": round_seconds(times.migrate_seconds),
         "upgrade_seconds": round_seconds(times.upgrade_seconds or None),
         "parked_seconds": round_seconds(times.parked_seconds),

@@ -20,6 +20,7 @@ from escalator.model.check_report import read_unmet_verdicts
 from escalator.model.cloud import CloudSnapshot
 from escalator.model.errors import EscalatorError, InvalidRequestError
 from escalator.model.interruption import YEAR
+from escalator.model.notice import NoticeRecord
 from escalator.model.switch import SwitchRecord
 from escalator.reports.document import build_report
 from escalator.reports.facts import CampaignFacts, RecordedSnapshot, StepRun
@@ -78,6 +79,11 @@ def _find_switches(campaign: CampaignContext) -> tuple[SwitchRecord, ...]:
     return campaign.switches.of_run(campaign.run.campaign, campaign.run.run_id)
 
 
+def _find_notices(campaign: CampaignContext) -> tuple[NoticeRecord, ...]:
+    desk = campaign.desk
+    return () if desk is None else desk.notices.find(desk.session_id)
+
+
 def _judge(campaign: CampaignContext, snapshot: CloudSnapshot) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Name every node that is not upgraded or rightly left alone, or that still has our lease.
 
@@ -120,6 +126,7 @@ def _facts(campaign: CampaignContext) -> CampaignFacts:
         verdicts=read_unmet_verdicts(run.document(Document.CHECK)),
         plan_document=run.document(Document.PLAN),
         switches=_find_switches(campaign),
+        notices=_find_notices(campaign),
         gaps=run.gaps().of_run(run.campaign, run.run_id),
         year_gaps=run.gaps().since(campaign.plan.request.cloud, ended - YEAR),
     )

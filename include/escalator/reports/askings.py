@@ -1,0 +1,75 @@
+"""When the managers of a node's servers were asked, when all had answered, and when the node went on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from escalator.model.campaign import Step
+from escalator.model.notice import NoticeRecord, NoticeState
+from escalator.reports.facts import CampaignFacts, StepRun
+from escalator.reports.intervals import Interval
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asking:
+    """One asking about a node. Times are aware.
+
+    :ivar asked_at: when its first notice was queued.
+    :ivar settled_at: when the last answer was there, or waiting for it was ended; None: neither has happened.
+    :ivar went_on_at: when the switchover step had acted on the answers; None: it did not.
+    """
+
+    host: str
+    asked_at: datetime
+    settled_at: datetime | None
+    went_on_at: datetime | None
+
+    @property
+    def own_seconds(self) -> float | None:
+        """Return how long it took from the last answer until the node went on, or gave way."""
+        if self.settled_at is None or self.went_on_at is None:
+            return None
+        return (self.went_on_at - self.settled_at).total_seconds()
+
+
+def find_askings(facts: CampaignFacts) -> tuple[Asking, ...]:
+    """Find every asking about a node, with the time at which the node went on."""
+    grouped: dict[tuple[str, int], list[NoticeRecord]] = {}
+    for record in facts.notices:
+        notice = record.notice
+        if notice.state is NoticeState.PLANNED_MAINTENANCE and notice.host is not None:
+            grouped.setdefault((notice.host, notice.round), []).append(record)
+    return tuple(
+        _make_asking(host, records, facts.steps_of(host)) for (host, _), records in sorted(grouped.items())
+    )
+
+
+def find_waits(facts: CampaignFacts, host: str) -> tuple[Interval, ...]:
+    """Return the times in which answers about a node were waited for."""
+    return tuple(
+        Interval(asking.asked_at, asking.settled_at or facts.ended_at)
+        for asking in find_askings(facts)
+        if asking.host == host
+    )
+
+
+def _make_asking(host: str, records: Sequence[NoticeRecord], runs: Iterable[StepRun]) -> Asking:
+    settled = [record.replied_at or record.closed_at for record in records]
+    known = [moment for moment in settled if moment is not None]
+    settled_at = max(known) if len(known) == len(settled) else None
+    ended = (
+        run.ended_at
+        for run in runs
+        if run.step is Step.SWITCHOVER
+        and settled_at is not None
+        and run.ended_at is not None
+        and run.ended_at >= settled_at
+    )
+    return Asking(
+        host=host,
+        asked_at=min(record.made_at for record in records),
+        settled_at=settled_at,
+        went_on_at=min(ended, default=None),
+    )
