@@ -24,6 +24,7 @@ INSTANCES = {"stack": 9, "lab": 8}
 """Piece of work -> the lab and the Airflow that its tests start."""
 SHAPES = {"stack": {"nodes": 4}, "lab": {"nodes": 8, "zones": 2}}
 """Piece of work -> what its lab is like."""
+PROOF_SHAPE = {"nodes": 6}
 CHOSEN_LAB = "ESCALATOR_TEST_LAB"
 _PIECE = pytest.StashKey[str]()
 
@@ -104,7 +105,8 @@ def lab(pytestconfig: pytest.Config, own_instance: int) -> Iterator[Lab]:
         yield Lab(LabSettings.from_environment({**os.environ, "ESCALATOR_LAB_INSTANCE": chosen}))
         return
     environment = {**os.environ, "ESCALATOR_LAB_INSTANCE": str(own_instance)}
-    shape = SHAPES[pytestconfig.stash[_PIECE]]
+    proofs: bool = pytestconfig.getoption("--proof")
+    shape = PROOF_SHAPE if proofs else SHAPES[pytestconfig.stash[_PIECE]]
     own = Lab(LabSettings.from_environment(environment, servers=0, **shape), progress=Progress())
     try:
         own.up()

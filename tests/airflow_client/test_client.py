@@ -128,6 +128,29 @@ def test_a_log_becomes_text() -> None:
     assert text.splitlines() == ["head", "T info moved", "failed", "  f:3 in g", "  E: v"]
 
 
+def test_what_a_person_is_asked_is_found_and_answered() -> None:
+    airflow = FakeAirflow()
+    asked = {
+        "subject": "node-03: VNF managers refuse",
+        "options": ["Ask again", "Leave the node out"],
+        "task_instance": {
+            "dag_id": "d",
+            "dag_run_id": "r",
+            "task_id": "node-03.switchover",
+            "map_index": -1,
+        },
+    }
+    airflow.on("GET", f"{RUNS}/r/hitlDetails", (200, {"hitl_details": [asked], "total_entries": 1}))
+    path = f"{TASKS}/node-03.switchover/-1/hitlDetails"
+    airflow.on("PATCH", path, (200, {}))
+    client = airflow.client()
+    (action,) = client.list_required_actions("d", "r")
+    assert (action.task_id, action.options) == ("node-03.switchover", ("Ask again", "Leave the node out"))
+    client.respond(action, ["Ask again"])
+    assert airflow.sent("GET", f"{RUNS}/r/hitlDetails")[-1]["response_received"] == "false"
+    assert airflow.sent("PATCH", path) == [{"chosen_options": ["Ask again"], "params_input": {}}]
+
+
 def test_a_value_that_a_task_left_is_returned_as_it_is() -> None:
     airflow = FakeAirflow()
     airflow.on("GET", f"{TASKS}/t/xcomEntries/return_value", (200, {"value": {"moved": [1, 2]}}))

@@ -17,6 +17,7 @@ from escalator.airflow_client.records import (
     DagRun,
     Health,
     Pool,
+    RequiredAction,
     RunState,
     TaskInstance,
 )
@@ -233,6 +234,23 @@ class AirflowClient:
         """
         path = ("dags", dag_id, "dagRuns", run_id, "taskInstances", task_id, "xcomEntries", key)
         return self._transport.request("GET", *path, query={"stringify": False})["value"]
+
+    # -- people
+
+    def list_required_actions(self, dag_id: str, run_id: str) -> tuple[RequiredAction, ...]:
+        """Return what tasks of a run ask a person, and nobody has answered."""
+        path = ("dags", dag_id, "dagRuns", run_id, "hitlDetails")
+        found = self._pages("hitl_details", *path, query={"response_received": False})
+        return tuple(map(RequiredAction.from_json, found))
+
+    def respond(self, action: RequiredAction, options: Sequence[str]) -> None:
+        """Answer for the person who is logged in.
+
+        :raises RequestRefusedError: somebody has answered, or there is no such option.
+        """
+        path = ("taskInstances", action.task_id, str(action.map_index), "hitlDetails")
+        body = {"chosen_options": list(options), "params_input": {}}
+        self._transport.request("PATCH", "dags", action.dag_id, "dagRuns", action.run_id, *path, body=body)
 
     # -- pools and connections
 

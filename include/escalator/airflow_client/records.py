@@ -124,6 +124,31 @@ class TaskInstance:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RequiredAction:
+    """What a task asks a person. ``options`` are the answers that there are."""
+
+    dag_id: str
+    run_id: str
+    task_id: str
+    map_index: int
+    subject: str
+    options: tuple[str, ...]
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> RequiredAction:
+        """Read one required action out of an answer."""
+        task = document["task_instance"]
+        return cls(
+            dag_id=task["dag_id"],
+            run_id=task["dag_run_id"],
+            task_id=task["task_id"],
+            map_index=task.get("map_index", -1),
+            subject=document["subject"],
+            options=tuple(document["options"]),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Dag:
     """One DAG that Airflow has read; a stale one was in no file any more when its file was last read."""
 

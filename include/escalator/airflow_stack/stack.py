@@ -156,6 +156,12 @@ class AirflowStack:
         """
         return self.cluster.ensure_database(name)
 
+    def kill(self, name: ComponentName) -> None:
+        """Kill -9 a component with everything that came out of it; ``up`` starts it again."""
+        for part in self._components:
+            if part.name is name:
+                part.kill()
+
     def kill_worker_of(
         self, dag_id: str, run_id: str, task_id: str, *, timeout_seconds: float = 60.0
     ) -> KilledWorker:

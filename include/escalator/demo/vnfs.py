@@ -44,7 +44,7 @@ def register_api(world: DemoWorld, airflow_url: str) -> None:
 
 
 def register_vnfs(world: DemoWorld, vnfs: Iterable[Vnf], **fields: dict[str, Any]) -> None:
-    """Write ``vnfms.yaml``, and a VNF file for each pair whose service can be seen.
+    """Write ``vnfms.yaml``, and a VNF file for each VNF.
 
     :param fields: name of a VNF -> further keys of its manager in ``vnfms.yaml``.
     """
@@ -53,9 +53,8 @@ def register_vnfs(world: DemoWorld, vnfs: Iterable[Vnf], **fields: dict[str, Any
     document = {"schema": "escalator.vnfms/1", "vnfms": managers}
     (world.inventory_dir / "vnfms.yaml").write_text(yaml.safe_dump(document))
     for vnf in found:
-        if vnf.spec.form in {Form.HTTP, Form.FLOATING_IP}:
-            path = world.vnf_dir / f"{vnf.spec.name}.yaml"
-            path.write_text(yaml.safe_dump(_describe_vnf(vnf)))
+        path = world.vnf_dir / f"{vnf.spec.name}.yaml"
+        path.write_text(yaml.safe_dump(_describe_vnf(vnf)))
 
 
 def _describe_manager(vnf: Vnf) -> dict[str, Any]:
@@ -71,22 +70,39 @@ def _describe_manager(vnf: Vnf) -> dict[str, Any]:
 
 
 def _describe_vnf(vnf: Vnf) -> dict[str, Any]:
-    """Say who the pair is, how it is switched over and seen, and where it is probed."""
-    active, standby = vnf.servers
-    means: dict[str, Any] = {"method": "floating-ip", "address": vnf.address}
-    if vnf.spec.form is Form.HTTP:
-        means = {"method": "http", "urls": {server.id: server.url for server in vnf.servers}}
+    """Say who the group is, how it is switched over and seen, and where it is probed."""
+    pool = vnf.spec.form.is_pool
+    roles: list[dict[str, str]] = [{} for _ in vnf.servers] if pool else [{"role": r} for r in _ROLES]
+    group: dict[str, Any] = {
+        "id": vnf.spec.name,
+        "mode": "load-balanced" if pool else "active-standby",
+        "members": [{"id": server.id, **role} for server, role in zip(vnf.servers, roles, strict=True)],
+        "probe": {"method": "http", "url": f"{vnf.url}/health"},
+    }
+    means = _describe_means(vnf)
+    if means is not None:
+        group["switchover"] = means
     return {
         "schema": "escalator.vnf/1",
         "name": vnf.spec.name,
         "project_id": vnf.project_id,
-        "groups": [
-            {
-                "id": vnf.spec.name,
-                "mode": "active-standby",
-                "members": [{"id": active.id, "role": "active"}, {"id": standby.id, "role": "standby"}],
-                "switchover": means,
-                "probe": {"method": "http", "url": f"{vnf.url}/health"},
-            }
-        ],
+        "groups": [group],
     }
+
+
+_ROLES = ("active", "standby")
+
+
+def _describe_means(vnf: Vnf) -> dict[str, Any] | None:
+    """Say how the service leaves a member; None: its manager alone can do it."""
+    match vnf.spec.form:
+        case Form.HTTP:
+            return {"method": "http", "urls": {server.id: server.url for server in vnf.servers}}
+        case Form.FLOATING_IP:
+            return {"method": "floating-ip", "address": vnf.address}
+        case Form.VIP_PORT:
+            return {"method": "vip-port", "port": vnf.address_id}
+        case Form.OCTAVIA if vnf.load_balancer is not None:
+            return {"method": "octavia", "load_balancer": vnf.load_balancer.id, "drain_seconds": 5}
+        case _:
+            return None

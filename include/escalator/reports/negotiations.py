@@ -6,6 +6,7 @@ from statistics import median
 from typing import Any
 
 from escalator.model.notice import NoticeRecord
+from escalator.model.switch import SwitchRecord
 from escalator.reports.askings import find_askings
 from escalator.reports.facts import CampaignFacts
 from escalator.reports.nodes import format_time, round_seconds
@@ -14,7 +15,7 @@ Row = dict[str, Any]
 
 
 def describe_negotiations(facts: CampaignFacts) -> Row:
-    """Describe what was told and asked: notices in the order of their numbers."""
+    """Describe what was told and asked, and the switchovers: notices in the order of their numbers."""
     own = [seconds for asking in find_askings(facts) if (seconds := asking.own_seconds) is not None]
     return {
         "answer_to_next_action_seconds": {
@@ -22,6 +23,7 @@ def describe_negotiations(facts: CampaignFacts) -> Row:
             "median": round_seconds(median(own)) if own else None,
             "max": round_seconds(max(own)) if own else None,
         },
+        "switchovers": [_describe_switch(s) for s in sorted(facts.switches, key=lambda s: s.begun_at)],
         "notices": [_describe(r) for r in sorted(facts.notices, key=lambda r: r.number)],
     }
 
@@ -44,6 +46,21 @@ def _describe(record: NoticeRecord) -> Row:
         "reply_at": format_time(notice.reply_at),
         "replied": format_time(record.replied_at),
         "answer": _name_answer(record),
+    }
+
+
+def _describe_switch(switch: SwitchRecord) -> Row:
+    return {
+        "group": switch.group,
+        "host": switch.host,
+        "method": str(switch.method),
+        "from": switch.from_server,
+        "to": switch.to_server,
+        "begun": format_time(switch.begun_at),
+        "ended": format_time(switch.ended_at),
+        "verified": switch.verified,
+        "message": switch.message,
+        "restored": format_time(switch.restored_at),
     }
 
 

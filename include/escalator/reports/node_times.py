@@ -1,4 +1,4 @@
-"""Where a node's time went: out of service, waiting for VNFs or people, migrating, upgrading, own overhead."""
+"""Where a node's time went: out of service, waiting for VNFs or people, migrating, upgrading, our own."""
 
 from __future__ import annotations
 
