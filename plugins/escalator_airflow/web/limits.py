@@ -31,6 +31,7 @@ class Limits:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        scope = _without_last_slash(scope)
         started = False
 
         async def note_and_send(message: Message) -> None:
@@ -70,6 +71,11 @@ async def _judge(scope: Message, receive: Receive) -> tuple[Any, bytes]:
             HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "the body is no JSON", "send Content-Type: application/json"
         ), b""
     return None, body
+
+
+def _without_last_slash(scope: Message) -> Message:
+    """Take a path that ends with a slash, as Fenix's documents have some, for the one without."""
+    return {**scope, "path": str(scope["path"]).rstrip("/") or "/"}
 
 
 def _path_of(scope: Message) -> str:
