@@ -74,8 +74,14 @@ async def _judge(scope: Message, receive: Receive) -> tuple[Any, bytes]:
 
 
 def _without_last_slash(scope: Message) -> Message:
-    """Take a path that ends with a slash, as Fenix's documents have some, for the one without."""
-    return {**scope, "path": str(scope["path"]).rstrip("/") or "/"}
+    """Take an address that ends with a slash, as Fenix's documents have some, for the one without.
+
+    A slash that is written as ``%2F`` belongs to an id, which has none: that stays as it is.
+    """
+    raw = bytes(scope.get("raw_path") or b"")
+    if not raw.endswith(b"/") or raw.endswith(b"//"):
+        return scope
+    return {**scope, "path": str(scope["path"])[:-1]}
 
 
 def _path_of(scope: Message) -> str:
