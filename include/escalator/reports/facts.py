@@ -64,6 +64,7 @@ class CampaignFacts:
     :ivar gaps: the gaps of services that probes measured in the run.
     :ivar switches: the switchovers that Escalator did in the run by the means of the groups.
     :ivar year_gaps: those of all runs in the cloud in the year up to its end.
+    :ivar vnf_of: id of an HA group -> name of its VNF, as far as VNF files say.
     """
 
     plan: CampaignPlan
@@ -84,6 +85,7 @@ class CampaignFacts:
     gaps: tuple[Gap, ...] = ()
     switches: tuple[SwitchRecord, ...] = ()
     year_gaps: tuple[Gap, ...] = ()
+    vnf_of: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def before(self) -> CloudSnapshot | None:
