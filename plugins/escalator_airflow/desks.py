@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
+from urllib.parse import urlsplit
 
 from airflow.configuration import conf
 
 from escalator.ledger.ledger import Ledger
 from escalator.model.campaign import CampaignPlan
 from escalator.model.clock import utcnow
-from escalator.model.errors import NotFoundError
+from escalator.model.errors import InvalidRequestError, NotFoundError
 from escalator.model.maintenance_session import RUN_ID_PREFIX, SessionState, name_session
 from escalator.vim_interface.delivery.courier import Courier
 from escalator.vim_interface.delivery.messaging import open_message_bus
@@ -19,20 +20,31 @@ from escalator.vim_interface.registry.vnfms import load_vnfms
 from escalator_airflow.hooks.vim import find_transport_url, find_vnfm_credentials
 from escalator_airflow.settings import inventory_dir
 
+URL_VARIABLE = "ESCALATOR_VIM_URL"
 URL_PATH = "/vim"
 """Where the VIM interface's HTTP API is, below the address of Airflow's API server."""
 
 
 def find_vim_url() -> str:
-    """Return the address of the API of all clouds: ``ESCALATOR_VIM_URL``, else below Airflow's own."""
+    """Return the address of the API of all clouds: ``ESCALATOR_VIM_URL``, else below Airflow's own.
+
+    :raises InvalidRequestError: neither says where managers of VNFs reach it.
+    """
     airflow = str(conf.get("api", "base_url", fallback="")).rstrip("/")
-    return os.environ.get("ESCALATOR_VIM_URL") or airflow + URL_PATH
+    url = os.environ.get(URL_VARIABLE) or airflow + URL_PATH
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise InvalidRequestError(
+            f"managers of VNFs are registered, and {url!r} is no address that they could answer at",
+            remedy=f"set {URL_VARIABLE} to that of the VIM interface, such as https://airflow.example/vim",
+        )
+    return url
 
 
 def make_desk(plan: CampaignPlan) -> VimDesk:
     """Make the desk of a campaign's run.
 
-    :raises InvalidRequestError: the registry has faults.
+    :raises InvalidRequestError: the registry has faults, or it names managers that could not answer us.
     """
     ledger, cloud = Ledger(), plan.request.cloud
     notices, vnfms = ledger.notices(), load_vnfms(inventory_dir())
@@ -49,7 +61,7 @@ def make_desk(plan: CampaignPlan) -> VimDesk:
             notices,
             vnfms,
             find_vnfm_credentials,
-            find_vim_url(),
+            find_vim_url() if vnfms.of_cloud(cloud) else URL_PATH,
             utcnow,
             bus=open_message_bus(find_transport_url()),
         ),

@@ -21,12 +21,16 @@ from escalator.airflow_client.records import DagRun
 from escalator.airflow_stack.components import ComponentName
 from escalator.airflow_stack.errors import StackError
 from escalator.cloud_manager.snapshots import snapshot_from_document
+from escalator.demo.demo_world import CLOUD
 from escalator.demo.vnfs import register_api, register_vnfs
+from escalator.lab.accounts import ADMINISTRATOR
+from escalator.lab.config import PASSWORD
 from escalator.lab.vnf.specs import Form, VnfmSpec, VnfSpec
 from escalator.lab.vnf.vnfm import Behaviour
 from escalator.lab.vnf.world import VnfLab
 from escalator.model.node_facts import PersonWord
 from escalator.replay.judge import check_trace
+from tests.campaigns import vim_routes
 from tests.campaigns.harness import NEW, Harness, host_of
 from tests.campaigns.watching import Watcher
 
@@ -322,3 +326,38 @@ def test_a_switchover_by_own_means_takes_the_vnfs_time_and_little_of_ours(
         shares.append(ended - begun - sum(gaps))
     assert len(shares) == 4
     assert median(shares) < 1.0, shares
+
+
+def test_no_route_of_the_api_opens_to_whom_it_should_not(
+    harness: Harness, vnfs: VnfLab, campaign: dict[str, Any]
+) -> None:
+    """With no token, and with those of the lab's Keystone: unknown, revoked, foreign, of a wrong role."""
+    assert campaign["state"]
+    keystone, ours = harness.lab.config.auth_url, vnfs.vnfs["alpha"]
+
+    def take(name: str) -> str:
+        return vim_routes.take_token(keystone, user=name, project=name, password=PASSWORD)
+
+    place = vim_routes.Place(
+        url=f"{harness.stack.settings.url}/vim",
+        cloud=CLOUD,
+        session_id=vnfs.messages("alpha")[0]["session"],
+        project_id=ours.project_id,
+        instance_id=ours.servers[0].id,
+        group_id=ours.group_id,
+    )
+    routes = vim_routes.fetch_routes(place.url)
+    revoked = take(ADMINISTRATOR)  # one that the API has not seen: it believes what it saw for a minute
+    vim_routes.revoke_token(keystone, revoked)
+    of_admins = tuple(route for route in routes if route.is_of_admins)
+    reading = tuple(route for route in routes if route.method == "GET")
+    with vim_routes.sending() as send:
+        for token in (None, "0" * 32, revoked):
+            assert set(vim_routes.call_routes(place, routes, token, send).values()) == {401}
+        foreign = take(vnfs.vnfs["beta"].spec.project_name)
+        assert set(vim_routes.call_routes(place, routes, foreign, send).values()) == {403}
+        owner = take(ours.spec.project_name)
+        assert set(vim_routes.call_routes(place, of_admins, owner, send).values()) == {403}
+        administrator = take(ADMINISTRATOR)
+        assert set(vim_routes.call_routes(place, reading, administrator, send).values()) == {200}
+        assert vim_routes.find_server_errors(place, routes, administrator, send) == []

@@ -140,3 +140,25 @@ def test_files_and_volumes_that_are_named_exist() -> None:
 def test_only_the_api_server_listens_and_on_loopback_unless_told_otherwise() -> None:
     assert [name for name in SERVICES if "ports" in SERVICES[name]] == ["api-server"]
     assert SERVICES["api-server"]["ports"] == ["${ESCALATOR_LISTEN:-127.0.0.1:8080}:8080"]
+
+
+def test_every_setting_of_the_vim_interface_is_handed_on_to_whoever_reads_it() -> None:
+    """Found in the code: a new one has to be handed on and told of."""
+    code = "".join(
+        path.read_text() for folder in ("include", "plugins") for path in (ROOT / folder).rglob("*.py")
+    )
+    readers = {
+        "ESCALATOR_VIM_URL": {"worker", "triggerer"},
+        "ESCALATOR_VIM_TRANSPORT": {"worker", "triggerer"},
+        "ESCALATOR_VIM_BUNDLE": {"api-server"},
+        "ESCALATOR_VIM_MAX_SESSIONS": {"api-server"},
+        "ESCALATOR_PROBE_HZ": {"triggerer"},
+    }
+    assert set(re.findall(r"\bESCALATOR_(?:VIM|PROBE)_[A-Z_]+", code)) == set(readers)
+    manual = (ROOT / "docs" / "operations.md").read_text()
+    for setting, services in readers.items():
+        given = {name for name in AIRFLOW if setting in SERVICES[name]["environment"]}
+        assert services <= given, setting
+        for name in services:
+            assert VARIABLE.fullmatch(SERVICES[name]["environment"][setting])
+        assert f"| `{setting}` |" in manual

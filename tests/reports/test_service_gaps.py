@@ -46,11 +46,24 @@ def test_the_gaps_of_each_group_are_summed_beside_those_of_the_year() -> None:
             "not_measured_seconds": 0.0,
         }
     ]
+    assert services["vnfs"] == [
+        {"vnf": "sbc", **{k: v for k, v in services["groups"][0].items() if k != "group"}}
+    ]
     assert [g["started"] for g in services["gaps"]] == [
         "2026-11-22T08:00:10.000Z",
         "2026-11-22T08:00:20.000Z",
     ]
     assert found(document) == []
+
+
+def test_the_groups_of_a_vnf_are_summed_together() -> None:
+    gaps = (gap(10, 0.4), gap(10.2, 0.4, group="web", address="10.0.0.6:80"))
+    facts = made.facts(gaps=gaps, year_gaps=(gap(-900, 0.5), *gaps), vnf_of={"sbc": "voice", "web": "voice"})
+    document = build_report(facts, made.events())
+    (vnf,) = document["service_interruptions"]["vnfs"]
+    assert (vnf["vnf"], vnf["gaps"], vnf["sum_seconds"], vnf["year_sum_seconds"]) == ("voice", 2, 0.6, 1.1)
+    for page in (render_markdown(document), render_html(document)):
+        assert "voice" in page
 
 
 def test_more_than_a_second_at_once_and_five_minutes_a_year_are_found() -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -123,6 +123,14 @@ def sum_gaps(gaps: Iterable[Gap]) -> tuple[GroupInterruptions, ...]:
     for gap in gaps:
         of_group.setdefault(gap.group, []).append(gap)
     return tuple(_sum_group(group, own) for group, own in sorted(of_group.items()))
+
+
+def name_vnfs(gaps: Iterable[Gap], vnf_of: Mapping[str, str]) -> tuple[Gap, ...]:
+    """Return gaps with the VNF in place of the group, to be summed by VNF.
+
+    :param vnf_of: id of a group -> name of its VNF; a group that is not there is a VNF of its own.
+    """
+    return tuple(replace(gap, group=vnf_of.get(gap.group, gap.group)) for gap in gaps)
 
 
 def find_breaches(of_run: Sequence[Gap], of_year: Iterable[Gap]) -> tuple[Breach, ...]:

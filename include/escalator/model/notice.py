@@ -91,7 +91,7 @@ class ReplyOutcome(StrEnum):
 
     taken: it answers an open notice. repeated: the same answer was there already. contradicted: another
     answer was there already, which holds. late: its deadline has passed. unasked: nothing of that state was
-    asked of that project. unknown: there is no such session.
+    asked of that project. noted: what it is about asks for no reply. unknown: there is no such session.
     """
 
     TAKEN = "taken"
@@ -99,6 +99,7 @@ class ReplyOutcome(StrEnum):
     CONTRADICTED = "contradicted"
     LATE = "late"
     UNASKED = "unasked"
+    NOTED = "noted"
     UNKNOWN = "unknown"
 
 

@@ -66,6 +66,7 @@ class CampaignFacts:
     :ivar switches: the switchovers that Escalator did in the run by the means of the groups.
     :ivar notices: what managers of VNFs were told and asked, with their answers.
     :ivar year_gaps: those of all runs in the cloud in the year up to its end.
+    :ivar vnf_of: id of an HA group -> name of its VNF, as far as VNF files say.
     """
 
     plan: CampaignPlan
@@ -87,6 +88,7 @@ class CampaignFacts:
     switches: tuple[SwitchRecord, ...] = ()
     notices: tuple[NoticeRecord, ...] = ()
     year_gaps: tuple[Gap, ...] = ()
+    vnf_of: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def before(self) -> CloudSnapshot | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from escalator.model.interruption import (
@@ -11,6 +11,7 @@ from escalator.model.interruption import (
     Gap,
     GroupInterruptions,
     find_breaches,
+    name_vnfs,
     sum_gaps,
 )
 from escalator.model.verdict import Code, Severity, SubjectType
@@ -23,12 +24,14 @@ Row = dict[str, Any]
 def describe_service_gaps(facts: CampaignFacts) -> Row:
     """Describe the interruptions of the services whose VNFs the campaign worked on.
 
-    :return: groups by their ids; gaps in the order of their starts, with those that could not be measured.
+    :return: VNFs by their names, groups by their ids; gaps in the order of their starts, with those that
+        could not be measured.
     """
-    year = {found.group: found for found in sum_gaps(facts.year_gaps)}
+    own, of_year = (name_vnfs(gaps, facts.vnf_of) for gaps in (facts.gaps, facts.year_gaps))
     return {
         "limits": {"switch_seconds": SWITCH_SECONDS, "year_seconds": YEAR_SECONDS},
-        "groups": [_describe_group(found, year.get(found.group, found)) for found in sum_gaps(facts.gaps)],
+        "vnfs": list(_describe_sums("vnf", own, of_year)),
+        "groups": list(_describe_sums("group", facts.gaps, facts.year_gaps)),
         "gaps": [_describe_gap(gap) for gap in sorted(facts.gaps, key=lambda g: (g.started_at, g.address))],
     }
 
@@ -57,9 +60,15 @@ def find_service_gaps(facts: CampaignFacts) -> Iterable[Row]:
             yield _finding(Severity.INFO, Code.INTERRUPTION_UNKNOWN, found.group, message, remedy)
 
 
-def _describe_group(found: GroupInterruptions, of_year: GroupInterruptions) -> Row:
+def _describe_sums(what: str, gaps: Iterable[Gap], year_gaps: Iterable[Gap]) -> Iterator[Row]:
+    """Sum the gaps of the campaign beside those of the year."""
+    year = {found.group: found for found in sum_gaps(year_gaps)}
+    for found in sum_gaps(gaps):
+        yield {what: found.group, **_describe(found, year.get(found.group, found))}
+
+
+def _describe(found: GroupInterruptions, of_year: GroupInterruptions) -> Row:
     return {
-        "group": found.group,
         "gaps": found.count,
         "longest_seconds": round_seconds(found.longest_seconds),
         "sum_seconds": round_seconds(found.sum_seconds),

@@ -34,6 +34,7 @@ def create_app(means: Means) -> FastAPI:
         version=API_VERSION,
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,  # the limits take the slash away; not every client follows a redirect
     )
     app.state.means = means
     for router in (sessions.router, constraints.router, replies.router):

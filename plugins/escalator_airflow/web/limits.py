@@ -31,6 +31,7 @@ class Limits:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        scope = _without_last_slash(scope)
         started = False
 
         async def note_and_send(message: Message) -> None:
@@ -70,6 +71,17 @@ async def _judge(scope: Message, receive: Receive) -> tuple[Any, bytes]:
             HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "the body is no JSON", "send Content-Type: application/json"
         ), b""
     return None, body
+
+
+def _without_last_slash(scope: Message) -> Message:
+    """Take an address that ends with a slash, as Fenix's documents have some, for the one without.
+
+    A slash that is written as ``%2F`` belongs to an id, which has none: that stays as it is.
+    """
+    raw = bytes(scope.get("raw_path") or b"")
+    if not raw.endswith(b"/") or raw.endswith(b"//"):
+        return scope
+    return {**scope, "path": str(scope["path"])[:-1]}
 
 
 def _path_of(scope: Message) -> str:

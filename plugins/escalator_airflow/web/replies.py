@@ -19,7 +19,7 @@ from escalator_airflow.web.sessions import find_session
 router = APIRouter(prefix="/maintenance", tags=["replies"])
 NoticeNumber = Annotated[int | None, Query(ge=1, le=2**31 - 1, description="number of the notice")]
 
-_GOOD = frozenset({ReplyOutcome.TAKEN, ReplyOutcome.REPEATED})
+_GOOD = frozenset({ReplyOutcome.TAKEN, ReplyOutcome.REPEATED, ReplyOutcome.NOTED})
 _BAD = {
     ReplyOutcome.CONTRADICTED: (
         HTTPStatus.CONFLICT,
@@ -47,7 +47,7 @@ class InstancesAnswer(BaseModel):
 
 
 class ReplyAnswer(BaseModel):
-    """What became of a reply: ``taken``, or ``repeated`` when the same was there already."""
+    """What became of a reply: ``taken``, ``repeated`` (the same was there), ``noted`` (none was due)."""
 
     outcome: ReplyOutcome
 
@@ -84,7 +84,7 @@ def take_reply(
     reply = body.make_reply()
     _refuse_foreign_instances(ledger, session.id, project, reply)
     outcome = ledger.notices().record_reply(session.id, project, reply, means.clock(), number=notice)
-    return _answer(outcome)
+    return _answer(_soften(outcome, ledger, session.id, project, reply))
 
 
 @router.put("/{sid}/{project}/{instance}", responses=describe_refusals(409, 410, 413, 415))
@@ -107,7 +107,7 @@ def take_instance_reply(
     outcome = ledger.notices().record_reply(
         session.id, project, reply, means.clock(), instance_id=instance, number=notice
     )
-    return _answer(outcome)
+    return _answer(_soften(outcome, ledger, session.id, project, reply))
 
 
 def _is_for_project(record: NoticeRecord) -> bool:
@@ -143,6 +143,16 @@ def _refuse_foreign_instances(ledger: Ledger, session_id: str, project_id: str, 
             f"instance_actions: nothing was asked about {name_some(foreign)}",
             remedy="answer for the instances of the notice only",
         )
+
+
+def _soften(
+    outcome: ReplyOutcome, ledger: Ledger, session_id: str, project_id: str, reply: Reply
+) -> ReplyOutcome:
+    """Take a reply to news for a receipt: Tacker replies to INSTANCE_ACTION_DONE until it reads 200."""
+    if outcome is not ReplyOutcome.UNASKED:
+        return outcome
+    told = ledger.notices().find(session_id, project_id=project_id, state=reply.state)
+    return ReplyOutcome.NOTED if told and all(r.notice.reply_at is None for r in told) else outcome
 
 
 def _answer(outcome: ReplyOutcome) -> ReplyAnswer:

@@ -201,6 +201,28 @@ def test_notice_of_a_process_that_died_is_sent_again_after_its_lease(book: Notic
     assert (only(book).tries, only(book).delivered_at) == (2, clock())
 
 
+def test_scaling_in_is_not_asked_for_twice_when_its_sender_dies_in_mid_send(
+    book: NoticeBook, clock: Clock
+) -> None:
+    """Doctor's VNFM and Tacker scale in whenever they are told so: they look at no number."""
+    queue(book, make_notice(NoticeState.SCALE_IN, host=None))
+    noted: list[str] = []
+
+    def die(_handler: BaseHTTPRequestHandler, _request: Request) -> None:
+        noted.append(only(book).error)
+
+    with serving(die) as receiver:
+        deliver(make_courier(book, clock, manager(receiver.url)))
+        assert noted == ["it is on its way"]
+        assert only(book).error.startswith("it may have arrived")
+        book.note_undelivered(only(book).id, noted[0], next_try_at=clock())  # as the dead one leaves it
+        assert deliver(make_courier(book, clock, manager(receiver.url))) == 1
+        assert len(receiver.requests) == 1
+    assert only(book).given_up
+    reply = Reply(ack=True, state=NoticeState.SCALE_IN)
+    assert book.record_reply(SESSION, "p1", reply, clock()) is ReplyOutcome.TAKEN
+
+
 def test_two_couriers_send_a_notice_once(book: NoticeBook, clock: Clock) -> None:
     queue(book, *(make_notice(host=f"compute-{number}") for number in range(12)))
     with serving(answer(200)) as receiver:

@@ -8,9 +8,16 @@ from hypothesis import strategies as st
 from tests.upgrade_manager.clouds import few
 from tests.vim_interface.wire.notices import NOW, make_notice, make_record
 
-from escalator.model.notice import NoticeRecord
+from escalator.model.notice import NoticeRecord, NoticeState
 from escalator.vim_interface.delivery.http_call import Answer, NoAnswer
-from escalator.vim_interface.delivery.outcomes import KEPT_SECONDS, Outcome, decide_outcome, is_past
+from escalator.vim_interface.delivery.outcomes import (
+    KEPT_SECONDS,
+    ON_ITS_WAY,
+    Outcome,
+    decide_outcome,
+    is_lost,
+    is_past,
+)
 
 REFUSED = NoAnswer(was_sent=False, error="no connection")
 LOST = NoAnswer(was_sent=True, error="the connection broke")
@@ -88,3 +95,25 @@ def test_every_answer_is_delivered_or_has_a_reason_and_an_end(status: int, tries
     assert outcome.next_try_at is None or timedelta(seconds=1) <= outcome.next_try_at - NOW <= timedelta(
         seconds=30
     )
+
+
+@pytest.mark.parametrize("found", [LOST, Answer(status=500), Answer(status=502), Answer(status=504)])
+def test_scaling_in_is_not_asked_for_twice_once_it_may_have_arrived(found: Answer | NoAnswer) -> None:
+    asked = make_record(make_notice(NoticeState.SCALE_IN), tries=1)
+    outcome = decide_outcome(asked, found, NOW)
+    assert (outcome.delivered, outcome.next_try_at) == (False, None)
+    assert outcome.error.startswith("it may have arrived")
+
+
+@pytest.mark.parametrize("found", [REFUSED, Answer(status=503), Answer(status=429)])
+def test_scaling_in_is_asked_for_again_when_it_cannot_have_arrived(found: Answer | NoAnswer) -> None:
+    asked = make_record(make_notice(NoticeState.SCALE_IN), tries=1)
+    assert decide_outcome(asked, found, NOW).next_try_at is not None
+
+
+def test_scaling_in_whose_sender_ended_in_mid_send_is_lost() -> None:
+    asked = make_notice(NoticeState.SCALE_IN)
+    assert is_lost(make_record(asked, tries=2, error=ON_ITS_WAY))
+    assert not is_lost(make_record(asked, tries=2))
+    assert not is_lost(make_record(asked, tries=2, error="no connection"))
+    assert not is_lost(make_record(tries=2, error=ON_ITS_WAY))

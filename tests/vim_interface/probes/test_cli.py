@@ -21,12 +21,11 @@ def ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ledger:
 
 
 def record(ledger: Ledger, *, days_ago: float, seconds: float, **fields: Any) -> None:
-    given = {"cloud": "lab", "group": "sbc", "cause": "refused", **fields}
+    given = {"cloud": "lab", "group": "sbc", "cause": "refused", "address": "10.0.0.5:5060", **fields}
     gap = Gap(
         campaign="upgrade",
         run_id=f"run-{days_ago}",
         host="node-01",
-        address="10.0.0.5:5060",
         method=ProbeMethod.TCP,
         started_at=utcnow() - timedelta(days=days_ago),
         seconds=seconds,
@@ -53,18 +52,52 @@ def test_every_group_has_a_sum_for_the_last_year_and_for_each_year(
     record(ledger, days_ago=3, seconds=7.0, cloud="other", group="web")
     assert main(["interruptions", "--cloud", "lab"]) == 0
     out = capsys.readouterr().out
-    assert "sbc: 2 gap(s), longest 0.50 s, sum 0.75 s, not measured 30.0 s\n" in out
+    said = "last 365 days: 2 gap(s), longest 0.50 s of 1 s, sum 0.75 s of 300 s, not measured 30.0 s"
+    assert f"  VNF sbc\n    {said}\n" in out
     assert "longest 90.00 s" in out
     assert "web" not in out
     assert main(["interruptions", "--json"]) == 1
     document = json.loads(capsys.readouterr().out)
     assert document["schema"] == "escalator.interruptions/1"
     assert [cloud["cloud"] for cloud in document["clouds"]] == ["lab", "other"]
-    (group,) = document["clouds"][0]["last_year"]
-    assert (group["gaps"], group["sum_seconds"], group["too_long"]) == (2, 0.75, False)
-    years = document["clouds"][0]["years"]
-    assert round(sum(g["sum_seconds"] for year in years for g in year["groups"]), 2) == 90.75
-    assert document["clouds"][1]["last_year"][0]["too_long"]
+    (vnf,) = document["clouds"][0]["vnfs"]
+    year = vnf["last_year"]
+    assert (vnf["vnf"], year["gaps"], year["sum_seconds"], year["too_long"]) == ("sbc", 2, 0.75, False)
+    assert round(sum(each["sum_seconds"] for each in vnf["years"]), 2) == 90.75
+    assert document["clouds"][1]["vnfs"][0]["last_year"]["too_long"]
+
+
+def test_the_groups_of_a_vnf_are_summed_together_and_an_outage_of_both_counts_once(
+    ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = [f"{{id: {group}, mode: none, members: [{{id: {group}-1}}]}}" for group in ("front", "back")]
+    text = f"schema: escalator.vnf/1\nname: gateway\ngroups: [{', '.join(names)}]\n"
+    folder = tmp_path / "vnfs"
+    folder.mkdir()
+    (folder / "gateway.yaml").write_text(text)
+    monkeypatch.setenv("ESCALATOR_VNF_DIR", str(folder))
+    now = utcnow()
+    monkeypatch.setattr("tests.vim_interface.probes.test_cli.utcnow", lambda: now)
+    record(ledger, days_ago=1, seconds=0.5, group="front", address="10.0.0.6:80")
+    record(ledger, days_ago=1, seconds=0.25, group="back", address="10.0.0.7:80")
+    for day in range(2, 302):
+        record(ledger, days_ago=day, seconds=0.9, group="front")
+        record(ledger, days_ago=day + 0.5, seconds=0.9, group="back")
+    assert main(["interruptions", "--json"]) == 1
+    (vnf,) = json.loads(capsys.readouterr().out)["clouds"][0]["vnfs"]
+    assert (vnf["vnf"], vnf["last_year"]["sum_seconds"]) == ("gateway", 540.5)
+    assert vnf["last_year"]["too_long"]
+    assert [(g["group"], g["last_year"]["too_long"]) for g in vnf["groups"]] == [
+        ("back", False),
+        ("front", False),
+    ]
+    assert main(["interruptions"]) == 1
+    out = capsys.readouterr().out
+    assert "  VNF gateway\n    last 365 days: 602 gap(s)" in out
+    assert "    HA group front\n      last 365 days: 301 gap(s)" in out
+    (folder / "gateway.yaml").write_text("groups: [")
+    assert main(["interruptions"]) == 0
+    assert "  VNF front\n" in capsys.readouterr().out
 
 
 def test_what_is_too_long_is_told_by_the_exit_code(

@@ -67,7 +67,21 @@ def test_flags_may_be_text(text: Any, flag: object) -> None:
     assert InstanceBody(resource_mitigation=text).resource_mitigation is flag
 
 
-@pytest.mark.parametrize("value", [1, 0, "yes", None])
+def test_what_is_null_takes_its_default() -> None:
+    names = ("group_id", "instance_name", "migration_type", "resource_mitigation", "lead_time")
+    nothing = InstanceBody.model_validate(dict.fromkeys(names))
+    assert nothing.make_constraints("vm", "p") == InstanceBody().make_constraints("vm", "p")
+    names = ("group_name", "anti_affinity_group", "max_instances_per_host", "max_impacted_members")
+    nothing_too = GroupBody.model_validate(dict.fromkeys((*names, "recovery_time", "resource_mitigation")))
+    assert nothing_too.make_constraints("g", "p") == GroupBody().make_constraints("g", "p")
+
+
+@pytest.mark.parametrize("text", ["MIGRATE,", " MIGRATE "])
+def test_an_action_may_have_the_comma_of_a_sample_behind_it(text: str) -> None:
+    assert InstanceBody(migration_type=text).make_constraints("vm", "p").migration_types == ("MIGRATE",)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("value", [1, 0, "yes"])
 def test_what_is_no_flag_is_refused(value: Any) -> None:
     with pytest.raises(ValidationError):
         InstanceBody(resource_mitigation=value)

@@ -58,7 +58,7 @@ class VnfProcesses:
         if vnf.load_balancer is None:
             return self._python("balancer", name, words, port=CONTROL_PORT)
         words = ["--database", self._database("octavia"), "--load-balancer", vnf.load_balancer.id, *words]
-        return self._python("amphora", name, words, port=CONTROL_PORT, interpreter=self._with_psycopg)
+        return self._python("amphora", name, words, port=CONTROL_PORT, interpreter=self._with_libraries)
 
     def manager(self, vnf: Vnf, spec: VnfmSpec) -> Service:
         """Write the configuration of a VNF's manager, and return the manager."""
@@ -67,14 +67,15 @@ class VnfProcesses:
         path.chmod(0o600)
         words: list[str | Path] = ["--config", path, "--dialect", spec.dialect, "--behaviour", spec.behaviour]
         words += ["--on", *spec.on, "--seconds", str(spec.seconds), "--action", spec.action]
-        return self._python("vnfm", f"{vnf.spec.name}-vnfm", words, port=MANAGER_PORT)
+        name = f"{vnf.spec.name}-vnfm"
+        return self._python("vnfm", name, words, port=MANAGER_PORT, interpreter=self._with_libraries)
 
     def l3_agent(self, folder: Path) -> Service:
         """Return the L3 agent; it needs the control plane's interpreter for the database."""
         words: list[str | Path] = ["--database", self._database("neutron")]
         words += ["--guests", folder / "guests.json"]
         words += ["--log", folder / "l3-agent.jsonl"]
-        return self._python("l3_agent", "l3-agent", words, interpreter=self._with_psycopg)
+        return self._python("l3_agent", "l3-agent", words, interpreter=self._with_libraries)
 
     @staticmethod
     def write_guests(folder: Path, vnfs: tuple[Vnf, ...]) -> None:
@@ -113,7 +114,8 @@ class VnfProcesses:
         }
 
     @property
-    def _with_psycopg(self) -> Path:
+    def _with_libraries(self) -> Path:
+        """Return the control plane's interpreter: it has psycopg and a YAML reader."""
         return self.config.settings.control_venv / "bin/python"
 
     def _database(self, name: str) -> str:

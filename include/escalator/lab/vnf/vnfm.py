@@ -2,10 +2,10 @@
 
 ``python -m escalator.lab.vnf.vnfm --config FILE --dialect a|b|webhook --behaviour good``
 
-It is written from the contract of Vi-Vnfm alone and behaves as OPNFV Doctor's sample does: it answers inside
-the handler of the message, crashes (500) on what it does not know, finds Escalator in the catalogue as the
-public endpoint of the type ``maintenance``, puts its constraints there at its start, and deletes them at its
-end.
+It is written from the contract of Vi-Vnfm alone, reads alarms as strictly as OPNFV Doctor's sample and Tacker
+do together, and behaves as the sample: it answers inside the handler of the message, crashes (500) on what it
+does not know, finds Escalator in the catalogue as the public endpoint of the type ``maintenance``, puts its
+constraints there at its start, and deletes them at its end.
 """
 
 import argparse

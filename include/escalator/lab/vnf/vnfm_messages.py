@@ -4,12 +4,17 @@ Nothing of Escalator's own VIM interface is imported here: this is the other end
 """
 
 import ast
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import yaml
+
 EVENTS = ("maintenance.scheduled", "maintenance.host")
+LONGEST_TRAIT = 255
+"""Characters that Ceilometer leaves of a trait; what is longer arrives cut."""
+NEEDED = ("instance_ids", "reply_url")
+"""Beside state and session, what Tacker wants of every alarm about instances, whatever its state."""
 
 
 class UnreadableError(ValueError):
@@ -63,20 +68,26 @@ def _read_alarm(body: Mapping[str, Any]) -> dict[str, Any]:
     """Read an alarm: its traits are ``[name, type, value]``, their values text, some of it Python's own."""
     try:
         event = body["reason_data"]["event"]
-        traits = event["traits"]
-        fields = {str(name): _decode(value) for name, _, value in traits}
-    except (KeyError, TypeError, ValueError) as error:
+        fields = {str(name): _decode(kind, value) for name, kind, value in event["traits"]}
+    except (KeyError, TypeError, ValueError, SyntaxError, yaml.YAMLError) as error:
         raise UnreadableError(f"this is no alarm of an event: {error!r}") from error
-    return {**fields, "event": event.get("event_type", EVENTS[0])}
+    name = event.get("event_type", EVENTS[0])
+    lacking = [key for key in NEEDED if name == EVENTS[0] and key not in fields]
+    if lacking:
+        raise UnreadableError(f"{', '.join(lacking)}: lacking")
+    return {**fields, "event": name}
 
 
-def _decode(value: Any) -> Any:  # noqa: ANN401
-    if not isinstance(value, str) or value[:1] not in {"[", "{", '"'}:
-        return value
-    try:
-        return json.loads(value)
-    except ValueError:
-        return ast.literal_eval(value.replace("u'", "'"))
+def _decode(kind: object, value: Any) -> Any:  # noqa: ANN401
+    """Read a value as Doctor's VNFM does (YAML) and as Tacker does (Python): both must read the same."""
+    text = str(value)
+    if len(text) > LONGEST_TRAIT:
+        raise ValueError(f"{text[:40]}... has more than {LONGEST_TRAIT} characters")
+    as_yaml = yaml.safe_load(text.replace("u'", "'")) if "[" in text or "{" in text else text
+    as_python = ast.literal_eval(value) if kind == 1 and value[:1] in {"[", "{"} else value
+    if as_yaml != as_python:
+        raise ValueError(f"{text} can be read in two ways")
+    return as_python
 
 
 _ABOUT_INSTANCES = frozenset({"PREPARE_MAINTENANCE", "PLANNED_MAINTENANCE"})
@@ -91,5 +102,5 @@ def _check_dialect(message: Message, dialect: str) -> None:
         raise UnreadableError("instance_ids is a list, not a URL")
     if dialect == "b" and (is_url or len(message.instance_ids) != 1):
         raise UnreadableError("instance_ids is no list of one")
-    if dialect == "b" and "MIGRATE" not in message.allowed_actions:
+    if dialect != "webhook" and "MIGRATE" not in message.allowed_actions:
         raise UnreadableError("MIGRATE is not in allowed_actions")

@@ -27,6 +27,7 @@ from escalator.reports.facts import CampaignFacts, RecordedSnapshot, StepRun
 from escalator.reports.files import ReportPaths, write_report
 from escalator.reports.interruptions import read_guest_events
 from escalator.steps.running.context import CampaignContext
+from escalator.vim_interface.registry import read_vnf_names
 
 log = logging.getLogger("escalator.steps.campaign.conclude")
 
@@ -129,6 +130,7 @@ def _facts(campaign: CampaignContext) -> CampaignFacts:
         notices=_find_notices(campaign),
         gaps=run.gaps().of_run(run.campaign, run.run_id),
         year_gaps=run.gaps().since(campaign.plan.request.cloud, ended - YEAR),
+        vnf_of=read_vnf_names(),
     )
 
 

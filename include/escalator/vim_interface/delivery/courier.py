@@ -26,7 +26,16 @@ from escalator.model.vnfm import Vnfm, VnfmKind
 from escalator.vim_interface.delivery.credentials import Credentials
 from escalator.vim_interface.delivery.http_call import READ_SECONDS, Answer, NoAnswer, call
 from escalator.vim_interface.delivery.lanes import Lanes
-from escalator.vim_interface.delivery.outcomes import Outcome, decide_outcome, decide_unsendable, is_past
+from escalator.vim_interface.delivery.outcomes import (
+    LOST,
+    ON_ITS_WAY,
+    Outcome,
+    decide_outcome,
+    decide_unsendable,
+    is_lost,
+    is_past,
+    must_arrive_once,
+)
 from escalator.vim_interface.registry.vnfms import NAME, Vnfms
 from escalator.vim_interface.wire.envelopes import wrap_aodh, wrap_plain
 from escalator.vim_interface.wire.payloads import make_payload
@@ -107,6 +116,9 @@ class Courier:
         if vnfm is None:
             self._note(record, Outcome(error=f"no manager {record.notice.vnfm} is in {NAME}"))
             return
+        if is_lost(record):
+            self._note(record, Outcome(error=LOST))
+            return
         base_url = f"{self._base_url}/{quote(vnfm.cloud, safe='')}/v1"
         try:
             body = make_body(record, vnfm, base_url)
@@ -138,6 +150,8 @@ class Courier:
                 error = f"{TOO_LATE}: {record.error}" if record.error else TOO_LATE
                 self._note(record, Outcome(error=error))
                 return
+            if must_arrive_once(record):
+                self._held.renew(record)  # whoever finds it later knows that it may have arrived
             found = post(vnfm.url, body, credentials, read_seconds=self._read_seconds)
             self._note(record, decide_outcome(record, found, self._clock()))
         finally:
@@ -190,13 +204,17 @@ class _Held:
                 self._renew()
 
     def _renew(self) -> None:
-        later = self._clock() + timedelta(seconds=LEASE_SECONDS)
         for record in self._records.values():
-            words = record.error or "it is on its way"
             try:
-                self._book.note_undelivered(record.id, words, next_try_at=later)
+                self.renew(record)
             except Exception:
                 log.exception("the claim of notice %d could not be renewed", record.number)
+
+    def renew(self, record: NoticeRecord) -> None:
+        """Say that a notice is on its way, and hold it for another lease."""
+        words = ON_ITS_WAY if must_arrive_once(record) else record.error or ON_ITS_WAY
+        later = self._clock() + timedelta(seconds=LEASE_SECONDS)
+        self._book.note_undelivered(record.id, words, next_try_at=later)
 
 
 def make_body(record: NoticeRecord, vnfm: Vnfm, base_url: str) -> bytes:

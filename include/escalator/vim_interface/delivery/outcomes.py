@@ -3,6 +3,8 @@
 Delivered is what the receiver took (2xx). What it cannot have got is sent again after a second, then two,
 four and so on to half a minute. What it may have got, or got and broke on, is sent again after half a minute,
 while no reply has come. What it refuses for good is given up, and so is what nobody waits for any more.
+
+SCALE_IN is another matter: who gets it twice scales in twice. It is not sent again once it may have arrived.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from http import HTTPStatus
 
-from escalator.model.notice import NoticeRecord
+from escalator.model.notice import NoticeRecord, NoticeState
 from escalator.vim_interface.delivery.http_call import Answer, NoAnswer
 
 LONGEST_PAUSE_SECONDS = 30.0
@@ -23,6 +25,11 @@ _LATER = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS, HT
 """The receiver has not taken it, and says that it will."""
 _PERHAPS = frozenset({HTTPStatus.BAD_GATEWAY, HTTPStatus.GATEWAY_TIMEOUT})
 """What stands before the receiver does not know whether it has taken it."""
+_ONCE = frozenset({NoticeState.SCALE_IN})
+"""States that must not arrive twice."""
+ON_ITS_WAY = "it is on its way"
+"""The error of a notice while a POST of it goes on."""
+LOST = f"{ON_ITS_WAY}, or was when its sender ended, and is not sent twice"
 _BREAK = re.compile(r"^broke on it \((\d+) of \d+\)")
 
 
@@ -47,12 +54,18 @@ def decide_outcome(record: NoticeRecord, found: Answer | NoAnswer, now: datetime
     :param record: as it was claimed, with this try counted.
     :param found: what came of this try.
     """
+    if must_arrive_once(record) and _may_have_arrived(found):
+        return Outcome(error=f"it may have arrived, and is not sent twice: {_describe(found)}")
     if isinstance(found, NoAnswer):
         pause = LONGEST_PAUSE_SECONDS if found.was_sent else _pause(record)
         return _again(record, found.error, pause, now)
     if found.is_good:
         return Outcome(delivered=True)
-    said = f"HTTP {found.status}" + (f": {found.text}" if found.text else "")
+    return _decide_refused(record, found, now)
+
+
+def _decide_refused(record: NoticeRecord, found: Answer, now: datetime) -> Outcome:
+    said = _describe(found)
     if found.status in _LATER:
         return _again(record, said, _asked_pause(found) or _pause(record), now)
     if found.status in _PERHAPS:
@@ -62,6 +75,31 @@ def decide_outcome(record: NoticeRecord, found: Answer | NoAnswer, now: datetime
     breaks = _count_breaks(record) + 1
     said = f"broke on it ({breaks} of {MOST_BREAKS}): {said}"
     return _again(record, said, LONGEST_PAUSE_SECONDS, now) if breaks < MOST_BREAKS else Outcome(error=said)
+
+
+def must_arrive_once(record: NoticeRecord) -> bool:
+    """Tell whether a notice must not arrive twice."""
+    return record.notice.state in _ONCE
+
+
+def is_lost(record: NoticeRecord) -> bool:
+    """Tell whether a notice that must not arrive twice was on its way when its sender ended.
+
+    :param record: as it was claimed.
+    """
+    return must_arrive_once(record) and record.error == ON_ITS_WAY
+
+
+def _may_have_arrived(found: Answer | NoAnswer) -> bool:
+    if isinstance(found, NoAnswer):
+        return found.was_sent
+    return found.status >= HTTPStatus.INTERNAL_SERVER_ERROR and found.status not in _LATER
+
+
+def _describe(found: Answer | NoAnswer) -> str:
+    if isinstance(found, NoAnswer):
+        return found.error
+    return f"HTTP {found.status}" + (f": {found.text}" if found.text else "")
 
 
 def decide_unsendable(record: NoticeRecord, error: str, now: datetime) -> Outcome:

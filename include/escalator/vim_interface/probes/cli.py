@@ -1,10 +1,10 @@
-"""``escalator interruptions``: how long the services of VNFs were interrupted, by HA group and year."""
+"""``escalator interruptions``: how long the services of VNFs were interrupted, by VNF and year."""
 
 from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +16,10 @@ from escalator.model.interruption import (
     YEAR_SECONDS,
     Gap,
     GroupInterruptions,
+    name_vnfs,
     sum_gaps,
 )
+from escalator.vim_interface.registry.ha_sources import read_vnf_names
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - its only name
@@ -25,13 +27,16 @@ if TYPE_CHECKING:
 SCHEMA = "escalator.interruptions/1"
 WITHIN, TOO_LONG = 0, 1
 LAST_YEAR = "last 365 days"
+_NOTHING = GroupInterruptions(
+    group="", count=0, longest_seconds=0.0, sum_seconds=0.0, not_measured_seconds=0.0
+)
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def add_parser(subparsers: Subparsers) -> None:
     """Declare the verb ``interruptions``."""
     parser = subparsers.add_parser(
-        "interruptions", help="how long services of VNFs were interrupted, by HA group and year"
+        "interruptions", help="how long services of VNFs were interrupted, by VNF, HA group and year"
     )
     parser.add_argument("--cloud", metavar="NAME", help="only this one; default: every cloud of the ledger")
     parser.add_argument("--json", action="store_true", help=f"print {SCHEMA} and nothing else")
@@ -46,7 +51,8 @@ def run(args: argparse.Namespace) -> int:
     now = utcnow()
     book = Ledger().gaps()
     clouds = book.clouds() if args.cloud is None else (args.cloud,)
-    described = [describe_cloud(cloud, book.since(cloud, _BEGINNING), now) for cloud in clouds]
+    names = read_vnf_names()
+    described = [describe_cloud(cloud, book.since(cloud, _BEGINNING), now, names) for cloud in clouds]
     document = {
         "schema": SCHEMA,
         "taken_at": now.isoformat(),
@@ -54,31 +60,44 @@ def run(args: argparse.Namespace) -> int:
         "clouds": described,
     }
     print(json.dumps(document, indent=1) if args.json else "\n".join(list_lines(document)))
-    late = [row for cloud in described for row in cloud["last_year"] if row["too_long"]]
+    late = [vnf for cloud in described for vnf in cloud["vnfs"] if vnf["last_year"]["too_long"]]
     return TOO_LONG if late else WITHIN
 
 
-def describe_cloud(cloud: str, gaps: Sequence[Gap], now: datetime) -> dict[str, Any]:
-    """Sum a cloud's gaps by HA group: for the last 365 days, which count, and for each year (UTC)."""
-    recent = [gap for gap in gaps if gap.started_at >= now - YEAR]
+def describe_cloud(
+    cloud: str, gaps: Sequence[Gap], now: datetime, vnf_of: Mapping[str, str]
+) -> dict[str, Any]:
+    """Sum a cloud's gaps by VNF and by HA group: for the last 365 days, which count, and for each year (UTC).
+
+    :param vnf_of: id of a group -> name of its VNF; a group that is not there is a VNF of its own.
+    """
+    of_vnf: dict[str, list[Gap]] = {}
+    for gap in gaps:
+        of_vnf.setdefault(vnf_of.get(gap.group, gap.group), []).append(gap)
+    vnfs = []
+    for vnf, own in sorted(of_vnf.items()):
+        groups = sorted({gap.group for gap in own})
+        periods = _describe_periods(name_vnfs(own, dict.fromkeys(groups, vnf)), now)
+        of_group = [{"group": g, **_describe_periods([x for x in own if x.group == g], now)} for g in groups]
+        vnfs.append({"vnf": vnf, **periods, "groups": of_group})
+    return {"cloud": cloud, "vnfs": vnfs}
+
+
+def _describe_periods(gaps: Sequence[Gap], now: datetime) -> dict[str, Any]:
+    """Sum gaps that have one name, for the last 365 days and for each year in which there are some."""
     years = sorted({gap.started_at.year for gap in gaps})
     return {
-        "cloud": cloud,
-        "last_year": [_describe(found) for found in sum_gaps(recent)],
+        "last_year": _describe([gap for gap in gaps if gap.started_at >= now - YEAR]),
         "years": [
-            {"year": year, "groups": [_describe(found) for found in sum_gaps(_of_year(gaps, year))]}
+            {"year": year, **_describe([gap for gap in gaps if gap.started_at.year == year])}
             for year in years
         ],
     }
 
 
-def _of_year(gaps: Sequence[Gap], year: int) -> list[Gap]:
-    return [gap for gap in gaps if gap.started_at.year == year]
-
-
-def _describe(found: GroupInterruptions) -> dict[str, Any]:
+def _describe(gaps: Sequence[Gap]) -> dict[str, Any]:
+    found = next(iter(sum_gaps(gaps)), _NOTHING)
     return {
-        "group": found.group,
         "gaps": found.count,
         "longest_seconds": round(found.longest_seconds, 3),
         "sum_seconds": round(found.sum_seconds, 3),
@@ -95,21 +114,27 @@ def list_lines(document: dict[str, Any]) -> Iterator[str]:
         yield "no service was probed yet"
     for cloud in document["clouds"]:
         yield f"cloud {cloud['cloud']}"
-        if not cloud["years"]:
+        if not cloud["vnfs"]:
             yield "  no service was probed yet"
-            continue
-        for title, rows in [(LAST_YEAR, cloud["last_year"])] + [
-            (str(year["year"]), year["groups"]) for year in cloud["years"]
-        ]:
-            yield f"  {title}"
-            yield from (f"    {line}" for line in map(_line, rows))
+        for vnf in cloud["vnfs"]:
+            yield f"  VNF {vnf['vnf']}"
+            yield from (f"    {line}" for line in _list_periods(vnf))
+            for group in vnf["groups"]:
+                if len(vnf["groups"]) > 1 or group["group"] != vnf["vnf"]:
+                    yield f"    HA group {group['group']}"
+                    yield from (f"      {line}" for line in _list_periods(group))
+
+
+def _list_periods(found: dict[str, Any]) -> Iterator[str]:
+    yield f"{LAST_YEAR}: {_line(found['last_year'])}"
+    yield from (f"{year['year']}: {_line(year)}" for year in found["years"])
 
 
 def _line(row: dict[str, Any]) -> str:
     unknown = row["not_measured_seconds"]
     return (
-        f"{row['group']}: {row['gaps']} gap(s), longest {row['longest_seconds']:.2f} s, "
-        f"sum {row['sum_seconds']:.2f} s"
+        f"{row['gaps']} gap(s), longest {row['longest_seconds']:.2f} s of {SWITCH_SECONDS:g} s, "
+        f"sum {row['sum_seconds']:.2f} s of {YEAR_SECONDS:g} s"
         + (f", not measured {unknown:.1f} s" if unknown >= SWITCH_SECONDS else "")
         + ("  TOO LONG" if row["too_long"] else "")
     )

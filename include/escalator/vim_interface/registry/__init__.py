@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from escalator.vim_interface.registry.found import HaGroupSource
-from escalator.vim_interface.registry.ha_sources import find_vnf_dir, load_ha_sources
+from escalator.vim_interface.registry.ha_sources import find_vnf_dir, load_ha_sources, read_vnf_names
 from escalator.vim_interface.registry.means import SwitchMeans, find_means, find_probes
 from escalator.vim_interface.registry.merge import add_ha_groups_of
 from escalator.vim_interface.registry.vnfms import Vnfms, load_vnfms
@@ -18,4 +18,5 @@ __all__ = [
     "find_vnf_dir",
     "load_ha_sources",
     "load_vnfms",
+    "read_vnf_names",
 ]

@@ -84,6 +84,7 @@ class DeclaredGroup:
     """One group of a VNF file, before it is looked up in a cloud.
 
     :ivar origin: file and path of the group, for messages.
+    :ivar vnf: name of the VNF that it is a part of.
     :ivar project_id: the project that names and metadata are looked up in.
     :ivar migration_types: ``live`` and ``cold``, the preferred one first; None: as the server's state allows.
     :ivar means: how it is switched over without a manager; :ivar probe: where its service is probed.
@@ -101,6 +102,7 @@ class DeclaredGroup:
     migration_types: tuple[str, ...] | None = None
     means: SwitchoverMeans | None = None
     probe: ProbeTarget | None = None
+    vnf: str = ""
 
     def group_of(self, members: tuple[str, ...]) -> HaGroup:
         """Make the group with these members; limits by size are those of their number."""

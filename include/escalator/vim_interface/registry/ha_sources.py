@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from pathlib import Path
 
@@ -10,12 +11,26 @@ from escalator.vim_interface.registry.found import HaGroupSource
 from escalator.vim_interface.registry.nova_metadata import NovaMetadata
 from escalator.vim_interface.registry.vnf_files import VnfFiles, read_vnf_files
 
+log = logging.getLogger(__name__)
 _OURS = Path(__file__).resolve().parents[3] / "vnfs"
 
 
 def find_vnf_dir() -> Path:
     """Return the folder of the VNF files: ``ESCALATOR_VNF_DIR``, else the one that comes along."""
     return Path(os.environ.get("ESCALATOR_VNF_DIR") or _OURS)
+
+
+def read_vnf_names(folder: Path | None = None) -> dict[str, str]:
+    """Return the name of the VNF that each declared group is a part of, by the group's id.
+
+    Files that cannot be read name none: this is for what is told of the past.
+    """
+    try:
+        declared = read_vnf_files(folder or find_vnf_dir()).declared
+    except InvalidRequestError as exc:
+        log.warning("which VNFs the groups are a part of is not known: %s", exc)
+        return {}
+    return {group.id: group.vnf for group in declared}
 
 
 def load_ha_sources(

@@ -171,19 +171,17 @@ def parse_vnf(document: object, file: str, faults: list[str]) -> tuple[DeclaredG
     if isinstance(found, list):
         faults.extend(f"{file}: {fault}" for fault in found)
         return ()
-    return tuple(
-        _group(group, f"{file}: groups[{index}]", found.project_id)
-        for index, group in enumerate(found.groups)
-    )
+    return tuple(_group(group, f"{file}: groups[{index}]", found) for index, group in enumerate(found.groups))
 
 
-def _group(group: GroupDocument, origin: str, project_id: str | None) -> DeclaredGroup:
+def _group(group: GroupDocument, origin: str, file: VnfDocument) -> DeclaredGroup:
     types = group.supported_migration_type
     return DeclaredGroup(
         origin=origin,
         id=group.id,
         mode=group.mode,
-        project_id=project_id,
+        project_id=file.project_id,
+        vnf=file.name,
         members=tuple(_member(member) for member in group.members),
         max_impacted=_by_size(group.max_number_of_impacted_instances),
         min_preserved=_by_size(group.min_number_of_preserved_instances),

@@ -26,13 +26,10 @@ _MOST_ENTRIES = 1000
 _OLD_STATES = {"DOWN_SCALE": NoticeState.SCALE_IN}
 """Words of the first documents of OPNFV Doctor."""
 _ANSWERED = (
-    *(
-        s.value
-        for s in NoticeState
-        if s not in {NoticeState.INSTANCE_ACTION_DONE, NoticeState.IN_MAINTENANCE}
-    ),
+    *(s.value for s in NoticeState if s is not NoticeState.IN_MAINTENANCE),
     *_OLD_STATES,
 )
+"""What a reply may be about; Tacker answers INSTANCE_ACTION_DONE too, which asks for nothing."""
 _REPLY = rf"^N?ACK_({'|'.join(_ANSWERED)})$"
 ACTIONS = {
     "MIGRATE": InstanceAction.MIGRATE,
@@ -59,6 +56,10 @@ def _read_number(value: object) -> object:
 
 def _read_flag(value: object) -> object:
     return _FLAGS.get(_strip(value).lower(), value) if isinstance(value, str) else value
+
+
+def _read_action(value: object) -> object:
+    return _strip(value) if isinstance(value, str) else value
 
 
 def _strip(text: str) -> str:
@@ -106,7 +107,11 @@ def _list_ids(value: object) -> object:
 
 Id = Annotated[str, Field(pattern=ID_PATTERN, max_length=LONGEST_ID)]
 Label = Annotated[str, Field(max_length=LONGEST_NAME), AfterValidator(_refuse_control)]
-Action = Literal["MIGRATE", "MIGRATION", "LIVE_MIGRATE", "LIVE_MIGRATION", "OWN_ACTION"]
+Action = Annotated[
+    Literal["MIGRATE", "MIGRATION", "LIVE_MIGRATE", "LIVE_MIGRATION", "OWN_ACTION"],
+    BeforeValidator(_read_action),
+    WithJsonSchema({"type": "string", "pattern": rf"^ *({'|'.join(ACTIONS)}) *,? *$"}),
+]
 Seconds = Annotated[
     float,
     BeforeValidator(_read_number),
@@ -203,16 +208,16 @@ class ReplyBody(Body):
 
 
 class InstanceBody(Body):
-    """Constraints of an instance. Times are seconds."""
+    """Constraints of an instance. Times are seconds; what is null takes its default."""
 
     instance_id: Id | None = None
     project_id: Id | None = None
     group_id: Id | Literal[""] | None = None
-    instance_name: Label = ""
+    instance_name: Label | None = None
     max_interruption_time: Seconds | None = None
     migration_type: Action | None = None
-    resource_mitigation: Flag = False
-    lead_time: Seconds = 0.0
+    resource_mitigation: Flag | None = None
+    lead_time: Seconds | None = None
 
     def make_constraints(self, instance_id: str, project_id: str) -> InstanceConstraints:
         """Return what is asked for the instance of the address."""
@@ -220,11 +225,11 @@ class InstanceBody(Body):
             project_id=project_id,
             instance_id=instance_id,
             group_id=self.group_id or None,
-            name=self.instance_name,
+            name=self.instance_name or "",
             max_interruption_seconds=self.max_interruption_time,
             migration_types=() if self.migration_type is None else (ACTIONS[self.migration_type].value,),
-            mitigation=self.resource_mitigation,
-            lead_seconds=self.lead_time,
+            mitigation=bool(self.resource_mitigation),
+            lead_seconds=self.lead_time or 0.0,
         )
 
 
@@ -247,16 +252,19 @@ class LeastPreservedBody(SizedBody):
 
 
 class GroupBody(Body):
-    """Constraints of a group. The lists by size have the names of ETSI's NfviMaintenanceInfo."""
+    """Constraints of a group; what is null takes its default.
+
+    The lists by size have the names of ETSI's NfviMaintenanceInfo.
+    """
 
     group_id: Id | None = None
     project_id: Id | None = None
-    group_name: Label = ""
-    anti_affinity_group: Flag = False
-    max_instances_per_host: Count = 0
+    group_name: Label | None = None
+    anti_affinity_group: Flag | None = None
+    max_instances_per_host: Count | None = None
     max_impacted_members: Count | None = None
-    recovery_time: Seconds = 0.0
-    resource_mitigation: Flag = False
+    recovery_time: Seconds | None = None
+    resource_mitigation: Flag | None = None
     max_number_of_impacted_instances: Annotated[
         list[MostImpactedBody], Field(max_length=100), AfterValidator(_refuse_doubles)
     ] = []
@@ -278,13 +286,13 @@ class GroupBody(Body):
         return GroupConstraints(
             project_id=project_id,
             group_id=group_id,
-            name=self.group_name,
-            anti_affinity=self.anti_affinity_group,
-            max_per_host=self.max_instances_per_host,
+            name=self.group_name or "",
+            anti_affinity=bool(self.anti_affinity_group),
+            max_per_host=self.max_instances_per_host or 0,
             max_impacted=most | by_size,
             min_preserved=least,
-            recovery_seconds=self.recovery_time,
-            mitigation=self.resource_mitigation,
+            recovery_seconds=self.recovery_time or 0.0,
+            mitigation=bool(self.resource_mitigation),
         )
 
 
