@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
-from tests.steps.managers import ScriptedManagers, acting, keep_silent, refuse, register
-from tests.steps.worlds import World
+from tests.steps.managers import Script, ScriptedManagers, acting, keep_silent, refuse, register
+from tests.steps.worlds import NODE, World
 
+from escalator.model.decisions import Admission
 from escalator.model.errors import InvalidRequestError
 from escalator.model.maintenance_session import SessionState
 from escalator.model.notice import InstanceAction, NoticeState, Reply
+from escalator.model.step import Step
+from escalator.model.verdict import Code
 from escalator.model.vnfm import OnSilence
 from escalator.steps.campaign.announce import Announcement, announce, conclude_session
 
@@ -123,3 +127,66 @@ def test_the_last_run_of_a_session_tells_the_end_and_one_that_failed_fails_it(lo
     managers.going_on.clear()
     assert ended(managers).told == 1
     assert state(managers) is SessionState.MAINTENANCE_FAILED
+
+
+def alone(world: World) -> None:
+    """Let the campaign be about the first node only: nobody else goes first."""
+    world.plan = replace(world.plan, hosts=(NODE,))
+
+
+def test_actions_come_after_the_lead_time_of_a_server_without_a_group(loaded: World) -> None:
+    loaded.leads = {"a": 3000.0}
+    managers = register(loaded, keep_silent, session_reply_seconds=20.0)
+    told(managers)
+    notice = managers.got[0].notice
+    assert notice.actions_at == managers.got[0].made_at + timedelta(seconds=3000)
+
+
+@pytest.mark.parametrize("script", [keep_silent, lambda r: Reply(ack=False, state=r.notice.state)])
+def test_who_is_not_ready_is_given_his_whole_lead_time_and_others_go_before(
+    loaded: World, script: Script
+) -> None:
+    loaded.leads = {"a": 300.0}
+    managers = register(loaded, script, session_reply_seconds=20.0)
+    told(managers)
+    at = managers.got[0].delivered_at or managers.got[0].made_at
+    loaded.clock.sleep(30.0)
+    announce(loaded.context())
+    assert loaded.admit().admission is Admission.WAIT
+    assert loaded.admit("node-02").admission is Admission.ADMIT
+    loaded.run(Step.RELEASE, "node-02")
+    alone(loaded)
+    loaded.clock.sleep(299.0 - (loaded.clock() - at).total_seconds())
+    assert loaded.admit().code is Code.HA_NOTICE
+    loaded.clock.sleep(2.0)
+    assert loaded.admit().admission is Admission.ADMIT
+
+
+def test_who_says_that_he_is_ready_ends_his_lead_time(loaded: World) -> None:
+    loaded.leads = {"a": 300.0}
+    managers = register(loaded, acting(InstanceAction.OWN_ACTION))
+    assert told(managers).waits == ()
+    assert loaded.admit().admission is Admission.ADMIT
+
+
+def test_a_server_with_a_lead_time_and_no_manager_is_given_all_of_it(loaded: World) -> None:
+    loaded.leads = {"a": 300.0}
+    managers = register(loaded, acting(InstanceAction.OWN_ACTION), projects=("another",))
+    assert told(managers) == Announcement(told=0)
+    alone(loaded)
+    assert loaded.admit().code is Code.HA_NOTICE
+    loaded.clock.sleep(301.0)
+    assert loaded.admit().admission is Admission.ADMIT
+
+
+def test_a_node_that_is_asked_about_gives_its_managers_their_lead_time(loaded: World) -> None:
+    loaded.leads = {"a": 400.0}
+    managers = register(loaded, acting(InstanceAction.OWN_ACTION), reply_seconds=20.0)
+    told(managers)
+    loaded.admit()
+    loaded.run(Step.PRECHECK)
+    managers.scripts["m"] = keep_silent
+    managers.hear()
+    asked = managers.got[-1]
+    assert asked.notice.state is NoticeState.PLANNED_MAINTENANCE
+    assert asked.notice.reply_at == asked.made_at + timedelta(seconds=400)

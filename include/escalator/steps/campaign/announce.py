@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from escalator.model.cloud import CloudSnapshot, Server
 from escalator.model.errors import InvalidRequestError
 from escalator.model.maintenance_session import SessionState
 from escalator.model.notice import NoticeRecord, NoticeState
 from escalator.model.verdict import Code
 from escalator.model.vnfm import OnSilence
 from escalator.steps.running.context import CampaignContext
+from escalator.upgrade_manager.state.lead_times import list_lead_seconds
 from escalator.vim_interface.desk import VimDesk, find_last_reply_time
 from escalator.vim_interface.negotiation.asking import make_session_notices
 
@@ -93,7 +93,7 @@ def _tell_all(campaign: CampaignContext, desk: VimDesk) -> tuple[NoticeRecord, .
         NoticeState.MAINTENANCE,
         session_id=desk.session_id,
         now=campaign.clock(),
-        lead_seconds=_find_lead(snapshot, servers),
+        leads=list_lead_seconds(snapshot, servers),
         bundle=campaign.plan.request.bundle,
     )
     return desk.ask(notices, campaign.clock())
@@ -120,12 +120,6 @@ def _find_waiting(records: Sequence[NoticeRecord], campaign: CampaignContext) ->
     if find_last_reply_time(records, now) is None:
         return ()
     return tuple(sorted({r.notice.vnfm for r in records if not r.is_settled(now)}))
-
-
-def _find_lead(snapshot: CloudSnapshot, servers: Sequence[Server]) -> float:
-    """Return the longest lead time that a group with such a member is given (s)."""
-    groups = {server.ha_group for server in servers}
-    return max((group.lead_seconds for group in snapshot.ha_groups if group.id in groups), default=0.0)
 
 
 def _judge(desk: VimDesk, records: Sequence[NoticeRecord]) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from escalator.model.cloud import HaGroup, Server
 from escalator.model.verdict import Code, Severity, Subject, SubjectType
 from escalator.model.wording import name_some
 from escalator.upgrade_manager.conditions.question import Family, Question, count, met, unmet
+from escalator.upgrade_manager.state.lead_times import find_lead_times
 from escalator.upgrade_manager.state.memberships import SWITCHABLE
 
 
@@ -25,6 +26,21 @@ def check_vnfs(question: Question, domain: str) -> Iterator[Condition]:
                 _subject(group),
                 f"it is given {group.lead_seconds:g} s of notice before the first of its nodes goes out",
             )
+    yield from _own_leads(question, domain)
+
+
+def _own_leads(question: Question, domain: str) -> Iterator[Condition]:
+    """Say which servers are given a lead time of their own."""
+    for host in question.pending_in(domain) if question.book.memberships.own_leads else ():
+        for server in question.book.servers(host):
+            lead = find_lead_times(question.book.memberships, [server]).get(server.id)
+            if lead is not None and not lead.of_group:
+                yield met(
+                    Code.HA_NOTICE,
+                    server.subject,
+                    f"it is given {lead.seconds:g} s of notice before {host} goes out; "
+                    "a manager that agrees ends them",
+                )
 
 
 def _groups(question: Question, domain: str, servers: Mapping[str, Server]) -> list[HaGroup]:

@@ -28,6 +28,7 @@ class Memberships:
     :ivar server_group_of: server id -> id of its server group.
     :ivar grouped_servers: the servers that are in a server group.
     :ivar servers_on: host -> the servers there.
+    :ivar own_leads: the lead times that servers have of their own (s).
     """
 
     def __init__(self, snapshot: CloudSnapshot) -> None:
@@ -36,8 +37,11 @@ class Memberships:
         on: dict[str | None, list[Server]] = defaultdict(list)
         naming_ha: list[Server] = []
         naming: list[Server] = []
+        self.own_leads: set[float] = set()
         for server in snapshot.servers:
             on[server.host].append(server)
+            if server.lead_seconds:
+                self.own_leads.add(server.lead_seconds)
             if server.ha_group is not None:
                 naming_ha.append(server)
             if server.server_group is not None:
