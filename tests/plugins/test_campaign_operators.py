@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -10,8 +11,10 @@ from tests.plugins.conftest import context
 
 from escalator.ledger.ledger import Ledger
 from escalator.model.errors import EscalatorError, NodeFaultError, TransientError
+from escalator.steps.campaign.announce import Announcement
 
 pytestmark = pytest.mark.airflow
+NOW = datetime(2026, 11, 22, 8, tzinfo=UTC)
 HOSTS = ("general-001", "general-002", "general-003")
 GOOD = {"bundle": "nova-34", "hosts": [], "max_parallel": 1}
 
@@ -215,3 +218,26 @@ def test_conclude_fails_the_run_when_a_task_is_failed_whatever_the_nodes_are(
     states = {"run-1": {"general-001.admit": state, "general-002.admit": "skipped", "conclude": "running"}}
     with pytest.raises(AirflowFailException, match=r"cut off: general-001\.admit did not end by itself"):
         module.ConcludeOperator(task_id="conclude").execute(context(get_task_states=lambda **_: states))
+
+
+@pytest.mark.parametrize(
+    ("said", "not_before"),
+    [
+        ({"waits": ("m",), "not_before": None}, None),
+        ({"waits": (), "not_before": NOW}, "2026-11-22T08:00:00+00:00"),
+    ],
+)
+def test_announce_waits_in_the_triggerer_for_answers_and_for_its_moment(
+    module: Any, monkeypatch: pytest.MonkeyPatch, said: dict[str, Any], not_before: str | None
+) -> None:
+    from airflow.sdk.exceptions import TaskDeferred
+
+    opened(module, monkeypatch, "announce", Announcement(told=1, **said))
+    with pytest.raises(TaskDeferred) as deferred:
+        module.AnnounceOperator(task_id="announce").execute(context())
+    assert deferred.value.method_name == "resume"
+    assert deferred.value.timeout is None
+    assert deferred.value.trigger.serialize()[1]["not_before"] == not_before
+    opened(module, monkeypatch, "announce", Announcement(told=1, findings=("silent",)))
+    resumed = module.AnnounceOperator(task_id="announce").resume(context())
+    assert resumed == {"schema_version": 1, "told": 1, "findings": ["silent"]}

@@ -134,7 +134,10 @@ class PrepareOperator(BaseOperator):
 
 
 class AnnounceOperator(BaseOperator):
-    """Tells the managers of the servers what comes, and waits for their answers, never for ever."""
+    """Tells the managers of the servers what comes, and waits for their answers, never for ever.
+
+    It waits for the moment, too, that the session was asked for.
+    """
 
     def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
         """Tell, wait, and say who was silent or refused."""
@@ -145,6 +148,10 @@ class AnnounceOperator(BaseOperator):
         if said.waits:
             self.log.info("waiting for %s", ", ".join(said.waits))
             self.defer(trigger=AnswerTrigger(), method_name="resume")
+        if said.not_before is not None:
+            moment = said.not_before.isoformat()
+            self.log.info("waiting for %s: no node is touched before", moment)
+            self.defer(trigger=AnswerTrigger(not_before=moment), method_name="resume")
         return {"schema_version": 1, "told": said.told, "findings": list(said.findings)}
 
     def resume(self, context: Mapping[str, Any], event: object = None) -> dict[str, Any]:

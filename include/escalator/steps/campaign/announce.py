@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from escalator.model.errors import InvalidRequestError
-from escalator.model.maintenance_session import SessionState
+from escalator.model.maintenance_session import MaintenanceSession, SessionState
 from escalator.model.notice import NoticeRecord, NoticeState
 from escalator.model.verdict import Code
 from escalator.model.vnfm import OnSilence
@@ -24,36 +24,40 @@ log = logging.getLogger("escalator.steps.announce")
 class Announcement:
     """How far a notice to all projects has got.
 
-    :ivar waits: who has not answered yet; empty: nothing is waited for.
+    :ivar waits: who has not answered yet; empty: nobody is waited for.
+    :ivar not_before: the moment that is waited for (aware); None: none.
     :ivar findings: who was silent or refused, in words.
     """
 
     told: int
     waits: tuple[str, ...] = ()
+    not_before: datetime | None = None
     findings: tuple[str, ...] = ()
 
 
 def announce(campaign: CampaignContext) -> Announcement:
-    """Tell MAINTENANCE to every project with servers on the campaign's nodes.
+    """Tell MAINTENANCE to every project with servers on the campaign's nodes, and wait for their answers.
 
+    Then the moment is waited for that the session was asked for, if it names one: no node is touched before.
+    In a dry run nobody is told.
     A second run finds what was told. A refusal or a silence here holds nobody up: its nodes are asked for one
     by one later, and the policy counts there.
 
     :raises InvalidRequestError: a manager whose silence fails the campaign was silent.
     """
     desk = campaign.desk
-    if desk is None:
+    if desk is None or campaign.plan.request.dry_run:
         return Announcement(told=0)
     now = campaign.clock()
-    desk.ensure_open(now)
-    records = desk.find(NoticeState.MAINTENANCE)
-    if not records:
-        records = _tell_all(campaign, desk)
+    session = desk.ensure_open(now)
+    records = desk.find_own(NoticeState.MAINTENANCE, session) or _tell_all(campaign, desk, session)
     waits = _find_waiting(records, campaign)
     if waits:
         return Announcement(told=len(records), waits=waits)
     closed = desk.close(records, now)
     findings = _judge(desk, closed)
+    if session.not_before is not None and now < session.not_before:
+        return Announcement(told=len(closed), not_before=session.not_before, findings=findings)
     desk.notices.set_session_state(desk.session_id, SessionState.START_MAINTENANCE)
     return Announcement(told=len(closed), findings=findings)
 
@@ -83,7 +87,9 @@ def conclude_session(campaign: CampaignContext, *, done: bool) -> Announcement:
     return Announcement(told=len(records), waits=waits)
 
 
-def _tell_all(campaign: CampaignContext, desk: VimDesk) -> tuple[NoticeRecord, ...]:
+def _tell_all(
+    campaign: CampaignContext, desk: VimDesk, session: MaintenanceSession
+) -> tuple[NoticeRecord, ...]:
     if not desk.managers():
         return ()
     snapshot = campaign.fetch_snapshot()
@@ -94,23 +100,38 @@ def _tell_all(campaign: CampaignContext, desk: VimDesk) -> tuple[NoticeRecord, .
         session_id=desk.session_id,
         now=campaign.clock(),
         leads=list_lead_seconds(snapshot, servers),
+        not_before=session.not_before,
+        asking=desk.find_round(session),
         bundle=campaign.plan.request.bundle,
     )
     return desk.ask(notices, campaign.clock())
 
 
 def _tell_end(campaign: CampaignContext, desk: VimDesk) -> tuple[NoticeRecord, ...]:
-    """Tell the end to all who were told of the beginning; those that answered then are to answer."""
+    """Tell the end to all who were told of the beginning; those that answered then are to answer.
+
+    Of several runs of a session each has told of its own servers: the end is told once of all of them.
+    """
     now, managers = campaign.clock(), desk.managers()
-    notices = []
+    told: dict[tuple[str, str], list[NoticeRecord]] = {}
     for record in desk.find(NoticeState.MAINTENANCE):
-        vnfm = managers.get(record.notice.vnfm)
-        if vnfm is not None:
-            reply_at = now + timedelta(seconds=vnfm.session_reply_seconds) if record.reply else None
-            end = replace(
-                record.notice, state=NoticeState.MAINTENANCE_COMPLETE, actions_at=now, reply_at=reply_at
+        told.setdefault((record.notice.vnfm, record.notice.project_id), []).append(record)
+    notices = []
+    for (name, _), records in told.items():
+        vnfm = managers.get(name)
+        if vnfm is None:
+            continue
+        spoke = any(record.reply for record in records)
+        notices.append(
+            replace(
+                records[0].notice,
+                state=NoticeState.MAINTENANCE_COMPLETE,
+                instance_ids=tuple(sorted({i for record in records for i in record.notice.instance_ids})),
+                round=0,
+                actions_at=now,
+                reply_at=now + timedelta(seconds=vnfm.session_reply_seconds) if spoke else None,
             )
-            notices.append(end)
+        )
     desk.tell(notices, now)
     return desk.find(NoticeState.MAINTENANCE_COMPLETE)
 

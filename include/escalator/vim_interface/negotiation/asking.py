@@ -95,12 +95,14 @@ def make_session_notices(
     now: datetime,
     leads: Mapping[str, float] = NO_LEADS,
     not_before: datetime | None = None,
+    asking: int = 0,
     bundle: str = "",
 ) -> tuple[Notice, ...]:
     """Make a notice about the whole session for every project.
 
     :param leads: server id -> its lead time (s), of those that have one.
     :param not_before: the moment that the session was asked for; None: as soon as may be.
+    :param asking: round of the notices.
     """
 
     def actions_at(concern: Concern) -> datetime:
@@ -115,6 +117,7 @@ def make_session_notices(
             project_id=concern.project_id,
             state=state,
             instance_ids=concern.server_ids,
+            round=asking,
             reply_at=now + timedelta(seconds=concern.vnfm.session_reply_seconds),
             actions_at=actions_at(concern),
             metadata={"bundle": bundle} if bundle else {},
