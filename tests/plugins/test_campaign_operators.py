@@ -105,11 +105,16 @@ def test_a_good_request_gives_the_plan_as_json(module: Any, monkeypatch: pytest.
         seen.append((draft, document, known_hosts))
         return SimpleNamespace(hosts=HOSTS[::-1], target_version="34.0.0"), ()
 
-    monkeypatch.setattr(module, "make_context", lambda record, **_: record.plan)
+    known: list[Any] = []
+    monkeypatch.setattr(module, "load_vnfms", lambda _: "registry")
+    monkeypatch.setattr(
+        module, "make_context", lambda record, *, vnfms, **_: known.append(vnfms) or record.plan
+    )
     monkeypatch.setattr(module, "check", judge)
     assert check(module) == {"schema_version": 1, "hosts": list(HOSTS[::-1]), "target_version": "34.0.0"}
-    ((draft, document, known),) = seen
-    assert (draft.target_version, draft.request.domain, known) == ("34.0.0", DOMAIN, HOSTS)
+    ((draft, document, hosts),) = seen
+    assert known == ["registry"]
+    assert (draft.target_version, draft.request.domain, hosts) == ("34.0.0", DOMAIN, HOSTS)
     assert document["name"] == "nova-34"
 
 

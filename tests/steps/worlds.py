@@ -47,7 +47,7 @@ from escalator.steps.running.results import StepResult
 from escalator.steps.running.run_step import begin, run_admit, run_step
 from escalator.system_support.mechanisms import NodeMechanism, choose_mechanism
 from escalator.vim_interface.desk import VimDesk
-from escalator.vim_interface.registry import SwitchMeans
+from escalator.vim_interface.registry import SwitchMeans, Vnfms
 
 OLD, NEW = "33.0.2", "34.0.0"
 NODE = "node-01"
@@ -210,6 +210,7 @@ class World:
             switches=self.ledger.switches(),
             quotas=self.ledger.quotas(),
             find_means=(lambda _: means) if (means := self.means) is not None else None,
+            vnfms=self.desk.vnfms if self.desk is not None else Vnfms(),
         )
 
     def mechanism(self) -> NodeMechanism:

@@ -130,6 +130,11 @@ class VimDesk:
         return self.notices.close([record.id for record in records], now)
 
 
+def list_waiting(records: Iterable[NoticeRecord], now: datetime) -> tuple[str, ...]:
+    """Return the ids of the managers that an answer is waited for from, sorted; none: nobody's."""
+    return tuple(sorted({r.notice.vnfm for r in records if not r.is_settled(now)}))
+
+
 def find_last_reply_time(records: Iterable[NoticeRecord], now: datetime) -> datetime | None:
     """Return until when answers are waited for; None when there is nothing to wait for."""
     due = (r.notice.reply_at for r in records if not r.is_settled(now))

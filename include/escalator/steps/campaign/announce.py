@@ -12,9 +12,10 @@ from escalator.model.maintenance_session import MaintenanceSession, SessionState
 from escalator.model.notice import NoticeRecord, NoticeState
 from escalator.model.verdict import Code
 from escalator.model.vnfm import OnSilence
+from escalator.steps.campaign.scale_in import ask_to_scale_in
 from escalator.steps.running.context import CampaignContext
 from escalator.upgrade_manager.state.lead_times import list_lead_seconds
-from escalator.vim_interface.desk import VimDesk, find_last_reply_time
+from escalator.vim_interface.desk import VimDesk, list_waiting
 from escalator.vim_interface.negotiation.asking import make_session_notices
 
 log = logging.getLogger("escalator.steps.announce")
@@ -39,7 +40,8 @@ def announce(campaign: CampaignContext) -> Announcement:
     """Tell MAINTENANCE to every project with servers on the campaign's nodes, and wait for their answers.
 
     Then the moment is waited for that the session was asked for, if it names one: no node is touched before.
-    In a dry run nobody is told.
+    Where the domain lacks room that VNFs can give, their managers are asked to scale in at last. In a dry run
+    nobody is told.
     A second run finds what was told. A refusal or a silence here holds nobody up: its nodes are asked for one
     by one later, and the policy counts there.
 
@@ -51,13 +53,17 @@ def announce(campaign: CampaignContext) -> Announcement:
     now = campaign.clock()
     session = desk.ensure_open(now)
     records = desk.find_own(NoticeState.MAINTENANCE, session) or _tell_all(campaign, desk, session)
-    waits = _find_waiting(records, campaign)
+    waits = list_waiting(records, campaign.clock())
     if waits:
         return Announcement(told=len(records), waits=waits)
     closed = desk.close(records, now)
     findings = _judge(desk, closed)
     if session.not_before is not None and now < session.not_before:
         return Announcement(told=len(closed), not_before=session.not_before, findings=findings)
+    scaling = ask_to_scale_in(campaign, desk, session)
+    if scaling.waits:
+        return Announcement(told=len(closed), waits=scaling.waits, findings=findings)
+    findings += _judge(desk, scaling.records) + ((scaling.finding,) if scaling.finding else ())
     desk.notices.set_session_state(desk.session_id, SessionState.START_MAINTENANCE)
     return Announcement(told=len(closed), findings=findings)
 
@@ -79,7 +85,7 @@ def conclude_session(campaign: CampaignContext, *, done: bool) -> Announcement:
             desk.notices.set_session_state(desk.session_id, SessionState.MAINTENANCE_FAILED)
         return Announcement(told=0)
     records = desk.find(NoticeState.MAINTENANCE_COMPLETE) or _tell_end(campaign, desk)
-    waits = _find_waiting(records, campaign)
+    waits = list_waiting(records, campaign.clock())
     if not waits:
         desk.close(records, campaign.clock())
         state = SessionState.MAINTENANCE_FAILED if failed else SessionState.MAINTENANCE_DONE
@@ -110,11 +116,12 @@ def _tell_all(
 def _tell_end(campaign: CampaignContext, desk: VimDesk) -> tuple[NoticeRecord, ...]:
     """Tell the end to all who were told of the beginning; those that answered then are to answer.
 
-    Of several runs of a session each has told of its own servers: the end is told once of all of them.
+    Of several runs of a session each has told of its own servers: the end is told once of all of them. Who
+    was asked to scale in may scale out again then.
     """
     now, managers = campaign.clock(), desk.managers()
     told: dict[tuple[str, str], list[NoticeRecord]] = {}
-    for record in desk.find(NoticeState.MAINTENANCE):
+    for record in (*desk.find(NoticeState.MAINTENANCE), *desk.find(NoticeState.SCALE_IN)):
         told.setdefault((record.notice.vnfm, record.notice.project_id), []).append(record)
     notices = []
     for (name, _), records in told.items():
@@ -134,13 +141,6 @@ def _tell_end(campaign: CampaignContext, desk: VimDesk) -> tuple[NoticeRecord, .
         )
     desk.tell(notices, now)
     return desk.find(NoticeState.MAINTENANCE_COMPLETE)
-
-
-def _find_waiting(records: Sequence[NoticeRecord], campaign: CampaignContext) -> tuple[str, ...]:
-    now = campaign.clock()
-    if find_last_reply_time(records, now) is None:
-        return ()
-    return tuple(sorted({r.notice.vnfm for r in records if not r.is_settled(now)}))
 
 
 def _judge(desk: VimDesk, records: Sequence[NoticeRecord]) -> tuple[str, ...]:

@@ -101,6 +101,7 @@ def _ask_without(question: Question, hosts: tuple[str, ...]) -> Question:
         reachable=question.reachable,
         lacking=question.lacking,
         brings=question.brings,
+        scalable=question.scalable,
     )
 
 
