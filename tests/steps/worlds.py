@@ -158,6 +158,7 @@ class World:
     pairs: tuple[tuple[str, str], ...] = ()
     pinned: frozenset[str] = frozenset()
     leads: dict[str, float] = field(default_factory=dict)
+    bears: dict[str, float] = field(default_factory=dict)
     connections: list[str] = field(default_factory=list)
     desk: VimDesk | None = None
     means: SwitchMeans | None = None
@@ -221,7 +222,7 @@ class World:
     def add_ha_groups(self, snapshot: CloudSnapshot) -> CloudSnapshot:
         """Make load-balanced groups of the pairs of guests that the world knows; pinned ones cannot move.
 
-        Some are given a lead time of their own.
+        Some are given a lead time of their own, or say what interruption they bear.
         """
         group_of = {guest: f"ha-{pair[0]}" for pair in self.pairs for guest in pair}
         servers = [
@@ -229,7 +230,10 @@ class World:
             for s in snapshot.servers
         ]
         servers = [replace(s, migration="none") if s.id in self.pinned else s for s in servers]
-        servers = [replace(s, lead_seconds=self.leads.get(s.id, 0.0)) for s in servers]
+        servers = [
+            replace(s, lead_seconds=self.leads.get(s.id, 0.0), max_interruption_seconds=self.bears.get(s.id))
+            for s in servers
+        ]
         groups = [HaGroup(id=f"ha-{pair[0]}", mode="load-balanced", members=pair) for pair in self.pairs]
         return replace(snapshot, servers=tuple(servers), ha_groups=tuple(groups))
 

@@ -14,6 +14,7 @@ from escalator.model.campaign import CampaignPlan, OnBlocked, UpgradeMode
 from escalator.model.check_report import CheckReport, check_to_document
 from escalator.model.cloud import CloudSnapshot
 from escalator.model.errors import PlanInfeasibleError
+from escalator.model.interruption import YEAR, sum_gaps
 from escalator.model.procedure import find_procedure
 from escalator.model.verdict import Code
 from escalator.plans.plan import MadePlan, make_options, make_plan
@@ -77,6 +78,7 @@ def judge(campaign: CampaignContext, hosts: Sequence[str], *, look: Look = check
         reachable=read.faults,
         lacking=read.lacking,
         scalable=campaign.vnfms.list_scalable(snapshot, plan.hosts),
+        interrupted=_find_interruptions(campaign),
     )
     if request.on_blocked is OnBlocked.SKIP:
         found = leave_blocked_out(question, look)
@@ -91,6 +93,12 @@ def judge(campaign: CampaignContext, hosts: Sequence[str], *, look: Look = check
         versions=read.versions,
         report=replace(found.report, conditions=(*found.report.conditions, *orphans)),
     )
+
+
+def _find_interruptions(campaign: CampaignContext) -> dict[str, float]:
+    """Return the longest interruption of each HA group in the last year (s), as the ledger has it."""
+    gaps = campaign.run.gaps().since(campaign.plan.request.cloud, campaign.clock() - YEAR)
+    return {found.group: found.longest_seconds for found in sum_gaps(gaps) if found.count}
 
 
 def log_report(report: CheckReport) -> None:

@@ -102,6 +102,7 @@ def _ask_without(question: Question, hosts: tuple[str, ...]) -> Question:
         lacking=question.lacking,
         brings=question.brings,
         scalable=question.scalable,
+        interrupted=question.interrupted,
     )
 
 

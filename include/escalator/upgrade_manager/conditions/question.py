@@ -34,6 +34,7 @@ class Question:
     :ivar brings: the hypervisor that a node has afterwards; None: the one it has.
     :ivar sequence: how far it goes when they are emptied one after the other.
     :ivar scalable: ids of the servers whose managers can be asked to scale in.
+    :ivar interrupted: HA group -> its longest interruption that is on record (s).
     :ivar scale_in: domain that lacks room -> the fewest of those that would have to go; of domains that
         nobody can help so there is nothing.
     """
@@ -51,6 +52,7 @@ class Question:
     brings: ReleaseVersion | None
     sequence: DrainSequence
     scalable: frozenset[str] = frozenset()
+    interrupted: Mapping[str, float] = field(default_factory=dict)
     scale_in: Mapping[str, tuple[Server, ...]] = field(default_factory=dict)
 
     def targets_in(self, domain: str) -> tuple[str, ...]:
@@ -75,11 +77,13 @@ def ask(
     lacking: Mapping[str, Sequence[Verdict]] = MappingProxyType({}),
     brings: ReleaseVersion | None = None,
     scalable: frozenset[str] = frozenset(),
+    interrupted: Mapping[str, float] = MappingProxyType({}),
 ) -> Question:
     """Put a question, as :class:`Question` describes it.
 
     :param brings: the hypervisor that a node has afterwards; None: what the bundle brings.
     :param scalable: ids of the servers whose managers can be asked to scale in.
+    :param interrupted: HA group -> its longest interruption that is on record (s).
     """
     brings = brings or find_brought_version(bundle)
     nodes = {node.host: node for node in snapshot.nodes}
@@ -101,6 +105,7 @@ def ask(
         brings=brings,
         sequence=drain_in_turn(snapshot, pending, members_stay=plan.members_stay, brings=brings),
         scalable=scalable,
+        interrupted=interrupted,
     )
     return replace(question, scale_in=_find_scale_in(question)) if scalable else question
 

@@ -85,6 +85,17 @@ class Memberships:
         return group.max_server_per_host if group else 1
 
 
+def find_interruption_limits(memberships: Memberships) -> dict[str, float]:
+    """Return what each HA group bears at once (s): the least that a member bears; else it is not in it."""
+    found: dict[str, float] = {}
+    for server in memberships.ha_servers:
+        if server.max_interruption_seconds is not None:
+            group = memberships.ha_group_of[server.id]
+            least = min(server.max_interruption_seconds, found.get(group, server.max_interruption_seconds))
+            found[group] = least
+    return found
+
+
 def _owners(groups: tuple[HaGroup, ...] | tuple[ServerGroup, ...]) -> dict[str, str]:
     return {member: group.id for group in groups for member in group.members}
 
