@@ -21,6 +21,7 @@ from escalator.system_support.mechanisms import choose_mechanism
 from escalator.vim_interface.desk import VimDesk
 from escalator.vim_interface.registry import (
     SwitchMeans,
+    Vnfms,
     add_ha_groups_of,
     find_means,
     find_probes,
@@ -43,11 +44,16 @@ def load_inventory(cloud: str) -> Inventory:
 
 
 def make_context(
-    record: CampaignRecord, *, find_life: FindLife | None = None, desk: VimDesk | None = None
+    record: CampaignRecord,
+    *,
+    find_life: FindLife | None = None,
+    desk: VimDesk | None = None,
+    vnfms: Vnfms | None = None,
 ) -> CampaignContext:
     """Open what the steps of a campaign need: its cloud and its nodes.
 
     :param desk: speaks with the managers of VNFs; None: nobody is spoken with.
+    :param vnfms: who is registered; None: those that the desk knows.
     :param find_life: says whether a run lives; with it, the context knows whose leases are in the cloud.
     """
     ledger, inventory = Ledger(), load_inventory(record.plan.request.cloud)
@@ -65,6 +71,7 @@ def make_context(
         switches=ledger.switches(),
         quotas=ledger.quotas(),
         find_means=_find_means if _is_any_declared() else None,
+        vnfms=vnfms or (desk.vnfms if desk is not None else Vnfms()),
     )
 
 

@@ -168,6 +168,14 @@ def test_a_service_that_was_interrupted_for_too_long_is_a_breach_of_its_run(
     assert run.view().breaches == (Breach(group="sbc", limit=InterruptionLimit.SWITCH, seconds=1.1),)
 
 
+def test_what_the_vnf_bears_is_kept_with_its_gap(run: CampaignRun) -> None:
+    run.gaps().record(replace(gap("run-1", at=10, seconds=0.3), limit_seconds=0.2))
+    run.gaps().record(replace(gap("run-1", at=10, seconds=0.4), limit_seconds=0.2))
+    assert [g.limit_seconds for g in run.gaps().of_run(run.campaign, run.run_id)] == [0.2]
+    (breach,) = run.view().breaches
+    assert (breach.seconds, breach.own_seconds) == (0.4, 0.2)
+
+
 def test_the_year_of_a_service_is_summed_over_all_runs_up_to_the_last_gap(run: CampaignRun) -> None:
     year = 365 * 86400.0
     run.gaps().record(gap("run-0", at=-year - 1, seconds=500))

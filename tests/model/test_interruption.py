@@ -56,6 +56,33 @@ def test_more_than_a_second_at_once_is_too_much(seconds: float, breaches: int) -
     assert [b.limit for b in found] == [InterruptionLimit.SWITCH] * breaches
 
 
+@pytest.mark.parametrize(
+    ("gaps", "said"),
+    [
+        (
+            [gap(0, 0.3, limit_seconds=0.2)],
+            "0.3 s at once, 0.2 s is allowed, as its VNF says",
+        ),
+        (
+            [gap(0, 0.1, limit_seconds=0.0)],
+            "0.1 s at once, 0 s is allowed, as its VNF says",
+        ),
+        ([gap(0, 90, limit_seconds=120.0)], None),
+        # what the VNF bore then counts for each
+        (
+            [gap(0, 1.5, limit_seconds=2.0), gap(5, 1.2)],
+            "1.2 s at once, 1 s is allowed",
+        ),
+        ([gap(0, 0.3, limit_seconds=0.2, cause=NOT_MEASURED)], None),
+    ],
+)
+def test_what_a_vnf_says_that_it_bears_takes_the_place_of_the_second(
+    gaps: list[Gap], said: str | None
+) -> None:
+    found = [str(breach) for breach in find_breaches(gaps, [])]
+    assert found == ([] if said is None else [f"sbc was interrupted for {said}"])
+
+
 def test_more_than_five_minutes_in_a_year_are_too_much() -> None:
     earlier = [gap(-1000 * n, 0.9) for n in range(1, 335)]
     now = gap()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -10,8 +11,10 @@ from tests.plugins.conftest import context
 
 from escalator.ledger.ledger import Ledger
 from escalator.model.errors import EscalatorError, NodeFaultError, TransientError
+from escalator.steps.campaign.announce import Announcement
 
 pytestmark = pytest.mark.airflow
+NOW = datetime(2026, 11, 22, 8, tzinfo=UTC)
 HOSTS = ("general-001", "general-002", "general-003")
 GOOD = {"bundle": "nova-34", "hosts": [], "max_parallel": 1}
 
@@ -102,11 +105,16 @@ def test_a_good_request_gives_the_plan_as_json(module: Any, monkeypatch: pytest.
         seen.append((draft, document, known_hosts))
         return SimpleNamespace(hosts=HOSTS[::-1], target_version="34.0.0"), ()
 
-    monkeypatch.setattr(module, "make_context", lambda record, **_: record.plan)
+    known: list[Any] = []
+    monkeypatch.setattr(module, "load_vnfms", lambda _: "registry")
+    monkeypatch.setattr(
+        module, "make_context", lambda record, *, vnfms, **_: known.append(vnfms) or record.plan
+    )
     monkeypatch.setattr(module, "check", judge)
     assert check(module) == {"schema_version": 1, "hosts": list(HOSTS[::-1]), "target_version": "34.0.0"}
-    ((draft, document, known),) = seen
-    assert (draft.target_version, draft.request.domain, known) == ("34.0.0", DOMAIN, HOSTS)
+    ((draft, document, hosts),) = seen
+    assert known == ["registry"]
+    assert (draft.target_version, draft.request.domain, hosts) == ("34.0.0", DOMAIN, HOSTS)
     assert document["name"] == "nova-34"
 
 
@@ -215,3 +223,26 @@ def test_conclude_fails_the_run_when_a_task_is_failed_whatever_the_nodes_are(
     states = {"run-1": {"general-001.admit": state, "general-002.admit": "skipped", "conclude": "running"}}
     with pytest.raises(AirflowFailException, match=r"cut off: general-001\.admit did not end by itself"):
         module.ConcludeOperator(task_id="conclude").execute(context(get_task_states=lambda **_: states))
+
+
+@pytest.mark.parametrize(
+    ("said", "not_before"),
+    [
+        ({"waits": ("m",), "not_before": None}, None),
+        ({"waits": (), "not_before": NOW}, "2026-11-22T08:00:00+00:00"),
+    ],
+)
+def test_announce_waits_in_the_triggerer_for_answers_and_for_its_moment(
+    module: Any, monkeypatch: pytest.MonkeyPatch, said: dict[str, Any], not_before: str | None
+) -> None:
+    from airflow.sdk.exceptions import TaskDeferred
+
+    opened(module, monkeypatch, "announce", Announcement(told=1, **said))
+    with pytest.raises(TaskDeferred) as deferred:
+        module.AnnounceOperator(task_id="announce").execute(context())
+    assert deferred.value.method_name == "resume"
+    assert deferred.value.timeout is None
+    assert deferred.value.trigger.serialize()[1]["not_before"] == not_before
+    opened(module, monkeypatch, "announce", Announcement(told=1, findings=("silent",)))
+    resumed = module.AnnounceOperator(task_id="announce").resume(context())
+    assert resumed == {"schema_version": 1, "told": 1, "findings": ["silent"]}

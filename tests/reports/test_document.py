@@ -1,6 +1,7 @@
 from dataclasses import replace
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.reports import campaigns as made
@@ -187,6 +188,21 @@ def test_a_long_interruption_is_found() -> None:
     assert [(f["subject"]["name"], f["message"]) for f in found] == [
         ("web-1", "was interrupted for 1500 ms on its way to node-02")
     ]
+
+
+@pytest.mark.parametrize(
+    ("bears", "said"), [(0.2, "1500 ms on its way to node-02; it bears 200 ms"), (2.0, None)]
+)
+def test_a_server_is_judged_by_what_it_says_that_it_bears(bears: float, said: str | None) -> None:
+    facts = made.facts()
+    assert facts.snapshot_before is not None
+    before = facts.snapshot_before.cloud
+    servers = tuple(replace(s, max_interruption_seconds=bears) for s in before.servers)
+    recorded = replace(facts.snapshot_before, cloud=replace(before, servers=servers))
+    rows = (("web-1", "paused", 22.0), ("web-1", "resumed", 23.5))
+    document = build_report(replace(facts, snapshot_before=recorded), made.events(rows))
+    found = [f["message"] for f in document["findings"] if f["code"] == "interruption_long"]
+    assert found == ([] if said is None else [f"was interrupted for {said}"])
 
 
 def test_a_measured_interruption_of_the_ledger_goes_before_the_logs() -> None:

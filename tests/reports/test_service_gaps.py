@@ -78,6 +78,19 @@ def test_more_than_a_second_at_once_and_five_minutes_a_year_are_found() -> None:
         assert "sbc was interrupted for 1.4 s at once, 1 s is allowed" in page
 
 
+def test_a_gap_is_judged_by_what_the_vnf_bears() -> None:
+    document = report(gap(10, 0.4, limit_seconds=0.25), gap(20, 0.2, limit_seconds=0.25), gap(30, 0.9))
+    assert found(document) == [("warning", "interruption_switch", "sbc")]
+    rows = document["service_interruptions"]["gaps"]
+    assert [(g["allowed_seconds"], g["too_long"]) for g in rows] == [
+        (0.25, True),
+        (0.25, False),
+        (1.0, False),
+    ]
+    for page in (render_markdown(document), render_html(document)):
+        assert "0.25 s is allowed, as its VNF says" in page
+
+
 def test_what_is_not_known_is_found_and_is_no_interruption() -> None:
     document = report(
         gap(10, 1.4, cause=NOT_MEASURED),

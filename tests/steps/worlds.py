@@ -47,7 +47,7 @@ from escalator.steps.running.results import StepResult
 from escalator.steps.running.run_step import begin, run_admit, run_step
 from escalator.system_support.mechanisms import NodeMechanism, choose_mechanism
 from escalator.vim_interface.desk import VimDesk
-from escalator.vim_interface.registry import SwitchMeans
+from escalator.vim_interface.registry import SwitchMeans, Vnfms
 
 OLD, NEW = "33.0.2", "34.0.0"
 NODE = "node-01"
@@ -157,6 +157,8 @@ class World:
     tries: int = 0
     pairs: tuple[tuple[str, str], ...] = ()
     pinned: frozenset[str] = frozenset()
+    leads: dict[str, float] = field(default_factory=dict)
+    bears: dict[str, float] = field(default_factory=dict)
     connections: list[str] = field(default_factory=list)
     desk: VimDesk | None = None
     means: SwitchMeans | None = None
@@ -209,6 +211,7 @@ class World:
             switches=self.ledger.switches(),
             quotas=self.ledger.quotas(),
             find_means=(lambda _: means) if (means := self.means) is not None else None,
+            vnfms=self.desk.vnfms if self.desk is not None else Vnfms(),
         )
 
     def mechanism(self) -> NodeMechanism:
@@ -217,13 +220,20 @@ class World:
         return FakeMechanism() if isinstance(brought, VenvMechanism) else choose_mechanism(brought)
 
     def add_ha_groups(self, snapshot: CloudSnapshot) -> CloudSnapshot:
-        """Make load-balanced groups of the pairs of guests that the world knows; pinned ones cannot move."""
+        """Make load-balanced groups of the pairs of guests that the world knows; pinned ones cannot move.
+
+        Some are given a lead time of their own, or say what interruption they bear.
+        """
         group_of = {guest: f"ha-{pair[0]}" for pair in self.pairs for guest in pair}
         servers = [
             replace(s, ha_group=group_of[s.id], ha_role="member") if s.id in group_of else s
             for s in snapshot.servers
         ]
         servers = [replace(s, migration="none") if s.id in self.pinned else s for s in servers]
+        servers = [
+            replace(s, lead_seconds=self.leads.get(s.id, 0.0), max_interruption_seconds=self.bears.get(s.id))
+            for s in servers
+        ]
         groups = [HaGroup(id=f"ha-{pair[0]}", mode="load-balanced", members=pair) for pair in self.pairs]
         return replace(snapshot, servers=tuple(servers), ha_groups=tuple(groups))
 

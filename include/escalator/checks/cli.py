@@ -17,6 +17,7 @@ from escalator.upgrade_manager.conditions.rollback import check_rollback
 from escalator.upgrade_manager.conditions.upgrade import check_upgrade, plan_of_check
 from escalator.upgrade_manager.versions.compatibility import judge_step
 from escalator.upgrade_manager.versions.release_version import Scheme
+from escalator.vim_interface.registry import load_vnfms
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - its only name
@@ -53,7 +54,8 @@ def _check(args: argparse.Namespace) -> int:
     plan = plan_of_check(
         snapshot, hosts, bundle=bundle, max_parallel=args.max_parallel, mode=UpgradeMode(args.mode)
     )
-    question = ask(plan, snapshot, bundle=bundle)
+    scalable = load_vnfms().list_scalable(snapshot, hosts)
+    question = ask(plan, snapshot, bundle=bundle, scalable=scalable)
     look = check_rollback if args.rollback else check_upgrade
     skip = OnBlocked(args.on_blocked) is OnBlocked.SKIP
     report = leave_blocked_out(question, look).report if skip else look(question)

@@ -52,8 +52,8 @@ def inventory_to_document(item: ResourceInventory) -> Document:
 
 
 def write_server(server: Server) -> Document:
-    """Write a server: all keys; its metadata is no part of the format."""
-    return {
+    """Write a server: all keys, its limits when it has some; its metadata is no part of the format."""
+    document: Document = {
         "id": server.id,
         "name": server.name,
         "project_id": server.project_id,
@@ -71,6 +71,11 @@ def write_server(server: Server) -> Document:
         "ha_group": server.ha_group,
         "ha_role": server.ha_role,
     }
+    if server.lead_seconds:
+        document["lead_seconds"] = float(server.lead_seconds)
+    if server.max_interruption_seconds is not None:
+        document["max_interruption_seconds"] = float(server.max_interruption_seconds)
+    return document
 
 
 def write_migration(migration: Migration) -> Document:

@@ -139,6 +139,8 @@ class ServerItem(DocumentModel):
     server_group: Common | None = None
     ha_group: Common | None = None
     ha_role: Literal["active", "standby", "member"] | None = None
+    lead_seconds: Seconds = 0.0
+    max_interruption_seconds: Seconds | None = None
 
 
 class MigrationItem(DocumentModel):

@@ -32,6 +32,7 @@ class GapBook:
             "started_at": gap.started_at,
             "seconds": gap.seconds,
             "cause": gap.cause,
+            "limit_seconds": gap.limit_seconds,
         }
         key = ("campaign", "run_id", "address", "started_at")
         with self._database.writing() as rows:
@@ -83,4 +84,5 @@ def _read_gap(row: GapRow) -> Gap:
         started_at=row.started_at,
         seconds=row.seconds,
         cause=row.cause,
+        limit_seconds=row.limit_seconds,
     )

@@ -10,12 +10,13 @@ from sqlalchemy.orm import Session
 
 from escalator.ledger.facts import FROM_VERSION, LEASES, RELEASED_AT, read_facts
 from escalator.ledger.gap_book import read_breaches
+from escalator.ledger.notice_rows import read_notice
 from escalator.ledger.records import read_progress
 from escalator.ledger.rows import find_campaign
 from escalator.ledger.tables import CampaignRow, FactRow, MoveRow, NodeRow, StepRow
 from escalator.ledger.vim_tables import NoticeRow, SessionRunRow
 from escalator.model.campaign import LedgerView, NodeProgress, NodeState
-from escalator.model.notice import NoticeState
+from escalator.model.notice import NoticeRecord, NoticeState
 from escalator.model.step import Outcome, Step
 
 _OVER = frozenset({NodeState.SKIPPED, NodeState.HELD, NodeState.FAILED})
@@ -25,17 +26,20 @@ _OVER = frozenset({NodeState.SKIPPED, NodeState.HELD, NodeState.FAILED})
 def read_view(session: Session, campaign: str, run_id: str) -> LedgerView:
     """Read how the nodes of a run stand, in the order of the plan, and what its decisions look back at.
 
-    The owners of servers count as told when the last of their managers was, at the earliest at the start.
+    The owners of servers count as told when the last of their managers was, at the earliest at the start; a
+    manager that could not be told counts as told when that was first tried.
     """
     row = find_campaign(session, campaign, run_id)
     if row is None:
         return LedgerView(given_back=_given_back(session, None))
     nodes = read_nodes(session, row.id)
+    told = _read_told(session, campaign, run_id)
     return LedgerView(
         nodes=nodes,
         given_back=_given_back(session, row),
         moved_twice=_count_moved_twice(session, row, nodes),
-        noticed_at=max([row.opened_at, *_read_told(session, campaign, run_id)]),
+        noticed_at=max([row.opened_at, *(record.delivered_at or record.made_at for record in told)]),
+        ready=frozenset(i for record in told if record.agreed for i in record.notice.instance_ids),
         leases=_read_leases(session, row),
         breaches=read_breaches(session, campaign, run_id),
     )
@@ -47,10 +51,10 @@ def read_nodes(session: Session, campaign_id: int) -> tuple[NodeProgress, ...]:
     return tuple(read_progress(node) for node in session.scalars(rows))
 
 
-def _read_told(session: Session, campaign: str, run_id: str) -> list[datetime]:
-    """Return when each manager was told of the campaign; one that could not be, when that was first tried."""
+def _read_told(session: Session, campaign: str, run_id: str) -> list[NoticeRecord]:
+    """Return what each manager was told of the campaign, and what it answered."""
     query = (
-        sa.select(NoticeRow.delivered_at, NoticeRow.made_at)
+        sa.select(NoticeRow)
         .join(SessionRunRow, SessionRunRow.session_id == NoticeRow.session_id)
         .where(
             SessionRunRow.campaign == campaign,
@@ -58,7 +62,7 @@ def _read_told(session: Session, campaign: str, run_id: str) -> list[datetime]:
             NoticeRow.state == NoticeState.MAINTENANCE.value,
         )
     )
-    return [delivered or made for delivered, made in session.execute(query)]
+    return [read_notice(row) for row in session.scalars(query)]
 
 
 def _read_leases(session: Session, row: CampaignRow) -> dict[str, tuple[str, ...]]:

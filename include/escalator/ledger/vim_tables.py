@@ -127,6 +127,7 @@ class GapRow(Base):
     started_at: Mapped[datetime] = mapped_column(UtcTime)
     seconds: Mapped[float] = mapped_column()
     cause: Mapped[str] = mapped_column(CleanText)
+    limit_seconds: Mapped[float | None] = mapped_column()
 
 
 class SwitchRow(Base):

@@ -197,6 +197,7 @@ class LedgerView:
     :ivar given_back: host -> when any campaign gave it back last (aware).
     :ivar moved_twice: domain -> moves of this campaign that ended on a node still to be upgraded.
     :ivar noticed_at: when the owners of the servers were told of the campaign; None: at its start.
+    :ivar ready: ids of the servers whose managers agreed to the campaign: their lead time is over.
     :ivar leases: host -> the exact reasons that this run wrote there last, or was about to write.
     :ivar breaches: groups whose services this run interrupted, and that were interrupted for too long.
     """
@@ -205,6 +206,7 @@ class LedgerView:
     given_back: Mapping[str, datetime] = field(default_factory=dict)
     moved_twice: Mapping[str, int] = field(default_factory=dict)
     noticed_at: datetime | None = None
+    ready: frozenset[str] = frozenset()
     leases: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     breaches: tuple[Breach, ...] = ()
 

@@ -112,7 +112,12 @@ class Node(_WithService):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Server:
-    """One server. ``vm_state``, ``task_state`` and ``power_state`` are Nova's OS-EXT-STS words."""
+    """One server. ``vm_state``, ``task_state`` and ``power_state`` are Nova's OS-EXT-STS words.
+
+    :ivar lead_seconds: time between the notice and the first impact on it, beyond what its HA group is given.
+    :ivar max_interruption_seconds: interruption of its service that does no harm (ETSI:
+        max_undetectable_interruption_time); None: nothing is said of it.
+    """
 
     id: str
     name: str
@@ -131,6 +136,8 @@ class Server:
     ha_group: str | None = None
     ha_role: str | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
+    lead_seconds: float = 0.0
+    max_interruption_seconds: float | None = None
 
     @property
     def on_no_node(self) -> bool:

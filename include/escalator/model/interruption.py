@@ -35,6 +35,8 @@ class Gap:
     :ivar address: the service's address, as it was probed; with port or path where the method has one.
     :ivar started_at: aware.
     :ivar cause: why there was no good answer, such as ``refused`` or ``status 503``.
+    :ivar limit_seconds: what the VNF says it bears at once (max_undetectable_interruption_time); None: it
+        says nothing.
     """
 
     cloud: str
@@ -47,6 +49,17 @@ class Gap:
     started_at: datetime
     seconds: float
     cause: str = ""
+    limit_seconds: float | None = None
+
+    @property
+    def allowed_seconds(self) -> float:
+        """Return what is allowed at once: as the VNF says, else as Escalator's requirements do."""
+        return SWITCH_SECONDS if self.limit_seconds is None else self.limit_seconds
+
+    @property
+    def too_long(self) -> bool:
+        """Tell whether the service was interrupted for more than is allowed at once."""
+        return self.measured and self.seconds > self.allowed_seconds
 
     @property
     def measured(self) -> bool:
@@ -72,6 +85,7 @@ class GroupInterruptions:
     :ivar longest_seconds: of one gap; 0.0 without any.
     :ivar sum_seconds: time in which a service of the group was interrupted; what overlaps counts once.
     :ivar not_measured_seconds: time in which a probe of the group could not tell.
+    :ivar too_long: the longest of the gaps that were longer than is allowed at once; None: none was.
     """
 
     group: str
@@ -79,6 +93,7 @@ class GroupInterruptions:
     longest_seconds: float
     sum_seconds: float
     not_measured_seconds: float
+    too_long: Gap | None = None
 
 
 class InterruptionLimit(StrEnum):
@@ -95,11 +110,15 @@ class InterruptionLimit(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Breach:
-    """A group whose interruptions are more than a limit allows."""
+    """A group whose interruptions are more than a limit allows.
+
+    :ivar own_seconds: what the VNF itself says it bears at once; None: it says nothing.
+    """
 
     group: str
     limit: InterruptionLimit
     seconds: float
+    own_seconds: float | None = None
 
     @property
     def code(self) -> Code:
@@ -110,7 +129,10 @@ class Breach:
     def __str__(self) -> str:
         """Say it: ``sbc was interrupted for 1.3 s at once, 1 s is allowed``."""
         when = "at once" if self.limit is InterruptionLimit.SWITCH else "within a year"
-        allowed = f"{self.limit.seconds:g} s is allowed"
+        own = self.own_seconds
+        allowed = f"{self.limit.seconds if own is None else own:g} s is allowed"
+        if own is not None:
+            allowed += ", as its VNF says"
         return f"{self.group} was interrupted for {self.seconds:.1f} s {when}, {allowed}"
 
 
@@ -144,9 +166,15 @@ def find_breaches(of_run: Sequence[Gap], of_year: Iterable[Gap]) -> tuple[Breach
     for own in sum_gaps(of_run):
         if not own.count:
             continue
-        if own.longest_seconds > SWITCH_SECONDS:
-            breach = Breach(group=own.group, limit=InterruptionLimit.SWITCH, seconds=own.longest_seconds)
-            found.append(breach)
+        if own.too_long is not None:
+            found.append(
+                Breach(
+                    group=own.group,
+                    limit=InterruptionLimit.SWITCH,
+                    seconds=own.too_long.seconds,
+                    own_seconds=own.too_long.limit_seconds,
+                )
+            )
         total = max(own.sum_seconds, year[own.group].sum_seconds if own.group in year else 0.0)
         if total > YEAR_SECONDS:
             found.append(Breach(group=own.group, limit=InterruptionLimit.YEAR, seconds=total))
@@ -161,6 +189,7 @@ def _sum_group(group: str, gaps: Sequence[Gap]) -> GroupInterruptions:
         longest_seconds=max((gap.seconds for gap in service), default=0.0),
         sum_seconds=_measure_union(service),
         not_measured_seconds=_measure_union([gap for gap in gaps if not gap.measured]),
+        too_long=max((gap for gap in service if gap.too_long), key=lambda g: g.seconds, default=None),
     )
 
 

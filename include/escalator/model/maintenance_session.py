@@ -42,6 +42,12 @@ class MaintenanceSession:
     runs: tuple[tuple[str, str], ...] = ()
     request: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def not_before(self) -> datetime | None:
+        """Return the moment before which no node is touched (aware), as it was asked for; None: none was."""
+        asked = self.request.get("maintenance_at")
+        return datetime.fromisoformat(asked) if isinstance(asked, str) else None
+
 
 def name_session(installation: str, campaign: str, run_id: str) -> str:
     """Return the id of a run's session (a UUID): the one in the run's id, else one made from its names.

@@ -128,6 +128,11 @@ class NoticeRecord:
     replied_at: datetime | None = None
     closed_at: datetime | None = None
 
+    @property
+    def agreed(self) -> bool:
+        """Tell whether its receiver has agreed."""
+        return self.reply is not None and self.reply.ack
+
     def is_settled(self, now: datetime) -> bool:
         """Tell whether nothing is to be waited for: no reply expected, answered, or past its deadline."""
         due = self.notice.reply_at

@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+LONGEST_REPLY_SECONDS = 1500
+"""How long a node is out at most while its managers think."""
+
 
 class VnfmKind(StrEnum):
     """How a manager is spoken to.

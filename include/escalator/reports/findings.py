@@ -40,7 +40,12 @@ def find(facts: CampaignFacts, events: GuestEvents, moves: Iterable[Row]) -> lis
 
     :param moves: the moves as the report describes them.
     """
-    rows = [*_verdicts(facts), *_nodes(facts), *_interruptions(moves), *find_service_gaps(facts)]
+    rows = [
+        *_verdicts(facts),
+        *_nodes(facts),
+        *_interruptions(moves, facts.before),
+        *find_service_gaps(facts),
+    ]
     rows += _switchovers(facts)
     before, after = facts.before, facts.after
     if before is not None and after is not None:
@@ -124,11 +129,16 @@ def _of_campaign(facts: CampaignFacts, severity: Severity, code: Finding, messag
     return _row(severity, code, SubjectType.CAMPAIGN, facts.plan.campaign, message=message)
 
 
-def _interruptions(moves: Iterable[Row]) -> Iterable[Row]:
+def _interruptions(moves: Iterable[Row], before: CloudSnapshot | None) -> Iterable[Row]:
+    """Find servers that a move interrupted for longer than they bear: what they say, else a second."""
+    servers = before.servers if before is not None else ()
+    own = {s.id: limit * 1000 for s in servers if (limit := s.max_interruption_seconds) is not None}
     for move in moves:
-        gap = move["interruption_ms"]
-        if gap is not None and gap > INTERRUPTION_LIMIT_MS:
+        gap, allowed = move["interruption_ms"], own.get(move["id"], INTERRUPTION_LIMIT_MS)
+        if gap is not None and gap > allowed:
             message = f"was interrupted for {gap:.0f} ms on its way to {move['to']}"
+            if move["id"] in own:
+                message += f"; it bears {allowed:.0f} ms"
             yield _row(
                 Severity.WARNING,
                 Finding.INTERRUPTION_LONG,

@@ -87,6 +87,8 @@ def _describe_gap(gap: Gap) -> Row:
         "seconds": round_seconds(gap.seconds),
         "measured": gap.measured,
         "cause": gap.cause,
+        "allowed_seconds": round_seconds(gap.allowed_seconds),
+        "too_long": gap.too_long,
     }
 
 

@@ -17,6 +17,8 @@ from escalator.vim_interface.registry.vnfms import Vnfms
 
 TELLING_SECONDS = 3.0
 """How long a step waits for those that it tells something to take it."""
+MOST_RUNS = 10_000
+"""More runs than a session has: notices of a run about its part of a session have rounds of their own."""
 
 
 class Deliverer(Protocol):
@@ -66,9 +68,12 @@ class VimDesk:
         """Return those who are told of the infrastructure."""
         return tuple(v for v in self.managers().values() if v.role is ManagerRole.NFVO)
 
-    def ensure_open(self, now: datetime) -> None:
-        """See that the session is in the ledger; a second run changes nothing."""
-        self.notices.open_session(
+    def ensure_open(self, now: datetime) -> MaintenanceSession:
+        """See that the session is in the ledger; a second run changes nothing.
+
+        :return: the session as it is recorded, with what it was asked for.
+        """
+        return self.notices.open_session(
             MaintenanceSession(
                 id=self.session_id,
                 cloud=self.cloud,
@@ -96,6 +101,20 @@ class VimDesk:
         found = self.notices.find(self.session_id, host=host, state=state)
         return tuple(record for record in found if record.notice.host == host)
 
+    def find_round(self, session: MaintenanceSession, asking: int = 0) -> int:
+        """Return the round of what this run asks about its own part of a session; it never changes.
+
+        :param asking: how often it asked that before.
+        """
+        return session.runs.index(self.run) + asking * MOST_RUNS
+
+    def find_own(
+        self, state: NoticeState, session: MaintenanceSession, asking: int = 0
+    ) -> tuple[NoticeRecord, ...]:
+        """Return what this run told about its own part of the session, in one asking of that state."""
+        own = self.find_round(session, asking)
+        return tuple(record for record in self.find(state) if record.notice.round == own)
+
     def find_asked(self, host: str, asking: int) -> tuple[NoticeRecord, ...]:
         """Return what was asked about a node, in one asking."""
         found = self.find(NoticeState.PLANNED_MAINTENANCE, host)
@@ -109,6 +128,11 @@ class VimDesk:
     def close(self, records: Sequence[NoticeRecord], now: datetime) -> tuple[NoticeRecord, ...]:
         """End the waiting for answers; an answer that came before is kept."""
         return self.notices.close([record.id for record in records], now)
+
+
+def list_waiting(records: Iterable[NoticeRecord], now: datetime) -> tuple[str, ...]:
+    """Return the ids of the managers that an answer is waited for from, sorted; none: nobody's."""
+    return tuple(sorted({r.notice.vnfm for r in records if not r.is_settled(now)}))
 
 
 def find_last_reply_time(records: Iterable[NoticeRecord], now: datetime) -> datetime | None:

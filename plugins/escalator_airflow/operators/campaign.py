@@ -90,7 +90,7 @@ class CheckConditionsOperator(BaseOperator):
         document = read_bundle_document(find_bundle_dir(), request.bundle)
         bundle = parse_bundle(document)
         refuse_unserved(bundle)
-        load_vnfms(inventory_dir())
+        vnfms = load_vnfms(inventory_dir())
         draft = CampaignPlan(
             campaign=dag_id,
             run_id=run_id,
@@ -100,7 +100,9 @@ class CheckConditionsOperator(BaseOperator):
             window_end=request.window_end or _interval_end(context),
             procedure=self.procedure,
         )
-        campaign = make_context(draft_campaign(draft, bundle), find_life=partial(find_run_life, context))
+        campaign = make_context(
+            draft_campaign(draft, bundle), find_life=partial(find_run_life, context), vnfms=vnfms
+        )
         plan, _ = check(campaign, json.loads(json.dumps(document)), known_hosts=self.hosts)
         self.log.info("order: %s", ", ".join(plan.hosts))
         return plan
@@ -134,7 +136,10 @@ class PrepareOperator(BaseOperator):
 
 
 class AnnounceOperator(BaseOperator):
-    """Tells the managers of the servers what comes, and waits for their answers, never for ever."""
+    """Tells the managers of the servers what comes, and waits for their answers, never for ever.
+
+    It waits for the moment, too, that the session was asked for.
+    """
 
     def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
         """Tell, wait, and say who was silent or refused."""
@@ -145,6 +150,10 @@ class AnnounceOperator(BaseOperator):
         if said.waits:
             self.log.info("waiting for %s", ", ".join(said.waits))
             self.defer(trigger=AnswerTrigger(), method_name="resume")
+        if said.not_before is not None:
+            moment = said.not_before.isoformat()
+            self.log.info("waiting for %s: no node goes out before", moment)
+            self.defer(trigger=AnswerTrigger(not_before=moment), method_name="resume")
         return {"schema_version": 1, "told": said.told, "findings": list(said.findings)}
 
     def resume(self, context: Mapping[str, Any], event: object = None) -> dict[str, Any]:

@@ -22,10 +22,11 @@ from escalator.steps.campaign.conclude import make_folder_name
 from escalator.upgrade_manager.conditions.bundles import refuse_unserved
 from escalator.upgrade_manager.conditions.rollback import check_rollback
 from escalator.upgrade_manager.conditions.upgrade import check_upgrade
+from escalator.vim_interface.registry import load_vnfms
 from escalator_airflow.campaigns import make_context, read_asked_for, run_of
 from escalator_airflow.records import draft_campaign
 from escalator_airflow.run_life import find_run_life
-from escalator_airflow.settings import report_dir
+from escalator_airflow.settings import inventory_dir, report_dir
 
 
 class CheckOperator(BaseOperator):
@@ -72,7 +73,11 @@ class CheckOperator(BaseOperator):
             hosts=(),
             target_version=bundle.target_version() or "",
         )
-        campaign = make_context(draft_campaign(draft, bundle), find_life=partial(find_run_life, context))
+        campaign = make_context(
+            draft_campaign(draft, bundle),
+            find_life=partial(find_run_life, context),
+            vnfms=load_vnfms(inventory_dir()),
+        )
         look = check_rollback if rollback else check_upgrade
         return judge(campaign, request.hosts or self.hosts, look=look).report
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import datetime
 from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
@@ -14,6 +15,8 @@ from escalator.model.errors import EscalatorError, InvalidRequestError
 
 POLL_SECONDS = 0.5
 """Pause between two looks at the ledger."""
+LONGEST_PAUSE_SECONDS = 30.0
+"""The same, while only a moment is waited for."""
 
 
 class AnswerTrigger(BaseTrigger):
@@ -23,17 +26,25 @@ class AnswerTrigger(BaseTrigger):
 
     :param host: the node that was asked about; None: the whole session.
     :param pause_seconds: how long to wait before the first look.
+    :param not_before: it fires at that moment at the earliest (ISO 8601, with offset); None: at any.
     """
 
-    def __init__(self, host: str | None = None, pause_seconds: float = 0.0) -> None:
+    def __init__(
+        self, host: str | None = None, pause_seconds: float = 0.0, not_before: str | None = None
+    ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.host = host
         self.pause_seconds = pause_seconds
+        self.not_before = not_before
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return the class path and the arguments."""
         path = f"{type(self).__module__}.{type(self).__qualname__}"
-        return path, {"host": self.host, "pause_seconds": self.pause_seconds}
+        return path, {
+            "host": self.host,
+            "pause_seconds": self.pause_seconds,
+            "not_before": self.not_before,
+        }
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Look every half second; what cannot be looked at now is looked at again."""
@@ -56,10 +67,16 @@ class AnswerTrigger(BaseTrigger):
             if message != said:
                 self.log.info("%s", message or "looking again")
                 said = message
-            if not waits:
+            early = _count_seconds_until(self.not_before)
+            if not waits and early <= 0:
                 yield TriggerEvent({"host": self.host})  # type: ignore[no-untyped-call]
                 return
-            await asyncio.sleep(POLL_SECONDS)
+            await asyncio.sleep(POLL_SECONDS if waits else min(early, LONGEST_PAUSE_SECONDS))
+
+
+def _count_seconds_until(moment: str | None) -> float:
+    """Return how long it is until a moment; 0 or less: it has come, or there is none."""
+    return 0.0 if moment is None else (datetime.fromisoformat(moment) - utcnow()).total_seconds()
 
 
 def _in_thread(function: Any, *args: Any) -> Any:

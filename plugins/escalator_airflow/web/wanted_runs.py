@@ -40,13 +40,19 @@ def plan_runs(inventory: Inventory, body: SessionBody, now: datetime) -> tuple[W
             continue
         conf = {**asked, "hosts": [] if len(mine) == len(hosts) else mine}
         try:
-            parse_request(
+            request = parse_request(
                 conf, cloud=inventory.cloud, domain=domain, known_hosts=hosts, bundles=bundles, now=now
             )
         except InvalidRequestError as exc:
             raise _refused(
                 f"{dag_id}: {exc.message}", "correct hosts or metadata and send it again; nothing was started"
             ) from exc
+        if request.window_end is not None and request.window_end <= body.maintenance_at:
+            end = f"{request.window_end:%Y-%m-%d %H:%M:%S} UTC"
+            raise _refused(
+                f"{dag_id}: window_end: {end} is not after maintenance_at: no node would go out",
+                "name a later window_end in the metadata, or an earlier maintenance_at; nothing was started",
+            )
         runs.append(WantedRun(dag_id=dag_id, where=domain, conf=conf))
     if not runs:
         raise _refused(f"cloud {inventory.cloud} has no compute node", "refresh its inventory")

@@ -118,6 +118,10 @@ def test_two_bundles_have_to_be_chosen_from(
         ({"metadata": {"max_parallel": "2"}}, "max_parallel"),
         ({"metadata": {"max_parallel": 2}}, f"{DAGS[1]}: "),
         ({"metadata": {"window_end": "2020-01-01T00:00:00Z"}}, "window_end"),
+        (
+            {"metadata": {"window_end": "2026-11-22T08:00:30Z"}},
+            "08:00:30 UTC is not after maintenance_at",
+        ),
         ({"metadata": []}, "metadata: must be a mapping"),
         ({"workflow": {}}, "workflow: must be text"),
         ({"actions": {}}, "actions: must be a list"),

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime, timedelta
 
 import pytest
-from tests.steps.managers import ScriptedManagers, acting, keep_silent, refuse, register
-from tests.steps.worlds import World
+from tests.steps.managers import Script, ScriptedManagers, acting, keep_silent, refuse, register
+from tests.steps.worlds import NODE, World
 
+from escalator.model.decisions import Admission
 from escalator.model.errors import InvalidRequestError
-from escalator.model.maintenance_session import SessionState
+from escalator.model.maintenance_session import MaintenanceSession, SessionState
 from escalator.model.notice import InstanceAction, NoticeState, Reply
+from escalator.model.step import Step
+from escalator.model.verdict import Code
 from escalator.model.vnfm import OnSilence
 from escalator.steps.campaign.announce import Announcement, announce, conclude_session
 
@@ -123,3 +127,136 @@ def test_the_last_run_of_a_session_tells_the_end_and_one_that_failed_fails_it(lo
     managers.going_on.clear()
     assert ended(managers).told == 1
     assert state(managers) is SessionState.MAINTENANCE_FAILED
+
+
+def alone(world: World) -> None:
+    """Let the campaign be about the first node only: nobody else goes first."""
+    world.plan = replace(world.plan, hosts=(NODE,))
+
+
+def test_actions_come_after_the_lead_time_of_a_server_without_a_group(loaded: World) -> None:
+    loaded.leads = {"a": 3000.0}
+    managers = register(loaded, keep_silent, session_reply_seconds=20.0)
+    told(managers)
+    notice = managers.got[0].notice
+    assert notice.actions_at == managers.got[0].made_at + timedelta(seconds=3000)
+
+
+@pytest.mark.parametrize("script", [keep_silent, lambda r: Reply(ack=False, state=r.notice.state)])
+def test_who_is_not_ready_is_given_his_whole_lead_time_and_others_go_before(
+    loaded: World, script: Script
+) -> None:
+    loaded.leads = {"a": 300.0}
+    managers = register(loaded, script, session_reply_seconds=20.0)
+    told(managers)
+    at = managers.got[0].delivered_at or managers.got[0].made_at
+    loaded.clock.sleep(30.0)
+    announce(loaded.context())
+    assert loaded.admit().admission is Admission.WAIT
+    assert loaded.admit("node-02").admission is Admission.ADMIT
+    loaded.run(Step.RELEASE, "node-02")
+    alone(loaded)
+    loaded.clock.sleep(299.0 - (loaded.clock() - at).total_seconds())
+    assert loaded.admit().code is Code.HA_NOTICE
+    loaded.clock.sleep(2.0)
+    assert loaded.admit().admission is Admission.ADMIT
+
+
+def test_who_says_that_he_is_ready_ends_his_lead_time(loaded: World) -> None:
+    loaded.leads = {"a": 300.0}
+    managers = register(loaded, acting(InstanceAction.OWN_ACTION))
+    assert told(managers).waits == ()
+    assert loaded.admit().admission is Admission.ADMIT
+
+
+def test_a_server_with_a_lead_time_and_no_manager_is_given_all_of_it(loaded: World) -> None:
+    loaded.leads = {"a": 300.0}
+    managers = register(loaded, acting(InstanceAction.OWN_ACTION), projects=("another",))
+    assert told(managers) == Announcement(told=0)
+    alone(loaded)
+    assert loaded.admit().code is Code.HA_NOTICE
+    loaded.clock.sleep(301.0)
+    assert loaded.admit().admission is Admission.ADMIT
+
+
+def test_a_node_that_is_asked_about_gives_its_managers_their_lead_time(loaded: World) -> None:
+    loaded.leads = {"a": 400.0}
+    managers = register(loaded, acting(InstanceAction.OWN_ACTION), reply_seconds=20.0)
+    told(managers)
+    loaded.admit()
+    loaded.run(Step.PRECHECK)
+    managers.scripts["m"] = keep_silent
+    managers.hear()
+    asked = managers.got[-1]
+    assert asked.notice.state is NoticeState.PLANNED_MAINTENANCE
+    assert asked.notice.reply_at == asked.made_at + timedelta(seconds=400)
+
+
+def ask_for(world: World, moment: datetime) -> None:
+    """Open the session as a POST does, for a moment."""
+    desk = world.desk
+    assert desk is not None
+    desk.notices.open_session(
+        MaintenanceSession(
+            id=desk.session_id,
+            cloud="lab",
+            state=SessionState.MAINTENANCE,
+            opened_at=world.clock(),
+            runs=(desk.run,),
+            request={"maintenance_at": moment.isoformat().replace("+00:00", "Z")},
+        )
+    )
+
+
+def test_a_session_begins_at_the_moment_that_it_was_asked_for(loaded: World) -> None:
+    managers = register(loaded, acting(InstanceAction.OWN_ACTION), session_reply_seconds=60.0)
+    moment = loaded.clock() + timedelta(hours=5)
+    ask_for(loaded, moment)
+    assert told(managers) == Announcement(told=1, not_before=moment)
+    assert managers.got[0].notice.actions_at == moment
+    assert state(managers) is SessionState.MAINTENANCE
+    loaded.clock.sleep((moment - loaded.clock()).total_seconds() - 1.0)
+    assert announce(loaded.context()).not_before == moment
+    loaded.clock.sleep(1.0)
+    assert announce(loaded.context()) == Announcement(told=1)
+    assert state(managers) is SessionState.START_MAINTENANCE
+    assert len(managers.got) == 1
+
+
+def test_a_moment_before_the_earliest_one_changes_nothing(loaded: World) -> None:
+    loaded.leads = {"a": 3000.0}
+    managers = register(loaded, keep_silent, session_reply_seconds=60.0)
+    ask_for(loaded, loaded.clock() + timedelta(seconds=30))
+    told(managers)
+    assert managers.got[0].notice.actions_at == managers.got[0].made_at + timedelta(seconds=3000)
+    loaded.clock.sleep(61.0)
+    assert announce(loaded.context()).not_before is None
+
+
+def test_the_moment_is_waited_for_where_nobody_is_told(loaded: World) -> None:
+    register(loaded, keep_silent, projects=("another",))
+    moment = loaded.clock() + timedelta(hours=5)
+    ask_for(loaded, moment)
+    assert announce(loaded.context()) == Announcement(told=0, not_before=moment)
+
+
+def test_each_run_of_a_session_tells_of_its_own_servers_and_the_end_is_told_once(loaded: World) -> None:
+    managers = register(loaded, acting(InstanceAction.OWN_ACTION))
+    desk = loaded.desk
+    assert desk is not None
+    first, second = desk.run, ("upgrade__lab__other", desk.run[1])
+    for run, host in ((first, NODE), (second, "node-02")):
+        loaded.desk = replace(desk, run=run)
+        loaded.plan = replace(loaded.plan, hosts=(host,))
+        told(managers)
+        assert told(managers) == Announcement(told=1)
+    assert [record.notice.instance_ids for record in managers.got] == [("a",), ("b",)]
+    ended(managers)
+    assert [r.notice.instance_ids for r in managers.got[2:]] == [("a", "b")]
+
+
+def test_in_a_dry_run_nobody_is_told(loaded: World) -> None:
+    managers = register(loaded, acting(InstanceAction.OWN_ACTION))
+    loaded.plan = loaded.make_plan("dry", dry_run=True)
+    assert told(managers) == Announcement(told=0)
+    assert managers.got == []

@@ -17,6 +17,7 @@ from escalator.model.campaign import CampaignPlan, OnBlocked, Step, UpgradeMode
 from escalator.model.check_report import CheckReport, check_to_document
 from escalator.model.decisions import Admission
 from escalator.model.errors import InvalidRequestError, PlanInfeasibleError, TransientError
+from escalator.model.interruption import Gap, ProbeMethod
 from escalator.model.known_lease import KnownLease, LeaseOwner
 from escalator.model.procedure import UPGRADE
 from escalator.model.run_life import RunLife
@@ -243,3 +244,31 @@ def test_a_lease_that_nobody_ends_is_warned_of(world: World) -> None:
     assert not any(
         c.code is Code.LEASE_ORPHANED for c in judge(world.context(), world.hosts).report.conditions
     )
+
+
+@pytest.mark.parametrize(("bears", "warned"), [(0.5, True), (1.0, False), (None, False)])
+def test_a_service_that_was_interrupted_for_longer_than_it_bears_is_warned_of(
+    world: World,
+    bears: float | None,
+    warned: bool,  # noqa: FBT001
+) -> None:
+    world.boot("a")
+    world.boot("b", "node-02")
+    world.pairs = (("a", "b"),)
+    world.bears = {} if bears is None else {"b": bears}
+    gap = Gap(
+        cloud="lab",
+        campaign=f"earlier-{bears}",
+        run_id=world.plan.run_id,
+        host=NODE,
+        group="ha-a",
+        address="10.0.0.5",
+        method=ProbeMethod.ICMP,
+        started_at=world.clock() - timedelta(days=30),
+        seconds=0.9,
+    )
+    world.ledger.gaps().record(gap)
+    _, report = checked(world)
+    found = [c for c in report.unmet if c.code is Code.INTERRUPTION_SWITCH]
+    assert [(c.subject.id, c.severity) for c in found] == ([("ha-a", Severity.WARNING)] if warned else [])
+    assert all("away for 0.9 s at once within a year, and it bears 0.5 s" in c.message for c in found)

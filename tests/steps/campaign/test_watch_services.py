@@ -212,3 +212,16 @@ def test_without_that_it_is_a_finding_of_the_report(world: World, tmp_path: Path
     page = next(tmp_path.rglob("report.md")).read_text()
     assert "`interruption_switch`" in page
     assert "| ha-web-1 | node-01" in " ".join(page.split())
+
+
+def test_a_gap_is_recorded_with_what_its_vnf_bears(pairs: World) -> None:
+    pairs.bears = {"web-1": 0.5, "web-2": 0.2, "alone": 0.1}
+    pairs.admit(NODE)
+    session = Session()
+    looks = watch(pairs, session)
+    session.gives = [gap(pairs)]
+    looks.look()
+    assert [found.limit_seconds for found in recorded(pairs)] == [0.2]
+    assert [str(b) for b in pairs.recorded.view().breaches] == [
+        "ha-web-1 was interrupted for 0.4 s at once, 0.2 s is allowed, as its VNF says"
+    ]

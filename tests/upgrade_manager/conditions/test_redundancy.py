@@ -11,17 +11,44 @@ from tests.builders import (
 )
 from tests.upgrade_manager.conditions.findings import brief, find_unmet
 
+from escalator.model.cloud import HaGroup
 from escalator.model.verdict import Code, Severity
 from escalator.upgrade_manager.conditions.question import (
     ask,
 )
 from escalator.upgrade_manager.conditions.redundancy import compute_share, find_carried
+from escalator.upgrade_manager.conditions.upgrade import check_upgrade
 
 
 def test_room_that_may_return_is_only_a_warning() -> None:
     other = make_plan("b", campaign="other", run_id="other-run")
     snapshot = make_cloud([make_node("a"), leased(make_node("b"), other)], [make_server("s", "a")])
     assert ("a", Code.CAPACITY, Severity.WARNING) in brief(find_unmet(snapshot, make_plan("a")))
+
+
+def test_room_that_vnfs_can_give_is_only_a_warning_with_how_many() -> None:
+    members = [make_server("m1", "b", memory=9000, project_id="p"), make_server("m2", "c", project_id="p")]
+    group = HaGroup(id="web", mode="load-balanced", members=tuple(m.id for m in members))
+    nodes = [make_node("a"), make_node("b"), make_node("c", memory=4096)]
+    snapshot = make_cloud(nodes, [make_server("big", "a", memory=8192), *members], ha_groups=(group,))
+    for scalable, severity in ((("id-m1",), Severity.WARNING), (("id-m2",), Severity.BLOCKER)):
+        question = ask(make_plan("a"), snapshot, scalable=frozenset(scalable))
+        (found,) = [c for c in check_upgrade(question).unmet if c.code is Code.CAPACITY]
+        assert (found.subject.id, found.severity) == ("a", severity)
+        asked = "asked to scale in by 1 server of project p" in (found.remedy or "")
+        assert asked is (severity is Severity.WARNING)
+
+
+def test_nobody_is_to_scale_in_while_a_campaign_has_nodes_out() -> None:
+    other = make_plan("b", campaign="other", run_id="other-run")
+    member = make_server("m1", "c", memory=9000)
+    nodes = [make_node("a"), leased(make_node("b"), other), make_node("c")]
+    snapshot = make_cloud(
+        nodes,
+        [make_server("big", "a", memory=9000), member],
+        ha_groups=(HaGroup(id="web", mode="load-balanced", members=("id-m1", "gone")),),
+    )
+    assert ask(make_plan("a"), snapshot, scalable=frozenset({"id-m1"})).scale_in == {}
 
 
 def test_upgraded_targets_are_not_emptied_any_more() -> None:

@@ -37,6 +37,15 @@ def test_notice_is_told() -> None:
     assert "120 s of notice" in condition.message
 
 
+def test_notice_of_a_server_without_a_group_is_told() -> None:
+    alone = make_server("alone", "a", lead_seconds=40.0)
+    snapshot = make_cloud(NODES, [alone, make_server("other", "b")])
+    report = check_upgrade(ask(plan_of_check(snapshot, ["a", "b"]), snapshot))
+    (condition,) = [c for c in report.conditions if c.code is Code.HA_NOTICE]
+    assert (condition.met, condition.subject) == (True, alone.subject)
+    assert "40 s of notice before a goes out" in condition.message
+
+
 def test_a_member_that_the_cloud_does_not_have_counts_as_impacted() -> None:
     group, servers = make_pair("vnf", "a", "b")
     found = about_groups(make_cloud(NODES, servers[:1], ha_groups=(group,)))

@@ -73,6 +73,30 @@ def test_notice_is_given_its_lead_time() -> None:
     assert availability.find_obstacle("a", 1120.0) is None
 
 
+def test_servers_that_nothing_stands_in_for_are_given_their_lead_time() -> None:
+    alone = make_server("alone", "a", lead_seconds=120.0)
+    group, members = make_pair("db", "b", "c", lead_seconds=60.0)
+    nodes = [make_target("a"), make_target("b"), make_target("c")]
+    snapshot = make_cloud(nodes, [alone, *members], ha_groups=(replace(group, mode="none"),))
+    availability = of(snapshot, noticed_at=1000.0)
+    found = availability.find_obstacle("a", 1060.0)
+    assert found is not None
+    assert (found.code, found.until) == (Code.HA_NOTICE, 1120.0)
+    assert found.message == "server alone is given 120 s of notice"
+    assert availability.find_obstacle("b", 1059.0) is not None
+    assert availability.find_obstacle("b", 1060.0) is None
+    assert availability.find_next_change(1059.0) == 1060.0
+    assert availability.find_next_change(1060.0) == 1120.0
+    assert availability.find_obstacle("a", 1120.0) is None
+
+
+def test_the_word_of_a_manager_ends_the_lead_time_of_its_servers_only() -> None:
+    snapshot = one_pair(lead_seconds=120.0)
+    availability = of(snapshot, noticed_at=1000.0, ready={"id-db-a"})
+    assert availability.find_obstacle("a", 1000.0) is None
+    assert availability.find_obstacle("b", 1000.0) is not None
+
+
 def test_more_members_on_a_node_than_may_be_impacted_is_lasting() -> None:
     group, members = make_pair("db", "a", "a")
     found = of(make_cloud([make_target("a"), make_target("b")], members, ha_groups=(group,))).find_obstacle(

@@ -63,6 +63,22 @@ def test_dialect_a_gets_one_notice_a_project_and_b_one_a_server() -> None:
             assert notice.actions_at > notice.reply_at
 
 
+def test_who_is_given_a_lead_time_may_take_it_to_answer_within_bounds() -> None:
+    concerns = list_concerns([server("s1"), server("s2")], lambda _: vnfm(kind=VnfmKind.FENIX_B))
+    first, second = make_node_notices(
+        concerns,
+        session_id=SESSION,
+        host="node-01",
+        asking=0,
+        now=NOW,
+        bundle="b",
+        leads={"s1": 600.0, "s2": 86_400.0, "s3": 900.0},
+    )
+    assert first.reply_at == NOW + timedelta(seconds=600)
+    assert first.actions_at == NOW + timedelta(seconds=601)
+    assert second.reply_at == NOW + timedelta(seconds=1500)
+
+
 def test_another_asking_is_another_notice_and_the_same_one_is_not() -> None:
     concerns = list_concerns([server("s1")], lambda _: vnfm())
     first, again, later = (
@@ -84,11 +100,33 @@ def test_the_action_of_a_session_comes_after_its_lead_time_and_after_the_last_mo
     concerns = list_concerns([server("s1")], lambda _: vnfm(session_reply_seconds=60.0))
     for lead, seconds in ((0.0, 61), (600.0, 600)):
         (notice,) = make_session_notices(
-            concerns, NoticeState.MAINTENANCE, session_id=SESSION, now=NOW, lead_seconds=lead
+            concerns, NoticeState.MAINTENANCE, session_id=SESSION, now=NOW, leads={"s1": lead}
         )
         assert notice.reply_at == NOW + timedelta(seconds=60)
         assert notice.actions_at == NOW + timedelta(seconds=seconds)
         assert notice.host is None
+
+
+def test_the_action_of_a_session_comes_not_before_the_moment_that_it_was_asked_for() -> None:
+    concerns = list_concerns([server("s1")], lambda _: vnfm(session_reply_seconds=60.0))
+    for seconds, lead, first in ((30.0, 0.0, 61.0), (900.0, 0.0, 900.0), (900.0, 1000.0, 1000.0)):
+        (notice,) = make_session_notices(
+            concerns,
+            NoticeState.MAINTENANCE,
+            session_id=SESSION,
+            now=NOW,
+            leads={"s1": lead},
+            not_before=NOW + timedelta(seconds=seconds),
+        )
+        assert notice.actions_at == NOW + timedelta(seconds=first)
+
+
+def test_each_project_hears_of_the_lead_time_of_its_own_servers() -> None:
+    concerns = list_concerns([server("s1"), server("s2", "q")], lambda _: vnfm(session_reply_seconds=60.0))
+    notices = make_session_notices(
+        concerns, NoticeState.MAINTENANCE, session_id=SESSION, now=NOW, leads={"s2": 600.0}
+    )
+    assert [n.actions_at for n in notices] == [NOW + timedelta(seconds=61), NOW + timedelta(seconds=600)]
 
 
 def test_nobody_replies_to_what_is_done_nor_to_what_happens_to_hosts() -> None:

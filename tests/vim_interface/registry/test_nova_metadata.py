@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.vim_interface.registry.clouds import make_guest, make_home
@@ -50,6 +51,34 @@ def test_group_without_active_and_standby_is_load_balanced() -> None:
 def test_role_without_a_group_is_nothing() -> None:
     snapshot = make_home(make_guest("1", metadata={"ha_role": "active"}))
     assert add_ha_groups_of(snapshot, (NovaMetadata(),)) is snapshot
+
+
+@pytest.mark.parametrize(
+    ("metadata", "expected"),
+    [
+        ({"impact_notification_lead_time": "40"}, (40.0, None, "live")),
+        ({"impact_notification_lead_time": " 2 m "}, (120.0, None, "live")),
+        ({"impact_notification_lead_time": "9 d"}, (86_400.0, None, "live")),
+        ({"max_undetectable_interruption_time": "200 ms"}, (0.0, 0.2, "live")),
+        ({"max_undetectable_interruption_time": "0"}, (0.0, 0.0, "live")),
+        ({"supported_migration_type": "OFFLINE_MIGRATION, LIVE_MIGRATION"}, (0.0, None, "cold")),
+        ({"supported_migration_type": "NO_MIGRATION"}, (0.0, None, "live")),  # a wish
+    ],
+)
+def test_constraints_in_the_metadata_are_those_of_the_server(
+    metadata: dict[str, str], expected: tuple[float, float | None, str]
+) -> None:
+    (server,) = add_ha_groups_of(make_home(make_guest("1", metadata=metadata)), (NovaMetadata(),)).servers
+    assert (server.lead_seconds, server.max_interruption_seconds, server.migration) == expected
+
+
+@pytest.mark.parametrize("text", ["soon", "-1", "1e9", "9" * 250, "9" * 250 + " d", "nan", "1 y"])
+def test_a_time_that_is_none_is_logged_and_does_not_count(
+    text: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    snapshot = make_home(make_guest("1", metadata={"max_undetectable_interruption_time": text}))
+    assert add_ha_groups_of(snapshot, (NovaMetadata(),)) is snapshot
+    assert "no time" in caplog.text
 
 
 @given(st.lists(st.tuples(WORDS, WORDS, st.sampled_from(["p", "q"])), max_size=8))

@@ -13,6 +13,7 @@ from escalator.model.cloud import CloudSnapshot
 from escalator.model.constraints import GroupConstraints, InstanceConstraints
 from escalator.model.errors import EscalatorError, InvalidRequestError
 from escalator.vim_interface.registry import add_ha_groups_of, load_ha_sources
+from escalator.vim_interface.registry.nova_metadata import NovaMetadata
 from escalator.vim_interface.registry.pushed import (
     PushedConstraints,
     find_pushed_constraints,
@@ -112,6 +113,73 @@ def test_a_group_that_was_not_put_has_the_strictest_limit() -> None:
 def test_an_instance_without_a_group_and_a_group_without_one_are_nothing() -> None:
     snapshot = make_home(make_guest("1", metadata={"ha_group": "web"}))
     assert seen(snapshot, member("1", None), group("empty")) is snapshot
+
+
+def test_an_instance_without_a_group_has_its_own_constraints() -> None:
+    snapshot = make_home(make_guest("1"), make_guest("2", vm_state="stopped", migration="cold"))
+    found = seen(
+        snapshot,
+        member("1", None, lead_seconds=40.0, max_interruption_seconds=0.5, migration_types=("OWN_ACTION",)),
+        member("2", None, migration_types=("LIVE_MIGRATE",)),
+    )
+    assert found.ha_groups == ()
+    one, two = found.servers
+    assert (one.lead_seconds, one.max_interruption_seconds, one.migration) == (40.0, 0.5, "live")
+    assert (two.lead_seconds, two.max_interruption_seconds, two.migration) == (0.0, None, "none")
+
+
+def test_a_project_puts_constraints_for_its_own_instances_only() -> None:
+    found = seen(make_home(make_guest("1", project_id="q")), member("1", None, lead_seconds=40.0))
+    assert found.servers[0].lead_seconds == 0.0
+
+
+def test_no_project_keeps_a_campaign_waiting_for_more_than_a_day() -> None:
+    found = seen(
+        make_home(make_guest("1"), make_guest("2")),
+        member("1", None, lead_seconds=1e9),
+        member("2", lead_seconds=1e9),
+    )
+    assert [found.servers[0].lead_seconds, found.ha_groups[0].lead_seconds] == [86_400.0, 86_400.0]
+
+
+def test_a_second_look_changes_nothing() -> None:
+    guests = [make_guest(each, metadata={"supported_migration_type": "OFFLINE_MIGRATION"}) for each in "12"]
+    constraints = pushed(member("1", None, lead_seconds=40.0, max_interruption_seconds=0.0))
+    once = add_ha_groups_of(make_home(*guests), (constraints, NovaMetadata()))
+    assert add_ha_groups_of(once, (constraints, NovaMetadata())) == once
+
+
+def test_each_constraint_is_that_of_the_first_source_that_says_it(tmp_path: Path) -> None:
+    named = {
+        "schema": "escalator.vnf/1",
+        "name": "sbc",
+        "groups": [
+            {
+                "id": "of-file",
+                "mode": "none",
+                "members": [{"id": "1"}],
+                "supported_migration_type": ["OFFLINE_MIGRATION"],
+                "max_undetectable_interruption_time": "200 ms",
+            }
+        ],
+    }
+    (tmp_path / "sbc.yaml").write_text(json.dumps(named))
+    metadata = {
+        "impact_notification_lead_time": "90 s",
+        "max_undetectable_interruption_time": "3",
+        "supported_migration_type": "LIVE_MIGRATION",
+    }
+    guests = [make_guest(each, metadata=metadata) for each in "123"]
+    of_managers = pushed(
+        member("1", None, lead_seconds=40.0, max_interruption_seconds=2.0),
+        member("2", None, max_interruption_seconds=0.0),
+    )
+    found = add_ha_groups_of(make_home(*guests), load_ha_sources(tmp_path, pushed=of_managers))
+    assert [(s.migration, s.lead_seconds, s.max_interruption_seconds) for s in found.servers] == [
+        ("cold", 40.0, 0.2),
+        ("live", 90.0, 0.0),
+        ("live", 90.0, 3.0),
+    ]
 
 
 def test_a_member_that_the_cloud_does_not_have_stays_one() -> None:

@@ -8,6 +8,7 @@ import jsonschema
 import pytest
 import yaml
 from hypothesis import given
+from tests.builders import make_cloud, make_node, make_server
 from tests.documents.documents_drawn import json_values, mutilated
 from tests.upgrade_manager.clouds import few
 from tests.vim_interface.registry.clouds import make_guest
@@ -252,3 +253,25 @@ def test_any_document_is_managers_or_refused(drawn: object) -> None:
         assert all(fault.startswith("f: ") for fault in found)
     else:
         assert all(vnfm.projects and vnfm.url.lower().startswith("http") for vnfm in found)
+
+
+def test_only_projects_that_are_told_of_a_campaign_are_asked_to_scale_in() -> None:
+    known = {"kind": VnfmKind.WEBHOOK, "url": "http://v.example/"}
+    vnfms = Vnfms(
+        vnfms=(
+            Vnfm(id="m", cloud="lab", projects=("p", "q"), **known),  # type: ignore[arg-type]
+            Vnfm(id="nfvo", cloud="lab", projects=("r",), role=ManagerRole.NFVO, **known),  # type: ignore[arg-type]
+        )
+    )
+    servers = (
+        make_server("here", "node-01", project_id="p"),
+        make_server("elsewhere", "node-02", project_id="p"),
+        make_server("shelved", "node-02", project_id="p", vm_state="shelved_offloaded"),
+        make_server("others", "node-02", project_id="q"),
+        make_server("watched", "node-01", project_id="r"),
+        make_server("unmanaged", "node-01", project_id="s"),
+    )
+    snapshot = make_cloud([make_node("node-01"), make_node("node-02")], servers)
+    assert vnfms.list_scalable(snapshot, ["node-01"]) == {"id-here", "id-elsewhere"}
+    assert vnfms.list_scalable(snapshot, ["node-03"]) == frozenset()
+    assert Vnfms().list_scalable(snapshot, ["node-01"]) == frozenset()

@@ -5,16 +5,17 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from escalator.model.cloud import CloudSnapshot, Server
 from escalator.model.errors import InvalidRequestError
-from escalator.model.maintenance_session import SessionState
+from escalator.model.maintenance_session import MaintenanceSession, SessionState
 from escalator.model.notice import NoticeRecord, NoticeState
 from escalator.model.verdict import Code
 from escalator.model.vnfm import OnSilence
+from escalator.steps.campaign.scale_in import ask_to_scale_in
 from escalator.steps.running.context import CampaignContext
-from escalator.vim_interface.desk import VimDesk, find_last_reply_time
+from escalator.upgrade_manager.state.lead_times import list_lead_seconds
+from escalator.vim_interface.desk import VimDesk, list_waiting
 from escalator.vim_interface.negotiation.asking import make_session_notices
 
 log = logging.getLogger("escalator.steps.announce")
@@ -24,36 +25,45 @@ log = logging.getLogger("escalator.steps.announce")
 class Announcement:
     """How far a notice to all projects has got.
 
-    :ivar waits: who has not answered yet; empty: nothing is waited for.
+    :ivar waits: who has not answered yet; empty: nobody is waited for.
+    :ivar not_before: the moment that is waited for (aware); None: none.
     :ivar findings: who was silent or refused, in words.
     """
 
     told: int
     waits: tuple[str, ...] = ()
+    not_before: datetime | None = None
     findings: tuple[str, ...] = ()
 
 
 def announce(campaign: CampaignContext) -> Announcement:
-    """Tell MAINTENANCE to every project with servers on the campaign's nodes.
+    """Tell MAINTENANCE to every project with servers on the campaign's nodes, and wait for their answers.
 
+    Then the moment is waited for that the session was asked for, if it names one: no node is touched before.
+    Where the domain lacks room that VNFs can give, their managers are asked to scale in at last. In a dry run
+    nobody is told.
     A second run finds what was told. A refusal or a silence here holds nobody up: its nodes are asked for one
     by one later, and the policy counts there.
 
     :raises InvalidRequestError: a manager whose silence fails the campaign was silent.
     """
     desk = campaign.desk
-    if desk is None:
+    if desk is None or campaign.plan.request.dry_run:
         return Announcement(told=0)
     now = campaign.clock()
-    desk.ensure_open(now)
-    records = desk.find(NoticeState.MAINTENANCE)
-    if not records:
-        records = _tell_all(campaign, desk)
-    waits = _find_waiting(records, campaign)
+    session = desk.ensure_open(now)
+    records = desk.find_own(NoticeState.MAINTENANCE, session) or _tell_all(campaign, desk, session)
+    waits = list_waiting(records, campaign.clock())
     if waits:
         return Announcement(told=len(records), waits=waits)
     closed = desk.close(records, now)
     findings = _judge(desk, closed)
+    if session.not_before is not None and now < session.not_before:
+        return Announcement(told=len(closed), not_before=session.not_before, findings=findings)
+    scaling = ask_to_scale_in(campaign, desk, session)
+    if scaling.waits:
+        return Announcement(told=len(closed), waits=scaling.waits, findings=findings)
+    findings += _judge(desk, scaling.records) + ((scaling.finding,) if scaling.finding else ())
     desk.notices.set_session_state(desk.session_id, SessionState.START_MAINTENANCE)
     return Announcement(told=len(closed), findings=findings)
 
@@ -75,7 +85,7 @@ def conclude_session(campaign: CampaignContext, *, done: bool) -> Announcement:
             desk.notices.set_session_state(desk.session_id, SessionState.MAINTENANCE_FAILED)
         return Announcement(told=0)
     records = desk.find(NoticeState.MAINTENANCE_COMPLETE) or _tell_end(campaign, desk)
-    waits = _find_waiting(records, campaign)
+    waits = list_waiting(records, campaign.clock())
     if not waits:
         desk.close(records, campaign.clock())
         state = SessionState.MAINTENANCE_FAILED if failed else SessionState.MAINTENANCE_DONE
@@ -83,7 +93,9 @@ def conclude_session(campaign: CampaignContext, *, done: bool) -> Announcement:
     return Announcement(told=len(records), waits=waits)
 
 
-def _tell_all(campaign: CampaignContext, desk: VimDesk) -> tuple[NoticeRecord, ...]:
+def _tell_all(
+    campaign: CampaignContext, desk: VimDesk, session: MaintenanceSession
+) -> tuple[NoticeRecord, ...]:
     if not desk.managers():
         return ()
     snapshot = campaign.fetch_snapshot()
@@ -93,39 +105,42 @@ def _tell_all(campaign: CampaignContext, desk: VimDesk) -> tuple[NoticeRecord, .
         NoticeState.MAINTENANCE,
         session_id=desk.session_id,
         now=campaign.clock(),
-        lead_seconds=_find_lead(snapshot, servers),
+        leads=list_lead_seconds(snapshot, servers),
+        not_before=session.not_before,
+        asking=desk.find_round(session),
         bundle=campaign.plan.request.bundle,
     )
     return desk.ask(notices, campaign.clock())
 
 
 def _tell_end(campaign: CampaignContext, desk: VimDesk) -> tuple[NoticeRecord, ...]:
-    """Tell the end to all who were told of the beginning; those that answered then are to answer."""
+    """Tell the end to all who were told of the beginning; those that answered then are to answer.
+
+    Of several runs of a session each has told of its own servers: the end is told once of all of them. Who
+    was asked to scale in may scale out again then.
+    """
     now, managers = campaign.clock(), desk.managers()
+    told: dict[tuple[str, str], list[NoticeRecord]] = {}
+    for record in (*desk.find(NoticeState.MAINTENANCE), *desk.find(NoticeState.SCALE_IN)):
+        told.setdefault((record.notice.vnfm, record.notice.project_id), []).append(record)
     notices = []
-    for record in desk.find(NoticeState.MAINTENANCE):
-        vnfm = managers.get(record.notice.vnfm)
-        if vnfm is not None:
-            reply_at = now + timedelta(seconds=vnfm.session_reply_seconds) if record.reply else None
-            end = replace(
-                record.notice, state=NoticeState.MAINTENANCE_COMPLETE, actions_at=now, reply_at=reply_at
+    for (name, _), records in told.items():
+        vnfm = managers.get(name)
+        if vnfm is None:
+            continue
+        spoke = any(record.reply for record in records)
+        notices.append(
+            replace(
+                records[0].notice,
+                state=NoticeState.MAINTENANCE_COMPLETE,
+                instance_ids=tuple(sorted({i for record in records for i in record.notice.instance_ids})),
+                round=0,
+                actions_at=now,
+                reply_at=now + timedelta(seconds=vnfm.session_reply_seconds) if spoke else None,
             )
-            notices.append(end)
+        )
     desk.tell(notices, now)
     return desk.find(NoticeState.MAINTENANCE_COMPLETE)
-
-
-def _find_waiting(records: Sequence[NoticeRecord], campaign: CampaignContext) -> tuple[str, ...]:
-    now = campaign.clock()
-    if find_last_reply_time(records, now) is None:
-        return ()
-    return tuple(sorted({r.notice.vnfm for r in records if not r.is_settled(now)}))
-
-
-def _find_lead(snapshot: CloudSnapshot, servers: Sequence[Server]) -> float:
-    """Return the longest lead time that a group with such a member is given (s)."""
-    groups = {server.ha_group for server in servers}
-    return max((group.lead_seconds for group in snapshot.ha_groups if group.id in groups), default=0.0)
 
 
 def _judge(desk: VimDesk, records: Sequence[NoticeRecord]) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from escalator.model.campaign import CampaignPlan, OnBlocked, UpgradeMode
 from escalator.model.check_report import CheckReport, check_to_document
 from escalator.model.cloud import CloudSnapshot
 from escalator.model.errors import PlanInfeasibleError
+from escalator.model.interruption import YEAR, sum_gaps
 from escalator.model.procedure import find_procedure
 from escalator.model.verdict import Code
 from escalator.plans.plan import MadePlan, make_options, make_plan
@@ -30,6 +31,7 @@ from escalator.upgrade_manager.conditions.leaving_out import (
 from escalator.upgrade_manager.conditions.question import Question, ask, unmet
 from escalator.upgrade_manager.conditions.upgrade import check_upgrade
 from escalator.upgrade_manager.drain.durations import learn
+from escalator.upgrade_manager.feasibility.alternatives import leave_servers_out
 from escalator.upgrade_manager.schedule.planning import plan_campaign
 
 log = logging.getLogger("escalator.steps.campaign.check_conditions")
@@ -41,11 +43,13 @@ class Judgement:
 
     :ivar plan: the plan that was judged, without the nodes that are left out and with what was learnt of
         durations.
+    :ivar hoped: the cloud as it would be when the managers of VNFs scale in as they will be asked to.
     :ivar versions: what the nodes that answered run.
     """
 
     plan: CampaignPlan
     snapshot: CloudSnapshot
+    hoped: CloudSnapshot
     versions: Mapping[str, str]
     report: CheckReport
 
@@ -67,18 +71,34 @@ def judge(campaign: CampaignContext, hosts: Sequence[str], *, look: Look = check
     )
     read = read_versions(campaign, plan.hosts)
     snapshot = campaign.fetch_snapshot(targets=plan.hosts, versions=read.versions, with_agents=True)
-    question = ask(plan, snapshot, bundle=bundle, reachable=read.faults, lacking=read.lacking)
+    question = ask(
+        plan,
+        snapshot,
+        bundle=bundle,
+        reachable=read.faults,
+        lacking=read.lacking,
+        scalable=campaign.vnfms.list_scalable(snapshot, plan.hosts),
+        interrupted=_find_interruptions(campaign),
+    )
     if request.on_blocked is OnBlocked.SKIP:
         found = leave_blocked_out(question, look)
     else:
         found = Remainder(question=question, report=look(question))
     orphans = tuple(check_orphans(campaign.find_leases(snapshot)))
+    rest = leave_nodes_out(snapshot, found.left_out)
     return Judgement(
         plan=replace(found.question.plan, left_out=found.left_out),
-        snapshot=leave_nodes_out(snapshot, found.left_out),
+        snapshot=rest,
+        hoped=leave_servers_out(rest, [s for servers in found.question.scale_in.values() for s in servers]),
         versions=read.versions,
         report=replace(found.report, conditions=(*found.report.conditions, *orphans)),
     )
+
+
+def _find_interruptions(campaign: CampaignContext) -> dict[str, float]:
+    """Return the longest interruption of each HA group in the last year (s), as the ledger has it."""
+    gaps = campaign.run.gaps().since(campaign.plan.request.cloud, campaign.clock() - YEAR)
+    return {found.group: found.longest_seconds for found in sum_gaps(gaps) if found.count}
 
 
 def log_report(report: CheckReport) -> None:
@@ -117,7 +137,7 @@ def check(
         campaign.plan.request,
         campaign=campaign.plan.campaign,
         run_id=campaign.plan.run_id,
-        snapshot=judged.snapshot,
+        snapshot=judged.hoped,
         bundle=campaign.bundle,
         hosts=known_hosts,
         window_end=campaign.plan.window_end,
@@ -125,7 +145,7 @@ def check(
         left_out=judged.plan.left_out,
     )
     plan = replace(planned, procedure=campaign.plan.procedure, expected=judged.plan.expected)
-    made = _make_plan(plan, judged.snapshot)
+    made = _make_plan(plan, judged.hoped)
     for line in list_plan_lines(made.document):
         log.info("%s", line)
     plan = replace(plan, hosts=tuple(dict.fromkeys((*made.hosts, *plan.hosts))))  # as shown, so kept

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from escalator.model.cloud import CloudSnapshot
@@ -15,6 +16,7 @@ from escalator.model.errors import EscalatorError
 from escalator.model.interruption import Gap
 from escalator.model.vnf_means import ProbeTarget
 from escalator.steps.running.context import CampaignContext
+from escalator.upgrade_manager.state.memberships import Memberships, find_interruption_limits
 from escalator.vim_interface.probes.session import ProbeSession, Watched, name_address
 
 log = logging.getLogger("escalator.steps.campaign.watch_services")
@@ -43,6 +45,7 @@ class ServiceWatch:
         self._open_session = open_session
         self._session: ProbeSession | None = None
         self._targets: dict[str, tuple[ProbeTarget, ...]] = {}
+        self._limits: dict[str, float] = {}
         self._not_before: datetime | None = None
         self._unrecorded: dict[tuple[str, datetime], Gap] = {}
         run = campaign.run
@@ -81,6 +84,7 @@ class ServiceWatch:
             log.warning("not probed yet: services of servers on %s: %s", ", ".join(hosts), exc)
             self._not_before = now + RETRY_AFTER
             return
+        self._limits |= find_interruption_limits(Memberships(snapshot))
         for host in hosts:
             moved = {move.server_id for move in campaign.run.moves(host) if move.succeeded}
             groups = find_groups_on(snapshot, host, moved)
@@ -108,7 +112,8 @@ class ServiceWatch:
 
     def _record(self, gaps: tuple[Gap, ...]) -> None:
         """Record gaps; what the ledger does not take now it gets with the next look."""
-        for gap in gaps:
+        for found in gaps:
+            gap = replace(found, limit_seconds=self._limits.get(found.group))
             self._unrecorded[gap.address, gap.started_at] = gap
             if not gap.never_answered:
                 self._answered.add(gap.address)

@@ -32,7 +32,7 @@ from escalator.system_support.ssh import NodeShell
 from escalator.upgrade_manager.drain.durations import compute_job_limit_seconds
 from escalator.upgrade_manager.state.domains import domain_of
 from escalator.vim_interface.desk import VimDesk
-from escalator.vim_interface.registry import SwitchMeans
+from escalator.vim_interface.registry import SwitchMeans, Vnfms
 
 log = logging.getLogger("escalator.steps")
 
@@ -56,6 +56,7 @@ class CampaignContext:
     :ivar desk: speaks with the managers of VNFs; None: there is nobody to speak with.
     :ivar switches: the book of switchovers; :ivar quotas: that of frozen quotas.
     :ivar find_means: says how the groups of a snapshot are switched over and probed; None: none says it.
+    :ivar vnfms: who is registered; who is spoken with has the desk.
     :ivar find_leases: says whose the leases of a snapshot are; who does not ask for them knows of none.
     """
 
@@ -72,6 +73,7 @@ class CampaignContext:
     switches: SwitchBook | None = None
     quotas: QuotaBook | None = None
     find_means: Callable[[CloudSnapshot], SwitchMeans] | None = None
+    vnfms: Vnfms = field(default_factory=Vnfms)
 
     @property
     def plan(self) -> CampaignPlan:

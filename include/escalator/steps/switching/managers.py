@@ -9,6 +9,7 @@ from datetime import datetime
 from escalator.model.cloud import CloudSnapshot
 from escalator.model.notice import NoticeRecord, NoticeState
 from escalator.steps.running.context import StepContext
+from escalator.upgrade_manager.state.lead_times import list_lead_seconds
 from escalator.vim_interface.desk import VimDesk
 from escalator.vim_interface.negotiation.asking import (
     Concern,
@@ -39,6 +40,7 @@ def ask_managers(ctx: StepContext, desk: VimDesk) -> tuple[NoticeRecord, ...]:
             asking=asking,
             now=ctx.now(),
             bundle=ctx.plan.request.bundle,
+            leads=list_lead_seconds(snapshot, snapshot.servers_on(ctx.host)),
         )
         desk.ask(notices, ctx.now())
     _tell_of_host(ctx, desk, NoticeState.IN_MAINTENANCE, asking)

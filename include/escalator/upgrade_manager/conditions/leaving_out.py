@@ -101,6 +101,8 @@ def _ask_without(question: Question, hosts: tuple[str, ...]) -> Question:
         reachable=question.reachable,
         lacking=question.lacking,
         brings=question.brings,
+        scalable=question.scalable,
+        interrupted=question.interrupted,
     )
 
 

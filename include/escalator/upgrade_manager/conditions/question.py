@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from escalator.model.bundle import Bundle
 from escalator.model.campaign import CampaignPlan
 from escalator.model.check_report import Condition
-from escalator.model.cloud import CloudSnapshot, Node
+from escalator.model.cloud import CloudSnapshot, Node, Server
 from escalator.model.verdict import Code, Severity, Subject, SubjectType, Verdict
+from escalator.upgrade_manager.feasibility.alternatives import Trial
+from escalator.upgrade_manager.feasibility.scale_in import find_scale_in
 from escalator.upgrade_manager.feasibility.sequence import DrainSequence, drain_in_turn
+from escalator.upgrade_manager.feasibility.spare import cut_to_domain
 from escalator.upgrade_manager.state.capacity import CapacityBook
 from escalator.upgrade_manager.state.eligibility import find_bar, is_up
 from escalator.upgrade_manager.state.hypervisors import find_brought_version
@@ -30,6 +33,10 @@ class Question:
     :ivar domains: domains of the plan's hosts, sorted.
     :ivar brings: the hypervisor that a node has afterwards; None: the one it has.
     :ivar sequence: how far it goes when they are emptied one after the other.
+    :ivar scalable: ids of the servers whose managers can be asked to scale in.
+    :ivar interrupted: HA group -> its longest interruption that is on record (s).
+    :ivar scale_in: domain that lacks room -> the fewest of those that would have to go; of domains that
+        nobody can help so there is nothing.
     """
 
     plan: CampaignPlan
@@ -44,6 +51,9 @@ class Question:
     domains: tuple[str, ...]
     brings: ReleaseVersion | None
     sequence: DrainSequence
+    scalable: frozenset[str] = frozenset()
+    interrupted: Mapping[str, float] = field(default_factory=dict)
+    scale_in: Mapping[str, tuple[Server, ...]] = field(default_factory=dict)
 
     def targets_in(self, domain: str) -> tuple[str, ...]:
         """Return the targets of a domain that the cloud has."""
@@ -66,10 +76,14 @@ def ask(
     reachable: Mapping[str, str | None] | None = None,
     lacking: Mapping[str, Sequence[Verdict]] = MappingProxyType({}),
     brings: ReleaseVersion | None = None,
+    scalable: frozenset[str] = frozenset(),
+    interrupted: Mapping[str, float] = MappingProxyType({}),
 ) -> Question:
     """Put a question, as :class:`Question` describes it.
 
     :param brings: the hypervisor that a node has afterwards; None: what the bundle brings.
+    :param scalable: ids of the servers whose managers can be asked to scale in.
+    :param interrupted: HA group -> its longest interruption that is on record (s).
     """
     brings = brings or find_brought_version(bundle)
     nodes = {node.host: node for node in snapshot.nodes}
@@ -77,7 +91,7 @@ def ask(
     for node in sorted(snapshot.nodes, key=lambda n: n.host):
         hosts_of.setdefault(node.domain, []).append(node.host)
     pending = tuple(h for h in plan.hosts if h in nodes and _pending(nodes[h], plan))
-    return Question(
+    question = Question(
         plan=plan,
         snapshot=snapshot,
         bundle=bundle,
@@ -90,7 +104,27 @@ def ask(
         domains=tuple(sorted({nodes[h].domain for h in plan.hosts if h in nodes})),
         brings=brings,
         sequence=drain_in_turn(snapshot, pending, members_stay=plan.members_stay, brings=brings),
+        scalable=scalable,
+        interrupted=interrupted,
     )
+    return replace(question, scale_in=_find_scale_in(question)) if scalable else question
+
+
+def _find_scale_in(question: Question) -> dict[str, tuple[Server, ...]]:
+    """Find who would have to go in each domain that lacks room for good, and where that would help."""
+    found = {}
+    for domain in question.domains:
+        hosts = question.pending_in(domain)
+        stuck = {host: why for host, why in question.sequence.stuck.items() if host in hosts}
+        if not stuck or question.passing(domain):
+            continue
+        trial = Trial(hosts=hosts, members_stay=question.plan.members_stay, brings=question.brings)
+        sequence = replace(question.sequence, stuck=stuck)
+        part = cut_to_domain(question.snapshot, domain)
+        servers = find_scale_in(trial, part, sequence, question.scalable)
+        if servers:
+            found[domain] = servers
+    return found
 
 
 def _pending(node: Node, plan: CampaignPlan) -> bool:

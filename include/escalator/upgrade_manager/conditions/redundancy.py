@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from escalator.model.check_report import Condition
+from escalator.model.cloud import Server
 from escalator.model.verdict import Code, Severity, Subject
 from escalator.model.wording import name_some
 from escalator.upgrade_manager.conditions.question import Family, Question, count, name_domain, unmet
@@ -21,9 +23,14 @@ _SIMULATED = 1000
 def check_capacity(question: Question, domain: str) -> Iterator[Condition]:
     """Empty the targets one after the other on paper.
 
-    A node that lacks room only while others are out is warned of: they may return.
+    A node that lacks room only while others are out is warned of: they may return. So is one that VNFs can
+    make room for: their managers are asked to scale in before the first node goes.
     """
-    severity = Severity.WARNING if question.passing(domain) else Severity.BLOCKER
+    going = question.scale_in.get(domain, ())
+    severity = Severity.WARNING if question.passing(domain) or going else Severity.BLOCKER
+    remedy = "add or free capacity in the domain, or leave the node out"
+    if going:
+        remedy = f"the managers of VNFs are asked to scale in by {_count_by_project(going)}; or {remedy}"
     for host in question.pending_in(domain):
         if host not in question.sequence.stuck:
             continue
@@ -31,9 +38,15 @@ def check_capacity(question: Question, domain: str) -> Iterator[Condition]:
             Code.CAPACITY,
             Subject.of_node(host),
             question.sequence.stuck[host].shortfall,
-            "add or free capacity in the domain, or leave the node out",
+            remedy,
             severity,
         )
+
+
+def _count_by_project(servers: Sequence[Server]) -> str:
+    """Say how many servers of each project: ``2 servers of project p``."""
+    counted = Counter(server.project_id for server in servers)
+    return ", ".join(f"{count(number, 'server')} of project {p}" for p, number in sorted(counted.items()))
 
 
 def check_parallel(question: Question, domain: str) -> Iterator[Condition]:

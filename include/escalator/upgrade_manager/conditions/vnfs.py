@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from escalator.model.check_report import Condition
 from escalator.model.cloud import HaGroup, Server
 from escalator.model.verdict import Code, Severity, Subject, SubjectType
 from escalator.model.wording import name_some
 from escalator.upgrade_manager.conditions.question import Family, Question, count, met, unmet
-from escalator.upgrade_manager.state.memberships import SWITCHABLE
+from escalator.upgrade_manager.state.lead_times import find_lead_times
+from escalator.upgrade_manager.state.memberships import SWITCHABLE, find_interruption_limits
+
+ALL_MODES = SWITCHABLE | {"none"}
 
 
 def check_vnfs(question: Question, domain: str) -> Iterator[Condition]:
@@ -25,16 +28,49 @@ def check_vnfs(question: Question, domain: str) -> Iterator[Condition]:
                 _subject(group),
                 f"it is given {group.lead_seconds:g} s of notice before the first of its nodes goes out",
             )
+    yield from _own_leads(question, domain)
+    yield from _interruptions(question, domain, servers)
 
 
-def _groups(question: Question, domain: str, servers: Mapping[str, Server]) -> list[HaGroup]:
+def _interruptions(question: Question, domain: str, servers: Mapping[str, Server]) -> Iterator[Condition]:
+    """Warn of groups whose service was interrupted before for longer than they say they bear."""
+    limits = find_interruption_limits(question.book.memberships) if question.interrupted else {}
+    for group in _groups(question, domain, servers, modes=ALL_MODES) if limits else ():
+        seconds, limit = question.interrupted.get(group.id, 0.0), limits.get(group.id)
+        if limit is not None and seconds > limit:
+            yield unmet(
+                Code.INTERRUPTION_SWITCH,
+                _subject(group),
+                f"its service was away for {seconds:.1f} s at once within a year, and it bears {limit:g} s",
+                "find out why first; let its manager, or `switchover:` of its VNF file, move the service",
+                Severity.WARNING,
+            )
+
+
+def _own_leads(question: Question, domain: str) -> Iterator[Condition]:
+    """Say which servers are given a lead time of their own."""
+    for host in question.pending_in(domain) if question.book.memberships.own_leads else ():
+        for server in question.book.servers(host):
+            lead = find_lead_times(question.book.memberships, [server]).get(server.id)
+            if lead is not None and not lead.of_group:
+                yield met(
+                    Code.HA_NOTICE,
+                    server.subject,
+                    f"it is given {lead.seconds:g} s of notice before {host} goes out; "
+                    "a manager that agrees ends them",
+                )
+
+
+def _groups(
+    question: Question, domain: str, servers: Mapping[str, Server], modes: Collection[str] = SWITCHABLE
+) -> list[HaGroup]:
     """Return the groups whose first target, by the order of domains, is in this one."""
     pending = frozenset(question.pending)
     found = []
     for group in question.book.memberships.ha_groups.values():
         hosts = {servers[m].host for m in group.members if m in servers} & pending
         domains = {question.nodes[host].domain for host in hosts if host is not None}
-        if group.mode in SWITCHABLE and domains and min(domains) == domain:
+        if group.mode in modes and domains and min(domains) == domain:
             found.append(group)
     return sorted(found, key=lambda group: group.id)
 

@@ -47,8 +47,8 @@ def find_alternatives(trial: Trial, snapshot: CloudSnapshot, stuck: DrainSequenc
     names = {server.id: server.name for server in snapshot.servers}
     if trial.is_feasible(_ageless(snapshot)):
         yield f"allow {_named(names, homeless)} to move cold, which may go to an older hypervisor"
-    for group_id, members, most in _scalable(snapshot, homeless):
-        fewest = _fewest_out(trial, snapshot, members, most)
+    for group_id, members, most in list_scalable(snapshot, homeless):
+        fewest = find_fewest_out(trial, snapshot, members, most)
         if fewest:
             yield f"scale VNF {group_id} in by {len(fewest)} ({_named(names, fewest)})"
     stopped = (replace(s, migration="none") if s.id in homeless else s for s in snapshot.servers)
@@ -69,12 +69,14 @@ def _ageless(snapshot: CloudSnapshot) -> CloudSnapshot:
     return replace(snapshot, nodes=tuple(nodes))
 
 
-def _scalable(
-    snapshot: CloudSnapshot, homeless: Collection[str]
+def list_scalable(
+    snapshot: CloudSnapshot, homeless: Collection[str], among: Collection[str] | None = None
 ) -> Iterator[tuple[str, Sequence[Server], int]]:
     """Give the groups that could be smaller: id, the members, those without a place first, and by how many.
 
     An HA group keeps as many members as must be preserved; every group keeps one.
+
+    :param among: ids of the servers that may go; None: all.
     """
     memberships = Memberships(snapshot)
     there = {server.id: server for server in snapshot.servers}
@@ -86,26 +88,28 @@ def _scalable(
     for server_group in memberships.server_groups.values():
         groups.setdefault(server_group.id, (server_group.members, 1))
     for group_id, (ids, kept) in sorted(groups.items()):
-        members = [there[member] for member in ids if member in there]
+        members = [there[m] for m in ids if m in there and (among is None or m in among)]
         members.sort(key=lambda s: (s.id not in homeless, -s.resources.get(MEMORY, 0), s.id))
         yield group_id, members, min(len(members), len(ids) - kept)
 
 
-def _fewest_out(
+def find_fewest_out(
     trial: Trial, snapshot: CloudSnapshot, members: Sequence[Server], most: int
 ) -> frozenset[str]:
     """Return the fewest members without which it would be feasible; none when up to most would not do."""
-    if most < 1 or not trial.is_feasible(_without(snapshot, members[:most])):
+    if most < 1 or not trial.is_feasible(leave_servers_out(snapshot, members[:most])):
         return frozenset()
     for number in range(1, most + 1):
         for chosen in islice(combinations(members, number), _CHOICES):
-            if trial.is_feasible(_without(snapshot, chosen)):
+            if trial.is_feasible(leave_servers_out(snapshot, chosen)):
                 return frozenset(server.id for server in chosen)
     return frozenset()
 
 
-def _without(snapshot: CloudSnapshot, servers: Sequence[Server]) -> CloudSnapshot:
+def leave_servers_out(snapshot: CloudSnapshot, servers: Sequence[Server]) -> CloudSnapshot:
     """Return the cloud without some servers, and what they use."""
+    if not servers:
+        return snapshot
     ids = {server.id for server in servers}
     nodes = []
     for node in snapshot.nodes:

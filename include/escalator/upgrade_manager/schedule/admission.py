@@ -243,6 +243,7 @@ def _read_availability(state: AdmissionState, out: Collection[str]) -> Availabil
         out=out,
         given_back={host: to_seconds(moment) for host, moment in state.ledger.given_back.items()},
         noticed_at=to_seconds(noticed) if noticed is not None else float("-inf"),
+        ready=state.ledger.ready,
     )
 
 

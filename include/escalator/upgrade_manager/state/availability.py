@@ -14,6 +14,7 @@ from heapq import heapify, heappop, heappush
 
 from escalator.model.cloud import HaGroup
 from escalator.model.verdict import Code
+from escalator.upgrade_manager.state.lead_times import find_longest_lead
 from escalator.upgrade_manager.state.memberships import Memberships
 
 RUNNING = "running"
@@ -39,6 +40,7 @@ class Availability:
     :param out: hosts that are out of service for whatever reason.
     :param given_back: host -> second at which it was given back.
     :param noticed_at: second at which the owners were told of the campaign.
+    :param ready: ids of the servers whose managers are ready: their lead time is over.
     """
 
     def __init__(
@@ -48,8 +50,10 @@ class Availability:
         out: Collection[str] = (),
         given_back: Mapping[str, float] | None = None,
         noticed_at: float = _NEVER,
+        ready: Collection[str] = (),
     ) -> None:
         self._memberships = memberships
+        self._ready = ready
         self._noticed_at = noticed_at
         self._ailing: set[str] = set()
         self._members: dict[str, list[str]] = {}
@@ -60,7 +64,9 @@ class Availability:
         self._blocks: dict[str, set[str]] = {}
         self._impaired: dict[str, set[str]] = {}
         self._expiries = [
-            noticed_at + lead for lead in {group.lead_seconds for group in memberships.ha_groups.values()}
+            noticed_at + lead
+            for lead in {group.lead_seconds for group in memberships.ha_groups.values()}
+            | memberships.own_leads
         ]
         heapify(self._expiries)
         self._notice_ends = max(self._expiries, default=_NEVER)
@@ -142,15 +148,32 @@ class Availability:
         known = self._blocked.get(host)
         if known is not None and (known.until is None or known.until > now):
             return known
-        in_notice = self._notice_ends > now
+        if self._notice_ends > now:
+            notice = self._find_notice(host, now)
+            if notice is not None:
+                self._blocked[host] = notice
+                return notice
         for group_id, members in self.groups_on(host).items():
-            if in_notice or group_id in self._impaired:
+            if group_id in self._impaired:
                 found = self._find_group_obstacle(self._memberships.ha_groups[group_id], members, now)
                 if found is not None:
                     self._blocked[host] = found
                     self._blocks.setdefault(group_id, set()).add(host)
                     return found
         return None
+
+    def _find_notice(self, host: str, now: float) -> Obstacle | None:
+        """Find a lead time of a server on a node that has not passed, and whose manager is not ready."""
+        servers = self._memberships.servers_on.get(host, ())
+        lead = find_longest_lead(self._memberships, servers, self._ready)
+        if lead is None or self._noticed_at + lead.seconds <= now:
+            return None
+        return Obstacle(
+            message=f"{lead.whose} is given {lead.seconds:g} s of notice",
+            lasting=False,
+            until=self._noticed_at + lead.seconds,
+            code=Code.HA_NOTICE,
+        )
 
     def _changed(self, group_id: str) -> None:
         """Look anew at the nodes that a group held up."""
@@ -214,14 +237,6 @@ class Availability:
     def _find_group_obstacle(self, group: HaGroup, members: list[str], now: float) -> Obstacle | None:
         if group.mode == "none":
             return None
-        if self._noticed_at + group.lead_seconds > now:
-            until = self._noticed_at + group.lead_seconds
-            return Obstacle(
-                message=f"HA group {group.id} is given {group.lead_seconds:g} s of notice",
-                lasting=False,
-                until=until,
-                code=Code.HA_NOTICE,
-            )
         impaired = [m for m in self._impaired.get(group.id, ()) if self._impacted(m, now)]
         if not impaired:
             self._impaired.pop(group.id, None)

@@ -28,6 +28,7 @@ class Memberships:
     :ivar server_group_of: server id -> id of its server group.
     :ivar grouped_servers: the servers that are in a server group.
     :ivar servers_on: host -> the servers there.
+    :ivar own_leads: the lead times that servers have of their own (s).
     """
 
     def __init__(self, snapshot: CloudSnapshot) -> None:
@@ -36,8 +37,11 @@ class Memberships:
         on: dict[str | None, list[Server]] = defaultdict(list)
         naming_ha: list[Server] = []
         naming: list[Server] = []
+        self.own_leads: set[float] = set()
         for server in snapshot.servers:
             on[server.host].append(server)
+            if server.lead_seconds:
+                self.own_leads.add(server.lead_seconds)
             if server.ha_group is not None:
                 naming_ha.append(server)
             if server.server_group is not None:
@@ -79,6 +83,17 @@ class Memberships:
         """Return how many members of a server's anti-affinity group may be on one node."""
         group = self.server_groups.get(self.server_group_of.get(server_id, ""))
         return group.max_server_per_host if group else 1
+
+
+def find_interruption_limits(memberships: Memberships) -> dict[str, float]:
+    """Return what each HA group bears at once (s): the least that a member bears; else it is not in it."""
+    found: dict[str, float] = {}
+    for server in memberships.ha_servers:
+        if server.max_interruption_seconds is not None:
+            group = memberships.ha_group_of[server.id]
+            least = min(server.max_interruption_seconds, found.get(group, server.max_interruption_seconds))
+            found[group] = least
+    return found
 
 
 def _owners(groups: tuple[HaGroup, ...] | tuple[ServerGroup, ...]) -> dict[str, str]:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from types import MappingProxyType
 
 from escalator.model.cloud import Server
 from escalator.model.notice import InstanceAction, Notice, NoticeEvent, NoticeState
-from escalator.model.vnfm import ManagerRole, Vnfm, VnfmKind
+from escalator.model.vnfm import LONGEST_REPLY_SECONDS, ManagerRole, Vnfm, VnfmKind
 
 AT_ONCE = timedelta(seconds=1)
 """Between the last moment for a reply and the first for the action."""
+NO_LEADS: Mapping[str, float] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,13 +44,29 @@ def list_concerns(
 
 
 def make_node_notices(
-    concerns: Sequence[Concern], *, session_id: str, host: str, asking: int, now: datetime, bundle: str
+    concerns: Sequence[Concern],
+    *,
+    session_id: str,
+    host: str,
+    asking: int,
+    now: datetime,
+    bundle: str,
+    leads: Mapping[str, float] = NO_LEADS,
 ) -> tuple[Notice, ...]:
     """Make PLANNED_MAINTENANCE of a node: one a project, or one a server in dialect B.
 
+    A manager may take the lead time of its servers to get ready, where that is longer than what it is given
+    to answer, within bounds.
+
     :param asking: how often this was asked before.
     :param bundle: what comes; it is told in the metadata.
+    :param leads: server id -> its lead time (s), of those that have one.
     """
+
+    def reply_at(concern: Concern, ids: Sequence[str]) -> datetime:
+        lead = min(_find_lead(leads, ids), LONGEST_REPLY_SECONDS)
+        return now + timedelta(seconds=max(concern.vnfm.reply_seconds, lead))
+
     return tuple(
         Notice(
             session_id=session_id,
@@ -60,8 +78,8 @@ def make_node_notices(
             instance_id=one,
             round=asking,
             allowed_actions=tuple(InstanceAction),
-            reply_at=now + timedelta(seconds=concern.vnfm.reply_seconds),
-            actions_at=now + timedelta(seconds=concern.vnfm.reply_seconds) + AT_ONCE,
+            reply_at=reply_at(concern, ids),
+            actions_at=reply_at(concern, ids) + AT_ONCE,
             metadata={"bundle": bundle},
         )
         for concern in concerns
@@ -75,13 +93,23 @@ def make_session_notices(
     *,
     session_id: str,
     now: datetime,
-    lead_seconds: float = 0.0,
+    leads: Mapping[str, float] = NO_LEADS,
+    not_before: datetime | None = None,
+    asking: int = 0,
     bundle: str = "",
 ) -> tuple[Notice, ...]:
     """Make a notice about the whole session for every project.
 
-    :param lead_seconds: between the notice and the first impact.
+    :param leads: server id -> its lead time (s), of those that have one.
+    :param not_before: the moment that the session was asked for; None: as soon as may be.
+    :param asking: round of the notices.
     """
+
+    def actions_at(concern: Concern) -> datetime:
+        answered = now + timedelta(seconds=concern.vnfm.session_reply_seconds) + AT_ONCE
+        led = now + timedelta(seconds=_find_lead(leads, concern.server_ids))
+        return max(answered, led, not_before or now)
+
     return tuple(
         Notice(
             session_id=session_id,
@@ -89,12 +117,9 @@ def make_session_notices(
             project_id=concern.project_id,
             state=state,
             instance_ids=concern.server_ids,
+            round=asking,
             reply_at=now + timedelta(seconds=concern.vnfm.session_reply_seconds),
-            actions_at=now
-            + max(
-                timedelta(seconds=concern.vnfm.session_reply_seconds) + AT_ONCE,
-                timedelta(seconds=lead_seconds),
-            ),
+            actions_at=actions_at(concern),
             metadata={"bundle": bundle} if bundle else {},
         )
         for concern in concerns
@@ -139,6 +164,10 @@ def make_host_notices(
         for nfvo in nfvos
         for project in nfvo.projects
     )
+
+
+def _find_lead(leads: Mapping[str, float], server_ids: Iterable[str]) -> float:
+    return max((leads.get(server_id, 0.0) for server_id in server_ids), default=0.0)
 
 
 def _about(concern: Concern) -> list[tuple[tuple[str, ...], str | None]]:

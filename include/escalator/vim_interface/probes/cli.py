@@ -102,7 +102,7 @@ def _describe(gaps: Sequence[Gap]) -> dict[str, Any]:
         "longest_seconds": round(found.longest_seconds, 3),
         "sum_seconds": round(found.sum_seconds, 3),
         "not_measured_seconds": round(found.not_measured_seconds, 3),
-        "too_long": found.longest_seconds > SWITCH_SECONDS or found.sum_seconds > YEAR_SECONDS,
+        "too_long": found.too_long is not None or found.sum_seconds > YEAR_SECONDS,
     }
 
 

@@ -87,6 +87,7 @@ class DeclaredGroup:
     :ivar vnf: name of the VNF that it is a part of.
     :ivar project_id: the project that names and metadata are looked up in.
     :ivar migration_types: ``live`` and ``cold``, the preferred one first; None: as the server's state allows.
+    :ivar max_interruption_seconds: interruption that does no harm; None: nothing is said of it.
     :ivar means: how it is switched over without a manager; :ivar probe: where its service is probed.
     """
 
@@ -100,6 +101,7 @@ class DeclaredGroup:
     recovery_seconds: float = 0.0
     lead_seconds: float = 0.0
     migration_types: tuple[str, ...] | None = None
+    max_interruption_seconds: float | None = None
     means: SwitchoverMeans | None = None
     probe: ProbeTarget | None = None
     vnf: str = ""

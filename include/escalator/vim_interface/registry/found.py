@@ -14,6 +14,24 @@ PAIRED, SHARED = "active-standby", "load-balanced"
 ROLES = ("active", "standby", "member")
 
 
+LONGEST_LEAD_SECONDS = 86_400.0
+"""A project asks for no longer lead time: it would keep a campaign waiting for ever. The operator may."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnConstraints:
+    """What is asked for one server, whatever group it is in. Times are seconds; what is None is not said.
+
+    :ivar migration_types: ``live`` and ``cold``, the preferred one first; empty: it must not be moved.
+    :ivar lead_seconds: between the notice and the first impact.
+    :ivar max_interruption_seconds: interruption that does no harm.
+    """
+
+    migration_types: tuple[str, ...] | None = None
+    lead_seconds: float | None = None
+    max_interruption_seconds: float | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoundGroup:
     """One HA group in one cloud.
@@ -21,26 +39,28 @@ class FoundGroup:
     :ivar origin: where it is declared, for messages: a file and a path in it, or the metadata.
     :ivar group: members that the cloud does not have stand in it too: they count as impacted.
     :ivar roles: server id -> role; a member without an entry has none.
-    :ivar migration_types: ``live`` and ``cold``, the preferred one first; None: no restriction.
     :ivar means: how it is switched over without a manager; None: it says nothing of it.
     :ivar probe: where its service is probed; None: nowhere.
-    :ivar migration_types_of: server id -> the same, for members that have their own.
     """
 
     origin: str
     group: HaGroup
     roles: Mapping[str, str] = field(default_factory=dict)
-    migration_types: tuple[str, ...] | None = None
     means: SwitchoverMeans | None = None
     probe: ProbeTarget | None = None
-    migration_types_of: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 class HaGroupSource(Protocol):
-    """A place that HA groups are declared in."""
+    """A place that HA groups are declared in, and constraints of single servers."""
 
     def groups(self, snapshot: CloudSnapshot) -> tuple[FoundGroup, ...]:
         """Return the groups as they are in this cloud.
+
+        :raises InvalidRequestError: the source contradicts itself.
+        """
+
+    def constraints(self, snapshot: CloudSnapshot) -> Mapping[str, OwnConstraints]:
+        """Return what is asked for single servers: server id -> constraints.
 
         :raises InvalidRequestError: the source contradicts itself.
         """

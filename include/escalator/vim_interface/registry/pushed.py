@@ -14,7 +14,13 @@ from escalator.model.cloud import CloudSnapshot, Server
 from escalator.model.constraints import EVERY_OTHER_SIZE, GroupConstraints, InstanceConstraints
 from escalator.model.notice import InstanceAction
 from escalator.vim_interface.registry.declared import BySize, DeclaredGroup
-from escalator.vim_interface.registry.found import PAIRED, SHARED, FoundGroup
+from escalator.vim_interface.registry.found import (
+    LONGEST_LEAD_SECONDS,
+    PAIRED,
+    SHARED,
+    FoundGroup,
+    OwnConstraints,
+)
 from escalator.vim_interface.registry.nova_metadata import find_role
 
 _METHODS: Mapping[str, tuple[str, ...] | None] = {
@@ -45,7 +51,8 @@ class PushedConstraints:
     """The constraints of one cloud, as they were when they were read.
 
     A project speaks for its own servers only: a member that the cloud has in another project is left out.
-    An instance without a group has no HA group; one whose group was not put counts with the strictest limit.
+    An instance without a group has no HA group, but its own constraints; one whose group was not put counts
+    with the strictest limit.
     """
 
     of_instances: tuple[InstanceConstraints, ...]
@@ -72,6 +79,19 @@ class PushedConstraints:
             for (project_id, group_id), instances in members.items()
         ]
         return tuple(sorted(found, key=lambda each: each.group.id))
+
+    def constraints(self, snapshot: CloudSnapshot) -> Mapping[str, OwnConstraints]:
+        """Return what is asked for each instance that the cloud has, in a group or not."""
+        servers = {server.id: server for server in snapshot.servers}
+        return {
+            instance.instance_id: OwnConstraints(
+                migration_types=_methods_of(instance),
+                lead_seconds=_lead_of(instance) or None,
+                max_interruption_seconds=instance.max_interruption_seconds,
+            )
+            for instance in self.of_instances
+            if instance.instance_id in servers and _is_its_own(instance, servers[instance.instance_id])
+        }
 
 
 def read_pushed_constraints(book: Constraints, cloud: str) -> PushedConstraints:
@@ -124,18 +144,17 @@ def _found(
         max_impacted=_by_size(group.max_impacted) if group else None,
         min_preserved=_by_size(group.min_preserved) if group else None,
         recovery_seconds=group.recovery_seconds if group else 0.0,
-        lead_seconds=max(instance.lead_seconds for instance in instances),
+        lead_seconds=max(map(_lead_of, instances)),
     )
     return FoundGroup(
         origin=declared.origin,
         group=declared.group_of(members),
         roles=roles,
-        migration_types_of={
-            instance.instance_id: types
-            for instance in instances
-            if (types := _methods_of(instance)) is not None
-        },
     )
+
+
+def _lead_of(instance: InstanceConstraints) -> float:
+    return min(instance.lead_seconds, LONGEST_LEAD_SECONDS)
 
 
 def _by_size(limits: Mapping[int, int]) -> BySize | None:

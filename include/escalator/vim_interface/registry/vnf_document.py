@@ -28,7 +28,8 @@ from escalator.vim_interface.registry.means_document import AnyProbe, AnySwitcho
 
 _SELECTORS = ("id", "name", "metadata", "server_group")
 _LIMITS = ("max_number_of_impacted_instances", "min_number_of_preserved_instances")
-_METHODS = {"LIVE_MIGRATION": "live", "OFFLINE_MIGRATION": "cold"}
+METHODS = {"LIVE_MIGRATION": "live", "OFFLINE_MIGRATION": "cold"}
+"""ETSI's words for a migration -> the methods here; NO_MIGRATION is none."""
 _ROLES_OF = {"active-standby": ("active", "standby"), "load-balanced": ("member",)}
 _TIME = r"^\s*(\d+(?:\.\d+)?)\s*(d|h|m|s|ms|us|ns)\s*$"
 _SECONDS = {"d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
@@ -39,7 +40,7 @@ _MOST_MEMBERS = 10**6
 _PlainSeconds = Annotated[float, Field(ge=0, lt=_LONGEST_SECONDS, allow_inf_nan=False)]
 
 
-def _read_time(value: object) -> object:
+def read_time(value: object) -> object:
     """Read TOSCA's number with a unit, such as ``90 s``, as seconds; anything else stays as it is."""
     if isinstance(value, str) and (match := re.fullmatch(_TIME, value)):
         return float(match[1]) * _SECONDS[match[2]]
@@ -48,7 +49,7 @@ def _read_time(value: object) -> object:
 
 Seconds = Annotated[
     _PlainSeconds,
-    BeforeValidator(_read_time, json_schema_input_type=_PlainSeconds | Annotated[str, Field(pattern=_TIME)]),
+    BeforeValidator(read_time, json_schema_input_type=_PlainSeconds | Annotated[str, Field(pattern=_TIME)]),
     must_be("seconds from 0 on, or a time such as '90 s'"),
 ]
 Limit = Annotated[int, Field(ge=0, le=_MOST_MEMBERS)]
@@ -115,9 +116,9 @@ class GroupDocument(DocumentModel):
     )
     switchover: AnySwitchover | None = Field(default=None, discriminator="method")
     probe: AnyProbe | None = Field(default=None, discriminator="method")
-    # known to the schema, and nothing to decide with before there is a VNFM to ask
+    max_undetectable_interruption_time: Seconds | None = None
+    # known to the schema, and nothing to decide with
     is_impact_mitigation_requested: OrNull[bool] = False
-    max_undetectable_interruption_time: OrNull[Seconds] = 0.0
 
     @classmethod
     def find_faults_between(cls, values: Mapping[Any, Any], asked: object) -> Iterator[Fault]:  # noqa: ARG003
@@ -187,9 +188,8 @@ def _group(group: GroupDocument, origin: str, file: VnfDocument) -> DeclaredGrou
         min_preserved=_by_size(group.min_number_of_preserved_instances),
         recovery_seconds=group.min_recovery_time_between_impacts,
         lead_seconds=group.impact_notification_lead_time,
-        migration_types=None
-        if types is None
-        else tuple(_METHODS[word] for word in types if word in _METHODS),
+        migration_types=None if types is None else tuple(METHODS[word] for word in types if word in METHODS),
+        max_interruption_seconds=group.max_undetectable_interruption_time,
         means=group.switchover.to_means() if group.switchover else None,
         probe=group.probe.to_target(group.id) if group.probe else None,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from escalator.documents.yaml_lines import read_yaml
 from escalator.model.cloud import CloudSnapshot, Server
 from escalator.model.errors import InvalidRequestError
 from escalator.vim_interface.registry.declared import DeclaredGroup, ServerIndex
-from escalator.vim_interface.registry.found import PAIRED, SHARED, FoundGroup
+from escalator.vim_interface.registry.found import PAIRED, SHARED, FoundGroup, OwnConstraints
 from escalator.vim_interface.registry.nova_metadata import find_role
 from escalator.vim_interface.registry.vnf_document import parse_vnf
 
@@ -38,6 +39,29 @@ class VnfFiles:
                 remedy="let one entry select a server, or give the same role",
             )
         return found
+
+    def constraints(self, snapshot: CloudSnapshot) -> Mapping[str, OwnConstraints]:
+        """Return what the groups say of their members: how they are moved, and how long they may be away.
+
+        The lead time is the group's own, whatever its mode.
+        """
+        if not any(_says_more(group) for group in self.declared):
+            return {}
+        index = ServerIndex(snapshot)
+        return {
+            server.id: OwnConstraints(
+                migration_types=group.migration_types,
+                max_interruption_seconds=group.max_interruption_seconds,
+            )
+            for group in self.declared
+            if _says_more(group)
+            for entry in group.members
+            for server in index.selected(entry, group.project_id)
+        }
+
+
+def _says_more(group: DeclaredGroup) -> bool:
+    return group.migration_types is not None or group.max_interruption_seconds is not None
 
 
 def read_vnf_files(folder: Path) -> VnfFiles:
@@ -81,7 +105,6 @@ def _found(declared: DeclaredGroup, index: ServerIndex, faults: list[str]) -> Fo
         origin=declared.origin,
         group=declared.group_of(tuple(roles)),
         roles={member: role for member, role in given.items() if role},
-        migration_types=declared.migration_types,
         means=declared.means,
         probe=declared.probe,
     )

@@ -22,9 +22,16 @@ from escalator.documents.document_model import (
 )
 from escalator.documents.faults import Fault
 from escalator.documents.wording import show_value
-from escalator.model.vnfm import InstanceSelector, ManagerRole, OnNack, OnSilence, Vnfm, VnfmKind
+from escalator.model.vnfm import (
+    LONGEST_REPLY_SECONDS,
+    InstanceSelector,
+    ManagerRole,
+    OnNack,
+    OnSilence,
+    Vnfm,
+    VnfmKind,
+)
 
-LONGEST_REPLY_SECONDS = 1500
 LONGEST_SESSION_REPLY_SECONDS = 86_400
 _MOST_SECONDS = 10**7
 _SELECTS_BY = ("name", "metadata")

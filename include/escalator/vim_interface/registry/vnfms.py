@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
 from escalator.documents.yaml_lines import read_yaml
-from escalator.model.cloud import Server
+from escalator.model.cloud import CloudSnapshot, Server
 from escalator.model.errors import InvalidRequestError
+from escalator.model.notice import NoticeEvent, NoticeState
 from escalator.model.vnfm import InstanceSelector, ManagerRole, Vnfm
 from escalator.vim_interface.registry.vnfm_document import parse_vnfms
+from escalator.vim_interface.wire.payloads import is_known_to
 
 NAME = "vnfms.yaml"
 
@@ -53,6 +56,23 @@ class Vnfms:
                 remedy=f"correct {NAME}: let the selectors of one manager select it",
             )
         return next(iter(chosen or (v for v in able if not v.selectors)), None)
+
+    def list_scalable(self, snapshot: CloudSnapshot, hosts: Collection[str]) -> frozenset[str]:
+        """Return the ids of the servers whose managers can be asked to scale in.
+
+        A manager is asked for a project that has a server on the nodes of a campaign: it is told of it.
+
+        :raises InvalidRequestError: two managers claim a server.
+        """
+        if not self.of_cloud(snapshot.cloud):
+            return frozenset()
+        owners: dict[str, tuple[str, str]] = {}
+        for server in snapshot.servers:
+            vnfm = None if server.on_no_node else self.manager_of(snapshot.cloud, server)
+            if vnfm is not None and is_known_to(vnfm, NoticeEvent.SCHEDULED, NoticeState.SCALE_IN):
+                owners[server.id] = (vnfm.id, server.project_id)
+        told = {owners[s.id] for s in snapshot.servers if s.host in hosts and s.id in owners}
+        return frozenset(server_id for server_id, owner in owners.items() if owner in told)
 
 
 def find_vnfms_dir() -> Path:
