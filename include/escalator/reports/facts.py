@@ -62,7 +62,7 @@ class CampaignFacts:
     :ivar plan_document: ``escalator.plan/1``, as it was made at the start; None when none was recorded.
     :ivar refused: the campaign was refused before any write.
     :ivar gaps: the gaps of services that probes measured in the run.
-    :ivar switches: the switchovers that Escalator did in the run by the means of the groups.
+    :ivar switches: the switchovers in the run, by the means of the groups or by their managers.
     :ivar year_gaps: those of all runs in the cloud in the year up to its end.
     """
 

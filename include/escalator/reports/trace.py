@@ -47,7 +47,7 @@ def list_upgraded_hosts(facts: CampaignFacts) -> tuple[str, ...]:
 
 
 def _switchovers(facts: CampaignFacts) -> list[_Moment]:
-    """Write the switchovers from one member to another that were seen to be done."""
+    """Write the switchovers from one member to another: seen to be done, or believed."""
     return [
         (
             switch.ended_at,
@@ -59,7 +59,7 @@ def _switchovers(facts: CampaignFacts) -> list[_Moment]:
             },
         )
         for switch in facts.switches
-        if switch.verified and switch.ended_at is not None and switch.to_server is not None
+        if switch.changed_active and switch.ended_at is not None
     ]
 
 
@@ -122,7 +122,7 @@ def _result(
         "held": _held(facts),
         "moves": len(list_moved(facts.moves)),
         "standby_moves": 0,
-        "moves_lower_bound": _servers_on(facts, upgraded),
+        "moves_lower_bound": _count_leavers(facts, upgraded),
         "switchovers": len(_switchovers(facts)),
         "makespan_seconds": round(events[-1]["t"] - events[0]["t"], 3) if events else 0.0,
         "makespan_lower_bound_seconds": round(bound, 3),
@@ -140,7 +140,8 @@ def _held(facts: CampaignFacts) -> list[dict[str, str]]:
     return held
 
 
-def _servers_on(facts: CampaignFacts, hosts: tuple[str, ...]) -> int:
-    """Count the servers that were on nodes which had to be emptied."""
+def _count_leavers(facts: CampaignFacts, hosts: tuple[str, ...]) -> int:
+    """Count the servers that were on nodes which had to be emptied; what stayed there did not have to."""
     servers = () if facts.before is None else facts.before.servers
-    return sum(s.host in hosts and not s.on_no_node for s in servers)
+    moved = {move.server_id for move in list_moved(facts.moves)}
+    return sum(s.host in hosts and s.id in moved for s in servers)

@@ -20,13 +20,14 @@ from escalator.model.verdict import Code, Verdict, find_blockers
 from escalator.model.vnfm import OnNack, OnSilence
 from escalator.steps.running.context import StepContext
 from escalator.steps.running.results import StepResult
+from escalator.steps.switching.manager_switches import record_switchovers
 from escalator.steps.switching.managers import ask_managers, judge
 from escalator.steps.switching.own_means import OwnMeans, Switched
 from escalator.upgrade_manager.drain.drains import plan_drain
 from escalator.upgrade_manager.drain.prechecks import check_servers
 from escalator.vim_interface.desk import find_last_reply_time
 from escalator.vim_interface.negotiation.judging import Judgement, Trouble
-from escalator.vim_interface.switching import Seen
+from escalator.vim_interface.switching import Seen, Verification
 
 log = logging.getLogger("escalator.steps.switchover")
 
@@ -57,7 +58,9 @@ def _act_on(ctx: StepContext, judgement: Judgement, records: Sequence[NoticeReco
     switched = Switched()
     if book is not None:
         own = OwnMeans.of(ctx, snapshot, book)
-        judgement = _doubt(ctx, judgement, own, asked)
+        seen = {server_id: own.verify(server_id) for server_id in judgement.agreement.stays}
+        judgement = _doubt(ctx, judgement, seen, asked)
+        record_switchovers(ctx, own, book, records, judgement.agreement, seen)
     for policies, outcome in _ENDS:
         found = judgement.having(*policies)
         if found:
@@ -89,14 +92,18 @@ _ENDS = (
 )
 
 
-def _doubt(ctx: StepContext, judgement: Judgement, own: OwnMeans, asked: Mapping[str, Notice]) -> Judgement:
-    """Look whether the services have left the servers of which their managers say so."""
+def _doubt(
+    ctx: StepContext,
+    judgement: Judgement,
+    seen: Mapping[str, Verification | None],
+    asked: Mapping[str, Notice],
+) -> Judgement:
+    """Believe no manager who says that a server is free while its service is seen to be there."""
     desk = ctx.campaign.desk
     managers = desk.managers() if desk is not None else {}
     lies: list[Trouble] = []
     untrue: set[str] = set()
-    for server_id in judgement.agreement.stays:
-        found = own.verify(server_id)
+    for server_id, found in seen.items():
         if found is not None and found.seen is Seen.THERE:
             notice = asked[server_id]
             untrue.add(server_id)

@@ -6,7 +6,7 @@ A switchover is written down before it is done: a second run finishes it, or fin
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from functools import partial
 
@@ -16,13 +16,17 @@ from escalator.model.vnf_means import OctaviaMeans, SwitchoverMeans
 from escalator.steps.running.context import StepContext
 from escalator.vim_interface.registry import SwitchMeans
 from escalator.vim_interface.switching import (
+    Health,
     Seen,
+    StandbyChoice,
     Switcher,
     SwitchGroup,
     SwitchOrder,
     SwitchOutcome,
     Verification,
     choose_standby,
+    find_holder,
+    is_to_restore,
     make_switcher,
     restore_switches,
     switch_over,
@@ -35,6 +39,10 @@ log = logging.getLogger("escalator.steps.switchover")
 
 LOOKS, LOOK_AGAIN_SECONDS = 6, 0.5
 """How often it is looked whether what a manager says is in effect, and the pause between two looks."""
+
+
+def _believe_healthy(_: Server) -> Health:
+    return Health(ok=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,9 +105,22 @@ class OwnMeans:
             stays=tuple(stays), leaves=tuple(leaves), findings=tuple(findings), blockers=tuple(blockers)
         )
 
-    def verify(self, server_id: str) -> Verification | None:
-        """Look whether the service of a server's group has left it; None: nothing is declared to look at."""
-        group = self._group_of(server_id)
+    def find_holder(self, group: HaGroup) -> str | None:
+        """Return the one member that is seen to have the service of a group; None: that cannot be seen."""
+        means, probe = self._declared.means.get(group.id), self._declared.probes.get(group.id)
+        return find_holder(
+            self._switch_group(group),
+            network=self._ctx.cloud.network,
+            switcher=self._make_switcher(group, means) if means is not None else None,
+            probe=probe,
+        )
+
+    def verify(self, server_id: str, *, looks: int = LOOKS) -> Verification | None:
+        """Look whether the service of a server's group has left it; None: nothing is declared to look at.
+
+        :param looks: how often, while it is still there.
+        """
+        group = self.group_of(server_id)
         if group is None:
             return None
         means, probe = self._declared.means.get(group.id), self._declared.probes.get(group.id)
@@ -113,11 +134,11 @@ class OwnMeans:
             self._switch_group(group),
             network=self._ctx.cloud.network,
             switcher=switcher,
-            before=_of_group(before, group),
+            before=before.of_members(group.members),
             probe=probe,
         )
         found = look()
-        for _ in range(LOOKS - 1):
+        for _ in range(looks - 1):
             if found.seen is not Seen.THERE:
                 break
             self._ctx.campaign.sleep(LOOK_AGAIN_SECONDS)
@@ -157,10 +178,7 @@ class OwnMeans:
             return None
         to_server = None
         if not shared:
-            nodes = {node.host: node for node in self._snapshot.nodes}
-            choice = choose_standby(
-                self._switch_group(group), server.id, nodes, is_healthy=switcher.is_healthy
-            )
+            choice = self.choose(group, server.id, is_healthy=switcher.is_healthy)
             if choice.server is None:
                 return _make_verdict(
                     Code.VNF_NO_STANDBY, group, f"nobody can take over: {'; '.join(choice.reasons)}"
@@ -195,10 +213,24 @@ class OwnMeans:
             return _make_verdict(Code.VNF_NOT_SWITCHED, group, result.words)
         return None
 
+    def role_of(self, server_id: str) -> str | None:
+        """Return the role of a server, as declared and as the switchovers of the run have left it."""
+        return server.ha_role if (server := self._servers.get(server_id)) is not None else None
+
+    def choose(
+        self, group: HaGroup, leaving: str, *, is_healthy: Callable[[Server], Health] = _believe_healthy
+    ) -> StandbyChoice:
+        """Choose who takes over from a member, as the planner does."""
+        nodes = {node.host: node for node in self._snapshot.nodes}
+        return choose_standby(
+            self._switch_group(group), leaving, nodes, is_healthy=is_healthy, pending=self._ctx.plan.hosts
+        )
+
     def _see_lease(self) -> None:
         self._ctx.ensure_leased()
 
-    def _group_of(self, server_id: str) -> HaGroup | None:
+    def group_of(self, server_id: str) -> HaGroup | None:
+        """Return the HA group of a server."""
         return next((group for group in self._snapshot.ha_groups if server_id in group.members), None)
 
     def _switch_group(self, group: HaGroup) -> SwitchGroup:
@@ -216,10 +248,6 @@ class OwnMeans:
         )
 
 
-def _of_group(addresses: ServiceAddresses, group: HaGroup) -> ServiceAddresses:
-    return ServiceAddresses(holders={a: o for a, o in addresses.holders.items() if o in group.members})
-
-
 def restore_services(ctx: StepContext) -> tuple[str, ...]:
     """Restore what switchovers on the node changed, now that it is in service; say what is not as it was."""
     book = ctx.campaign.switches
@@ -233,7 +261,7 @@ def restore_services(ctx: StepContext) -> tuple[str, ...]:
 
 def _is_to_restore(ctx: StepContext, book: SwitchBookSide) -> bool:
     records = book.of_run(ctx.plan.campaign, ctx.plan.run_id)
-    return any(record.host == ctx.host and record.restored_at is None for record in records)
+    return any(record.host == ctx.host and is_to_restore(record) for record in records)
 
 
 def _make_verdict(code: Code, group: HaGroup, message: str) -> Verdict:
