@@ -166,6 +166,7 @@ class World:
     def __post_init__(self) -> None:
         self.cloud = FakeCloud(clock=self.clock, fuse=self.fuse)
         cast("Any", self.cloud).network = FakeNetwork()
+        cast("Any", self.cloud).load_balancers = None
         for host in self.hosts:
             self.cloud.add_host(host)
         self.nodes = {

@@ -8,6 +8,7 @@ from typing import Any
 
 from escalator.model.campaign import NodeState, Step
 from escalator.model.digest import compute_digest
+from escalator.model.moves import MoveMethod
 from escalator.model.verdict import Code
 from escalator.reports.facts import CampaignFacts
 from escalator.reports.node_times import NodeTimes, upgrade_jobs
@@ -114,14 +115,14 @@ def _result(
     facts: CampaignFacts, times: Mapping[str, NodeTimes], events: list[dict[str, Any]]
 ) -> dict[str, Any]:
     """Sum up; the lower bounds are what no order of the nodes could have gone below."""
-    upgraded = list_upgraded_hosts(facts)
+    upgraded, moved = list_upgraded_hosts(facts), list_moved(facts.moves)
     jobs = [times[host].upgrade_seconds for host in upgraded]
     bound = max([sum(jobs) / facts.plan.request.max_parallel, *jobs])
     return {
         "upgraded": list(upgraded),
         "held": _held(facts),
-        "moves": len(list_moved(facts.moves)),
-        "standby_moves": 0,
+        "moves": sum(move.method is not MoveMethod.STANDBY for move in moved),
+        "standby_moves": sum(move.method is MoveMethod.STANDBY for move in moved),
         "moves_lower_bound": _count_leavers(facts, upgraded),
         "switchovers": len(_switchovers(facts)),
         "makespan_seconds": round(events[-1]["t"] - events[0]["t"], 3) if events else 0.0,
@@ -143,5 +144,5 @@ def _held(facts: CampaignFacts) -> list[dict[str, str]]:
 def _count_leavers(facts: CampaignFacts, hosts: tuple[str, ...]) -> int:
     """Count the servers that were on nodes which had to be emptied; what stayed there did not have to."""
     servers = () if facts.before is None else facts.before.servers
-    moved = {move.server_id for move in list_moved(facts.moves)}
+    moved = {m.server_id for m in list_moved(facts.moves) if m.method is not MoveMethod.STANDBY}
     return sum(s.host in hosts and s.id in moved for s in servers)

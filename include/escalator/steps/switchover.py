@@ -23,6 +23,7 @@ from escalator.steps.running.results import StepResult
 from escalator.steps.switching.manager_switches import record_switchovers
 from escalator.steps.switching.managers import ask_managers, judge
 from escalator.steps.switching.own_means import OwnMeans, Switched
+from escalator.steps.switching.standby_moves import settle_standby_move
 from escalator.upgrade_manager.drain.drains import plan_drain
 from escalator.upgrade_manager.drain.prechecks import check_servers
 from escalator.vim_interface.desk import find_last_reply_time
@@ -35,6 +36,7 @@ log = logging.getLogger("escalator.steps.switchover")
 def switchover(ctx: StepContext) -> StepResult:
     """Ask the managers of the node's servers, wait for their answers, and plan the drain by them."""
     ctx.ensure_leased()
+    settle_standby_move(ctx)
     desk = ctx.campaign.desk
     records = ask_managers(ctx, desk) if desk is not None else ()
     until = find_last_reply_time(records, ctx.now())
@@ -55,7 +57,7 @@ def _act_on(ctx: StepContext, judgement: Judgement, records: Sequence[NoticeReco
     """Hold or fail the node when a policy says so, else plan its drain by what was agreed and switched."""
     snapshot, book = ctx.campaign.fetch_snapshot(), ctx.campaign.switches
     asked = {i: record.notice for record in records for i in record.notice.instance_ids}
-    switched = Switched()
+    switched, own = Switched(), None
     if book is not None:
         own = OwnMeans.of(ctx, snapshot, book)
         seen = {server_id: own.verify(server_id) for server_id in judgement.agreement.stays}
@@ -66,16 +68,22 @@ def _act_on(ctx: StepContext, judgement: Judgement, records: Sequence[NoticeReco
         if found:
             message = "; ".join(map(str, found))
             return StepResult(outcome=outcome, code=found[0].code, message=message, details=_tell(judgement))
-    if book is not None:
+    if own is not None:
         switched = own.switch(asked=asked)
+        if own.moves.moved:
+            snapshot = ctx.campaign.fetch_snapshot()
     agreement = _join(judgement.agreement, switched)
     plan = _plan_by(ctx, snapshot, agreement)
-    troubles: tuple[Trouble | Verdict, ...] = (*judgement.troubles, *switched.findings)
+    failed = () if own is None else tuple(v for v in own.moves.skipped if isinstance(v, Verdict))
+    troubles: tuple[Trouble | Verdict, ...] = (*judgement.troubles, *switched.findings, *failed)
     details = {
         "stays": list(agreement.stays),
         "leaves": list(agreement.leaves),
         "troubles": _list_troubles(troubles),
     }
+    if own is not None:
+        details["standbys_moved"] = [record.server_id for record in own.moves.moved]
+        details["standbys_not_moved"] = [str(why) for why in own.moves.skipped]
     blocking = (*switched.blockers, *find_blockers(plan.verdicts))
     if blocking:
         message = f"{len(blocking)} blocker(s) after the switchover: " + "; ".join(map(str, blocking))

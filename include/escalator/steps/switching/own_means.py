@@ -14,6 +14,9 @@ from escalator.model.cloud import CloudSnapshot, HaGroup, Server
 from escalator.model.verdict import Code, Subject, SubjectType, Verdict
 from escalator.model.vnf_means import OctaviaMeans, SwitchoverMeans
 from escalator.steps.running.context import StepContext
+from escalator.steps.switching.standby_moves import StandbyMoves
+from escalator.upgrade_manager.state.memberships import ACTIVE_STANDBY
+from escalator.upgrade_manager.state.roles import ACTIVE, STANDBY
 from escalator.vim_interface.registry import SwitchMeans
 from escalator.vim_interface.switching import (
     Health,
@@ -37,6 +40,7 @@ from escalator.vim_interface.switching.verify import ServiceAddresses
 
 log = logging.getLogger("escalator.steps.switchover")
 
+LOOKS_AFTER_MOVE = 40
 LOOKS, LOOK_AGAIN_SECONDS = 6, 0.5
 """How often it is looked whether what a manager says is in effect, and the pause between two looks."""
 
@@ -74,6 +78,7 @@ class OwnMeans:
         self._declared = declared
         self._book = book
         self._servers = {server.id: server for server in snapshot.servers}
+        self.moves = StandbyMoves(ctx=ctx, snapshot=snapshot)
 
     @classmethod
     def of(cls, ctx: StepContext, snapshot: CloudSnapshot, book: SwitchBookSide) -> OwnMeans:
@@ -178,7 +183,7 @@ class OwnMeans:
             return None
         to_server = None
         if not shared:
-            choice = self.choose(group, server.id, is_healthy=switcher.is_healthy)
+            choice = self._choose_best_placed(group, switcher, server)
             if choice.server is None:
                 return _make_verdict(
                     Code.VNF_NO_STANDBY, group, f"nobody can take over: {'; '.join(choice.reasons)}"
@@ -191,7 +196,7 @@ class OwnMeans:
             group=group.id,
             from_server=server.id,
             to_server=to_server,
-            is_active=shared or server.ha_role == "active",
+            is_active=shared or server.ha_role == ACTIVE,
         )
         result = switch_over(
             switcher,
@@ -212,6 +217,41 @@ class OwnMeans:
         if result.outcome is SwitchOutcome.FAILED:
             return _make_verdict(Code.VNF_NOT_SWITCHED, group, result.words)
         return None
+
+    def _choose_best_placed(self, group: HaGroup, switcher: Switcher, active: Server) -> StandbyChoice:
+        """Choose who takes over, after the one that would was moved to an upgraded node, where that is wise.
+
+        Neutron may need a moment until the ports of a server that has moved are as before.
+        """
+        choice = self.choose(group, active.id, is_healthy=switcher.is_healthy)
+        standby = choice.server
+        if standby is None or not self._stands_by(group, switcher, active, standby):
+            return choice
+        moved = self.moves.move_first(group, standby)
+        if moved is standby:
+            return choice
+        self._servers[standby.id] = moved
+        for _ in range(LOOKS_AFTER_MOVE):
+            choice = self.choose(group, active.id, is_healthy=switcher.is_healthy)
+            if choice.server is not None:
+                break
+            self._ctx.campaign.sleep(LOOK_AGAIN_SECONDS)
+        return choice
+
+    def _stands_by(self, group: HaGroup, switcher: Switcher, active: Server, standby: Server) -> bool:
+        """Tell whether one member has the service and the other has not: only what stands by may be moved.
+
+        Where that cannot be seen the roles tell, unless a switchover was begun that may be under way.
+        """
+        if group.mode != ACTIVE_STANDBY:
+            return False
+        role = switcher.find_role()
+        seen = (role.see(active.id), role.see(standby.id))
+        if Seen.UNSEEN not in seen:
+            return seen == (Seen.THERE, Seen.LEFT)
+        begun = any(r.group == group.id and r.ended_at is None for r in self._ctx.campaign.find_switches())
+        declared = (active.ha_role, standby.ha_role) == (ACTIVE, STANDBY)
+        return Seen.THERE not in seen[1:] and Seen.LEFT not in seen[:1] and declared and not begun
 
     def role_of(self, server_id: str) -> str | None:
         """Return the role of a server, as declared and as the switchovers of the run have left it."""
