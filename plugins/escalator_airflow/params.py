@@ -138,6 +138,14 @@ def _safety() -> dict[str, Param]:
             "more nodes out at once: 0.02 is two in a hundred, 1 as many as it takes",
             section="Safety",
         ),
+        "move_standbys": Param(
+            True,
+            type="boolean",
+            title="Move standbys before they take over",
+            description="A standby moves, live, to an upgraded node with room to spare before it takes over: "
+            "its service need not be switched back later. Only where no VNF manager is asked",
+            section="Safety",
+        ),
         "max_failed_nodes": Param(
             0,
             type="integer",

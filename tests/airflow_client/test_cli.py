@@ -34,7 +34,7 @@ def test_the_options_become_the_parameters_of_the_run(
         *("--hosts", "node-01,node-02", "--hosts", "node-03"),
         *("--max-parallel", "2", "--max-failed-nodes", "1", "--dry-run"),
         *("--mode", "non-smooth", "--spill", "0.02", "--on-blocked", "skip"),
-        *("--on-interruption", "stop"),
+        *("--on-interruption", "stop", "--leave-standbys"),
     )
     assert args.run(args) == 0
     assert airflow.sent("POST", RUNS)[-1]["conf"] == {
@@ -47,6 +47,7 @@ def test_the_options_become_the_parameters_of_the_run(
         "spill": 0.02,
         "on_blocked": "skip",
         "on_interruption": "stop",
+        "move_standbys": False,
     }
     assert "run manual__1" in capsys.readouterr().out
 

@@ -23,6 +23,7 @@ FULL: dict[str, object] = {
     "window_end": "2026-11-22T10:00:00+01:00",
     "mode": "non-smooth",
     "spill": 0.02,
+    "move_standbys": False,
 }
 
 
@@ -56,6 +57,7 @@ def test_everything_said() -> None:
         window_end=datetime(2026, 11, 22, 9, 0, tzinfo=UTC),
         mode=UpgradeMode.NON_SMOOTH,
         spill=0.02,
+        move_standbys=False,
     )
 
 

@@ -172,14 +172,14 @@ def test_a_standby_that_makes_way_is_told_where_its_service_goes_over(
     assert len(staying) == 3
 
 
-def test_a_plan_says_which_switchovers_are_only_counted(
+def test_a_plan_says_which_services_are_switched_over(
     snapshot_file: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     _, out, _ = run(capsys, "plan", "--snapshot", snapshot_file)
-    assert "standby moves and switchovers are counted only: a campaign asks no VNF to switch" in out
-    assert "1 to switch over (counted only)" in out
+    assert "switched over where its VNF manager agrees or its VNF file says how" in out
+    assert "1 to switch over" in out
     _, out, _ = run(capsys, "plan", "--snapshot", snapshot_file, "--json")
-    assert json.loads(out)["counted_only"] == ["switchovers", "standby_moves"]
+    assert json.loads(out)["counted_only"] == []
 
 
 def test_a_plan_may_leave_blocked_nodes_out_and_says_so(

@@ -35,6 +35,7 @@ def form(airflow_home: object) -> Any:
         ("on_blocked", "ignore"),
         ("on_interruption", "hold"),
         ("spill", 1.5),
+        ("move_standbys", "no"),
         ("window_end", "tomorrow"),
         ("window_end", "2026-11-22 08:00"),
     ],
@@ -61,6 +62,7 @@ def test_a_bad_value_is_refused(form: Any, key: str, value: object) -> None:
         ("on_blocked", "skip"),
         ("on_interruption", "stop"),
         ("spill", 0.02),
+        ("move_standbys", False),
         ("spill", 0),
     ],
 )

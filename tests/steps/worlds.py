@@ -58,6 +58,7 @@ BUNDLE = Bundle(
 )
 BUNDLE_DOCUMENT = {"schema": "escalator.bundle/1", "name": "nova-34"}
 EMPTY_CLOUD = {"schema": "escalator.snapshot/1", "cloud": "lab", "taken_at": START.isoformat(), "nodes": []}
+ROLES = ("active", "standby", "standby")
 _RUNS = itertools.count(1)
 
 
@@ -156,6 +157,7 @@ class World:
     opened: bool = True
     tries: int = 0
     pairs: tuple[tuple[str, str], ...] = ()
+    mode: str = "load-balanced"
     pinned: frozenset[str] = frozenset()
     leads: dict[str, float] = field(default_factory=dict)
     bears: dict[str, float] = field(default_factory=dict)
@@ -166,6 +168,7 @@ class World:
     def __post_init__(self) -> None:
         self.cloud = FakeCloud(clock=self.clock, fuse=self.fuse)
         cast("Any", self.cloud).network = FakeNetwork()
+        cast("Any", self.cloud).load_balancers = None
         for host in self.hosts:
             self.cloud.add_host(host)
         self.nodes = {
@@ -220,13 +223,18 @@ class World:
         return FakeMechanism() if isinstance(brought, VenvMechanism) else choose_mechanism(brought)
 
     def add_ha_groups(self, snapshot: CloudSnapshot) -> CloudSnapshot:
-        """Make load-balanced groups of the pairs of guests that the world knows; pinned ones cannot move.
+        """Make groups of the pairs of guests that the world knows; pinned ones cannot move.
 
-        Some are given a lead time of their own, or say what interruption they bear.
+        Where the mode is active-standby, the first one of a pair is declared to be its active member. Some are
+        given a lead time of their own, or say what interruption they bear; pinned ones cannot move.
         """
+        paired = self.mode == "active-standby"
+        role_of = {guest: role for pair in self.pairs for guest, role in zip(pair, ROLES, strict=False)}
         group_of = {guest: f"ha-{pair[0]}" for pair in self.pairs for guest in pair}
         servers = [
-            replace(s, ha_group=group_of[s.id], ha_role="member") if s.id in group_of else s
+            replace(s, ha_group=group_of[s.id], ha_role=role_of[s.id] if paired else "member")
+            if s.id in group_of
+            else s
             for s in snapshot.servers
         ]
         servers = [replace(s, migration="none") if s.id in self.pinned else s for s in servers]
@@ -234,7 +242,7 @@ class World:
             replace(s, lead_seconds=self.leads.get(s.id, 0.0), max_interruption_seconds=self.bears.get(s.id))
             for s in servers
         ]
-        groups = [HaGroup(id=f"ha-{pair[0]}", mode="load-balanced", members=pair) for pair in self.pairs]
+        groups = [HaGroup(id=f"ha-{pair[0]}", mode=self.mode, members=pair) for pair in self.pairs]
         return replace(snapshot, servers=tuple(servers), ha_groups=tuple(groups))
 
     def connect(self, host: str) -> AbstractContextManager[NodeSoftware]:

@@ -64,6 +64,12 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         default=OnInterruption.REPORT.value,
         help="a service that was interrupted for too long: stop admissions, or report (the default)",
     )
+    what.add_argument(
+        "--leave-standbys",
+        dest="move_standbys",
+        action="store_false",
+        help="let standbys take over where they are: none moves to an upgraded node before",
+    )
     what.add_argument("--dry-run", action="store_true", help="decide everything, write nothing")
     parser.add_argument("--run-id", help="id of the run; made by Airflow when left out")
     parser.add_argument("--follow", action="store_true", help="show every step until the run has ended")
@@ -154,6 +160,7 @@ def read_conf(args: argparse.Namespace) -> dict[str, Any]:
         "spill": args.spill,
         "on_blocked": args.on_blocked,
         "on_interruption": args.on_interruption,
+        "move_standbys": args.move_standbys,
     }
 
 

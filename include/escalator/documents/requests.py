@@ -81,6 +81,7 @@ class RunDocument(_RequestDocument):
     spill: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False), must_be("a number from 0 to 1")] = 1.0
     on_blocked: OrNull[Word[OnBlocked]] = OnBlocked.REFUSE
     on_interruption: OrNull[Word[OnInterruption]] = OnInterruption.REPORT
+    move_standbys: OrNull[bool] = True
 
 
 class WindowRunDocument(RunDocument):
@@ -152,6 +153,7 @@ def parse_request(
         spill=found.spill,
         on_blocked=found.on_blocked,
         on_interruption=found.on_interruption,
+        move_standbys=found.move_standbys,
     )
 
 

@@ -44,6 +44,8 @@ class CampaignRequest:
     A move of a server that takes longer than ``migration_timeout_seconds`` counts as hung. ``spill`` is the
     share of the domain's servers that may be moved to nodes that are still to be upgraded, and so be moved
     twice, only to have more nodes out at once (0.02: two in a hundred; 1: as many as it takes).
+    ``move_standbys``: a standby moves to an upgraded node before it takes over by own means, where there is
+    room to spare.
     """
 
     cloud: str
@@ -59,6 +61,7 @@ class CampaignRequest:
     spill: float = 1.0
     on_blocked: OnBlocked = OnBlocked.REFUSE
     on_interruption: OnInterruption = OnInterruption.REPORT
+    move_standbys: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

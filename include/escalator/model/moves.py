@@ -10,10 +10,16 @@ from escalator.model.verdict import Code, Verdict
 
 
 class MoveMethod(StrEnum):
-    """How a server leaves its node."""
+    """How a server leaves its node; standby: live, to stand by on an upgraded node before it takes over."""
 
     LIVE = "live"
     COLD = "cold"
+    STANDBY = "standby"
+
+    @property
+    def is_live(self) -> bool:
+        """Tell whether it is a live migration of Nova's."""
+        return self is not MoveMethod.COLD
 
 
 class FailureAction(StrEnum):
@@ -36,6 +42,33 @@ class PlannedMove:
     destinations: tuple[str, ...]
     memory_mib: int = 0
     vm_state: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StandbyMove:
+    """The move of a standby that is about to be asked for, from one node in service to another.
+
+    :ivar asked_at: when it was written down (aware); :ivar after_id: the newest migration of the server then.
+    """
+
+    server_id: str
+    server_name: str
+    source: str
+    destination: str
+    memory_mib: int
+    asked_at: datetime
+    after_id: int
+
+    @property
+    def move(self) -> PlannedMove:
+        """Return it as a drain makes it."""
+        return PlannedMove(
+            server_id=self.server_id,
+            server_name=self.server_name,
+            method=MoveMethod.STANDBY,
+            destinations=(self.destination,),
+            memory_mib=self.memory_mib,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

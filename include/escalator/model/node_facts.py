@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TypedDict
 
-from escalator.model.moves import Agreement, DrainPlan
+from escalator.model.moves import Agreement, DrainPlan, StandbyMove
 
 
 class PersonWord(StrEnum):
@@ -55,7 +55,9 @@ class NodeFacts:
         about to write when it was cut off.
     :ivar asked_round: which asking of the managers of its servers is going on, since its last precheck.
     :ivar addresses: floating IP -> id of the server that had it when the managers were asked.
+    :ivar holders: HA group -> id of the member that was seen to have its service then.
     :ivar agreement: what came of it.
+    :ivar standby_move: a standby's move that was about to be asked for, and is not seen to its end yet.
     :ivar refused_at: when a manager's refusal made the node give way to the others; None: it did not.
     :ivar person_word: what a person decided about a node that was refused again.
     """
@@ -76,7 +78,9 @@ class NodeFacts:
     leases: tuple[str, ...] = ()
     asked_round: int | None = None
     addresses: Mapping[str, str] | None = None
+    holders: Mapping[str, str] | None = None
     agreement: Agreement | None = None
+    standby_move: StandbyMove | None = None
     refused_at: datetime | None = None
     person_word: PersonWord | None = None
 
@@ -106,6 +110,8 @@ class FactChanges(TypedDict, total=False):
     leases: tuple[str, ...]
     asked_round: int | None
     addresses: Mapping[str, str] | None
+    holders: Mapping[str, str] | None
     agreement: Agreement | None
+    standby_move: StandbyMove | None
     refused_at: datetime | None
     person_word: PersonWord | None

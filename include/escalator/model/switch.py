@@ -1,4 +1,4 @@
-"""Switchovers of VNFs that have no manager: what Escalator did by the means that the VNF file names."""
+"""Switchovers: what Escalator did by the means that the VNF file names, and what managers of VNFs did."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class SwitchMethod(StrEnum):
 
     floating-ip, vip-port: its address is moved to a healthy standby through Neutron. octavia: its member of
     the load balancer gets weight 0. http: the VNF is asked with a POST. command: the operator's command does
-    it.
+    it. vnfm: the VNF's manager was asked and did it; nothing of that is ours to restore.
     """
 
     FLOATING_IP = "floating-ip"
@@ -22,6 +22,7 @@ class SwitchMethod(StrEnum):
     OCTAVIA = "octavia"
     HTTP = "http"
     COMMAND = "command"
+    VNFM = "vnfm"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +31,7 @@ class SwitchRecord:
 
     :ivar host: the node that the service has to leave.
     :ivar from_server: id of the server that it leaves.
-    :ivar to_server: id of the standby that takes it over; None: the others share it, or the VNF chooses.
+    :ivar to_server: id of the standby that takes it over; None: the others share it, or nobody took it.
     :ivar ended_at: when it was done, or given up; None: begun, and perhaps in effect.
     :ivar verified: it was seen where it can be seen that the service has left; ``message``: what was seen.
     :ivar found: what was found before the act and has to be restored, as JSON; never a secret.
@@ -50,3 +51,8 @@ class SwitchRecord:
     message: str = ""
     found: Mapping[str, Any] = field(default_factory=dict)
     restored_at: datetime | None = None
+
+    @property
+    def changed_active(self) -> bool:
+        """Tell whether another member is the active one since, seen or believed."""
+        return self.ended_at is not None and self.to_server is not None

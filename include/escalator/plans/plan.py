@@ -19,8 +19,8 @@ SCHEMA = "escalator.plan/1"
 SKIPPED = frozenset({Code.DISABLED_BY_OTHERS, Code.LEASED_BY_OTHERS, Code.PARALLEL_LIMIT})
 """Codes of nodes that somebody else has or keeps in: a plan leaves them alone without being infeasible."""
 
-COUNTED_ONLY = ("switchovers", "standby_moves")
-"""What a plan counts and no step of a campaign carries out: managers of VNFs are not asked."""
+COUNTED_ONLY: tuple[str, ...] = ()
+"""What a plan counts and no step of a campaign carries out: nothing any more."""
 
 Document = dict[str, Any]
 

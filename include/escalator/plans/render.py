@@ -8,7 +8,7 @@ from typing import Any
 
 from escalator.upgrade_manager.conditions.timing import format_minutes
 
-_METHODS = {"live": "moved live", "cold": "moved cold", "standby": "standby to move (counted only)"}
+_METHODS = {"live": "moved live", "cold": "moved cold", "standby": "standby to move"}
 _SHOWN = 12
 """Servers that are shown one by one for a node of a small plan."""
 _SMALL = 20
@@ -32,8 +32,8 @@ def list_plan_lines(document: Mapping[str, Any]) -> Iterator[str]:
     )
     if expected["standby_moves"] or expected["switchovers"]:
         yield (
-            "standby moves and switchovers are counted only: a campaign asks no VNF to switch, "
-            "and members of HA groups stay on their node"
+            "a service is switched over where its VNF manager agrees or its VNF file says how, and a standby "
+            "moves first in the latter case; other members of HA groups stay on their node as they are"
         )
     for number, node in enumerate(nodes, start=1):
         yield from _node_lines(number, node, detailed=len(nodes) <= _SMALL)
@@ -50,7 +50,7 @@ def _node_lines(number: int, node: Mapping[str, Any], *, detailed: bool) -> Iter
     if node["staying"]:
         what.append(f"{len(node['staying'])} stay")
     if node["switchovers"]:
-        what.append(f"{len(node['switchovers'])} to switch over (counted only)")
+        what.append(f"{len(node['switchovers'])} to switch over")
     times = f"{format_minutes(node['starts_at_seconds'])} to {format_minutes(node['ends_at_seconds'])}"
     where = f"wave {node['wave']}, {node['domain']}, {times}"
     yield f"{number:>4}. {node['host']} ({where}): {', '.join(what) or 'empty'}"

@@ -63,7 +63,7 @@ class CampaignFacts:
     :ivar plan_document: ``escalator.plan/1``, as it was made at the start; None when none was recorded.
     :ivar refused: the campaign was refused before any write.
     :ivar gaps: the gaps of services that probes measured in the run.
-    :ivar switches: the switchovers that Escalator did in the run by the means of the groups.
+    :ivar switches: the switchovers in the run, by the means of the groups or by their managers.
     :ivar notices: what managers of VNFs were told and asked, with their answers.
     :ivar year_gaps: those of all runs in the cloud in the year up to its end.
     :ivar vnf_of: id of an HA group -> name of its VNF, as far as VNF files say.

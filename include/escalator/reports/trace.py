@@ -8,6 +8,7 @@ from typing import Any
 
 from escalator.model.campaign import NodeState, Step
 from escalator.model.digest import compute_digest
+from escalator.model.moves import MoveMethod
 from escalator.model.verdict import Code
 from escalator.reports.facts import CampaignFacts
 from escalator.reports.node_times import NodeTimes, upgrade_jobs
@@ -47,7 +48,7 @@ def list_upgraded_hosts(facts: CampaignFacts) -> tuple[str, ...]:
 
 
 def _switchovers(facts: CampaignFacts) -> list[_Moment]:
-    """Write the switchovers from one member to another that were seen to be done."""
+    """Write the switchovers from one member to another: seen to be done, or believed."""
     return [
         (
             switch.ended_at,
@@ -59,7 +60,7 @@ def _switchovers(facts: CampaignFacts) -> list[_Moment]:
             },
         )
         for switch in facts.switches
-        if switch.verified and switch.ended_at is not None and switch.to_server is not None
+        if switch.changed_active and switch.ended_at is not None
     ]
 
 
@@ -114,15 +115,15 @@ def _result(
     facts: CampaignFacts, times: Mapping[str, NodeTimes], events: list[dict[str, Any]]
 ) -> dict[str, Any]:
     """Sum up; the lower bounds are what no order of the nodes could have gone below."""
-    upgraded = list_upgraded_hosts(facts)
+    upgraded, moved = list_upgraded_hosts(facts), list_moved(facts.moves)
     jobs = [times[host].upgrade_seconds for host in upgraded]
     bound = max([sum(jobs) / facts.plan.request.max_parallel, *jobs])
     return {
         "upgraded": list(upgraded),
         "held": _held(facts),
-        "moves": len(list_moved(facts.moves)),
-        "standby_moves": 0,
-        "moves_lower_bound": _servers_on(facts, upgraded),
+        "moves": sum(move.method is not MoveMethod.STANDBY for move in moved),
+        "standby_moves": sum(move.method is MoveMethod.STANDBY for move in moved),
+        "moves_lower_bound": _count_leavers(facts, upgraded),
         "switchovers": len(_switchovers(facts)),
         "makespan_seconds": round(events[-1]["t"] - events[0]["t"], 3) if events else 0.0,
         "makespan_lower_bound_seconds": round(bound, 3),
@@ -140,7 +141,8 @@ def _held(facts: CampaignFacts) -> list[dict[str, str]]:
     return held
 
 
-def _servers_on(facts: CampaignFacts, hosts: tuple[str, ...]) -> int:
-    """Count the servers that were on nodes which had to be emptied."""
+def _count_leavers(facts: CampaignFacts, hosts: tuple[str, ...]) -> int:
+    """Count the servers that were on nodes which had to be emptied; what stayed there did not have to."""
     servers = () if facts.before is None else facts.before.servers
-    return sum(s.host in hosts and not s.on_no_node for s in servers)
+    moved = {m.server_id for m in list_moved(facts.moves) if m.method is not MoveMethod.STANDBY}
+    return sum(s.host in hosts and s.id in moved for s in servers)

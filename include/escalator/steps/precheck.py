@@ -47,7 +47,7 @@ def precheck(ctx: StepContext) -> StepResult:
         message = f"{len(blocking)} blocker(s): " + "; ".join(str(v) for v in blocking)
         return StepResult(outcome=Outcome.HELD, code=blocking[0].code, message=message, details=details)
     ctx.remember(drain_plan=plan, last_migration=last, drain_started=None, cold_asked=(), verified=None)
-    ctx.remember(asked_round=None, addresses=None, agreement=None)
+    ctx.remember(asked_round=None, addresses=None, holders=None, agreement=None)
     ctx.remember(agents=tuple(agent.binary for agent in ctx.cloud.fetch_agents(ctx.host) if agent.alive))
     stay = f", {len(plan.staying)} stay as members of HA groups" if plan.staying else ""
     message = f"{len(plan.moves)} server(s) to move{stay}, no blocker"

@@ -7,6 +7,7 @@ A second run finds the node as it should be and writes nothing.
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from datetime import timedelta
 
 from escalator.model.campaign import NodeProgress, NodeState
@@ -19,6 +20,7 @@ from escalator.steps.running.context import StepContext
 from escalator.steps.running.results import StepResult
 from escalator.steps.switching.managers import tell_of_return
 from escalator.steps.switching.own_means import restore_services
+from escalator.steps.switching.standby_moves import settle_standby_move
 from escalator.steps.verify import prove
 
 log = logging.getLogger("escalator.steps.release")
@@ -31,6 +33,8 @@ PROOF_HOLDS = timedelta(minutes=10)
 
 def release(ctx: StepContext) -> StepResult:
     """Bring the node's service to where the steps before entitle it."""
+    with suppress(LeaseLostError):
+        settle_standby_move(ctx)
     service = ctx.cloud.fetch_service(ctx.host)
     try:
         if ctx.holds(service) and service.lease is not None:

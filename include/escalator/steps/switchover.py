@@ -20,13 +20,15 @@ from escalator.model.verdict import Code, Verdict, find_blockers
 from escalator.model.vnfm import OnNack, OnSilence
 from escalator.steps.running.context import StepContext
 from escalator.steps.running.results import StepResult
+from escalator.steps.switching.manager_switches import record_switchovers
 from escalator.steps.switching.managers import ask_managers, judge
 from escalator.steps.switching.own_means import OwnMeans, Switched
+from escalator.steps.switching.standby_moves import settle_standby_move
 from escalator.upgrade_manager.drain.drains import plan_drain
 from escalator.upgrade_manager.drain.prechecks import check_servers
 from escalator.vim_interface.desk import find_last_reply_time
 from escalator.vim_interface.negotiation.judging import Judgement, Trouble
-from escalator.vim_interface.switching import Seen
+from escalator.vim_interface.switching import Seen, Verification
 
 log = logging.getLogger("escalator.steps.switchover")
 
@@ -34,6 +36,7 @@ log = logging.getLogger("escalator.steps.switchover")
 def switchover(ctx: StepContext) -> StepResult:
     """Ask the managers of the node's servers, wait for their answers, and plan the drain by them."""
     ctx.ensure_leased()
+    settle_standby_move(ctx)
     desk = ctx.campaign.desk
     records = ask_managers(ctx, desk) if desk is not None else ()
     until = find_last_reply_time(records, ctx.now())
@@ -54,25 +57,33 @@ def _act_on(ctx: StepContext, judgement: Judgement, records: Sequence[NoticeReco
     """Hold or fail the node when a policy says so, else plan its drain by what was agreed and switched."""
     snapshot, book = ctx.campaign.fetch_snapshot(), ctx.campaign.switches
     asked = {i: record.notice for record in records for i in record.notice.instance_ids}
-    switched = Switched()
+    switched, own = Switched(), None
     if book is not None:
         own = OwnMeans.of(ctx, snapshot, book)
-        judgement = _doubt(ctx, judgement, own, asked)
+        seen = {server_id: own.verify(server_id) for server_id in judgement.agreement.stays}
+        judgement = _doubt(ctx, judgement, seen, asked)
+        record_switchovers(ctx, own, book, records, judgement.agreement, seen)
     for policies, outcome in _ENDS:
         found = judgement.having(*policies)
         if found:
             message = "; ".join(map(str, found))
             return StepResult(outcome=outcome, code=found[0].code, message=message, details=_tell(judgement))
-    if book is not None:
+    if own is not None:
         switched = own.switch(asked=asked)
+        if own.moves.moved:
+            snapshot = ctx.campaign.fetch_snapshot()
     agreement = _join(judgement.agreement, switched)
     plan = _plan_by(ctx, snapshot, agreement)
-    troubles: tuple[Trouble | Verdict, ...] = (*judgement.troubles, *switched.findings)
+    failed = () if own is None else tuple(v for v in own.moves.skipped if isinstance(v, Verdict))
+    troubles: tuple[Trouble | Verdict, ...] = (*judgement.troubles, *switched.findings, *failed)
     details = {
         "stays": list(agreement.stays),
         "leaves": list(agreement.leaves),
         "troubles": _list_troubles(troubles),
     }
+    if own is not None:
+        details["standbys_moved"] = [record.server_id for record in own.moves.moved]
+        details["standbys_not_moved"] = [str(why) for why in own.moves.skipped]
     blocking = (*switched.blockers, *find_blockers(plan.verdicts))
     if blocking:
         message = f"{len(blocking)} blocker(s) after the switchover: " + "; ".join(map(str, blocking))
@@ -89,14 +100,18 @@ _ENDS = (
 )
 
 
-def _doubt(ctx: StepContext, judgement: Judgement, own: OwnMeans, asked: Mapping[str, Notice]) -> Judgement:
-    """Look whether the services have left the servers of which their managers say so."""
+def _doubt(
+    ctx: StepContext,
+    judgement: Judgement,
+    seen: Mapping[str, Verification | None],
+    asked: Mapping[str, Notice],
+) -> Judgement:
+    """Believe no manager who says that a server is free while its service is seen to be there."""
     desk = ctx.campaign.desk
     managers = desk.managers() if desk is not None else {}
     lies: list[Trouble] = []
     untrue: set[str] = set()
-    for server_id in judgement.agreement.stays:
-        found = own.verify(server_id)
+    for server_id, found in seen.items():
         if found is not None and found.seen is Seen.THERE:
             notice = asked[server_id]
             untrue.add(server_id)

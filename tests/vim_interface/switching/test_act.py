@@ -192,6 +192,21 @@ def test_what_was_changed_is_restored_once() -> None:
     assert [r.restored_at for r in book.of_run("c", "r")] == [NOW]
 
 
+def test_what_a_manager_did_is_its_own_to_restore() -> None:
+    book = FakeBook()
+    run(FakeSwitcher(method=SwitchMethod.VNFM), book)
+    with_means = FakeSwitcher(method=SwitchMethod.VNFM)
+    assert restore_switches(book, "c", "r", "node-01", switcher_of=lambda _: with_means) == ()
+    assert [r.restored_at for r in book.of_run("c", "r")] == [None]
+
+
+def test_of_a_switchover_that_failed_nobody_took_the_service() -> None:
+    book = FakeBook()
+    run(FakeSwitcher(obeys=False), book)
+    (record,) = book.of_run("c", "r")
+    assert (record.to_server, record.changed_active) == (None, False)
+
+
 def test_node_that_comes_a_second_time_is_switched_a_second_time() -> None:
     """It was given back, and the service with it: that is no service that comes back by itself."""
     book, clock = FakeBook(), FakeClock()

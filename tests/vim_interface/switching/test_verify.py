@@ -9,7 +9,13 @@ from tests.vim_interface.switching.test_vip_port import make_vip
 from escalator.model.errors import NotFoundError
 from escalator.model.network import FloatingIp
 from escalator.model.vnf_means import ProbeMethod, ProbeTarget
-from escalator.vim_interface.switching import Seen, Verification, fetch_service_addresses, verify_left
+from escalator.vim_interface.switching import (
+    Seen,
+    Verification,
+    fetch_service_addresses,
+    find_holder,
+    verify_left,
+)
 
 
 def verify(network: FakeNetwork, **more: Any) -> Verification:
@@ -35,10 +41,11 @@ def test_floating_ip_that_went_to_another_member_has_left() -> None:
     before = fetch_service_addresses(network, PAIR)
     assert before.holders == {FLOATING: "a"}
     assert verify(network, before=before) == Verification(
-        seen=Seen.THERE, words=f"floating IP {FLOATING} is still at vnf-a"
+        seen=Seen.THERE, words=f"floating IP {FLOATING} is still at vnf-a", holders=frozenset("a")
     )
     move(network)
     found = verify(network, before=before)
+    assert found.holders == {"b"}
     assert (found.seen, found.words) == (Seen.LEFT, f"floating IP {FLOATING} went from vnf-a to vnf-b")
 
 
@@ -56,6 +63,15 @@ def test_floating_ip_that_nobody_has_any_more_proves_nothing() -> None:
     before = fetch_service_addresses(network, PAIR)
     network.floating[FLOATING] = FloatingIp(id="f", address=FLOATING)
     assert verify(network, before=before).seen is Seen.UNSEEN
+
+
+def test_the_one_member_with_the_service_is_found_where_it_can_be_seen() -> None:
+    network = make_network()
+    assert find_holder(PAIR, network=network) is None
+    assert find_holder(PAIR, network=network, probe=probe(FLOATING)) == "a"
+    assert find_holder(PAIR, network=network, switcher=FakeSwitcher(holder="b")) == "b"
+    assert find_holder(PAIR, network=network, switcher=FakeSwitcher(blind=True), probe=probe(FLOATING)) == "a"
+    assert find_holder(PAIR, network=network, switcher=FakeSwitcher(holder="stranger")) is None
 
 
 def test_blind_means_let_the_next_place_tell() -> None:

@@ -182,7 +182,10 @@ def _make_plan(plan: CampaignPlan, snapshot: CloudSnapshot) -> MadePlan:
         mode=request.mode,
     )
     return make_plan(
-        snapshot, replace(options, spill=request.spill), bundle=request.bundle, left_out=plan.left_out
+        snapshot,
+        replace(options, spill=request.spill, move_standbys=request.move_standbys),
+        bundle=request.bundle,
+        left_out=plan.left_out,
     )
 
 

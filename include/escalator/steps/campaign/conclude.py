@@ -21,7 +21,6 @@ from escalator.model.cloud import CloudSnapshot
 from escalator.model.errors import EscalatorError, InvalidRequestError
 from escalator.model.interruption import YEAR
 from escalator.model.notice import NoticeRecord
-from escalator.model.switch import SwitchRecord
 from escalator.reports.document import build_report
 from escalator.reports.facts import CampaignFacts, RecordedSnapshot, StepRun
 from escalator.reports.files import ReportPaths, write_report
@@ -74,12 +73,6 @@ def conclude(campaign: CampaignContext, report_dir: Path) -> Conclusion:
     return Conclusion(paths=paths, faults=faults, left=left)
 
 
-def _find_switches(campaign: CampaignContext) -> tuple[SwitchRecord, ...]:
-    if campaign.switches is None:
-        return ()
-    return campaign.switches.of_run(campaign.run.campaign, campaign.run.run_id)
-
-
 def _find_notices(campaign: CampaignContext) -> tuple[NoticeRecord, ...]:
     desk = campaign.desk
     return () if desk is None else desk.notices.find(desk.session_id)
@@ -126,7 +119,7 @@ def _facts(campaign: CampaignContext) -> CampaignFacts:
         snapshot_after=_recorded(run.document(Document.SNAPSHOT_AFTER)),
         verdicts=read_unmet_verdicts(run.document(Document.CHECK)),
         plan_document=run.document(Document.PLAN),
-        switches=_find_switches(campaign),
+        switches=campaign.find_switches(),
         notices=_find_notices(campaign),
         gaps=run.gaps().of_run(run.campaign, run.run_id),
         year_gaps=run.gaps().since(campaign.plan.request.cloud, ended - YEAR),

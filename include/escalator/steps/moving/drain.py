@@ -49,15 +49,24 @@ class Drain:
     _away: timedelta = timedelta()
 
     @classmethod
-    def of(cls, ctx: StepContext, *, since: datetime, after_id: int, pace: DrainPace) -> Drain:
+    def of(
+        cls,
+        ctx: StepContext,
+        *,
+        since: datetime,
+        after_id: int,
+        pace: DrainPace,
+        source: str | None = None,
+    ) -> Drain:
         """Prepare the drain of a step's node.
 
         :param since: older migrations do not matter.
         :param after_id: the newest migration that was known before the first request.
+        :param source: another node that servers leave on behalf of the step's: standbys.
         """
         patience = Patience(ctx=ctx)
         record = DrainRecord(ctx=ctx, patience=patience)
-        view = NodeView(ctx=ctx, patience=patience)
+        view = NodeView(ctx=ctx, patience=patience, host=source or ctx.host)
         return cls(
             ctx=ctx,
             since=since,
@@ -85,13 +94,18 @@ class Drain:
             self.flying.append(
                 Flight(
                     move=move,
-                    source=self.ctx.host,
+                    source=self.source,
                     destination=migration.dest_host,
                     started_at=migration.created_at,
                     after_id=migration.id - 1,
                     migration=migration,
                 )
             )
+
+    @property
+    def source(self) -> str:
+        """Return the node that servers leave."""
+        return self.view.host
 
     @property
     def waiting(self) -> Sequence[PlannedMove]:
@@ -165,7 +179,7 @@ class Drain:
         refused, self.queue.refused = self.queue.refused, []
         for flight, said in refused:
             server = self.view.fetch_one(flight.move.server_id)
-            if server is None or server.host != self.ctx.host:
+            if server is None or server.host != self.source:
                 self._left_alone(flight, "it is not on the node any more")
                 continue
             record = flight.record(self.ctx.now(), FlightState.FAILED)
@@ -176,7 +190,7 @@ class Drain:
     def _poll(self) -> None:
         """Ask Nova once for all migrations of the node and go through the flights."""
         migrations = self.fetch_migrations()
-        astray = [f.move.server_id for f in self.flying if f.source != self.ctx.host]
+        astray = [f.move.server_id for f in self.flying if f.source != self.source]
         elsewhere = [m for server_id in astray for m in self._fetch_migrations_of(server_id)]
         now = self.ctx.now()
         away, self._away = self.patience.away - self._away, self.patience.away
@@ -204,9 +218,7 @@ class Drain:
 
     def fetch_migrations(self) -> tuple[Migration, ...]:
         """Read the migrations of the node that matter."""
-        return self.patience.ask(
-            lambda: self.ctx.cloud.fetch_migrations(host=self.ctx.host, since=self.since)
-        )
+        return self.patience.ask(lambda: self.ctx.cloud.fetch_migrations(host=self.source, since=self.since))
 
     def _fetch_migrations_of(self, server_id: str) -> tuple[Migration, ...]:
         return self.patience.ask(
@@ -255,15 +267,15 @@ class Drain:
         now = self.ctx.now()
         for flight in landed:
             server = self.view.here.get(flight.move.server_id)
-            if server is None or flight.source != self.ctx.host:
+            if server is None or flight.source != self.source:
                 self._landed(flight, flight.record(now, FlightState.ARRIVED))
-            elif _came_back(flight, migrations, self.ctx.host):
+            elif _came_back(flight, migrations, self.source):
                 log.warning("%s: somebody moved %s back", self.ctx.host, server.name)
                 self._landed(flight, flight.record(now, FlightState.ARRIVED))
             elif flight.landed_at is None or now - flight.landed_at <= self.record.limit:
                 self.flying.append(replace(flight, landed_at=flight.landed_at or now))
             else:
-                stuck = describe_half_landed(server, self.ctx.host, flight)
+                stuck = describe_half_landed(server, self.source, flight)
                 self.record.keep(replace(flight.record(now, FlightState.STUCK), message=stuck.message))
                 self.record.hold(stuck)
 
@@ -285,7 +297,7 @@ class Drain:
         elif server.vm_state == "error" and server.host in {flight.source, flight.destination}:
             self.record.keep(flight.record(now, FlightState.FAILED))
             self.record.hold(describe_error(server, flight))
-        elif server.host == self.ctx.host:
+        elif server.host == self.source:
             return self._still_here(flight, state, server, now)
         elif server.host == flight.destination and state is FlightState.STUCK:
             self._failed(flight.move, flight.record(now, state), stuck=True)
@@ -313,7 +325,7 @@ class Drain:
             for m in (self._fetch_migrations_of(server.id) if state is FlightState.LOST else ())
             if m.id > flight.after_id and m.dest_host == flight.destination
         ]
-        if asked and flight.source == self.ctx.host and asked[0].source_host != self.ctx.host:
+        if asked and flight.source == self.source and asked[0].source_host != self.source:
             log.warning(
                 "%s: %s was on %s already when Nova took our request",
                 self.ctx.host,

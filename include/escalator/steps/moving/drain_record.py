@@ -19,7 +19,8 @@ log = logging.getLogger("escalator.steps.moving.drain_record")
 class DrainRecord:
     """How a drain stands. When it is stopped, what flies lands, and nothing more starts.
 
-    :ivar held: why the node is held.
+    :ivar held: why the node is held, or what else follows from a server that did not move.
+    :ivar follows: what that is, in words.
     :ivar lost: the node is not ours any more.
     """
 
@@ -28,6 +29,7 @@ class DrainRecord:
     ended: list[MoveRecord] = field(default_factory=list)
     held: list[Verdict] = field(default_factory=list)
     lost: LeaseLostError | None = None
+    follows: str = "the node is held"
 
     @property
     def stopped(self) -> bool:
@@ -52,7 +54,7 @@ class DrainRecord:
 
     def hold(self, verdict: Verdict) -> None:
         """Note why the node is held."""
-        log.error("%s: %s; the node is held", self.ctx.host, verdict)
+        log.error("%s: %s; %s", self.ctx.host, verdict, self.follows)
         self.held.append(verdict)
 
     def keep(self, record: MoveRecord) -> None:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from escalator.model.cloud import Migration, MigrationStatus
-from escalator.model.moves import MoveMethod, MoveRecord, PlannedMove
+from escalator.model.moves import MoveRecord, PlannedMove
 from escalator.model.verdict import Code
 
 APPEARS_WITHIN = timedelta(seconds=60)
@@ -156,4 +156,4 @@ class Flight:
 
 def can_abort(flight: Flight) -> bool:
     """Tell whether Nova can abort it: live migrations only."""
-    return flight.move.method is MoveMethod.LIVE and flight.migration is not None
+    return flight.move.method.is_live and flight.migration is not None

@@ -19,7 +19,7 @@ from escalator.model.errors import (
     RateLimitedError,
     TransientError,
 )
-from escalator.model.moves import MoveMethod, PlannedMove
+from escalator.model.moves import PlannedMove
 from escalator.steps.moving.drain_record import DrainRecord
 from escalator.steps.moving.endings import describe_busy, describe_refusal
 from escalator.steps.moving.flights import Flight
@@ -114,7 +114,7 @@ class MoveQueue:
         self.ctx.ensure_current()
         flight = Flight(
             move=move,
-            source=self.ctx.host,
+            source=self.view.host,
             destination=move.destinations[0],
             started_at=self.ctx.now(),
             after_id=after_id,
@@ -138,7 +138,7 @@ class MoveQueue:
         return flight
 
     def _ask_nova(self, move: PlannedMove) -> None:
-        if move.method is MoveMethod.LIVE:
+        if move.method.is_live:
             self.ctx.cloud.start_live_migration(move.server_id, move.destinations[0])
         else:
             asked = self.ctx.facts.cold_asked
@@ -186,6 +186,6 @@ class MoveQueue:
 
 def _has_changed(server: Server, move: PlannedMove) -> bool:
     """Tell whether a server is not as it was planned: it would be moved in another way, or not at all."""
-    if move.method is MoveMethod.LIVE:
+    if move.method.is_live:
         return server.vm_state not in _LIVE
     return server.vm_state not in ({move.vm_state} if move.vm_state else _COLD)

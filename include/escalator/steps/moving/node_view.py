@@ -19,12 +19,14 @@ SEEN_WITHIN = timedelta(seconds=1)
 class NodeView:
     """The servers of a node.
 
+    :ivar host: the node: that of the step, or the one that a standby leaves.
     :ivar here: server id -> server, at the last look.
     :ivar seen_at: when that was; None: there was none, or what it saw is known to be old.
     """
 
     ctx: StepContext
     patience: Patience
+    host: str
     here: dict[str, Server] = field(default_factory=dict)
     seen_at: datetime | None = None
     _busy_since: dict[str, datetime] = field(default_factory=dict)
@@ -35,7 +37,7 @@ class NodeView:
 
     def refresh(self) -> None:
         """Look at the node."""
-        servers = self.patience.ask(lambda: self.ctx.cloud.fetch_servers(self.ctx.host))
+        servers = self.patience.ask(lambda: self.ctx.cloud.fetch_servers(self.host))
         self.here = {server.id: server for server in servers}
         self.seen_at = self.ctx.now()
         busy = {server.id for server in servers if server.task_state is not None}

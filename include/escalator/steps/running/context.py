@@ -25,12 +25,14 @@ from escalator.model.known_lease import KnownLease
 from escalator.model.lease import Lease, LeaseMark, LeasePhase
 from escalator.model.moves import DrainPlan
 from escalator.model.node_facts import FactChanges, NodeFacts, UnreadablePlan
+from escalator.model.switch import SwitchRecord
 from escalator.model.verdict import Code
 from escalator.system_support.mechanisms import NodeJob, NodeMechanism
 from escalator.system_support.shell import ShellOnDemand
 from escalator.system_support.ssh import NodeShell
 from escalator.upgrade_manager.drain.durations import compute_job_limit_seconds
 from escalator.upgrade_manager.state.domains import domain_of
+from escalator.upgrade_manager.state.roles import apply_switchovers
 from escalator.vim_interface.desk import VimDesk
 from escalator.vim_interface.registry import SwitchMeans, Vnfms
 
@@ -134,7 +136,11 @@ class CampaignContext:
             targets=self.plan.hosts if targets is None else targets,
             with_agents=with_agents,
         )
-        return self.add_ha_groups(snapshot)
+        return apply_switchovers(self.add_ha_groups(snapshot), self.find_switches())
+
+    def find_switches(self) -> tuple[SwitchRecord, ...]:
+        """Return the switchovers of the run so far."""
+        return self.switches.of_run(self.run.campaign, self.run.run_id) if self.switches is not None else ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

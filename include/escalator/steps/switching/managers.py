@@ -9,7 +9,9 @@ from datetime import datetime
 from escalator.model.cloud import CloudSnapshot
 from escalator.model.notice import NoticeRecord, NoticeState
 from escalator.steps.running.context import StepContext
+from escalator.steps.switching.own_means import OwnMeans
 from escalator.upgrade_manager.state.lead_times import list_lead_seconds
+from escalator.upgrade_manager.state.memberships import ACTIVE_STANDBY
 from escalator.vim_interface.desk import VimDesk
 from escalator.vim_interface.negotiation.asking import (
     Concern,
@@ -32,7 +34,7 @@ def ask_managers(ctx: StepContext, desk: VimDesk) -> tuple[NoticeRecord, ...]:
     if not desk.find_asked(ctx.host, asking):
         snapshot = ctx.campaign.fetch_snapshot()
         concerns = desk.list_concerns(snapshot.servers_on(ctx.host))
-        ctx.remember(addresses=_find_addresses(ctx, snapshot, concerns))  # before: who asks first, sees first
+        _remember_services(ctx, snapshot, concerns)  # before: who asks first, sees first
         notices = make_node_notices(
             concerns,
             session_id=desk.session_id,
@@ -93,15 +95,28 @@ def tell_of_return(ctx: StepContext) -> None:
         _tell_of_host(ctx, desk, NoticeState.MAINTENANCE_COMPLETE, ctx.facts.asked_round or 0)
 
 
-def _find_addresses(ctx: StepContext, snapshot: CloudSnapshot, concerns: Sequence[Concern]) -> dict[str, str]:
-    """Read which floating IPs the groups of servers have that are asked about: two calls a group."""
+def _remember_services(ctx: StepContext, snapshot: CloudSnapshot, concerns: Sequence[Concern]) -> None:
+    """Read where the services are of the groups that are asked about: a few calls a group."""
     asked = {server_id for concern in concerns for server_id in concern.server_ids}
-    groups = [group for group in snapshot.ha_groups if not asked.isdisjoint(group.members)]
-    found: dict[str, str] = {}
-    for group in groups:
+    own, book = None, ctx.campaign.switches
+    if book is not None:
+        own = OwnMeans.of(ctx, snapshot, book)
+    addresses: dict[str, str] = {}
+    holders: dict[str, str] = {}
+    for group in snapshot.ha_groups:
+        if asked.isdisjoint(group.members):
+            continue
         members = tuple(s for s in snapshot.servers if s.id in group.members)
-        found |= fetch_service_addresses(ctx.cloud.network, SwitchGroup(id=group.id, members=members)).holders
-    return found
+        found = fetch_service_addresses(ctx.cloud.network, SwitchGroup(id=group.id, members=members)).holders
+        addresses |= found
+        holder = None
+        if own is not None and group.mode == ACTIVE_STANDBY:
+            holder = own.find_holder(group)
+        if holder is None and len(set(found.values())) == 1:
+            holder = next(iter(found.values()))
+        if holder is not None:
+            holders[group.id] = holder
+    ctx.remember(addresses=addresses, holders=holders)
 
 
 def _tell_of_host(ctx: StepContext, desk: VimDesk, state: NoticeState, asking: int) -> None:

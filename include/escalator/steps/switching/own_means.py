@@ -6,7 +6,7 @@ A switchover is written down before it is done: a second run finishes it, or fin
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from functools import partial
 
@@ -14,15 +14,22 @@ from escalator.model.cloud import CloudSnapshot, HaGroup, Server
 from escalator.model.verdict import Code, Subject, SubjectType, Verdict
 from escalator.model.vnf_means import OctaviaMeans, SwitchoverMeans
 from escalator.steps.running.context import StepContext
+from escalator.steps.switching.standby_moves import StandbyMoves
+from escalator.upgrade_manager.state.memberships import ACTIVE_STANDBY
+from escalator.upgrade_manager.state.roles import ACTIVE, STANDBY
 from escalator.vim_interface.registry import SwitchMeans
 from escalator.vim_interface.switching import (
+    Health,
     Seen,
+    StandbyChoice,
     Switcher,
     SwitchGroup,
     SwitchOrder,
     SwitchOutcome,
     Verification,
     choose_standby,
+    find_holder,
+    is_to_restore,
     make_switcher,
     restore_switches,
     switch_over,
@@ -33,8 +40,13 @@ from escalator.vim_interface.switching.verify import ServiceAddresses
 
 log = logging.getLogger("escalator.steps.switchover")
 
+LOOKS_AFTER_MOVE = 40
 LOOKS, LOOK_AGAIN_SECONDS = 6, 0.5
 """How often it is looked whether what a manager says is in effect, and the pause between two looks."""
+
+
+def _believe_healthy(_: Server) -> Health:
+    return Health(ok=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +78,7 @@ class OwnMeans:
         self._declared = declared
         self._book = book
         self._servers = {server.id: server for server in snapshot.servers}
+        self.moves = StandbyMoves(ctx=ctx, snapshot=snapshot)
 
     @classmethod
     def of(cls, ctx: StepContext, snapshot: CloudSnapshot, book: SwitchBookSide) -> OwnMeans:
@@ -97,9 +110,22 @@ class OwnMeans:
             stays=tuple(stays), leaves=tuple(leaves), findings=tuple(findings), blockers=tuple(blockers)
         )
 
-    def verify(self, server_id: str) -> Verification | None:
-        """Look whether the service of a server's group has left it; None: nothing is declared to look at."""
-        group = self._group_of(server_id)
+    def find_holder(self, group: HaGroup) -> str | None:
+        """Return the one member that is seen to have the service of a group; None: that cannot be seen."""
+        means, probe = self._declared.means.get(group.id), self._declared.probes.get(group.id)
+        return find_holder(
+            self._switch_group(group),
+            network=self._ctx.cloud.network,
+            switcher=self._make_switcher(group, means) if means is not None else None,
+            probe=probe,
+        )
+
+    def verify(self, server_id: str, *, looks: int = LOOKS) -> Verification | None:
+        """Look whether the service of a server's group has left it; None: nothing is declared to look at.
+
+        :param looks: how often, while it is still there.
+        """
+        group = self.group_of(server_id)
         if group is None:
             return None
         means, probe = self._declared.means.get(group.id), self._declared.probes.get(group.id)
@@ -113,11 +139,11 @@ class OwnMeans:
             self._switch_group(group),
             network=self._ctx.cloud.network,
             switcher=switcher,
-            before=_of_group(before, group),
+            before=before.of_members(group.members),
             probe=probe,
         )
         found = look()
-        for _ in range(LOOKS - 1):
+        for _ in range(looks - 1):
             if found.seen is not Seen.THERE:
                 break
             self._ctx.campaign.sleep(LOOK_AGAIN_SECONDS)
@@ -157,10 +183,7 @@ class OwnMeans:
             return None
         to_server = None
         if not shared:
-            nodes = {node.host: node for node in self._snapshot.nodes}
-            choice = choose_standby(
-                self._switch_group(group), server.id, nodes, is_healthy=switcher.is_healthy
-            )
+            choice = self._choose_best_placed(group, switcher, server)
             if choice.server is None:
                 return _make_verdict(
                     Code.VNF_NO_STANDBY, group, f"nobody can take over: {'; '.join(choice.reasons)}"
@@ -173,7 +196,7 @@ class OwnMeans:
             group=group.id,
             from_server=server.id,
             to_server=to_server,
-            is_active=shared or server.ha_role == "active",
+            is_active=shared or server.ha_role == ACTIVE,
         )
         result = switch_over(
             switcher,
@@ -195,10 +218,59 @@ class OwnMeans:
             return _make_verdict(Code.VNF_NOT_SWITCHED, group, result.words)
         return None
 
+    def _choose_best_placed(self, group: HaGroup, switcher: Switcher, active: Server) -> StandbyChoice:
+        """Choose who takes over, after the one that would was moved to an upgraded node, where that is wise.
+
+        Neutron may need a moment until the ports of a server that has moved are as before.
+        """
+        choice = self.choose(group, active.id, is_healthy=switcher.is_healthy)
+        standby = choice.server
+        if standby is None or not self._stands_by(group, switcher, active, standby):
+            return choice
+        moved = self.moves.move_first(group, standby)
+        if moved is standby:
+            return choice
+        self._servers[standby.id] = moved
+        for _ in range(LOOKS_AFTER_MOVE):
+            choice = self.choose(group, active.id, is_healthy=switcher.is_healthy)
+            if choice.server is not None:
+                break
+            self._ctx.campaign.sleep(LOOK_AGAIN_SECONDS)
+        return choice
+
+    def _stands_by(self, group: HaGroup, switcher: Switcher, active: Server, standby: Server) -> bool:
+        """Tell whether one member has the service and the other has not: only what stands by may be moved.
+
+        Where that cannot be seen the roles tell, unless a switchover was begun that may be under way.
+        """
+        if group.mode != ACTIVE_STANDBY:
+            return False
+        role = switcher.find_role()
+        seen = (role.see(active.id), role.see(standby.id))
+        if Seen.UNSEEN not in seen:
+            return seen == (Seen.THERE, Seen.LEFT)
+        begun = any(r.group == group.id and r.ended_at is None for r in self._ctx.campaign.find_switches())
+        declared = (active.ha_role, standby.ha_role) == (ACTIVE, STANDBY)
+        return Seen.THERE not in seen[1:] and Seen.LEFT not in seen[:1] and declared and not begun
+
+    def role_of(self, server_id: str) -> str | None:
+        """Return the role of a server, as declared and as the switchovers of the run have left it."""
+        return server.ha_role if (server := self._servers.get(server_id)) is not None else None
+
+    def choose(
+        self, group: HaGroup, leaving: str, *, is_healthy: Callable[[Server], Health] = _believe_healthy
+    ) -> StandbyChoice:
+        """Choose who takes over from a member, as the planner does."""
+        nodes = {node.host: node for node in self._snapshot.nodes}
+        return choose_standby(
+            self._switch_group(group), leaving, nodes, is_healthy=is_healthy, pending=self._ctx.plan.hosts
+        )
+
     def _see_lease(self) -> None:
         self._ctx.ensure_leased()
 
-    def _group_of(self, server_id: str) -> HaGroup | None:
+    def group_of(self, server_id: str) -> HaGroup | None:
+        """Return the HA group of a server."""
         return next((group for group in self._snapshot.ha_groups if server_id in group.members), None)
 
     def _switch_group(self, group: HaGroup) -> SwitchGroup:
@@ -216,10 +288,6 @@ class OwnMeans:
         )
 
 
-def _of_group(addresses: ServiceAddresses, group: HaGroup) -> ServiceAddresses:
-    return ServiceAddresses(holders={a: o for a, o in addresses.holders.items() if o in group.members})
-
-
 def restore_services(ctx: StepContext) -> tuple[str, ...]:
     """Restore what switchovers on the node changed, now that it is in service; say what is not as it was."""
     book = ctx.campaign.switches
@@ -233,7 +301,7 @@ def restore_services(ctx: StepContext) -> tuple[str, ...]:
 
 def _is_to_restore(ctx: StepContext, book: SwitchBookSide) -> bool:
     records = book.of_run(ctx.plan.campaign, ctx.plan.run_id)
-    return any(record.host == ctx.host and record.restored_at is None for record in records)
+    return any(record.host == ctx.host and is_to_restore(record) for record in records)
 
 
 def _make_verdict(code: Code, group: HaGroup, message: str) -> Verdict:

@@ -28,6 +28,7 @@ from escalator.upgrade_manager.schedule.round import Round
 from escalator.upgrade_manager.schedule.round_state import RoundState
 from escalator.upgrade_manager.schedule.waits import end_wait, explain_obstacle
 from escalator.upgrade_manager.state.availability import Availability, to_seconds
+from escalator.upgrade_manager.state.capacity import Tier
 from escalator.upgrade_manager.state.memberships import Memberships
 
 
@@ -245,6 +246,21 @@ def _read_availability(state: AdmissionState, out: Collection[str]) -> Availabil
         noticed_at=to_seconds(noticed) if noticed is not None else float("-inf"),
         ready=state.ledger.ready,
     )
+
+
+def open_round_beside(
+    snapshot: CloudSnapshot, plan: CampaignPlan, ledger: LedgerView, now: datetime
+) -> RoundState:
+    """Prepare a round as an admission does, to ask it where there is room beside what nodes will need.
+
+    Every node of the plan waits in it that is still to be upgraded and not out, whatever keeps it in now.
+
+    :param now: an aware time.
+    """
+    state = AdmissionState.of(snapshot, plan, ledger, now)
+    gone = state.ended | state.leases.keys()
+    waiting = [h for h in plan.hosts if state.book.tiers.get(h) is Tier.PENDING and h not in gone]
+    return _open_round(state, waiting, ())[0]
 
 
 def _find_limit(plan: CampaignPlan, leases: Mapping[str, Lease]) -> int:

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from escalator.model.cloud import HaGroup, Server
+from escalator.model.moves import MoveMethod
+from escalator.upgrade_manager.drain.drains import choose_move_method
 from escalator.upgrade_manager.drain.placing import Placing
 from escalator.upgrade_manager.schedule.round_state import RoundState
 from escalator.upgrade_manager.state.availability import Availability
@@ -66,19 +68,22 @@ def _choose_standby(
     if not able:
         return None
     standby = sort_standbys(able, lambda m: state.book.tiers[_host(availability, m)])[0]
-    move_to = None
-    source = _host(availability, standby)
-    pending = state.book.tiers[source] is Tier.PENDING
-    if move_standbys and pending and standby not in state.on_the_way:
-        move_to = _find_better_place(state, group, standby, source)
+    move_to = plan_standby_move(state, group, standby) if move_standbys else None
     return Switchover(group=group.id, active=active, standby=standby, move_to=move_to)
 
 
-def _find_better_place(state: RoundState, group: HaGroup, standby: str, source: str) -> str | None:
-    """Return an upgraded node with room to spare for a standby; None when there is none."""
-    book = state.book
+def plan_standby_move(state: RoundState, group: HaGroup, standby: str) -> str | None:
+    """Return where a standby should move before it takes over; None: it takes over where it is.
+
+    It moves, live, from a node that is still to be upgraded to an upgraded one with room to spare.
+    """
+    book, source = state.book, _host(state.availability, standby)
+    if not state.waits(source) or standby in state.on_the_way:
+        return None
     server = next((s for s in book.servers(source) if s.id == standby), None)
-    if server is None or not needs_place(server) or not _has_room_to_spare(state, server):
+    if server is None or choose_move_method(server) is not MoveMethod.LIVE:
+        return None
+    if not needs_place(server) or not _has_room_to_spare(state, server):
         return None
     taken = {h for m in group.members if (h := state.availability.host_of(m)) is not None}
     placing = Placing(book, worst=Tier.UPGRADED)

@@ -8,7 +8,8 @@ from dataclasses import replace
 
 from escalator.model.cloud import CloudSnapshot, HaGroup, Server, ServerGroup
 
-SWITCHABLE = frozenset({"active-standby", "load-balanced"})
+ACTIVE_STANDBY = "active-standby"
+SWITCHABLE = frozenset({ACTIVE_STANDBY, "load-balanced"})
 """Modes of HA groups whose service can be taken away from a member."""
 ANTI_AFFINITY, AFFINITY = "anti-affinity", "affinity"
 SOFT_ANTI_AFFINITY = "soft-anti-affinity"

@@ -237,6 +237,8 @@ class _Act:
         }[seen]
         words = f"{role.words}{'' if seen is Seen.LEFT else trouble}"
         ended = replace(record, ended_at=self._clock(), verified=seen is Seen.LEFT, message=words)
+        if seen is Seen.THERE:
+            ended = replace(ended, to_server=None)  # nobody took it over
         self._book.end(ended)
         log.info("%s: group %s: %s: %s", record.host, record.group, outcome, words)
         return SwitchResult(outcome=outcome, words=words, record=ended)

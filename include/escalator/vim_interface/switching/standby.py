@@ -25,26 +25,24 @@ def choose_standby(
     nodes: Mapping[str, Node],
     *,
     is_healthy: Callable[[Server], Health],
-    out: Collection[str] = (),
-    pending: Collection[str] | None = None,
-    planned: str | None = None,
+    pending: Collection[str],
 ) -> StandbyChoice:
-    """Choose who takes over from a member; members on upgraded nodes come first.
+    """Choose who takes over from a member: the planner's choice, if that can now.
+
+    The order is the planner's (``sort_standbys``), and so is who serves: what runs on a node in service. What
+    only a look tells comes on top: who is busy or not healthy at this moment is passed over.
 
     :param nodes: host -> node, as they are now.
     :param is_healthy: asked for one after the other, until one is.
-    :param out: hosts that are out, or go out now, in whatever campaign.
-    :param pending: hosts that are still to be upgraded; None: those that the nodes say.
-    :param planned: the member that the plan names: it comes first if it can.
+    :param pending: hosts of the campaign, upgraded or not.
     """
     reasons: list[str] = []
     able: dict[str, Server] = {}
     source = next((server.host for server in group.members if server.id == leaving), None)
-    gone = {*out, *([source] if source else [])}
     for server in group.members:
         if server.id == leaving:
             continue
-        unfit = _find_unfit(server, nodes.get(server.host or ""), gone)
+        unfit = _find_unfit(server, nodes.get(server.host or ""), source)
         if unfit:
             reasons.append(f"{server.name} {unfit}")
         else:
@@ -53,8 +51,7 @@ def choose_standby(
     def find_tier(server_id: str) -> Tier:
         return tier_of(nodes[able[server_id].host or ""], pending)
 
-    order = sort_standbys(able, find_tier)
-    for server_id in sorted(order, key=lambda one: one != planned):
+    for server_id in sort_standbys(able, find_tier):
         health = is_healthy(able[server_id])
         if health.ok:
             return StandbyChoice(server=able[server_id], reasons=tuple(reasons))
@@ -62,7 +59,7 @@ def choose_standby(
     return StandbyChoice(server=None, reasons=tuple(reasons) or (f"group {group.id} has no other member",))
 
 
-def _find_unfit(server: Server, node: Node | None, out: Collection[str]) -> str:
+def _find_unfit(server: Server, node: Node | None, source: str | None) -> str:
     """Say why a member cannot take over by what Nova has of it; nothing when it can."""
     if server.vm_state != "active" or server.power_state != "running":
         return f"does not run: it is {server.vm_state}, {server.power_state}"
@@ -70,6 +67,6 @@ def _find_unfit(server: Server, node: Node | None, out: Collection[str]) -> str:
         return f"is busy: {server.task_state}"
     if node is None:
         return "is on a node that is not known"
-    if node.host in out or not node.eligible_destination:
+    if node.host == source or not node.eligible_destination:
         return f"is on {node.host}, which is out of service"
     return ""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from ipaddress import ip_address
 
-from escalator.model.errors import InvalidRequestError, NotFoundError
+from escalator.model.errors import EscalatorError, InvalidRequestError, NotFoundError, TransientError
 from escalator.model.vnf_means import FloatingIpMeans, ProbeTarget, VipPortMeans
 from escalator.vim_interface.switching.cloud_side import NetworkSide
 from escalator.vim_interface.switching.floating_ip import FloatingIpSwitcher
@@ -16,10 +17,14 @@ from escalator.vim_interface.switching.vip_port import VipPortSwitcher
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verification:
-    """Whether the service was seen to have left, and what was seen where."""
+    """Whether the service was seen to have left, and what was seen where.
+
+    :ivar holders: ids of the servers that were seen to have it, be they members or not.
+    """
 
     seen: Seen
     words: str
+    holders: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +32,10 @@ class ServiceAddresses:
     """Floating IP -> id of the server that had it, at one moment."""
 
     holders: Mapping[str, str] = field(default_factory=dict)
+
+    def of_members(self, members: Collection[str]) -> ServiceAddresses:
+        """Return those that members of a group had."""
+        return ServiceAddresses(holders={a: o for a, o in self.holders.items() if o in members})
 
     def of(self, server_id: str) -> tuple[str, ...]:
         """Return the floating IPs that a server had, sorted."""
@@ -63,15 +72,10 @@ def verify_left(
     :param before: as it was before anybody was asked to switch.
     :param answers: whether the probed address answers now: it says that there is a service, not where.
     """
-    looks: list[Callable[[], RoleView]] = []
-    if switcher is not None:
-        looks.append(switcher.find_role)
+    looks = _list_looks(group, network, switcher, probe)
     if before is not None and before.of(server_id):
-        looks.append(lambda: _compare(server_id, group, before, fetch_service_addresses(network, group)))
-    if probe is not None:
-        floating = FloatingIpSwitcher(FloatingIpMeans(address=probe.address), group, network)
-        fixed = VipPortSwitcher(VipPortMeans(address=probe.address), group, network)
-        looks += [floating.find_role, fixed.find_role] if _is_address(probe.address) else []
+        compare = partial(_compare_now, server_id, group, before, network)
+        looks.insert(1 if switcher is not None else 0, compare)
     said: list[str] = []
     for look in looks:
         try:
@@ -81,12 +85,53 @@ def verify_left(
             continue
         seen = role.see(server_id)
         if seen is not Seen.UNSEEN:
-            return Verification(seen=seen, words=role.words)
+            return Verification(seen=seen, words=role.words, holders=role.holders)
         said.append(role.words)
     if answers is not None and probe is not None:
         said.append(f"{probe.address} {'answers' if answers else 'does not answer'}")
     words = "; ".join(said) or "the group names no place where its service could be seen"
     return Verification(seen=Seen.UNSEEN, words=words)
+
+
+def find_holder(
+    group: SwitchGroup,
+    *,
+    network: NetworkSide,
+    switcher: Switcher | None = None,
+    probe: ProbeTarget | None = None,
+) -> str | None:
+    """Return the one member that is seen to have the service of a group; None: that cannot be seen.
+
+    :raises TransientError: the cloud does not answer.
+    """
+    for look in _list_looks(group, network, switcher, probe):
+        try:
+            role = look()
+        except TransientError:
+            raise
+        except EscalatorError:
+            continue
+        holders = role.holders & set(group.ids)
+        if len(holders) == 1:
+            return next(iter(holders))
+    return None
+
+
+def _list_looks(
+    group: SwitchGroup, network: NetworkSide, switcher: Switcher | None, probe: ProbeTarget | None
+) -> list[Callable[[], RoleView]]:
+    """List the places where the role can be seen: the means of the group, and the address that is probed."""
+    looks = [switcher.find_role] if switcher is not None else []
+    if probe is not None and _is_address(probe.address):
+        looks.append(FloatingIpSwitcher(FloatingIpMeans(address=probe.address), group, network).find_role)
+        looks.append(VipPortSwitcher(VipPortMeans(address=probe.address), group, network).find_role)
+    return looks
+
+
+def _compare_now(
+    server_id: str, group: SwitchGroup, before: ServiceAddresses, network: NetworkSide
+) -> RoleView:
+    return _compare(server_id, group, before, fetch_service_addresses(network, group))
 
 
 def _compare(server_id: str, group: SwitchGroup, before: ServiceAddresses, now: ServiceAddresses) -> RoleView:
