@@ -225,8 +225,8 @@ class World:
     def add_ha_groups(self, snapshot: CloudSnapshot) -> CloudSnapshot:
         """Make groups of the pairs of guests that the world knows; pinned ones cannot move.
 
-        Where the mode is active-standby, the first one of a pair is declared to be its active member. Some are
-        given a lead time of their own, or say what interruption they bear; pinned ones cannot move.
+        Where the mode is active-standby, the first one of a pair is declared to be its active member. Some
+        are given a lead time of their own, or say what interruption they bear.
         """
         paired = self.mode == "active-standby"
         role_of = {guest: role for pair in self.pairs for guest, role in zip(pair, ROLES, strict=False)}
