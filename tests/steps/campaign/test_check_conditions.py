@@ -198,6 +198,8 @@ def test_a_campaign_expected_to_take_too_long_warns_in_the_log_and_the_report(
     world: World, caplog: pytest.LogCaptureFixture, tmp_path: Path
 ) -> None:
     world.bundle = replace(world.bundle, expected_upgrade_seconds=3600)
+    never_run = replace(world.plan.request, bundle="never-run")
+    world.plan = replace(world.plan, request=never_run)
     with caplog.at_level(logging.WARNING, "escalator.steps.campaign.check_conditions"):
         plan, report = checked(world)
     assert report.met
