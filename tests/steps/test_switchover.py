@@ -147,7 +147,8 @@ def test_a_refused_node_is_given_back_and_waits_for_the_others(loaded: World) ->
     managers = refused(loaded)
     assert loaded.enabled()
     assert (loaded.progress().state, loaded.progress().code) == (NodeState.HELD, Code.VNF_REFUSED)
-    loaded.clock.sleep(3600.0)
+    loaded.recorded.set_progress("node-02", NodeState.MIGRATING, now=loaded.clock())
+    loaded.clock.sleep(24 * 3600.0)
     assert managers.hear().result.outcome is Outcome.WAITING
     assert len(managers.got) == 1
     assert loaded.enabled()
