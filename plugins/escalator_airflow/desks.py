@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
+from functools import partial
 
 from airflow.configuration import conf
 
@@ -32,12 +33,16 @@ def find_vim_url() -> str:
 def make_desk(plan: CampaignPlan) -> VimDesk:
     """Make the desk of a campaign's run.
 
-    :raises InvalidRequestError: the registry has faults.
+    :raises InvalidRequestError: the registry has faults, or is gone since managers were told of the run.
     """
     ledger, cloud = Ledger(), plan.request.cloud
+    session_id = name_session(plan.installation, plan.campaign, plan.run_id)
     notices, vnfms = ledger.notices(), load_vnfms(inventory_dir())
+    load_again = partial(load_vnfms, inventory_dir(), must_exist=True)
+    if not vnfms.vnfms and notices.find(session_id):
+        vnfms = load_again()
     return VimDesk(
-        session_id=name_session(plan.installation, plan.campaign, plan.run_id),
+        session_id=session_id,
         cloud=cloud,
         run=(plan.campaign, plan.run_id),
         vnfms=vnfms,
@@ -52,6 +57,7 @@ def make_desk(plan: CampaignPlan) -> VimDesk:
             find_vim_url(),
             utcnow,
             bus=open_message_bus(find_transport_url()),
+            reload=load_again,
         ),
     )
 

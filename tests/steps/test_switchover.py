@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -16,6 +17,7 @@ from escalator.model.step import Outcome
 from escalator.model.verdict import Code
 from escalator.model.vnfm import OnSilence, VnfmKind
 from escalator.steps.campaign.announce import announce
+from escalator.vim_interface.registry.vnfms import Vnfms
 
 
 @pytest.fixture
@@ -192,6 +194,62 @@ def test_the_second_refusal_asks_a_person_whose_word_counts(loaded: World, word:
         case PersonWord.ASK_AGAIN:
             assert "node-01 was refused 3 times" in turn.question
             assert len(managers.got) == 3
+
+
+def test_nobody_is_silent_who_was_never_asked(loaded: World) -> None:
+    """The triggerer, which alone sends what is asked, is away for longer than the deadline."""
+    managers = register(loaded, acting(InstanceAction.OWN_ACTION), reply_seconds=300.0)
+    through_switchover(loaded)
+    for _ in range(2):
+        assert loaded.turn(Step.SWITCHOVER).result.outcome is Outcome.WAITING
+        loaded.clock.sleep(301.0)
+    assert managers.got == []
+    assert managers.hear().result.outcome is Outcome.OK
+    assert loaded.facts().agreement == Agreement(stays=("a", "b"))
+
+
+def test_who_is_asked_late_has_the_whole_time_to_answer(loaded: World) -> None:
+    managers = register(loaded, keep_silent, reply_seconds=300.0)
+    through_switchover(loaded)
+    loaded.turn(Step.SWITCHOVER)
+    loaded.clock.sleep(3600.0)
+    assert managers.hear().result.outcome is Outcome.WAITING
+    loaded.clock.sleep(299.0)
+    assert managers.hear().result.outcome is Outcome.WAITING
+    loaded.clock.sleep(2.0)
+    assert "did not answer" in managers.hear().result.message
+
+
+@pytest.mark.parametrize("end", ["given back", "begun anew"])
+def test_what_nobody_waits_for_any_more_is_not_asked(loaded: World, end: str) -> None:
+    managers = register(loaded, acting(InstanceAction.OWN_ACTION))
+    through_switchover(loaded)
+    loaded.turn(Step.SWITCHOVER)
+    if end == "given back":
+        loaded.run(Step.RELEASE)
+        desk = loaded.desk
+        assert desk is not None
+        managers.deliver_due(desk.session_id)
+        assert managers.got == []
+    else:
+        through_switchover(loaded)
+        managers.hear()
+        assert [record.notice.round for record in managers.got] == [1]
+
+
+def test_a_manager_that_is_registered_no_more_holds_the_node(loaded: World) -> None:
+    managers = register(loaded, keep_silent, reply_seconds=10.0)
+    through_switchover(loaded)
+    managers.hear()
+    assert loaded.desk is not None
+    loaded.desk = replace(loaded.desk, vnfms=Vnfms())
+    loaded.clock.sleep(11.0)
+    result = loaded.turn(Step.SWITCHOVER).result
+    assert (result.outcome, result.code) == (Outcome.HELD, Code.VNF_UNREGISTERED)
+    loaded.run(Step.RELEASE)
+    assert loaded.enabled()
+    through_switchover(loaded)
+    assert loaded.turn(Step.SWITCHOVER).result.outcome is Outcome.OK, "its servers have no manager now"
 
 
 def test_a_deadline_overrides_a_refusal(loaded: World) -> None:

@@ -17,6 +17,7 @@ from tests.vim_interface.wire.notices import NOW, SESSION, make_notice
 
 from escalator.ledger.ledger import Ledger
 from escalator.ledger.notice_book import NoticeBook
+from escalator.model.errors import InvalidRequestError
 from escalator.model.maintenance_session import MaintenanceSession, SessionState
 from escalator.model.notice import Notice, NoticeRecord, NoticeState, Reply, ReplyOutcome
 from escalator.model.vnfm import Vnfm, VnfmKind
@@ -268,6 +269,7 @@ def test_what_is_refused_for_good_is_given_up(book: NoticeBook, clock: Clock) ->
 
 def test_past_its_deadline_nothing_is_sent(book: NoticeBook, clock: Clock) -> None:
     queue(book)
+    book.claim_due(SESSION, NOW, lease_seconds=60)  # by a process that died
     with serving(answer(200)) as receiver:
         clock.pass_seconds(20 * 60)
         deliver(make_courier(book, clock, manager(receiver.url)))
@@ -275,10 +277,49 @@ def test_past_its_deadline_nothing_is_sent(book: NoticeBook, clock: Clock) -> No
     assert (only(book).given_up, only(book).error) == (True, module.TOO_LATE)
 
 
-def test_manager_that_is_registered_no_more_gets_nothing(book: NoticeBook, clock: Clock) -> None:
+def test_what_lay_for_long_is_sent_with_a_deadline_of_its_own(book: NoticeBook, clock: Clock) -> None:
     queue(book)
-    deliver(make_courier(book, clock))
-    assert (only(book).given_up, only(book).error) == (True, "no manager one is in vnfms.yaml")
+    due = only(book).notice.reply_at
+    assert due is not None
+    with serving(answer(200)) as receiver:
+        clock.pass_seconds(3600)
+        deliver(make_courier(book, clock, manager(receiver.url)))
+    (request,) = receiver.requests
+    later = due + timedelta(hours=1)
+    assert json.loads(request.body)["reply_at"] == f"{later:%Y-%m-%d %H:%M:%S}"
+    assert only(book).notice.reply_at == later
+
+
+def test_manager_that_is_registered_no_more_gets_it_when_it_is_there_again(
+    book: NoticeBook, clock: Clock
+) -> None:
+    queue(book)
+    known: list[Vnfm] = []
+    courier = make_courier(book, clock, reload=lambda: Vnfms(vnfms=tuple(known)))
+    deliver(courier)
+    assert (only(book).given_up, only(book).error) == (False, "no manager one is in vnfms.yaml")
+    with serving(answer(200)) as receiver:
+        known.append(manager(receiver.url))
+        clock.pass_seconds(60)
+        deliver(courier)
+    assert len(receiver.requests) == 1
+    assert only(book).delivered_at is not None
+
+
+def test_managers_that_cannot_be_read_anew_are_waited_for_until_the_deadline(
+    book: NoticeBook, clock: Clock
+) -> None:
+    queue(book)
+
+    def reload() -> Vnfms:
+        raise InvalidRequestError("vnfms.yaml is gone")
+
+    courier = make_courier(book, clock, reload=reload)
+    deliver(courier)
+    assert (only(book).given_up, only(book).error) == (False, "vnfms.yaml is gone")
+    clock.pass_seconds(20 * 60)
+    deliver(courier)
+    assert only(book).given_up
 
 
 def test_notice_that_its_manager_cannot_read_is_given_up_and_holds_up_no_other(

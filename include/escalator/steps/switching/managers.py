@@ -85,9 +85,10 @@ def tell_of_moved(ctx: StepContext, server_ids: Iterable[str]) -> None:
 
 
 def tell_of_return(ctx: StepContext) -> None:
-    """Tell those who look after the infrastructure that the node is back in service."""
+    """Tell those who look after the infrastructure that the node is back, and wait for no answer about it."""
     desk = ctx.campaign.desk
     if desk is not None:
+        desk.close(desk.find(NoticeState.PLANNED_MAINTENANCE, ctx.host), ctx.now())
         _tell_of_host(ctx, desk, NoticeState.MAINTENANCE_COMPLETE, ctx.facts.asked_round or 0)
 
 
@@ -112,6 +113,7 @@ def _find_asking(ctx: StepContext, desk: VimDesk) -> int:
     asking = ctx.facts.asked_round
     if asking is None:
         before = desk.find(NoticeState.PLANNED_MAINTENANCE, ctx.host)
+        desk.close(before, ctx.now())  # nobody waits for these answers any more: what was not sent stays here
         asking = 1 + max((record.notice.round for record in before), default=-1)
         ctx.remember(asked_round=asking)
     return asking
