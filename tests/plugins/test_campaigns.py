@@ -118,7 +118,7 @@ def test_managers_whose_file_is_gone_in_mid_campaign_are_not_taken_for_none(fold
         session_id=desk.session_id, vnfm="m", project_id="p", state=NoticeState.MAINTENANCE, reply_at=NOW
     )
     desk.ask([notice], NOW)
-    with pytest.raises(InvalidRequestError, match=r"vnfms.yaml is missing"):
+    with pytest.raises(InvalidRequestError, match=r"vnfms.yaml is not there"):
         make_desk(plan)
     (folders / "inventory" / "vnfms.yaml").write_text("{schema: escalator.vnfms/1, vnfms: []}")
     assert make_desk(plan).managers() == {}, "a person says that there are none any more"

@@ -256,6 +256,6 @@ def test_any_document_is_managers_or_refused(drawn: object) -> None:
 
 def test_a_file_that_was_there_before_and_is_gone_is_no_empty_one(tmp_path: Path) -> None:
     assert load_vnfms(tmp_path) == Vnfms()
-    with pytest.raises(InvalidRequestError, match=r"vnfms.yaml is missing.*put it back"):
+    with pytest.raises(InvalidRequestError, match=r"vnfms.yaml is not there any more.*put it back"):
         load_vnfms(tmp_path, must_exist=True)
     assert load_vnfms(written(tmp_path), must_exist=True) == Vnfms()

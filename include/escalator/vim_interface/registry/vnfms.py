@@ -74,7 +74,7 @@ def load_vnfms(folder: Path | None = None, *, must_exist: bool = False) -> Vnfms
     except FileNotFoundError as exc:
         if must_exist:
             raise InvalidRequestError(
-                f"{path} is missing, and the managers in it were told of a campaign that goes on",
+                f"{path} is not there any more, and managers in it were told of this campaign",
                 remedy="put it back; when there are no managers any more, let it say `vnfms: []`",
             ) from exc
         return Vnfms()
