@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from tests.steps.fake_records import KilledError
 from tests.steps.managers import ScriptedManagers, acting, keep_silent, refuse, register
 from tests.steps.worlds import NEW, NODE, World
 
@@ -53,6 +54,40 @@ def test_who_wants_a_move_gets_it_and_is_told_of_each(loaded: World) -> None:
     loaded.run(Step.MIGRATE)
     assert len(loaded.moves()) == 2
     assert managers.told() == [("PLANNED_MAINTENANCE", NODE), *[("INSTANCE_ACTION_DONE", NODE)] * 2]
+
+
+def test_who_was_moved_is_told_although_the_step_was_killed_before_it_could(
+    loaded: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    managers = register(loaded, acting(InstanceAction.MIGRATE))
+    through_switchover(loaded)
+    managers.hear()
+
+    def be_killed(_: object) -> None:
+        raise KilledError
+
+    monkeypatch.setattr("escalator.steps.migrate.tell_of_moved", be_killed)
+    with pytest.raises(KilledError):
+        loaded.run(Step.MIGRATE)
+    monkeypatch.undo()
+    assert len(loaded.moves()) == 2
+    del loaded.cloud.guests["b"]  # its owner deleted it meanwhile
+    for _ in range(2):
+        assert loaded.run(Step.MIGRATE).outcome is Outcome.OK
+        assert managers.told() == [("PLANNED_MAINTENANCE", NODE), ("INSTANCE_ACTION_DONE", NODE)]
+
+
+def test_moves_of_an_earlier_life_of_the_node_are_told_of_once(loaded: World) -> None:
+    managers = register(loaded, acting(InstanceAction.MIGRATE))
+    through_switchover(loaded)
+    managers.hear()
+    loaded.run(Step.MIGRATE)
+    loaded.cloud.guests["a"].host = NODE  # somebody moved it back; the node begins anew
+    managers.scripts["m"] = acting(InstanceAction.OWN_ACTION)
+    through_switchover(loaded)
+    managers.hear()
+    loaded.run(Step.MIGRATE)
+    assert [state for state, _ in managers.told()].count("INSTANCE_ACTION_DONE") == 2
 
 
 def test_a_member_that_would_stay_is_moved_when_its_manager_says_so(loaded: World) -> None:
