@@ -17,14 +17,13 @@ from tests.vim_interface.wire.notices import NOW, SESSION, make_notice
 
 from escalator.ledger.ledger import Ledger
 from escalator.ledger.notice_book import NoticeBook
-from escalator.model.errors import InvalidRequestError
 from escalator.model.maintenance_session import MaintenanceSession, SessionState
 from escalator.model.notice import Notice, NoticeRecord, NoticeState, Reply, ReplyOutcome
 from escalator.model.vnfm import Vnfm, VnfmKind
 from escalator.vim_interface.delivery import courier as module
 from escalator.vim_interface.delivery.courier import Courier
 from escalator.vim_interface.delivery.credentials import Credentials
-from escalator.vim_interface.registry.vnfms import Vnfms
+from escalator.vim_interface.registry.vnfms import Vnfms, load_vnfms
 from escalator.vim_interface.wire.envelopes import make_message_id
 
 BASE = "http://airflow.example:8080/vim/"
@@ -306,20 +305,16 @@ def test_manager_that_is_registered_no_more_gets_it_when_it_is_there_again(
     assert only(book).delivered_at is not None
 
 
-def test_managers_that_cannot_be_read_anew_are_waited_for_until_the_deadline(
-    book: NoticeBook, clock: Clock
+def test_managers_that_cannot_be_read_are_waited_for_until_the_deadline(
+    book: NoticeBook, clock: Clock, tmp_path: Path
 ) -> None:
     queue(book)
-
-    def reload() -> Vnfms:
-        raise InvalidRequestError("vnfms.yaml is gone")
-
-    courier = make_courier(book, clock, reload=reload)
-    deliver(courier)
-    assert (only(book).given_up, only(book).error) == (False, "vnfms.yaml is gone")
-    clock.pass_seconds(20 * 60)
-    deliver(courier)
-    assert only(book).given_up
+    courier = make_courier(book, clock, reload=lambda: load_vnfms(tmp_path, must_exist=True))
+    for given_up in (False, True):
+        deliver(courier)
+        assert only(book).given_up is given_up
+        assert "vnfms.yaml is not there" in only(book).error
+        clock.pass_seconds(20 * 60)
 
 
 def test_notice_that_its_manager_cannot_read_is_given_up_and_holds_up_no_other(
