@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
+from functools import partial
 from urllib.parse import urlsplit
 
 from airflow.configuration import conf
@@ -44,12 +45,17 @@ def find_vim_url() -> str:
 def make_desk(plan: CampaignPlan) -> VimDesk:
     """Make the desk of a campaign's run.
 
-    :raises InvalidRequestError: the registry has faults, or it names managers that could not answer us.
+    :raises InvalidRequestError: the registry has faults, it names managers that could not answer us, or it is
+        gone since managers were told of the run.
     """
     ledger, cloud = Ledger(), plan.request.cloud
+    session_id = name_session(plan.installation, plan.campaign, plan.run_id)
     notices, vnfms = ledger.notices(), load_vnfms(inventory_dir())
+    load_again = partial(load_vnfms, inventory_dir(), must_exist=True)
+    if not vnfms.vnfms and notices.find(session_id):
+        vnfms = load_again()
     return VimDesk(
-        session_id=name_session(plan.installation, plan.campaign, plan.run_id),
+        session_id=session_id,
         cloud=cloud,
         run=(plan.campaign, plan.run_id),
         vnfms=vnfms,
@@ -64,6 +70,7 @@ def make_desk(plan: CampaignPlan) -> VimDesk:
             find_vim_url() if vnfms.of_cloud(cloud) else URL_PATH,
             utcnow,
             bus=open_message_bus(find_transport_url()),
+            reload=load_again,
         ),
     )
 

@@ -148,6 +148,17 @@ def test_what_is_claimed_is_due_again_only_after_its_lease(book: NoticeBook) -> 
     assert book.claim_due("unknown", NOW, lease_seconds=60) == ()
 
 
+def test_the_time_for_a_reply_begins_when_it_is_first_sent(book: NoticeBook) -> None:
+    book.queue([PLANNED, TOLD], NOW)
+    lain = timedelta(hours=1)
+    asked, told = book.claim_due(SESSION.id, NOW + lain, lease_seconds=60)
+    assert (asked.notice.reply_at, asked.notice.actions_at) == (DUE + lain, DUE + lain)
+    assert told.notice == TOLD
+    (again,) = book.claim_due(SESSION.id, NOW + 2 * lain, lease_seconds=60, limit=1)
+    assert again.notice == asked.notice, "only the first time"
+    assert book.record_reply(SESSION.id, "project-1", ACK, DUE + lain) is ReplyOutcome.LATE
+
+
 def test_what_is_delivered_answered_closed_or_given_up_is_not_sent(book: NoticeBook) -> None:
     notices = [replace(PLANNED, project_id=str(number)) for number in range(5)]
     ids = [record.id for record in book.queue(notices, NOW)]

@@ -44,7 +44,10 @@ def test_its_times_and_servers_do_not() -> None:
 
 def test_it_is_waited_for_until_it_is_answered_closed_or_past_its_deadline() -> None:
     assert not RECORD.is_settled(NOW)
-    assert RECORD.is_settled(NOW + timedelta(seconds=60))
+    assert not RECORD.is_settled(NOW + timedelta(days=1)), "it was never sent"
+    sent = replace(RECORD, tries=1)
+    assert not sent.is_settled(NOW)
+    assert sent.is_settled(NOW + timedelta(seconds=60))
     assert replace(RECORD, closed_at=NOW).is_settled(NOW)
     assert replace(RECORD, reply=Reply(ack=False, state=NOTICE.state)).is_settled(NOW)
     assert replace(RECORD, notice=replace(NOTICE, reply_at=None)).is_settled(NOW)

@@ -19,6 +19,7 @@ from escalator.model.cloud import CloudSnapshot
 from escalator.model.constraints import InstanceConstraints
 from escalator.model.errors import InvalidRequestError
 from escalator.model.moves import MoveMethod, MoveRecord
+from escalator.model.notice import Notice, NoticeState
 from escalator.model.run_life import RunLife
 from escalator.steps.running.context import CampaignContext
 from escalator_airflow.records import draft_campaign, read_campaign
@@ -104,6 +105,23 @@ def test_a_vnf_file_with_faults_stops_decisions_but_not_the_opening_of_a_campaig
     (folders / "sbc.yaml").write_text("schema: [")
     with pytest.raises(InvalidRequestError, match=r"sbc\.yaml"):
         opened.add_ha_groups(snapshot())
+
+
+def test_managers_whose_file_is_gone_in_mid_campaign_are_not_taken_for_none(folders: Path) -> None:
+    """Somebody writes it anew at this moment, or deleted it."""
+    from escalator_airflow.desks import make_desk
+
+    plan = replace(PLAN, run_id="told")
+    desk = make_desk(plan)
+    assert desk.managers() == {}, "there never were any"
+    notice = Notice(
+        session_id=desk.session_id, vnfm="m", project_id="p", state=NoticeState.MAINTENANCE, reply_at=NOW
+    )
+    desk.ask([notice], NOW)
+    with pytest.raises(InvalidRequestError, match=r"vnfms.yaml is not there"):
+        make_desk(plan)
+    (folders / "inventory" / "vnfms.yaml").write_text("{schema: escalator.vnfms/1, vnfms: []}")
+    assert make_desk(plan).managers() == {}, "a person says that there are none any more"
 
 
 def refuse(*_: object, **__: object) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from tests.steps.fake_records import KilledError
 from tests.steps.managers import ScriptedManagers, acting, keep_silent, refuse, register
 from tests.steps.worlds import NEW, NODE, World
 
@@ -16,6 +18,7 @@ from escalator.model.step import Outcome
 from escalator.model.verdict import Code
 from escalator.model.vnfm import OnSilence, VnfmKind
 from escalator.steps.campaign.announce import announce
+from escalator.vim_interface.registry.vnfms import Vnfms
 
 
 @pytest.fixture
@@ -51,6 +54,40 @@ def test_who_wants_a_move_gets_it_and_is_told_of_each(loaded: World) -> None:
     loaded.run(Step.MIGRATE)
     assert len(loaded.moves()) == 2
     assert managers.told() == [("PLANNED_MAINTENANCE", NODE), *[("INSTANCE_ACTION_DONE", NODE)] * 2]
+
+
+def test_who_was_moved_is_told_although_the_step_was_killed_before_it_could(
+    loaded: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    managers = register(loaded, acting(InstanceAction.MIGRATE))
+    through_switchover(loaded)
+    managers.hear()
+
+    def be_killed(_: object) -> None:
+        raise KilledError
+
+    monkeypatch.setattr("escalator.steps.migrate.tell_of_moved", be_killed)
+    with pytest.raises(KilledError):
+        loaded.run(Step.MIGRATE)
+    monkeypatch.undo()
+    assert len(loaded.moves()) == 2
+    del loaded.cloud.guests["b"]  # its owner deleted it meanwhile
+    for _ in range(2):
+        assert loaded.run(Step.MIGRATE).outcome is Outcome.OK
+        assert managers.told() == [("PLANNED_MAINTENANCE", NODE), ("INSTANCE_ACTION_DONE", NODE)]
+
+
+def test_moves_of_an_earlier_life_of_the_node_are_told_of_once(loaded: World) -> None:
+    managers = register(loaded, acting(InstanceAction.MIGRATE))
+    through_switchover(loaded)
+    managers.hear()
+    loaded.run(Step.MIGRATE)
+    loaded.cloud.guests["a"].host = NODE  # somebody moved it back; the node begins anew
+    managers.scripts["m"] = acting(InstanceAction.OWN_ACTION)
+    through_switchover(loaded)
+    managers.hear()
+    loaded.run(Step.MIGRATE)
+    assert [state for state, _ in managers.told()].count("INSTANCE_ACTION_DONE") == 2
 
 
 def test_a_member_that_would_stay_is_moved_when_its_manager_says_so(loaded: World) -> None:
@@ -147,7 +184,8 @@ def test_a_refused_node_is_given_back_and_waits_for_the_others(loaded: World) ->
     managers = refused(loaded)
     assert loaded.enabled()
     assert (loaded.progress().state, loaded.progress().code) == (NodeState.HELD, Code.VNF_REFUSED)
-    loaded.clock.sleep(3600.0)
+    loaded.recorded.set_progress("node-02", NodeState.MIGRATING, now=loaded.clock())
+    loaded.clock.sleep(24 * 3600.0)
     assert managers.hear().result.outcome is Outcome.WAITING
     assert len(managers.got) == 1
     assert loaded.enabled()
@@ -191,6 +229,62 @@ def test_the_second_refusal_asks_a_person_whose_word_counts(loaded: World, word:
         case PersonWord.ASK_AGAIN:
             assert "node-01 was refused 3 times" in turn.question
             assert len(managers.got) == 3
+
+
+def test_nobody_is_silent_who_was_never_asked(loaded: World) -> None:
+    """The triggerer, which alone sends what is asked, is away for longer than the deadline."""
+    managers = register(loaded, acting(InstanceAction.OWN_ACTION), reply_seconds=300.0)
+    through_switchover(loaded)
+    for _ in range(2):
+        assert loaded.turn(Step.SWITCHOVER).result.outcome is Outcome.WAITING
+        loaded.clock.sleep(301.0)
+    assert managers.got == []
+    assert managers.hear().result.outcome is Outcome.OK
+    assert loaded.facts().agreement == Agreement(stays=("a", "b"))
+
+
+def test_who_is_asked_late_has_the_whole_time_to_answer(loaded: World) -> None:
+    managers = register(loaded, keep_silent, reply_seconds=300.0)
+    through_switchover(loaded)
+    loaded.turn(Step.SWITCHOVER)
+    loaded.clock.sleep(3600.0)
+    assert managers.hear().result.outcome is Outcome.WAITING
+    loaded.clock.sleep(299.0)
+    assert managers.hear().result.outcome is Outcome.WAITING
+    loaded.clock.sleep(2.0)
+    assert "did not answer" in managers.hear().result.message
+
+
+@pytest.mark.parametrize("end", ["given back", "begun anew"])
+def test_what_nobody_waits_for_any_more_is_not_asked(loaded: World, end: str) -> None:
+    managers = register(loaded, acting(InstanceAction.OWN_ACTION))
+    through_switchover(loaded)
+    loaded.turn(Step.SWITCHOVER)
+    if end == "given back":
+        loaded.run(Step.RELEASE)
+        desk = loaded.desk
+        assert desk is not None
+        managers.deliver_due(desk.session_id)
+        assert managers.got == []
+    else:
+        through_switchover(loaded)
+        managers.hear()
+        assert [record.notice.round for record in managers.got] == [1]
+
+
+def test_a_manager_that_is_registered_no_more_holds_the_node(loaded: World) -> None:
+    managers = register(loaded, keep_silent, reply_seconds=10.0)
+    through_switchover(loaded)
+    managers.hear()
+    assert loaded.desk is not None
+    loaded.desk = replace(loaded.desk, vnfms=Vnfms())
+    loaded.clock.sleep(11.0)
+    result = loaded.turn(Step.SWITCHOVER).result
+    assert (result.outcome, result.code) == (Outcome.HELD, Code.VNF_UNREGISTERED)
+    loaded.run(Step.RELEASE)
+    assert loaded.enabled()
+    through_switchover(loaded)
+    assert loaded.turn(Step.SWITCHOVER).result.outcome is Outcome.OK, "its servers have no manager now"
 
 
 def test_a_deadline_overrides_a_refusal(loaded: World) -> None:

@@ -130,7 +130,7 @@ class NoticeBook:
         """Take notices to send them: those that are due, neither delivered, answered, closed nor given up.
 
         They are not due again before the lease ends: a process that dies with a notice in its hands delays
-        it. Two processes never take the same one.
+        it. Two processes never take the same one. The time for a reply begins with the first try.
 
         :param only_news: only those that nobody is to reply to.
         :return: the notices by their number, with this try counted.
@@ -154,6 +154,8 @@ class NoticeBook:
         with self._database.writing() as rows:
             claimed = rows.scalars(query).all()
             for row in claimed:
+                if row.tries == 0:
+                    _move_deadline(row, now)
                 row.next_try_at = now + timedelta(seconds=lease_seconds)
                 row.tries += 1
             rows.flush()
@@ -242,6 +244,14 @@ def _lock_sessions(rows: Session, session_ids: Collection[str]) -> dict[str, Ses
 def _lock_notices(rows: Session, *which: sa.ColumnElement[bool]) -> Sequence[NoticeRow]:
     """Return notices, locked until the transaction ends, in one order: no two wait for each other."""
     return rows.scalars(sa.select(NoticeRow).where(*which).order_by(NoticeRow.id).with_for_update()).all()
+
+
+def _move_deadline(row: NoticeRow, now: datetime) -> None:
+    """Give who is to reply the whole time to do so, however long the notice lay here."""
+    if row.reply_at is not None:
+        late = max(now - row.made_at, timedelta())
+        row.reply_at += late
+        row.actions_at = None if row.actions_at is None else row.actions_at + late
 
 
 def _set_delivered(row: NoticeRow, now: datetime) -> None:

@@ -191,6 +191,22 @@ class NodeProgress:
         """Tell whether only the end of the maintenance window kept the node from its upgrade."""
         return self.state is NodeState.WAITING and self.code is Code.WINDOW_CLOSED
 
+    @property
+    def stopped(self) -> bool:
+        """Tell whether the node was told that no further node of the run goes out."""
+        return self.state is NodeState.WAITING and self.code in _STOPPING
+
+    @property
+    def gave_way(self) -> bool:
+        """Tell whether the node gave way to the others, as its VNF managers refused: it may come again."""
+        return self.state is NodeState.HELD and self.code is Code.VNF_REFUSED
+
+
+_STOPPING = frozenset(
+    {Code.WINDOW_CLOSED, Code.FAILURE_BUDGET, Code.INTERRUPTION_SWITCH, Code.INTERRUPTION_YEAR}
+)
+"""Codes of the admission STOP; those that wait for something else have others."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerView:

@@ -47,7 +47,7 @@ class Notice:
     :ivar instance_ids: the servers that it is about.
     :ivar instance_id: of dialect B: the one server; None in notices for a project.
     :ivar round: 0 for the first time that this is asked, 1 when it is asked again.
-    :ivar reply_at: until when a reply counts; None: no reply is expected.
+    :ivar reply_at: until when a reply counts, from when it is first sent; None: no reply is expected.
     :ivar metadata: words for the receiver, such as the capabilities that come.
     """
 
@@ -134,6 +134,11 @@ class NoticeRecord:
         return self.reply is not None and self.reply.ack
 
     def is_settled(self, now: datetime) -> bool:
-        """Tell whether nothing is to be waited for: no reply expected, answered, or past its deadline."""
+        """Tell whether nothing is to be waited for: no reply expected, answered, or past its deadline.
+
+        What was never sent is waited for: nobody is silent who was not asked.
+        """
         due = self.notice.reply_at
-        return due is None or self.reply is not None or self.closed_at is not None or now >= due
+        if due is None or self.reply is not None or self.closed_at is not None:
+            return True
+        return self.tries > 0 and now >= due

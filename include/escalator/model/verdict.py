@@ -82,6 +82,7 @@ class Code(StrEnum):
     VNF_SILENT = "vnf_silent"
     VNF_REFUSED = "vnf_refused"
     VNF_UNTRUE = "vnf_untrue"
+    VNF_UNREGISTERED = "vnf_unregistered"
     VNF_NO_STANDBY = "vnf_no_standby"
     VNF_NOT_SWITCHED = "vnf_not_switched"
     # interruptions of services

@@ -65,7 +65,7 @@ def migrate(ctx: StepContext) -> StepResult:
     ctx.progress(NodeState.MIGRATING, message=f"{len(drain.waiting) + len(drain.flying)} server(s) to move")
     left = _empty(ctx, drain, faults)
     ended = drain.record.ended
-    tell_of_moved(ctx, (move.server_id for move in ended if move.succeeded))
+    tell_of_moved(ctx)
     details = {"moved": sum(r.succeeded for r in ended), "attempts": len(ended)}
     if left:
         message = "; ".join(str(verdict) for verdict in left)

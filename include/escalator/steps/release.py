@@ -101,7 +101,7 @@ def _look_again(ctx: StepContext) -> StepResult | None:
 def _was_given_back(ctx: StepContext, progress: NodeProgress) -> bool:
     """Tell whether an earlier release gave back a node that nothing was done to, and could not say so."""
     facts = ctx.facts
-    if facts.released_at is None or facts.touched or not progress.state.untouched:
+    if facts.released_at is None or facts.touched or not progress.state.untouched or progress.stopped:
         return False
     return facts.leased_at is None or facts.released_at >= facts.leased_at
 

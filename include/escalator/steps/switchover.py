@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from escalator.model.campaign import NodeState
 from escalator.model.cloud import CloudSnapshot
+from escalator.model.errors import NotFoundError
 from escalator.model.moves import NO_AGREEMENT, Agreement, DrainPlan
 from escalator.model.node_facts import PersonWord
 from escalator.model.notice import Notice, NoticeRecord
@@ -113,6 +114,8 @@ def _doubt(
     untrue: set[str] = set()
     for server_id, found in seen.items():
         if found is not None and found.seen is Seen.THERE:
+            if not _is_here(ctx, server_id):
+                continue  # its manager took it away, with its service
             notice = asked[server_id]
             untrue.add(server_id)
             lies.append(
@@ -130,6 +133,13 @@ def _doubt(
     stays = tuple(i for i in agreed.stays if i not in untrue)
     agreement = replace(agreed, stays=stays, leaves=tuple(sorted({*agreed.leaves, *untrue})))
     return Judgement(agreement=agreement, troubles=(*judgement.troubles, *lies))
+
+
+def _is_here(ctx: StepContext, server_id: str) -> bool:
+    try:
+        return ctx.cloud.fetch_server(server_id).host == ctx.host
+    except NotFoundError:
+        return False
 
 
 def _join(agreement: Agreement, switched: Switched) -> Agreement:

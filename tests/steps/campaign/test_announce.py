@@ -83,6 +83,20 @@ def test_silence_holds_nobody_up_after_the_deadline_but_where_it_is_to_fail(
     assert said.findings == ("[vnf_silent] VNF manager m (project ) did not answer MAINTENANCE",)
 
 
+def test_nobody_is_silent_who_was_never_told(loaded: World) -> None:
+    """The triggerer is away for longer than the deadline; the policy is to fail."""
+    managers = register(
+        loaded,
+        acting(InstanceAction.OWN_ACTION),
+        session_reply_seconds=20.0,
+        on_silence=OnSilence.FAIL,
+    )
+    for _ in range(2):
+        assert announce(loaded.context()).waits == ("m",)
+        loaded.clock.sleep(30.0)
+    assert told(managers) == Announcement(told=1)
+
+
 def test_a_refusal_is_a_finding(loaded: World) -> None:
     managers = register(loaded, lambda r: Reply(ack=False, state=r.notice.state))
     assert told(managers).findings == ("[vnf_refused] VNF manager m (project ) refused MAINTENANCE",)

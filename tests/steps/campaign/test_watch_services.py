@@ -11,7 +11,7 @@ from tests.steps.conftest import MakeWorld
 from tests.steps.fake_records import START
 from tests.steps.worlds import NODE, World
 
-from escalator.model.campaign import OnInterruption, Step
+from escalator.model.campaign import NodeState, OnInterruption, Step
 from escalator.model.cloud import CloudSnapshot
 from escalator.model.decisions import Admission
 from escalator.model.errors import TransientError
@@ -115,6 +115,16 @@ def test_a_member_that_was_moved_off_the_node_is_watched_on_and_the_end_of_its_n
     looks.look()
     assert session.watched == []
     assert session.closed == 1
+
+
+def test_it_goes_on_while_a_node_that_gave_way_is_to_come_again(pairs: World) -> None:
+    for host in pairs.hosts:
+        pairs.recorded.set_progress(host, NodeState.RELEASED, now=pairs.clock())
+    pairs.recorded.set_progress(NODE, NodeState.HELD, code=Code.VNF_REFUSED, now=pairs.clock())
+    looks = watch(pairs, Session())
+    assert not looks.look()
+    pairs.recorded.set_progress(NODE, NodeState.HELD, code=Code.NO_DESTINATION, now=pairs.clock())
+    assert looks.look()
 
 
 def test_it_ends_when_every_node_has(pairs: World) -> None:

@@ -10,6 +10,7 @@ from tests.steps.worlds import NODE, World
 from tests.vim_interface.switching.fakes import FLOATING, FakeNetwork, make_port
 
 from escalator.model.campaign import NodeState, Step
+from escalator.model.errors import EscalatorError, NodeFaultError, NotFoundError, TransientError
 from escalator.model.moves import Agreement
 from escalator.model.network import FloatingIp
 from escalator.model.notice import InstanceAction
@@ -17,6 +18,7 @@ from escalator.model.step import Outcome
 from escalator.model.verdict import Code
 from escalator.model.vnf_means import FloatingIpMeans
 from escalator.vim_interface.registry import SwitchMeans
+from escalator.vim_interface.switching.floating_ip import FloatingIpSwitcher
 
 
 @pytest.fixture
@@ -109,3 +111,54 @@ def test_without_any_declaration_a_floating_ip_tells(pair: World, *, moved: bool
     result = managers.hear().result
     assert ("vnf_untrue" in result.message) is not moved
     assert pair.facts().agreement == (Agreement(stays=("a",)) if moved else Agreement(leaves=("a",)))
+
+
+@pytest.mark.parametrize("deleted", [True, False])
+def test_a_server_that_its_manager_took_off_the_node_is_no_lie(pair: World, *, deleted: bool) -> None:
+    """Its own action was to have it elsewhere, with its address."""
+    managers = register(pair, acting(InstanceAction.OWN_ACTION))
+    up_to_switchover(pair)
+    pair.turn(Step.SWITCHOVER)
+    if deleted:
+        del pair.cloud.guests["a"]
+    else:
+        pair.cloud.guests["a"].host = "node-03"
+    assert "vnf_untrue" not in managers.hear().result.message
+
+
+@pytest.mark.parametrize(
+    "error", [None, NotFoundError("no such port"), NodeFaultError("GET /role: HTTP 500")], ids=repr
+)
+def test_a_service_that_cannot_be_looked_up_is_moved(
+    pair: World, monkeypatch: pytest.MonkeyPatch, error: EscalatorError | None
+) -> None:
+    """The address is mistyped, or was deleted."""
+
+    def fail(*_: object) -> None:
+        assert error is not None
+        raise error
+
+    pair.means = SwitchMeans(
+        means={"ha-a": FloatingIpMeans(address="203.0.113.99" if error is None else FLOATING)}
+    )
+    if error is not None:
+        monkeypatch.setattr(FloatingIpSwitcher, "is_healthy", fail)
+    up_to_switchover(pair)
+    result = pair.turn(Step.SWITCHOVER).result
+    assert result.outcome is Outcome.OK
+    assert "vnf_not_switched" in result.message
+    pair.run(Step.MIGRATE)
+    assert [move.server_id for move in pair.moves()] == ["a"]
+
+
+def test_a_cloud_that_does_not_answer_is_asked_again(pair: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def be_away(_: object) -> None:
+        raise TransientError("Neutron is away")
+
+    up_to_switchover(pair)
+    monkeypatch.setattr(FloatingIpSwitcher, "find_role", be_away)
+    with pytest.raises(TransientError):
+        pair.turn(Step.SWITCHOVER)
+    monkeypatch.undo()
+    assert pair.turn(Step.SWITCHOVER).result.outcome is Outcome.OK
+    assert pair.facts().agreement == Agreement(stays=("a",))

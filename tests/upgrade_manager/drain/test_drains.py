@@ -4,7 +4,7 @@ from tests.builders import NOW, disabled, down, leased, make_cloud, make_node, m
 from tests.upgrade_manager.clouds import clouds, few
 
 from escalator.model.cloud import CloudSnapshot
-from escalator.model.moves import FailureAction, MoveMethod, MoveRecord, PlannedMove
+from escalator.model.moves import Agreement, FailureAction, MoveMethod, MoveRecord, PlannedMove
 from escalator.model.verdict import Code, Severity, Subject, SubjectType, Verdict
 from escalator.upgrade_manager.drain.drains import choose_next_action, plan_drain
 from escalator.upgrade_manager.drain.prechecks import check_servers
@@ -30,6 +30,15 @@ def test_methods_by_state_and_largest_first() -> None:
     assert plan.verdicts == ()
     assert plan.moves[0].memory_mib == 4096
     assert plan.moves[0].destinations == ("b",)
+
+
+@pytest.mark.parametrize(("vm_state", "method"), [("active", MoveMethod.COLD), ("paused", MoveMethod.LIVE)])
+def test_what_its_manager_wants_moved_cold_is_where_nova_allows_it(vm_state: str, method: MoveMethod) -> None:
+    server = make_server("s", "a", vm_state=vm_state)
+    agreement = Agreement(leaves=(server.id,), cold=(server.id,))
+    plan = plan_drain(make_cloud([make_node("a"), make_node("b")], [server]), "a", agreement=agreement)
+    assert [move.method for move in plan.moves] == [method]
+    assert plan.feasible
 
 
 def test_upgraded_first_then_best_fit_then_alternatives() -> None:

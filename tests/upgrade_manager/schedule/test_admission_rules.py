@@ -41,6 +41,9 @@ def look(snapshot: CloudSnapshot, plan: CampaignPlan = PLAN, **states: NodeState
 
 def decide(state: AdmissionState, host: str = "a") -> tuple[Admission, Code] | None:
     decision = find_decision((*EARLY_RULES, *RULES), state, host)
+    if decision is not None and decision.admission in {Admission.STOP, Admission.WAIT}:
+        told = NodeProgress(host=host, state=NodeState.WAITING, code=decision.code)
+        assert told.stopped == (decision.admission is Admission.STOP), "who reads the ledger sees it"
     return None if decision is None else (decision.admission, decision.code)
 
 

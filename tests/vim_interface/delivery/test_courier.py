@@ -23,7 +23,7 @@ from escalator.model.vnfm import Vnfm, VnfmKind
 from escalator.vim_interface.delivery import courier as module
 from escalator.vim_interface.delivery.courier import Courier
 from escalator.vim_interface.delivery.credentials import Credentials
-from escalator.vim_interface.registry.vnfms import Vnfms
+from escalator.vim_interface.registry.vnfms import Vnfms, load_vnfms
 from escalator.vim_interface.wire.envelopes import make_message_id
 
 BASE = "http://airflow.example:8080/vim/"
@@ -290,6 +290,7 @@ def test_what_is_refused_for_good_is_given_up(book: NoticeBook, clock: Clock) ->
 
 def test_past_its_deadline_nothing_is_sent(book: NoticeBook, clock: Clock) -> None:
     queue(book)
+    book.claim_due(SESSION, NOW, lease_seconds=60)  # by a process that died
     with serving(answer(200)) as receiver:
         clock.pass_seconds(20 * 60)
         deliver(make_courier(book, clock, manager(receiver.url)))
@@ -297,10 +298,45 @@ def test_past_its_deadline_nothing_is_sent(book: NoticeBook, clock: Clock) -> No
     assert (only(book).given_up, only(book).error) == (True, module.TOO_LATE)
 
 
-def test_manager_that_is_registered_no_more_gets_nothing(book: NoticeBook, clock: Clock) -> None:
+def test_what_lay_for_long_is_sent_with_a_deadline_of_its_own(book: NoticeBook, clock: Clock) -> None:
     queue(book)
-    deliver(make_courier(book, clock))
-    assert (only(book).given_up, only(book).error) == (True, "no manager one is in vnfms.yaml")
+    due = only(book).notice.reply_at
+    assert due is not None
+    with serving(answer(200)) as receiver:
+        clock.pass_seconds(3600)
+        deliver(make_courier(book, clock, manager(receiver.url)))
+    (request,) = receiver.requests
+    later = due + timedelta(hours=1)
+    assert json.loads(request.body)["reply_at"] == f"{later:%Y-%m-%d %H:%M:%S}"
+    assert only(book).notice.reply_at == later
+
+
+def test_manager_that_is_registered_no_more_gets_it_when_it_is_there_again(
+    book: NoticeBook, clock: Clock
+) -> None:
+    queue(book)
+    known: list[Vnfm] = []
+    courier = make_courier(book, clock, reload=lambda: Vnfms(vnfms=tuple(known)))
+    deliver(courier)
+    assert (only(book).given_up, only(book).error) == (False, "no manager one is in vnfms.yaml")
+    with serving(answer(200)) as receiver:
+        known.append(manager(receiver.url))
+        clock.pass_seconds(60)
+        deliver(courier)
+    assert len(receiver.requests) == 1
+    assert only(book).delivered_at is not None
+
+
+def test_managers_that_cannot_be_read_are_waited_for_until_the_deadline(
+    book: NoticeBook, clock: Clock, tmp_path: Path
+) -> None:
+    queue(book)
+    courier = make_courier(book, clock, reload=lambda: load_vnfms(tmp_path, must_exist=True))
+    for given_up in (False, True):
+        deliver(courier)
+        assert only(book).given_up is given_up
+        assert "vnfms.yaml is not there" in only(book).error
+        clock.pass_seconds(20 * 60)
 
 
 def test_notice_that_its_manager_cannot_read_is_given_up_and_holds_up_no_other(

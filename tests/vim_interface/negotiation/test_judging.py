@@ -74,6 +74,15 @@ def test_silence_leaves_its_servers_loaded_and_its_policy_is_named(policy: OnSil
     assert [(t.code, t.policy) for t in found.having(policy)] == [(Code.VNF_SILENT, policy)]
 
 
+@pytest.mark.parametrize("reply", [None, NACK, ack({"a": InstanceAction.OWN_ACTION})])
+def test_who_is_no_longer_registered_has_no_policy_and_holds_the_node(reply: Reply | None) -> None:
+    found = judge_answers([record(reply, "a")], {}, now=NOW, refused_since={})
+    assert found.agreement == Agreement(leaves=("a",))
+    (trouble,) = found.having(OnSilence.HOLD)
+    assert trouble.code is Code.VNF_UNREGISTERED
+    assert "m (project p) is no longer registered: the node is held" in str(trouble)
+
+
 def test_a_refusal_is_borne_until_its_deadline_and_moved_then() -> None:
     manager = vnfm(nack_deadline_seconds=3600.0)
     young = judge(manager, record(NACK, "a"), refused_since=NOW - timedelta(seconds=3599))

@@ -275,3 +275,10 @@ def test_only_projects_that_are_told_of_a_campaign_are_asked_to_scale_in() -> No
     assert vnfms.list_scalable(snapshot, ["node-01"]) == {"id-here", "id-elsewhere"}
     assert vnfms.list_scalable(snapshot, ["node-03"]) == frozenset()
     assert Vnfms().list_scalable(snapshot, ["node-01"]) == frozenset()
+
+
+def test_a_file_that_was_there_before_and_is_gone_is_no_empty_one(tmp_path: Path) -> None:
+    assert load_vnfms(tmp_path) == Vnfms()
+    with pytest.raises(InvalidRequestError, match=r"vnfms.yaml is not there any more.*put it back"):
+        load_vnfms(tmp_path, must_exist=True)
+    assert load_vnfms(written(tmp_path), must_exist=True) == Vnfms()

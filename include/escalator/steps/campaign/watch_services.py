@@ -55,7 +55,7 @@ class ServiceWatch:
     def look(self) -> bool:
         """Probe what has to be probed now, and record what was found since the last look.
 
-        :return: the way of every node of the campaign is at its end.
+        :return: the way of every node of the campaign is at its end, and none is to come again.
         """
         nodes = self._campaign.run.nodes()
         out = [node.host for node in nodes if node.state.under_way]
@@ -64,7 +64,7 @@ class ServiceWatch:
         if new:
             self._learn_targets(new)
         self._probe(self._list_watched())
-        return all(node.state.ended for node in nodes)
+        return all(node.state.ended and not node.gave_way for node in nodes)
 
     def close(self) -> None:
         """End the probes and record what they found last; a second call changes nothing."""

@@ -23,8 +23,17 @@ from escalator.steps.running.run_step import NOT_ASKED, run_admit, run_step
 
 REST = timedelta(seconds=60)
 """How long a manager that refused is left in peace."""
+QUIET = timedelta(hours=1)
+"""For how long a node that gave way waits for others while none of them goes or ends."""
 REFUSALS_BORNE = 2
 """After so many a person is asked."""
+
+_ADMISSIONS: Mapping[Admission, Outcome] = {
+    Admission.WAIT: Outcome.WAITING,
+    Admission.SKIP: Outcome.SKIPPED,
+    Admission.STOP: Outcome.SKIPPED,
+    Admission.HOLD: Outcome.HELD,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,20 +65,34 @@ def run_or_give_way(
 
 
 def is_due_again(run: CampaignRun, host: str, now: datetime) -> bool:
-    """Tell whether a node that gave way may be asked for again: the others ended, and time has passed."""
-    since = run.facts(host).refused_at
-    if since is not None and now - since < REST:
+    """Tell whether a node that gave way may be asked for again: the others went first, and time has passed.
+
+    It waits for those that are under way, and for those that wait for their turn as long as turns come: one
+    that was told that no further node goes out, or whose task a person ended, never takes its own.
+    """
+    refused_at = run.facts(host).refused_at
+    if refused_at is not None and now - refused_at < REST:
         return False
-    return all(node.state.ended for node in run.nodes() if node.host != host)
+    others = [node for node in run.nodes() if node.host != host]
+    if any(node.state.under_way for node in others):
+        return False
+    if all(node.state.ended or node.stopped for node in others):
+        return True
+    ended = (node.since for node in others if node.state.ended)
+    last = max((moment for moment in (refused_at, *ended) if moment is not None), default=now)
+    return now - last >= QUIET
 
 
 def _give_way(campaign: CampaignContext, host: str, *, try_number: int) -> Ended:
-    """Give the node back; say what a person has to decide when it was refused often enough."""
+    """Give the node back; say what a person has to decide when it was refused often enough.
+
+    Who has decided already is not asked again.
+    """
     run_step(campaign, host, Step.RELEASE, try_number=try_number, last_try=False)
     progress = campaign.run.progress(host)
     waiting = StepResult(outcome=Outcome.WAITING, code=Code.VNF_REFUSED, message=progress.message)
     times = _count_refusals(campaign, host)
-    if times < REFUSALS_BORNE:
+    if times < REFUSALS_BORNE or campaign.run.facts(host).person_word is not None:
         return Ended(result=waiting)
     return Ended(result=waiting, question=f"{host} was refused {times} times: {progress.message}")
 
@@ -89,12 +112,11 @@ def _come_again(campaign: CampaignContext, host: str, *, try_number: int) -> End
 
 def _take_again(campaign: CampaignContext, host: str, *, try_number: int) -> StepResult | None:
     """Go through admit and precheck; None when both are done."""
-    decision = run_admit(campaign, host, try_number=try_number)
-    if decision.admission is Admission.WAIT:
-        return StepResult(outcome=Outcome.WAITING, code=decision.code, message=decision.message)
+    decision = run_admit(campaign, host, try_number=try_number, anew=False)
     if decision.admission is not Admission.ADMIT:
         message = f"refused by its VNF managers before, and now: {decision.message}"
-        return StepResult(outcome=Outcome.HELD, code=decision.code, message=message)
+        outcome = _ADMISSIONS[decision.admission]
+        return StepResult(outcome=outcome, code=decision.code, message=message)
     checked = run_step(campaign, host, Step.PRECHECK, try_number=try_number, last_try=False)
     if checked.outcome is not Outcome.OK:
         return checked

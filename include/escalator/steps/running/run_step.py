@@ -62,14 +62,19 @@ def begin(campaign: CampaignContext, host: str, step: Step, *, try_number: int) 
     return StepContext(campaign=campaign, host=host, step=step, attempt=attempt)
 
 
-def run_admit(campaign: CampaignContext, host: str, *, try_number: int) -> AdmissionDecision:
+def run_admit(
+    campaign: CampaignContext, host: str, *, try_number: int, anew: bool = True
+) -> AdmissionDecision:
     """Ask for a node's admission, and take its lease when it may go.
 
+    :param anew: the node begins its way; else it comes again after it gave way, and what led to that counts.
     :raises TransientError: something that another attempt may mend.
     :raises InvalidRequestError: the plan's procedure is not known; no lease was taken.
     """
     find_procedure(campaign.plan.procedure)
     ctx = begin(campaign, host, Step.ADMIT, try_number=try_number)
+    if anew and (ctx.facts.refused_at, ctx.facts.person_word) != (None, None):
+        ctx.remember(refused_at=None, person_word=None)
     decision = admit(ctx)
     outcome = _ADMISSIONS.get(decision.admission, Outcome.SKIPPED)
     details = {"leased_at": ctx.facts.leased_at} if outcome is Outcome.OK else {}

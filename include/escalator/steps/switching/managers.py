@@ -6,7 +6,8 @@ import logging
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from escalator.model.cloud import CloudSnapshot
+from escalator.model.cloud import CloudSnapshot, Server
+from escalator.model.errors import NotFoundError
 from escalator.model.notice import NoticeRecord, NoticeState
 from escalator.steps.running.context import StepContext
 from escalator.steps.switching.own_means import OwnMeans
@@ -72,26 +73,38 @@ def find_first_refusals(desk: VimDesk, host: str) -> dict[str, datetime]:
     return first
 
 
-def tell_of_moved(ctx: StepContext, server_ids: Iterable[str]) -> None:
-    """Say INSTANCE_ACTION_DONE to the managers that were asked about servers that have been moved."""
-    desk, asking = ctx.campaign.desk, ctx.facts.asked_round
-    if desk is None or asking is None:
+def tell_of_moved(ctx: StepContext) -> None:
+    """Say INSTANCE_ACTION_DONE of the servers that were asked about, and moved since, in whatever attempt.
+
+    A second run tells nobody twice.
+    """
+    desk, asking, since = ctx.campaign.desk, ctx.facts.asked_round, ctx.facts.drain_started
+    if desk is None or asking is None or since is None:
         return
-    moved = set(server_ids)
+    moved = {move.server_id for move in ctx.run.moves(ctx.host) if move.succeeded and move.ended_at >= since}
     asked = {i for r in desk.find_asked(ctx.host, asking) for i in r.notice.instance_ids} & moved
-    if not asked:
+    servers = [server for one in sorted(asked) if (server := _find_server(ctx, one)) is not None]
+    if not servers:
         return
-    servers = [ctx.cloud.fetch_server(server_id) for server_id in sorted(asked)]
     notices = make_done_notices(
         desk.list_concerns(servers), session_id=desk.session_id, host=ctx.host, asking=asking, now=ctx.now()
     )
     desk.tell(notices, ctx.now())
 
 
+def _find_server(ctx: StepContext, server_id: str) -> Server | None:
+    """Return a server; None when it was deleted since: there is nothing to say of it."""
+    try:
+        return ctx.cloud.fetch_server(server_id)
+    except NotFoundError:
+        return None
+
+
 def tell_of_return(ctx: StepContext) -> None:
-    """Tell those who look after the infrastructure that the node is back in service."""
+    """Tell those who look after the infrastructure that the node is back, and wait for no answer about it."""
     desk = ctx.campaign.desk
     if desk is not None:
+        desk.close(desk.find(NoticeState.PLANNED_MAINTENANCE, ctx.host), ctx.now())
         _tell_of_host(ctx, desk, NoticeState.MAINTENANCE_COMPLETE, ctx.facts.asked_round or 0)
 
 
@@ -129,6 +142,7 @@ def _find_asking(ctx: StepContext, desk: VimDesk) -> int:
     asking = ctx.facts.asked_round
     if asking is None:
         before = desk.find(NoticeState.PLANNED_MAINTENANCE, ctx.host)
+        desk.close(before, ctx.now())  # nobody waits for these answers any more: what was not sent stays here
         asking = 1 + max((record.notice.round for record in before), default=-1)
         ctx.remember(asked_round=asking)
     return asking

@@ -11,6 +11,13 @@ from dataclasses import dataclass
 from functools import partial
 
 from escalator.model.cloud import CloudSnapshot, HaGroup, Server
+from escalator.model.errors import (
+    EscalatorError,
+    LeaseLostError,
+    StepHungError,
+    SupersededError,
+    TransientError,
+)
 from escalator.model.verdict import Code, Subject, SubjectType, Verdict
 from escalator.model.vnf_means import OctaviaMeans, SwitchoverMeans
 from escalator.steps.running.context import StepContext
@@ -98,7 +105,7 @@ class OwnMeans:
         for group, here in self._groups_here(asked):
             switcher = self._make_switcher(group, self._declared.means[group.id])
             for server in here:
-                verdict = self._switch_one(group, switcher, server)
+                verdict = self._try_one(group, switcher, server)
                 if verdict is None:
                     stays.append(server.id)
                 elif verdict.code is Code.VNF_NO_STANDBY:
@@ -175,6 +182,15 @@ class OwnMeans:
                 here = [s for s in members if s.host == self._ctx.host and s.id not in asked]
                 if here:
                     yield group, here
+
+    def _try_one(self, group: HaGroup, switcher: Switcher, server: Server) -> Verdict | None:
+        """Switch one member over; what its means cannot do, or not even look up, is a reason to move it."""
+        try:
+            return self._switch_one(group, switcher, server)
+        except (TransientError, LeaseLostError, SupersededError, StepHungError):
+            raise
+        except EscalatorError as exc:
+            return _make_verdict(Code.VNF_NOT_SWITCHED, group, str(exc))
 
     def _switch_one(self, group: HaGroup, switcher: Switcher, server: Server) -> Verdict | None:
         """Switch one member over; None when its service is not on the node any more, or never was."""

@@ -106,9 +106,10 @@ def _stays(server: Server, book: CapacityBook, agreement: Agreement) -> bool:
 
 
 def _choose_method(server: Server, agreement: Agreement) -> MoveMethod | None:
-    """Return how a server moves; cold when its manager asked for it."""
+    """Return how a server moves; cold when its manager asked for it; Nova allows that of no paused server."""
     method = choose_move_method(server)
-    return MoveMethod.COLD if method is MoveMethod.LIVE and server.id in agreement.cold else method
+    asked = server.id in agreement.cold and server.vm_state == "active"
+    return MoveMethod.COLD if method is MoveMethod.LIVE and asked else method
 
 
 def _planned(server: Server, method: MoveMethod, placing: Placing, *, first: str) -> PlannedMove:

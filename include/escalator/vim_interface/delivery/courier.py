@@ -61,7 +61,8 @@ class Bus(Protocol):
 class Courier:
     """Sends the notices of the sessions of a ledger. Safe in many processes and threads at once.
 
-    :param vnfms: the managers; one that is not among them (any more) gets nothing.
+    :param vnfms: the managers.
+    :param reload: reads the managers anew when one is not among them; None: they stay as they are.
     :param credentials: what is in the Airflow connection of that id; asked in the caller's thread.
     :param base_url: address of the API of all clouds, such as ``http://airflow.example:8080/vim``.
     :param bus: where notices are published too, once each; None: nowhere.
@@ -78,9 +79,11 @@ class Courier:
         *,
         bus: Bus | None = None,
         read_seconds: float = READ_SECONDS,
+        reload: Callable[[], Vnfms] | None = None,
     ) -> None:
         self._book = book
         self._vnfms = vnfms
+        self._reload = reload
         self._credentials = credentials
         self._base_url = base_url.rstrip("/")
         self._clock = clock
@@ -112,9 +115,9 @@ class Courier:
 
     def _start(self, record: NoticeRecord, known: dict[str, Credentials]) -> None:
         """Put a notice into the lane of its manager, or note why it cannot be sent."""
-        vnfm = self._vnfms.named(record.notice.vnfm)
+        vnfm, why = self._find_manager(record.notice.vnfm)
         if vnfm is None:
-            self._note(record, Outcome(error=f"no manager {record.notice.vnfm} is in {NAME}"))
+            self._note(record, decide_unsendable(record, why, self._clock()))
             return
         if is_lost(record):
             self._note(record, Outcome(error=LOST))
@@ -135,6 +138,15 @@ class Courier:
         if self._bus is not None and record.tries == 1:
             self._lanes.put(BUS_LANE, partial(self._bus.publish, record, vnfm, base_url))
         self._lanes.put(vnfm.id, partial(self._send, record, vnfm, body, credentials))
+
+    def _find_manager(self, vnfm_id: str) -> tuple[Vnfm | None, str]:
+        """Return a manager, or None and why not: a person may be at work on the file."""
+        if self._vnfms.named(vnfm_id) is None and self._reload is not None:
+            try:
+                self._vnfms = self._reload()
+            except EscalatorError as exc:
+                return None, str(exc)
+        return self._vnfms.named(vnfm_id), f"no manager {vnfm_id} is in {NAME}"
 
     def _find_credentials(self, vnfm: Vnfm, known: dict[str, Credentials]) -> Credentials:
         if vnfm.conn_id is None:

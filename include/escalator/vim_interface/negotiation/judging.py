@@ -64,7 +64,7 @@ def judge_answers(
 ) -> Judgement:
     """Judge closed notices of a node.
 
-    :param managers: by their ids.
+    :param managers: by their ids; who is not among them any more has no policy: the node is held.
     :param refused_since: id of a manager -> when it refused this node first.
     """
     stays: set[str] = set()
@@ -72,7 +72,11 @@ def judge_answers(
     cold: set[str] = set()
     troubles: list[Trouble] = []
     for record in records:
-        vnfm, asked = managers[record.notice.vnfm], set(record.notice.instance_ids)
+        vnfm, asked = managers.get(record.notice.vnfm), set(record.notice.instance_ids)
+        if vnfm is None:
+            troubles.append(_miss(record))
+            leaves |= asked
+            continue
         trouble = _find_trouble(record, vnfm, now, refused_since.get(vnfm.id))
         if trouble is not None:
             troubles.append(trouble)
@@ -85,6 +89,18 @@ def judge_answers(
             cold |= {s for s in asked - own if _action(record, s) is InstanceAction.MIGRATE}
     agreement = Agreement(stays=_sorted(stays - leaves), leaves=_sorted(leaves), cold=_sorted(cold))
     return Judgement(agreement=agreement, troubles=tuple(troubles))
+
+
+def _miss(record: NoticeRecord) -> Trouble:
+    """Say that nobody knows any more how to speak with the manager, nor what its answer is to mean."""
+    notice = record.notice
+    return Trouble(
+        code=Code.VNF_UNREGISTERED,
+        policy=OnSilence.HOLD,
+        vnfm=notice.vnfm,
+        project_id=notice.project_id,
+        message=f"VNF manager {notice.vnfm} (project {notice.project_id}) is no longer registered",
+    )
 
 
 def _find_trouble(

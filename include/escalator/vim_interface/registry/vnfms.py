@@ -81,16 +81,22 @@ def find_vnfms_dir() -> Path:
     return Path(os.environ.get("ESCALATOR_INVENTORY_DIR") or Path(home) / "inventory")
 
 
-def load_vnfms(folder: Path | None = None) -> Vnfms:
+def load_vnfms(folder: Path | None = None, *, must_exist: bool = False) -> Vnfms:
     """Read the managers; none without a file.
 
     :param folder: folder of the inventory files; None: :func:`find_vnfms_dir`.
+    :param must_exist: the file was there before: that it is gone is a fault.
     :raises InvalidRequestError: names every fault with its path, such as ``vnfms[0].url: is required``.
     """
     path = (folder or find_vnfms_dir()) / NAME
     try:
         document = read_yaml(path)
-    except FileNotFoundError:
+    except FileNotFoundError as exc:
+        if must_exist:
+            raise InvalidRequestError(
+                f"{path} is not there any more, and managers in it were told of this campaign",
+                remedy="put it back; when there are no managers any more, let it say `vnfms: []`",
+            ) from exc
         return Vnfms()
     found = parse_vnfms(document, str(path))
     if isinstance(found, list):
