@@ -33,6 +33,7 @@ class Finding(StrEnum):
     SNAPSHOT_MISSING = "snapshot_missing"
     EVENTS_UNREADABLE = "events_unreadable"
     INTERRUPTION_LONG = "interruption_long"
+    SERVICE_NOT_RESTORED = "service_not_restored"
 
 
 def find(facts: CampaignFacts, events: GuestEvents, moves: Iterable[Row]) -> list[Row]:
@@ -41,7 +42,7 @@ def find(facts: CampaignFacts, events: GuestEvents, moves: Iterable[Row]) -> lis
     :param moves: the moves as the report describes them.
     """
     rows = [*_verdicts(facts), *_nodes(facts), *_interruptions(moves), *find_service_gaps(facts)]
-    rows += _switchovers(facts)
+    rows += [*_switchovers(facts), *_not_restored(facts)]
     before, after = facts.before, facts.after
     if before is not None and after is not None:
         rows += [*_servers(before, after), *_services(before, after)]
@@ -75,6 +76,22 @@ def _switchovers(facts: CampaignFacts) -> list[Row]:
             row = _row(Severity.WARNING, code, SubjectType.NODE, run.host, message=message)
             found.setdefault((run.host, message), row)
     return list(found.values())
+
+
+def _not_restored(facts: CampaignFacts) -> Iterable[Row]:
+    """Name what switchovers changed and nobody restored, or not as it was."""
+    for switch in facts.switches:
+        words, remedy = list(switch.not_restored), None
+        if switch.is_to_restore:
+            words.insert(0, f"what its switchover by {switch.method} changed is not restored, {switch.found}")
+            remedy = (
+                f"it is restored when the node is given back: clear {switch.host}.release, or "
+                f"{switch.host}.admit with downstream when the node is out; or restore it by hand"
+            )
+        if words:
+            message = f"HA group {switch.group}, server {switch.from_server}: {'; '.join(words)}"
+            code, kind = Finding.SERVICE_NOT_RESTORED, SubjectType.NODE
+            yield _row(Severity.WARNING, code, kind, switch.host, message=message, remedy=remedy)
 
 
 def compare_servers(facts: CampaignFacts) -> list[Row]:
