@@ -7,6 +7,7 @@ import pytest
 from tests.reports import campaigns as made
 
 from escalator.model.check_report import CheckReport, Condition, check_to_document, read_unmet_verdicts
+from escalator.model.quota import FrozenQuota
 from escalator.model.switch import SwitchMethod, SwitchRecord
 from escalator.model.verdict import Code, Severity, Subject, SubjectType
 from escalator.reports.document import build_report
@@ -130,3 +131,16 @@ def test_what_a_switchover_changed_and_nobody_restored(fields: dict[str, Any], w
     found = [(row["code"], row["subject"]["id"], row["message"]) for row in document["findings"]]
     message = f"HA group web, server id-web-1: {words}"
     assert found == ([("service_not_restored", "node-01", message)] if words else [])
+
+
+def test_quotas_that_could_not_be_frozen_or_are_not_as_they_were() -> None:
+    frozen = tuple(
+        FrozenQuota(cloud="lab", project_id=project, name="cores", found=-1, set_to=4) for project in "pq"
+    )
+    scaling = {"freeze": {"p": ["no freeze of p"], "q": []}, "restore": {"p": ["p was changed"]}}
+    document = build_report(replace(made.facts(), scaling=scaling, frozen=frozen), made.events())
+    assert [(row["code"], row["message"]) for row in document["findings"]] == [
+        ("quota_not_frozen", "no freeze of p"),
+        ("quota_not_restored", "p was changed"),
+        ("quota_not_restored", "project q: the quota cores is frozen at 4 still, it was -1"),
+    ]

@@ -34,6 +34,8 @@ class Finding(StrEnum):
     EVENTS_UNREADABLE = "events_unreadable"
     INTERRUPTION_LONG = "interruption_long"
     SERVICE_NOT_RESTORED = "service_not_restored"
+    QUOTA_NOT_FROZEN = "quota_not_frozen"
+    QUOTA_NOT_RESTORED = "quota_not_restored"
 
 
 def find(facts: CampaignFacts, events: GuestEvents, moves: Iterable[Row]) -> list[Row]:
@@ -42,7 +44,7 @@ def find(facts: CampaignFacts, events: GuestEvents, moves: Iterable[Row]) -> lis
     :param moves: the moves as the report describes them.
     """
     rows = [*_verdicts(facts), *_nodes(facts), *_interruptions(moves), *find_service_gaps(facts)]
-    rows += [*_switchovers(facts), *_not_restored(facts)]
+    rows += [*_switchovers(facts), *_not_restored(facts), *_quotas(facts)]
     before, after = facts.before, facts.after
     if before is not None and after is not None:
         rows += [*_servers(before, after), *_services(before, after)]
@@ -92,6 +94,18 @@ def _not_restored(facts: CampaignFacts) -> Iterable[Row]:
             message = f"HA group {switch.group}, server {switch.from_server}: {'; '.join(words)}"
             code, kind = Finding.SERVICE_NOT_RESTORED, SubjectType.NODE
             yield _row(Severity.WARNING, code, kind, switch.host, message=message, remedy=remedy)
+
+
+def _quotas(facts: CampaignFacts) -> Iterable[Row]:
+    """Name projects whose quotas could not be frozen, or are not as they were."""
+    for part, code in (("freeze", Finding.QUOTA_NOT_FROZEN), ("restore", Finding.QUOTA_NOT_RESTORED)):
+        for found in facts.scaling.get(part, {}).values():
+            yield from (_of_campaign(facts, Severity.WARNING, code, words) for words in found)
+    for quota in facts.frozen:
+        if not facts.scaling.get("restore", {}).get(quota.project_id):
+            stands = f"is frozen at {quota.set_to} still, it was {quota.found}"
+            message = f"project {quota.project_id}: the quota {quota.name} {stands}"
+            yield _of_campaign(facts, Severity.WARNING, Finding.QUOTA_NOT_RESTORED, message)
 
 
 def compare_servers(facts: CampaignFacts) -> list[Row]:

@@ -96,6 +96,10 @@ class VimDesk:
         found = self.notices.find(self.session_id, host=host, state=state)
         return tuple(record for record in found if record.notice.host == host)
 
+    def find_told(self) -> tuple[NoticeRecord, ...]:
+        """Return what the run has told projects of its beginning."""
+        return self.find(NoticeState.MAINTENANCE)
+
     def find_asked(self, host: str, asking: int) -> tuple[NoticeRecord, ...]:
         """Return what was asked about a node, in one asking."""
         found = self.find(NoticeState.PLANNED_MAINTENANCE, host)

@@ -42,7 +42,7 @@ def announce(campaign: CampaignContext) -> Announcement:
     :raises InvalidRequestError: a manager whose silence fails the campaign was silent.
     """
     desk = campaign.desk
-    if desk is None:
+    if desk is None or campaign.plan.request.dry_run:
         return Announcement(told=0)
     now = campaign.clock()
     desk.ensure_open(now)

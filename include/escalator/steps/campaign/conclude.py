@@ -21,6 +21,7 @@ from escalator.model.cloud import CloudSnapshot
 from escalator.model.errors import EscalatorError, InvalidRequestError
 from escalator.model.interruption import YEAR
 from escalator.model.notice import NoticeRecord
+from escalator.model.quota import FrozenQuota
 from escalator.model.switch import SwitchRecord
 from escalator.reports.document import build_report
 from escalator.reports.facts import CampaignFacts, RecordedSnapshot, StepRun
@@ -79,6 +80,15 @@ def _find_switches(campaign: CampaignContext) -> tuple[SwitchRecord, ...]:
     return campaign.switches.of_run(campaign.run.campaign, campaign.run.run_id)
 
 
+def _find_frozen(campaign: CampaignContext) -> tuple[FrozenQuota, ...]:
+    book, plan = campaign.quotas, campaign.plan
+    if book is None:
+        return ()
+    cloud = plan.request.cloud
+    held = book.held_by(cloud, plan.campaign, plan.run_id)
+    return tuple(quota for project_id in held for quota in book.frozen(cloud, project_id))
+
+
 def _find_notices(campaign: CampaignContext) -> tuple[NoticeRecord, ...]:
     desk = campaign.desk
     return () if desk is None else desk.notices.find(desk.session_id)
@@ -127,6 +137,8 @@ def _facts(campaign: CampaignContext) -> CampaignFacts:
         plan_document=run.document(Document.PLAN),
         switches=_find_switches(campaign),
         notices=_find_notices(campaign),
+        scaling=run.document(Document.SCALING) or {},
+        frozen=_find_frozen(campaign),
         gaps=run.gaps().of_run(run.campaign, run.run_id),
         year_gaps=run.gaps().since(campaign.plan.request.cloud, ended - YEAR),
     )
