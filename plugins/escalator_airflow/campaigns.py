@@ -9,13 +9,13 @@ from functools import partial
 from typing import Any
 
 from escalator.inventory.inventory_file import read_inventory
-from escalator.leases.known import FindLife
 from escalator.ledger.campaign_record import CampaignRecord
 from escalator.ledger.ledger import Ledger
 from escalator.model.clock import utcnow
 from escalator.model.cloud import CloudSnapshot
 from escalator.model.errors import InvalidRequestError
 from escalator.model.inventory import Inventory
+from escalator.model.run_life import FindLife, ask_nobody
 from escalator.steps.running.context import CampaignContext, find_no_leases
 from escalator.system_support.mechanisms import choose_mechanism
 from escalator.vim_interface.desk import VimDesk
@@ -67,6 +67,7 @@ def make_context(
         sleep=time.sleep,
         add_ha_groups=_add_ha_groups,
         find_leases=partial(find_leases, find_life) if find_life is not None else find_no_leases,
+        find_life=find_life or ask_nobody,
         desk=desk,
         switches=ledger.switches(),
         quotas=ledger.quotas(),
@@ -99,11 +100,14 @@ def _add_ha_groups(snapshot: CloudSnapshot) -> CloudSnapshot:
     return add_ha_groups_of(snapshot, load_ha_sources(pushed=pushed))
 
 
-def open_campaign(dag_id: str, run_id: str, *, in_any_case: bool = False) -> CampaignContext:
+def open_campaign(
+    dag_id: str, run_id: str, *, in_any_case: bool = False, find_life: FindLife | None = None
+) -> CampaignContext:
     """Read the campaign of a run, and open what its steps need.
 
     :param in_any_case: for what gives back and concludes: faults in the registry of managers keep it from
         telling anybody, and from nothing else.
+    :param find_life: says whether another run lives.
     :raises InvalidRequestError: there is none, or the registry of managers has faults.
     """
     record = read_campaign(dag_id, run_id)
@@ -113,8 +117,8 @@ def open_campaign(dag_id: str, run_id: str, *, in_any_case: bool = False) -> Cam
         if not in_any_case:
             raise
         log.error("no manager is told anything: %s", exc)  # noqa: TRY400  the message says it all
-        return make_context(record)
-    return make_context(record, desk=desk)
+        return make_context(record, find_life=find_life)
+    return make_context(record, find_life=find_life, desk=desk)
 
 
 def run_of(context: Mapping[str, Any]) -> tuple[str, str]:

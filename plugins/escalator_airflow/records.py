@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from escalator.documents.bundles import parse_bundle
-from escalator.leases.known import FindLife, find_known_leases
+from escalator.leases.known import find_known_leases
 from escalator.ledger.campaign_record import CampaignRecord
 from escalator.ledger.ledger import Ledger
 from escalator.ledger.records import Document
@@ -14,6 +14,7 @@ from escalator.model.campaign import CampaignPlan
 from escalator.model.cloud import CloudSnapshot
 from escalator.model.errors import InvalidRequestError
 from escalator.model.known_lease import KnownLease
+from escalator.model.run_life import FindLife
 
 
 def read_campaign(dag_id: str, run_id: str) -> CampaignRecord:

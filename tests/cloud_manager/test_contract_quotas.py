@@ -34,6 +34,7 @@ def test_frozen_quota_refuses_a_server_and_restored_takes_it(
 ) -> None:
     boot(empty_lab, "before")
     quotas = real_cloud.quotas
+    assert quotas.find_own_project() == project, "it works as the administrator, in the project admin"
     quotas.ensure_limits(project, {"instances": 500, "cores": -1, "ram": 900000})
     found = quotas.fetch(project)
     assert found.limits == {"instances": 500, "cores": -1, "ram": 900000}

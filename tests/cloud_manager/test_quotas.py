@@ -44,3 +44,7 @@ def test_nova_that_answers_yes_and_changes_nothing_is_found_out(fake: Any, cloud
     with pytest.raises(InvalidRequestError, match="did not take the quota") as caught:
         cloud.quotas.ensure_limits("p-1", {"ram": 4096})
     assert "Keystone" in str(caught.value.remedy)
+
+
+def test_our_own_project_is_that_of_the_token(cloud: Cloud) -> None:
+    assert cloud.quotas.find_own_project() == "p"

@@ -11,9 +11,9 @@ import pytest
 from tests.dags.conftest import ROOT
 from tests.steps.worlds import World
 
-from escalator.leases.known import FindLife
 from escalator.ledger.campaign_record import CampaignRecord
 from escalator.model.errors import InvalidRequestError
+from escalator.model.run_life import FindLife
 from escalator.steps.running.context import CampaignContext
 
 
@@ -27,8 +27,7 @@ def let_the_dag_work_on(world: World, folder: Path, monkeypatch: pytest.MonkeyPa
         """Where tasks run one after the other, nothing can be watched beside them."""
         raise InvalidRequestError(f"{dag_id}, {run_id}: no task runs beside another")
 
-    def opened(dag_id: str, run_id: str, *, in_any_case: bool = False) -> CampaignContext:
-        del in_any_case
+    def opened(dag_id: str, run_id: str, **_: object) -> CampaignContext:
         plan = world.ledger.run(dag_id, run_id).plan()
         if plan is None:
             raise InvalidRequestError(f"no campaign of {dag_id}, run {run_id}")

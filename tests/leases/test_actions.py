@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+
 import pytest
 from tests.leases.conftest import Look
 from tests.steps.worlds import NODE, World
@@ -10,6 +13,7 @@ from escalator.model.errors import LeaseLostError, SupersededError
 from escalator.model.known_lease import KnownLease, LeaseOwner
 from escalator.model.lease import LeaseMark, LeasePhase
 from escalator.model.run_life import RunLife
+from escalator.model.switch import SwitchMethod, SwitchRecord
 from escalator.model.verdict import Code
 
 WHO = "ann@deploy"
@@ -77,3 +81,35 @@ def test_a_lease_of_an_earlier_release_is_marked_in_its_own_form(world: World, l
         "escalator:upgrade__lab__gone:0123456789ab:0123456789abcdef:FAILED [cut_off] "
     )
     assert after.lease.mark is LeaseMark.FAILED
+
+
+@pytest.mark.parametrize("act", [release, mark])
+def test_what_a_switchover_changed_is_named_with_who_restores_it(
+    world: World, look: Look, act: Callable[[World, KnownLease], str]
+) -> None:
+    world.take()
+    switch = SwitchRecord(
+        campaign=world.plan.campaign,
+        run_id=world.plan.run_id,
+        host=NODE,
+        group="web",
+        method=SwitchMethod.OCTAVIA,
+        from_server="a",
+        to_server=None,
+        begun_at=world.clock(),
+        found={"weights": {"p": {"m": 5}}},
+    )
+    book = world.ledger.switches()
+    book.begin(switch)
+    book.begin(replace(switch, host="node-02"))
+    said = act(world, look(RunLife.DELETED)).splitlines()
+    who = f"while the node is enabled, {NODE}.release of run {world.plan.run_id} restores that: clear it, or "
+    assert said[1:] == [
+        "not restored: HA group web, by octavia: found was {'weights': {'p': {'m': 5}}}",
+        who + "restore it by hand",
+    ]
+
+
+def test_what_is_restored_is_not_named(world: World, look: Look) -> None:
+    world.take()
+    assert len(release(world, look(RunLife.DELETED)).splitlines()) == 1

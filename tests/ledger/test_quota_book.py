@@ -50,6 +50,25 @@ def test_run_that_comes_while_another_restores_gets_its_freeze(book: QuotaBook) 
     assert book.leave(*TWO) == (CORES,)
 
 
+def test_a_hold_comes_before_what_is_found(book: QuotaBook) -> None:
+    book.freeze(*ONE, (CORES,))
+    book.hold(*TWO)
+    book.hold(*TWO)
+    assert book.find_others(*ONE) == (("c-2", "r-2"),)
+    assert book.leave(*ONE) is None
+    assert book.frozen("lab", "p") == (CORES,)
+    assert book.leave(*TWO) == (CORES,)
+
+
+def test_a_run_that_is_over_is_let_go_by_the_next(book: QuotaBook) -> None:
+    book.freeze(*ONE, (CORES,))
+    book.freeze(*TWO, ())
+    assert book.leave(*TWO, dead=[("c-1", "r-1")]) == (CORES,)
+    assert book.held_by("lab", "c-1", "r-1") == ()
+    assert book.close(*TWO) == ()
+    assert book.frozen("lab", "p") == ()
+
+
 def test_project_that_had_nothing_to_freeze_is_held_all_the_same(book: QuotaBook) -> None:
     assert book.freeze(*ONE, ()) == ()
     assert book.leave(*ONE) == ()

@@ -75,13 +75,27 @@ def test_what_is_restored_stays_so_and_the_next_switchover_is_another_one(book: 
     assert of_run(book) == (restored, replace(again, ended_at=LATER, message="gave up"))
 
 
+def test_why_it_is_not_restored_is_kept_until_it_is(book: SwitchBook) -> None:
+    book.begin(SWITCH)
+    book.note_not_restored(SWITCH, ("busy",))
+    book.note_not_restored(SWITCH, ("in ERROR",))
+    assert of_run(book) == (replace(SWITCH, not_restored=("in ERROR",)),)
+    book.mark_restored(SWITCH, LATER, ("that stays",))
+    book.note_not_restored(SWITCH, ("too late",))
+    assert of_run(book) == (replace(SWITCH, restored_at=LATER, not_restored=("that stays",)),)
+
+
 @pytest.mark.parametrize(
     "change", [{"run_id": "run-2"}, {"host": "node-02"}, {"group": "db"}, {"from_server": "s9"}]
 )
 def test_what_was_never_begun_has_no_end(book: SwitchBook, change: dict[str, str]) -> None:
     other = replace(DONE, **change)  # type: ignore[arg-type]
     book.begin(SWITCH)
-    for act in (lambda: book.end(other), lambda: book.mark_restored(other, NOW)):
+    for act in (
+        lambda: book.end(other),
+        lambda: book.mark_restored(other, NOW),
+        lambda: book.note_not_restored(other, ("why",)),
+    ):
         with pytest.raises(NotFoundError, match=other.from_server):
             act()
     assert of_run(book) == (SWITCH,)

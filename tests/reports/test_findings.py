@@ -7,6 +7,8 @@ import pytest
 from tests.reports import campaigns as made
 
 from escalator.model.check_report import CheckReport, Condition, check_to_document, read_unmet_verdicts
+from escalator.model.quota import FrozenQuota
+from escalator.model.switch import SwitchMethod, SwitchRecord
 from escalator.model.verdict import Code, Severity, Subject, SubjectType
 from escalator.reports.document import build_report
 from escalator.reports.facts import RecordedSnapshot
@@ -97,3 +99,48 @@ def test_the_gravest_come_first() -> None:
     after = made.snapshot({"web-1": "node-01", "web-2": "node-03", "web-3": "node-01", "new": "node-01"})
     after["servers"][0]["power_state"] = "paused"
     assert [severity for severity, *_ in findings(after)] == ["blocker", "warning", "info"]
+
+
+WEIGHTS = {"weights": {"web": {"m": 5}}}
+NOT_RESTORED = f"what its switchover by octavia changed is not restored, {WEIGHTS}"
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"found": WEIGHTS}, NOT_RESTORED),
+        ({"found": WEIGHTS, "not_restored": ("m is in ERROR",)}, f"{NOT_RESTORED}; m is in ERROR"),
+        ({"restored_at": made.at(50), "not_restored": ("member m is gone",)}, "member m is gone"),
+        ({"restored_at": made.at(50), "found": WEIGHTS}, None),
+        ({"found": {"address": "192.0.2.1", "from_had": True, "to_had": False}}, None),
+    ],
+)
+def test_what_a_switchover_changed_and_nobody_restored(fields: dict[str, Any], words: str | None) -> None:
+    switch = SwitchRecord(
+        campaign="c",
+        run_id="r",
+        host="node-01",
+        group="web",
+        method=SwitchMethod.OCTAVIA,
+        from_server="id-web-1",
+        to_server=None,
+        begun_at=made.at(10),
+        **fields,
+    )
+    document = build_report(replace(made.facts(), switches=(switch,)), made.events())
+    found = [(row["code"], row["subject"]["id"], row["message"]) for row in document["findings"]]
+    message = f"HA group web, server id-web-1: {words}"
+    assert found == ([("service_not_restored", "node-01", message)] if words else [])
+
+
+def test_quotas_that_could_not_be_frozen_or_are_not_as_they_were() -> None:
+    frozen = tuple(
+        FrozenQuota(cloud="lab", project_id=project, name="cores", found=-1, set_to=4) for project in "pq"
+    )
+    scaling = {"freeze": {"p": ["no freeze of p"], "q": []}, "restore": {"p": ["p was changed"]}}
+    document = build_report(replace(made.facts(), scaling=scaling, frozen=frozen), made.events())
+    assert [(row["code"], row["message"]) for row in document["findings"]] == [
+        ("quota_not_frozen", "no freeze of p"),
+        ("quota_not_restored", "p was changed"),
+        ("quota_not_restored", "project q: the quota cores is frozen at 4 still, it was -1"),
+    ]

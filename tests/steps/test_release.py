@@ -8,7 +8,8 @@ from tests.steps.fake_records import START, Write
 from tests.steps.worlds import NODE, OLD, World
 
 from escalator.model.campaign import NodeState, Step
-from escalator.model.errors import NodeFaultError, TransientError
+from escalator.model.decisions import Admission
+from escalator.model.errors import EscalatorError, NodeFaultError, TransientError
 from escalator.model.lease import LeaseMark, LeasePhase
 from escalator.model.node_facts import FactChanges, Proof
 from escalator.model.step import Outcome
@@ -219,6 +220,25 @@ def test_a_release_that_was_killed_after_it_enabled_the_node_is_no_lost_lease(wo
     world.cloud.audit = None
     assert world.run(Step.RELEASE).outcome is Outcome.SKIPPED
     assert (world.progress().state, world.progress().code) == (NodeState.HELD, Code.CUT_OFF)
+
+
+@pytest.mark.parametrize("trouble", [NodeFaultError("member m of pool p is in ERROR"), TransientError("503")])
+def test_a_node_is_released_whatever_its_load_balancer_says(
+    world: World, monkeypatch: pytest.MonkeyPatch, trouble: EscalatorError
+) -> None:
+    def broken(_: object) -> tuple[str, ...]:
+        raise trouble
+
+    verified_node(world)
+    monkeypatch.setattr("escalator.steps.release.restore_services", broken)
+    if isinstance(trouble, TransientError):
+        with pytest.raises(TransientError):
+            world.run(Step.RELEASE)
+    else:
+        assert f"not restored: {trouble}" in world.run(Step.RELEASE).message
+    assert world.enabled()
+    decision = world.admit("node-02")
+    assert (world.progress().state, decision.admission) == (NodeState.RELEASED, Admission.ADMIT), decision
 
 
 def kill_after_enabling(write: Write) -> None:

@@ -41,6 +41,7 @@ from escalator.model.inventory import Inventory, InventoryNode
 from escalator.model.lease import Lease, LeaseMark, LeasePhase
 from escalator.model.moves import DrainPlan, MoveRecord
 from escalator.model.node_facts import NodeFacts
+from escalator.model.run_life import FindLife, ask_nobody
 from escalator.steps.running.context import CampaignContext, StepContext
 from escalator.steps.running.giving_way import Ended, run_or_give_way
 from escalator.steps.running.results import StepResult
@@ -164,6 +165,7 @@ class World:
     connections: list[str] = field(default_factory=list)
     desk: VimDesk | None = None
     means: SwitchMeans | None = None
+    find_life: FindLife = ask_nobody
 
     def __post_init__(self) -> None:
         self.cloud = FakeCloud(clock=self.clock, fuse=self.fuse)
@@ -211,6 +213,7 @@ class World:
             sleep=self.clock.sleep,
             add_ha_groups=self.add_ha_groups,
             desk=self.desk,
+            find_life=self.find_life,
             switches=self.ledger.switches(),
             quotas=self.ledger.quotas(),
             find_means=(lambda _: means) if (means := self.means) is not None else None,

@@ -44,6 +44,9 @@ class Requester(Protocol):
     def get_endpoint(self) -> str | None:
         """Return the service's address."""
 
+    def get_project_id(self) -> str | None:
+        """Return the id of the project of the token."""
+
 
 class ServiceApi:
     """One service of one cloud.
@@ -79,6 +82,11 @@ class ServiceApi:
                 return self._requester.get_endpoint() is not None
             except ksa.EndpointNotFound:
                 return False
+
+    def find_project(self) -> str | None:
+        """Return the id of the project of the connection; costs a token, if there is none yet."""
+        with translate_error("project of the connection"):
+            return self._requester.get_project_id()
 
     def get(
         self, path: str, query: Query | None = None, *, microversion: str | None = None

@@ -18,6 +18,10 @@ class Quotas:
     def __init__(self, compute: ServiceApi) -> None:
         self._compute = compute
 
+    def find_own_project(self) -> str | None:
+        """Return the id of the project of the connection: that of the canaries. No call, but for a token."""
+        return self._compute.find_project()
+
     def fetch(self, project_id: str) -> ProjectQuota:
         """Read limits and use of a project. One call.
 

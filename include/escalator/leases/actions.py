@@ -35,7 +35,7 @@ def release_lease(cloud: Cloud, ledger: Ledger, known: KnownLease, *, who: str, 
         state, code = (NodeState.RELEASED, None) if proved else (NodeState.HELD, Code.CUT_OFF)
         run.set_progress(known.host, state, code=code, message=message, now=now, attempt=attempt)
         run.finish_step(attempt, result=Outcome.OK, message=message, now=now, details={"released_at": now})
-    return f"{known.host} is enabled: {message}"
+    return f"{known.host} is enabled: {message}{_name_unrestored(ledger, known)}"
 
 
 def mark_lease_failed(cloud: Cloud, ledger: Ledger, known: KnownLease, *, who: str, now: datetime) -> str:
@@ -63,7 +63,22 @@ def mark_lease_failed(cloud: Cloud, ledger: Ledger, known: KnownLease, *, who: s
             attempt=attempt,
         )
         run.finish_step(attempt, result=Outcome.FAILED, code=Code.CUT_OFF, message=message, now=now)
-    return f"{known.host} stays disabled, FAILED: {message}"
+    return f"{known.host} stays disabled, FAILED: {message}{_name_unrestored(ledger, known)}"
+
+
+def _name_unrestored(ledger: Ledger, known: KnownLease) -> str:
+    """Say what switchovers on the node changed and nobody has restored, and who would; empty: nothing."""
+    if known.campaign is None or known.run_id is None:
+        return ""
+    switches = ledger.switches().of_run(known.campaign, known.run_id)
+    left = [s for s in switches if s.host == known.host and s.is_to_restore]
+    lines = [f"\nnot restored: HA group {s.group}, by {s.method}: found was {dict(s.found)}" for s in left]
+    if left:
+        lines.append(
+            f"\nwhile the node is enabled, {known.host}.release of run {known.run_id} restores that: "
+            "clear it, or restore it by hand"
+        )
+    return "".join(lines)
 
 
 def _begin(ledger: Ledger, known: KnownLease, now: datetime) -> tuple[CampaignRun | None, StepAttempt | None]:

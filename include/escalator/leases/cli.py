@@ -25,7 +25,7 @@ from escalator.cloud_manager.connection import connect
 from escalator.cloud_manager.credentials import CloudCredentials
 from escalator.leases.actions import mark_lease_failed, release_lease
 from escalator.leases.advice import Action, refuse_action
-from escalator.leases.known import FindLife, find_known_leases
+from escalator.leases.known import find_known_leases
 from escalator.leases.render import leases_to_document, list_lease_lines
 from escalator.leases.settle import settle_runs
 from escalator.ledger.ledger import Ledger
@@ -33,7 +33,7 @@ from escalator.model.clock import utcnow
 from escalator.model.cloud import ComputeService
 from escalator.model.errors import EscalatorError, InvalidRequestError
 from escalator.model.known_lease import KnownLease
-from escalator.model.run_life import RunLife
+from escalator.model.run_life import FindLife, RunLife
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - its only name

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from escalator.ledger.lease_runs import LeaseRun
@@ -13,10 +13,7 @@ from escalator.model.errors import InvalidRequestError
 from escalator.model.known_lease import KnownLease, LeaseOwner
 from escalator.model.lease import NO_INSTALLATION, Lease, LeasePhase
 from escalator.model.node_facts import NodeFacts
-from escalator.model.run_life import RunLife
-
-FindLife = Callable[[str, str], RunLife]
-"""From DAG id and run id to whether the run lives."""
+from escalator.model.run_life import FindLife, RunLife
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

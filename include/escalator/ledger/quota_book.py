@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -19,6 +19,14 @@ class QuotaBook:
     def __init__(self, database: Database) -> None:
         self._database = database
 
+    def hold(self, cloud: str, project_id: str, campaign: str, run_id: str) -> None:
+        """Record that a run keeps the quotas of a project frozen; a second call changes nothing.
+
+        Before its limits are read: nobody restores them from then on, and what was found is not forgotten.
+        """
+        with self._database.writing() as rows:
+            _hold(rows, cloud, project_id, campaign, run_id)
+
     def freeze(
         self, cloud: str, project_id: str, campaign: str, run_id: str, quotas: Sequence[FrozenQuota]
     ) -> tuple[FrozenQuota, ...]:
@@ -30,8 +38,7 @@ class QuotaBook:
         """
         with self._database.writing() as rows:
             _lock_quotas(rows, cloud, project_id)
-            holder = {"cloud": cloud, "project_id": project_id, "campaign": campaign, "run_id": run_id}
-            insert_or_ignore(rows, QuotaHolderRow, holder)
+            _hold(rows, cloud, project_id, campaign, run_id)
             for quota in quotas:
                 values = {
                     "cloud": cloud,
@@ -53,17 +60,42 @@ class QuotaBook:
         with self._database.reading() as rows:
             return tuple(sorted(rows.scalars(query)))
 
-    def leave(
+    def frozen(self, cloud: str, project_id: str) -> tuple[FrozenQuota, ...]:
+        """Return the frozen quotas of a project by name."""
+        with self._database.reading() as rows:
+            return tuple(map(_read_quota, rows.scalars(_select_quotas(cloud, project_id))))
+
+    def find_others(
         self, cloud: str, project_id: str, campaign: str, run_id: str
+    ) -> tuple[tuple[str, str], ...]:
+        """Return campaign and id of the other runs that keep the quotas of a project frozen."""
+        with self._database.reading() as rows:
+            holders = rows.scalars(_select_holders(cloud, project_id))
+            return tuple(key for row in holders if (key := (row.campaign, row.run_id)) != (campaign, run_id))
+
+    def leave(
+        self,
+        cloud: str,
+        project_id: str,
+        campaign: str,
+        run_id: str,
+        *,
+        dead: Collection[tuple[str, str]] = (),
     ) -> tuple[FrozenQuota, ...] | None:
         """Let a run go, unless it is the last one that keeps the quotas frozen: that one restores first.
 
+        :param dead: other runs that are over and have not restored what they froze: they are let go first.
         :return: what the last one has to restore, before it calls ``close``; None: others keep it frozen, or
             the run was none of them.
         """
         with self._database.writing() as rows:
             quotas = _lock_quotas(rows, cloud, project_id)
-            holders = _lock_holders(rows, cloud, project_id)
+            holders = []
+            for row in _lock_holders(rows, cloud, project_id):
+                if (row.campaign, row.run_id) in dead:
+                    rows.delete(row)
+                else:
+                    holders.append(row)
             mine = [row for row in holders if (row.campaign, row.run_id) == (campaign, run_id)]
             if mine and len(holders) == 1:
                 return tuple(map(_read_quota, quotas))
@@ -93,18 +125,30 @@ class QuotaBook:
 
 def _lock_quotas(rows: Session, cloud: str, project_id: str) -> list[FrozenQuotaRow]:
     """Return the frozen quotas of a project by name, locked until the transaction ends."""
-    query = sa.select(FrozenQuotaRow).where(
-        FrozenQuotaRow.cloud == cloud, FrozenQuotaRow.project_id == project_id
-    )
-    return list(rows.scalars(query.order_by(FrozenQuotaRow.name).with_for_update()))
+    return list(rows.scalars(_select_quotas(cloud, project_id).with_for_update()))
 
 
 def _lock_holders(rows: Session, cloud: str, project_id: str) -> list[QuotaHolderRow]:
+    return list(rows.scalars(_select_holders(cloud, project_id).with_for_update()))
+
+
+def _select_quotas(cloud: str, project_id: str) -> sa.Select[FrozenQuotaRow]:
+    query = sa.select(FrozenQuotaRow).where(
+        FrozenQuotaRow.cloud == cloud, FrozenQuotaRow.project_id == project_id
+    )
+    return query.order_by(FrozenQuotaRow.name)
+
+
+def _select_holders(cloud: str, project_id: str) -> sa.Select[QuotaHolderRow]:
     query = sa.select(QuotaHolderRow).where(
         QuotaHolderRow.cloud == cloud, QuotaHolderRow.project_id == project_id
     )
-    order = query.order_by(QuotaHolderRow.campaign, QuotaHolderRow.run_id)
-    return list(rows.scalars(order.with_for_update()))
+    return query.order_by(QuotaHolderRow.campaign, QuotaHolderRow.run_id)
+
+
+def _hold(rows: Session, cloud: str, project_id: str, campaign: str, run_id: str) -> None:
+    holder = {"cloud": cloud, "project_id": project_id, "campaign": campaign, "run_id": run_id}
+    insert_or_ignore(rows, QuotaHolderRow, holder)
 
 
 def _read_quota(row: FrozenQuotaRow) -> FrozenQuota:

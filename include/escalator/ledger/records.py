@@ -29,6 +29,7 @@ class Document(StrEnum):
     CHECK = "check"
     PLAN = "plan"
     REPORT = "report"
+    SCALING = "scaling"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -60,15 +61,27 @@ class SwitchBook:
         with self._database.reading() as rows:
             return tuple(map(_read_switch, rows.scalars(query)))
 
-    def mark_restored(self, record: SwitchRecord, now: datetime) -> None:
+    def mark_restored(self, record: SwitchRecord, now: datetime, words: Sequence[str] = ()) -> None:
         """Record that what was found is restored; the first time stays.
 
+        :param words: what is not as it was all the same.
         :raises NotFoundError: it was never begun.
         """
         with self._database.writing() as rows:
             row = _require_last(rows, record)
             if row.restored_at is None:
                 row.restored_at = now
+                row.not_restored = list(words)
+
+    def note_not_restored(self, record: SwitchRecord, words: Sequence[str]) -> None:
+        """Record why what was found is not restored; the last word counts.
+
+        :raises NotFoundError: it was never begun.
+        """
+        with self._database.writing() as rows:
+            row = _require_last(rows, record)
+            if row.restored_at is None:
+                row.not_restored = list(words)
 
 
 def _find_last(rows: Session, record: SwitchRecord) -> SwitchRow | None:
@@ -115,6 +128,7 @@ def _make_values(record: SwitchRecord, number: int) -> dict[str, object]:
         "message": record.message,
         "found": to_json(record.found),
         "restored_at": None,
+        "not_restored": None,
     }
 
 
@@ -133,4 +147,5 @@ def _read_switch(row: SwitchRow) -> SwitchRecord:
         message=row.message,
         found=row.found,
         restored_at=row.restored_at,
+        not_restored=tuple(row.not_restored or ()),
     )

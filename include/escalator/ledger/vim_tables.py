@@ -43,7 +43,7 @@ class SessionRow(Base):
 
 
 class SessionRunRow(Base):
-    """A run of a session."""
+    """A run of a session; ``failed`` says how it ended, null: it has not ended."""
 
     __tablename__ = "escalator_session_run"
     __table_args__ = (UniqueConstraint("session_id", "campaign", "run_id"),)
@@ -52,6 +52,7 @@ class SessionRunRow(Base):
     session_id: Mapped[str] = mapped_column(ForeignKey("escalator_session.id", ondelete="CASCADE"))
     campaign: Mapped[str] = mapped_column(NAME)
     run_id: Mapped[str] = mapped_column(NAME)
+    failed: Mapped[bool | None] = mapped_column()
 
 
 class NoticeRow(Base):
@@ -161,6 +162,7 @@ class SwitchRow(Base):
     message: Mapped[str] = mapped_column(CleanText)
     found: Mapped[Any] = mapped_column(JSON)
     restored_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    not_restored: Mapped[Any] = mapped_column(JSON(none_as_null=True), nullable=True)
 
 
 class FrozenQuotaRow(Base):

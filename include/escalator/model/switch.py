@@ -36,6 +36,7 @@ class SwitchRecord:
     :ivar verified: it was seen where it can be seen that the service has left; ``message``: what was seen.
     :ivar found: what was found before the act and has to be restored, as JSON; never a secret.
     :ivar restored_at: when that was restored; None: not yet, or there is nothing to restore.
+    :ivar not_restored: what is not as it was all the same, or why it could not be restored, in words.
     """
 
     campaign: str
@@ -51,8 +52,20 @@ class SwitchRecord:
     message: str = ""
     found: Mapping[str, Any] = field(default_factory=dict)
     restored_at: datetime | None = None
+    not_restored: tuple[str, ...] = ()
 
     @property
     def changed_active(self) -> bool:
         """Tell whether another member is the active one since, seen or believed."""
         return self.ended_at is not None and self.to_server is not None
+
+    @property
+    def is_open(self) -> bool:
+        """Tell whether it is ours, and its node was not given back since; what a manager did is its own."""
+        return self.method is not SwitchMethod.VNFM and self.restored_at is None
+
+    @property
+    def is_to_restore(self) -> bool:
+        """Tell whether something of ours is to be restored: weights, or a pair that both members had."""
+        had_both = self.found.get("from_had") and self.found.get("to_had")
+        return self.is_open and bool(self.found.get("weights") or had_both)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -12,6 +12,7 @@ from escalator.model.cloud import CloudSnapshot
 from escalator.model.interruption import Gap
 from escalator.model.moves import MoveRecord
 from escalator.model.notice import NoticeRecord
+from escalator.model.quota import FrozenQuota
 from escalator.model.switch import SwitchRecord
 from escalator.model.verdict import Verdict
 
@@ -65,6 +66,8 @@ class CampaignFacts:
     :ivar gaps: the gaps of services that probes measured in the run.
     :ivar switches: the switchovers in the run, by the means of the groups or by their managers.
     :ivar notices: what managers of VNFs were told and asked, with their answers.
+    :ivar scaling: what was found when quotas were frozen (``freeze``) and restored (``restore``), by project.
+    :ivar frozen: the quotas that the run still keeps frozen.
     :ivar year_gaps: those of all runs in the cloud in the year up to its end.
     :ivar vnf_of: id of an HA group -> name of its VNF, as far as VNF files say.
     """
@@ -89,6 +92,8 @@ class CampaignFacts:
     notices: tuple[NoticeRecord, ...] = ()
     year_gaps: tuple[Gap, ...] = ()
     vnf_of: Mapping[str, str] = field(default_factory=dict)
+    scaling: Mapping[str, Mapping[str, Sequence[str]]] = field(default_factory=dict)
+    frozen: tuple[FrozenQuota, ...] = ()
 
     @property
     def before(self) -> CloudSnapshot | None:

@@ -33,6 +33,9 @@ class Finding(StrEnum):
     SNAPSHOT_MISSING = "snapshot_missing"
     EVENTS_UNREADABLE = "events_unreadable"
     INTERRUPTION_LONG = "interruption_long"
+    SERVICE_NOT_RESTORED = "service_not_restored"
+    QUOTA_NOT_FROZEN = "quota_not_frozen"
+    QUOTA_NOT_RESTORED = "quota_not_restored"
 
 
 def find(facts: CampaignFacts, events: GuestEvents, moves: Iterable[Row]) -> list[Row]:
@@ -46,7 +49,7 @@ def find(facts: CampaignFacts, events: GuestEvents, moves: Iterable[Row]) -> lis
         *_interruptions(moves, facts.before),
         *find_service_gaps(facts),
     ]
-    rows += _switchovers(facts)
+    rows += [*_switchovers(facts), *_not_restored(facts), *_quotas(facts)]
     before, after = facts.before, facts.after
     if before is not None and after is not None:
         rows += [*_servers(before, after), *_services(before, after)]
@@ -80,6 +83,34 @@ def _switchovers(facts: CampaignFacts) -> list[Row]:
             row = _row(Severity.WARNING, code, SubjectType.NODE, run.host, message=message)
             found.setdefault((run.host, message), row)
     return list(found.values())
+
+
+def _not_restored(facts: CampaignFacts) -> Iterable[Row]:
+    """Name what switchovers changed and nobody restored, or not as it was."""
+    for switch in facts.switches:
+        words, remedy = list(switch.not_restored), None
+        if switch.is_to_restore:
+            words.insert(0, f"what its switchover by {switch.method} changed is not restored, {switch.found}")
+            remedy = (
+                f"it is restored when the node is given back: clear {switch.host}.release, or "
+                f"{switch.host}.admit with downstream when the node is out; or restore it by hand"
+            )
+        if words:
+            message = f"HA group {switch.group}, server {switch.from_server}: {'; '.join(words)}"
+            code, kind = Finding.SERVICE_NOT_RESTORED, SubjectType.NODE
+            yield _row(Severity.WARNING, code, kind, switch.host, message=message, remedy=remedy)
+
+
+def _quotas(facts: CampaignFacts) -> Iterable[Row]:
+    """Name projects whose quotas could not be frozen, or are not as they were."""
+    for part, code in (("freeze", Finding.QUOTA_NOT_FROZEN), ("restore", Finding.QUOTA_NOT_RESTORED)):
+        for found in facts.scaling.get(part, {}).values():
+            yield from (_of_campaign(facts, Severity.WARNING, code, words) for words in found)
+    for quota in facts.frozen:
+        if not facts.scaling.get("restore", {}).get(quota.project_id):
+            stands = f"is frozen at {quota.set_to} still, it was {quota.found}"
+            message = f"project {quota.project_id}: the quota {quota.name} {stands}"
+            yield _of_campaign(facts, Severity.WARNING, Finding.QUOTA_NOT_RESTORED, message)
 
 
 def compare_servers(facts: CampaignFacts) -> list[Row]:

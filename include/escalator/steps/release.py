@@ -7,12 +7,14 @@ A second run finds the node as it should be and writes nothing.
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 
 from escalator.model.campaign import NodeProgress, NodeState
 from escalator.model.cloud import ComputeService, ServiceState, ServiceStatus
-from escalator.model.errors import InvalidRequestError, LeaseLostError, NodeFaultError
+from escalator.model.errors import EscalatorError, LeaseLostError, NodeFaultError, TransientError
 from escalator.model.lease import Lease, LeaseMark, LeasePhase
 from escalator.model.step import Outcome
 from escalator.model.verdict import Code
@@ -99,9 +101,10 @@ def _look_again(ctx: StepContext) -> StepResult | None:
 
 
 def _was_given_back(ctx: StepContext, progress: NodeProgress) -> bool:
-    """Tell whether an earlier release gave back a node that nothing was done to, and could not say so."""
+    """Tell whether an earlier release gave back a node that nothing was done to, be it said or not."""
     facts = ctx.facts
-    if facts.released_at is None or facts.touched or not progress.state.untouched or progress.stopped:
+    ended = progress.state.untouched or progress.state in {NodeState.HELD, NodeState.SKIPPED}
+    if facts.released_at is None or facts.touched or not ended or progress.stopped:
         return False
     return facts.leased_at is None or facts.released_at >= facts.leased_at
 
@@ -116,21 +119,29 @@ def _give_back(ctx: StepContext, state: NodeState, code: Code | None = None, mes
     released_at = ctx.now()
     ctx.remember(released_at=released_at)  # first: whoever sees it enabled knows since when
     ctx.cloud.ensure_enabled(ctx.host, over=ctx.facts.leases)
-    _return_services(ctx)
-    ctx.progress(state, code, message)
-    return StepResult(message=f"{ctx.host} is enabled, as it was found", details={"released_at": released_at})
+    ctx.progress(state, code, message)  # at once: the other nodes go by what is recorded
+    left = _return_services(ctx)
+    said = f"; not restored: {left}" if left else ", as it was found"
+    return StepResult(message=f"{ctx.host} is enabled{said}", details={"released_at": released_at})
 
 
-def _return_services(ctx: StepContext) -> None:
+def _return_services(ctx: StepContext) -> str:
     """Restore what switchovers changed for the time that the node was out, and say that it is back.
 
-    Nothing of that keeps the node from being given back, but what another attempt may mend.
+    :return: what is not as it was, in words: only a person can mend it.
+    :raises TransientError: another attempt may mend it; the node is given back all the same.
     """
-    try:
-        restore_services(ctx)
-        tell_of_return(ctx)
-    except InvalidRequestError as exc:
-        log.error("%s: what was switched over could not all be restored: %s", ctx.host, exc)  # noqa: TRY400
+    left: list[str] = []
+    acts: tuple[Callable[[StepContext], tuple[str, ...] | None], ...] = (restore_services, tell_of_return)
+    for act in acts:
+        try:
+            left += act(ctx) or ()
+        except TransientError:
+            raise
+        except EscalatorError as exc:
+            log.error("%s: not all is restored: %s", ctx.host, exc)  # noqa: TRY400
+            left.append(str(exc))
+    return "; ".join(left)
 
 
 def _leave_out(ctx: StepContext, lease: Lease, mark: LeaseMark, code: Code, message: str) -> StepResult:
@@ -147,15 +158,24 @@ def _leave_out(ctx: StepContext, lease: Lease, mark: LeaseMark, code: Code, mess
 
 
 def _not_ours(ctx: StepContext, service: ComputeService) -> StepResult:
-    """Write nothing to a node that is not ours: released before, or taken over by somebody."""
+    """Write nothing to a node that is not ours: released before, or taken over by somebody.
+
+    Whoever enabled it, its services come back to it: what switchovers changed is restored.
+    """
+    result = _record_loss(ctx, service)
+    left = _return_services(ctx) if service.status is ServiceStatus.ENABLED else ""
+    return replace(result, message=f"{result.message}; not restored: {left}") if left else result
+
+
+def _record_loss(ctx: StepContext, service: ComputeService) -> StepResult:
+    """Say what became of a node that is not ours."""
     progress = ctx.run.progress(ctx.host)
     if service.status is ServiceStatus.ENABLED and progress.state in {NodeState.VERIFIED, NodeState.RELEASED}:
-        _return_services(ctx)
         ctx.progress(NodeState.RELEASED, message=progress.message)
         return StepResult(outcome=Outcome.SKIPPED, message=f"{ctx.host} was released before")
     if service.status is ServiceStatus.ENABLED and _was_given_back(ctx, progress):
-        _return_services(ctx)
-        ctx.progress(NodeState.HELD, *_find_cause(progress))
+        if progress.state.untouched:
+            ctx.progress(NodeState.HELD, *_find_cause(progress))
         return StepResult(outcome=Outcome.SKIPPED, message=f"{ctx.host} was given back before")
     found = f"{ctx.host} is not this run's any more, left alone: {ctx.describe_loss(service)}"
     unproved = ctx.facts.upgrade_begun is not None and ctx.facts.verified is None

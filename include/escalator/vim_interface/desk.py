@@ -115,6 +115,13 @@ class VimDesk:
         own = self.find_round(session, asking)
         return tuple(record for record in self.find(state) if record.notice.round == own)
 
+    def find_told(self) -> tuple[NoticeRecord, ...]:
+        """Return what this run has told projects of its beginning."""
+        session = self.notices.session(self.session_id)
+        if session is None or self.run not in session.runs:
+            return ()
+        return self.find_own(NoticeState.MAINTENANCE, session)
+
     def find_asked(self, host: str, asking: int) -> tuple[NoticeRecord, ...]:
         """Return what was asked about a node, in one asking."""
         found = self.find(NoticeState.PLANNED_MAINTENANCE, host)

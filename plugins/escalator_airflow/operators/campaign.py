@@ -176,7 +176,8 @@ class RestoreScaleUpOperator(BaseOperator):
     def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
         """Restore quotas and unlock scaling."""
         try:
-            campaign = open_campaign(*run_of(context), in_any_case=True)
+            find_life = partial(find_run_life, context)
+            campaign = open_campaign(*run_of(context), in_any_case=True, find_life=find_life)
         except InvalidRequestError as exc:
             raise AirflowSkipException(f"No campaign was opened: {exc}") from exc
         return {"schema_version": 1, "findings": list(restore_scale_up(campaign))}
@@ -189,7 +190,8 @@ class ConcludeOperator(BaseOperator):
         """Write JSON, Markdown and HTML; say where."""
         dag_id, run_id = run_of(context)
         try:
-            campaign = open_campaign(dag_id, run_id, in_any_case=True)
+            find_life = partial(find_run_life, context)
+            campaign = open_campaign(dag_id, run_id, in_any_case=True, find_life=find_life)
         except InvalidRequestError as exc:
             fail_session_of(run_id)
             raise AirflowFailException("No campaign was opened: see check_conditions for the reason") from exc

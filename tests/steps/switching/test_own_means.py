@@ -7,16 +7,17 @@ from typing import Any, cast
 import pytest
 from tests.steps.managers import acting, register
 from tests.steps.worlds import NODE, World
-from tests.vim_interface.switching.fakes import FLOATING, FakeNetwork, make_port
+from tests.vim_interface.switching.fakes import FLOATING, FakeBalancers, FakeNetwork, make_port
 
 from escalator.model.campaign import NodeState, Step
 from escalator.model.errors import EscalatorError, NodeFaultError, NotFoundError, TransientError
+from escalator.model.load_balancer import PoolMember
 from escalator.model.moves import Agreement
 from escalator.model.network import FloatingIp
 from escalator.model.notice import InstanceAction
 from escalator.model.step import Outcome
 from escalator.model.verdict import Code
-from escalator.model.vnf_means import FloatingIpMeans
+from escalator.model.vnf_means import FloatingIpMeans, OctaviaMeans
 from escalator.vim_interface.registry import SwitchMeans
 from escalator.vim_interface.switching.floating_ip import FloatingIpSwitcher
 
@@ -162,3 +163,73 @@ def test_a_cloud_that_does_not_answer_is_asked_again(pair: World, monkeypatch: p
     monkeypatch.undo()
     assert pair.turn(Step.SWITCHOVER).result.outcome is Outcome.OK
     assert pair.facts().agreement == Agreement(stays=("a",))
+
+
+@pytest.fixture
+def balanced(pair: World) -> World:
+    """Both share the connections of a pool; the service of ``a`` has left it."""
+    pair.means = SwitchMeans(means={"ha-a": OctaviaMeans(pool="web", drain_seconds=30)})
+    members = [make_member(server, n) for n, server in enumerate("ab", start=1)]
+    cast("Any", pair.cloud).load_balancers = FakeBalancers({"web": members})
+    up_to_switchover(pair)
+    assert pair.turn(Step.SWITCHOVER).result.outcome is Outcome.OK
+    assert weights(pair) == {"m-a": 0, "m-b": 5}
+    return pair
+
+
+def make_member(server: str, number: int) -> PoolMember:
+    return PoolMember(
+        id=f"m-{server}",
+        pool_id="web",
+        address=f"10.0.0.{number}",
+        weight=5,
+        enabled=True,
+        provisioning_status="ACTIVE",
+        operating_status="ONLINE",
+    )
+
+
+def weights(world: World) -> dict[str, int]:
+    return {m.id: m.weight for m in cast("Any", world.cloud).load_balancers.members["web"]}
+
+
+def test_weights_come_back_when_the_first_try_of_release_fails(
+    balanced: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A blocker came after the switchover: the node is held, and was not touched."""
+    balanced.recorded.set_progress(NODE, NodeState.HELD, code=Code.VNF_NO_STANDBY, now=balanced.clock())
+    balancers = cast("Any", balanced.cloud).load_balancers
+
+    def away(*_: object) -> bool:
+        raise TransientError("Octavia is away")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(balancers, "ensure_weight", away)
+        with pytest.raises(TransientError):
+            balanced.run(Step.RELEASE)
+    assert balanced.enabled()
+    assert weights(balanced)["m-a"] == 0
+    assert balanced.run(Step.RELEASE).message == "node-01 was given back before"
+    assert weights(balanced) == {"m-a": 5, "m-b": 5}
+    assert (balanced.progress().state, balanced.progress().code) == (NodeState.HELD, Code.VNF_NO_STANDBY)
+
+
+@pytest.mark.parametrize("last", [Step.SWITCHOVER, Step.MIGRATE, Step.UPGRADE])
+def test_weights_come_back_when_a_person_enabled_the_node(balanced: World, last: Step) -> None:
+    for step in (Step.MIGRATE, Step.UPGRADE):
+        if list(Step).index(step) <= list(Step).index(last):
+            balanced.run(step)
+    balanced.cloud.person_enables(NODE)
+    assert balanced.run(Step.RELEASE).code is Code.LEASE_LOST
+    assert weights(balanced) == {"m-a": 5, "m-b": 5}
+
+
+def test_weights_of_a_node_that_is_left_out_stay_until_it_is_back(balanced: World) -> None:
+    balanced.run(Step.MIGRATE)
+    balanced.begin(Step.UPGRADE).progress(NodeState.HELD, Code.STEP_HUNG)
+    balanced.run(Step.RELEASE)
+    assert not balanced.enabled()
+    assert weights(balanced)["m-a"] == 0
+    balanced.cloud.person_enables(NODE)
+    balanced.run(Step.RELEASE)
+    assert weights(balanced)["m-a"] == 5

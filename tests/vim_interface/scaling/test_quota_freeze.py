@@ -12,6 +12,7 @@ from escalator.ledger.ledger import Ledger
 from escalator.ledger.quota_book import QuotaBook
 from escalator.model.errors import InvalidRequestError
 from escalator.model.quota import COUNTED, UNLIMITED, ProjectQuota
+from escalator.model.run_life import RunLife
 from escalator.vim_interface.scaling import freeze_quotas, plan_freeze, plan_restore, restore_quotas
 
 LIMITS = {"instances": 10, "cores": -1, "ram": 4096}
@@ -32,13 +33,20 @@ class FakeQuotas:
     writes: int = 0
     before_write: Callable[[], None] = lambda: None
     unified: bool = False
+    own: str = "escalator"
+    before_answer: Callable[[], None] = lambda: None
+
+    def find_own_project(self) -> str:
+        return self.own
 
     def fetch(self, project_id: str) -> ProjectQuota:
         if project_id not in self.limits:
             raise InvalidRequestError(f"no project {project_id}")
-        return ProjectQuota(
+        found = ProjectQuota(
             project_id=project_id, limits=dict(self.limits[project_id]), used=self.used[project_id]
         )
+        self.before_answer()
+        return found
 
     def ensure_limits(self, project_id: str, limits: Mapping[str, int]) -> ProjectQuota:
         changes = {n: v for n, v in limits.items() if self.limits[project_id][n] != v}
@@ -155,6 +163,60 @@ def test_project_that_is_gone_at_the_end_is_reported_in_full(nova: FakeQuotas, b
     del nova.limits["p"]
     (words,) = restore_quotas(nova, book, *RUN).findings
     assert "cannot be restored (cores -1, instances 10)" in words
+
+
+@pytest.mark.parametrize("life", list(RunLife))
+def test_run_that_could_not_restore_does_not_keep_quotas_frozen_for_ever(
+    nova: FakeQuotas, book: QuotaBook, life: RunLife
+) -> None:
+    freeze_quotas(nova, book, *RUN, {"p"})
+    nova.unified = True
+    assert restore_quotas(nova, book, *RUN).findings
+    nova.unified = False  # a month later, another campaign
+    freeze_quotas(nova, book, *OTHER, {"p"})
+    done = restore_quotas(
+        nova, book, *OTHER, find_life=lambda *run: life if run == RUN[1:] else RunLife.RUNNING
+    )
+    if life.is_over:
+        assert (nova.limits["p"], done.findings) == (LIMITS, ())
+        assert book.find_others("lab", "p", "c-3", "r-3") == ()
+    elif life is RunLife.NOT_ASKED:
+        (words,) = done.findings
+        assert "stay frozen (cores -1, instances 10 before): run r of c keeps them so" in words
+    else:
+        assert (nova.limits["p"], done.findings) == (USED, ()), "that run restores them"
+    restore_quotas(nova, book, *RUN)
+    assert nova.limits["p"] == LIMITS
+
+
+def test_freeze_beside_the_restore_of_another_run_keeps_the_first_limits(
+    nova: FakeQuotas, book: QuotaBook
+) -> None:
+    freeze_quotas(nova, book, *RUN, {"p"})
+    nova.used["p"] = {**USED, "instances": 1}  # scaled in
+
+    def other_restores() -> None:
+        nova.before_answer = lambda: None
+        restore_quotas(nova, book, *RUN)
+
+    nova.before_answer = other_restores
+    freeze_quotas(nova, book, *OTHER, {"p"})
+    restore_quotas(nova, book, *OTHER)
+    assert nova.limits["p"] == LIMITS
+
+
+def test_our_own_project_is_not_frozen(nova: FakeQuotas, book: QuotaBook) -> None:
+    nova.own = "p"
+    (words,) = freeze_quotas(nova, book, *RUN, {"p"}).findings
+    assert "its canaries need them" in words
+    assert nova.limits["p"] == LIMITS
+    assert book.held_by(*RUN) == ()
+
+
+def test_project_that_could_not_be_read_is_let_go_at_the_end(nova: FakeQuotas, book: QuotaBook) -> None:
+    freeze_quotas(nova, book, *RUN, {"gone"})
+    assert restore_quotas(nova, book, *RUN).findings == ()
+    assert book.held_by(*RUN) == ()
 
 
 amounts = st.fixed_dictionaries({name: st.integers(0, 20) for name in COUNTED})

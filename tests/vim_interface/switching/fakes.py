@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 from tests.builders import NOW, make_server
 
 from escalator.model.cloud import Server
-from escalator.model.errors import InvalidRequestError, NotFoundError
+from escalator.model.errors import InvalidRequestError, NodeFaultError, NotFoundError
 from escalator.model.load_balancer import PoolMember
 from escalator.model.network import AddressPair, FloatingIp, NetworkPort
 from escalator.model.switch import SwitchMethod, SwitchRecord
@@ -103,6 +103,7 @@ class FakeBalancers:
     writes: list[tuple[str, str, int]] = field(default_factory=list)
     after_write: Callable[[], None] = lambda: None
     there: bool = True
+    broken: set[str] = field(default_factory=set)
 
     def _require(self) -> None:
         if not self.there:
@@ -128,6 +129,8 @@ class FakeBalancers:
         return self.connections.pop(0) if len(self.connections) > 1 else self.connections[0]
 
     def ensure_weight(self, pool_id: str, member_id: str, weight: int) -> bool:
+        if pool_id in self.broken:
+            raise NodeFaultError(f"member {member_id} of pool {pool_id} is in ERROR")
         self.writes.append((pool_id, member_id, weight))
         self.set(pool_id, member_id, weight)
         self.after_write()
@@ -174,10 +177,15 @@ class FakeBook:
     def of_run(self, campaign: str, run_id: str) -> tuple[SwitchRecord, ...]:
         return tuple(r for r in self.records if (r.campaign, r.run_id) == (campaign, run_id))
 
-    def mark_restored(self, record: SwitchRecord, now: datetime) -> None:
+    def mark_restored(self, record: SwitchRecord, now: datetime, words: Sequence[str] = ()) -> None:
         last = self._last(record)
         assert last is not None
-        self.records[last] = replace(self.records[last], restored_at=now)
+        self.records[last] = replace(self.records[last], restored_at=now, not_restored=tuple(words))
+
+    def note_not_restored(self, record: SwitchRecord, words: Sequence[str]) -> None:
+        last = self._last(record)
+        assert last is not None
+        self.records[last] = replace(self.records[last], not_restored=tuple(words))
 
 
 @dataclass
@@ -208,6 +216,7 @@ class FakeSwitcher:
     finished: list[SwitchRecord] = field(default_factory=list)
     trouble: BaseException | None = None
     obeys: bool = True
+    restoring: BaseException | None = None
     _target: str | None = None
 
     def find_role(self) -> RoleView:
@@ -223,7 +232,7 @@ class FakeSwitcher:
         return Health(ok=True)
 
     def find_state(self, from_server: str, to_server: str | None) -> Mapping[str, Any]:  # noqa: ARG002
-        return {"was": from_server}
+        return {"weights": {"pool": {from_server: 1}}}
 
     def switch(self, record: SwitchRecord) -> None:
         self.acts.append(record.to_server)
@@ -236,4 +245,6 @@ class FakeSwitcher:
         self.finished.append(record)
 
     def restore(self, record: SwitchRecord) -> tuple[str, ...]:
+        if self.restoring is not None:
+            raise self.restoring
         return (f"{record.group} is not as it was",)

@@ -9,7 +9,13 @@ from tests.builders import NOW
 from tests.vim_interface.switching.fakes import FakeBook, FakeClock, FakeSwitcher, KilledError
 
 from escalator.ledger.ledger import Ledger
-from escalator.model.errors import InvalidRequestError, NodeFaultError, SupersededError, TransientError
+from escalator.model.errors import (
+    EscalatorError,
+    InvalidRequestError,
+    NodeFaultError,
+    SupersededError,
+    TransientError,
+)
 from escalator.model.switch import SwitchMethod
 from escalator.vim_interface.switching import SwitchOrder, SwitchOutcome, SwitchResult, switch_over
 from escalator.vim_interface.switching.act import SwitchBookSide
@@ -34,7 +40,11 @@ def test_a_switchover_is_written_down_done_seen_and_finished() -> None:
     assert (result.outcome, switcher.acts, len(switcher.finished)) == (SwitchOutcome.SWITCHED, ["b"], 1)
     (record,) = book.of_run("c", "r")
     assert result.record == record
-    assert (record.verified, record.method, record.found) == (True, SwitchMethod.HTTP, {"was": "a"})
+    assert (record.verified, record.method, record.found) == (
+        True,
+        SwitchMethod.HTTP,
+        {"weights": {"pool": {"a": 1}}},
+    )
     assert record.begun_at == NOW
     assert record.ended_at == clock.now
     assert (clock.now - NOW).total_seconds() < 1, "what the VNF needs is not waited for twice"
@@ -120,7 +130,9 @@ def test_after_a_failure_it_may_be_tried_again_with_another_standby_and_the_firs
     second = FakeSwitcher()
     assert run(second, book, order={"to_server": "c"}).outcome is SwitchOutcome.SWITCHED
     assert second.acts == ["c"]
-    assert [(r.to_server, r.verified, r.found) for r in book.of_run("c", "r")] == [("c", True, {"was": "a"})]
+    assert [(r.to_server, r.verified, r.found) for r in book.of_run("c", "r")] == [
+        ("c", True, {"weights": {"pool": {"a": 1}}})
+    ]
 
 
 def test_service_that_comes_back_is_not_switched_a_second_time() -> None:
@@ -185,7 +197,7 @@ def test_what_was_changed_is_restored_once() -> None:
 
     assert restore(switcher, "node-02") == ()
     (words,) = restore(None)
-    assert "cannot be restored" in words
+    assert "the VNF file has no switchover by http any more" in words
     assert restore(FakeSwitcher(method=SwitchMethod.COMMAND)) == (words,)
     assert restore(switcher) == ("group pair: pair is not as it was",)
     assert restore(switcher) == ()
@@ -205,6 +217,31 @@ def test_of_a_switchover_that_failed_nobody_took_the_service() -> None:
     run(FakeSwitcher(obeys=False), book)
     (record,) = book.of_run("c", "r")
     assert (record.to_server, record.changed_active) == (None, False)
+
+
+@pytest.mark.parametrize("trouble", [NodeFaultError("member m is in ERROR"), TransientError("503")])
+def test_one_that_cannot_be_restored_keeps_no_other_from_it(trouble: EscalatorError) -> None:
+    book, clock = FakeBook(), FakeClock()
+    for group in ("first", "second"):
+        run(FakeSwitcher(), book, clock, order={"group": group})
+    switchers = {"first": FakeSwitcher(restoring=trouble), "second": FakeSwitcher()}
+
+    def restore() -> tuple[str, ...]:
+        return restore_switches(
+            book, "c", "r", "node-01", switcher_of=lambda record: switchers[record.group], clock=clock
+        )
+
+    if isinstance(trouble, TransientError):
+        with pytest.raises(TransientError):
+            restore()
+    else:
+        assert restore() == ("group first: member m is in ERROR", "group second: second is not as it was")
+    first, second = book.of_run("c", "r")
+    assert (first.restored_at, first.not_restored) == (None, (str(trouble),))
+    assert second.not_restored == ("second is not as it was",)
+    assert second.restored_at is not None
+    switchers["first"].restoring = None
+    assert restore() == ("group first: first is not as it was",)
 
 
 def test_node_that_comes_a_second_time_is_switched_a_second_time() -> None:
@@ -229,7 +266,7 @@ def test_the_ledgers_book_does_the_same(tmp_path: Path) -> None:
     assert (result.outcome, second.acts) == (SwitchOutcome.SWITCHED, ["c"])
     assert run(second, book, clock).outcome is SwitchOutcome.SWITCHED
     (record,) = book.of_run("c", "r")
-    assert (record.to_server, record.verified, record.found) == ("c", True, {"was": "a"})
+    assert (record.to_server, record.verified, record.found) == ("c", True, {"weights": {"pool": {"a": 1}}})
     restore_switches(book, "c", "r", "node-01", switcher_of=lambda _: FakeSwitcher(), clock=clock)
     run(FakeSwitcher(), book, clock)
     assert [r.restored_at is None for r in book.of_run("c", "r")] == [False, True]

@@ -115,6 +115,17 @@ def test_what_a_person_has_set_or_removed_meanwhile_stays_and_is_reported(trio: 
     assert trio.weights() == {"web": 2}
 
 
+def test_member_in_error_keeps_no_other_from_its_weight(trio: Trio) -> None:
+    trio.run()
+    trio.balancers.broken.add("web")
+    (words,) = trio.restore()
+    assert "member m-a of pool web is in ERROR" in words
+    assert trio.weights() == {"web": 0, "sip": 7}
+    trio.balancers.broken.clear()
+    assert trio.restore() == ()
+    assert trio.weights() == {"web": 5, "sip": 7}
+
+
 def test_pool_that_is_gone_is_reported(trio: Trio) -> None:
     trio.run()
     del trio.balancers.members["web"]

@@ -21,6 +21,7 @@ from escalator.model.cloud import CloudSnapshot
 from escalator.model.errors import EscalatorError, InvalidRequestError
 from escalator.model.interruption import YEAR
 from escalator.model.notice import NoticeRecord
+from escalator.model.quota import FrozenQuota
 from escalator.reports.document import build_report
 from escalator.reports.facts import CampaignFacts, RecordedSnapshot, StepRun
 from escalator.reports.files import ReportPaths, write_report
@@ -73,6 +74,15 @@ def conclude(campaign: CampaignContext, report_dir: Path) -> Conclusion:
     return Conclusion(paths=paths, faults=faults, left=left)
 
 
+def _find_frozen(campaign: CampaignContext) -> tuple[FrozenQuota, ...]:
+    book, plan = campaign.quotas, campaign.plan
+    if book is None:
+        return ()
+    cloud = plan.request.cloud
+    held = book.held_by(cloud, plan.campaign, plan.run_id)
+    return tuple(quota for project_id in held for quota in book.frozen(cloud, project_id))
+
+
 def _find_notices(campaign: CampaignContext) -> tuple[NoticeRecord, ...]:
     desk = campaign.desk
     return () if desk is None else desk.notices.find(desk.session_id)
@@ -121,6 +131,8 @@ def _facts(campaign: CampaignContext) -> CampaignFacts:
         plan_document=run.document(Document.PLAN),
         switches=campaign.find_switches(),
         notices=_find_notices(campaign),
+        scaling=run.document(Document.SCALING) or {},
+        frozen=_find_frozen(campaign),
         gaps=run.gaps().of_run(run.campaign, run.run_id),
         year_gaps=run.gaps().since(campaign.plan.request.cloud, ended - YEAR),
         vnf_of=read_vnf_names(),

@@ -25,6 +25,7 @@ from escalator.model.known_lease import KnownLease
 from escalator.model.lease import Lease, LeaseMark, LeasePhase
 from escalator.model.moves import DrainPlan
 from escalator.model.node_facts import FactChanges, NodeFacts, UnreadablePlan
+from escalator.model.run_life import FindLife, ask_nobody
 from escalator.model.switch import SwitchRecord
 from escalator.model.verdict import Code
 from escalator.system_support.mechanisms import NodeJob, NodeMechanism
@@ -60,6 +61,7 @@ class CampaignContext:
     :ivar find_means: says how the groups of a snapshot are switched over and probed; None: none says it.
     :ivar vnfms: who is registered; who is spoken with has the desk.
     :ivar find_leases: says whose the leases of a snapshot are; who does not ask for them knows of none.
+    :ivar find_life: says whether another run lives.
     """
 
     record: CampaignRecord
@@ -71,6 +73,7 @@ class CampaignContext:
     sleep: Callable[[float], None]
     add_ha_groups: Callable[[CloudSnapshot], CloudSnapshot] = _as_it_is
     find_leases: Callable[[CloudSnapshot], tuple[KnownLease, ...]] = find_no_leases
+    find_life: FindLife = ask_nobody
     desk: VimDesk | None = None
     switches: SwitchBook | None = None
     quotas: QuotaBook | None = None

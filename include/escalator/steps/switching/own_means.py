@@ -36,7 +36,6 @@ from escalator.vim_interface.switching import (
     Verification,
     choose_standby,
     find_holder,
-    is_to_restore,
     make_switcher,
     restore_switches,
     switch_over,
@@ -307,7 +306,7 @@ class OwnMeans:
 def restore_services(ctx: StepContext) -> tuple[str, ...]:
     """Restore what switchovers on the node changed, now that it is in service; say what is not as it was."""
     book = ctx.campaign.switches
-    if book is None or not _is_to_restore(ctx, book):
+    if book is None or not _has_open(ctx, book):
         return ()
     findings = OwnMeans.of(ctx, ctx.campaign.fetch_snapshot(), book).restore()
     for finding in findings:
@@ -315,9 +314,9 @@ def restore_services(ctx: StepContext) -> tuple[str, ...]:
     return findings
 
 
-def _is_to_restore(ctx: StepContext, book: SwitchBookSide) -> bool:
+def _has_open(ctx: StepContext, book: SwitchBookSide) -> bool:
     records = book.of_run(ctx.plan.campaign, ctx.plan.run_id)
-    return any(record.host == ctx.host and is_to_restore(record) for record in records)
+    return any(record.host == ctx.host and record.is_open for record in records)
 
 
 def _make_verdict(code: Code, group: HaGroup, message: str) -> Verdict:

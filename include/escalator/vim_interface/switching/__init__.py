@@ -3,7 +3,7 @@
 from escalator.vim_interface.switching.act import SwitchOrder, SwitchOutcome, SwitchResult, switch_over
 from escalator.vim_interface.switching.choice import make_switcher
 from escalator.vim_interface.switching.cloud_side import BalancerSide, NetworkSide
-from escalator.vim_interface.switching.restore import is_to_restore, restore_switches
+from escalator.vim_interface.switching.restore import restore_switches
 from escalator.vim_interface.switching.standby import StandbyChoice, choose_standby
 from escalator.vim_interface.switching.switcher import Health, RoleView, Seen, Switcher, SwitchGroup
 from escalator.vim_interface.switching.verify import (
@@ -29,7 +29,6 @@ __all__ = [
     "choose_standby",
     "fetch_service_addresses",
     "find_holder",
-    "is_to_restore",
     "make_switcher",
     "restore_switches",
     "switch_over",

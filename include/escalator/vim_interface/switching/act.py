@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -38,8 +38,11 @@ class SwitchBookSide(Protocol):
     def of_run(self, campaign: str, run_id: str) -> tuple[SwitchRecord, ...]:
         """Return the switchovers of a run."""
 
-    def mark_restored(self, record: SwitchRecord, now: datetime) -> None:
-        """Write down that what had to be restored was restored."""
+    def mark_restored(self, record: SwitchRecord, now: datetime, words: Sequence[str] = ()) -> None:
+        """Write down that what had to be restored was restored, and what is not as it was all the same."""
+
+    def note_not_restored(self, record: SwitchRecord, words: Sequence[str]) -> None:
+        """Write down why it could not be restored."""
 
 
 class SwitchOutcome(StrEnum):

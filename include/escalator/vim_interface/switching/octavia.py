@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from escalator.model.cloud import Server
-from escalator.model.errors import InvalidRequestError, NotFoundError
+from escalator.model.errors import InvalidRequestError, NodeFaultError, NotFoundError
 from escalator.model.load_balancer import PoolMember
 from escalator.model.switch import SwitchMethod, SwitchRecord
 from escalator.model.vnf_means import OctaviaMeans
@@ -99,8 +99,12 @@ class OctaviaSwitcher:
             self._sleep(min(_ASK_EVERY_SECONDS, max(0.0, left)))
 
     def restore(self, record: SwitchRecord) -> tuple[str, ...]:
-        """Restore the weights that are still 0, value for value; what a person has set meanwhile stays."""
+        """Restore the weights that are still 0, value for value; what a person has set meanwhile stays.
+
+        :raises NodeFaultError: Octavia could not bring a change to its load balancers; the others are made.
+        """
         findings: list[str] = []
+        broken: list[NodeFaultError] = []
         for pool, weights in record.found.get("weights", {}).items():
             try:
                 now = {member.id: member.weight for member in self._balancers.fetch_members(pool)}
@@ -111,12 +115,17 @@ class OctaviaSwitcher:
                 if member not in now:
                     findings.append(f"member {member} of pool {pool} is gone")
                 elif now[member] == 0:
-                    self._balancers.ensure_weight(pool, member, int(weight))
+                    try:
+                        self._balancers.ensure_weight(pool, member, int(weight))
+                    except NodeFaultError as exc:
+                        broken.append(exc)
                 elif now[member] != weight:
                     findings.append(
                         f"member {member} of pool {pool} was given the weight {now[member]} meanwhile, "
                         f"it had {weight}: that stays"
                     )
+        if broken:
+            raise NodeFaultError("; ".join(exc.message for exc in broken), remedy=broken[0].remedy)
         return tuple(findings)
 
     def _pools(self) -> tuple[str, ...]:
