@@ -24,7 +24,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from escalator.model.errors import InvalidRequestError
 
-HEAD = "0005"
+HEAD = "0006"
 """The Alembic revision whose tables these are."""
 VERSION_TABLE = "escalator_alembic_version"
 NAMING = {
