@@ -10,7 +10,7 @@ from tests.builders import disabled, down, make_cloud, make_node, make_server
 from tests.checks.files import bundle_file, snapshot_file
 
 from escalator.cli import main
-from escalator.model.cloud import CloudSnapshot
+from escalator.model.cloud import CloudSnapshot, HaGroup
 
 ROOMY = make_cloud(
     [make_node("a"), make_node("b")], [make_server("web", "a"), make_server("db", "b", migration="cold")]
@@ -48,6 +48,24 @@ def test_an_unmet_check_ends_with_1_and_gives_remedies(
     assert code == 1
     assert out.startswith("NOT MET: ")
     assert re.search(r"^blocker  node a: 1 of 1 servers .* \[capacity\]\n +-> add or free", out, re.MULTILINE)
+
+
+def test_room_that_the_managers_of_vnfs_can_be_asked_for_is_no_blocker(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    members = [
+        make_server(name, host, memory=9000, project_id="p") for name, host in (("m1", "b"), ("m2", "c"))
+    ]
+    group = HaGroup(id="web", mode="load-balanced", members=tuple(member.id for member in members))
+    big = make_server("big", "a", memory=9000, project_id="p")
+    snapshot = make_cloud([make_node(host) for host in "abc"], [big, *members], ha_groups=(group,))
+    monkeypatch.setenv("ESCALATOR_INVENTORY_DIR", str(tmp_path))
+    assert check(capsys, tmp_path, snapshot)[0] == 1
+    manager = {"id": "m", "cloud": "lab", "kind": "webhook", "url": "http://v.example/", "projects": ["p"]}
+    (tmp_path / "vnfms.yaml").write_text(json.dumps({"schema": "escalator.vnfms/1", "vnfms": [manager]}))
+    code, out = check(capsys, tmp_path, snapshot)
+    assert code == 0
+    assert "the managers of VNFs are asked to scale in by 1 server of project p" in out
 
 
 def test_json_is_one_document_of_the_documented_form(

@@ -165,3 +165,11 @@ def test_no_standby_moves_where_its_place_would_be_lacking_to_a_later_node() -> 
     trace = play(snapshot)
     assert [host for _, _, host in told(trace, "admit")] == ["a", "c"]
     assert trace["result"]["standby_moves"] == 0
+
+
+def test_a_node_waits_for_the_lead_time_of_a_server_of_no_group_and_others_go_before() -> None:
+    servers = [make_server("led", "a", lead_seconds=900.0), make_server("other", "b")]
+    trace = play(make_cloud([make_target(host) for host in "abc"], servers), upgrade_seconds=100)
+    begun = {host: t for t, _, host in told(trace, "admit")}
+    assert begun["a"] == 900.0
+    assert max(begun["b"], begun["c"]) < 300.0

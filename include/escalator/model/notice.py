@@ -46,7 +46,8 @@ class Notice:
     :ivar host: the node that it is about; None: the whole session.
     :ivar instance_ids: the servers that it is about.
     :ivar instance_id: of dialect B: the one server; None in notices for a project.
-    :ivar round: 0 for the first time that this is asked, 1 when it is asked again.
+    :ivar round: tells one asking of the same from another: 0 is the first time, 1 the second. Of what is
+        about the whole session, each of its runs has numbers of its own.
     :ivar reply_at: until when a reply counts, from when it is first sent; None: no reply is expected.
     :ivar metadata: words for the receiver, such as the capabilities that come.
     """
