@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -36,7 +36,6 @@ class VimDesk:
     :ivar session_id: of the run's maintenance session.
     :ivar cloud: name of its cloud.
     :ivar run: campaign and id of the run.
-    :ivar is_run_over: tells of another run of the session whether the way of all of its nodes is at its end.
     """
 
     session_id: str
@@ -45,7 +44,6 @@ class VimDesk:
     vnfms: Vnfms
     notices: NoticeBook
     courier: Deliverer
-    is_run_over: Callable[[str, str], bool]
 
     def manager_of(self, server: Server) -> Vnfm | None:
         """Return who manages a server; None: nobody.
@@ -97,8 +95,15 @@ class VimDesk:
         return tuple(record for record in found if record.notice.host == host)
 
     def find_told(self) -> tuple[NoticeRecord, ...]:
-        """Return what the run has told projects of its beginning."""
-        return self.find(NoticeState.MAINTENANCE)
+        """Return what the run has told projects of its beginning, of the session's other runs nothing."""
+        turn = self.find_turn()
+        return tuple(record for record in self.find(NoticeState.MAINTENANCE) if record.notice.round == turn)
+
+    def find_turn(self) -> int:
+        """Return which run of its session this is; it is the round of what the run tells its projects."""
+        session = self.notices.session(self.session_id)
+        runs = session.runs if session is not None else ()
+        return runs.index(self.run) if self.run in runs else 0
 
     def find_asked(self, host: str, asking: int) -> tuple[NoticeRecord, ...]:
         """Return what was asked about a node, in one asking."""

@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from escalator.model.cloud import CloudSnapshot, Server
 from escalator.model.errors import InvalidRequestError
 from escalator.model.maintenance_session import SessionState
-from escalator.model.notice import NoticeRecord, NoticeState
+from escalator.model.notice import Notice, NoticeRecord, NoticeState
+from escalator.model.run_life import FindLife
 from escalator.model.verdict import Code
 from escalator.model.vnfm import OnSilence
 from escalator.steps.running.context import CampaignContext
@@ -18,6 +19,8 @@ from escalator.vim_interface.desk import VimDesk, find_last_reply_time
 from escalator.vim_interface.negotiation.asking import make_session_notices
 
 log = logging.getLogger("escalator.steps.announce")
+
+_END = NoticeState.MAINTENANCE_COMPLETE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,10 +49,9 @@ def announce(campaign: CampaignContext) -> Announcement:
         return Announcement(told=0)
     now = campaign.clock()
     desk.ensure_open(now)
-    records = desk.find(NoticeState.MAINTENANCE)
-    if not records:
-        records = _tell_all(campaign, desk)
-    waits = _find_waiting(records, campaign)
+    desk.notices.begin_run(desk.session_id, desk.run)
+    records = desk.find_told() or _tell_all(campaign, desk)
+    waits = _find_waiting(records, now)
     if waits:
         return Announcement(told=len(records), waits=waits)
     closed = desk.close(records, now)
@@ -59,26 +61,38 @@ def announce(campaign: CampaignContext) -> Announcement:
 
 
 def conclude_session(campaign: CampaignContext, *, done: bool) -> Announcement:
-    """Tell MAINTENANCE_COMPLETE to every project that was told, and wait for those that answered then.
-
-    Of several runs of a session the last one tells it; a session of which one run failed has failed.
+    """Say that the run of a campaign has ended, as :func:`end_session`.
 
     :param done: the campaign ended as it should.
     """
-    desk = campaign.desk
-    session = desk.notices.session(desk.session_id) if desk is not None else None
-    if desk is None or session is None:
+    if campaign.desk is None:
         return Announcement(told=0)
-    failed = not done or session.state is SessionState.MAINTENANCE_FAILED
-    if not all(desk.is_run_over(*run) for run in session.runs if run != desk.run):
-        if failed:
-            desk.notices.set_session_state(desk.session_id, SessionState.MAINTENANCE_FAILED)
+    return end_session(campaign.desk, campaign.clock(), campaign.find_life, failed=not done)
+
+
+def end_session(
+    desk: VimDesk, now: datetime, find_life: FindLife, *, failed: bool, asks: bool = True
+) -> Announcement:
+    """Tell MAINTENANCE_COMPLETE to every project that was told, and wait for those that answered then.
+
+    Of several runs of a session the last one tells it: the others have said that they ended, or Airflow says
+    that they are over. A session of which one run failed, or never said how it ended, has failed.
+
+    :param find_life: says whether another run lives.
+    :param asks: those that answered at the beginning are to answer.
+    """
+    session = desk.notices.end_run(desk.session_id, desk.run, failed=failed)
+    if session is None:
         return Announcement(told=0)
-    records = desk.find(NoticeState.MAINTENANCE_COMPLETE) or _tell_end(campaign, desk)
-    waits = _find_waiting(records, campaign)
+    silent = [run for run in session.runs if run not in session.ended]
+    if not all(find_life(*run).is_over for run in silent):
+        return Announcement(told=0)
+    records = _tell_end(desk, now, asks=asks)
+    waits = _find_waiting(records, now)
     if not waits:
-        desk.close(records, campaign.clock())
-        state = SessionState.MAINTENANCE_FAILED if failed else SessionState.MAINTENANCE_DONE
+        desk.close(records, now)
+        one_failed = bool(silent) or any(session.ended.values())
+        state = SessionState.MAINTENANCE_FAILED if one_failed else SessionState.MAINTENANCE_DONE
         desk.notices.set_session_state(desk.session_id, state)
     return Announcement(told=len(records), waits=waits)
 
@@ -95,28 +109,29 @@ def _tell_all(campaign: CampaignContext, desk: VimDesk) -> tuple[NoticeRecord, .
         now=campaign.clock(),
         lead_seconds=_find_lead(snapshot, servers),
         bundle=campaign.plan.request.bundle,
+        turn=desk.find_turn(),
     )
     return desk.ask(notices, campaign.clock())
 
 
-def _tell_end(campaign: CampaignContext, desk: VimDesk) -> tuple[NoticeRecord, ...]:
-    """Tell the end to all who were told of the beginning; those that answered then are to answer."""
-    now, managers = campaign.clock(), desk.managers()
-    notices = []
+def _tell_end(desk: VimDesk, now: datetime, *, asks: bool) -> tuple[NoticeRecord, ...]:
+    """Tell the end to all who were told of the beginning, by whatever run; who answered then is to answer."""
+    managers, told = desk.managers(), {record.notice.key for record in desk.find(_END)}
+    notices: dict[tuple[str, ...], Notice] = {}
     for record in desk.find(NoticeState.MAINTENANCE):
         vnfm = managers.get(record.notice.vnfm)
         if vnfm is not None:
-            reply_at = now + timedelta(seconds=vnfm.session_reply_seconds) if record.reply else None
-            end = replace(
-                record.notice, state=NoticeState.MAINTENANCE_COMPLETE, actions_at=now, reply_at=reply_at
-            )
-            notices.append(end)
-    desk.tell(notices, now)
-    return desk.find(NoticeState.MAINTENANCE_COMPLETE)
+            end = replace(record.notice, state=_END, actions_at=now, reply_at=None, round=0)
+            before = notices.get(end.key, replace(end, instance_ids=()))
+            answers = asks and record.reply is not None
+            reply_at = now + timedelta(seconds=vnfm.session_reply_seconds) if answers else before.reply_at
+            ids = tuple(sorted({*before.instance_ids, *end.instance_ids}))
+            notices[end.key] = replace(end, instance_ids=ids, reply_at=reply_at)
+    desk.tell([notice for key, notice in notices.items() if key not in told], now)
+    return desk.find(_END)
 
 
-def _find_waiting(records: Sequence[NoticeRecord], campaign: CampaignContext) -> tuple[str, ...]:
-    now = campaign.clock()
+def _find_waiting(records: Sequence[NoticeRecord], now: datetime) -> tuple[str, ...]:
     if find_last_reply_time(records, now) is None:
         return ()
     return tuple(sorted({r.notice.vnfm for r in records if not r.is_settled(now)}))

@@ -77,9 +77,11 @@ def make_session_notices(
     now: datetime,
     lead_seconds: float = 0.0,
     bundle: str = "",
+    turn: int = 0,
 ) -> tuple[Notice, ...]:
     """Make a notice about the whole session for every project.
 
+    :param turn: which run of the session tells it.
     :param lead_seconds: between the notice and the first impact.
     """
     return tuple(
@@ -89,6 +91,7 @@ def make_session_notices(
             project_id=concern.project_id,
             state=state,
             instance_ids=concern.server_ids,
+            round=turn,
             reply_at=now + timedelta(seconds=concern.vnfm.session_reply_seconds),
             actions_at=now
             + max(
