@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import logging
 import os
-from contextlib import suppress
 from functools import partial
 from urllib.parse import urlsplit
 
@@ -12,14 +12,18 @@ from airflow.configuration import conf
 from escalator.ledger.ledger import Ledger
 from escalator.model.campaign import CampaignPlan
 from escalator.model.clock import utcnow
-from escalator.model.errors import InvalidRequestError, NotFoundError
-from escalator.model.maintenance_session import RUN_ID_PREFIX, SessionState, name_session
+from escalator.model.errors import InvalidRequestError
+from escalator.model.maintenance_session import RUN_ID_PREFIX, name_session
+from escalator.model.run_life import FindLife
+from escalator.steps.campaign.announce import end_session
 from escalator.vim_interface.delivery.courier import Courier
 from escalator.vim_interface.delivery.messaging import open_message_bus
 from escalator.vim_interface.desk import VimDesk
 from escalator.vim_interface.registry.vnfms import load_vnfms
 from escalator_airflow.hooks.vim import find_transport_url, find_vnfm_credentials
 from escalator_airflow.settings import inventory_dir
+
+log = logging.getLogger(__name__)
 
 URL_VARIABLE = "ESCALATOR_VIM_URL"
 URL_PATH = "/vim"
@@ -48,21 +52,39 @@ def make_desk(plan: CampaignPlan) -> VimDesk:
     :raises InvalidRequestError: the registry has faults, it names managers that could not answer us, or it is
         gone since managers were told of the run.
     """
-    ledger, cloud = Ledger(), plan.request.cloud
     session_id = name_session(plan.installation, plan.campaign, plan.run_id)
-    notices, vnfms = ledger.notices(), load_vnfms(inventory_dir())
+    return _make_desk(session_id, plan.request.cloud, (plan.campaign, plan.run_id))
+
+
+def fail_session_of(dag_id: str, run_id: str, find_life: FindLife) -> None:
+    """Let a session that a POST opened fail with its run, which began no campaign.
+
+    When it was the last run of the session that went on, the projects that others told hear that it is over.
+    """
+    session_id, run, book = run_id.removeprefix(RUN_ID_PREFIX), (dag_id, run_id), Ledger().notices()
+    session = book.session(session_id) if run_id.startswith(RUN_ID_PREFIX) else None
+    if session is None:
+        return
+    try:
+        desk = _make_desk(session.id, session.cloud, run)
+    except InvalidRequestError as exc:
+        log.error("no manager is told anything: %s", exc)  # noqa: TRY400  the message says it all
+        book.end_run(session.id, run, failed=True)
+        return
+    end_session(desk, utcnow(), find_life, failed=True, asks=False)
+
+
+def _make_desk(session_id: str, cloud: str, run: tuple[str, str]) -> VimDesk:
+    notices, vnfms = Ledger().notices(), load_vnfms(inventory_dir())
     load_again = partial(load_vnfms, inventory_dir(), must_exist=True)
     if not vnfms.vnfms and notices.find(session_id):
         vnfms = load_again()
     return VimDesk(
         session_id=session_id,
         cloud=cloud,
-        run=(plan.campaign, plan.run_id),
+        run=run,
         vnfms=vnfms,
         notices=notices,
-        is_run_over=lambda campaign, run_id: all(
-            node.state.ended for node in ledger.run(campaign, run_id).nodes()
-        ),
         courier=Courier(
             notices,
             vnfms,
@@ -73,11 +95,3 @@ def make_desk(plan: CampaignPlan) -> VimDesk:
             reload=load_again,
         ),
     )
-
-
-def fail_session_of(run_id: str) -> None:
-    """Let a session that a POST opened fail with its run, which began no campaign."""
-    if run_id.startswith(RUN_ID_PREFIX):
-        with suppress(NotFoundError):
-            session_id = run_id.removeprefix(RUN_ID_PREFIX)
-            Ledger().notices().set_session_state(session_id, SessionState.MAINTENANCE_FAILED)

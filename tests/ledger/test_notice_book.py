@@ -67,6 +67,34 @@ def test_the_state_of_a_session_is_set(book: NoticeBook) -> None:
         book.set_session_state("unknown", SessionState.MAINTENANCE)
 
 
+def test_a_session_that_has_ended_stays_so_until_its_run_begins_anew(book: NoticeBook) -> None:
+    (run,) = SESSION.runs
+    book.begin_run(SESSION.id, run)
+    assert book.session(SESSION.id) == SESSION
+    ended = book.end_run(SESSION.id, run, failed=True)
+    assert ended == replace(SESSION, state=SessionState.MAINTENANCE_FAILED, ended={run: True})
+    book.set_session_state(SESSION.id, SessionState.START_MAINTENANCE)
+    assert book.session(SESSION.id) == ended
+    book.begin_run(SESSION.id, run)
+    assert book.session(SESSION.id) == SESSION
+    book.end_run(SESSION.id, run, failed=False)
+    book.set_session_state(SESSION.id, SessionState.MAINTENANCE_DONE)
+    done = replace(SESSION, state=SessionState.MAINTENANCE_DONE, ended={run: False})
+    assert book.session(SESSION.id) == done
+    assert book.end_run("unknown", run, failed=True) is None
+
+
+def test_a_session_stays_failed_for_its_other_run(book: NoticeBook) -> None:
+    (run,), other = SESSION.runs, ("upgrade__lab__b", "run-1")
+    book.end_run(SESSION.id, other, failed=True)
+    book.end_run(SESSION.id, run, failed=True)
+    book.begin_run(SESSION.id, run)
+    found = book.session(SESSION.id)
+    assert found is not None
+    assert (found.state, found.ended) == (SessionState.MAINTENANCE_FAILED, {other: True})
+    assert found.runs == (run, other)
+
+
 def test_a_notice_comes_back_exactly_and_waits(book: NoticeBook) -> None:
     record = queue_one(book)
     assert record == NoticeRecord(id=record.id, number=1, notice=PLANNED, made_at=NOW)

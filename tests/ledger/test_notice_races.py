@@ -132,3 +132,19 @@ def test_replies_at_once_are_taken_once(book: NoticeBook, ledger: Ledger) -> Non
                 if outcome is not ReplyOutcome.TAKEN:
                     same = reply == record.reply
                     assert outcome is (ReplyOutcome.REPEATED if same else ReplyOutcome.CONTRADICTED)
+
+
+def test_of_runs_that_end_at_once_one_sees_all_others(book: NoticeBook, ledger: Ledger) -> None:
+    runs = tuple((f"upgrade__lab__{n}", "run-1") for n in range(PROCESSES))
+    book.open_session(replace(SESSION, runs=runs))
+    barrier = Barrier(PROCESSES, timeout=60)
+
+    def end(run: tuple[str, str]) -> int:
+        mine = ledger.notices()
+        barrier.wait()
+        session = mine.end_run(SESSION.id, run, failed=False)
+        assert session is not None
+        return len(session.ended)
+
+    with ThreadPoolExecutor(PROCESSES) as pool:
+        assert sorted(pool.map(end, runs)) == list(range(1, PROCESSES + 1))

@@ -169,11 +169,11 @@ def test_conclude_without_a_campaign_points_to_the_reason(module: Any) -> None:
 def test_a_session_whose_run_was_refused_has_failed(module: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     from airflow.sdk.exceptions import AirflowFailException
 
-    failed: list[str] = []
-    monkeypatch.setattr(module, "fail_session_of", failed.append)
+    failed: list[tuple[str, str]] = []
+    monkeypatch.setattr(module, "fail_session_of", lambda *run: failed.append(run[:2]))
     with pytest.raises(AirflowFailException):
         module.ConcludeOperator(task_id="conclude").execute(context(run_id="maintenance__s"))
-    assert failed == ["maintenance__s"]
+    assert [run_id for _, run_id in failed] == ["maintenance__s"]
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from tests.steps.worlds import NODE, World
 from escalator.ledger.notice_book import NoticeBook
 from escalator.model.maintenance_session import name_session
 from escalator.model.notice import InstanceAction, NoticeRecord, NoticeState, Reply
+from escalator.model.run_life import RunLife
 from escalator.model.step import Outcome, Step
 from escalator.model.vnfm import Vnfm, VnfmKind
 from escalator.steps.running.giving_way import Ended
@@ -106,13 +107,13 @@ def register(world: World, script: Script, **fields: Any) -> ScriptedManagers:
     managers = ScriptedManagers(world=world, book=book, scripts={"m": script})
     known = {"kind": VnfmKind.FENIX_A, "url": "http://127.0.0.1:1", "projects": (PROJECT,), **fields}
     plan = world.plan
+    world.find_life = lambda *run: RunLife.RUNNING if run in managers.going_on else RunLife.FINISHED
     world.desk = VimDesk(
         session_id=name_session(plan.installation, plan.campaign, plan.run_id),
         cloud="lab",
         run=(plan.campaign, plan.run_id),
         vnfms=Vnfms(vnfms=(Vnfm(id="m", cloud="lab", **known),)),
         notices=book,
-        is_run_over=lambda *run: run not in managers.going_on,
         courier=managers,
     )
     return managers

@@ -65,12 +65,50 @@ class NoticeBook:
             return _read_sessions(rows, rows.scalars(query).all())
 
     def set_session_state(self, session_id: str, state: SessionState) -> None:
-        """Say how a session stands.
+        """Say how a session stands; one that has ended stays so, until a run of it begins anew.
 
         :raises NotFoundError: when it was never opened.
         """
         with self._database.writing() as rows:
-            _lock_sessions(rows, [session_id])[session_id].state = state.value
+            row = _lock_sessions(rows, [session_id])[session_id]
+            if state.ended or not SessionState(row.state).ended:
+                row.state = state.value
+
+    def begin_run(self, session_id: str, run: tuple[str, str]) -> None:
+        """Say that a run of a session goes on; one that had ended begins anew, and the session with it.
+
+        The session stays failed for another run that failed.
+        """
+        with self._database.writing() as rows:
+            session = _lock_sessions(rows, [session_id])[session_id]
+            mine = _find_run(rows, session_id, run)
+            if mine is None or mine.failed is None:
+                return
+            mine.failed = None
+            rows.flush()
+            if not any(_read_sessions(rows, [session])[0].ended.values()):
+                session.state = SessionState.MAINTENANCE.value
+
+    def end_run(self, session_id: str, run: tuple[str, str], *, failed: bool) -> MaintenanceSession | None:
+        """Say that a run of a session has ended; with one that failed the session has failed.
+
+        :return: the session as it is then: of runs that end at once, the last one sees the others; None: it
+            was never opened.
+        """
+        with self._database.writing() as rows:
+            query = sa.select(SessionRow).where(SessionRow.id == session_id).with_for_update()
+            session = rows.scalar(query)
+            if session is None:
+                return None
+            key = {"session_id": session_id, "campaign": run[0], "run_id": run[1]}
+            insert_or_ignore(rows, SessionRunRow, key)
+            mine = _find_run(rows, session_id, run)
+            if mine is not None:
+                mine.failed = failed
+            if failed:
+                session.state = SessionState.MAINTENANCE_FAILED.value
+            rows.flush()
+            return _read_sessions(rows, [session])[0]
 
     def delete_session(self, session_id: str) -> None:
         """Hide a session from the list of its cloud; its notices stay. A second call changes nothing."""
@@ -262,6 +300,15 @@ def _set_delivered(row: NoticeRow, now: datetime) -> None:
         row.given_up = False
 
 
+def _find_run(rows: Session, session_id: str, run: tuple[str, str]) -> SessionRunRow | None:
+    query = sa.select(SessionRunRow).where(
+        SessionRunRow.session_id == session_id,
+        SessionRunRow.campaign == run[0],
+        SessionRunRow.run_id == run[1],
+    )
+    return rows.scalar(query)
+
+
 def _read_sessions(rows: Session, found: Iterable[SessionRow]) -> tuple[MaintenanceSession, ...]:
     sessions = tuple(found)
     query = (
@@ -269,7 +316,7 @@ def _read_sessions(rows: Session, found: Iterable[SessionRow]) -> tuple[Maintena
         .where(SessionRunRow.session_id.in_([row.id for row in sessions]))
         .order_by(SessionRunRow.id)
     )
-    runs: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    runs: dict[str, dict[tuple[str, str], bool | None]] = defaultdict(dict)
     for run in rows.scalars(query):
-        runs[run.session_id].append((run.campaign, run.run_id))
-    return tuple(read_session(row, tuple(runs[row.id])) for row in sessions)
+        runs[run.session_id][run.campaign, run.run_id] = run.failed
+    return tuple(read_session(row, runs[row.id]) for row in sessions)

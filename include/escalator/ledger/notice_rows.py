@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -32,15 +33,16 @@ def make_session_values(session: MaintenanceSession) -> dict[str, Any]:
     }
 
 
-def read_session(row: SessionRow, runs: tuple[tuple[str, str], ...]) -> MaintenanceSession:
-    """Return the session of a row, with its runs."""
+def read_session(row: SessionRow, runs: Mapping[tuple[str, str], bool | None]) -> MaintenanceSession:
+    """Return the session of a row, with its runs and whether they failed; None: they have not ended."""
     return MaintenanceSession(
         id=row.id,
         cloud=row.cloud,
         state=SessionState(row.state),
         opened_at=row.opened_at,
-        runs=runs,
+        runs=tuple(runs),
         request=row.request,
+        ended={run: failed for run, failed in runs.items() if failed is not None},
     )
 
 

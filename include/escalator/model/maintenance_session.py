@@ -33,7 +33,11 @@ class SessionState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MaintenanceSession:
-    """One session. ``request`` is the body that started it; empty when the campaign came another way."""
+    """One session. ``request`` is the body that started it; empty when the campaign came another way.
+
+    :ivar runs: its runs, in the order in which they were added.
+    :ivar ended: those of them that have ended, and whether they failed.
+    """
 
     id: str
     cloud: str
@@ -41,6 +45,7 @@ class MaintenanceSession:
     opened_at: datetime
     runs: tuple[tuple[str, str], ...] = ()
     request: Mapping[str, Any] = field(default_factory=dict)
+    ended: Mapping[tuple[str, str], bool] = field(default_factory=dict)
 
     @property
     def not_before(self) -> datetime | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -38,7 +38,6 @@ class VimDesk:
     :ivar session_id: of the run's maintenance session.
     :ivar cloud: name of its cloud.
     :ivar run: campaign and id of the run.
-    :ivar is_run_over: tells of another run of the session whether the way of all of its nodes is at its end.
     """
 
     session_id: str
@@ -47,7 +46,6 @@ class VimDesk:
     vnfms: Vnfms
     notices: NoticeBook
     courier: Deliverer
-    is_run_over: Callable[[str, str], bool]
 
     def manager_of(self, server: Server) -> Vnfm | None:
         """Return who manages a server; None: nobody.

@@ -189,11 +189,11 @@ class ConcludeOperator(BaseOperator):
     def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
         """Write JSON, Markdown and HTML; say where."""
         dag_id, run_id = run_of(context)
+        find_life = partial(find_run_life, context)
         try:
-            find_life = partial(find_run_life, context)
             campaign = open_campaign(dag_id, run_id, in_any_case=True, find_life=find_life)
         except InvalidRequestError as exc:
-            fail_session_of(run_id)
+            fail_session_of(dag_id, run_id, find_life)
             raise AirflowFailException("No campaign was opened: see check_conditions for the reason") from exc
         waits = _tell_end(campaign)
         if waits:

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
-from tests.steps.managers import Script, ScriptedManagers, acting, keep_silent, refuse, register
+from tests.steps.managers import PROJECT, Script, ScriptedManagers, acting, keep_silent, refuse, register
 from tests.steps.worlds import NODE, World
 
+from escalator.model.campaign import NodeState
 from escalator.model.decisions import Admission
 from escalator.model.errors import InvalidRequestError
 from escalator.model.maintenance_session import MaintenanceSession, SessionState
 from escalator.model.notice import InstanceAction, NoticeState, Reply
+from escalator.model.run_life import RunLife
 from escalator.model.step import Step
 from escalator.model.verdict import Code
 from escalator.model.vnfm import OnSilence
-from escalator.steps.campaign.announce import Announcement, announce, conclude_session
+from escalator.steps.campaign.announce import Announcement, announce, conclude_session, end_session
+from escalator.vim_interface.desk import VimDesk
+from escalator.vim_interface.registry.vnfms import Vnfms
 
 
 @pytest.fixture
@@ -126,21 +131,33 @@ def test_who_was_silent_is_told_of_the_end_and_nobody_waits_for_him(loaded: Worl
     assert state(managers) is SessionState.MAINTENANCE_DONE
 
 
+OTHER = ("upgrade__lab__other", "run-1")
+
+
+def share(managers: ScriptedManagers) -> VimDesk:
+    """Let the session have another run, which goes on; return the desk of that one."""
+    desk = managers.world.desk
+    assert desk is not None
+    session = desk.notices.session(desk.session_id)
+    assert session is not None
+    desk.notices.open_session(replace(session, runs=(OTHER,)))
+    managers.going_on.add(OTHER)
+    return replace(desk, run=OTHER)
+
+
 def test_the_last_run_of_a_session_tells_the_end_and_one_that_failed_fails_it(loaded: World) -> None:
     managers = register(loaded, acting(InstanceAction.OWN_ACTION))
     told(managers)
-    desk = loaded.desk
-    assert desk is not None
-    other = ("upgrade__lab__other", "run-1")
-    session = desk.notices.session(desk.session_id)
-    assert session is not None
-    desk.notices.open_session(replace(session, runs=(other,)))
-    managers.going_on.add(other)
+    first, second = loaded.desk, share(managers)
     assert ended(managers, done=False).told == 0
     assert state(managers) is SessionState.MAINTENANCE_FAILED
-    managers.going_on.clear()
+    loaded.desk = second
     assert ended(managers).told == 1
     assert state(managers) is SessionState.MAINTENANCE_FAILED
+    loaded.desk = first
+    assert ended(managers).told == 1, "a person cleared it: nobody is told again"
+    assert [r.notice.state for r in managers.got].count(NoticeState.MAINTENANCE_COMPLETE) == 1
+    assert state(managers) is SessionState.MAINTENANCE_DONE
 
 
 def alone(world: World) -> None:
@@ -254,23 +271,95 @@ def test_the_moment_is_waited_for_where_nobody_is_told(loaded: World) -> None:
     assert announce(loaded.context()) == Announcement(told=0, not_before=moment)
 
 
-def test_each_run_of_a_session_tells_of_its_own_servers_and_the_end_is_told_once(loaded: World) -> None:
-    managers = register(loaded, acting(InstanceAction.OWN_ACTION))
-    desk = loaded.desk
-    assert desk is not None
-    first, second = desk.run, ("upgrade__lab__other", desk.run[1])
-    for run, host in ((first, NODE), (second, "node-02")):
-        loaded.desk = replace(desk, run=run)
-        loaded.plan = replace(loaded.plan, hosts=(host,))
-        told(managers)
-        assert told(managers) == Announcement(told=1)
-    assert [record.notice.instance_ids for record in managers.got] == [("a",), ("b",)]
-    ended(managers)
-    assert [r.notice.instance_ids for r in managers.got[2:]] == [("a", "b")]
-
-
 def test_in_a_dry_run_nobody_is_told(loaded: World) -> None:
     managers = register(loaded, acting(InstanceAction.OWN_ACTION))
     loaded.plan = loaded.make_plan("dry", dry_run=True)
     assert told(managers) == Announcement(told=0)
     assert managers.got == []
+
+
+@pytest.mark.parametrize("life", list(RunLife))
+def test_a_run_that_says_nothing_is_over_when_airflow_says_so(loaded: World, life: RunLife) -> None:
+    """Queued or running it goes on; marked failed or deleted, nobody concludes it."""
+    managers = register(loaded, acting(InstanceAction.OWN_ACTION))
+    told(managers)
+    share(managers)
+    loaded.find_life = lambda *_: life
+    assert ended(managers).told == (1 if life.is_over else 0)
+    wanted = SessionState.MAINTENANCE_FAILED if life.is_over else SessionState.START_MAINTENANCE
+    assert state(managers) is wanted
+
+
+def test_a_run_that_left_nodes_for_the_next_window_has_ended(loaded: World) -> None:
+    managers = register(loaded, acting(InstanceAction.OWN_ACTION))
+    told(managers)
+    second = share(managers)
+    for host in loaded.hosts:
+        loaded.recorded.set_progress(host, NodeState.WAITING, code=Code.WINDOW_CLOSED, now=loaded.clock())
+    assert ended(managers).told == 0
+    loaded.desk = second
+    loaded.find_life = lambda *_: RunLife.RUNNING
+    assert ended(managers).told == 1
+    assert state(managers) is SessionState.MAINTENANCE_DONE
+
+
+def test_a_session_of_which_one_run_was_refused_stays_failed(loaded: World) -> None:
+    managers = register(loaded, acting(InstanceAction.OWN_ACTION))
+    announce(loaded.context())
+    refused = share(managers)
+    end_session(refused, loaded.clock(), loaded.find_life, failed=True)
+    deliver(managers)
+    assert announce(loaded.context()).waits == ()
+    assert state(managers) is SessionState.MAINTENANCE_FAILED
+    assert ended(managers).told == 1
+    assert state(managers) is SessionState.MAINTENANCE_FAILED
+
+
+def test_a_run_that_was_refused_last_tells_what_the_others_began(loaded: World) -> None:
+    managers = register(loaded, acting(InstanceAction.OWN_ACTION))
+    told(managers)
+    refused = share(managers)
+    assert ended(managers).told == 0
+    said = end_session(refused, loaded.clock(), loaded.find_life, failed=True, asks=False)
+    assert (said.told, said.waits) == (1, ())
+    assert managers.got[-1].notice.state is NoticeState.MAINTENANCE_COMPLETE
+    assert state(managers) is SessionState.MAINTENANCE_FAILED
+
+
+def test_each_run_of_a_session_tells_the_projects_of_its_own_servers(
+    loaded: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``a`` is on the node of the first run; ``b``, of its project, and ``c`` are on nodes of the second."""
+    managers = register(loaded, acting(InstanceAction.OWN_ACTION))
+    loaded.boot("c", "node-03")
+    fetch = loaded.cloud.fetch_snapshot
+
+    def fetch_with_other(*args: Any, **kwargs: Any) -> Any:
+        snapshot = fetch(*args, **kwargs)
+        servers = [replace(s, project_id="other") if s.id == "c" else s for s in snapshot.servers]
+        return replace(snapshot, servers=tuple(servers))
+
+    monkeypatch.setattr(loaded.cloud, "fetch_snapshot", fetch_with_other)
+    first_plan, first = replace(loaded.plan, hosts=("node-01",)), loaded.desk
+    assert first is not None
+    vnfm = first.vnfms.vnfms[0]
+    first = replace(first, vnfms=Vnfms(vnfms=(replace(vnfm, projects=(PROJECT, "other")),)))
+    loaded.plan, loaded.desk = first_plan, first
+    told(managers)
+    second = replace(share(managers), vnfms=first.vnfms)
+    loaded.plan, loaded.desk = replace(first_plan, hosts=("node-02", "node-03")), second
+    assert told(managers) == Announcement(told=2)
+    assert announce(loaded.context()) == Announcement(told=2)
+    assert [(r.notice.project_id, r.notice.instance_ids) for r in managers.got] == [
+        (PROJECT, ("a",)),
+        (PROJECT, ("b",)),
+        ("other", ("c",)),
+    ]
+    managers.got.clear()
+    assert end_session(first, loaded.clock(), loaded.find_life, failed=False).told == 0
+    assert ended(managers).told == 2
+    assert [(r.notice.project_id, r.notice.instance_ids) for r in managers.got] == [
+        (PROJECT, ("a", "b")),
+        ("other", ("c",)),
+    ]
+    assert state(managers) is SessionState.MAINTENANCE_DONE

@@ -9,7 +9,8 @@ from datetime import datetime, timedelta
 
 from escalator.model.errors import InvalidRequestError
 from escalator.model.maintenance_session import MaintenanceSession, SessionState
-from escalator.model.notice import NoticeRecord, NoticeState
+from escalator.model.notice import Notice, NoticeRecord, NoticeState
+from escalator.model.run_life import FindLife
 from escalator.model.verdict import Code
 from escalator.model.vnfm import OnSilence
 from escalator.steps.campaign.scale_in import ask_to_scale_in
@@ -19,6 +20,8 @@ from escalator.vim_interface.desk import VimDesk, list_waiting
 from escalator.vim_interface.negotiation.asking import make_session_notices
 
 log = logging.getLogger("escalator.steps.announce")
+
+_END = NoticeState.MAINTENANCE_COMPLETE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +55,7 @@ def announce(campaign: CampaignContext) -> Announcement:
         return Announcement(told=0)
     now = campaign.clock()
     session = desk.ensure_open(now)
+    desk.notices.begin_run(desk.session_id, desk.run)
     records = desk.find_own(NoticeState.MAINTENANCE, session) or _tell_all(campaign, desk, session)
     waits = list_waiting(records, campaign.clock())
     if waits:
@@ -69,26 +73,38 @@ def announce(campaign: CampaignContext) -> Announcement:
 
 
 def conclude_session(campaign: CampaignContext, *, done: bool) -> Announcement:
-    """Tell MAINTENANCE_COMPLETE to every project that was told, and wait for those that answered then.
-
-    Of several runs of a session the last one tells it; a session of which one run failed has failed.
+    """Say that the run of a campaign has ended, as :func:`end_session`.
 
     :param done: the campaign ended as it should.
     """
-    desk = campaign.desk
-    session = desk.notices.session(desk.session_id) if desk is not None else None
-    if desk is None or session is None:
+    if campaign.desk is None:
         return Announcement(told=0)
-    failed = not done or session.state is SessionState.MAINTENANCE_FAILED
-    if not all(desk.is_run_over(*run) for run in session.runs if run != desk.run):
-        if failed:
-            desk.notices.set_session_state(desk.session_id, SessionState.MAINTENANCE_FAILED)
+    return end_session(campaign.desk, campaign.clock(), campaign.find_life, failed=not done)
+
+
+def end_session(
+    desk: VimDesk, now: datetime, find_life: FindLife, *, failed: bool, asks: bool = True
+) -> Announcement:
+    """Tell MAINTENANCE_COMPLETE to every project that was told, and wait for those that answered then.
+
+    Of several runs of a session the last one tells it: the others have said that they ended, or Airflow says
+    that they are over. A session of which one run failed, or never said how it ended, has failed.
+
+    :param find_life: says whether another run lives.
+    :param asks: those that answered at the beginning are to answer.
+    """
+    session = desk.notices.end_run(desk.session_id, desk.run, failed=failed)
+    if session is None:
         return Announcement(told=0)
-    records = desk.find(NoticeState.MAINTENANCE_COMPLETE) or _tell_end(campaign, desk)
-    waits = list_waiting(records, campaign.clock())
+    silent = [run for run in session.runs if run not in session.ended]
+    if not all(find_life(*run).is_over for run in silent):
+        return Announcement(told=0)
+    records = _tell_end(desk, now, asks=asks)
+    waits = list_waiting(records, now)
     if not waits:
-        desk.close(records, campaign.clock())
-        state = SessionState.MAINTENANCE_FAILED if failed else SessionState.MAINTENANCE_DONE
+        desk.close(records, now)
+        one_failed = bool(silent) or any(session.ended.values())
+        state = SessionState.MAINTENANCE_FAILED if one_failed else SessionState.MAINTENANCE_DONE
         desk.notices.set_session_state(desk.session_id, state)
     return Announcement(told=len(records), waits=waits)
 
@@ -113,34 +129,33 @@ def _tell_all(
     return desk.ask(notices, campaign.clock())
 
 
-def _tell_end(campaign: CampaignContext, desk: VimDesk) -> tuple[NoticeRecord, ...]:
-    """Tell the end to all who were told of the beginning; those that answered then are to answer.
+def _tell_end(desk: VimDesk, now: datetime, *, asks: bool) -> tuple[NoticeRecord, ...]:
+    """Tell the end to all who were told of the beginning, by whatever run; who answered then is to answer.
 
-    Of several runs of a session each has told of its own servers: the end is told once of all of them. Who
-    was asked to scale in may scale out again then.
+    It is told once of all their servers. Who was asked to scale in may scale out again then.
     """
-    now, managers = campaign.clock(), desk.managers()
+    managers, known = desk.managers(), {record.notice.key for record in desk.find(_END)}
     told: dict[tuple[str, str], list[NoticeRecord]] = {}
     for record in (*desk.find(NoticeState.MAINTENANCE), *desk.find(NoticeState.SCALE_IN)):
         told.setdefault((record.notice.vnfm, record.notice.project_id), []).append(record)
-    notices = []
+    notices: list[Notice] = []
     for (name, _), records in told.items():
         vnfm = managers.get(name)
         if vnfm is None:
             continue
-        spoke = any(record.reply for record in records)
-        notices.append(
-            replace(
-                records[0].notice,
-                state=NoticeState.MAINTENANCE_COMPLETE,
-                instance_ids=tuple(sorted({i for record in records for i in record.notice.instance_ids})),
-                round=0,
-                actions_at=now,
-                reply_at=now + timedelta(seconds=vnfm.session_reply_seconds) if spoke else None,
-            )
+        answers = asks and any(record.reply for record in records)
+        end = replace(
+            records[0].notice,
+            state=_END,
+            instance_ids=tuple(sorted({i for record in records for i in record.notice.instance_ids})),
+            round=0,
+            actions_at=now,
+            reply_at=now + timedelta(seconds=vnfm.session_reply_seconds) if answers else None,
         )
+        if end.key not in known:
+            notices.append(end)
     desk.tell(notices, now)
-    return desk.find(NoticeState.MAINTENANCE_COMPLETE)
+    return desk.find(_END)
 
 
 def _judge(desk: VimDesk, records: Sequence[NoticeRecord]) -> tuple[str, ...]:

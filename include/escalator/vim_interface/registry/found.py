@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from escalator.model.cloud import CloudSnapshot, HaGroup
+from escalator.model.interruption import SWITCH_SECONDS
 from escalator.model.vnf_means import ProbeTarget, SwitchoverMeans
 
 MODES = ("active-standby", "load-balanced", "none")
@@ -48,6 +49,14 @@ class FoundGroup:
     roles: Mapping[str, str] = field(default_factory=dict)
     means: SwitchoverMeans | None = None
     probe: ProbeTarget | None = None
+
+
+def cut_interruption(seconds: float | None) -> float | None:
+    """Return what interruption a project may say that it bears (s): no more than one switch may take.
+
+    Clients of Fenix put 120 s by default, for another meaning of the word. The operator may allow more.
+    """
+    return None if seconds is None else min(seconds, SWITCH_SECONDS)
 
 
 class HaGroupSource(Protocol):

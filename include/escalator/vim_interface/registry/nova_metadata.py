@@ -19,6 +19,7 @@ from escalator.vim_interface.registry.found import (
     SHARED,
     FoundGroup,
     OwnConstraints,
+    cut_interruption,
 )
 from escalator.vim_interface.registry.vnf_document import METHODS, read_time
 
@@ -58,7 +59,7 @@ class NovaMetadata:
             server.id: OwnConstraints(
                 migration_types=_read_methods(server),
                 lead_seconds=_read_lead(server),
-                max_interruption_seconds=_read_seconds(server, INTERRUPTION_KEY),
+                max_interruption_seconds=cut_interruption(_read_seconds(server, INTERRUPTION_KEY)),
             )
             for server in snapshot.servers
             if not _KEYS.isdisjoint(server.metadata)

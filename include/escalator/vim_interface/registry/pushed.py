@@ -20,6 +20,7 @@ from escalator.vim_interface.registry.found import (
     SHARED,
     FoundGroup,
     OwnConstraints,
+    cut_interruption,
 )
 from escalator.vim_interface.registry.nova_metadata import find_role
 
@@ -87,7 +88,7 @@ class PushedConstraints:
             instance.instance_id: OwnConstraints(
                 migration_types=_methods_of(instance),
                 lead_seconds=_lead_of(instance) or None,
-                max_interruption_seconds=instance.max_interruption_seconds,
+                max_interruption_seconds=cut_interruption(instance.max_interruption_seconds),
             )
             for instance in self.of_instances
             if instance.instance_id in servers and _is_its_own(instance, servers[instance.instance_id])
