@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import example, given
@@ -14,12 +14,16 @@ from tests.steps.drawn import draw
 from tests.steps.fake_mechanism import NodeSoftware
 from tests.steps.fake_records import Fault, KilledError, Write
 from tests.steps.worlds import NEW, NODE, OLD, QuickLedger, World, dump_run, restore_run
+from tests.vim_interface.switching.fakes import FLOATING, FakeNetwork, make_port
 
 from escalator.model.campaign import NodeState, Step
 from escalator.model.cloud import MigrationStatus
 from escalator.model.decisions import Admission
 from escalator.model.errors import EscalatorError, NodeFaultError, SupersededError, TransientError
+from escalator.model.network import FloatingIp
 from escalator.model.step import Outcome
+from escalator.model.vnf_means import FloatingIpMeans
+from escalator.vim_interface.registry import SwitchMeans
 
 some = draw(16)
 TRIES = 3
@@ -27,6 +31,8 @@ WORK = [s for s in Step if s not in {Step.ADMIT, Step.RELEASE}]
 NODE_FAULTS = ["", "", "stage", "activate", "lost", "wrong-version", "dead", "canary"]
 PEOPLE = ["", "", "", "disables", "enables", "takes-over", "adds-words"]
 LEDGERS = ["", "", "", "lost", "made-anew", "restored", "restored"]
+ACTIVE, STANDBY = "act", "stb"
+STANDBY_MOVES = "node-02", "node-03"
 WORDS = " (leave it: Ann)"
 
 
@@ -43,6 +49,8 @@ class Life:
     ledger: str = ""
     ledger_at: int = 0
     backup_at: int = 0
+    standby: Fault | None = None
+    """How the moves of a standby go; None: there is no pair."""
 
 
 lives = st.builds(
@@ -63,6 +71,7 @@ lives = st.builds(
     ledger=st.sampled_from(LEDGERS),
     ledger_at=st.integers(1, 60),
     backup_at=st.integers(0, 40),
+    standby=st.sampled_from([None, None, *(f for f in Fault if f is not Fault.DIE)]),
 )
 
 
@@ -80,7 +89,8 @@ class Watch:
 
         def watched(version: str) -> Any:
             assert not world.cloud.unfinished(NODE), "switched while a migration goes on"
-            assert not [g for g in world.cloud.guests.values() if g.host == NODE], "switched under servers"
+            here = {g.id for g in world.cloud.guests.values() if g.host == NODE}
+            assert here <= {ACTIVE} - {holder(world)}, "switched under servers, or under a service"
             self.proved = False
             return activate(version)
 
@@ -99,18 +109,44 @@ class Watch:
                 self.written = write.detail
             case "live" | "cold":
                 guest = self.world.cloud.guests[write.subject]
-                assert guest.host == NODE
                 under_way = [m for m in self.world.cloud.moves if m.guest is guest and m.status.unfinished]
                 assert not under_way, "asked to move twice"
-                self.moved = True
+                if guest.host == NODE:
+                    self.moved = True
+                else:
+                    self.judge_standby(write)
             case "canary":
                 self.proved = self.world.cloud.hosts[NODE].canary_fault is None
             case "confirm" | "abort":
-                assert self.moved
+                assert self.moved or write.subject == STANDBY
+
+    def judge_standby(self, write: Write) -> None:
+        """Off another node nobody moves but a standby without the service, live, to the upgraded node."""
+        assert (write.verb, write.subject, write.found, write.detail) == ("live", STANDBY, *STANDBY_MOVES)
+        assert holder(self.world) == ACTIVE
 
     def judge_lease(self, write: Write) -> None:
         """A reason is written over only when it is, word for word, the one that was written last."""
         assert write.found in {None, self.written}, write
+
+
+def pair_up(world: World, fault: Fault) -> None:
+    """Put a pair without a manager on the node and another one; a third node is upgraded."""
+    world.pairs, world.mode = ((ACTIVE, STANDBY),), "active-standby"
+    world.boot(ACTIVE)
+    world.boot(STANDBY, STANDBY_MOVES[0], fault=fault, faults_left=1)
+    world.means = SwitchMeans(means={f"ha-{ACTIVE}": FloatingIpMeans(address=FLOATING)})
+    ports = make_port(ACTIVE, NODE, "10.0.0.1"), make_port(STANDBY, STANDBY_MOVES[0], "10.0.0.2")
+    network = cast("FakeNetwork", cast("Any", world.cloud).network.add(*ports))
+    network.floating[FLOATING] = FloatingIp(id="f", address=FLOATING, port_id=f"p-{ACTIVE}")
+    world.recorded.remember(STANDBY_MOVES[1], version=NEW)
+    world.nodes[STANDBY_MOVES[1]].installed = world.nodes[STANDBY_MOVES[1]].running = NEW
+
+
+def holder(world: World) -> str | None:
+    """Return which member of the pair has the service, if there is a pair."""
+    found = cast("Any", world.cloud).network.floating.get(FLOATING)
+    return None if found is None else str(found.port_id).removeprefix("p-")
 
 
 def break_node(node: NodeSoftware, world: World, fault: str) -> None:
@@ -140,6 +176,8 @@ class Play:
         self.calls = 0
         self.outcomes: dict[Step, Outcome] = {}
         self.touched_by_person: str | None = None
+        if life.standby is not None:
+            pair_up(world, life.standby)
         self.backup = dump_run(world.ledger, world.plan)
         self.ledger_changed = False
         for number, (state, fault, times) in enumerate(life.servers):
@@ -223,6 +261,10 @@ class Play:
 @example(life=Life(servers=[("active", Fault.NONE, 1)], person="disables", person_at=25))
 @example(life=Life(node_fault="wrong-version"))
 @example(life=Life(servers=[("active", Fault.NONE, 1)], person="adds-words", person_at=20))
+@example(life=Life(standby=Fault.NONE))
+@example(life=Life(standby=Fault.NONE, kills=[38, 3, 12]))
+@example(life=Life(standby=Fault.FAIL, servers=[("active", Fault.NONE, 1)]))
+@example(life=Life(standby=Fault.NONE, person="enables", person_at=34))
 @example(life=Life(servers=[("active", Fault.NONE, 1)], ledger="lost", ledger_at=30))
 @example(life=Life(servers=[("active", Fault.NONE, 1)], ledger="restored", backup_at=12, ledger_at=40))
 def test_no_life_breaks_a_rule(make_world: MakeWorld, life: Life) -> None:
@@ -242,6 +284,9 @@ def test_no_life_breaks_a_rule(make_world: MakeWorld, life: Life) -> None:
         done = progress.state is NodeState.RELEASED
         assert done == (play.outcomes.get(Step.VERIFY) is Outcome.OK)
         assert world.enabled() or progress.mark is not None
+    if life.standby is not None:
+        assert holder(world) in {ACTIVE, STANDBY}
+        assert len(cast("Any", world.cloud).network.writes) <= 1, "switched twice"
     if Step.MIGRATE in play.outcomes and not play.ledger_changed:  # else nobody knows what was asked for
         waiting = [m for m in world.cloud.moves if m.status is MigrationStatus.FINISHED]
         assert waiting == [], "left unconfirmed"

@@ -1,12 +1,18 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from tests.builders import make_busy_node, make_cloud, make_pair, make_server, make_target
 from tests.upgrade_manager.schedule.rounds import going, round_state
 
 from escalator.upgrade_manager.drain.placing import DrainSimulation
 from escalator.upgrade_manager.schedule.round_state import Departure
-from escalator.upgrade_manager.schedule.switchovers import plan_switchovers, sort_standbys
+from escalator.upgrade_manager.schedule.switchovers import (
+    plan_standby_move,
+    plan_switchovers,
+    sort_standbys,
+)
 from escalator.upgrade_manager.state.capacity import Tier
 
 
@@ -29,6 +35,26 @@ def test_a_standby_on_a_pending_node_moves_first_where_there_is_room_to_spare() 
     going(state)
     (found,) = plan_switchovers(state, "a")
     assert found.move_to == "u"
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"migration": "cold"}, {"migration": "none"}, {"vm_state": "stopped"}, {"power_state": "crashed"}],
+)
+def test_a_standby_that_cannot_be_moved_live_stays(fields: dict[str, str]) -> None:
+    group, (active, standby) = make_pair("db", "a", "b")
+    nodes = [make_target("a"), make_target("b"), make_target("u", upgraded=True)]
+    snapshot = make_cloud(nodes, (active, replace(standby, **fields)), ha_groups=(group,))
+    state = round_state(snapshot)
+    going(state)
+    assert [found.move_to for found in plan_switchovers(state, "a")] in ([None], [])
+
+
+def test_a_standby_on_a_node_that_waits_no_more_stays() -> None:
+    group, members = make_pair("db", "a", "b")
+    nodes = [make_target("a"), make_target("b"), make_target("u", upgraded=True)]
+    state = round_state(make_cloud(nodes, members, ha_groups=(group,)), rank_of={"a": 0})
+    assert plan_standby_move(state, group, members[1].id) is None
 
 
 @pytest.mark.parametrize(("room_on_the_next", "destination"), [(100, None), (200, "u")])

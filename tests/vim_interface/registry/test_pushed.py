@@ -178,7 +178,7 @@ def test_each_constraint_is_that_of_the_first_source_that_says_it(tmp_path: Path
     assert [(s.migration, s.lead_seconds, s.max_interruption_seconds) for s in found.servers] == [
         ("cold", 40.0, 0.2),
         ("live", 90.0, 0.0),
-        ("live", 90.0, 3.0),
+        ("live", 90.0, 1.0),
     ]
 
 

@@ -9,7 +9,8 @@ from escalator.model.moves import MoveMethod, MoveRecord, PlannedMove
 from escalator.model.verdict import Code, Subject, Verdict
 from escalator.steps.moving.flights import Flight
 
-_CLEAR = "then clear the node's admit task with downstream"
+CLEAR = "then clear the node's admit task with downstream"
+"""How a remedy of a node that is held ends."""
 
 
 def describe_failure(record: MoveRecord) -> Verdict:
@@ -22,7 +23,7 @@ def describe_failure(record: MoveRecord) -> Verdict:
         code=record.code or Code.MIGRATION_FAILED,
         message=record.message,
         subject=Subject.of_server(record.server_id, record.server_name),
-        remedy=f"read the server's instance actions and nova-compute's log, {mend}, {_CLEAR}",
+        remedy=f"read the server's instance actions and nova-compute's log, {mend}, {CLEAR}",
     )
 
 
@@ -42,7 +43,7 @@ def describe_error(server: Server, flight: Flight) -> Verdict:
         message=f"Nova put it into ERROR because of its {what}; {where}",
         subject=server.subject,
         remedy="read its fault (openstack server show) and nova-conductor's log, mend the cause, see that "
-        f"its guest is well, openstack server set --state active {server.id}, {_CLEAR}",
+        f"its guest is well, openstack server set --state active {server.id}, {CLEAR}",
     )
 
 
@@ -56,7 +57,7 @@ def describe_half_landed(server: Server, host: str, flight: Flight) -> Verdict:
         subject=server.subject,
         remedy=f"read nova-compute's log on {flight.destination}, look in Neutron for an inactive binding of "
         "its ports, find out where the guest runs, and bring the server's host and those ports there; do not "
-        f"reset its state alone: nova-compute on {host} would stop a guest that is well; {_CLEAR}",
+        f"reset its state alone: nova-compute on {host} would stop a guest that is well; {CLEAR}",
     )
 
 
@@ -66,7 +67,7 @@ def describe_busy(server: Server, limit: timedelta) -> Verdict:
         code=Code.SERVER_BUSY,
         message=f"it is busy: {server.task_state}, for longer than {limit}",
         subject=server.subject,
-        remedy=f"wait for it to end, or find out on its node why it hangs, {_CLEAR}",
+        remedy=f"wait for it to end, or find out on its node why it hangs, {CLEAR}",
     )
 
 
@@ -76,7 +77,7 @@ def describe_refusal(move: PlannedMove, said: str) -> Verdict:
         code=Code.MIGRATION_FAILED,
         message=f"Nova refuses its {move.method} migration: {said}",
         subject=Subject.of_server(move.server_id, move.server_name),
-        remedy=f"do what Nova asks for, or move it by hand, {_CLEAR}",
+        remedy=f"do what Nova asks for, or move it by hand, {CLEAR}",
     )
 
 
@@ -87,5 +88,5 @@ def describe_left(server: Server, host: str) -> Verdict:
         code=Code.NODE_NOT_EMPTY,
         message=f"it is still on {host}, {server.vm_state}{task}",
         subject=server.subject,
-        remedy=f"find out what brings servers there, {_CLEAR}",
+        remedy=f"find out what brings servers there, {CLEAR}",
     )

@@ -23,6 +23,7 @@ from escalator.model.errors import (
 from escalator.model.moves import MoveRecord, StandbyMove
 from escalator.model.verdict import Verdict
 from escalator.steps.moving.drain import Drain
+from escalator.steps.moving.endings import CLEAR
 from escalator.steps.moving.flights import Flight
 from escalator.steps.moving.pace import DrainPace
 from escalator.steps.running.context import StepContext
@@ -132,7 +133,7 @@ class StandbyMoves:
         done = [record for record in drain.record.ended if record.succeeded]
         self.moved += done
         if not done:
-            self.skipped += drain.record.held or [
+            self.skipped += [_of_nobody_held(v) for v in drain.record.held] or [
                 f"{standby.name} was not moved to {to}: it takes over anyway"
             ]
 
@@ -175,6 +176,12 @@ def settle_standby_move(ctx: StepContext) -> None:
         )
     )
     _run(ctx, drain)
+
+
+def _of_nobody_held(verdict: Verdict) -> Verdict:
+    """Take out of a remedy what is to be done for a node that is held: none is."""
+    remedy = (verdict.remedy or "").replace(f", {CLEAR}", "").replace(f"; {CLEAR}", "")
+    return replace(verdict, remedy=remedy)
 
 
 def _make_drain(ctx: StepContext, move: StandbyMove) -> Drain:
