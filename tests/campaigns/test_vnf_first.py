@@ -61,8 +61,10 @@ SPECS = (
 """Managers of every dialect that take the load off, then every way to be no help; last, three groups that
 have no manager."""
 BRIEF = {"reply_seconds": 8.0}
-STAY = ("alpha", "beta", "web", "slow", "once", "alone", "ring", "pool")
+STAY = ("alpha", "beta", "web", "slow", "once", "pool")
 """Whose members are never moved: their service is taken off them instead."""
+PAIRS = ("alone", "ring")
+"""Of which a standby may move to an upgraded node, before it takes over."""
 MOVED = ("never", "silent", "late", "dies")
 """Whose members are all moved in the end."""
 TOLD = tuple(spec.name for spec in SPECS if spec.vnfm is not None)
@@ -213,6 +215,12 @@ def test_who_is_switched_over_gets_no_call_that_moves_it(
         for member in vnfs.vnfs[name].servers:
             assert host_of(servers[member.name]) == member.host
             assert member.id not in asked_of_nova, member.name
+    moved = {move["id"] for node in campaign["report"]["nodes"] for move in node["moves"]}
+    stood_by = {e["server"] for e in campaign["report"]["trace"]["events"] if e.get("kind") == "standby"}
+    for name in PAIRS:
+        for member in vnfs.vnfs[name].servers:
+            assert member.id not in asked_of_nova or member.id in stood_by, member.name
+    assert stood_by <= moved
     for name in MOVED:
         assert {member.id for member in vnfs.vnfs[name].servers} <= asked_of_nova, name
     assert campaign["state"] == "success"
@@ -278,10 +286,9 @@ def test_groups_without_a_manager_are_switched_once_for_each_node(
     vnfs: VnfLab, campaign: dict[str, Any]
 ) -> None:
     events = [e for e in campaign["report"]["trace"]["events"] if e["event"] == "switchover"]
-    for name in ("alone", "ring"):
-        assert sorted(e["from"] for e in events if e["ha_group"] == name) == sorted(
-            member.id for member in vnfs.vnfs[name].servers
-        )
+    for name in PAIRS:
+        left = [e["from"] for e in events if e["ha_group"] == name]
+        assert 1 <= len(left) == len(set(left)), events
     assert set(vnfs.weights("pool").values()) == {1}, "as they were"
 
 
@@ -294,7 +301,7 @@ def test_the_replay_of_the_campaign_finds_nothing(campaign: dict[str, Any]) -> N
 def test_gaps_of_the_probe_and_of_the_service_itself_agree(vnfs: VnfLab, campaign: dict[str, Any]) -> None:
     told = campaign["report"]["service_interruptions"]["gaps"]
     compared = 0
-    for name in ("alone", "ring", "alpha"):
+    for name in (*PAIRS, "alpha"):
         measured = [gap for gap in told if gap["group"] == name and gap["measured"]]
         starts = [(datetime.fromisoformat(gap["started"]).timestamp(), gap["seconds"]) for gap in measured]
         for gap in vnfs.gaps(name):
@@ -304,7 +311,7 @@ def test_gaps_of_the_probe_and_of_the_service_itself_agree(vnfs: VnfLab, campaig
             assert near, (gap, measured)
             assert gap.seconds - 0.05 <= near[0] <= gap.seconds + 0.5
             compared += 1
-    assert compared >= 4
+    assert compared >= 2
 
 
 def test_our_own_share_is_small(campaign: dict[str, Any], record_property: Callable[..., None]) -> None:
@@ -319,12 +326,12 @@ def test_a_switchover_by_own_means_takes_the_vnfs_time_and_little_of_ours(
 ) -> None:
     shares = []
     for switch in campaign["report"]["negotiations"]["switchovers"]:
-        if switch["group"] not in {"alone", "ring"} or switch["ended"] is None:
+        if switch["group"] not in PAIRS or switch["ended"] is None:
             continue
         begun, ended = (datetime.fromisoformat(switch[key]).timestamp() for key in ("begun", "ended"))
         gaps = [g.seconds or 0.0 for g in vnfs.gaps(switch["group"]) if begun - 0.2 <= g.started_at <= ended]
         shares.append(ended - begun - sum(gaps))
-    assert len(shares) == 4
+    assert len(shares) >= 2
     assert median(shares) < 1.0, shares
 
 
