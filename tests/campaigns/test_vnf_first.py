@@ -112,10 +112,14 @@ class Trouble:
                 thread.join()
 
     def kill_services(self) -> None:
-        """While the slow manager works on its first node the API server dies, on its second the triggerer."""
+        """While the slow manager works on its first node the API server dies, on its second the triggerer.
+
+        The others have answered by then: a client gives up after 20 s, and an API server takes as long.
+        """
         for asked, name in enumerate((ComponentName.API_SERVER, ComponentName.TRIGGERER), start=1):
             if not self._wait(lambda asked=asked: self._count_planned("slow") >= asked):  # type: ignore[misc]
                 return
+            time.sleep(4.0)
             self.harness.stack.kill(name)
             self.killed.append(name)
             self.harness.stack.up()
