@@ -15,6 +15,7 @@ from tests.builders import DOMAIN, make_plan
 from tests.steps.fake_cloud import FakeCloud
 from tests.steps.fake_mechanism import FakeMechanism, NodeSoftware
 from tests.steps.fake_records import START, Clock, Fuse, Guest, KilledError
+from tests.vim_interface.scaling.fakes import FakeQuotas
 from tests.vim_interface.switching.fakes import FakeNetwork
 
 from escalator.ledger.campaign_record import CampaignRecord
@@ -171,6 +172,7 @@ class World:
         self.cloud = FakeCloud(clock=self.clock, fuse=self.fuse)
         cast("Any", self.cloud).network = FakeNetwork()
         cast("Any", self.cloud).load_balancers = None
+        cast("Any", self.cloud).quotas = FakeQuotas()
         for host in self.hosts:
             self.cloud.add_host(host)
         self.nodes = {

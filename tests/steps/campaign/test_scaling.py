@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 from tests.steps.managers import PROJECT, ScriptedManagers, acting, register
 from tests.steps.worlds import World
-from tests.vim_interface.scaling.test_quota_freeze import LIMITS, USED, FakeQuotas
+from tests.vim_interface.scaling.fakes import LIMITS, USED, FakeQuotas
 
 from escalator.ledger.records import Document
 from escalator.model.notice import InstanceAction, NoticeState
