@@ -15,7 +15,7 @@ from airflow.sdk.exceptions import (
     TaskAwaitingInput,
 )
 from airflow.sdk.execution_time.hitl import upsert_hitl_detail
-from airflow.triggers.base import StartTriggerArgs
+from airflow.triggers.base import BaseTrigger, StartTriggerArgs
 
 from escalator.model.campaign import Step
 from escalator.model.decisions import Admission
@@ -119,6 +119,12 @@ class NodeStepOperator(BaseOperator):
         )
         raise TaskAwaitingInput(method_name="hear", timeout=PERSON_WITHIN)
 
+    def _wait_for(self, code: Code | None) -> BaseTrigger:
+        """Wait for the answers of managers, or for the node's turn when it comes again after a refusal."""
+        if code in {None, Code.VNF_REFUSED}:
+            return AnswerTrigger(host=self.host)
+        return AdmissionTrigger(host=self.host, pause_seconds=AGAIN_SECONDS)
+
     def execute(self, context: Mapping[str, Any]) -> str:
         """Run the step and say how it ended."""
         ti = context["ti"]
@@ -144,9 +150,7 @@ class NodeStepOperator(BaseOperator):
         if turn.question:
             self._ask_person(context, turn.question)
         if result.outcome is Outcome.WAITING:
-            pause = 0.0 if result.code in {None, Code.VNF_REFUSED} else AGAIN_SECONDS
-            trigger = AnswerTrigger(host=self.host, pause_seconds=pause)
-            self.defer(trigger=trigger, method_name="resume")
+            self.defer(trigger=self._wait_for(result.code), method_name="resume")
         if result.outcome in {Outcome.HELD, Outcome.FAILED}:
             raise AirflowFailException(f"{self.host} {result.outcome}: {result.message}")
         if result.outcome is Outcome.SKIPPED and self.step != Step.RELEASE:

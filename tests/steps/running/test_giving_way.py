@@ -84,6 +84,17 @@ def test_it_waits_for_those_that_wait_for_their_turn_only_as_long_as_turns_come(
     assert is_due(loaded)
 
 
+def test_of_several_that_gave_way_none_waits_for_another_ones_turn(loaded: World) -> None:
+    """node-02 came again, and has to wait at its door, as a group of its servers is impacted by others."""
+    refused(loaded)
+    end_others(loaded)
+    loaded.recorded.set_progress("node-02", NodeState.WAITING, code=Code.HA_GROUP, now=loaded.clock())
+    loaded.clock.sleep(REST.total_seconds())
+    assert not is_due(loaded), "node-02 has not gone yet, and did not give way"
+    loaded.recorded.remember("node-02", refused_at=loaded.clock())
+    assert is_due(loaded)
+
+
 def test_a_window_that_closes_over_it_leaves_it_for_the_next(loaded: World, tmp_path: Path) -> None:
     managers = refused(loaded)
     end_others(loaded)

@@ -68,7 +68,8 @@ def is_due_again(run: CampaignRun, host: str, now: datetime) -> bool:
     """Tell whether a node that gave way may be asked for again: the others went first, and time has passed.
 
     It waits for those that are under way, and for those that wait for their turn as long as turns come: one
-    that was told that no further node goes out, or whose task a person ended, never takes its own.
+    that was told that no further node goes out, or whose task a person ended, never takes its own. Of several
+    that gave way none waits for another one's turn.
     """
     refused_at = run.facts(host).refused_at
     if refused_at is not None and now - refused_at < REST:
@@ -76,7 +77,8 @@ def is_due_again(run: CampaignRun, host: str, now: datetime) -> bool:
     others = [node for node in run.nodes() if node.host != host]
     if any(node.state.under_way for node in others):
         return False
-    if all(node.state.ended or node.stopped for node in others):
+    waiting = [node.host for node in others if not node.state.ended and not node.stopped]
+    if all(run.facts(other).refused_at is not None for other in waiting):
         return True
     ended = (node.since for node in others if node.state.ended)
     last = max((moment for moment in (refused_at, *ended) if moment is not None), default=now)
