@@ -33,7 +33,7 @@ def let_the_dag_work_on(world: World, folder: Path, monkeypatch: pytest.MonkeyPa
             raise InvalidRequestError(f"no campaign of {dag_id}, run {run_id}")
         return world.context(plan)
 
-    def made(record: CampaignRecord, *, find_life: FindLife) -> CampaignContext:
+    def made(record: CampaignRecord, *, find_life: FindLife, **_: object) -> CampaignContext:
         find_leases = partial(records.find_leases, find_life)
         return replace(world.context(record.plan), find_leases=find_leases)
 
