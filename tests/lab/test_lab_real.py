@@ -74,6 +74,19 @@ def test_the_standard_set_gets_its_states_and_keeps_them_over_a_restart(clean: L
     wait(lambda: clean.status().is_up, "the lab is up")
 
 
+def port_states(lab: Lab, server: str) -> list[tuple[str, str]]:
+    """Return status and node of a server's ports, when they are active or ten seconds have passed."""
+    found: list[tuple[str, str]] = []
+
+    def are_active() -> bool:
+        ports = lab.cloud.get("neutron", f"/v2.0/ports?device_id={server}")["ports"]
+        found[:] = [(port["status"], port["binding:host_id"]) for port in ports]
+        return all(status == "ACTIVE" for status, _ in found)
+
+    wait_until(are_active, timeout_seconds=10.0)
+    return found
+
+
 def test_an_active_server_moves_live_with_one_short_pause(clean: Lab) -> None:
     server = clean.boot(ServerSpec(name="live", host="node-01"))
     live_migrate(clean, server, "node-02")
@@ -82,6 +95,7 @@ def test_an_active_server_moves_live_with_one_short_pause(clean: Lab) -> None:
     told = [event for event in clean.guest_events() if event["guest"] == server]
     paused, resumed = (next(e["t"] for e in told if e["event"] == name) for name in ("paused", "resumed"))
     assert 0.05 < resumed - paused < 1.0
+    assert port_states(clean, server) == [("ACTIVE", "node-02")]
 
 
 def test_a_paused_server_moves_live_and_stays_paused(clean: Lab) -> None:

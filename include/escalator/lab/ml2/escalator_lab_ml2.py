@@ -7,6 +7,7 @@ from typing import Any
 
 from neutron_lib import constants
 from neutron_lib.api.definitions import portbindings
+from neutron_lib.plugins import directory
 from neutron_lib.plugins.ml2 import api
 
 _VIF_DETAILS = {portbindings.CAP_PORT_FILTER: False, portbindings.OVS_HYBRID_PLUG: False}
@@ -31,4 +32,18 @@ class LabMechanismDriver(api.MechanismDriver):  # type: ignore[misc]
                 portbindings.VIF_TYPE_OVS,
                 dict(_VIF_DETAILS),
                 status=constants.PORT_STATUS_ACTIVE,
+            )
+
+    def update_port_postcommit(self, context: Any) -> None:  # noqa: ANN401
+        """Say that a port is active again after a live migration, as the agent of its new host would."""
+        if (
+            context.vif_type == portbindings.VIF_TYPE_OVS
+            and context.current["status"] == constants.PORT_STATUS_DOWN
+        ):
+            plugin = directory.get_plugin()
+            plugin.update_port_status(
+                context._plugin_context,  # noqa: SLF001  (as the drivers of Neutron's own tree do)
+                context.current["id"],
+                constants.PORT_STATUS_ACTIVE,
+                host=context.host,
             )
