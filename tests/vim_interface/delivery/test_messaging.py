@@ -55,6 +55,7 @@ def listening(url: str) -> Iterator[queue.Queue[Heard]]:
     finally:
         listener.stop()
         listener.wait()
+        transport.cleanup()
 
 
 def publish(url: str, kind: VnfmKind, **changes: Any) -> Heard:
@@ -131,6 +132,7 @@ def test_notices_are_heard_over_rabbitmq(lab: Lab) -> None:
         for thread in threads:
             thread.join(60)
         found = [heard.get(timeout=30) for _ in records]
+        bus.close()
     assert {payload["number"] for _, _, payload in found} == set(range(8))
     assert all(payload["instance_ids"] == [SERVER] for _, _, payload in found)
     assert {(publisher, event) for publisher, event, _ in found} == {("fenix", "maintenance.scheduled")}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+from functools import lru_cache
 from typing import Any
 
 from escalator.model.errors import EscalatorError, InvalidRequestError
@@ -46,9 +47,14 @@ class MessageBus:
                 f"the address of the message bus cannot be used: {type(exc).__name__}",
                 remedy=f"correct {TRANSPORT_VARIABLE}, or the connection, such as rabbit://user:password@host:5672/",
             ) from None
+        self._transport: Any = transport
         self._notifier: Any = oslo_messaging.Notifier(
             transport, driver=DRIVER, publisher_id=PUBLISHER, topics=[TOPIC], retry=_RETRIES
         )
+
+    def close(self) -> None:
+        """Close its connections; a second time does nothing."""
+        self._transport.cleanup()
 
     def publish(self, record: NoticeRecord, vnfm: Vnfm, base_url: str) -> None:
         """Publish a notice; that it fails is logged and no more.
@@ -74,7 +80,14 @@ class MessageBus:
 def open_message_bus(transport_url: str | None = None) -> MessageBus | None:
     """Open the message bus of an address, else of ``ESCALATOR_VIM_TRANSPORT``; None when there is neither.
 
+    A process has one for an address: its connections stay open, and beat.
+
     :raises InvalidRequestError: it is no address that oslo.messaging knows.
     """
     url = transport_url or os.environ.get(TRANSPORT_VARIABLE)
-    return MessageBus(url) if url else None
+    return _open(url) if url else None
+
+
+@lru_cache(maxsize=8)
+def _open(url: str) -> MessageBus:
+    return MessageBus(url)
