@@ -24,7 +24,7 @@ from escalator_airflow.operators.campaign import (
     RestoreScaleUpOperator,
 )
 from escalator_airflow.operators.node import AdmitOperator, NodeStepOperator
-from escalator_airflow.operators.probing import ProbeOperator
+from escalator_airflow.operators.probing import PROBE_TASK, ProbeOperator
 from escalator_airflow.params import make_campaign_params
 from escalator_airflow.windows import schedule_of
 
@@ -105,9 +105,7 @@ def build_campaign_dag(
             prepare >> first
             last >> restore
             ends.append(last.task_id)
-        probe = ProbeOperator(
-            task_id="probe_services", tasks=ends, execution_timeout=timedelta(days=14), **BRIEF
-        )
+        probe = ProbeOperator(task_id=PROBE_TASK, tasks=ends, execution_timeout=timedelta(days=14), **BRIEF)
         prepare >> probe >> conclude
     return dag
 

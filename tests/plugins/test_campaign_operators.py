@@ -212,6 +212,15 @@ def test_conclude_tries_again_when_the_cloud_is_away(module: Any, monkeypatch: p
         module.ConcludeOperator(task_id="conclude").execute(context())
 
 
+def test_conclude_minds_no_probe_that_was_ended(module: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run was marked failed, and its nodes were cleared since, one by one: the probes are not."""
+    paths = SimpleNamespace(html="r.html", json=Path("r.json"))
+    opened(module, monkeypatch, "conclude", SimpleNamespace(paths=paths, faults=(), left=()))
+    states = {"run-1": {"general-001.admit": "success", "probe_services": "failed"}}
+    answer = module.ConcludeOperator(task_id="conclude").execute(context(get_task_states=lambda **_: states))
+    assert answer["report"] == "r.json"
+
+
 @pytest.mark.parametrize("state", ["failed", "upstream_failed"])
 def test_conclude_fails_the_run_when_a_task_is_failed_whatever_the_nodes_are(
     module: Any, monkeypatch: pytest.MonkeyPatch, state: str

@@ -10,6 +10,8 @@ from airflow.triggers.base import StartTriggerArgs
 
 from escalator_airflow.triggers.probing import ProbeTrigger
 
+PROBE_TASK = "probe_services"
+"""Its id in every campaign's DAG: how it ends is no matter to the run."""
 TRIGGER = f"{ProbeTrigger.__module__}.{ProbeTrigger.__qualname__}"
 
 
