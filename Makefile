@@ -50,7 +50,7 @@ test: install    ## everything: style, types, unit, lab, scheduler
 	$(BIN)/escalator lab install
 	$(BIN)/pytest -n 2 --dist loadscope
 
-proof: install   ## what is longer than a test may take: lives of nodes by the hundred, two installations on one cloud
+proof: install   ## what is longer than a test may take: lives of nodes by the hundred, two installations on one cloud, VNFs of every kind
 	$(BIN)/escalator lab install
 	ESCALATOR_DRAWN_TIMES=10 $(BIN)/pytest -n 2 $(PROPERTIES)
 	$(BIN)/pytest --proof

@@ -24,7 +24,7 @@ from escalator.lab.vnf.world import VnfLab
 if TYPE_CHECKING:
     from escalator.lab.lab import Lab
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.proof]
 
 SPECS = (
     VnfSpec(name="fip", nodes=("node-01", "node-02"), form=Form.FLOATING_IP, vnfm=VnfmSpec(dialect="a")),
