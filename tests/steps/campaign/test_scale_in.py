@@ -19,6 +19,7 @@ from escalator.model.verdict import Code
 from escalator.model.vnfm import OnSilence
 from escalator.steps.campaign.announce import Announcement, announce, conclude_session
 from escalator.steps.campaign.check_conditions import check
+from escalator.vim_interface.registry.vnfms import Vnfms
 
 BIG, MEMBER, OTHER = 60_000, 40_000, 25_000
 
@@ -73,6 +74,17 @@ def state(managers: ScriptedManagers) -> SessionState | None:
     assert desk is not None
     session = desk.notices.session(desk.session_id)
     return session.state if session else None
+
+
+def test_where_nobody_is_registered_the_cloud_is_not_looked_at(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(world)
+    managers = register(world, answering(world))
+    assert managers.world.desk is not None
+    world.desk = replace(managers.world.desk, vnfms=Vnfms())
+    monkeypatch.setattr(world.cloud, "fetch_snapshot", None)
+    assert announce(world.context()) == Announcement(told=0)
 
 
 def test_nobody_is_asked_while_there_is_room(world: World) -> None:

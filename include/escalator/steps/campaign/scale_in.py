@@ -48,8 +48,11 @@ class Scaling:
 def ask_to_scale_in(campaign: CampaignContext, desk: VimDesk, session: MaintenanceSession) -> Scaling:
     """Ask the managers for room while the domain lacks some; look at the cloud anew after their answers.
 
-    Who was silent, or refused, is not asked again: the others are asked for what is lacking then.
+    Who was silent, or refused, is not asked again: the others are asked for what is lacking then. Where
+    nobody is registered, the cloud is not looked at.
     """
+    if not desk.managers():
+        return Scaling()
     closed: list[NoticeRecord] = []
     for asking in range(ASKINGS):
         records = desk.find_own(NoticeState.SCALE_IN, session, asking)
