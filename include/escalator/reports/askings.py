@@ -46,13 +46,13 @@ def find_askings(facts: CampaignFacts) -> tuple[Asking, ...]:
     )
 
 
-def find_waits(facts: CampaignFacts, host: str) -> tuple[Interval, ...]:
-    """Return the times in which answers about a node were waited for."""
-    return tuple(
-        Interval(asking.asked_at, asking.settled_at or facts.ended_at)
-        for asking in find_askings(facts)
-        if asking.host == host
-    )
+def find_waits(facts: CampaignFacts) -> dict[str, list[Interval]]:
+    """Return when answers were waited for: host -> times; nodes that nobody was asked about are not in it."""
+    waits: dict[str, list[Interval]] = {}
+    for asking in find_askings(facts):
+        interval = Interval(asking.asked_at, asking.settled_at or facts.ended_at)
+        waits.setdefault(asking.host, []).append(interval)
+    return waits
 
 
 def _make_asking(host: str, records: Sequence[NoticeRecord], runs: Iterable[StepRun]) -> Asking:

@@ -39,10 +39,9 @@ def describe_nodes(
 
 def measure_nodes(facts: CampaignFacts) -> dict[str, NodeTimes]:
     """Divide the time of every node of the plan."""
+    waits = find_waits(facts)
     return {
-        host: measure(
-            facts.steps_of(host), facts.moves_of(host), facts.ended_at, waits=find_waits(facts, host)
-        )
+        host: measure(facts.steps_of(host), facts.moves_of(host), facts.ended_at, waits=waits.get(host, ()))
         for host in facts.plan.named_hosts
     }
 
