@@ -19,9 +19,6 @@ SCHEMA = "escalator.plan/1"
 SKIPPED = frozenset({Code.DISABLED_BY_OTHERS, Code.LEASED_BY_OTHERS, Code.PARALLEL_LIMIT})
 """Codes of nodes that somebody else has or keeps in: a plan leaves them alone without being infeasible."""
 
-COUNTED_ONLY: tuple[str, ...] = ()
-"""What a plan counts and no step of a campaign carries out: nothing any more."""
-
 Document = dict[str, Any]
 
 
@@ -83,7 +80,7 @@ def make_plan(
             "least_moves": result["moves_lower_bound"],
             "switchovers": result["switchovers"],
         },
-        "counted_only": list(COUNTED_ONLY),
+        "counted_only": [],  # of the format: what no step of a campaign carries out
     }
     return MadePlan({**document, "sha256": compute_digest(document)}, order.hosts)
 

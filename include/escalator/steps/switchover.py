@@ -12,7 +12,6 @@ from dataclasses import replace
 
 from escalator.model.campaign import NodeState
 from escalator.model.cloud import CloudSnapshot
-from escalator.model.errors import NotFoundError
 from escalator.model.moves import NO_AGREEMENT, Agreement, DrainPlan
 from escalator.model.node_facts import PersonWord
 from escalator.model.notice import Notice, NoticeRecord
@@ -136,10 +135,8 @@ def _doubt(
 
 
 def _is_here(ctx: StepContext, server_id: str) -> bool:
-    try:
-        return ctx.cloud.fetch_server(server_id).host == ctx.host
-    except NotFoundError:
-        return False
+    server = ctx.find_server(server_id)
+    return server is not None and server.host == ctx.host
 
 
 def _join(agreement: Agreement, switched: Switched) -> Agreement:

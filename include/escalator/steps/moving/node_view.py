@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from escalator.model.cloud import Server
-from escalator.model.errors import NotFoundError
 from escalator.steps.running.context import StepContext
 from escalator.steps.running.patience import Patience
 
@@ -58,12 +57,5 @@ class NodeView:
 
     def fetch_one(self, server_id: str) -> Server | None:
         """Look at one server, wherever it is; None when it was deleted."""
-
-        def fetch() -> Server | None:
-            try:
-                return self.ctx.cloud.fetch_server(server_id)
-            except NotFoundError:
-                return None
-
-        server = self.patience.ask(fetch)
+        server = self.patience.ask(lambda: self.ctx.find_server(server_id))
         return None if server is None or server.vm_state == "deleted" else server

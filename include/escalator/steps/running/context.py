@@ -18,7 +18,7 @@ from escalator.ledger.run import CampaignRun
 from escalator.ledger.switch_book import SwitchBook
 from escalator.model.bundle import Bundle
 from escalator.model.campaign import CampaignPlan, NodeState, Step
-from escalator.model.cloud import CloudSnapshot, ComputeService, ServiceStatus
+from escalator.model.cloud import CloudSnapshot, ComputeService, Server, ServiceStatus
 from escalator.model.errors import LeaseLostError, NotFoundError
 from escalator.model.inventory import Inventory
 from escalator.model.known_lease import KnownLease
@@ -220,6 +220,13 @@ class StepContext:
         :raises SupersededError: this attempt is not the newest of its node.
         """
         self.run.check_fence(self.attempt)
+
+    def find_server(self, server_id: str) -> Server | None:
+        """Look at a server, wherever it is; None when it was deleted."""
+        try:
+            return self.cloud.fetch_server(server_id)
+        except NotFoundError:
+            return None
 
     def ensure_leased(self) -> ComputeService:
         """Read the node's service and refuse to go on without our lease on it, word for word as we wrote it.

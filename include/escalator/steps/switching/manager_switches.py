@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from typing import NamedTuple
 
 from escalator.model.cloud import HaGroup
 from escalator.model.moves import Agreement
@@ -49,7 +50,7 @@ def record_switchovers(
             stays = server_id in agreement.stays
             found = seen.get(server_id) if stays else own.verify(server_id, looks=1)
             if _is_done(found, stays=stays):
-                _note(ctx, book, record, group, server_id, *_find_taker(own, group, server_id, found))
+                _note(ctx, book, record, group, server_id, _find_taker(own, group, server_id, found))
 
 
 def _was_active(ctx: StepContext, own: OwnMeans, group: HaGroup, server_id: str) -> bool:
@@ -64,23 +65,25 @@ def _is_done(found: Verification | None, *, stays: bool) -> bool:
     return found is not None and found.seen is Seen.LEFT
 
 
-def _find_taker(
-    own: OwnMeans, group: HaGroup, server_id: str, found: Verification | None
-) -> tuple[str | None, bool, str]:
-    """Return who has the service now, whether that was seen, and words for it."""
+class _Taker(NamedTuple):
+    """Who has the service now, whether that was seen, and words for it."""
+
+    server: str | None
+    verified: bool
+    words: str
+
+
+def _find_taker(own: OwnMeans, group: HaGroup, server_id: str, found: Verification | None) -> _Taker:
     if found is not None and found.seen is Seen.LEFT:
         holders = sorted((found.holders & set(group.members)) - {server_id})
         if holders:
-            return holders[0], True, found.words
+            return _Taker(holders[0], verified=True, words=found.words)
     choice = own.choose(group, server_id)
     if choice.server is None:
-        return (
-            None,
-            False,
-            f"its manager says so, and nobody can have taken over: {'; '.join(choice.reasons)}",
-        )
+        words = f"its manager says so, and nobody can have taken over: {'; '.join(choice.reasons)}"
+        return _Taker(None, verified=False, words=words)
     words = f"its manager says so; who took over cannot be seen, {choice.server.name} is taken for it"
-    return choice.server.id, False, words
+    return _Taker(choice.server.id, verified=False, words=words)
 
 
 def _note(
@@ -89,9 +92,7 @@ def _note(
     asked: NoticeRecord,
     group: HaGroup,
     from_server: str,
-    to_server: str | None,
-    verified: bool,  # noqa: FBT001  (the three are one finding)
-    words: str,
+    taker: _Taker,
 ) -> None:
     now = ctx.now()
     record = book.begin(
@@ -102,11 +103,14 @@ def _note(
             group=group.id,
             method=SwitchMethod.VNFM,
             from_server=from_server,
-            to_server=to_server,
+            to_server=taker.server,
             begun_at=now,
         )
     )
     if record.ended_at is not None and record.ended_at >= (asked.replied_at or now):
         return
-    book.end(replace(record, to_server=to_server, ended_at=now, verified=verified, message=words))
-    log.info("%s: group %s: %s switched over: %s", ctx.host, group.id, asked.notice.vnfm, words)
+    ended = replace(
+        record, to_server=taker.server, ended_at=now, verified=taker.verified, message=taker.words
+    )
+    book.end(ended)
+    log.info("%s: group %s: %s switched over: %s", ctx.host, group.id, asked.notice.vnfm, taker.words)

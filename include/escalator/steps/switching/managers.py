@@ -6,8 +6,7 @@ import logging
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from escalator.model.cloud import CloudSnapshot, Server
-from escalator.model.errors import NotFoundError
+from escalator.model.cloud import CloudSnapshot
 from escalator.model.notice import NoticeRecord, NoticeState
 from escalator.steps.running.context import StepContext
 from escalator.steps.switching.own_means import OwnMeans
@@ -83,21 +82,13 @@ def tell_of_moved(ctx: StepContext) -> None:
         return
     moved = {move.server_id for move in ctx.run.moves(ctx.host) if move.succeeded and move.ended_at >= since}
     asked = {i for r in desk.find_asked(ctx.host, asking) for i in r.notice.instance_ids} & moved
-    servers = [server for one in sorted(asked) if (server := _find_server(ctx, one)) is not None]
+    servers = [server for one in sorted(asked) if (server := ctx.find_server(one)) is not None]
     if not servers:
         return
     notices = make_done_notices(
         desk.list_concerns(servers), session_id=desk.session_id, host=ctx.host, asking=asking, now=ctx.now()
     )
     desk.tell(notices, ctx.now())
-
-
-def _find_server(ctx: StepContext, server_id: str) -> Server | None:
-    """Return a server; None when it was deleted since: there is nothing to say of it."""
-    try:
-        return ctx.cloud.fetch_server(server_id)
-    except NotFoundError:
-        return None
 
 
 def tell_of_return(ctx: StepContext) -> None:

@@ -19,7 +19,7 @@ from escalator.model.errors import (
     TransientError,
 )
 from escalator.model.verdict import Code, Subject, SubjectType, Verdict
-from escalator.model.vnf_means import OctaviaMeans, SwitchoverMeans
+from escalator.model.vnf_means import OctaviaMeans, ProbeTarget, SwitchoverMeans
 from escalator.steps.running.context import StepContext
 from escalator.steps.switching.standby_moves import StandbyMoves
 from escalator.upgrade_manager.state.memberships import ACTIVE_STANDBY
@@ -47,6 +47,7 @@ from escalator.vim_interface.switching.verify import ServiceAddresses
 log = logging.getLogger("escalator.steps.switchover")
 
 LOOKS_AFTER_MOVE = 40
+"""How often it is looked whether a standby that has moved can take over."""
 LOOKS, LOOK_AGAIN_SECONDS = 6, 0.5
 """How often it is looked whether what a manager says is in effect, and the pause between two looks."""
 
@@ -118,12 +119,9 @@ class OwnMeans:
 
     def find_holder(self, group: HaGroup) -> str | None:
         """Return the one member that is seen to have the service of a group; None: that cannot be seen."""
-        means, probe = self._declared.means.get(group.id), self._declared.probes.get(group.id)
+        switcher, probe = self._find_places(group)
         return find_holder(
-            self._switch_group(group),
-            network=self._ctx.cloud.network,
-            switcher=self._make_switcher(group, means) if means is not None else None,
-            probe=probe,
+            self._switch_group(group), network=self._ctx.cloud.network, switcher=switcher, probe=probe
         )
 
     def verify(self, server_id: str, *, looks: int = LOOKS) -> Verification | None:
@@ -134,11 +132,10 @@ class OwnMeans:
         group = self.group_of(server_id)
         if group is None:
             return None
-        means, probe = self._declared.means.get(group.id), self._declared.probes.get(group.id)
+        switcher, probe = self._find_places(group)
         before = ServiceAddresses(holders=self._ctx.facts.addresses or {})
-        if means is None and probe is None and not before.of(server_id):
+        if switcher is None and probe is None and not before.of(server_id):
             return None
-        switcher = self._make_switcher(group, means) if means is not None else None
         look = partial(
             verify_left,
             server_id,
@@ -155,6 +152,12 @@ class OwnMeans:
             self._ctx.campaign.sleep(LOOK_AGAIN_SECONDS)
             found = look()
         return found
+
+    def _find_places(self, group: HaGroup) -> tuple[Switcher | None, ProbeTarget | None]:
+        """Return where the service of a group can be seen: by its means, at the probed address."""
+        means = self._declared.means.get(group.id)
+        switcher = self._make_switcher(group, means) if means is not None else None
+        return switcher, self._declared.probes.get(group.id)
 
     def restore(self) -> tuple[str, ...]:
         """Restore what the switchovers of the node changed; return what is not as it was."""
@@ -306,17 +309,13 @@ class OwnMeans:
 def restore_services(ctx: StepContext) -> tuple[str, ...]:
     """Restore what switchovers on the node changed, now that it is in service; say what is not as it was."""
     book = ctx.campaign.switches
-    if book is None or not _has_open(ctx, book):
+    switches = ctx.campaign.find_switches()
+    if book is None or not any(switch.host == ctx.host and switch.is_open for switch in switches):
         return ()
     findings = OwnMeans.of(ctx, ctx.campaign.fetch_snapshot(), book).restore()
     for finding in findings:
         log.warning("%s: %s", ctx.host, finding)
     return findings
-
-
-def _has_open(ctx: StepContext, book: SwitchBookSide) -> bool:
-    records = book.of_run(ctx.plan.campaign, ctx.plan.run_id)
-    return any(record.host == ctx.host and record.is_open for record in records)
 
 
 def _make_verdict(code: Code, group: HaGroup, message: str) -> Verdict:

@@ -15,7 +15,6 @@ from escalator.model.cloud import CloudSnapshot, HaGroup, Server
 from escalator.model.errors import (
     EscalatorError,
     LeaseLostError,
-    NotFoundError,
     StepHungError,
     SupersededError,
     TransientError,
@@ -70,9 +69,8 @@ class StandbyMoves:
 
     def _look_again(self, standby: Server) -> Server:
         """Return a server as Nova has it now, with what the HA groups say of it."""
-        try:
-            now = self.ctx.cloud.fetch_server(standby.id)
-        except NotFoundError:
+        now = self.ctx.find_server(standby.id)
+        if now is None:
             return replace(standby, vm_state="deleted", host=None)
         return replace(
             standby,
@@ -152,9 +150,8 @@ def settle_standby_move(ctx: StepContext) -> None:
     move = ctx.facts.standby_move
     if move is None:
         return
-    try:
-        server = ctx.cloud.fetch_server(move.server_id)
-    except NotFoundError:
+    server = ctx.find_server(move.server_id)
+    if server is None:
         ctx.remember(standby_move=None)
         return
     found = ctx.cloud.fetch_migrations(server_id=move.server_id, since=move.asked_at - SLACK)

@@ -50,8 +50,10 @@ def _interruptions(question: Question, domain: str, servers: Mapping[str, Server
 def _own_leads(question: Question, domain: str) -> Iterator[Condition]:
     """Say which servers are given a lead time of their own."""
     for host in question.pending_in(domain) if question.book.memberships.own_leads else ():
-        for server in question.book.servers(host):
-            lead = find_lead_times(question.book.memberships, [server]).get(server.id)
+        servers = question.book.servers(host)
+        leads = find_lead_times(question.book.memberships, servers)
+        for server in servers:
+            lead = leads.get(server.id)
             if lead is not None and not lead.of_group:
                 yield met(
                     Code.HA_NOTICE,

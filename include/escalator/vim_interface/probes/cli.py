@@ -77,7 +77,7 @@ def describe_cloud(
     vnfs = []
     for vnf, own in sorted(of_vnf.items()):
         groups = sorted({gap.group for gap in own})
-        periods = _describe_periods(name_vnfs(own, dict.fromkeys(groups, vnf)), now)
+        periods = _describe_periods(name_vnfs(own, vnf_of), now)
         of_group = [{"group": g, **_describe_periods([x for x in own if x.group == g], now)} for g in groups]
         vnfs.append({"vnf": vnf, **periods, "groups": of_group})
     return {"cloud": cloud, "vnfs": vnfs}

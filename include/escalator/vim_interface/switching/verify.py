@@ -72,10 +72,10 @@ def verify_left(
     :param before: as it was before anybody was asked to switch.
     :param answers: whether the probed address answers now: it says that there is a service, not where.
     """
-    looks = _list_looks(group, network, switcher, probe)
+    looks = [switcher.find_role] if switcher is not None else []
     if before is not None and before.of(server_id):
-        compare = partial(_compare_now, server_id, group, before, network)
-        looks.insert(1 if switcher is not None else 0, compare)
+        looks.append(partial(_compare_now, server_id, group, before, network))
+    looks += _look_at_probed(group, network, probe)
     said: list[str] = []
     for look in looks:
         try:
@@ -104,7 +104,8 @@ def find_holder(
 
     :raises TransientError: the cloud does not answer.
     """
-    for look in _list_looks(group, network, switcher, probe):
+    looks = [switcher.find_role] if switcher is not None else []
+    for look in (*looks, *_look_at_probed(group, network, probe)):
         try:
             role = look()
         except TransientError:
@@ -117,15 +118,17 @@ def find_holder(
     return None
 
 
-def _list_looks(
-    group: SwitchGroup, network: NetworkSide, switcher: Switcher | None, probe: ProbeTarget | None
+def _look_at_probed(
+    group: SwitchGroup, network: NetworkSide, probe: ProbeTarget | None
 ) -> list[Callable[[], RoleView]]:
-    """List the places where the role can be seen: the means of the group, and the address that is probed."""
-    looks = [switcher.find_role] if switcher is not None else []
-    if probe is not None and _is_address(probe.address):
-        looks.append(FloatingIpSwitcher(FloatingIpMeans(address=probe.address), group, network).find_role)
-        looks.append(VipPortSwitcher(VipPortMeans(address=probe.address), group, network).find_role)
-    return looks
+    """List how it can be seen who has the address that is probed: as a floating IP, or on a port."""
+    if probe is None or not _is_address(probe.address):
+        return []
+    floating = FloatingIpSwitcher(FloatingIpMeans(address=probe.address), group, network)
+    return [
+        floating.find_role,
+        VipPortSwitcher(VipPortMeans(address=probe.address), group, network).find_role,
+    ]
 
 
 def _compare_now(
