@@ -5,7 +5,7 @@ from typing import Any
 from tests.reports import campaigns as made
 
 from escalator.model.campaign import Step
-from escalator.model.notice import Notice, NoticeRecord, NoticeState, Reply
+from escalator.model.notice import MOST_RUNS, Notice, NoticeRecord, NoticeState, Reply
 from escalator.reports.askings import find_askings
 from escalator.reports.document import build_report
 from escalator.reports.render import render_html, render_markdown
@@ -82,6 +82,15 @@ def test_notices_are_listed_by_number_with_their_answers() -> None:
     assert "a&lt;b" in page
     assert "a<b</th>" not in page
     assert "## VNF managers" in render_markdown(found)
+
+
+def test_what_another_run_of_the_session_tells_is_not_told_again() -> None:
+    about = {"host": None, "state": NoticeState.MAINTENANCE, "round": 1}
+    found = report(notice(1, "b", 5, 6, about=about))
+    assert [row["asking"] for row in found["negotiations"]["notices"]] == [0]
+    assert "MAINTENANCE, again" not in render_html(found)
+    scaled = {"host": None, "state": NoticeState.SCALE_IN, "round": 1 + MOST_RUNS}
+    assert "SCALE_IN, again" in render_html(report(notice(1, "b", 5, 6, about=scaled)))
 
 
 def test_a_campaign_without_managers_says_nothing_of_them() -> None:

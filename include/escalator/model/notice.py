@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+MOST_RUNS = 10_000
+"""More runs than a session has: notices of a run about its part of a session have rounds of their own."""
+
 
 class NoticeEvent(StrEnum):
     """The event types on the wire: to the owners of servers, and about the infrastructure."""
@@ -65,6 +68,11 @@ class Notice:
     actions_at: datetime | None = None
     reply_at: datetime | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def asking(self) -> int:
+        """Return how often the same was asked before: of a node, or by one run of its part of a session."""
+        return self.round if self.host is not None else self.round // MOST_RUNS
 
     @property
     def key(self) -> tuple[str, ...]:

@@ -38,7 +38,7 @@ def _describe(record: NoticeRecord) -> Row:
         "state": str(notice.state),
         "host": notice.host,
         "instances": list(notice.instance_ids),
-        "asking": notice.round,
+        "asking": notice.asking,
         "made": format_time(record.made_at),
         "delivered": format_time(record.delivered_at),
         "tries": record.tries,

@@ -10,15 +10,13 @@ from typing import Protocol
 from escalator.ledger.notice_book import NoticeBook
 from escalator.model.cloud import Server
 from escalator.model.maintenance_session import MaintenanceSession, SessionState
-from escalator.model.notice import Notice, NoticeRecord, NoticeState
+from escalator.model.notice import MOST_RUNS, Notice, NoticeRecord, NoticeState
 from escalator.model.vnfm import ManagerRole, Vnfm
 from escalator.vim_interface.negotiation.asking import Concern, list_concerns
 from escalator.vim_interface.registry.vnfms import Vnfms
 
 TELLING_SECONDS = 3.0
 """How long a step waits for those that it tells something to take it."""
-MOST_RUNS = 10_000
-"""More runs than a session has: notices of a run about its part of a session have rounds of their own."""
 
 
 class Deliverer(Protocol):
