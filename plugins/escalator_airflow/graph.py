@@ -75,39 +75,34 @@ def build_campaign_dag(
             **BRIEF,
             execution_timeout=timedelta(minutes=15),
         )
-        announce = AnnounceOperator(
-            task_id="announce",
-            execution_timeout=timedelta(hours=2),
-            **BRIEF,
-        )
+        announce = AnnounceOperator(task_id="announce", execution_timeout=timedelta(hours=2), **BRIEF)
         disable = DisableScaleUpOperator(
             task_id="disable_scale_up", execution_timeout=timedelta(minutes=15), **BRIEF
         )
-        prepare = PrepareOperator(
-            task_id="prepare",
-            execution_timeout=timedelta(hours=2),
-            **BRIEF,
-        )
-        # without a setup of its own: it runs in every outcome, also when disable_scale_up failed half-way
-        restore = RestoreScaleUpOperator(
-            task_id="restore_scale_up", execution_timeout=timedelta(hours=1), **PATIENT
-        ).as_teardown()
-        conclude = ConcludeOperator(
-            task_id="conclude",
-            execution_timeout=timedelta(hours=2),
-            **BRIEF,
-        ).as_teardown(on_failure_fail_dagrun=True)  # a run that a person ends leaves its teardowns to run
+        prepare = PrepareOperator(task_id="prepare", execution_timeout=timedelta(hours=2), **BRIEF)
+        restore, conclude = _declare_ends()
         check >> announce >> disable >> prepare
         prepare >> restore >> conclude
-        ends = []
-        for host in hosts:
-            first, last = declare_node_group(procedure, host)
+        groups = [declare_node_group(procedure, host) for host in hosts]
+        for first, last in groups:
             prepare >> first
             last >> restore
-            ends.append(last.task_id)
+        ends = [last.task_id for _, last in groups]
         probe = ProbeOperator(task_id=PROBE_TASK, tasks=ends, execution_timeout=timedelta(days=14), **BRIEF)
         prepare >> probe >> conclude
     return dag
+
+
+def _declare_ends() -> tuple[BaseOperator, BaseOperator]:
+    """Declare what runs in every outcome: what restores, and what concludes."""
+    # without a setup of its own: it runs also when disable_scale_up failed half-way
+    restore = RestoreScaleUpOperator(
+        task_id="restore_scale_up", execution_timeout=timedelta(hours=1), **PATIENT
+    ).as_teardown()
+    conclude = ConcludeOperator(
+        task_id="conclude", execution_timeout=timedelta(hours=2), **BRIEF
+    ).as_teardown(on_failure_fail_dagrun=True)  # a run that a person ends leaves its teardowns to run
+    return restore, conclude
 
 
 def declare_node_group(procedure: Procedure, host: str) -> tuple[BaseOperator, BaseOperator]:

@@ -125,8 +125,8 @@ def _on_interruption() -> Param:
     )
 
 
-def _safety() -> dict[str, Param]:
-    """Make the fields of the section Safety that only a campaign has."""
+def _moves() -> dict[str, Param]:
+    """Make the fields about what may move beside what has to."""
     return {
         "spill": Param(
             1.0,
@@ -146,6 +146,13 @@ def _safety() -> dict[str, Param]:
             "its service need not be switched back later. Only where no VNF manager is asked",
             section="Safety",
         ),
+    }
+
+
+def _safety() -> dict[str, Param]:
+    """Make the fields of the section Safety that only a campaign has, in their order on the form."""
+    return {
+        **_moves(),
         "max_failed_nodes": Param(
             0,
             type="integer",
