@@ -23,6 +23,7 @@ from escalator.model.cloud import (
     ServiceStatus,
 )
 from escalator.model.lease import LeaseMark
+from escalator.model.switch import SwitchMethod, SwitchRecord
 from escalator.upgrade_manager.drain.placing import DrainSimulation, simulate
 from escalator.upgrade_manager.state.capacity import CapacityBook
 
@@ -153,3 +154,18 @@ def simulate_drain(
     :param out: further hosts that take no servers.
     """
     return simulate(CapacityBook(snapshot, members_stay=members_stay), hosts, out=out)
+
+
+def make_switch(**fields: Any) -> SwitchRecord:
+    """Make a switchover that was begun, of the member ``a`` of a load balancer; nobody takes it over."""
+    given = {
+        "campaign": "c",
+        "run_id": "r",
+        "host": "node-01",
+        "group": "web",
+        "method": SwitchMethod.OCTAVIA,
+        "from_server": "a",
+        "to_server": None,
+        "begun_at": NOW,
+    }
+    return SwitchRecord(**{**given, **fields})

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
+from tests.builders import make_switch
 from tests.leases.conftest import Look
 from tests.steps.worlds import NODE, World
 
@@ -13,7 +14,6 @@ from escalator.model.errors import LeaseLostError, SupersededError
 from escalator.model.known_lease import KnownLease, LeaseOwner
 from escalator.model.lease import LeaseMark, LeasePhase
 from escalator.model.run_life import RunLife
-from escalator.model.switch import SwitchMethod, SwitchRecord
 from escalator.model.verdict import Code
 
 WHO = "ann@deploy"
@@ -88,14 +88,10 @@ def test_what_a_switchover_changed_is_named_with_who_restores_it(
     world: World, look: Look, act: Callable[[World, KnownLease], str]
 ) -> None:
     world.take()
-    switch = SwitchRecord(
+    switch = make_switch(
         campaign=world.plan.campaign,
         run_id=world.plan.run_id,
         host=NODE,
-        group="web",
-        method=SwitchMethod.OCTAVIA,
-        from_server="a",
-        to_server=None,
         begun_at=world.clock(),
         found={"weights": {"p": {"m": 5}}},
     )

@@ -6,22 +6,17 @@ from datetime import timedelta
 from threading import Barrier
 
 import pytest
-from tests.builders import NOW
+from tests.builders import NOW, make_switch
 
 from escalator.ledger.ledger import Ledger
 from escalator.ledger.switch_book import SwitchBook
 from escalator.model.errors import InvalidRequestError, NotFoundError
-from escalator.model.switch import SwitchMethod, SwitchRecord
+from escalator.model.switch import SwitchRecord
 
-SWITCH = SwitchRecord(
+SWITCH = make_switch(
     campaign="upgrade__lab",
     run_id="run-1",
-    host="node-01",
-    group="web",
-    method=SwitchMethod.OCTAVIA,
     from_server="s1",
-    to_server=None,
-    begun_at=NOW,
     found={"pool": "p1", "member": "m1", "weight": 3, "backup": False, "monitor": None},
 )
 LATER = NOW + timedelta(seconds=20)

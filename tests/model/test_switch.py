@@ -3,9 +3,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.builders import NOW
+from tests.builders import NOW, make_switch
 
-from escalator.model.switch import SwitchMethod, SwitchRecord
+from escalator.model.switch import SwitchMethod
 
 
 @pytest.mark.parametrize(
@@ -21,16 +21,7 @@ from escalator.model.switch import SwitchMethod, SwitchRecord
 def test_another_member_is_active_only_after_a_switchover_that_ended_with_it(
     fields: dict[str, Any], *, changed: bool
 ) -> None:
-    record = SwitchRecord(
-        campaign="c",
-        run_id="r",
-        host="n",
-        group="g",
-        method=SwitchMethod.VNFM,
-        from_server="a",
-        begun_at=NOW,
-        **fields,
-    )
+    record = make_switch(method=SwitchMethod.VNFM, **fields)
     assert record.changed_active is changed
 
 
@@ -49,15 +40,5 @@ WEIGHTS = {"weights": {"pool": {"member": 5}}}
     ],
 )
 def test_what_is_to_be_restored(fields: dict[str, Any], *, wanted: bool) -> None:
-    record = SwitchRecord(
-        campaign="c",
-        run_id="r",
-        host="node-01",
-        group="g",
-        method=SwitchMethod.OCTAVIA,
-        from_server="a",
-        to_server=None,
-        begun_at=NOW,
-        **fields,
-    )
+    record = make_switch(**fields)
     assert record.is_to_restore is wanted

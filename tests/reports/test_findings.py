@@ -4,11 +4,11 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from tests.builders import make_switch
 from tests.reports import campaigns as made
 
 from escalator.model.check_report import CheckReport, Condition, check_to_document, read_unmet_verdicts
 from escalator.model.quota import FrozenQuota
-from escalator.model.switch import SwitchMethod, SwitchRecord
 from escalator.model.verdict import Code, Severity, Subject, SubjectType
 from escalator.reports.document import build_report
 from escalator.reports.facts import RecordedSnapshot
@@ -116,17 +116,7 @@ NOT_RESTORED = f"what its switchover by octavia changed is not restored, {WEIGHT
     ],
 )
 def test_what_a_switchover_changed_and_nobody_restored(fields: dict[str, Any], words: str | None) -> None:
-    switch = SwitchRecord(
-        campaign="c",
-        run_id="r",
-        host="node-01",
-        group="web",
-        method=SwitchMethod.OCTAVIA,
-        from_server="id-web-1",
-        to_server=None,
-        begun_at=made.at(10),
-        **fields,
-    )
+    switch = make_switch(from_server="id-web-1", begun_at=made.at(10), **fields)
     document = build_report(replace(made.facts(), switches=(switch,)), made.events())
     found = [(row["code"], row["subject"]["id"], row["message"]) for row in document["findings"]]
     message = f"HA group web, server id-web-1: {words}"

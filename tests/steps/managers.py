@@ -9,7 +9,7 @@ from typing import Any
 from tests.steps.worlds import NODE, World
 
 from escalator.ledger.notice_book import NoticeBook
-from escalator.model.maintenance_session import name_session
+from escalator.model.maintenance_session import SessionState, name_session
 from escalator.model.notice import InstanceAction, NoticeRecord, NoticeState, Reply
 from escalator.model.run_life import RunLife
 from escalator.model.step import Outcome, Step
@@ -117,3 +117,11 @@ def register(world: World, script: Script, **fields: Any) -> ScriptedManagers:
         courier=managers,
     )
     return managers
+
+
+def read_session_state(managers: ScriptedManagers) -> SessionState | None:
+    """Return how the session of the world's campaign stands; None: there is none."""
+    desk = managers.world.desk
+    assert desk is not None
+    session = desk.notices.session(desk.session_id)
+    return session.state if session else None

@@ -7,7 +7,16 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from tests.steps.managers import PROJECT, Script, ScriptedManagers, acting, keep_silent, refuse, register
+from tests.steps.managers import (
+    PROJECT,
+    Script,
+    ScriptedManagers,
+    acting,
+    keep_silent,
+    read_session_state,
+    refuse,
+    register,
+)
 from tests.steps.worlds import NODE, World
 
 from escalator.model.campaign import NodeState
@@ -29,13 +38,6 @@ def loaded(world: World) -> World:
     world.boot("a")
     world.boot("b", "node-02")
     return world
-
-
-def state(managers: ScriptedManagers) -> SessionState | None:
-    desk = managers.world.desk
-    assert desk is not None
-    found = desk.notices.session(desk.session_id)
-    return found.state if found else None
 
 
 def told(managers: ScriptedManagers) -> Announcement:
@@ -66,10 +68,10 @@ def test_each_project_is_told_once_of_all_its_servers_and_the_session_starts(loa
     managers = register(loaded, acting(InstanceAction.OWN_ACTION))
     first = announce(loaded.context())
     assert first.waits == ("m",)
-    assert state(managers) is SessionState.MAINTENANCE
+    assert read_session_state(managers) is SessionState.MAINTENANCE
     assert told(managers) == Announcement(told=1)
     assert [record.notice.instance_ids for record in managers.got] == [("a", "b")]
-    assert state(managers) is SessionState.START_MAINTENANCE
+    assert read_session_state(managers) is SessionState.START_MAINTENANCE
 
 
 @pytest.mark.parametrize("policy", list(OnSilence))
@@ -118,7 +120,7 @@ def test_the_end_is_told_and_its_answer_waited_for(loaded: World, *, done: bool)
         NoticeState.MAINTENANCE_COMPLETE,
     ]
     wanted = SessionState.MAINTENANCE_DONE if done else SessionState.MAINTENANCE_FAILED
-    assert state(managers) is wanted
+    assert read_session_state(managers) is wanted
 
 
 def test_who_was_silent_is_told_of_the_end_and_nobody_waits_for_him(loaded: World) -> None:
@@ -128,7 +130,7 @@ def test_who_was_silent_is_told_of_the_end_and_nobody_waits_for_him(loaded: Worl
     announce(loaded.context())
     assert conclude_session(loaded.context(), done=True).waits == ()
     assert [r.notice.state for r in managers.got][-1] is NoticeState.MAINTENANCE_COMPLETE
-    assert state(managers) is SessionState.MAINTENANCE_DONE
+    assert read_session_state(managers) is SessionState.MAINTENANCE_DONE
 
 
 OTHER = ("upgrade__lab__other", "run-1")
@@ -150,14 +152,14 @@ def test_the_last_run_of_a_session_tells_the_end_and_one_that_failed_fails_it(lo
     told(managers)
     first, second = loaded.desk, share(managers)
     assert ended(managers, done=False).told == 0
-    assert state(managers) is SessionState.MAINTENANCE_FAILED
+    assert read_session_state(managers) is SessionState.MAINTENANCE_FAILED
     loaded.desk = second
     assert ended(managers).told == 1
-    assert state(managers) is SessionState.MAINTENANCE_FAILED
+    assert read_session_state(managers) is SessionState.MAINTENANCE_FAILED
     loaded.desk = first
     assert ended(managers).told == 1, "a person cleared it: nobody is told again"
     assert [r.notice.state for r in managers.got].count(NoticeState.MAINTENANCE_COMPLETE) == 1
-    assert state(managers) is SessionState.MAINTENANCE_DONE
+    assert read_session_state(managers) is SessionState.MAINTENANCE_DONE
 
 
 def alone(world: World) -> None:
@@ -245,12 +247,12 @@ def test_a_session_begins_at_the_moment_that_it_was_asked_for(loaded: World) -> 
     ask_for(loaded, moment)
     assert told(managers) == Announcement(told=1, not_before=moment)
     assert managers.got[0].notice.actions_at == moment
-    assert state(managers) is SessionState.MAINTENANCE
+    assert read_session_state(managers) is SessionState.MAINTENANCE
     loaded.clock.sleep((moment - loaded.clock()).total_seconds() - 1.0)
     assert announce(loaded.context()).not_before == moment
     loaded.clock.sleep(1.0)
     assert announce(loaded.context()) == Announcement(told=1)
-    assert state(managers) is SessionState.START_MAINTENANCE
+    assert read_session_state(managers) is SessionState.START_MAINTENANCE
     assert len(managers.got) == 1
 
 
@@ -287,7 +289,7 @@ def test_a_run_that_says_nothing_is_over_when_airflow_says_so(loaded: World, lif
     loaded.find_life = lambda *_: life
     assert ended(managers).told == (1 if life.is_over else 0)
     wanted = SessionState.MAINTENANCE_FAILED if life.is_over else SessionState.START_MAINTENANCE
-    assert state(managers) is wanted
+    assert read_session_state(managers) is wanted
 
 
 def test_a_run_that_left_nodes_for_the_next_window_has_ended(loaded: World) -> None:
@@ -300,7 +302,7 @@ def test_a_run_that_left_nodes_for_the_next_window_has_ended(loaded: World) -> N
     loaded.desk = second
     loaded.find_life = lambda *_: RunLife.RUNNING
     assert ended(managers).told == 1
-    assert state(managers) is SessionState.MAINTENANCE_DONE
+    assert read_session_state(managers) is SessionState.MAINTENANCE_DONE
 
 
 def test_a_session_of_which_one_run_was_refused_stays_failed(loaded: World) -> None:
@@ -310,9 +312,9 @@ def test_a_session_of_which_one_run_was_refused_stays_failed(loaded: World) -> N
     end_session(refused, loaded.clock(), loaded.find_life, failed=True)
     deliver(managers)
     assert announce(loaded.context()).waits == ()
-    assert state(managers) is SessionState.MAINTENANCE_FAILED
+    assert read_session_state(managers) is SessionState.MAINTENANCE_FAILED
     assert ended(managers).told == 1
-    assert state(managers) is SessionState.MAINTENANCE_FAILED
+    assert read_session_state(managers) is SessionState.MAINTENANCE_FAILED
 
 
 def test_a_run_that_was_refused_last_tells_what_the_others_began(loaded: World) -> None:
@@ -323,7 +325,7 @@ def test_a_run_that_was_refused_last_tells_what_the_others_began(loaded: World) 
     said = end_session(refused, loaded.clock(), loaded.find_life, failed=True, asks=False)
     assert (said.told, said.waits) == (1, ())
     assert managers.got[-1].notice.state is NoticeState.MAINTENANCE_COMPLETE
-    assert state(managers) is SessionState.MAINTENANCE_FAILED
+    assert read_session_state(managers) is SessionState.MAINTENANCE_FAILED
 
 
 def test_each_run_of_a_session_tells_the_projects_of_its_own_servers(
@@ -362,4 +364,4 @@ def test_each_run_of_a_session_tells_the_projects_of_its_own_servers(
         (PROJECT, ("a", "b")),
         ("other", ("c",)),
     ]
-    assert state(managers) is SessionState.MAINTENANCE_DONE
+    assert read_session_state(managers) is SessionState.MAINTENANCE_DONE

@@ -7,7 +7,13 @@ from typing import Any
 
 import pytest
 from tests.steps.conftest import MakeWorld
-from tests.steps.managers import Script, ScriptedManagers, keep_silent, register
+from tests.steps.managers import (
+    Script,
+    ScriptedManagers,
+    keep_silent,
+    read_session_state,
+    register,
+)
 from tests.steps.worlds import BUNDLE_DOCUMENT, NODE, World
 
 from escalator.model.campaign import OnBlocked
@@ -69,13 +75,6 @@ def asked(managers: ScriptedManagers) -> list[NoticeRecord]:
     return [record for record in managers.got if record.notice.state is NoticeState.SCALE_IN]
 
 
-def state(managers: ScriptedManagers) -> SessionState | None:
-    desk = managers.world.desk
-    assert desk is not None
-    session = desk.notices.session(desk.session_id)
-    return session.state if session else None
-
-
 def test_where_nobody_is_registered_the_cloud_is_not_looked_at(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -93,7 +92,7 @@ def test_nobody_is_asked_while_there_is_room(world: World) -> None:
     managers = register(world, answering(world))
     assert look(managers) == Announcement(told=1)
     assert asked(managers) == []
-    assert state(managers) is SessionState.START_MAINTENANCE
+    assert read_session_state(managers) is SessionState.START_MAINTENANCE
 
 
 def test_a_lack_of_room_asks_with_the_number_and_the_room_that_comes_is_used(cramped: World) -> None:
@@ -103,7 +102,7 @@ def test_a_lack_of_room_asks_with_the_number_and_the_room_that_comes_is_used(cra
     managers.answer(cramped.desk.session_id)  # type: ignore[union-attr]
     said = look(managers)
     assert said.waits == ("m",)
-    assert state(managers) is SessionState.SCALE_IN
+    assert read_session_state(managers) is SessionState.SCALE_IN
     (record,) = asked(managers)
     assert record.notice.metadata == {
         "bundle": "nova-34",
@@ -115,7 +114,7 @@ def test_a_lack_of_room_asks_with_the_number_and_the_room_that_comes_is_used(cra
     managers.answer(cramped.desk.session_id)  # type: ignore[union-attr]
     assert look(managers) == Announcement(told=1)
     assert len(asked(managers)) == 1
-    assert state(managers) is SessionState.START_MAINTENANCE
+    assert read_session_state(managers) is SessionState.START_MAINTENANCE
     cramped.plan = replace(cramped.plan, hosts=(NODE,))
     assert cramped.admit().admission is Admission.ADMIT
 
@@ -128,7 +127,7 @@ def test_who_agrees_and_gives_nothing_is_asked_a_second_time_and_no_more(cramped
     assert [record.notice.round for record in asked(managers)] == [0, 10_000]
     assert look(managers) == said
     assert len(asked(managers)) == 2
-    assert state(managers) is SessionState.START_MAINTENANCE
+    assert read_session_state(managers) is SessionState.START_MAINTENANCE
 
 
 def test_who_refuses_is_not_asked_again_and_the_campaign_goes_on(cramped: World) -> None:

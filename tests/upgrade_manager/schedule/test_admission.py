@@ -25,7 +25,7 @@ from escalator.model.cloud import CloudSnapshot, Node
 from escalator.model.decisions import Admission, AdmissionDecision
 from escalator.model.lease import Lease, LeaseMark
 from escalator.model.verdict import Code
-from escalator.upgrade_manager.schedule.admission import decide_admissions, open_round_beside
+from escalator.upgrade_manager.schedule.admission import decide_admissions
 from escalator.upgrade_manager.state.domains import are_neighbours
 
 NOTHING = LedgerView()
@@ -392,19 +392,3 @@ def test_who_has_the_other_node_out_is_said() -> None:
     found = asked([*nodes, make_node("b"), make_node("c")])["b"]
     assert found.admission is Admission.WAIT
     assert found.message.startswith("a is out for campaign dead (run ")
-
-
-def test_a_round_beside_the_admission_has_what_waits_and_what_nodes_that_are_out_will_need() -> None:
-    plan = make_plan("a", "b", "c", "d")
-    nodes = [
-        leased(make_node("a"), plan),
-        make_node("b"),
-        make_node("c", upgraded=True),
-        make_node("d"),
-    ]
-    cloud = make_cloud(nodes, [make_server("x", "a", memory=4096)])
-    ledger = remembering(cloud, plan, state("d", NodeState.HELD))
-    found = open_round_beside(cloud, plan, ledger, NOW)
-    assert {host for hosts in found.queues.values() for host in hosts} == {"b"}
-    assert {host for hosts in found.out.values() for host in hosts} == {"a"}
-    assert {host: set(servers) for host, servers in found.claims.items()} == {"c": {"id-x"}}

@@ -3,7 +3,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from tests.builders import NOW, make_cloud, make_node, make_server
+from tests.builders import NOW, make_cloud, make_node, make_server, make_switch
 
 from escalator.model.switch import SwitchMethod, SwitchRecord
 from escalator.upgrade_manager.state.roles import apply_switchovers
@@ -18,15 +18,10 @@ CLOUD = make_cloud(NODES, SERVERS)
 
 
 def switch(source: str, to: str | None, at: float | None, **fields: Any) -> SwitchRecord:
-    return SwitchRecord(
-        campaign="c",
-        run_id="r",
-        host="n0",
-        group="g",
+    return make_switch(
         method=SwitchMethod.VNFM,
         from_server=f"id-{source}",
         to_server=None if to is None else f"id-{to}",
-        begun_at=NOW,
         ended_at=None if at is None else NOW + timedelta(seconds=at),
         **fields,
     )

@@ -6,88 +6,33 @@ import json
 import logging
 import threading
 import time
-from datetime import datetime, timedelta
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from typing import Any
 
 import pytest
+from tests.vim_interface.delivery.couriers import (
+    BASE,
+    Clock,
+    deliver,
+    make_courier,
+    manager,
+    only,
+    pause_of,
+    queue,
+)
 from tests.vim_interface.servers import Request, answer, find_closed_port, serving, write_raw
 from tests.vim_interface.wire.notices import NOW, SESSION, make_notice
 
-from escalator.ledger.ledger import Ledger
 from escalator.ledger.notice_book import NoticeBook
-from escalator.model.maintenance_session import MaintenanceSession, SessionState
-from escalator.model.notice import Notice, NoticeRecord, NoticeState, Reply, ReplyOutcome
+from escalator.model.notice import NoticeRecord, NoticeState, Reply, ReplyOutcome
 from escalator.model.vnfm import Vnfm, VnfmKind
 from escalator.vim_interface.delivery import courier as module
-from escalator.vim_interface.delivery.courier import Courier
 from escalator.vim_interface.delivery.credentials import Credentials
 from escalator.vim_interface.registry.vnfms import Vnfms, load_vnfms
 from escalator.vim_interface.wire.envelopes import make_message_id
 
-BASE = "http://airflow.example:8080/vim/"
 DONE = NoticeState.INSTANCE_ACTION_DONE
-
-
-class Clock:
-    """A time that tests move on; it is told nothing of real time."""
-
-    def __init__(self) -> None:
-        self.now = NOW
-
-    def __call__(self) -> datetime:
-        return self.now
-
-    def pass_seconds(self, seconds: float) -> None:
-        self.now += timedelta(seconds=seconds)
-
-
-@pytest.fixture
-def book(tmp_path: Path) -> NoticeBook:
-    book = Ledger.create_or_upgrade(f"sqlite:///{tmp_path}/ledger.db").notices()
-    session = MaintenanceSession(id=SESSION, cloud="lab", state=SessionState.MAINTENANCE, opened_at=NOW)
-    book.open_session(session)
-    return book
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-def manager(url: str, **changes: Any) -> Vnfm:
-    fields: dict[str, Any] = {"id": "one", "cloud": "lab", "kind": VnfmKind.WEBHOOK, "projects": ("p1",)}
-    return Vnfm(**fields | changes, url=url)
-
-
-def find_none(conn_id: str) -> Credentials:
-    raise AssertionError(conn_id)
-
-
-def make_courier(book: NoticeBook, clock: Clock, *vnfms: Vnfm, **changes: Any) -> Courier:
-    fields: dict[str, Any] = {"credentials": find_none, "base_url": BASE, "clock": clock}
-    return Courier(book, Vnfms(vnfms=vnfms), **fields | changes)
-
-
-def queue(book: NoticeBook, *notices: Notice) -> None:
-    book.queue(notices or [make_notice()], NOW)
-
-
-def only(book: NoticeBook) -> NoticeRecord:
-    (record,) = book.find(SESSION)
-    return record
-
-
-def deliver(courier: Courier) -> int:
-    tried = courier.deliver_due(SESSION)
-    assert courier.finish(10)
-    return tried
-
-
-def pause_of(book: NoticeBook, clock: Clock) -> float | None:
-    due = only(book).next_try_at
-    return None if due is None else (due - clock()).total_seconds()
 
 
 def test_notice_is_posted_once_and_noted_as_delivered(book: NoticeBook, clock: Clock) -> None:
