@@ -35,6 +35,7 @@ class Service:
     :param name: also the name of its pid file and its log.
     :param port: the TCP port on 127.0.0.1 that it answers on; None when there is none.
     :param speaks_http: whether an HTTP answer, not an open port, shows that it is ready.
+    :param probe: a command that ends with 0 once it is ready, where an open port says too little.
     :param stop_signal: what makes it end at once and in order.
     """
 
@@ -43,6 +44,7 @@ class Service:
     environment: Mapping[str, str] = field(default_factory=dict)
     port: int | None = None
     speaks_http: bool = False
+    probe: tuple[str | Path, ...] = ()
     stop_signal: signal.Signals = signal.SIGTERM
 
 
@@ -138,6 +140,14 @@ def postgresql(settings: LabSettings) -> Service:
         name="postgresql",
         command=("unshare", "--mount", "sh", "-c", start, data, *server),
         port=settings.ports.postgresql,
+        probe=(
+            postgresql_bin() / "pg_isready",
+            "-q",
+            "-h",
+            "127.0.0.1",
+            "-p",
+            str(settings.ports.postgresql),
+        ),
         stop_signal=signal.SIGINT,
     )
 
@@ -275,6 +285,8 @@ def wsgi(
 def _answers(service: Service, address: str) -> bool:
     if service.port is None:
         return True
+    if service.probe:  # PostgreSQL listens before it lets anybody in
+        return subprocess.run(service.probe, env=clean_environment(), check=False).returncode == 0
     if not service.speaks_http:
         with socket.socket() as probe:
             probe.settimeout(1)

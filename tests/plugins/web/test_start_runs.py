@@ -42,17 +42,13 @@ def database(airflow_home: Path, tmp_path_factory: pytest.TempPathFactory) -> It
         yield airflow_home
 
 
-@pytest.fixture
-def starter(database: Path) -> Iterator[Any]:
+def forget_runs() -> None:
+    """Leave the DAGs as they were read; other modules of this process use the same database."""
     from airflow.models.dag import DagModel
     from airflow.models.dagrun import DagRun
     from airflow.utils.session import create_session
     from sqlalchemy import delete, update
 
-    from escalator_airflow.web.start_runs import AirflowStarter
-
-    assert database.is_dir()
-    yield AirflowStarter()
     with create_session() as session:
         session.execute(delete(DagRun).where(DagRun.dag_id.in_(DAGS)))
         session.execute(
@@ -60,6 +56,16 @@ def starter(database: Path) -> Iterator[Any]:
             .where(DagModel.dag_id.in_(DAGS))
             .values(is_paused=False, is_stale=False, has_import_errors=False)
         )
+
+
+@pytest.fixture
+def starter(database: Path) -> Iterator[Any]:
+    from escalator_airflow.web.start_runs import AirflowStarter
+
+    assert database.is_dir()
+    forget_runs()
+    yield AirflowStarter()
+    forget_runs()
 
 
 def wanted(dag_id: str, **changes: Any) -> Any:
