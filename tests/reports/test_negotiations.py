@@ -23,15 +23,18 @@ RUNS = (
 
 
 def notice(number: int, vnfm: str, asked: float, answered: float | None, **more: Any) -> NoticeRecord:
-    about: dict[str, Any] = {"host": "node-01", "instance_ids": ("id-web-1",), **more.pop("about", {})}
+    about: dict[str, Any] = {
+        "host": "node-01",
+        "instance_ids": ("id-web-1",),
+        "reply_at": made.at(asked + 60),
+    }
+    about |= more.pop("about", {})
     state = about.pop("state", PLANNED)
     reply = None if answered is None else Reply(ack=more.pop("ack", True), state=state)
     return NoticeRecord(
         id=number,
         number=number,
-        notice=Notice(
-            session_id="s", vnfm=vnfm, project_id="p", state=state, reply_at=made.at(asked + 60), **about
-        ),
+        notice=Notice(session_id="s", vnfm=vnfm, project_id="p", state=state, **about),
         made_at=made.at(asked),
         delivered_at=made.at(asked + 0.2),
         tries=1,
@@ -48,8 +51,8 @@ def report(*notices: NoticeRecord) -> dict[str, Any]:
 def test_a_node_goes_on_when_the_last_manager_has_answered() -> None:
     facts = made.facts(steps=RUNS, notices=(notice(1, "a", 17, 20), notice(2, "b", 17, 25)))
     (asking,) = find_askings(facts)
-    assert (asking.settled_at, asking.went_on_at) == (made.at(25), made.at(27))
-    assert asking.own_seconds == 2.0
+    assert (asking.settled_at, asking.went_on_at) == (made.at(25), made.at(26))
+    assert asking.own_seconds == 1.0
 
 
 def test_waiting_for_managers_is_no_overhead_of_ours() -> None:
@@ -58,8 +61,8 @@ def test_waiting_for_managers_is_no_overhead_of_ours() -> None:
     assert waited["nodes"][0]["own_overhead_seconds"] == without["nodes"][0]["own_overhead_seconds"] - 8.0
     assert waited["negotiations"]["answer_to_next_action_seconds"] == {
         "askings": 1,
-        "median": 2.0,
-        "max": 2.0,
+        "median": 1.0,
+        "max": 1.0,
     }
 
 
@@ -68,7 +71,26 @@ def test_silence_is_waited_for_until_it_was_ended_and_an_open_notice_has_no_answ
     found = report(silent, notice(2, "b", 17, None))["negotiations"]
     assert [row["answer"] for row in found["notices"]] == ["silent", ""]
     assert found["answer_to_next_action_seconds"]["askings"] == 0
-    assert report(silent)["negotiations"]["answer_to_next_action_seconds"]["median"] == 3.0
+    assert report(silent)["negotiations"]["answer_to_next_action_seconds"]["median"] == 2.0
+
+
+def test_who_keeps_silent_is_waited_for_until_his_time_is_over_and_what_comes_then_is_ours() -> None:
+    late = notice(1, "a", 17, None, closed_at=made.at(26.2), about={"reply_at": made.at(23)})
+    (asking,) = find_askings(made.facts(steps=RUNS, notices=(late,)))
+    assert (asking.settled_at, asking.own_seconds) == (made.at(23), 3.0)
+
+
+def test_an_answer_that_comes_while_the_step_still_asks_is_acted_on_by_its_next_attempt() -> None:
+    asking = find_askings(made.facts(steps=RUNS, notices=(notice(1, "a", 17.1, 17.5),)))[0]
+    assert asking.own_seconds == 8.5
+
+
+def test_giving_way_is_acting_on_a_refusal() -> None:
+    gave_way = made.run("node-01", Step.SWITCHOVER, 22, 23, result="waiting", code="vnf_refused")
+    asking = find_askings(made.facts(steps=(*RUNS, gave_way), notices=(notice(1, "a", 17, 20, ack=False),)))[
+        0
+    ]
+    assert asking.own_seconds == 2.0
 
 
 def test_notices_are_listed_by_number_with_their_answers() -> None:
