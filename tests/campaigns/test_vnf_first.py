@@ -61,6 +61,8 @@ SPECS = (
 """Managers of every dialect that take the load off, then every way to be no help; last, three groups that
 have no manager."""
 BRIEF = {"reply_seconds": 8.0}
+DEAD = BRIEF | {"session_reply_seconds": 60.0}
+"""The end of the campaign is told for so long to who is dead by then."""
 STAY = ("alpha", "beta", "web", "slow", "once", "pool")
 """Whose members are never moved: their service is taken off them instead."""
 PAIRS = ("alone", "ring")
@@ -77,7 +79,7 @@ def vnfs(harness: Harness) -> Iterator[VnfLab]:
     made = VnfLab(harness.lab)
     register_api(harness.world, harness.stack.settings.url)
     try:
-        register_vnfs(harness.world, made.start(*SPECS), silent=BRIEF, late=BRIEF, dies=BRIEF)
+        register_vnfs(harness.world, made.start(*SPECS), silent=BRIEF, late=BRIEF, dies=DEAD)
         yield made
     finally:
         made.stop()
