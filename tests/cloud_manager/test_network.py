@@ -63,6 +63,20 @@ def test_floating_ip_that_the_vnf_moves_at_the_same_moment_is_looked_at_again(
     assert len(fake.requests_of("PUT", f"{FLOATING}/f-1")) == 1
 
 
+def test_floating_ip_that_was_just_read_is_not_read_again_unless_it_was_changed_since(
+    fake: Any, cloud: Cloud
+) -> None:
+    fake.tell(
+        "GET", FLOATING, {"floatingips": [floating()]}, {"floatingips": [floating("p-b", "10.0.0.2", 5)]}
+    )
+    fake.tell("PUT", f"{FLOATING}/f-1", {"floatingip": floating("p-b", "10.0.0.2", 5)}, (412, {}))
+    known = cloud.network.fetch_floating_ip(ADDRESS)
+    assert cloud.network.ensure_floating_ip(ADDRESS, "p-b", "10.0.0.2", known=known)
+    assert len(fake.requests_of("GET", FLOATING)) == 1
+    assert not cloud.network.ensure_floating_ip(ADDRESS, "p-b", "10.0.0.2", known=known)
+    assert len(fake.requests_of("GET", FLOATING)) == 2
+
+
 def test_a_refusal_without_a_change_is_final(fake: Any, cloud: Cloud) -> None:
     fake.tell("GET", FLOATING, {"floatingips": [floating()]})
     fake.tell("PUT", f"{FLOATING}/f-1", (409, {"NeutronError": {"message": "already has a floating IP"}}))

@@ -63,12 +63,15 @@ class Network:
         """Read the ports whose fixed address this is, in any network. One call."""
         return self._ports({"fixed_ips": f"ip_address={address}"})
 
-    def ensure_floating_ip(self, address: str, port_id: str, fixed_address: str) -> bool:
+    def ensure_floating_ip(
+        self, address: str, port_id: str, fixed_address: str, *, known: FloatingIp | None = None
+    ) -> bool:
         """Give a floating IP to a port; a second run finds it there and writes nothing. One or two calls.
 
         One call takes it from the other port and gives it to this one. It is refused by Neutron when the
         floating IP was changed after our look: then we look again.
 
+        :param known: the floating IP as it was just read; spares a look.
         :return: whether it had to be written.
         :raises NotFoundError: there is no such floating IP, or port.
         :raises ConflictError: the fixed address has a floating IP already.
@@ -76,7 +79,7 @@ class Network:
         """
         refused: tuple[FloatingIp, ConflictError] | None = None
         for _ in range(_ATTEMPTS):
-            found = self.fetch_floating_ip(address)
+            found, known = known or self.fetch_floating_ip(address), None
             if (found.port_id, found.fixed_address) == (port_id, fixed_address):
                 return False
             if refused is not None and refused[0] == found:  # nobody has changed it: it is refused for good

@@ -48,21 +48,39 @@ def switchover(ctx: StepContext) -> StepResult:
         return _leave_to_migrate(ctx)
     judgement = judge(ctx, desk, records) if desk is not None else Judgement(agreement=NO_AGREEMENT)
     refusals = judgement.having(OnNack.ASK_AGAIN)
+    snapshot, book = ctx.campaign.fetch_snapshot(), ctx.campaign.switches
+    own = OwnMeans.of(ctx, snapshot, book) if book is not None else None
+    if own is not None:
+        judgement = _look(ctx, own, judgement, records)
     if refusals and ctx.facts.person_word is not PersonWord.MOVE:
         return _give_way(ctx, refusals)
-    return _act_on(ctx, judgement, records)
+    return _act_on(ctx, judgement, records, snapshot, own)
 
 
-def _act_on(ctx: StepContext, judgement: Judgement, records: Sequence[NoticeRecord]) -> StepResult:
-    """Hold or fail the node when a policy says so, else plan its drain by what was agreed and switched."""
-    snapshot, book = ctx.campaign.fetch_snapshot(), ctx.campaign.switches
+def _look(
+    ctx: StepContext, own: OwnMeans, judgement: Judgement, records: Sequence[NoticeRecord]
+) -> Judgement:
+    """See what the managers did, note it, and believe no one more than what is seen.
+
+    Those who agreed have acted, whether the node goes on or gives way for those who refused.
+    """
     asked = {i: record.notice for record in records for i in record.notice.instance_ids}
-    switched, own = Switched(), None
-    if book is not None:
-        own = OwnMeans.of(ctx, snapshot, book)
-        seen = {server_id: own.verify(server_id) for server_id in judgement.agreement.stays}
-        judgement = _doubt(ctx, judgement, seen, asked)
-        record_switchovers(ctx, own, book, records, judgement.agreement, seen)
+    seen = {server_id: own.verify(server_id) for server_id in judgement.agreement.stays}
+    judgement = _doubt(ctx, judgement, seen, asked)
+    record_switchovers(ctx, own, records, judgement.agreement, seen)
+    return judgement
+
+
+def _act_on(
+    ctx: StepContext,
+    judgement: Judgement,
+    records: Sequence[NoticeRecord],
+    snapshot: CloudSnapshot,
+    own: OwnMeans | None,
+) -> StepResult:
+    """Hold or fail the node when a policy says so, else plan its drain by what was agreed and switched."""
+    asked = {i for record in records for i in record.notice.instance_ids}
+    switched = Switched()
     for policies, outcome in _ENDS:
         found = judgement.having(*policies)
         if found:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from tests.steps.managers import ScriptedManagers, acting, keep_silent, register
+from tests.steps.managers import ScriptedManagers, acting, keep_silent, refuse, register
 from tests.steps.worlds import NODE, World
 from tests.vim_interface.switching.fakes import FLOATING, FakeNetwork, make_port
 
@@ -18,6 +18,7 @@ from escalator.model.moves import Agreement
 from escalator.model.network import FloatingIp
 from escalator.model.notice import InstanceAction
 from escalator.model.switch import SwitchRecord
+from escalator.model.vnfm import VnfmKind
 from escalator.replay import ReplayReport, ViolationCode, check_trace
 from escalator.steps.campaign.conclude import conclude
 from escalator.system_support.mechanisms import Effect
@@ -101,6 +102,20 @@ def test_a_switchover_that_was_seen_is_noted_once_with_who_took_over(pair: World
     assert brief(pair) == [("vnfm", "a", "b", True)]
     managers.hear()
     assert noted(pair) == once
+
+
+def test_who_agreed_has_switched_also_when_the_node_gives_way_for_who_refused(pair: World) -> None:
+    give_address(pair, "a")
+    pair.boot("c")
+    agree = acting(InstanceAction.OWN_ACTION)
+    managers = register(
+        pair,
+        lambda record: refuse(record) if record.notice.instance_id == "c" else agree(record),
+        kind=VnfmKind.FENIX_B,
+    )
+    assert "refused" in ask(pair, managers, moves_to="b")
+    assert pair.enabled()
+    assert brief(pair) == [("vnfm", "a", "b", True)]
 
 
 def test_where_nothing_can_be_seen_the_manager_is_believed(pair: World) -> None:

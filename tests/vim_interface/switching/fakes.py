@@ -69,7 +69,10 @@ class FakeNetwork:
     def fetch_ports_with(self, address: str) -> tuple[NetworkPort, ...]:
         return tuple(port for port in self.ports.values() if address in port.addresses)
 
-    def ensure_floating_ip(self, address: str, port_id: str, fixed_address: str) -> bool:
+    def ensure_floating_ip(
+        self, address: str, port_id: str, fixed_address: str, *, known: FloatingIp | None = None
+    ) -> bool:
+        assert known in {None, self.floating[address]}
         self.before_write()
         self.writes.append(("floating", address, port_id, fixed_address))
         self.floating[address] = replace(self.floating[address], port_id=port_id, fixed_address=fixed_address)

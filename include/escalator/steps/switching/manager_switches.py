@@ -27,7 +27,6 @@ log = logging.getLogger("escalator.steps.switchover")
 def record_switchovers(
     ctx: StepContext,
     own: OwnMeans,
-    book: SwitchBookSide,
     records: Iterable[NoticeRecord],
     agreement: Agreement,
     seen: Mapping[str, Verification | None],
@@ -50,7 +49,7 @@ def record_switchovers(
             stays = server_id in agreement.stays
             found = seen.get(server_id) if stays else own.verify(server_id, looks=1)
             if _is_done(found, stays=stays):
-                _note(ctx, book, record, group, server_id, _find_taker(own, group, server_id, found))
+                _note(ctx, own.book, record, group, server_id, _find_taker(own, group, server_id, found))
 
 
 def _was_active(ctx: StepContext, own: OwnMeans, group: HaGroup, server_id: str) -> bool:

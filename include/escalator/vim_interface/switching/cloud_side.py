@@ -27,7 +27,9 @@ class NetworkSide(Protocol):
     def fetch_ports_with(self, address: str) -> tuple[NetworkPort, ...]:
         """Read the ports that have a fixed address."""
 
-    def ensure_floating_ip(self, address: str, port_id: str, fixed_address: str) -> bool:
+    def ensure_floating_ip(
+        self, address: str, port_id: str, fixed_address: str, *, known: FloatingIp | None = None
+    ) -> bool:
         """Give a floating IP to a port."""
 
     def ensure_pair(self, port_id: str, address: str, *, present: bool) -> bool:

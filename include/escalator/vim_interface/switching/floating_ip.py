@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from ipaddress import ip_address
 from typing import Any
 
@@ -41,7 +41,8 @@ class FloatingIpSwitcher:
     def is_healthy(self, server: Server) -> Health:
         """Tell whether the server has a port that Neutron calls ACTIVE on the floating IP's network."""
         try:
-            port, _ = self._place_on(server.id, self._look()[1])
+            _, current = self._look()
+            port, _ = self._choose_place(server.id, current, self._network.fetch_ports((server.id,)))
         except InvalidRequestError as exc:
             return Health(ok=False, words=exc.message)
         if port.status != "ACTIVE":
@@ -53,16 +54,20 @@ class FloatingIpSwitcher:
     def find_state(self, from_server: str, to_server: str | None) -> Mapping[str, Any]:
         """Return the port and address that have the floating IP."""
         floating, port = self._look()
-        self._place_on(_named(to_server, from_server), port)
+        target = _named(to_server, from_server)
+        self._choose_place(target, port, self._network.fetch_ports((target,)))
         return {"port": floating.port_id, "fixed_address": floating.fixed_address}
 
     def switch(self, record: SwitchRecord) -> None:
         """Give the floating IP to the standby, if the server that goes out has it still."""
-        floating, port = self._look()
+        floating = self._network.fetch_floating_ip(self._address)
+        target = _named(record.to_server, record.from_server)
+        ports = self._network.fetch_ports((record.from_server, target))
+        port = next((one for one in ports if one.id == floating.port_id), None)
         if port is None or port.server_id != record.from_server:
             return
-        target, fixed = self._place_on(_named(record.to_server, record.from_server), port)
-        self._network.ensure_floating_ip(floating.address, target.id, fixed)
+        place, fixed = self._choose_place(target, port, ports)
+        self._network.ensure_floating_ip(floating.address, place.id, fixed, known=floating)
 
     def finish(self, record: SwitchRecord) -> None:
         """Wait for nothing: open connections have ended with the move."""
@@ -75,14 +80,16 @@ class FloatingIpSwitcher:
         floating = self._network.fetch_floating_ip(self._address)
         return floating, self._network.fetch_port(floating.port_id) if floating.port_id else None
 
-    def _place_on(self, server_id: str, port: NetworkPort | None) -> tuple[NetworkPort, str]:
-        """Return the port and address of a server that the floating IP goes to."""
-        name = self._group.name_of(server_id)
-        ports = self._network.fetch_ports((server_id,))
+    def _choose_place(
+        self, server_id: str, port: NetworkPort | None, ports: Sequence[NetworkPort]
+    ) -> tuple[NetworkPort, str]:
+        """Choose the port and address of a server that the floating IP goes to, from ``port``'s network."""
         for one in ports:
             fixed = [address for address in one.addresses if ip_address(address).version == 4]  # noqa: PLR2004
-            if fixed and (port is None or one.network_id == port.network_id):
+            beside = port is None or one.network_id == port.network_id
+            if one.server_id == server_id and fixed and beside:
                 return one, fixed[0]
+        name = self._group.name_of(server_id)
         raise InvalidRequestError(f"{name} has no port that could take {self._address}", remedy=_REMEDY)
 
 
