@@ -40,12 +40,13 @@ def clock(module: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]
 
         monkeypatch.setattr(module, "_open", lambda *_: ("desk", "run"))
         monkeypatch.setattr(module, "_look", look)
+        monkeypatch.setattr(module, "SETTLE_SECONDS", 0.0)
         monkeypatch.setattr(module, "utcnow", lambda: NOW + timedelta(seconds=looks[0]))
 
     return begin
 
 
-def fire_after(module: Any, **fields: Any) -> float:
+def fire_after(module: Any, limit: float = 10.0, **fields: Any) -> float:
     """Run a trigger until it fires; return how many seconds that took."""
     one = module.AnswerTrigger(**fields)
     one.task_instance = SimpleNamespace(dag_id="dag", run_id="run", task_id="announce")
@@ -53,13 +54,13 @@ def fire_after(module: Any, **fields: Any) -> float:
     async def first() -> Any:
         return [event async for event in one.run()]
 
-    (event,) = asyncio.run(asyncio.wait_for(first(), 10))
+    (event,) = asyncio.run(asyncio.wait_for(first(), limit))
     assert event.payload == {"host": None}
     return float((module.utcnow() - NOW).total_seconds())
 
 
 def test_it_comes_back_from_what_it_serializes_to(module: Any) -> None:
-    path, fields = module.AnswerTrigger("node-01", 5.0, NOW.isoformat()).serialize()
+    path, fields = module.AnswerTrigger("node-01", NOW.isoformat()).serialize()
     assert path == "escalator_airflow.triggers.answers.AnswerTrigger"
     assert module.AnswerTrigger(**fields).serialize() == (path, fields)
 
@@ -71,3 +72,12 @@ def test_it_fires_when_nothing_is_waited_for_and_the_moment_has_come(
     clock(waits)
     not_before = None if moment is None else (NOW + timedelta(seconds=moment)).isoformat()
     assert fire_after(module, not_before=not_before) == seconds
+
+
+def test_it_does_not_fire_before_the_scheduler_knows_that_its_task_was_deferred(
+    module: Any, clock: Callable[[int], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock(0)
+    monkeypatch.setattr(module, "SETTLE_SECONDS", 60.0)
+    with pytest.raises(TimeoutError):
+        fire_after(module, limit=1.5)

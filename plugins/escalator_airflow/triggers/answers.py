@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Any
@@ -17,6 +18,9 @@ POLL_SECONDS = 0.5
 """Pause between two looks at the ledger."""
 LONGEST_PAUSE_SECONDS = 30.0
 """The same, while only a moment is waited for."""
+SETTLE_SECONDS = 2.0
+"""It fires so long after its start at the earliest. A task that comes back while the scheduler still has to
+take note that it was deferred is taken for one that was killed: it loses a try, and its retry delay."""
 
 
 class AnswerTrigger(BaseTrigger):
@@ -25,33 +29,25 @@ class AnswerTrigger(BaseTrigger):
     A node that was refused waits until it may be asked for again.
 
     :param host: the node that was asked about; None: the whole session.
-    :param pause_seconds: how long to wait before the first look.
     :param not_before: it fires at that moment at the earliest (ISO 8601, with offset); None: at any.
     """
 
-    def __init__(
-        self, host: str | None = None, pause_seconds: float = 0.0, not_before: str | None = None
-    ) -> None:
+    def __init__(self, host: str | None = None, not_before: str | None = None) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.host = host
-        self.pause_seconds = pause_seconds
         self.not_before = not_before
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return the class path and the arguments."""
         path = f"{type(self).__module__}.{type(self).__qualname__}"
-        return path, {
-            "host": self.host,
-            "pause_seconds": self.pause_seconds,
-            "not_before": self.not_before,
-        }
+        return path, {"host": self.host, "not_before": self.not_before}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Look every half second; what cannot be looked at now is looked at again."""
         ti = self.task_instance
         if ti is None:
             raise RuntimeError("the trigger was started without its task instance")
-        await asyncio.sleep(self.pause_seconds)
+        begun = time.monotonic()
         desk, said = None, ""
         while True:
             try:
@@ -69,6 +65,7 @@ class AnswerTrigger(BaseTrigger):
                 said = message
             early = _count_seconds_until(self.not_before)
             if not waits and early <= 0:
+                await asyncio.sleep(max(0.0, begun + SETTLE_SECONDS - time.monotonic()))
                 yield TriggerEvent({"host": self.host})  # type: ignore[no-untyped-call]
                 return
             await asyncio.sleep(POLL_SECONDS if waits else min(early, LONGEST_PAUSE_SECONDS))
