@@ -1,4 +1,4 @@
-"""The switchovers of VNFs without a manager: what was found before each, so that exactly that is restored."""
+"""The switchovers of VNFs: what was found before each that is ours, so that exactly that is restored."""
 
 from __future__ import annotations
 
@@ -26,14 +26,15 @@ class SwitchBook:
         """Record a switchover before the act.
 
         One of the same run, node, group and server that was begun before stays, with what was found then: it
-        is the cloud as it was. Only when that was restored does another one begin.
+        is the cloud as it was. Only when that was restored does another one begin; of managers, who restore
+        themselves what they want, when that has ended.
 
         :return: the switchover that is recorded: go on with it.
         :raises InvalidRequestError: what was found cannot be stored.
         """
         with self._database.writing() as rows:
             last = _find_last(rows, record)
-            if last is None or last.restored_at is not None:
+            if last is None or last.restored_at is not None or _is_over(last, record.method):
                 number = 1 if last is None else last.number + 1
                 insert_or_ignore(rows, SwitchRow, _make_values(record, number))
                 last = _require_last(rows, record)
@@ -100,6 +101,11 @@ def _find_last(rows: Session, record: SwitchRecord) -> SwitchRow | None:
         .with_for_update()
     )
     return rows.scalar(query)
+
+
+def _is_over(last: SwitchRow, method: SwitchMethod) -> bool:
+    """Tell whether the last switchover has ended, and is of a kind that is restored by nobody here."""
+    return method is SwitchMethod.VNFM and last.ended_at is not None
 
 
 def _require_last(rows: Session, record: SwitchRecord) -> SwitchRow:

@@ -12,7 +12,7 @@ from tests.steps.worlds import NODE, World
 from tests.vim_interface.switching.fakes import FLOATING, FakeNetwork, make_port
 
 from escalator.ledger.records import Document
-from escalator.model.campaign import Step
+from escalator.model.campaign import NodeState, Step
 from escalator.model.cloud import CloudSnapshot
 from escalator.model.moves import Agreement
 from escalator.model.network import FloatingIp
@@ -116,6 +116,15 @@ def test_who_agreed_has_switched_also_when_the_node_gives_way_for_who_refused(pa
     assert "refused" in ask(pair, managers, moves_to="b")
     assert pair.enabled()
     assert brief(pair) == [("vnfm", "a", "b", True)]
+    give_address(pair, "a")
+    for other in set(pair.hosts) - {NODE}:
+        pair.recorded.set_progress(other, NodeState.RELEASED, now=pair.clock())
+    pair.clock.sleep(61.0)
+    pair.turn(Step.SWITCHOVER)
+    give_address(pair, "b")
+    managers.hear()
+    managers.hear()
+    assert brief(pair) == [("vnfm", "a", "b", True)] * 2, "one for each asking, also of the same member"
 
 
 def test_where_nothing_can_be_seen_the_manager_is_believed(pair: World) -> None:

@@ -94,6 +94,8 @@ def _note(
     taker: _Taker,
 ) -> None:
     now = ctx.now()
+    if _is_noted(ctx, asked, group, from_server):
+        return
     record = book.begin(
         SwitchRecord(
             campaign=ctx.plan.campaign,
@@ -106,10 +108,19 @@ def _note(
             begun_at=now,
         )
     )
-    if record.ended_at is not None and record.ended_at >= (asked.replied_at or now):
-        return
     ended = replace(
         record, to_server=taker.server, ended_at=now, verified=taker.verified, message=taker.words
     )
     book.end(ended)
     log.info("%s: group %s: %s switched over: %s", ctx.host, group.id, asked.notice.vnfm, taker.words)
+
+
+def _is_noted(ctx: StepContext, asked: NoticeRecord, group: HaGroup, from_server: str) -> bool:
+    """Tell whether it was noted what came of that answer; of an earlier asking is another switchover."""
+    return any(
+        (switch.host, switch.group, switch.from_server) == (ctx.host, group.id, from_server)
+        and switch.ended_at is not None
+        and asked.replied_at is not None
+        and switch.ended_at >= asked.replied_at
+        for switch in ctx.campaign.find_switches()
+    )
