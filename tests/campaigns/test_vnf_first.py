@@ -142,9 +142,10 @@ class Trouble:
         said: Counter[str] = Counter()
         while not self._end.wait(2.0):
             try:
-                if any(True for _ in self._list_questions()):
+                questions = list(self._list_questions())
+                if questions:
                     time.sleep(6.0)
-                for task_id, respond in self._list_questions():
+                for task_id, respond in questions:
                     again = not said and not self.answered
                     word = PersonWord.ASK_AGAIN if again else PersonWord.MOVE
                     respond(str(word))
