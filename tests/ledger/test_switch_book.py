@@ -11,7 +11,7 @@ from tests.builders import NOW, make_switch
 from escalator.ledger.ledger import Ledger
 from escalator.ledger.switch_book import SwitchBook
 from escalator.model.errors import InvalidRequestError, NotFoundError
-from escalator.model.switch import SwitchRecord
+from escalator.model.switch import SwitchMethod, SwitchRecord
 
 SWITCH = make_switch(
     campaign="upgrade__lab",
@@ -68,6 +68,16 @@ def test_what_is_restored_stays_so_and_the_next_switchover_is_another_one(book: 
     assert book.begin(again) == again
     book.end(replace(again, ended_at=LATER, message="gave up"))
     assert of_run(book) == (restored, replace(again, ended_at=LATER, message="gave up"))
+
+
+def test_what_a_manager_did_is_noted_once_for_each_time_that_it_says_so(book: SwitchBook) -> None:
+    told = replace(DONE, method=SwitchMethod.VNFM)
+    assert book.note(told, NOW)
+    assert not book.note(replace(told, ended_at=LATER + timedelta(hours=1)), NOW)
+    assert of_run(book) == (told,)
+    again = replace(told, begun_at=LATER, ended_at=LATER + timedelta(hours=2))
+    assert book.note(again, LATER + timedelta(seconds=1))
+    assert of_run(book) == (told, again)
 
 
 def test_why_it_is_not_restored_is_kept_until_it_is(book: SwitchBook) -> None:

@@ -26,19 +26,32 @@ class SwitchBook:
         """Record a switchover before the act.
 
         One of the same run, node, group and server that was begun before stays, with what was found then: it
-        is the cloud as it was. Only when that was restored does another one begin; of managers, who restore
-        themselves what they want, when that has ended.
+        is the cloud as it was. Only when that was restored does another one begin.
 
         :return: the switchover that is recorded: go on with it.
         :raises InvalidRequestError: what was found cannot be stored.
         """
         with self._database.writing() as rows:
             last = _find_last(rows, record)
-            if last is None or last.restored_at is not None or _is_over(last, record.method):
-                number = 1 if last is None else last.number + 1
-                insert_or_ignore(rows, SwitchRow, _make_values(record, number))
+            if last is None or last.restored_at is not None:
+                _add_after(rows, last, record)
                 last = _require_last(rows, record)
             return _read_switch(last)
+
+    def note(self, record: SwitchRecord, since: datetime) -> bool:
+        """Record a switchover that a manager did, when it is over.
+
+        One of the same run, node, group and server that ended since then is this one, and stays.
+
+        :param since: when the manager said that it had done it (aware).
+        :return: whether it was not recorded yet.
+        """
+        with self._database.writing() as rows:
+            last = _find_last(rows, record)
+            if last is not None and last.ended_at is not None and last.ended_at >= since:
+                return False
+            _add_after(rows, last, record)
+            return True
 
     def end(self, record: SwitchRecord) -> None:
         """Record how a switchover ended: when, verified or not, to which server. The last word counts.
@@ -103,9 +116,10 @@ def _find_last(rows: Session, record: SwitchRecord) -> SwitchRow | None:
     return rows.scalar(query)
 
 
-def _is_over(last: SwitchRow, method: SwitchMethod) -> bool:
-    """Tell whether the last switchover has ended, and is of a kind that is restored by nobody here."""
-    return method is SwitchMethod.VNFM and last.ended_at is not None
+def _add_after(rows: Session, last: SwitchRow | None, record: SwitchRecord) -> None:
+    """Add a switchover after the last one of its server."""
+    number = 1 if last is None else last.number + 1
+    insert_or_ignore(rows, SwitchRow, _make_values(record, number))
 
 
 def _require_last(rows: Session, record: SwitchRecord) -> SwitchRow:

@@ -29,6 +29,7 @@ from escalator.upgrade_manager.drain.prechecks import check_servers
 from escalator.vim_interface.desk import find_last_reply_time
 from escalator.vim_interface.negotiation.judging import Judgement, Trouble
 from escalator.vim_interface.switching import Seen, Verification
+from escalator.vim_interface.switching.act import SwitchBookSide
 
 log = logging.getLogger("escalator.steps.switchover")
 
@@ -49,16 +50,21 @@ def switchover(ctx: StepContext) -> StepResult:
     judgement = judge(ctx, desk, records) if desk is not None else Judgement(agreement=NO_AGREEMENT)
     refusals = judgement.having(OnNack.ASK_AGAIN)
     snapshot, book = ctx.campaign.fetch_snapshot(), ctx.campaign.switches
-    own = OwnMeans.of(ctx, snapshot, book) if book is not None else None
-    if own is not None:
-        judgement = _look(ctx, own, judgement, records)
+    own = None
+    if book is not None:
+        own = OwnMeans.of(ctx, snapshot, book)
+        judgement = _look(ctx, own, book, judgement, records)
     if refusals and ctx.facts.person_word is not PersonWord.MOVE:
         return _give_way(ctx, refusals)
     return _act_on(ctx, judgement, records, snapshot, own)
 
 
 def _look(
-    ctx: StepContext, own: OwnMeans, judgement: Judgement, records: Sequence[NoticeRecord]
+    ctx: StepContext,
+    own: OwnMeans,
+    book: SwitchBookSide,
+    judgement: Judgement,
+    records: Sequence[NoticeRecord],
 ) -> Judgement:
     """See what the managers did, note it, and believe no one more than what is seen.
 
@@ -67,7 +73,7 @@ def _look(
     asked = {i: record.notice for record in records for i in record.notice.instance_ids}
     seen = {server_id: own.verify(server_id) for server_id in judgement.agreement.stays}
     judgement = _doubt(ctx, judgement, seen, asked)
-    record_switchovers(ctx, own, records, judgement.agreement, seen)
+    record_switchovers(ctx, own, book, records, judgement.agreement, seen)
     return judgement
 
 

@@ -166,6 +166,14 @@ class FakeBook:
             return record
         return self.records[last]
 
+    def note(self, record: SwitchRecord, since: datetime) -> bool:
+        last = self._last(record)
+        ended = None if last is None else self.records[last].ended_at
+        if ended is not None and ended >= since:
+            return False
+        self.records.append(record)
+        return True
+
     def end(self, record: SwitchRecord) -> None:
         last = self._last(record)
         assert last is not None

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from typing import NamedTuple
 
 from escalator.model.cloud import HaGroup
@@ -27,6 +26,7 @@ log = logging.getLogger("escalator.steps.switchover")
 def record_switchovers(
     ctx: StepContext,
     own: OwnMeans,
+    book: SwitchBookSide,
     records: Iterable[NoticeRecord],
     agreement: Agreement,
     seen: Mapping[str, Verification | None],
@@ -49,7 +49,7 @@ def record_switchovers(
             stays = server_id in agreement.stays
             found = seen.get(server_id) if stays else own.verify(server_id, looks=1)
             if _is_done(found, stays=stays):
-                _note(ctx, own.book, record, group, server_id, _find_taker(own, group, server_id, found))
+                _note(ctx, book, record, group, server_id, _find_taker(own, group, server_id, found))
 
 
 def _was_active(ctx: StepContext, own: OwnMeans, group: HaGroup, server_id: str) -> bool:
@@ -94,33 +94,18 @@ def _note(
     taker: _Taker,
 ) -> None:
     now = ctx.now()
-    if _is_noted(ctx, asked, group, from_server):
-        return
-    record = book.begin(
-        SwitchRecord(
-            campaign=ctx.plan.campaign,
-            run_id=ctx.plan.run_id,
-            host=ctx.host,
-            group=group.id,
-            method=SwitchMethod.VNFM,
-            from_server=from_server,
-            to_server=taker.server,
-            begun_at=now,
-        )
+    record = SwitchRecord(
+        campaign=ctx.plan.campaign,
+        run_id=ctx.plan.run_id,
+        host=ctx.host,
+        group=group.id,
+        method=SwitchMethod.VNFM,
+        from_server=from_server,
+        to_server=taker.server,
+        begun_at=now,
+        ended_at=now,
+        verified=taker.verified,
+        message=taker.words,
     )
-    ended = replace(
-        record, to_server=taker.server, ended_at=now, verified=taker.verified, message=taker.words
-    )
-    book.end(ended)
-    log.info("%s: group %s: %s switched over: %s", ctx.host, group.id, asked.notice.vnfm, taker.words)
-
-
-def _is_noted(ctx: StepContext, asked: NoticeRecord, group: HaGroup, from_server: str) -> bool:
-    """Tell whether it was noted what came of that answer; of an earlier asking is another switchover."""
-    return any(
-        (switch.host, switch.group, switch.from_server) == (ctx.host, group.id, from_server)
-        and switch.ended_at is not None
-        and asked.replied_at is not None
-        and switch.ended_at >= asked.replied_at
-        for switch in ctx.campaign.find_switches()
-    )
+    if book.note(record, asked.replied_at or now):
+        log.info("%s: group %s: %s switched over: %s", ctx.host, group.id, asked.notice.vnfm, taker.words)

@@ -83,7 +83,7 @@ class OwnMeans:
         self._ctx = ctx
         self._snapshot = snapshot
         self._declared = declared
-        self.book = book
+        self._book = book
         self._servers = {server.id: server for server in snapshot.servers}
         self.moves = StandbyMoves(ctx=ctx, snapshot=snapshot)
 
@@ -169,7 +169,7 @@ class OwnMeans:
 
         plan = self._ctx.plan
         return restore_switches(
-            self.book,
+            self._book,
             plan.campaign,
             plan.run_id,
             self._ctx.host,
@@ -218,7 +218,7 @@ class OwnMeans:
         )
         result = switch_over(
             switcher,
-            self.book,
+            self._book,
             order,
             before_act=self._see_lease,
             clock=self._ctx.now,

@@ -32,6 +32,9 @@ class SwitchBookSide(Protocol):
     def begin(self, record: SwitchRecord) -> SwitchRecord:
         """Write a switchover down before it is done; one that is there and not restored stays."""
 
+    def note(self, record: SwitchRecord, since: datetime) -> bool:
+        """Write down what a manager did, once for what it said then; tell whether it was new."""
+
     def end(self, record: SwitchRecord) -> None:
         """Write down how it ended."""
 
