@@ -199,3 +199,78 @@ def test_release_is_told_how_the_steps_before_it_stand(
     monkeypatch.setattr(module, "read_step_states", lambda _context, _task: {Step.MIGRATE: "failed"})
     _, (asked,) = run(module, monkeypatch, StepResult(), step)
     assert asked.states == known
+
+
+class Desk:
+    """Stands in for the desk: the answers come at once, or do not."""
+
+    def __init__(self, *, at_once: bool) -> None:
+        self.at_once = at_once
+        self.waited_for: list[str] = []
+
+    def wait_at_once(self, host: str, *_: object) -> bool:
+        self.waited_for.append(host)
+        return self.at_once
+
+
+def ask(module: Any, monkeypatch: pytest.MonkeyPatch, desk: Desk | None, *answers: StepResult) -> list[str]:
+    """Run switchover; return how each run of the step ended."""
+    left, ended = list(answers), []
+
+    def run_step(*_: object, **__: object) -> Ended:
+        ended.append(str(left[0].outcome))
+        return Ended(result=left.pop(0))
+
+    campaign = SimpleNamespace(desk=desk, clock=None, sleep=None)
+    monkeypatch.setattr(module, "open_campaign", lambda *_, **__: campaign)
+    monkeypatch.setattr(module, "run_or_give_way", run_step)
+    module.NodeStepOperator(task_id="t", host="node-01", step="switchover").execute(context())
+    return ended
+
+
+WAITING = StepResult(outcome=Outcome.WAITING, message="waits for the answer of sbc")
+
+
+def test_managers_that_answer_at_once_are_acted_on_in_the_same_task(
+    module: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = Desk(at_once=True)
+    assert ask(module, monkeypatch, desk, WAITING, StepResult(message="switched")) == ["waiting", "ok"]
+    assert desk.waited_for == ["node-01"]
+
+
+@pytest.mark.parametrize("desk", [Desk(at_once=False), None])
+def test_other_managers_are_waited_for_without_a_worker(
+    module: Any, monkeypatch: pytest.MonkeyPatch, desk: Desk | None
+) -> None:
+    from airflow.sdk.exceptions import TaskDeferred
+
+    from escalator_airflow.triggers.answers import AnswerTrigger
+
+    with pytest.raises(TaskDeferred) as deferred:
+        ask(module, monkeypatch, desk, WAITING)
+    assert isinstance(deferred.value.trigger, AnswerTrigger)
+    assert deferred.value.method_name == "resume"
+
+
+def test_a_node_that_gave_way_is_not_waited_for_in_its_worker(
+    module: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from airflow.sdk.exceptions import TaskDeferred
+
+    desk = Desk(at_once=True)
+    refused = StepResult(outcome=Outcome.WAITING, code=Code.VNF_REFUSED, message="refused")
+    with pytest.raises(TaskDeferred):
+        ask(module, monkeypatch, desk, refused)
+    assert desk.waited_for == []
+
+
+def test_who_asks_twice_waits_for_the_second_answer_without_a_worker(
+    module: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from airflow.sdk.exceptions import TaskDeferred
+
+    desk = Desk(at_once=True)
+    with pytest.raises(TaskDeferred):
+        ask(module, monkeypatch, desk, WAITING, WAITING)
+    assert desk.waited_for == ["node-01"]

@@ -47,6 +47,25 @@ def test_who_acts_himself_gets_no_call_of_nova_and_his_servers_stay(loaded: Worl
     assert managers.told() == [("PLANNED_MAINTENANCE", NODE)]
 
 
+def test_a_step_waits_where_it_is_for_who_answers_at_once_and_no_longer(loaded: World) -> None:
+    managers = register(loaded, acting(InstanceAction.OWN_ACTION))
+    through_switchover(loaded)
+    assert loaded.turn(Step.SWITCHOVER, NODE).result.outcome is Outcome.WAITING
+    desk, began = loaded.desk, loaded.clock()
+    assert desk is not None
+    assert desk.wait_at_once(NODE, loaded.clock, loaded.clock.sleep) is False
+    assert timedelta(seconds=5) <= loaded.clock() - began < timedelta(seconds=6)
+
+    def sleep(seconds: float) -> None:
+        loaded.clock.sleep(seconds)
+        managers.deliver_due(desk.session_id)
+
+    began = loaded.clock()
+    assert desk.wait_at_once(NODE, loaded.clock, sleep) is True
+    assert loaded.clock() - began < timedelta(seconds=1)
+    assert loaded.turn(Step.SWITCHOVER, NODE).result.outcome is Outcome.OK
+
+
 def test_who_wants_a_move_gets_it_and_is_told_of_each(loaded: World) -> None:
     managers = register(loaded, acting(InstanceAction.MIGRATE))
     through_switchover(loaded)

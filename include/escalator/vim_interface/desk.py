@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from escalator.ledger.notice_book import NoticeBook
@@ -17,6 +17,10 @@ from escalator.vim_interface.registry.vnfms import Vnfms
 
 TELLING_SECONDS = 3.0
 """How long a step waits for those that it tells something to take it."""
+AT_ONCE = timedelta(seconds=5)
+"""A manager that answers within it answers at once: a step waits for it where it is."""
+POLL_SECONDS = 0.2
+"""Pause between two looks for such an answer."""
 
 
 class Deliverer(Protocol):
@@ -127,6 +131,15 @@ class VimDesk:
         """Tell whether an answer about a node, or about the whole session, is still to come."""
         records = self.notices.find(self.session_id)
         return find_last_reply_time((r for r in records if r.notice.host == host), now) is not None
+
+    def wait_at_once(self, host: str, clock: Callable[[], datetime], sleep: Callable[[float], None]) -> bool:
+        """Wait for the answers about a node as long as they come at once; tell whether all are there."""
+        until = clock() + AT_ONCE
+        while self.is_waiting(host, clock()):
+            if clock() >= until:
+                return False
+            sleep(POLL_SECONDS)
+        return True
 
     def close(self, records: Sequence[NoticeRecord], now: datetime) -> tuple[NoticeRecord, ...]:
         """End the waiting for answers; an answer that came before is kept."""

@@ -23,7 +23,9 @@ from escalator.model.errors import SupersededError
 from escalator.model.node_facts import PersonWord
 from escalator.model.step import Outcome
 from escalator.model.verdict import Code
-from escalator.steps.running.giving_way import run_or_give_way
+from escalator.steps.running.context import CampaignContext
+from escalator.steps.running.giving_way import Ended, run_or_give_way
+from escalator.steps.running.results import StepResult
 from escalator.steps.running.run_step import record_hang, run_admit
 from escalator_airflow.campaigns import open_campaign, run_of
 from escalator_airflow.pools import ADMISSION_POOL
@@ -126,11 +128,21 @@ class NodeStepOperator(BaseOperator):
         return AdmissionTrigger(host=self.host, pause_seconds=AGAIN_SECONDS)
 
     def execute(self, context: Mapping[str, Any]) -> str:
-        """Run the step and say how it ended."""
+        """Run the step and say how it ended; managers that answer at once are not waited for elsewhere."""
+        campaign = open_campaign(*run_of(context), in_any_case=self.step == Step.RELEASE)
+        turn = self._run(context, campaign)
+        if _waits_for_answers(turn.result) and campaign.desk is not None:
+            self.log.info("%s.%s: %s", self.host, self.step, turn.result.message)
+            if campaign.desk.wait_at_once(self.host, campaign.clock, campaign.sleep):
+                turn = self._run(context, campaign)
+        return self._end(context, turn)
+
+    def _run(self, context: Mapping[str, Any], campaign: CampaignContext) -> Ended:
+        """Run the step once; what ends it from outside is recorded."""
         ti = context["ti"]
         try:
-            turn = run_or_give_way(
-                open_campaign(*run_of(context), in_any_case=self.step == Step.RELEASE),
+            return run_or_give_way(
+                campaign,
                 self.host,
                 Step(self.step),
                 try_number=ti.try_number,
@@ -142,9 +154,11 @@ class NodeStepOperator(BaseOperator):
         except AirflowTaskTimeout as exc:
             if self.step == Step.RELEASE:
                 raise  # the next try gives the node back
-            campaign = open_campaign(*run_of(context))
             message = record_hang(campaign, self.host, Step(self.step), try_number=ti.try_number)
             raise AirflowFailException(f"{self.host}: {message}") from exc
+
+    def _end(self, context: Mapping[str, Any], turn: Ended) -> str:
+        """End the task as the step ended: wait, ask a person, fail, be skipped, or say what was done."""
         result = turn.result
         self.log.info("%s.%s: %s: %s", self.host, self.step, result.outcome, result.message)
         if turn.question:
@@ -156,3 +170,8 @@ class NodeStepOperator(BaseOperator):
         if result.outcome is Outcome.SKIPPED and self.step != Step.RELEASE:
             raise AirflowSkipException(result.message)
         return result.message
+
+
+def _waits_for_answers(result: StepResult) -> bool:
+    """Tell whether managers were asked, and have not all answered yet."""
+    return result.outcome is Outcome.WAITING and result.code is None

@@ -1,4 +1,4 @@
-"""The trigger of the probes: as long as nodes are worked on, the services of their VNFs are probed."""
+"""The trigger beside the nodes: while they are worked on, services are probed and managers get notices."""
 
 from __future__ import annotations
 
@@ -20,6 +20,8 @@ ASK_SECONDS = 10.0
 
 class ProbeTrigger(BaseTrigger):
     """Fires when no node of the campaign is going to be worked on any more; nothing that goes wrong ends it.
+
+    It sends, too, what the steps have queued for the managers of VNFs.
 
     :param tasks: ids of the nodes' last tasks: nodes that never went out have no end in the ledger.
     """
@@ -79,12 +81,14 @@ class ProbeTrigger(BaseTrigger):
 
 def _open_watch(dag_id: str, run_id: str) -> Any:
     """Open the campaign; heavy, and not needed to parse a DAG."""
+    from escalator.steps.campaign.beside_nodes import BesideNodes  # noqa: PLC0415
     from escalator.steps.campaign.watch_services import ServiceWatch  # noqa: PLC0415
     from escalator.vim_interface.registry import find_probes, load_ha_sources  # noqa: PLC0415
     from escalator_airflow.campaigns import open_campaign  # noqa: PLC0415
 
     campaign = open_campaign(dag_id, run_id)
-    return ServiceWatch(campaign, lambda snapshot: find_probes(snapshot, load_ha_sources()))
+    watch = ServiceWatch(campaign, lambda snapshot: find_probes(snapshot, load_ha_sources()))
+    return BesideNodes(campaign.desk, watch)
 
 
 def _have_ended(dag_id: str, run_id: str, tasks: Sequence[str]) -> bool:
