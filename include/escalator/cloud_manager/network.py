@@ -95,18 +95,21 @@ class Network:
             return True
         raise _written_by_others(f"floating IP {address}")
 
-    def ensure_pair(self, port_id: str, address: str, *, present: bool) -> bool:
+    def ensure_pair(
+        self, port_id: str, address: str, *, present: bool, known: NetworkPort | None = None
+    ) -> bool:
         """Let a port send as an address, or not any more; other pairs stay. One or two calls.
 
         A second run finds it so and writes nothing.
 
+        :param known: the port as it was just read; spares a look.
         :return: whether it had to be written.
         :raises InvalidRequestError: the port has no port security, or a wider pair lets the address through:
             nothing was written.
         :raises TransientError: others change it all the time.
         """
         for _ in range(_ATTEMPTS):
-            port = self.fetch_port(port_id)
+            port, known = known or self.fetch_port(port_id), None
             _refuse_without_effect(port, address, present=present)
             if port.has_pair(address) is present:
                 return False

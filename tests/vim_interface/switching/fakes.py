@@ -34,19 +34,21 @@ def make_port(server_id: str, host: str, address: str, **changes: Any) -> Networ
 
 @dataclass
 class FakeNetwork:
-    """Ports and floating IPs by id and address; ``writes`` says what was written."""
+    """Ports and floating IPs by id and address; ``writes`` says what was written, ``reads`` counts looks."""
 
     ports: dict[str, NetworkPort] = field(default_factory=dict)
     floating: dict[str, FloatingIp] = field(default_factory=dict)
     writes: list[tuple[Any, ...]] = field(default_factory=list)
     before_write: Callable[[], None] = lambda: None
     has_router: bool = True
+    reads: int = 0
 
     def add(self, *ports: NetworkPort) -> FakeNetwork:
         self.ports |= {port.id: port for port in ports}
         return self
 
     def fetch_floating_ip(self, address: str) -> FloatingIp:
+        self.reads += 1
         if not self.has_router:
             raise InvalidRequestError("the cloud has no floating IPs")
         if address not in self.floating:
@@ -59,14 +61,17 @@ class FakeNetwork:
         return tuple(one for one in self.floating.values() if one.port_id in port_ids)
 
     def fetch_port(self, port_id: str) -> NetworkPort:
+        self.reads += 1
         if port_id not in self.ports:
             raise NotFoundError(f"no port {port_id}")
         return self.ports[port_id]
 
     def fetch_ports(self, server_ids: Collection[str]) -> tuple[NetworkPort, ...]:
+        self.reads += 1
         return tuple(port for port in self.ports.values() if port.server_id in server_ids)
 
     def fetch_ports_with(self, address: str) -> tuple[NetworkPort, ...]:
+        self.reads += 1
         return tuple(port for port in self.ports.values() if address in port.addresses)
 
     def ensure_floating_ip(
@@ -78,8 +83,11 @@ class FakeNetwork:
         self.floating[address] = replace(self.floating[address], port_id=port_id, fixed_address=fixed_address)
         return True
 
-    def ensure_pair(self, port_id: str, address: str, *, present: bool) -> bool:
-        port = self.fetch_port(port_id)
+    def ensure_pair(
+        self, port_id: str, address: str, *, present: bool, known: NetworkPort | None = None
+    ) -> bool:
+        assert known in {None, self.ports.get(port_id)}
+        port = known or self.fetch_port(port_id)
         if port.has_pair(address) is present:
             return False
         self.before_write()

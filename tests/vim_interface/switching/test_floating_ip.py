@@ -44,6 +44,20 @@ def test_floating_ip_goes_to_the_standby_once() -> None:
     assert len(network.writes) == 1
 
 
+def test_nothing_is_read_between_the_word_in_the_book_and_the_write() -> None:
+    network, book = make_network(), FakeBook()
+    reads: list[int] = []
+    network.before_write = lambda: reads.append(network.reads)
+    one, clock = switcher_on(network), FakeClock()
+    switch_over(
+        one, book, ORDER, before_act=lambda: reads.append(network.reads), clock=clock, sleep=clock.sleep
+    )
+    assert len(reads) == 2
+    assert reads[0] == reads[1]
+    one.switch(book.of_run("c", "r")[0])  # what was seen is of one use: this one looks, and finds it done
+    assert len(network.writes) == 1
+
+
 def test_after_a_kill_at_the_write_the_second_run_moves_it() -> None:
     network, book = make_network(), FakeBook()
 

@@ -60,6 +60,22 @@ def test_with_the_pair_on_both_and_no_host_nothing_can_be_seen() -> None:
     assert (role.see("a"), role.see("b")) == (Seen.UNSEEN, Seen.UNSEEN)
 
 
+def test_nothing_is_read_between_the_word_in_the_book_and_the_writes() -> None:
+    network, book, clock = make_vip("a"), FakeBook(), FakeClock()
+    reads: list[int] = []
+    network.before_write = lambda: reads.append(network.reads)
+    switch_over(
+        switcher_on(network),
+        book,
+        ORDER,
+        before_act=lambda: reads.append(network.reads),
+        clock=clock,
+        sleep=clock.sleep,
+    )
+    assert len(reads) == 3
+    assert len(set(reads)) == 1
+
+
 def test_pair_goes_to_the_standby_first_and_then_leaves_the_other() -> None:
     network, book = make_vip("a"), FakeBook()
     assert run(network, book).outcome is SwitchOutcome.SWITCHED

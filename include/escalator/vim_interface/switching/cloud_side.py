@@ -32,7 +32,9 @@ class NetworkSide(Protocol):
     ) -> bool:
         """Give a floating IP to a port."""
 
-    def ensure_pair(self, port_id: str, address: str, *, present: bool) -> bool:
+    def ensure_pair(
+        self, port_id: str, address: str, *, present: bool, known: NetworkPort | None = None
+    ) -> bool:
         """Let a port send as an address, or not any more."""
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from ipaddress import ip_address
-from typing import Any
+from typing import Any, NamedTuple
 
 from escalator.model.cloud import Server
 from escalator.model.errors import InvalidRequestError
@@ -17,6 +17,15 @@ from escalator.vim_interface.switching.switcher import Health, RoleView, SwitchG
 _REMEDY = "give the standby a port on the network of the active member, or correct the VNF file"
 
 
+class _Place(NamedTuple):
+    """Where the floating IP was a moment ago, and the port and address of the target that it goes to."""
+
+    floating: FloatingIp
+    target: str
+    port_id: str
+    fixed_address: str
+
+
 class FloatingIpSwitcher:
     """One group whose service is where its floating IP is."""
 
@@ -27,6 +36,7 @@ class FloatingIpSwitcher:
         self._address = means.address
         self._group = group
         self._network = network
+        self._seen: _Place | None = None
 
     def find_role(self) -> RoleView:
         """See in Neutron which server's port has the floating IP."""
@@ -55,19 +65,21 @@ class FloatingIpSwitcher:
         """Return the port and address that have the floating IP."""
         floating, port = self._look()
         target = _named(to_server, from_server)
-        self._choose_place(target, port, self._network.fetch_ports((target,)))
+        place, fixed = self._choose_place(target, port, self._network.fetch_ports((target,)))
+        if port is not None and port.server_id == from_server:
+            self._seen = _Place(floating=floating, target=target, port_id=place.id, fixed_address=fixed)
         return {"port": floating.port_id, "fixed_address": floating.fixed_address}
 
     def switch(self, record: SwitchRecord) -> None:
         """Give the floating IP to the standby, if the server that goes out has it still."""
-        floating = self._network.fetch_floating_ip(self._address)
         target = _named(record.to_server, record.from_server)
-        ports = self._network.fetch_ports((record.from_server, target))
-        port = next((one for one in ports if one.id == floating.port_id), None)
-        if port is None or port.server_id != record.from_server:
-            return
-        place, fixed = self._choose_place(target, port, ports)
-        self._network.ensure_floating_ip(floating.address, place.id, fixed, known=floating)
+        seen, self._seen = self._seen, None
+        if seen is None or seen.target != target:
+            seen = self._find_place(record.from_server, target)
+        if seen is not None:
+            self._network.ensure_floating_ip(
+                seen.floating.address, seen.port_id, seen.fixed_address, known=seen.floating
+            )
 
     def finish(self, record: SwitchRecord) -> None:
         """Wait for nothing: open connections have ended with the move."""
@@ -75,6 +87,16 @@ class FloatingIpSwitcher:
     def restore(self, record: SwitchRecord) -> tuple[str, ...]:  # noqa: ARG002
         """Restore nothing: the service stays where it is."""
         return ()
+
+    def _find_place(self, from_server: str, target: str) -> _Place | None:
+        """Look where the floating IP is to go; None: the server that goes out has it not any more."""
+        floating = self._network.fetch_floating_ip(self._address)
+        ports = self._network.fetch_ports((from_server, target))
+        port = next((one for one in ports if one.id == floating.port_id), None)
+        if port is None or port.server_id != from_server:
+            return None
+        place, fixed = self._choose_place(target, port, ports)
+        return _Place(floating=floating, target=target, port_id=place.id, fixed_address=fixed)
 
     def _look(self) -> tuple[FloatingIp, NetworkPort | None]:
         floating = self._network.fetch_floating_ip(self._address)

@@ -43,6 +43,7 @@ class VipPortSwitcher:
         self._means = means
         self._group = group
         self._network = network
+        self._seen: _Vip | None = None
 
     def find_role(self) -> RoleView:
         """See which member is on the host of the address's port, else which one alone has the pair."""
@@ -81,6 +82,7 @@ class VipPortSwitcher:
                 remedy="give the port a pair for this address alone",
             )
         paired = {port.id for port in vip.with_pair()}
+        self._seen = vip
         return {
             "address": vip.address,
             "from_port": source.id,
@@ -90,10 +92,10 @@ class VipPortSwitcher:
 
     def switch(self, record: SwitchRecord) -> None:
         """Let the standby send as the address, then the server that goes out not any more."""
-        vip = self._look()
+        vip, self._seen = self._seen or self._look(), None
         source, target = self._ends(vip, record.from_server, record.to_server)
-        self._network.ensure_pair(target.id, vip.address, present=True)
-        self._network.ensure_pair(source.id, vip.address, present=False)
+        self._network.ensure_pair(target.id, vip.address, present=True, known=target)
+        self._network.ensure_pair(source.id, vip.address, present=False, known=source)
 
     def finish(self, record: SwitchRecord) -> None:
         """Wait for nothing: open connections have ended with the move."""
