@@ -14,7 +14,7 @@ from asgiref.sync import sync_to_async
 from escalator.model.clock import utcnow
 from escalator.model.errors import EscalatorError, InvalidRequestError
 
-POLL_SECONDS = 0.5
+POLL_SECONDS = 0.25
 """Pause between two looks at the ledger."""
 LONGEST_PAUSE_SECONDS = 30.0
 """The same, while only a moment is waited for."""
@@ -43,7 +43,7 @@ class AnswerTrigger(BaseTrigger):
         return path, {"host": self.host, "not_before": self.not_before}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Look every half second; what cannot be looked at now is looked at again."""
+        """Look again and again; what cannot be looked at now is looked at again."""
         ti = self.task_instance
         if ti is None:
             raise RuntimeError("the trigger was started without its task instance")
