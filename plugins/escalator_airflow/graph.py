@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 from airflow.sdk import DAG, BaseOperator, TaskGroup
+from airflow.sdk.definitions.param import ParamsDict
 
 from escalator.inventory.parts import MAX_NODES
 from escalator.model.inventory import Inventory
@@ -90,7 +91,18 @@ def build_campaign_dag(
         ends = [last.task_id for _, last in groups]
         probe = ProbeOperator(task_id=PROBE_TASK, tasks=ends, execution_timeout=timedelta(days=14), **BRIEF)
         prepare >> probe >> conclude
+    _drop_copies(dag)
     return dag
+
+
+def _drop_copies(dag: DAG) -> None:
+    """Take from every task the copy of the DAG's form that Airflow gave it: a run reads the DAG's own.
+
+    The triggerer reads the whole DAG, in its event loop, for each node that waits at the door. With the
+    copies that of a hundred nodes has 4 MB and takes it 0.3 s, a hundred times.
+    """
+    for task in dag.tasks:
+        task.params = ParamsDict()
 
 
 def _declare_ends() -> tuple[BaseOperator, BaseOperator]:

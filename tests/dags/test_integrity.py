@@ -205,6 +205,16 @@ def test_a_run_without_a_bundle_is_refused_as_the_rest_api_does_it(dag: Any) -> 
     assert served.params.deep_merge({"bundle": "nova-34"}).validate()["bundle"] == "nova-34"
 
 
+def test_no_task_has_a_copy_of_the_form(dags: dict[str, Any]) -> None:
+    """The triggerer reads the whole DAG, in its event loop, for each node that waits at the door."""
+    from airflow.serialization.serialized_objects import DagSerialization
+
+    dag = dags["upgrade__big__cell1-az1-large__part2"]
+    stored = DagSerialization.to_dict(dag)["dag"]["tasks"]
+    assert len(stored) == len(dag.tasks) > 500
+    assert sum(len(json.dumps(task)) for task in stored) / len(stored) < 1000
+
+
 def test_a_task_of_one_dag_builds_that_one_only(parse: Parse, monkeypatch: pytest.MonkeyPatch) -> None:
     from escalator_airflow import generate
 
