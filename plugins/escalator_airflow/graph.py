@@ -82,8 +82,7 @@ def build_campaign_dag(
         )
         prepare = PrepareOperator(task_id="prepare", execution_timeout=timedelta(hours=2), **BRIEF)
         restore, conclude = _declare_ends()
-        check >> announce >> disable >> prepare
-        prepare >> restore >> conclude
+        check >> announce >> disable >> prepare >> restore >> conclude
         groups = [declare_node_group(procedure, host) for host in hosts]
         for first, last in groups:
             prepare >> first

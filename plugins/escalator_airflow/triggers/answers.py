@@ -9,10 +9,10 @@ from datetime import datetime
 from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
-from asgiref.sync import sync_to_async
 
 from escalator.model.clock import utcnow
 from escalator.model.errors import EscalatorError, InvalidRequestError
+from escalator_airflow.triggers.threads import run_in_thread
 
 POLL_SECONDS = 0.25
 """Pause between two looks at the ledger."""
@@ -43,7 +43,7 @@ class AnswerTrigger(BaseTrigger):
         return path, {"host": self.host, "not_before": self.not_before}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Look again and again; what cannot be looked at now is looked at again."""
+        """Look until nothing is waited for; what cannot be looked at now is looked at again."""
         ti = self.task_instance
         if ti is None:
             raise RuntimeError("the trigger was started without its task instance")
@@ -52,8 +52,8 @@ class AnswerTrigger(BaseTrigger):
         while True:
             try:
                 if desk is None:
-                    desk, run = await _in_thread(_open, ti.dag_id, ti.run_id)
-                waits = await _in_thread(_look, desk, run, self.host)
+                    desk, run = await run_in_thread(_open)(ti.dag_id, ti.run_id)
+                waits = await run_in_thread(_look)(desk, run, self.host)
             except InvalidRequestError:
                 raise  # no campaign: waiting mends it not
             except EscalatorError as exc:
@@ -74,11 +74,6 @@ class AnswerTrigger(BaseTrigger):
 def _count_seconds_until(moment: str | None) -> float:
     """Return how long it is until a moment; 0 or less: it has come, or there is none."""
     return 0.0 if moment is None else (datetime.fromisoformat(moment) - utcnow()).total_seconds()
-
-
-def _in_thread(function: Any, *args: Any) -> Any:
-    """Run blocking code beside the event loop; the triggerer's connection look-ups need asgiref's way."""
-    return sync_to_async(function, thread_sensitive=False)(*args)
 
 
 def _open(dag_id: str, run_id: str) -> tuple[Any, Any]:
