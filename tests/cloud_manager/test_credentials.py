@@ -55,6 +55,25 @@ def test_missing_field_is_named(fields: dict[str, Any], missing: str) -> None:
     assert "hidden-word" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("extra", "what"),
+    [
+        ({}, "`host`, no `login`, no `password`, no project, no user domain"),
+        (
+            {"application_credential_name": "n"},
+            "`host`, no `login`, no `application_credential_secret`, no user domain",
+        ),
+        ({"application_credential_id": "i"}, "`host`, no `application_credential_secret`"),
+        ({"project_name": "ops"}, "`host`, no `login`, no `password`, no user domain"),
+    ],
+)
+def test_all_missing_fields_are_named_at_once(extra: dict[str, str], what: str) -> None:
+    with pytest.raises(InvalidRequestError) as caught:
+        CloudCredentials.from_connection_fields(extra=extra)
+    assert caught.value.message == f"the connection has no {what}"
+    assert str(caught.value.remedy).count(";") == what.count(",")  # one thing to do for each
+
+
 def test_secrets_are_not_in_the_repr() -> None:
     assert "hidden-word" not in repr(CloudCredentials.from_connection_fields(**GOOD))
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from escalator.model.errors import InvalidRequestError
@@ -79,7 +80,7 @@ class CloudCredentials:
         ``_secret``; ``project_name``; ``user_domain_id``, ``project_domain_id`` and their ``_name``;
         ``region_name``, ``interface``, ``cacert``, ``verify``.
 
-        :raises InvalidRequestError: a field is missing; the message names it.
+        :raises InvalidRequestError: fields are missing; the message names each of them.
         """
         extras = _plain(extra or {})
         options = cls(
@@ -90,11 +91,14 @@ class CloudCredentials:
         )
         if "cloud" in extras:
             return replace(options, cloud=extras["cloud"], clouds_yaml=extras.get("clouds_yaml"))
-        auth = {"auth_url": _auth_url(host, schema, port)}
-        if any(key.startswith("application_credential_") for key in extras):
-            auth |= _application_credential(extras, login)
+        given = _Given(login=login or "", password=password or "", extras=extras)
+        by_credential = any(key.startswith("application_credential_") for key in extras)
+        _refuse_missing(_find_missing(host, given, by_credential=by_credential))
+        auth = {"auth_url": _auth_url(host or "", schema, port)}
+        if by_credential:
+            auth |= _application_credential(given)
             return replace(options, auth_type="v3applicationcredential", auth=auth)
-        auth |= _password(extras, login, password)
+        auth |= _password(given)
         kind = "v3password" if auth["auth_url"].rstrip("/").endswith("/v3") else "password"
         return replace(options, auth_type=kind, auth=auth)
 
@@ -117,11 +121,44 @@ def _plain(extra: Mapping[str, object]) -> dict[str, str]:
     return extras
 
 
-def _auth_url(host: str | None, schema: str | None, port: int | None) -> str:
+class _Given(NamedTuple):
+    """What a connection says of who we are: two of its fields, and its extras in our spelling."""
+
+    login: str
+    password: str
+    extras: Mapping[str, str]
+
+
+def _find_missing(host: str | None, given: _Given, *, by_credential: bool) -> Iterator[tuple[str, str]]:
+    """Find every field that lacks: what it is, and what to put where."""
+    extras = given.extras
+    by_name = "application_credential_id" not in extras
     if not host:
+        yield "`host`", "the auth URL into its host field, such as https://keystone:5000/v3"
+    if not given.login and (by_name or not by_credential):
+        yield "`login`", "the user's name into its login field"
+    if not given.password and not by_credential:
+        yield "`password`", "the user's password into its password field"
+    if by_credential and by_name and "application_credential_name" not in extras:
+        yield "`application_credential_name`", "it (or `application_credential_id`) into its extras"
+    if by_credential and "application_credential_secret" not in extras:
+        yield "`application_credential_secret`", "it into its extras"
+    if not any(name in extras for name in _SCOPE) and not by_credential:
+        yield "project", "`project_name` (or `project_id`) into its extras"
+    if not any(name in extras for name in _DOMAIN_FIELDS) and (by_name or not by_credential):
+        yield "user domain", "`user_domain_name` (or `user_domain_id`) into its extras"
+
+
+def _refuse_missing(missing: Iterable[tuple[str, str]]) -> None:
+    lacking = list(missing)
+    if lacking:
         raise InvalidRequestError(
-            "the connection has no `host`", remedy="put the auth URL there, such as https://keystone:5000/v3"
+            f"the connection has no {', no '.join(what for what, _ in lacking)}",
+            remedy=f"put {'; '.join(where for _, where in lacking)}",
         )
+
+
+def _auth_url(host: str, schema: str | None, port: int | None) -> str:
     url = host if "://" in host else f"{schema or 'https'}://{host}"
     parts = urlsplit(url)
     if port is not None and parts.port is None:
@@ -131,49 +168,19 @@ def _auth_url(host: str | None, schema: str | None, port: int | None) -> str:
     return parts.geturl()
 
 
-def _application_credential(extras: Mapping[str, str], login: str | None) -> dict[str, str]:
-    secret = _required(extras, "application_credential_secret")
-    if "application_credential_id" in extras:
-        identity = extras["application_credential_id"]
-        return {"application_credential_id": identity, "application_credential_secret": secret}
-    auth = {
-        "application_credential_name": _required(extras, "application_credential_name"),
-        "application_credential_secret": secret,
-        "username": _field(login, "login"),
-    }
-    return auth | _domain(extras)
+def _application_credential(given: _Given) -> dict[str, str]:
+    names = ("application_credential_id", "application_credential_name")
+    known = names[0] if names[0] in given.extras else names[1]
+    auth = {name: given.extras[name] for name in (known, "application_credential_secret")}
+    return auth if known == names[0] else auth | {"username": given.login} | _domain(given)
 
 
-def _password(extras: Mapping[str, str], login: str | None, password: str | None) -> dict[str, str]:
-    auth = {"username": _field(login, "login"), "password": _field(password, "password")} | _domain(extras)
-    if not any(name in extras for name in _SCOPE):
-        raise InvalidRequestError(
-            "the connection has no project", remedy="put `project_id` or `project_name` in its extras"
-        )
-    scope = {name: extras[name] for name in _SCOPE_FIELDS if name in extras}
+def _password(given: _Given) -> dict[str, str]:
+    scope = {name: given.extras[name] for name in _SCOPE_FIELDS if name in given.extras}
     if "project_id" not in scope and not any("domain" in name for name in scope):
-        domain = _domain(extras)
-        scope |= {name.replace("user_", "project_"): value for name, value in domain.items()}
-    return auth | scope
+        scope |= {name.replace("user_", "project_"): value for name, value in _domain(given).items()}
+    return {"username": given.login, "password": given.password} | _domain(given) | scope
 
 
-def _domain(extras: Mapping[str, str]) -> dict[str, str]:
-    found = {name: extras[name] for name in _DOMAIN_FIELDS if name in extras}
-    if not found:
-        raise InvalidRequestError(
-            "the connection has no user domain",
-            remedy="put `user_domain_id` or `user_domain_name` in its extras",
-        )
-    return found
-
-
-def _field(value: str | None, name: str) -> str:
-    if not value:
-        raise InvalidRequestError(f"the connection has no `{name}`", remedy=f"fill in its {name} field")
-    return value
-
-
-def _required(extras: Mapping[str, str], name: str) -> str:
-    if name not in extras:
-        raise InvalidRequestError(f"the connection has no `{name}`", remedy="put it in its extras")
-    return extras[name]
+def _domain(given: _Given) -> dict[str, str]:
+    return {name: given.extras[name] for name in _DOMAIN_FIELDS if name in given.extras}

@@ -13,6 +13,7 @@ from escalator.cloud_manager.cloud import Cloud
 from escalator.cloud_manager.connection import API_TIMEOUT_SECONDS, connect
 from escalator.cloud_manager.credentials import CloudCredentials
 from escalator.cloud_manager.tokens import TokenCache
+from escalator.model.errors import InvalidRequestError
 
 
 class OpenStackCloudHook(BaseHook):
@@ -40,7 +41,7 @@ class OpenStackCloudHook(BaseHook):
 def open_cloud(connection: Any) -> Cloud:
     """Open the cloud that an Airflow connection describes.
 
-    :raises InvalidRequestError: a field is missing; named before any call.
+    :raises InvalidRequestError: fields are missing; each is named before any call.
     """
     counter = CallCounter()
     return Cloud(connect_to(connection, counter), counter)
@@ -52,15 +53,19 @@ def connect_to(
     """Connect to the cloud that an Airflow connection describes; nothing is sent yet.
 
     :param timeout_seconds: how long one request may take.
-    :raises InvalidRequestError: a field is missing.
+    :raises InvalidRequestError: fields are missing; each is named, with the connection's id.
     """
-    credentials = CloudCredentials.from_connection_fields(
-        host=connection.host,
-        login=connection.login,
-        password=connection.password,
-        schema=connection.schema,
-        port=connection.port,
-        extra=connection.extra_dejson,
-    )
+    try:
+        credentials = CloudCredentials.from_connection_fields(
+            host=connection.host,
+            login=connection.login,
+            password=connection.password,
+            schema=connection.schema,
+            port=connection.port,
+            extra=connection.extra_dejson,
+        )
+    except InvalidRequestError as exc:
+        name = f"Airflow connection {connection.conn_id}"
+        raise InvalidRequestError(f"{name}: {exc.message}", remedy=exc.remedy) from exc
     tokens = TokenCache.from_environment(os.environ)
     return connect(credentials, counter, timeout_seconds=timeout_seconds, tokens=tokens)
