@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from escalator.model.errors import InvalidRequestError
-from escalator.upgrade_manager.versions.compatibility import judge_step
+from escalator.upgrade_manager.versions.compatibility import find_floor, judge_step
 from escalator.upgrade_manager.versions.release_version import StepClass
 
 
@@ -12,6 +12,11 @@ from escalator.upgrade_manager.versions.release_version import StepClass
     [
         ("33.0.2", "34.0.0", "pbr", "major", True),
         ("31.0.0", "34.0.0", "pbr", "major", False),
+        ("32.0.0", "34.0.0", "pbr", "major", False),
+        ("31.0.0", "33.0.0", "pbr", "major", True),
+        ("32.0.0", "33.0.0", "pbr", "major", True),
+        ("30.0.0", "32.0.0", "pbr", "major", False),
+        ("2025.2", "2026.2", "pbr", "major", False),
         ("25.0.0", "27.0.0", "pbr", "major", True),
         ("24.0.0", "26.0.0", "pbr", "major", False),
         ("29.0.0", "29.1.0", "pbr", "minor", True),
@@ -59,5 +64,19 @@ def test_what_cannot_be_read_or_compared_is_refused(before: str, after: str, sch
 
 
 def test_a_step_that_is_too_far_says_where_to_stop_between() -> None:
-    assert judge_step("30.0.0", "34.0.0").remedy == "upgrade to major 31 or 32 first"
+    assert judge_step("30.0.0", "34.0.0").remedy == "upgrade to major 31 first"
+    assert judge_step("29.0.0", "34.0.0").remedy == "upgrade to major 30 or 31 first"
+    assert judge_step("32.0.0", "34.0.0").message == (
+        "from 32.0.0 to 34.0.0 are 2 majors; major 34 works with computes of major 33 and newer"
+    )
     assert judge_step("22.0.0", "24.0.0").remedy == "upgrade to major 23 first"
+
+
+@pytest.mark.parametrize(
+    ("major", "floor"),
+    [(26, 25), (27, 25), (28, 27), (29, 27), (30, 29), (31, 29), (32, 31), (33, 31), (34, 33), (35, 33)],
+)
+def test_the_floor_of_a_slurp_release_is_the_one_before_it_and_of_others_the_last_release(
+    major: int, floor: int
+) -> None:
+    assert find_floor(major) == floor

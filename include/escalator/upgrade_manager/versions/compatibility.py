@@ -24,8 +24,8 @@ NOVA_MAJORS = {
     "2026.2": 34,
 }
 """Names of OpenStack releases and Nova's major in them (releases.openstack.org)."""
-_FIRST_WITH_TWO_BACK = 27
-"""From this major of Nova on, computes of two releases back are supported; before it, of one."""
+_FIRST_SLURP = 27
+"""From this major of Nova on (2023.1), every other release can be upgraded to from two releases back."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,9 +43,8 @@ def judge_step(
 ) -> StepJudgement:
     """Say what the step between two versions of one component means, and whether it is allowed.
 
-    Allowed is every step forward within a major and over as many majors as Nova's control plane and computes
-    may be apart: two, to a release before 2023.1 one. Of two Debian packages, the new one must be the newer
-    one for dpkg too.
+    Allowed is every step forward within a major, and from as far back as the new release's floor for computes
+    (:func:`find_floor`). Of two Debian packages, the new one must be the newer one for dpkg too.
 
     :param component: what is stepped; the limit of majors holds for Nova's alone.
     :param scheme: how both are written: pbr, deb or rpm.
@@ -72,16 +71,27 @@ def judge_step(
     return _judge_majors(step, before, after, *(_major(version) for version in (old, new)))
 
 
+def find_floor(major: int) -> int:
+    """Return the oldest major of Nova whose computes a control plane of this major works with.
+
+    Of a SLURP release, the SLURP release before it; of any other, the release before it. Nova itself says so
+    in each release (``OLDEST_SUPPORTED_SERVICE_VERSION``): its conductor does not start with older computes.
+
+    :param major: Nova's major, such as 33 (2026.1); SLURP are the odd ones from 27 (2023.1) on.
+    """
+    slurp = major >= _FIRST_SLURP and major % 2 == 1
+    return major - 2 if slurp else major - 1
+
+
 def _judge_majors(step: StepClass, before: str, after: str, old: int, new: int) -> StepJudgement:
     apart = new - old
-    most = 2 if new >= _FIRST_WITH_TWO_BACK else 1
-    if apart > most:
-        between = f"{old + most}" if most == 1 else f"{old + 1} or {old + most}"
+    if old < (floor := find_floor(new)):
+        between = " or ".join(str(major) for major in (old + 1, old + 2) if find_floor(major) <= old)
         return StepJudgement(
             step=step,
             allowed=False,
             message=f"from {before} to {after} are {apart} majors; "
-            f"major {new} works with computes of at most {most} back",
+            f"major {new} works with computes of major {floor} and newer",
             remedy=f"upgrade to major {between} first",
         )
     how = {StepClass.NONE: "no step", StepClass.MAJOR: f"a step of {apart} major" + "s" * (apart > 1)}
