@@ -202,6 +202,14 @@ def test_switchovers_from_a_server_that_is_not_active() -> None:
     assert pair(switch(0, "a", "s", "g"), switch(1, "a", "s", "g")) == {V.SWITCHOVER_FROM, V.SWITCHOVER_TO}
 
 
+def test_a_service_that_is_found_at_another_member_is_active_there() -> None:
+    found = {"t": 0, "event": "found_active", "ha_group": "g", "server": "s"}
+    assert pair(found, switch(1, "s", "a", "g")) == set()
+    assert pair(found, switch(1, "a", "s", "g")) == {V.SWITCHOVER_FROM, V.SWITCHOVER_TO}
+    assert pair(found | {"ha_group": "nobody"}) == {V.UNKNOWN_GROUP}
+    assert pair(found | {"server": "stranger"}) == {V.UNKNOWN_GROUP}
+
+
 def test_switchovers_to_a_server_that_cannot_take_over() -> None:
     assert pair(switch(0, "a", "ghost", "g")) == {V.SWITCHOVER_TO}
     assert pair(on(0, "admit", "n2"), switch(1, "a", "s", "g")) == {V.SWITCHOVER_TO}

@@ -14,7 +14,9 @@ class SwitchMethod(StrEnum):
 
     floating-ip, vip-port: its address is moved to a healthy standby through Neutron. octavia: its member of
     the load balancer gets weight 0. http: the VNF is asked with a POST. command: the operator's command does
-    it. vnfm: the VNF's manager was asked and did it; nothing of that is ours to restore.
+    it. vnfm: the VNF's manager was asked and did it. found: the service was found at another member than the
+    run knew of: the VNF did it by itself, or too late for its answer. Nothing of the last two is ours to
+    restore.
     """
 
     FLOATING_IP = "floating-ip"
@@ -23,6 +25,7 @@ class SwitchMethod(StrEnum):
     HTTP = "http"
     COMMAND = "command"
     VNFM = "vnfm"
+    FOUND = "found"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,8 +64,8 @@ class SwitchRecord:
 
     @property
     def is_open(self) -> bool:
-        """Tell whether it is ours, and its node was not given back since; what a manager did is its own."""
-        return self.method is not SwitchMethod.VNFM and self.restored_at is None
+        """Tell whether it is ours, and its node was not given back since; what a VNF did is its own."""
+        return self.method not in {SwitchMethod.VNFM, SwitchMethod.FOUND} and self.restored_at is None
 
     @property
     def is_to_restore(self) -> bool:

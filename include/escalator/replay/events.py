@@ -22,6 +22,7 @@ _KEYS: Mapping[str, tuple[str, ...]] = {
     "stop": ("server",),
     "start": ("server",),
     "switchover": ("ha_group", "from", "to"),
+    "found_active": ("ha_group", "server"),
 }
 _SHOWN = 5
 """Faults that a message names one by one."""
@@ -134,7 +135,7 @@ def _event(index: int, item: Mapping[str, Any], faults: list[str]) -> Event | No
         name,
         item[keys[0]],
         item["from"] if paired else "",
-        item["to"] if paired else "",
+        item["to"] if paired else item["server"] if keys[1:] == ("server",) else "",
         kind,
     )
 

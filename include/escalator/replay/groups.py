@@ -59,6 +59,18 @@ def play_switchover(world: ReplayedCloud, event: Event) -> None:
         actives.add(event.to)
 
 
+def play_found_active(world: ReplayedCloud, event: Event) -> None:
+    """Believe that one member has the service: it was seen there, and nobody in the campaign switched it."""
+    group, actives = world.groups.get(event.subject), world.actives.get(event.subject)
+    known = group is not None and group.mode == ACTIVE_STANDBY and event.to in world.members[event.subject]
+    if not known or actives is None:
+        words = f"{world.name(event.to)} is no member of an active-standby group of that name"
+        world.fault(ViolationCode.UNKNOWN_GROUP, f"ha_group {event.subject}", words)
+        return
+    actives.clear()
+    actives.add(event.to)
+
+
 def _not_a_standby(world: ReplayedCloud, event: Event) -> str:
     """Say why a server cannot take over; nothing when it can."""
     if event.to not in world.members[event.subject]:

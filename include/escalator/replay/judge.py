@@ -9,7 +9,7 @@ from typing import Any, TypeGuard
 from escalator.model.cloud import CloudSnapshot
 from escalator.replay.bounds import Start, compute_makespan_lower_bound, compute_moves_lower_bound
 from escalator.replay.events import Event, Trace, read_trace
-from escalator.replay.groups import check_affinity_spreads, play_switchover
+from escalator.replay.groups import check_affinity_spreads, play_found_active, play_switchover
 from escalator.replay.moves import STANDBY, play_move_end, play_move_start
 from escalator.replay.nodes import (
     play_admit,
@@ -28,6 +28,7 @@ _PLAYS = {
     "move_start": play_move_start,
     "move_end": play_move_end,
     "switchover": play_switchover,
+    "found_active": play_found_active,
     "stop": play_stop,
     "start": play_start,
     "upgrade_start": play_upgrade_start,

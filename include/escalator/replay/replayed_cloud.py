@@ -137,9 +137,12 @@ class ReplayedCloud:
         return node is not None and not node.available
 
     def stays(self, server_id: str) -> bool:
-        """Tell whether a server stays on its node while that is upgraded: as agreed, or as a member."""
+        """Tell whether a server stays on its node while that is upgraded: as agreed, or as a member.
+
+        One that left a node and stays on a later one, as its manager answered each time, may do either.
+        """
         if server_id in self._agreed_leaves or server_id in self._agreed_stays:
-            return server_id not in self._agreed_leaves
+            return server_id in self._agreed_stays
         return self.members_stay and any(
             self.groups[group].mode in STAYING_MODES for group in self.groups_of.get(server_id, ())
         )

@@ -9,13 +9,23 @@ from typing import Any
 from escalator.model.campaign import NodeState, Step
 from escalator.model.digest import compute_digest
 from escalator.model.moves import MoveMethod
+from escalator.model.switch import SwitchMethod
 from escalator.model.verdict import Code
 from escalator.reports.facts import CampaignFacts
 from escalator.reports.node_times import NodeTimes, upgrade_jobs
 from escalator.reports.nodes import list_moved
 
 SCHEMA = "escalator.trace/1"
-_ORDER = ("upgrade_end", "move_end", "release", "admit", "switchover", "move_start", "upgrade_start")
+_ORDER = (
+    "upgrade_end",
+    "move_end",
+    "release",
+    "admit",
+    "found_active",
+    "switchover",
+    "move_start",
+    "upgrade_start",
+)
 """Events of one moment: what ends comes before what begins."""
 
 _Moment = tuple[datetime, dict[str, Any]]
@@ -26,7 +36,7 @@ def build_trace(facts: CampaignFacts, times: Mapping[str, NodeTimes]) -> dict[st
 
     Moves that failed are not in it: they changed no server's place.
     """
-    moments = [*_moves(facts), *_switchovers(facts)]
+    moments = [*_moves(facts), *_switchovers(facts), *_found(facts)]
     for host in facts.plan.hosts:
         moments += [*_outages(host, times[host]), *_upgrades(facts, host)]
     moments.sort(key=lambda m: (m[0], _ORDER.index(m[1]["event"])))
@@ -60,7 +70,16 @@ def _switchovers(facts: CampaignFacts) -> list[_Moment]:
             },
         )
         for switch in facts.switches
-        if switch.changed_active and switch.ended_at is not None
+        if switch.changed_active and switch.ended_at is not None and switch.method is not SwitchMethod.FOUND
+    ]
+
+
+def _found(facts: CampaignFacts) -> list[_Moment]:
+    """Write where services were found that nobody in the campaign had switched there."""
+    return [
+        (switch.ended_at, {"event": "found_active", "ha_group": switch.group, "server": switch.to_server})
+        for switch in facts.switches
+        if switch.method is SwitchMethod.FOUND and switch.ended_at is not None
     ]
 
 

@@ -124,7 +124,8 @@ def test_who_agreed_has_switched_also_when_the_node_gives_way_for_who_refused(pa
     give_address(pair, "b")
     managers.hear()
     managers.hear()
-    assert brief(pair) == [("vnfm", "a", "b", True)] * 2, "one for each asking, also of the same member"
+    switched = ("vnfm", "a", "b", True)
+    assert brief(pair) == [switched, ("found", "b", "a", True), switched], "one for each asking"
 
 
 def test_where_nothing_can_be_seen_the_manager_is_believed(pair: World) -> None:
@@ -176,15 +177,45 @@ def test_a_standby_has_nothing_to_give_away(pair: World) -> None:
     assert noted(pair) == []
 
 
-def test_what_is_seen_counts_before_what_is_declared(pair: World) -> None:
+def test_what_is_seen_counts_before_what_is_declared(pair: World, tmp_path: Path) -> None:
     """The VNF has failed over since its file was written: the declared standby has the address."""
+    before = pair.context().fetch_snapshot()
     give_address(pair, "b")
     managers = register(pair, acting(InstanceAction.OWN_ACTION))
     ask(pair, managers)
-    assert noted(pair) == []
+    assert brief(pair) == [("found", "a", "b", True)], "no switchover: it was there already"
     finish(pair)
     ask(pair, managers, "node-02", moves_to="a")
-    assert brief(pair) == [("vnfm", "b", "a", True)]
+    assert brief(pair) == [("found", "a", "b", True), ("vnfm", "b", "a", True)]
+    finish(pair, "node-02")
+    pair.run_up_to(Step.RELEASE, "node-03")
+    events, report = replay(pair, before, tmp_path)
+    assert [(e["from"], e["to"]) for e in events] == [("b", "a")]
+    assert report.violations == ()
+    assert report.facts.switchovers == 1
+
+
+def test_a_switchover_after_the_deadline_is_found_at_the_next_asking(pair: World, tmp_path: Path) -> None:
+    """Its manager was silent until the deadline and switched all the same, while its server moved."""
+    give_address(pair, "a")
+    before = pair.context().fetch_snapshot()
+    silent = register(pair, keep_silent, reply_seconds=1.0)
+    pair.admit()
+    pair.run(Step.PRECHECK)
+    silent.hear()
+    pair.clock.sleep(2.0)
+    silent.hear()
+    give_address(pair, "b")
+    finish(pair)
+    assert noted(pair) == []
+    managers = register(pair, acting(InstanceAction.OWN_ACTION))
+    ask(pair, managers, "node-02", moves_to="a")
+    assert brief(pair) == [("found", "a", "b", True), ("vnfm", "b", "a", True)]
+    finish(pair, "node-02")
+    ask(pair, managers, "node-03", moves_to="b")
+    finish(pair, "node-03")
+    _, report = replay(pair, before, tmp_path)
+    assert report.violations == ()
 
 
 @pytest.mark.parametrize("seen", [True, False])

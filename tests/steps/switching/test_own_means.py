@@ -152,6 +152,21 @@ def test_a_service_that_cannot_be_looked_up_is_moved(
     assert [move.server_id for move in pair.moves()] == ["a"]
 
 
+def test_an_address_that_a_vnf_moved_by_itself_is_noted_and_not_switched(pair: World) -> None:
+    pair.mode = "active-standby"
+    up_to_switchover(pair)
+    network = cast("Any", pair.cloud).network
+    network.floating[FLOATING] = FloatingIp(id="f", address=FLOATING, port_id="p-b", fixed_address="10.0.0.2")
+    for _ in range(2):
+        assert pair.turn(Step.SWITCHOVER).result.outcome is Outcome.OK
+    assert holder(pair) == "p-b"
+    (found,) = pair.ledger.switches().of_run(pair.plan.campaign, pair.plan.run_id)
+    assert (found.method, found.from_server, found.to_server) == ("found", "a", "b")
+    assert not found.is_open
+    roles = {s.id: s.ha_role for s in pair.context().fetch_snapshot().servers}
+    assert roles == {"a": "standby", "b": "active"}
+
+
 def test_a_cloud_that_does_not_answer_is_asked_again(pair: World, monkeypatch: pytest.MonkeyPatch) -> None:
     def be_away(_: object) -> None:
         raise TransientError("Neutron is away")

@@ -9,6 +9,7 @@ from datetime import datetime
 from escalator.model.cloud import CloudSnapshot
 from escalator.model.notice import NoticeRecord, NoticeState
 from escalator.steps.running.context import StepContext
+from escalator.steps.switching.found_switches import record_found_switchover
 from escalator.steps.switching.own_means import OwnMeans
 from escalator.upgrade_manager.state.lead_times import list_lead_seconds
 from escalator.upgrade_manager.state.memberships import ACTIVE_STANDBY
@@ -120,6 +121,8 @@ def _remember_services(ctx: StepContext, snapshot: CloudSnapshot, concerns: Sequ
             holder = next(iter(found.values()))
         if holder is not None:
             holders[group.id] = holder
+            if book is not None:
+                record_found_switchover(ctx, book, group, members, holder)
     ctx.remember(addresses=addresses, holders=holders)
 
 

@@ -21,12 +21,14 @@ from escalator.model.errors import (
 from escalator.model.verdict import Code, Subject, SubjectType, Verdict
 from escalator.model.vnf_means import OctaviaMeans, ProbeTarget, SwitchoverMeans
 from escalator.steps.running.context import StepContext
+from escalator.steps.switching.found_switches import record_found_switchover
 from escalator.steps.switching.standby_moves import StandbyMoves
 from escalator.upgrade_manager.state.memberships import ACTIVE_STANDBY
 from escalator.upgrade_manager.state.roles import ACTIVE, STANDBY
 from escalator.vim_interface.registry import SwitchMeans
 from escalator.vim_interface.switching import (
     Health,
+    RoleView,
     Seen,
     StandbyChoice,
     Switcher,
@@ -197,7 +199,7 @@ class OwnMeans:
     def _switch_one(self, group: HaGroup, switcher: Switcher, server: Server) -> Verdict | None:
         """Switch one member over; None when its service is not on the node any more, or never was."""
         shared = isinstance(self._declared.means[group.id], OctaviaMeans)
-        if not shared and switcher.find_role().see(server.id) is Seen.LEFT:
+        if not shared and self._see_role(group, switcher).see(server.id) is Seen.LEFT:
             return None
         to_server = None
         if not shared:
@@ -235,6 +237,14 @@ class OwnMeans:
         if result.outcome is SwitchOutcome.FAILED:
             return _make_verdict(Code.VNF_NOT_SWITCHED, group, result.words)
         return None
+
+    def _see_role(self, group: HaGroup, switcher: Switcher) -> RoleView:
+        """See who has the service, and note it where the run knew of another member."""
+        role = switcher.find_role()
+        holders = role.holders & set(group.members)
+        if len(holders) == 1:
+            record_found_switchover(self._ctx, self._book, group, self._servers.values(), next(iter(holders)))
+        return role
 
     def _choose_best_placed(self, group: HaGroup, switcher: Switcher, active: Server) -> StandbyChoice:
         """Choose who takes over, after the one that would was moved to an upgraded node, where that is wise.
