@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -139,6 +140,59 @@ def test_many_nodes_share_one_look(module: Any, monkeypatch: pytest.MonkeyPatch)
     assert (desk.opened, len(desk.asked)) == (1, 1)
     assert len(desk.asked[0]) == 8
     assert "not part of this campaign" in events[1].payload["message"]
+
+
+def test_however_long_a_look_takes_all_that_wait_for_it_keep_their_turn(
+    module: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A look of 40 s and a hundred nodes: all of them still count at the second look, and at the third."""
+    now = [0.0]
+    monkeypatch.setattr(module, "POLL_SECONDS", 0.0)
+    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    hosts = [f"node-{n:03d}" for n in range(1, 101)]
+    wait = {h: replace(says(Admission.WAIT)["node-01"], host=h) for h in hosts}
+    go = {h: replace(d, admission=Admission.ADMIT) for h, d in wait.items()}
+    desk = seat(monkeypatch, wait, wait, wait, wait, go)
+    look = desk.look
+
+    def slow(asking: frozenset[str]) -> dict[str, AdmissionDecision]:
+        now[0] += 40.0
+        return look(asking)
+
+    monkeypatch.setattr(desk, "look", slow)
+    assert len(fire(*(trigger(module, host) for host in hosts))) == 100
+    assert all(asked == set(hosts) for asked in desk.asked[1:4])
+
+
+def test_who_has_left_keeps_its_turn_until_its_task_can_have_taken_the_lease(
+    module: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [100.0]
+    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    poll = module._find_poll(("dag", "run"))
+    with poll.at_the_door("node-01"), poll.at_the_door("node-02"):
+        assert poll.asking() == {"node-01", "node-02"}
+    poll.waiting["node-02"] += 1
+    now[0] += 29
+    assert poll.asking() == {"node-01", "node-02"}
+    now[0] += 2
+    assert poll.asking() == {"node-02"}
+    poll.left, poll.look_seconds = {"node-01": now[0]}, 40.0
+    now[0] += 119
+    assert poll.asking() == {"node-01", "node-02"}
+
+
+def test_a_run_for_which_nobody_waits_is_forgotten(module: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    first = module._find_poll(("dag", "first"))
+    with first.at_the_door("node-01"):
+        first.watcher = object()
+        assert module._find_poll(("dag", "first")) is first
+    assert first.watcher is None
+    now[0] += 31
+    module._find_poll(("dag", "second"))
+    assert list(module._POLLS) == [("dag", "second")]
 
 
 def test_it_pauses_before_its_first_look_after_a_lost_race(

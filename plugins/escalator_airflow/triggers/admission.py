@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,22 +19,55 @@ from escalator_airflow.triggers.threads import run_in_thread
 
 POLL_SECONDS = 2.0
 """Pause between two looks at the cloud."""
-ASKS_WITHIN_SECONDS = 30.0
-"""A node whose trigger has not asked for so long is not waiting at the door any more."""
+TAKES_LEASE_WITHIN_SECONDS = 30.0
+"""A node that left the door keeps its turn for so long, and for some looks: its task takes the lease then."""
+LOOKS_KEPT = 3
+"""The same, in looks of the length of the last one: the task looks at the cloud, too."""
 
 
 @dataclass(slots=True)
 class _Poll:
-    """The last decisions of one campaign, shared by all of its waiting nodes in this process."""
+    """The last decisions of one campaign, shared by all of its waiting nodes in this process.
+
+    Who waits is counted at the door itself, not by when it asked last: however long a look takes, nobody
+    who waits for it loses its turn.
+    """
 
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     watcher: Any = None
     taken: float = float("-inf")
-    asking: dict[str, float] = field(default_factory=dict)
+    look_seconds: float = 0.0
+    waiting: Counter[str] = field(default_factory=Counter)
+    left: dict[str, float] = field(default_factory=dict)
     decisions: dict[str, AdmissionDecision] = field(default_factory=dict)
+
+    def asking(self) -> frozenset[str]:
+        """Return the hosts that wait at the door, or left it so lately that they may still take a lease."""
+        late = time.monotonic() - max(TAKES_LEASE_WITHIN_SECONDS, LOOKS_KEPT * self.look_seconds)
+        self.left = {host: at for host, at in self.left.items() if at > late}
+        return frozenset(self.waiting) | frozenset(self.left)
+
+    @contextmanager
+    def at_the_door(self, host: str) -> Iterator[None]:
+        """Count a host as waiting; whoever leaves last closes what was opened to look."""
+        self.waiting[host] += 1
+        try:
+            yield
+        finally:
+            self.waiting -= Counter({host: 1})
+            self.left[host] = time.monotonic()
+            if not self.waiting:
+                self.watcher = None
 
 
 _POLLS: dict[tuple[str, str], _Poll] = {}
+
+
+def _find_poll(run: tuple[str, str]) -> _Poll:
+    """Return the poll of a run; those for which nobody waits any more are forgotten."""
+    for over in [key for key, poll in _POLLS.items() if key != run and not poll.asking()]:
+        del _POLLS[over]
+    return _POLLS.setdefault(run, _Poll())
 
 
 class AdmissionTrigger(BaseTrigger):
@@ -58,10 +93,18 @@ class AdmissionTrigger(BaseTrigger):
         ti = self.task_instance
         if ti is None:
             raise RuntimeError("the trigger was started without its task instance")
+        run = (ti.dag_id, ti.run_id)
+        poll = _find_poll(run)
+        with poll.at_the_door(self.host):
+            message = await self._wait(poll, run)
+        yield TriggerEvent({"host": self.host, "message": message})  # type: ignore[no-untyped-call]
+
+    async def _wait(self, poll: _Poll, run: tuple[str, str]) -> str:
+        """Wait for a decision other than to wait; return it in words."""
         said = ""
         while True:
             try:
-                decision = await _decision(ti.dag_id, ti.run_id, self.host)
+                decision = await _decide(poll, run, self.host)
             except InvalidRequestError:
                 raise  # no campaign, no right to look: waiting mends neither
             except EscalatorError as exc:
@@ -73,33 +116,31 @@ class AdmissionTrigger(BaseTrigger):
                 self.log.info("%s: %s", self.host, message)
                 said = message
             if not waits:
-                yield TriggerEvent({"host": self.host, "message": message})  # type: ignore[no-untyped-call]
-                return
+                return message
             await asyncio.sleep(POLL_SECONDS)
 
 
 async def _look(poll: _Poll) -> dict[str, AdmissionDecision]:
     """Look once for all that ask; after an error the next look opens its connections anew."""
-    late = time.monotonic() - ASKS_WITHIN_SECONDS
-    asking = frozenset(host for host, at in poll.asking.items() if at > late)
+    begun = time.monotonic()
     try:
-        decisions: dict[str, AdmissionDecision] = await run_in_thread(poll.watcher.look)(asking)
+        decisions: dict[str, AdmissionDecision] = await run_in_thread(poll.watcher.look)(poll.asking())
     except EscalatorError:
         poll.watcher = None
         raise
+    finally:
+        poll.look_seconds = time.monotonic() - begun
     return decisions
 
 
-async def _decision(dag_id: str, run_id: str, host: str) -> AdmissionDecision:
-    """Return the campaign's current decision about a host; at most one poll at a time."""
-    poll = _POLLS.setdefault((dag_id, run_id), _Poll())
-    poll.asking[host] = time.monotonic()
+async def _decide(poll: _Poll, run: tuple[str, str], host: str) -> AdmissionDecision:
+    """Return the campaign's current decision about a host; at most one look at a time."""
     async with poll.lock:
         if time.monotonic() - poll.taken >= POLL_SECONDS:
             from escalator_airflow.watching import Watcher  # noqa: PLC0415  heavy, not needed to parse a DAG
 
             if poll.watcher is None:
-                poll.watcher = await run_in_thread(Watcher)(dag_id, run_id)
+                poll.watcher = await run_in_thread(Watcher)(*run)
             poll.decisions = await _look(poll)
             poll.taken = time.monotonic()
     return find_decision_for(host, poll.decisions)
