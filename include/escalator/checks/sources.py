@@ -63,7 +63,7 @@ def read_source(args: argparse.Namespace) -> Source:
     """Read what :func:`add_source_arguments` asked for.
 
     The targets are ``--hosts``; else the nodes that the snapshot marks as targets; else all that are not
-    upgraded yet. A node that runs what the bundle brings of nova-compute counts as upgraded.
+    upgraded yet. A node that runs all that the bundle brings counts as upgraded.
 
     :raises InvalidRequestError: a file cannot be read, a host is not known, or K is impossible.
     :raises EscalatorError: the cloud cannot be read.

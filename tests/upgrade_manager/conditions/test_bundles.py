@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from tests.builders import BUNDLE, make_cloud, make_node
 
-from escalator.model.bundle import Bundle, Component, Impact, RebootPolicy
+from escalator.model.bundle import Bundle, Component, Impact, RebootPolicy, VenvMechanism
 from escalator.model.check_report import Condition
 from escalator.model.verdict import Code, Severity
 from escalator.upgrade_manager.conditions.question import ask
@@ -59,3 +59,12 @@ def test_what_no_step_does_is_refused() -> None:
 
 def test_no_way_back_is_said_before_the_start() -> None:
     assert unmet(BUNDLE) == [(Code.NO_WAY_BACK, Severity.INFO)]
+
+
+def test_a_component_that_the_mechanism_does_not_bring_is_refused() -> None:
+    mechanism = VenvMechanism(venv="/opt/nova", package="nova", service="nova-compute")
+    components = (*GOOD.components, Component(name="qemu", to="9.0.0"))
+    assert unmet(replace(GOOD, mechanism=mechanism)) == []
+    said = conditions(replace(GOOD, mechanism=mechanism, components=components))
+    (message,) = [c.message for c in said if c.code is Code.BUNDLE_UNSERVED]
+    assert message.endswith(": component qemu (venv brings nova-compute only)")

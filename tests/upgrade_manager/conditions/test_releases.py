@@ -14,6 +14,7 @@ from escalator.upgrade_manager.conditions.question import (
     ask,
 )
 from escalator.upgrade_manager.conditions.upgrade import check_upgrade, plan_of_check
+from escalator.upgrade_manager.state.targets import mark_targets
 
 GOOD = replace(BUNDLE, rollback_supported=True)
 
@@ -51,3 +52,17 @@ def test_a_node_that_stays_too_far_behind_blocks_though_it_is_no_target() -> Non
         Code.VERSION_TOO_FAR,
         "b would stay at nova-compute 31.0.0, too far behind 34.0.0",
     )
+
+
+def test_an_older_revision_is_a_downgrade_and_a_newer_one_is_pending() -> None:
+    wanted = "3:29.2.0-0ubuntu1.4~cloud0"
+    debian = replace(GOOD, components=(Component(name="nova-compute", to=wanted, scheme="deb"),))
+    reported = {"a": "3:29.2.0-0ubuntu1~cloud0", "b": "3:29.2.0-0ubuntu2~cloud0", "c": wanted}
+    nodes = [make_node(host, versions={"nova-compute": version}) for host, version in reported.items()]
+    snapshot = mark_targets(make_cloud(nodes), debian)
+    hosts = [node.host for node in snapshot.nodes if node.target]
+    assert hosts == ["a", "b"]
+    question = ask(plan_of_check(snapshot, hosts, bundle=debian), snapshot, bundle=debian)
+    assert question.pending == ("a", "b")
+    (blocker,) = [c for c in check_upgrade(question).conditions if c.blocks]
+    assert (blocker.code, blocker.hosts) == (Code.VERSION_DOWNGRADE, ("b",))

@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
+import pytest
 from tests.builders import BUNDLE, make_cloud, make_node
 
-from escalator.upgrade_manager.state.targets import mark_targets
+from escalator.model.bundle import Component
+from escalator.upgrade_manager.state.targets import mark_targets, runs_bundle
 
 
 def test_named_hosts_come_before_marked_ones_and_these_before_all() -> None:
@@ -25,3 +29,40 @@ def test_a_node_that_runs_what_the_bundle_brings_is_upgraded() -> None:
     assert [n.host for n in marked.nodes if n.upgraded] == ["new"]
     assert [n.host for n in marked.nodes if n.target] == ["old", "junk", "silent"]
     assert not any(n.upgraded for n in mark_targets(make_cloud(nodes)).nodes)
+
+
+def brought(*components: Component, **reported: str) -> bool:
+    """Tell whether a node that reports these versions runs a bundle of these components."""
+    versions = {name.replace("_", "-"): version for name, version in reported.items()}
+    return runs_bundle(make_node("a", versions=versions), replace(BUNDLE, components=components))
+
+
+@pytest.mark.parametrize(
+    ("reported", "wanted", "scheme", "same"),
+    [
+        ("3:29.2.0-0ubuntu1.4~cloud0", "3:29.2.0-0ubuntu1.4~cloud0", "deb", True),
+        ("3:29.2.0-0ubuntu1~cloud0", "3:29.2.0-0ubuntu1.4~cloud0", "deb", False),
+        ("3:29.2.0-0ubuntu1.10~cloud0", "3:29.2.0-0ubuntu1.4~cloud0", "deb", False),
+        ("29.2.0", "3:29.2.0-0ubuntu1.4~cloud0", "deb", True),
+        ("29.1.0", "3:29.2.0-0ubuntu1.4~cloud0", "deb", False),
+        ("1:29.2.0-1.el9", "1:29.2.0-2.el9", "rpm", False),
+        ("1:29.2.0-2.el9", "1:29.2.0-2.el9", "rpm", True),
+        ("29.2", "29.2.0", "pbr", True),
+    ],
+)
+def test_another_revision_of_the_same_release_is_something_to_bring(
+    reported: str, wanted: str, scheme: str, *, same: bool
+) -> None:
+    assert brought(Component(name="nova-compute", to=wanted, scheme=scheme), nova_compute=reported) is same
+
+
+@pytest.mark.parametrize(("qemu", "done"), [("8.2.0", False), ("9.0.0", True), ("9.1.0", True), ("?", False)])
+def test_a_node_is_pending_as_long_as_any_component_is_older(qemu: str, *, done: bool) -> None:
+    components = (*BUNDLE.components, Component(name="qemu", to="9.0.0"))
+    assert brought(*components, nova_compute="34.0.0", hypervisor=qemu) is done
+
+
+def test_a_component_that_no_node_reports_keeps_none_pending() -> None:
+    components = (*BUNDLE.components, Component(name="qemu", to="9.0.0"))
+    assert brought(*components, nova_compute="34.0.0")
+    assert not brought(*components[1:], hypervisor="9.0.0")

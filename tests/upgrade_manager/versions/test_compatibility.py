@@ -34,6 +34,8 @@ from escalator.upgrade_manager.versions.release_version import StepClass
         ("3:29.0.1-0ubuntu1", "30.0.0-1", "deb", "major", False),
         ("29.0.1-0ubuntu2", "29.0.1-0ubuntu1", "deb", "none", False),
         ("1:29.0.1-1.el9", "1:31.0.0-1.el9", "rpm", "major", True),
+        ("29.0.1-2.el9", "29.0.1-10.el9", "rpm", "none", True),
+        ("29.0.1-2.el9", "29.0.1-1.el9", "rpm", "none", False),
     ],
 )
 def test_steps_are_classified_and_allowed_or_not(
@@ -80,3 +82,13 @@ def test_the_floor_of_a_slurp_release_is_the_one_before_it_and_of_others_the_las
     major: int, floor: int
 ) -> None:
     assert find_floor(major) == floor
+
+
+def test_another_revision_is_said_to_be_one_and_an_older_package_is_a_way_back() -> None:
+    newer = judge_step("3:29.2.0-0ubuntu1~cloud0", "3:29.2.0-0ubuntu1.4~cloud0", "deb")
+    assert newer.message.endswith("is another revision of the same release")
+    assert not newer.backwards
+    older = judge_step("3:29.2.0-0ubuntu1.4~cloud0", "3:29.2.0-0ubuntu1~cloud0", "deb")
+    assert (older.allowed, older.backwards) == (False, True)
+    assert judge_step("29.0.1", "29.0.0").backwards
+    assert not judge_step("32.0.0", "34.0.0").backwards

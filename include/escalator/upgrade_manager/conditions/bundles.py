@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from escalator.model.bundle import Bundle, Impact, RebootPolicy
+from escalator.model.bundle import Bundle, Impact, RebootPolicy, VenvMechanism
 from escalator.model.check_report import Condition
 from escalator.model.errors import InvalidRequestError
 from escalator.model.verdict import Code, Severity, Subject, SubjectType
@@ -51,7 +51,16 @@ def find_unserved(bundle: Bundle) -> tuple[str, ...]:
         "artefacts": bool(bundle.artefacts),
         **{f"hooks.{name}": bool(commands) for name, commands in bundle.hooks.items()},
     }
-    return tuple(name for name, wanted in wishes.items() if wanted)
+    return (*(name for name, wanted in wishes.items() if wanted), *_find_not_brought(bundle))
+
+
+def _find_not_brought(bundle: Bundle) -> tuple[str, ...]:
+    """Return the components that the mechanism does not bring: their nodes would be pending for ever."""
+    if not isinstance(bundle.mechanism, VenvMechanism):
+        return ()
+    service = bundle.mechanism.service
+    others = [component.name for component in bundle.components if component.name != service]
+    return tuple(f"component {name} (venv brings {service} only)" for name in others)
 
 
 def refuse_unserved(bundle: Bundle) -> None:

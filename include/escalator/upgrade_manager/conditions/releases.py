@@ -14,7 +14,7 @@ from escalator.upgrade_manager.conditions.question import Family, Question, coun
 from escalator.upgrade_manager.state.hypervisors import HYPERVISOR, is_hypervisor
 from escalator.upgrade_manager.state.targets import COMPUTE
 from escalator.upgrade_manager.versions.compatibility import StepJudgement, judge_step
-from escalator.upgrade_manager.versions.release_version import Scheme, StepClass
+from escalator.upgrade_manager.versions.release_version import Scheme
 
 
 def check_releases(question: Question, _domain: str) -> Iterator[Condition]:
@@ -61,13 +61,14 @@ def _component(question: Question, bundle: Bundle, component: Component) -> Iter
         elif judgement.allowed:
             yield met(Code.VERSION_STEP, subject, f"{component.name} {where}: {judgement.message}")
         else:
-            downgrade = judgement.step is StepClass.DOWNGRADE
             yield unmet(
-                Code.VERSION_DOWNGRADE if downgrade else Code.VERSION_TOO_FAR,
+                Code.VERSION_DOWNGRADE if judgement.backwards else Code.VERSION_TOO_FAR,
                 subject,
                 f"{component.name} {where}: {judgement.message}",
                 judgement.remedy or "choose another bundle",
-                hosts=hosts if downgrade else (),  # one too far behind would stay so, and stop the others
+                hosts=hosts
+                if judgement.backwards
+                else (),  # one too far behind would stay so, and stop the others
             )
 
 
@@ -114,7 +115,7 @@ def _others(question: Question, bundle: Bundle) -> Iterator[Condition]:
         version = node.versions.get(COMPUTE)
         if host not in targets and version is not None and not node.upgraded:
             judgement = _judged(component, version)
-            if judgement is not None and not judgement.allowed and judgement.step is not StepClass.DOWNGRADE:
+            if judgement is not None and not judgement.allowed and not judgement.backwards:
                 behind[version].append(host)
     for version, hosts in behind.items():
         yield unmet(

@@ -7,11 +7,11 @@ from dataclasses import replace
 
 from escalator.model.bundle import Bundle, Component
 from escalator.model.cloud import CloudSnapshot, Node
-from escalator.model.errors import InvalidRequestError
-from escalator.upgrade_manager.versions.release_version import ReleaseVersion
+from escalator.upgrade_manager.state.hypervisors import HYPERVISOR, is_hypervisor
+from escalator.upgrade_manager.versions.comparison import Order, compare_versions
 
 COMPUTE = "nova-compute"
-"""The component whose version tells whether a node is upgraded."""
+"""The component whose version tells first whether a node is upgraded."""
 
 
 def mark_targets(
@@ -19,22 +19,30 @@ def mark_targets(
 ) -> CloudSnapshot:
     """Mark the targets: ``hosts``; without them those marked already; without these all to be upgraded.
 
-    A node counts as upgraded when it is marked so, or runs what the bundle brings of nova-compute.
+    A node counts as upgraded when it is marked so, or runs what the bundle brings (:func:`runs_bundle`).
     """
-    brings = next((c for c in bundle.components if c.name == COMPUTE), None) if bundle else None
-    nodes = [replace(node, upgraded=node.upgraded or _runs(node, brings)) for node in snapshot.nodes]
+    nodes = [replace(node, upgraded=node.upgraded or runs_bundle(node, bundle)) for node in snapshot.nodes]
     targets = set(hosts) or {node.host for node in nodes if node.target}
     targets = targets or {node.host for node in nodes if not node.upgraded}
     return replace(snapshot, nodes=tuple(replace(node, target=node.host in targets) for node in nodes))
 
 
-def _runs(node: Node, brings: Component | None) -> bool:
-    """Tell whether a node reports the release that a component brings; an unreadable report does not."""
-    reported = node.versions.get(COMPUTE)
-    if brings is None or reported is None:
+def runs_bundle(node: Node, bundle: Bundle | None) -> bool:
+    """Tell whether a node reports all that a bundle brings; without a bundle it does not.
+
+    Of nova-compute it has to report that very version, another revision of the package is another version.
+    Of any other component it must not report an older one; what it does not report of it keeps no node
+    pending. What cannot be read is not what the bundle brings.
+    """
+    if bundle is None or bundle.target_version(COMPUTE) is None:
         return False
-    try:
-        wanted = ReleaseVersion.parse(brings.to, brings.scheme)
-        return ReleaseVersion.parse(reported, brings.scheme) == wanted
-    except InvalidRequestError:
-        return False
+    return all(_runs(node, component) for component in bundle.components)
+
+
+def _runs(node: Node, brings: Component) -> bool:
+    name = HYPERVISOR if is_hypervisor(brings) else brings.name
+    reported = node.versions.get(name)
+    if reported is None:
+        return name != COMPUTE
+    found = compare_versions(reported, brings.to, brings.scheme)
+    return found is Order.SAME or (found is Order.NEWER and name != COMPUTE)

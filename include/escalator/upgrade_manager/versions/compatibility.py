@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from escalator.model.errors import InvalidRequestError
+from escalator.upgrade_manager.versions.comparison import Order, compare_packages
 from escalator.upgrade_manager.versions.release_version import (
-    PackageVersion,
     ReleaseVersion,
     Scheme,
     StepClass,
@@ -26,16 +26,22 @@ NOVA_MAJORS = {
 """Names of OpenStack releases and Nova's major in them (releases.openstack.org)."""
 _FIRST_SLURP = 27
 """From this major of Nova on (2023.1), every other release can be upgraded to from two releases back."""
+_JUDGES = {str(Scheme.DEB): "dpkg", str(Scheme.RPM): "rpm"}
+"""What compares the packages of a scheme."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepJudgement:
-    """What a step is, whether it is allowed, and why; ``remedy`` says what else can be done."""
+    """What a step is, whether it is allowed, and why; ``remedy`` says what else can be done.
+
+    :ivar backwards: it leads to something older, be it the release or only the package.
+    """
 
     step: StepClass
     allowed: bool
     message: str
     remedy: str | None = None
+    backwards: bool = False
 
 
 def judge_step(
@@ -44,7 +50,7 @@ def judge_step(
     """Say what the step between two versions of one component means, and whether it is allowed.
 
     Allowed is every step forward within a major, and from as far back as the new release's floor for computes
-    (:func:`find_floor`). Of two Debian packages, the new one must be the newer one for dpkg too.
+    (:func:`find_floor`). Of two packages, the new one must be the newer one for dpkg or rpm too.
 
     :param component: what is stepped; the limit of majors holds for Nova's alone.
     :param scheme: how both are written: pbr, deb or rpm.
@@ -58,14 +64,20 @@ def judge_step(
             allowed=False,
             message=f"{after} is older than {before}",
             remedy="bring a newer release; going back is a rollback, which undoes an upgrade",
+            backwards=True,
         )
-    if scheme == Scheme.DEB and PackageVersion(after) < PackageVersion(before):
+    packages = compare_packages(before, after, scheme)
+    if packages is Order.NEWER:
         return StepJudgement(
             step=step,
             allowed=False,
-            message=f"for dpkg {after} is older than {before}, though its release is not",
-            remedy="build the package with an epoch that is not lower",
+            message=f"for {_JUDGES[scheme]} {after} is older than {before}, though its release is not",
+            remedy="build the package with an epoch or a revision that is not lower",
+            backwards=True,
         )
+    if packages is Order.OLDER and step is StepClass.NONE:
+        message = f"from {before} to {after} is another revision of the same release"
+        return StepJudgement(step=step, allowed=True, message=message)
     if not component.startswith("nova"):
         return StepJudgement(step=step, allowed=True, message=f"from {before} to {after} is a {step} step")
     return _judge_majors(step, before, after, *(_major(version) for version in (old, new)))
