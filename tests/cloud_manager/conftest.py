@@ -46,6 +46,7 @@ class FakeOpenStack:
     services: dict[str, str] = field(default_factory=lambda: dict(SERVICES))
     answers: dict[tuple[str, str], list[tuple[Any, ...]]] = field(default_factory=dict)
     asked: list[Asked] = field(default_factory=list)
+    regions: tuple[str, ...] = ("R",)
     first: Callable[[Asked], tuple[Any, ...] | None] = lambda _: None
     """Asked before all else; None leaves the answer to what was told."""
 
@@ -82,11 +83,12 @@ class FakeOpenStack:
                 "endpoints": [
                     {
                         "interface": "public",
-                        "region": "R",
-                        "region_id": "R",
+                        "region": region,
+                        "region_id": region,
                         "id": kind,
                         "url": self.url + f"/{kind}{path}",
                     }
+                    for region in self.regions
                 ],
             }
             for kind, path in self.services.items()

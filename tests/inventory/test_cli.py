@@ -8,6 +8,7 @@ import pytest
 from tests.builders import leased, make_cloud, make_node, make_plan
 
 from escalator import cli as escalator
+from escalator.cloud_manager.credentials import CloudCredentials
 from escalator.inventory import cli
 from escalator.inventory.cli import read_addresses
 from escalator.inventory.inventory_file import read_inventory
@@ -54,8 +55,7 @@ def write_from(monkeypatch: pytest.MonkeyPatch, folder: Path, *nodes: Node) -> i
         return make_cloud(nodes)
 
     cloud = SimpleNamespace(fetch_snapshot=snapshot, fetch_addresses=dict)
-    credentials = SimpleNamespace(from_clouds_yaml=lambda *_, **__: None)
-    monkeypatch.setattr(cli, "CloudCredentials", credentials)
+    monkeypatch.setattr(cli, "name_cloud_of", lambda args: CloudCredentials(cloud=args.cloud))
     monkeypatch.setattr(cli, "connect", lambda *_: None)
     monkeypatch.setattr(cli, "Cloud", lambda *_: cloud)
     return escalator.main(["inventory", "--cloud", "lab", "-o", str(folder)])

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
-from types import SimpleNamespace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +15,7 @@ from tests.airflow_client.fake_airflow import FakeAirflow, dag_document, run_doc
 from tests.steps.worlds import NODE, World
 
 from escalator import cli as escalator
+from escalator.cloud_manager.credentials import CloudCredentials
 from escalator.leases import cli
 from escalator.model.campaign import NodeState
 from escalator.model.lease import LeaseMark, LeasePhase
@@ -29,8 +30,7 @@ def airflow(world: World, monkeypatch: pytest.MonkeyPatch) -> FakeAirflow:
     fake.on("GET", "/api/v2/dags/inventory", (200, dag_document("inventory")))
     monkeypatch.setenv("ESCALATOR_AIRFLOW_URL", "http://airflow.test")
     monkeypatch.setattr(cli, "open_client", lambda _args: fake.client())
-    credentials = SimpleNamespace(from_clouds_yaml=lambda *_, **__: None)
-    monkeypatch.setattr(cli, "CloudCredentials", credentials)
+    monkeypatch.setattr(cli, "name_cloud_of", lambda args: CloudCredentials(cloud=args.cloud))
     monkeypatch.setattr(cli, "connect", lambda *_: None)
     monkeypatch.setattr(cli, "Cloud", lambda *_: world.cloud)
     monkeypatch.setattr(cli, "Ledger", lambda: world.ledger)
@@ -221,8 +221,13 @@ def test_settle_says_which_runs_it_left(world: World, run: Type, monkeypatch: py
     assert f"run {world.plan.run_id} is left as it is" in err
 
 
-def test_a_cloud_has_to_be_named(airflow: FakeAirflow, capsys: pytest.CaptureFixture[str]) -> None:
-    assert airflow
+def test_a_cloud_has_to_be_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for variable in [name for name in os.environ if name.startswith("OS_")]:
+        monkeypatch.delenv(variable)
+    (tmp_path / "clouds.yaml").write_text("clouds: {}")
+    monkeypatch.setenv("OS_CLIENT_CONFIG_FILE", str(tmp_path / "clouds.yaml"))
     assert escalator.main(["leases"]) == 2
     assert "give --cloud NAME" in capsys.readouterr().err
 

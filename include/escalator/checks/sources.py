@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from escalator.cloud_manager.call_counter import CallCounter
 from escalator.cloud_manager.cloud import Cloud
+from escalator.cloud_manager.cloud_options import add_cloud_options, name_cloud_of
 from escalator.cloud_manager.connection import connect
-from escalator.cloud_manager.credentials import CloudCredentials
 from escalator.cloud_manager.snapshots import read_snapshot
 from escalator.documents.bundle_file import find_bundle_dir, read_bundle_document, read_bundle_file
 from escalator.documents.bundles import parse_bundle
@@ -35,11 +35,12 @@ class Source(NamedTuple):
 
 def add_source_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare where the cloud is, what is brought to which nodes, and under which limits."""
-    where = parser.add_mutually_exclusive_group(required=True)
-    where.add_argument("--cloud", metavar="NAME", help="read this cloud of clouds.yaml")
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument(
+        "--cloud", metavar="NAME", help="read this cloud of clouds.yaml; default: OS_CLOUD, or the openrc's"
+    )
     where.add_argument("--snapshot", type=Path, metavar="FILE", help="read this snapshot")
-    parser.add_argument("--region", metavar="NAME", help="region, when the cloud has several")
-    parser.add_argument("--clouds-yaml", type=Path, metavar="FILE", help="default: the usual places")
+    add_cloud_options(parser, cloud=False)
     parser.add_argument("--bundle", metavar="B", help="what to bring: name of a bundle, or its file")
     parser.add_argument(
         "--hosts", action="append", default=[], metavar="HOST[,HOST]", help="nodes; default: all to upgrade"
@@ -87,11 +88,12 @@ def read_bundle(name: str) -> Bundle:
 
 
 def _read_cloud(args: argparse.Namespace) -> CloudSnapshot:
-    counter = CallCounter()
-    credentials = CloudCredentials.from_clouds_yaml(args.cloud, args.region, path=args.clouds_yaml)
-    sources = load_ha_sources(pushed=find_pushed_constraints(args.cloud))
+    counter, credentials = CallCounter(), name_cloud_of(args)
+    sources = load_ha_sources(pushed=find_pushed_constraints(credentials.label))
     cloud = Cloud(connect(credentials, counter), counter)
-    return add_ha_groups_of(cloud.fetch_snapshot(args.cloud, domain_of=domain_of, with_agents=True), sources)
+    return add_ha_groups_of(
+        cloud.fetch_snapshot(credentials.label, domain_of=domain_of, with_agents=True), sources
+    )
 
 
 def _known_hosts(words: Sequence[str], snapshot: CloudSnapshot) -> tuple[str, ...]:

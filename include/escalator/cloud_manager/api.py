@@ -15,9 +15,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import requests
 from keystoneauth1 import exceptions as ksa
-from keystoneauth1.adapter import Adapter
 from openstack.connection import Connection
 
+from escalator.cloud_manager.regions import OneRegionAdapter
 from escalator.cloud_manager.translation import translate_error
 from escalator.model.errors import InvalidRequestError, TransientError
 
@@ -222,7 +222,7 @@ def find_api(
     :param sleep: waits that many seconds before a read is sent again.
     """
     config = connection.config
-    adapter = Adapter(
+    adapter = OneRegionAdapter(
         connection.session,
         service_type=service,
         interface=config.get_interface(service),

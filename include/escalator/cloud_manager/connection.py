@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import logging
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import requests
 from keystoneauth1 import session as ksa_session
-from openstack.config import OpenStackConfig
 from openstack.connection import Connection
 
 from escalator.cloud_manager.call_counter import CallCounter, make_label
+from escalator.cloud_manager.client_config import find_region
 from escalator.cloud_manager.credentials import CloudCredentials
 from escalator.cloud_manager.tokens import TokenCache
 from escalator.cloud_manager.translation import translate_error
 
-APP_NAME = "escalator"
 API_TIMEOUT_SECONDS = 60.0
 """How long one request may take. The slowest is Placement's answer about all providers of a large cloud."""
 POOL_CONNECTIONS = 16
@@ -50,10 +48,10 @@ def connect(
     :param counter: counts every request of this connection.
     :param timeout_seconds: how long one request may take.
     :param tokens: where tokens are kept from process to process; None: each fetches its own.
-    :raises InvalidRequestError: the cloud is not in ``clouds.yaml``, or its entry cannot be used.
+    :raises InvalidRequestError: the cloud is not in ``clouds.yaml``, or what is said of it cannot be used.
     """
     with translate_error(f"configuration of cloud {credentials.label}"):
-        region = _config(credentials).get_one(**_options(credentials), api_timeout=timeout_seconds)
+        region = find_region(credentials, {**_options(credentials), "api_timeout": timeout_seconds})
         connection = Connection(config=region)
         transport = requests.Session()
         for prefix in _ADAPTERS:
@@ -62,17 +60,6 @@ def connect(
         if tokens is not None:
             tokens.attach(connection.session.auth)
     return connection
-
-
-def _config(credentials: CloudCredentials) -> OpenStackConfig:
-    files = [credentials.clouds_yaml] if credentials.clouds_yaml else None
-    return OpenStackConfig(
-        config_files=files,
-        load_yaml_config=credentials.cloud is not None,
-        load_envvars=False,
-        app_name=APP_NAME,
-        app_version=_app_version(),
-    )
 
 
 def _options(credentials: CloudCredentials) -> dict[str, Any]:
@@ -84,13 +71,6 @@ def _options(credentials: CloudCredentials) -> dict[str, Any]:
     options = {name: value for name, value in options.items() if value is not None}
     if not credentials.verify:
         options["verify"] = False
-    if credentials.cloud is not None:
-        return options | {"cloud": credentials.cloud}
-    return options | {"auth_type": credentials.auth_type, "auth": dict(credentials.auth)}
-
-
-def _app_version() -> str:
-    try:
-        return version(APP_NAME)
-    except PackageNotFoundError:
-        return "0"
+    if credentials.cloud is None:
+        options |= {"auth_type": credentials.auth_type, "auth": dict(credentials.auth)}
+    return options

@@ -31,7 +31,8 @@ _DOMAIN_FIELDS = ("user_domain_id", "user_domain_name")
 class CloudCredentials:
     """Everything that a connection to one cloud needs; secrets are not part of its repr.
 
-    :ivar cloud: name in ``clouds.yaml``; None when ``auth`` says it all.
+    :ivar cloud: name in ``clouds.yaml``, or of the cloud of the openrc; None when ``auth`` says it all.
+    :ivar openrc: it is the cloud that the variables ``OS_*`` of the environment describe.
     :ivar clouds_yaml: path of that file; None for the usual places.
     :ivar auth_type: keystoneauth's name of the kind; ``v3password`` asks for no version of Keystone first.
     :ivar auth: authentication options of keystoneauth, secrets included.
@@ -39,6 +40,7 @@ class CloudCredentials:
     """
 
     cloud: str | None = None
+    openrc: bool = False
     clouds_yaml: str | None = None
     auth_type: str = "password"
     auth: Mapping[str, str] = field(default_factory=dict, repr=False)

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from escalator.cloud_manager.call_counter import CallCounter
 from escalator.cloud_manager.cloud import Cloud
+from escalator.cloud_manager.cloud_options import add_cloud_options, name_cloud_of
 from escalator.cloud_manager.connection import connect
-from escalator.cloud_manager.credentials import CloudCredentials
 from escalator.cloud_manager.snapshots import write_snapshot
 from escalator.inventory.inventory_file import (
     find_inventory_path,
@@ -38,12 +38,12 @@ _LINE_WORDS = 2
 def add_parser(subparsers: Subparsers) -> None:
     """Declare the verbs ``snapshot`` and ``inventory``."""
     snapshot = subparsers.add_parser("snapshot", help="read a cloud into a file")
-    _add_cloud(snapshot)
+    add_cloud_options(snapshot)
     snapshot.add_argument(
         "-o", "--output", required=True, metavar="FILE", help="the file; - for the terminal"
     )
     inventory = subparsers.add_parser("inventory", help="write the inventory that the DAGs are made from")
-    _add_cloud(inventory)
+    add_cloud_options(inventory)
     inventory.add_argument(
         "-o", "--output", type=Path, metavar="DIR", help="the folder; default: ESCALATOR_INVENTORY_DIR"
     )
@@ -66,17 +66,12 @@ def run(args: argparse.Namespace) -> int:
     :raises EscalatorError: the cloud cannot be read, or the file cannot be written.
     """
     counter = CallCounter()
-    credentials = CloudCredentials.from_clouds_yaml(args.cloud, args.region, path=args.clouds_yaml)
+    credentials = name_cloud_of(args)
+    args.cloud = credentials.label
     cloud = Cloud(connect(credentials, counter), counter)
     said = _snapshot(cloud, args) if args.verb == "snapshot" else _inventory(cloud, args)
     print(f"{said}, {counter.total} API calls", file=sys.stderr)
     return 0
-
-
-def _add_cloud(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--cloud", required=True, metavar="NAME", help="name in clouds.yaml")
-    parser.add_argument("--region", metavar="NAME", help="region, when the cloud has several")
-    parser.add_argument("--clouds-yaml", type=Path, metavar="FILE", help="default: the usual places")
 
 
 def _snapshot(cloud: Cloud, args: argparse.Namespace) -> str:

@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from escalator.airflow_client.cli import URL_VARIABLE, add_airflow_options, open_client
@@ -21,8 +20,8 @@ from escalator.airflow_client.errors import NotInAirflowError
 from escalator.airflow_client.records import DagRun
 from escalator.cloud_manager.call_counter import CallCounter
 from escalator.cloud_manager.cloud import Cloud
+from escalator.cloud_manager.cloud_options import add_cloud_options, name_cloud_of
 from escalator.cloud_manager.connection import connect
-from escalator.cloud_manager.credentials import CloudCredentials
 from escalator.leases.actions import mark_lease_failed, release_lease
 from escalator.leases.advice import Action, refuse_action
 from escalator.leases.known import find_known_leases
@@ -92,9 +91,7 @@ def _add_action(actions: Subparsers, name: str, words: str) -> argparse.Argument
 
 
 def _add_common(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--cloud", metavar="NAME", help="name in clouds.yaml")
-    parser.add_argument("--region", metavar="NAME", help="region, when the cloud has several")
-    parser.add_argument("--clouds-yaml", type=Path, metavar="FILE", help="default: the usual places")
+    add_cloud_options(parser)
     add_airflow_options(parser)
 
 
@@ -104,10 +101,8 @@ def run(args: argparse.Namespace) -> int:
     :return: 0 done, 1 a person said no.
     :raises EscalatorError: the cloud or the ledger cannot be read, or what was asked for must not be done.
     """
-    if not args.cloud:
-        raise InvalidRequestError("no cloud is named", remedy="give --cloud NAME, as in clouds.yaml")
-    counter = CallCounter()
-    credentials = CloudCredentials.from_clouds_yaml(args.cloud, args.region, path=args.clouds_yaml)
+    counter, credentials = CallCounter(), name_cloud_of(args)
+    args.cloud = credentials.label
     cloud, ledger = Cloud(connect(credentials, counter), counter), Ledger()
     with _open_airflow(args) as find_life:
         where = _Where(cloud=cloud, ledger=ledger, find_life=find_life)

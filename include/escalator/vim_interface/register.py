@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
 from escalator.cloud_manager.call_counter import CallCounter
 from escalator.cloud_manager.catalogue import ensure_endpoint
+from escalator.cloud_manager.cloud_options import add_cloud_options, name_cloud_of
 from escalator.cloud_manager.connection import connect
-from escalator.cloud_manager.credentials import CloudCredentials
 from escalator.model.errors import InvalidRequestError
 
 if TYPE_CHECKING:
@@ -26,13 +25,11 @@ def add_parser(subparsers: Subparsers) -> None:
     parser = subparsers.add_parser("vim", help="the VIM interface's API")
     verbs = parser.add_subparsers(dest="what", metavar="COMMAND", required=True)
     register = verbs.add_parser("register", help="put its address into a cloud's catalogue (role admin)")
-    register.add_argument("--cloud", required=True, metavar="NAME", help="name in clouds.yaml")
+    add_cloud_options(register)
     register.add_argument(
         "--name", metavar="CLOUD", help="what the inventory calls the cloud; default: as clouds.yaml does"
     )
     register.add_argument("--url", required=True, help="address of Airflow as VNFMs reach it")
-    register.add_argument("--region", metavar="NAME")
-    register.add_argument("--clouds-yaml", type=Path, metavar="FILE", help="default: the usual places")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -41,8 +38,8 @@ def run(args: argparse.Namespace) -> int:
     :return: 0.
     :raises InvalidRequestError: the address is none.
     """
-    url = make_endpoint_url(args.url, args.name or args.cloud)
-    credentials = CloudCredentials.from_clouds_yaml(args.cloud, args.region, path=args.clouds_yaml)
+    credentials = name_cloud_of(args)
+    url = make_endpoint_url(args.url, args.name or credentials.label)
     connection = connect(credentials, CallCounter())
     ensure_endpoint(connection, service_type=SERVICE_TYPE, name=SERVICE_NAME, url=url)
     print(f"{SERVICE_TYPE}: {url}")  # noqa: T201
