@@ -1,4 +1,7 @@
-"""The trigger of admit: many nodes wait, one poll of the cloud a campaign serves them all."""
+"""The trigger of admit: many nodes wait, one poll of the cloud a campaign serves them all.
+
+What is imported here is imported in the triggerer's event loop: the data of the model, and nothing heavy.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,6 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from escalator.model.decisions import Admission, AdmissionDecision
 from escalator.model.errors import EscalatorError, InvalidRequestError
-from escalator.steps.admit import find_decision_for
 from escalator_airflow.triggers.threads import run_in_thread
 
 POLL_SECONDS = 2.0
@@ -137,10 +139,21 @@ async def _decide(poll: _Poll, run: tuple[str, str], host: str) -> AdmissionDeci
     """Return the campaign's current decision about a host; at most one look at a time."""
     async with poll.lock:
         if time.monotonic() - poll.taken >= POLL_SECONDS:
-            from escalator_airflow.watching import Watcher  # noqa: PLC0415  heavy, not needed to parse a DAG
-
             if poll.watcher is None:
-                poll.watcher = await run_in_thread(Watcher)(*run)
+                poll.watcher = await run_in_thread(_open_watcher)(*run)
             poll.decisions = await _look(poll)
             poll.taken = time.monotonic()
-    return find_decision_for(host, poll.decisions)
+    found: AdmissionDecision = await run_in_thread(_find)(host, poll.decisions)
+    return found
+
+
+def _open_watcher(dag_id: str, run_id: str) -> Any:
+    from escalator_airflow.watching import Watcher  # noqa: PLC0415  heavy: never in the event loop
+
+    return Watcher(dag_id, run_id)
+
+
+def _find(host: str, decisions: dict[str, AdmissionDecision]) -> AdmissionDecision:
+    from escalator.steps.admit import find_decision_for  # noqa: PLC0415  heavy: never in the event loop
+
+    return find_decision_for(host, decisions)

@@ -1,4 +1,8 @@
-"""Blocking code beside the triggerer's event loop."""
+"""Blocking code beside the triggerer's event loop: all triggers of all campaigns share that one loop.
+
+What takes time, imports and first connections too, is done in such a function. A trigger's module imports at
+its head only what costs the loop nothing.
+"""
 
 from __future__ import annotations
 
