@@ -24,6 +24,7 @@ from escalator.ledger.records import (
     read_progress,
     read_step,
 )
+from escalator.ledger.released import Released, read_released
 from escalator.ledger.rows import (
     find_campaign,
     find_node,
@@ -150,6 +151,11 @@ class CampaignRun:
         """Return what the campaigns so far that brought a bundle to a cloud tell of durations."""
         with self._database.reading() as session:
             return read_history(session, cloud=cloud, bundle=bundle)
+
+    def released(self, *, cloud: str, bundle: str) -> tuple[Released, ...]:
+        """Return what the runs of a bundle have verified and given back in a cloud, the newest run first."""
+        with self._database.reading() as session:
+            return read_released(session, cloud=cloud, bundle=bundle)
 
     def progress(self, host: str) -> NodeProgress:
         """Return how one node stands; waiting when nothing is recorded."""

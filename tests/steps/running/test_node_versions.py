@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from tests.steps.worlds import BUNDLE, NEW, NODE, OLD, World
+from tests.steps.fake_records import START
+from tests.steps.worlds import BUNDLE, EMPTY_CLOUD, NEW, NODE, OLD, World
 
 from escalator.model.bundle import NoMechanism
+from escalator.model.campaign import NodeState
 from escalator.model.errors import NodeFaultError, TransientError
 from escalator.model.verdict import Code
 from escalator.steps.running.node_versions import read_version, read_versions
@@ -74,3 +76,27 @@ def test_a_bundle_that_brings_nothing_leaves_the_versions_unknown_and_the_nodes_
     assert read_version(world.context(), NODE) == ""
     assert read_versions(world.context(), NODES) == (dict.fromkeys(NODES, ""), dict.fromkeys(NODES), {})
     assert world.connections == []
+
+
+def test_a_bundle_that_brings_nothing_comes_to_an_end(world: World) -> None:
+    """Every window begins a run of its own: what the one before it did is not done again."""
+    name = f"rehearsal-{world.plan.run_id}"
+    world.bundle = replace(BUNDLE, name=name, mechanism=NoMechanism())
+    world.plan = world.make_plan("first", bundle=name)
+    component = {"name": "nova-compute", "to": NEW}
+    document = {"schema": "escalator.bundle/1", "name": name, "components": [component]}
+    run = world.ledger.run(world.plan.campaign, world.plan.run_id)
+    run.open(
+        world.plan,
+        dag_id=world.plan.campaign,
+        bundle_document=document | {"mechanism": {"type": "none"}},
+        snapshot_before=EMPTY_CLOUD,
+        now=START,
+    )
+    run.set_progress(NODE, NodeState.RELEASED, now=START)
+    run.set_progress("node-02", NodeState.HELD, now=START)
+    window = world.context(world.make_plan("next", bundle=name))
+    assert read_versions(window, NODES).versions == {NODE: NEW, "node-02": "", "node-03": ""}
+    world.bundle = replace(world.bundle, expected_upgrade_seconds=1.0)  # no more the bundle that it was
+    changed = world.context(world.make_plan("next", bundle=name))
+    assert read_versions(changed, NODES).versions == dict.fromkeys(NODES, "")

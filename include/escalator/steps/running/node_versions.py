@@ -8,6 +8,7 @@ from typing import NamedTuple
 from escalator.model.errors import EscalatorError, NodeFaultError
 from escalator.model.verdict import Verdict, find_blockers
 from escalator.steps.running.context import CampaignContext
+from escalator.steps.running.done_before import find_done_before
 from escalator.system_support.shell import Shell
 
 SSH_AT_ONCE = 16
@@ -63,7 +64,10 @@ def _look(campaign: CampaignContext, host: str) -> tuple[str, tuple[Verdict, ...
 
 
 def read_versions(campaign: CampaignContext, hosts: tuple[str, ...]) -> NodesRead:
-    """Read many nodes at once, and whether the bundle's mechanism has what it needs there."""
+    """Read many nodes at once, and whether the bundle's mechanism has what it needs there.
+
+    Of a bundle that brings nothing, the nodes that it was carried out on before count as having its version.
+    """
 
     def one(host: str) -> tuple[str, str | None, str | None, tuple[Verdict, ...]]:
         try:
@@ -74,8 +78,9 @@ def read_versions(campaign: CampaignContext, hosts: tuple[str, ...]) -> NodesRea
 
     with ThreadPoolExecutor(SSH_AT_ONCE) as pool:
         answers = tuple(pool.map(one, hosts))
+    done = dict.fromkeys(find_done_before(campaign, hosts), campaign.plan.target_version)
     return NodesRead(
-        versions={host: version for host, version, _, _ in answers if version is not None},
+        versions={host: version for host, version, _, _ in answers if version is not None} | done,
         faults={host: fault for host, _, fault, _ in answers},
         lacking={host: lacking for host, _, _, lacking in answers if lacking},
     )
