@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from datetime import datetime
 from functools import partial
 from urllib.parse import urlsplit
 
@@ -54,6 +55,14 @@ def make_desk(plan: CampaignPlan) -> VimDesk:
     """
     session_id = name_session(plan.installation, plan.campaign, plan.run_id)
     return _make_desk(session_id, plan.request.cloud, (plan.campaign, plan.run_id))
+
+
+def find_session_start(run_id: str) -> datetime | None:
+    """Return the moment before which the session that began a run touches no node; None: it has none."""
+    if not run_id.startswith(RUN_ID_PREFIX):
+        return None
+    session = Ledger().notices().session(run_id.removeprefix(RUN_ID_PREFIX))
+    return session.not_before if session is not None else None
 
 
 def fail_session_of(dag_id: str, run_id: str, find_life: FindLife) -> None:

@@ -72,7 +72,7 @@ def build_campaign_dag(
             cloud=inventory.cloud,
             domain=domain,
             hosts=hosts,
-            window_asks=None if window is None else dict(window.run),
+            window=window,
             **BRIEF,
             execution_timeout=timedelta(minutes=15),
         )

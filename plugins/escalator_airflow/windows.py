@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from escalator.documents.requests import parse_request
@@ -52,6 +53,17 @@ def schedule_of(window: Window) -> MaintenanceWindow:
             remedy=f"correct {inventory_dir() / NAME}",
         ) from exc
     return timetable
+
+
+def find_open_end(window: Window, moment: datetime) -> datetime | None:
+    """Return when the window ends that is open at a moment (aware); None when none is.
+
+    Runs without a logical date have no interval of their own: this is what holds them to their window.
+    """
+    from pendulum import instance  # noqa: PLC0415  heavy, for DAGs with windows only
+
+    interval = schedule_of(window).infer_manual_data_interval(run_after=instance(moment))
+    return interval.end if interval.end > interval.start else None
 
 
 def refuse_bad_windows(

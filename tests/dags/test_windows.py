@@ -50,7 +50,7 @@ def test_a_domain_with_a_window_is_scheduled_with_what_the_window_asks_for(folde
     write(folder, WINDOW)
     dag = dags()[DAG_ID]
     assert dag.timetable.summary == "0 22 * * 2 for 240 min"
-    asked = dag.get_task("check_conditions").window_asks
+    asked = dag.get_task("check_conditions").window.run
     assert (asked["bundle"], asked["max_parallel"], asked["mode"]) == ("nova-34", 2, "non-smooth")
     dag.validate()
 

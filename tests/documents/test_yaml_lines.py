@@ -52,6 +52,18 @@ def test_what_is_missing_has_the_line_of_what_it_is_missing_in() -> None:
     assert "schema: is required;" in told
 
 
+@pytest.mark.parametrize(
+    ("written", "read"), [("0240", "160"), ("4:30", "270"), ("-0_7", "-7"), ("3:33.5", "213.5")]
+)
+def test_numbers_that_yaml_reads_otherwise_than_people_do_are_refused(written: str, read: str) -> None:
+    text = f"schema: escalator.windows/1\nwindows:\n  - minutes: {written}\n"
+    with pytest.raises(InvalidRequestError) as caught:
+        parse_windows(load_yaml(text))
+    fault = f"YAML reads {written} as {read}: write that, or put what is meant in quotes (line 3)"
+    assert f"windows[0].minutes: {fault}" in caught.value.message
+    assert load_yaml("{a: [0, 10, 0.5, -3, 0x1f, '0240']}") == {"a": [0, 10, 0.5, -3, 31, "0240"]}
+
+
 def test_key_that_stands_there_twice_is_a_fault_even_when_both_values_are_good() -> None:
     text = "schema: escalator.windows/1\nwindows: []\nwindows: []\n"
     with pytest.raises(InvalidRequestError, match=r"windows: stands on line 2 already \(line 3\)"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -55,6 +56,7 @@ def context(
         run_id=run_id,
         run_type=run_type,
         conf=conf or {},
+        run_after=datetime(2026, 11, 22, 8, tzinfo=UTC),
         data_interval_start=None,
         data_interval_end=None,
     )

@@ -11,12 +11,23 @@ from tests.plugins.conftest import context
 
 from escalator.ledger.ledger import Ledger
 from escalator.model.errors import EscalatorError, NodeFaultError, TransientError
+from escalator.model.window import Window
 from escalator.steps.campaign.announce import Announcement
 
 pytestmark = pytest.mark.airflow
 NOW = datetime(2026, 11, 22, 8, tzinfo=UTC)
 HOSTS = ("general-001", "general-002", "general-003")
 GOOD = {"bundle": "nova-34", "hosts": [], "max_parallel": 1}
+
+
+TUESDAYS = Window(
+    cloud="lab",
+    domain=DOMAIN,
+    cron="0 22 * * 2",
+    timezone="Europe/Warsaw",
+    minutes=240,
+    run={"bundle": "nova-34", "max_parallel": 2, "on_blocked": "skip"},
+)
 
 
 @pytest.fixture
@@ -135,7 +146,7 @@ def test_what_a_window_asks_for_counts_for_the_runs_that_it_begins_only(
         cloud="lab",
         domain=DOMAIN,
         hosts=HOSTS,
-        window_asks={"bundle": "nova-34", "max_parallel": 2, "on_blocked": "skip"},
+        window=TUESDAYS,
     )
     form = {"bundle": None, "hosts": [], "max_parallel": 1, "on_blocked": "refuse"}
     if run_type == "manual":
@@ -149,6 +160,31 @@ def test_what_a_window_asks_for_counts_for_the_runs_that_it_begins_only(
         2,
         "skip",
     )
+
+
+@pytest.mark.parametrize(
+    ("started", "end"),
+    [
+        ("2026-11-24T20:59:00Z", None),
+        ("2026-11-24T22:30:00.5Z", "2026-11-25T01:00:00Z"),
+        ("2026-11-25T01:00:00Z", None),
+    ],
+)
+def test_a_run_without_a_logical_date_ends_with_the_window_that_was_open_when_it_was_started(
+    module: Any, monkeypatch: pytest.MonkeyPatch, started: str, end: str | None
+) -> None:
+    drafts: list[Any] = []
+    monkeypatch.setattr(module, "make_context", lambda record, **_: drafts.append(record.plan))
+    monkeypatch.setattr(
+        module, "check", lambda *_, **__: (SimpleNamespace(hosts=HOSTS, target_version="34.0.0"), ())
+    )
+    operator = module.CheckConditionsOperator(
+        task_id="check", procedure="upgrade", cloud="lab", domain=DOMAIN, hosts=HOSTS, window=TUESDAYS
+    )
+    asked = context(params=GOOD)
+    asked["dag_run"].run_after = datetime.fromisoformat(started)
+    operator.execute(asked)
+    assert drafts[0].window_end == (datetime.fromisoformat(end) if end else None)
 
 
 def test_prepare_names_the_nodes_that_it_could_not_stage(

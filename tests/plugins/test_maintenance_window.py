@@ -94,6 +94,10 @@ def test_a_run_by_hand_ends_with_the_window_that_is_open_and_has_none_else(
         ("0 22 * * *", 8 * 24 * 60, "choose 1 to"),
         ("0 */4 * * *", 241, "windows overlap"),
         ("0 22 * * 2,3", 25 * 60, "windows overlap"),
+        ("0 22 * * 2 30", 60, "five columns"),
+        ("0 22 30 2 *", 60, "next date"),
+        ("*/30 1-4 * * *", 31, "windows overlap"),
+        ("0 23 31,1 12,1 *", 25 * 60, "from 2026-12-31T23:00:00"),
     ],
 )
 def test_what_cannot_be_a_window_is_refused(module: Any, cron: str, minutes: int, said: str) -> None:
@@ -104,10 +108,38 @@ def test_what_cannot_be_a_window_is_refused(module: Any, cron: str, minutes: int
 
 
 @pytest.mark.parametrize(
-    ("cron", "minutes"), [("0 */4 * * *", 240), (TUESDAYS, 7 * 24 * 60 - 60), ("@daily", 60)]
+    ("cron", "zone", "said"),
+    [
+        ("0 0 * * *", "Europe/Warsaw", "from 2027-03-28T00:00:00"),
+        ("0 2 * * *", "Australia/Sydney", "from 2027-10-03T03:00:00"),
+        ("0 */4 * * *", "Europe/Warsaw", "from 2027-03-28T00:00:00"),
+        ("0 22 * * 6,0", "Africa/Casablanca", "windows overlap"),
+    ],
 )
-def test_windows_that_touch_are_good(module: Any, cron: str, minutes: int) -> None:
-    assert module.MaintenanceWindow(cron, timezone="Europe/Warsaw", minutes=minutes).validate() is None
+def test_windows_that_overlap_where_a_clock_goes_forward_are_refused(
+    module: Any, cron: str, zone: str, said: str
+) -> None:
+    from airflow.exceptions import AirflowTimetableInvalid
+
+    minutes = 240 if "/4" in cron else 24 * 60
+    with pytest.raises(AirflowTimetableInvalid, match=said):
+        module.MaintenanceWindow(cron, timezone=zone, minutes=minutes).validate()
+
+
+@pytest.mark.parametrize(
+    ("cron", "minutes", "zone"),
+    [
+        ("0 */4 * * *", 240, "UTC"),
+        ("0 */4 * * *", 180, "Europe/Warsaw"),
+        ("0 22 * * *", 23 * 60, "Europe/Warsaw"),
+        ("0 * * * *", 60, "Europe/Warsaw"),
+        (TUESDAYS, 7 * 24 * 60 - 60, "Europe/Warsaw"),
+        ("@daily", 60, "Europe/Warsaw"),
+        ("@daily", 24 * 60, "Asia/Kolkata"),
+    ],
+)
+def test_windows_that_touch_are_good(module: Any, cron: str, minutes: int, zone: str) -> None:
+    assert module.MaintenanceWindow(cron, timezone=zone, minutes=minutes).validate() is None
 
 
 def test_a_dag_with_a_window_goes_through_the_database_and_back(module: Any) -> None:

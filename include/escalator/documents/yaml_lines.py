@@ -1,8 +1,12 @@
-"""Reads YAML and keeps on which line each part stands; a key that stands there twice is a fault."""
+"""Reads YAML and keeps on which line each part stands.
+
+A key that stands there twice is a fault, and so is a number that YAML reads otherwise than people do.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +17,8 @@ from escalator.documents.wording import show_value
 from escalator.model.errors import InvalidRequestError
 
 _MERGE = "tag:yaml.org,2002:merge"
+_ODD_NUMBER = re.compile(r"[-+]?0[0-7_]+|[^:]+(:[^:]+)+")
+"""Plain scalars that YAML 1.1 takes for numbers which nobody means: 0240 is octal, 4:30 has the base 60."""
 
 
 class _Loader(yaml.SafeLoader):
@@ -76,7 +82,9 @@ def _note_lines(
     if id(node) in seen:
         return
     seen.add(id(node))
-    if isinstance(node, yaml.SequenceNode):
+    if isinstance(node, yaml.ScalarNode):
+        faults.extend(_find_odd_number(loader, node, at))
+    elif isinstance(node, yaml.SequenceNode):
         for index, item in enumerate(node.value):
             lines[(*at, index)] = item.start_mark.line + 1
             _note_lines(loader, item, (*at, index), lines, faults, seen)
@@ -91,3 +99,12 @@ def _note_lines(
                 continue
             lines[place] = line
             _note_lines(loader, value_node, place, lines, faults, seen)
+
+
+def _find_odd_number(loader: _Loader, node: yaml.ScalarNode, at: Place) -> Iterator[Fault]:
+    """Find a number that is another one than it seems."""
+    is_number = node.tag in {"tag:yaml.org,2002:int", "tag:yaml.org,2002:float"}
+    if is_number and node.style is None and _ODD_NUMBER.fullmatch(str(node.value)):
+        value = show_value(loader.construct_object(node))
+        words = f"YAML reads {node.value} as {value}: write that, or put what is meant in quotes"
+        yield Fault(at, words, node.start_mark.line + 1)

@@ -18,6 +18,7 @@ from escalator.documents.requests import parse_request
 from escalator.model.campaign import CampaignPlan, NodeState
 from escalator.model.clock import utcnow
 from escalator.model.errors import EscalatorError, InvalidRequestError, PlanInfeasibleError, TransientError
+from escalator.model.window import Window
 from escalator.model.wording import name_some
 from escalator.steps.campaign.announce import announce, conclude_session
 from escalator.steps.campaign.check_conditions import check
@@ -28,13 +29,14 @@ from escalator.steps.running.context import CampaignContext
 from escalator.upgrade_manager.conditions.bundles import refuse_unserved
 from escalator.vim_interface.registry import load_vnfms
 from escalator_airflow.campaigns import make_context, open_campaign, read_asked_for, run_of
-from escalator_airflow.desks import fail_session_of
+from escalator_airflow.desks import fail_session_of, find_session_start
 from escalator_airflow.operators.probing import PROBE_TASK
 from escalator_airflow.records import draft_campaign
 from escalator_airflow.run_life import find_run_life
 from escalator_airflow.settings import inventory_dir, report_dir
 from escalator_airflow.task_states import FAILED, read_task_states
 from escalator_airflow.triggers.answers import AnswerTrigger
+from escalator_airflow.windows import find_open_end
 
 log = logging.getLogger(__name__)
 SCHEDULED = "scheduled"
@@ -48,7 +50,8 @@ class CheckConditionsOperator(BaseOperator):
     :param cloud: name of the cloud, as its inventory file is called.
     :param domain: drain domain.
     :param hosts: nodes that the DAG has a group for.
-    :param window_asks: what a run asks for that a maintenance window begins.
+    :param window: the maintenance window of the domain: runs that it begins ask for what it says, and all
+        that are started while it is open end with it.
     """
 
     def __init__(
@@ -58,11 +61,11 @@ class CheckConditionsOperator(BaseOperator):
         cloud: str,
         domain: str,
         hosts: Sequence[str],
-        window_asks: Mapping[str, Any] | None = None,
+        window: Window | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.window_asks = window_asks
+        self.window = window
         self.procedure = procedure
         self.hosts = tuple(hosts)
         self.cloud = cloud
@@ -78,8 +81,8 @@ class CheckConditionsOperator(BaseOperator):
 
     def _check(self, context: Mapping[str, Any]) -> CampaignPlan:
         dag_id, run_id = run_of(context)
-        by_window = self.window_asks is not None and context["dag_run"].run_type == SCHEDULED
-        asked = dict(self.window_asks or {}) if by_window else read_asked_for(context)
+        by_window = self.window is not None and context["dag_run"].run_type == SCHEDULED
+        asked = dict(self.window.run) if self.window and by_window else read_asked_for(context)
         request = parse_request(
             asked,
             cloud=self.cloud,
@@ -98,7 +101,7 @@ class CheckConditionsOperator(BaseOperator):
             request=request,
             hosts=(),
             target_version=bundle.target_version() or "",
-            window_end=request.window_end or _interval_end(context),
+            window_end=request.window_end or self._find_window_end(context),
             procedure=self.procedure,
         )
         campaign = make_context(
@@ -107,6 +110,16 @@ class CheckConditionsOperator(BaseOperator):
         plan, _ = check(campaign, json.loads(json.dumps(document)), known_hosts=self.hosts)
         self.log.info("order: %s", ", ".join(plan.hosts))
         return plan
+
+    def _find_window_end(self, context: Mapping[str, Any]) -> datetime | None:
+        """Return the end of the window that the run is in: by its interval, else by when it is to start."""
+        run = context["dag_run"]
+        start, end = run.data_interval_start, run.data_interval_end
+        if start is not None and end is not None:
+            return end if end > start else None
+        if self.window is None:
+            return None
+        return find_open_end(self.window, find_session_start(run.run_id) or run.run_after)
 
 
 def _tell_end(campaign: CampaignContext) -> tuple[str, ...]:
@@ -117,12 +130,6 @@ def _tell_end(campaign: CampaignContext) -> tuple[str, ...]:
     except EscalatorError:
         log.exception("the managers of VNFs could not be told of the end")
         return ()
-
-
-def _interval_end(context: Mapping[str, Any]) -> datetime | None:
-    """Return the end of a maintenance window; a run without an interval of its own has none."""
-    start, end = context["dag_run"].data_interval_start, context["dag_run"].data_interval_end
-    return end if start is not None and end is not None and end > start else None
 
 
 class PrepareOperator(BaseOperator):
