@@ -221,7 +221,22 @@ def test_network_root_is_added_to_a_bare_endpoint(fake: Any, cloud: Cloud) -> No
 def test_network_root_is_not_added_twice(fake: Any, cloud: Cloud) -> None:
     fake.services["network"] = "/v2.0"
     fake.tell("GET", "/network/v2.0/agents", {"agents": []})
+    fake.tell("GET", "/compute/v2.1/os-hypervisors/detail", {"hypervisors": []})
     assert cloud.fetch_agents("n") == ()
+
+
+def test_agents_are_looked_for_under_the_name_of_the_hypervisor_too(fake: Any, cloud: Cloud) -> None:
+    agent = {"id": "a", "binary": "ovn-controller", "host": "n.org", "alive": True, "admin_state_up": True}
+    fake.tell("GET", "/network/v2.0/agents", {"agents": []}, {"agents": [agent]})
+    hypervisor = {
+        "id": "p-1",
+        "hypervisor_hostname": "n.org",
+        "service": {"host": "n"},
+        "state": "up",
+        "status": "enabled",
+    }
+    fake.tell("GET", "/compute/v2.1/os-hypervisors/detail", {"hypervisors": [hypervisor]})
+    assert [a.binary for a in cloud.fetch_agents("n")] == ["ovn-controller"]
 
 
 def test_cloud_without_nova_is_said_so(fake: Any, cloud: Cloud) -> None:

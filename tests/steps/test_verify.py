@@ -162,6 +162,12 @@ def test_an_agent_that_was_dead_before_is_not_held_against_the_node(world: World
     assert world.run(Step.VERIFY).outcome is Outcome.OK
 
 
+def test_a_record_that_is_left_over_beside_a_living_agent_fails_no_node(upgraded: World) -> None:
+    left = replace(agent(alive=False), id="left-over")
+    upgraded.cloud.hosts[NODE].agents = (agent(alive=True), left)
+    assert upgraded.run(Step.VERIFY).outcome is Outcome.OK
+
+
 def test_a_process_that_has_ended_is_not_waited_for(upgraded: World) -> None:
     break_service(upgraded)
     upgraded.nodes[NODE].alive = False

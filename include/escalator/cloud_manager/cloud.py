@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 
 from openstack.connection import Connection
@@ -22,6 +23,7 @@ from escalator.cloud_manager.servers import Servers
 from escalator.cloud_manager.services import ComputeServices
 from escalator.cloud_manager.snapshot_reader import DomainOf, NodeWords, SnapshotReader
 from escalator.model.cloud import CloudSnapshot, ComputeService, Hypervisor, Migration, NetworkAgent, Server
+from escalator.model.errors import NotFoundError
 
 
 class Cloud:
@@ -208,8 +210,17 @@ class Cloud:
         return self._placement.fetch_inventory(provider_id)
 
     def fetch_agents(self, host: str) -> tuple[NetworkAgent, ...]:
-        """Read the Neutron agents of a host; none when the cloud has no Neutron."""
-        return fetch_agents(self._network, host)
+        """Read the Neutron agents of a host, which may report under its hypervisor's name. One call to three.
+
+        :return: none when the cloud has no Neutron, or no agent there.
+        """
+        found = fetch_agents(self._network, host)
+        if found or not self._network.exists():
+            return found
+        with suppress(NotFoundError):
+            other = self._hypervisors.fetch(host).hostname
+            return fetch_agents(self._network, other) if other != host else ()
+        return ()
 
     def run_canary(self, host: str, *, tag: str, timeout_seconds: float = 120.0) -> None:
         """Prove that a node, disabled or not, can run a server: boot a canary, see it ACTIVE, delete it.

@@ -16,7 +16,9 @@ from escalator.simulator.options import SimulationOptions
 from escalator.upgrade_manager.state.capacity import CapacityBook
 
 SCHEMA = "escalator.plan/1"
-SKIPPED = frozenset({Code.DISABLED_BY_OTHERS, Code.LEASED_BY_OTHERS, Code.PARALLEL_LIMIT})
+SKIPPED = frozenset(
+    {Code.DISABLED_BY_OTHERS, Code.DISABLED_BY_NOVA, Code.LEASED_BY_OTHERS, Code.PARALLEL_LIMIT}
+)
 """Codes of nodes that somebody else has or keeps in: a plan leaves them alone without being infeasible."""
 
 Document = dict[str, Any]

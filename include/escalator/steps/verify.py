@@ -18,6 +18,7 @@ from escalator.model.verdict import Code, Subject, Verdict
 from escalator.steps.running.context import StepContext
 from escalator.steps.running.patience import Patience
 from escalator.steps.running.results import StepResult
+from escalator.upgrade_manager.state.agents import find_dead
 
 log = logging.getLogger("escalator.steps.verify")
 
@@ -166,7 +167,7 @@ def _agents(ctx: StepContext) -> tuple[Verdict, ...]:
     """Check that every Neutron agent of the node is alive that was alive before."""
     known = ctx.facts.agents
     agents = ctx.cloud.fetch_agents(ctx.host)
-    dead = [a.binary for a in agents if not a.alive and (known is None or a.binary in known)]
+    dead = [a.binary for a in find_dead(agents) if known is None or a.binary in known]
     if not dead:
         return ()
     return _fault(

@@ -9,6 +9,7 @@ from tests.builders import (
     down,
     make_cloud,
     make_node,
+    make_plan,
     make_server,
 )
 from tests.upgrade_manager.conditions.findings import PLAN, brief, find_unmet
@@ -106,6 +107,44 @@ def test_dead_network_agents_block_their_target_and_are_warned_of_elsewhere() ->
         ("b", Code.AGENT_DOWN, Severity.BLOCKER),
         ("c", Code.AGENT_DOWN, Severity.WARNING),
     ]
+
+
+def make_agent(host: str, agent_id: str = "a", *, alive: bool = True) -> NetworkAgent:
+    return NetworkAgent(id=agent_id, binary="ovn-controller", host=host, alive=alive, admin_state_up=True)
+
+
+def test_agents_under_other_names_are_warned_of_with_both_spellings() -> None:
+    nodes = [make_node(host) for host in ("node-01", "node-02", "node-03")]
+    agents = tuple(make_agent(f"{node.host}.example.org", node.host, alive=False) for node in nodes)
+    (verdict,) = find_unmet(make_cloud(nodes, agents=agents), make_plan("node-01"))
+    assert (verdict.code, verdict.severity) == (Code.AGENT_UNMATCHED, Severity.WARNING)
+    assert verdict.message.startswith(
+        "the network agents of 3 nodes report under another name than nova-compute: "
+        "ovn-controller as node-01.example.org, nova-compute as node-01; "
+    )
+
+
+def test_agents_under_the_name_of_the_hypervisor_are_the_nodes() -> None:
+    nodes = [make_node("a", hypervisor_hostname="a.example.org"), make_node("b")]
+    agents = (make_agent("a.example.org", alive=False), make_agent("b", "b"))
+    snapshot = make_cloud(nodes, agents=agents)
+    assert brief(find_unmet(snapshot)) == [("a", Code.AGENT_DOWN, Severity.BLOCKER)]
+
+
+def test_a_node_without_any_agent_is_not_said_to_answer() -> None:
+    snapshot = make_cloud([make_node("a"), make_node("b")], agents=(make_agent("network-node"),))
+    (verdict,) = find_unmet(snapshot)
+    assert (verdict.code, verdict.severity) == (Code.AGENT_UNMATCHED, Severity.WARNING)
+    assert verdict.message.startswith("Neutron lists 1 agent, none of them on a, b")
+    report = check_system(ask(PLAN, snapshot), DOMAIN)
+    assert not any("answer" in condition.message for condition in report)
+
+
+def test_a_dead_record_beside_a_living_agent_is_left_over_and_blocks_nothing() -> None:
+    agents = (make_agent("a"), make_agent("a", "old", alive=False), make_agent("b", "b"))
+    (verdict,) = find_unmet(make_cloud([make_node("a"), make_node("b")], agents=agents))
+    assert (verdict.code, verdict.severity) == (Code.AGENT_STALE, Severity.WARNING)
+    assert verdict.remedy == "delete it: openstack network agent delete old"
 
 
 def test_a_target_that_a_person_has_disabled_and_that_is_down_does_not_block() -> None:

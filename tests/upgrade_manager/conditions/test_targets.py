@@ -78,3 +78,11 @@ def test_a_campaign_without_a_node_that_can_go_has_nothing_to_do() -> None:
     assert condition.message == "none of the 2 targets can be upgraded"
     (condition,) = check_presence(ask(PLAN, make_cloud([make_node(h, upgraded=True) for h in "ab"])), "")
     assert (condition.code, condition.met) == (Code.ALREADY_UPGRADED, True)
+
+
+def test_what_nova_disabled_itself_is_warned_of_as_no_persons_doing() -> None:
+    lost = disabled(make_node("a"), "AUTO: Connection to libvirt lost: 1")
+    (verdict,) = find_unmet(make_cloud([lost, make_node("b")]))
+    assert brief((verdict,)) == [("a", Code.DISABLED_BY_NOVA, Severity.WARNING)]
+    assert "no person did" in verdict.message
+    assert "libvirt" in str(verdict.remedy)

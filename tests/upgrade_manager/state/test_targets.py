@@ -6,7 +6,7 @@ import pytest
 from tests.builders import BUNDLE, make_cloud, make_node
 
 from escalator.model.bundle import Component
-from escalator.upgrade_manager.state.targets import mark_targets, runs_bundle
+from escalator.upgrade_manager.state.targets import is_upgraded_to, mark_targets
 
 
 def test_named_hosts_come_before_marked_ones_and_these_before_all() -> None:
@@ -34,7 +34,7 @@ def test_a_node_that_runs_what_the_bundle_brings_is_upgraded() -> None:
 def brought(*components: Component, **reported: str) -> bool:
     """Tell whether a node that reports these versions runs a bundle of these components."""
     versions = {name.replace("_", "-"): version for name, version in reported.items()}
-    return runs_bundle(make_node("a", versions=versions), replace(BUNDLE, components=components))
+    return is_upgraded_to(make_node("a", versions=versions), replace(BUNDLE, components=components))
 
 
 @pytest.mark.parametrize(

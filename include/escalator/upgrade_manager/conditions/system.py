@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import chain
 
 from escalator.model.check_report import Condition
-from escalator.model.cloud import Server, ServiceStatus
+from escalator.model.cloud import NetworkAgent, Server, ServiceStatus
 from escalator.model.verdict import Code, Severity, Subject, SubjectType
+from escalator.model.wording import name_some
 from escalator.upgrade_manager.conditions.question import (
     Family,
     Question,
     count,
+    name_domain,
     unmet,
 )
 from escalator.upgrade_manager.drain.prechecks import describe_remedy, find_ongoing
+from escalator.upgrade_manager.state.agents import (
+    find_agents,
+    find_dead,
+    find_lookalikes,
+    find_stale,
+)
 from escalator.upgrade_manager.state.eligibility import describe_outage, is_up
 
 
@@ -46,20 +54,78 @@ def _services(question: Question, domain: str) -> Iterator[Condition]:
 
 
 def _agents(question: Question, domain: str) -> Iterator[Condition]:
-    hosts = frozenset(question.hosts_of[domain])
-    for agent in sorted(question.snapshot.agents, key=lambda a: (a.host, a.binary)):
-        if agent.host not in hosts or (agent.alive and agent.admin_state_up):
-            continue
-        how = "does not report" if not agent.alive else "is switched off"
+    """Judge the agents of each node; where Neutron lists some, a node without any is no node that answers."""
+    agents = question.snapshot.agents
+    unheard, other = [], {}
+    for host in question.hosts_of[domain] if agents else ():
+        node = question.nodes[host]
+        mine = find_agents(node, agents)
+        if mine:
+            yield from _agents_of(host, mine, pending=host in question.pending)
+        elif lookalikes := find_lookalikes(node, agents):
+            other[host] = lookalikes[0]
+        else:
+            unheard.append(host)
+    if other:
+        yield _called_otherwise(domain, other)
+    if unheard:
         yield unmet(
-            Code.AGENT_DOWN,
-            Subject.of_node(agent.host),
-            f"its {agent.binary} {how}",
-            "start it again, or leave the node out" if not agent.alive else "switch it on again",
-            Severity.BLOCKER if not agent.alive and agent.host in question.pending else Severity.WARNING,
+            Code.AGENT_UNMATCHED,
+            name_domain(domain),
+            f"Neutron lists {count(len(agents), 'agent')}, none of them on {name_some(unheard)}: whether the "
+            "network works there is not known",
+            "see `openstack network agent list`: start the agent there; nothing, where ports need none",
+            Severity.WARNING,
         )
 
 
+def _agents_of(host: str, agents: tuple[NetworkAgent, ...], *, pending: bool) -> Iterator[Condition]:
+    """Judge the agents of one node."""
+    subject = Subject.of_node(host)
+    dead, stale = find_dead(agents), find_stale(agents)
+    for agent in sorted(agents, key=lambda a: (a.binary, a.id)):
+        if agent in stale:
+            yield unmet(
+                Code.AGENT_STALE,
+                subject,
+                f"a record of its {agent.binary} ({agent.id}) is left over: nothing reports under it, and "
+                "another one reports",
+                f"delete it: openstack network agent delete {agent.id}",
+                Severity.WARNING,
+            )
+        elif agent in dead:
+            yield unmet(
+                Code.AGENT_DOWN,
+                subject,
+                f"its {agent.binary} does not report",
+                "start it again, or leave the node out",
+                Severity.BLOCKER if pending else Severity.WARNING,
+            )
+        elif not agent.admin_state_up:
+            yield unmet(
+                Code.AGENT_DOWN,
+                subject,
+                f"its {agent.binary} is switched off",
+                "switch it on again",
+                Severity.WARNING,
+            )
+
+
+def _called_otherwise(domain: str, agents: Mapping[str, NetworkAgent]) -> Condition:
+    """Name nodes whose agents report under another name; host -> one of them."""
+    named = [f"{agent.binary} as {agent.host}, nova-compute as {host}" for host, agent in agents.items()]
+    return unmet(
+        Code.AGENT_UNMATCHED,
+        name_domain(domain),
+        f"the network agents of {count(len(named), 'node')} report under another name than nova-compute: "
+        f"{'; '.join(named[:_NAMED])}{'; …' if len(named) > _NAMED else ''}",
+        "configure the same host name for both: a port works only where they agree",
+        Severity.WARNING,
+    )
+
+
+_NAMED = 3
+"""Nodes that are named of those whose agents have another name."""
 _STALE_REMEDY = (
     "nothing: its record does not hold a node up; nova-manage placement audit finds what it may still hold"
 )

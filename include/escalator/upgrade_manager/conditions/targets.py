@@ -17,7 +17,11 @@ from escalator.upgrade_manager.conditions.question import (
 )
 from escalator.upgrade_manager.state.eligibility import Bar, find_bar, is_up
 
-_HELD_BY_OTHERS = {Code.DISABLED_BY_OTHERS: Severity.INFO, Code.LEASED_BY_OTHERS: Severity.WARNING}
+_HELD_BY_OTHERS = {
+    Code.DISABLED_BY_OTHERS: Severity.INFO,
+    Code.DISABLED_BY_NOVA: Severity.WARNING,
+    Code.LEASED_BY_OTHERS: Severity.WARNING,
+}
 """Why somebody else has a node, and how much that matters: one that a person disabled is skipped."""
 
 

@@ -17,13 +17,16 @@ REMEDY_OF_LEASE = (
     "wait for that campaign; if it does not go on any more, `escalator leases` says what can be done"
 )
 """What a person does about the lease of another campaign."""
+NOVAS_OWN = "AUTO:"
+"""What begins the reason when nova-compute disables its own service (nova.virt.libvirt: DISABLE_PREFIX)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bar:
     """Why a campaign may not touch a node.
 
-    :ivar code: one of node_unknown, already_upgraded, disabled_by_others, leased_by_others, node_down.
+    :ivar code: one of node_unknown, already_upgraded, disabled_by_others, disabled_by_nova, leased_by_others,
+        node_down.
     :ivar passing: it may be over without a person: the other campaign gives it back, its service comes up.
     """
 
@@ -101,6 +104,15 @@ def _down(node: Node) -> Bar:
 
 
 def _disabled(node: Node) -> Bar:
+    if (node.disabled_reason or "").startswith(NOVAS_OWN):
+        return Bar(
+            host=node.host,
+            code=Code.DISABLED_BY_NOVA,
+            message=f"Nova itself disabled the node ({node.disabled_reason!r}), no person did: nothing can "
+            "be started or moved there",
+            remedy="mend what Nova lost there, as a rule libvirt: Nova then enables the node by itself; or "
+            "leave the node out",
+        )
     reason = f"with the reason {node.disabled_reason!r}" if node.disabled_reason else "without a reason"
     return Bar(
         host=node.host,

@@ -19,15 +19,15 @@ def mark_targets(
 ) -> CloudSnapshot:
     """Mark the targets: ``hosts``; without them those marked already; without these all to be upgraded.
 
-    A node counts as upgraded when it is marked so, or runs what the bundle brings (:func:`runs_bundle`).
+    A node counts as upgraded when it is marked so, or runs what the bundle brings (:func:`is_upgraded_to`).
     """
-    nodes = [replace(node, upgraded=node.upgraded or runs_bundle(node, bundle)) for node in snapshot.nodes]
+    nodes = [replace(node, upgraded=node.upgraded or is_upgraded_to(node, bundle)) for node in snapshot.nodes]
     targets = set(hosts) or {node.host for node in nodes if node.target}
     targets = targets or {node.host for node in nodes if not node.upgraded}
     return replace(snapshot, nodes=tuple(replace(node, target=node.host in targets) for node in nodes))
 
 
-def runs_bundle(node: Node, bundle: Bundle | None) -> bool:
+def is_upgraded_to(node: Node, bundle: Bundle | None) -> bool:
     """Tell whether a node reports all that a bundle brings; without a bundle it does not.
 
     Of nova-compute it has to report that very version, another revision of the package is another version.

@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+from tests.builders import make_node
+
+from escalator.model.cloud import NetworkAgent
+from escalator.upgrade_manager.state.agents import find_agents, find_dead, find_lookalikes, find_stale
+
+
+def agent(agent_id: str, host: str, binary: str = "ovn-controller", *, alive: bool = True) -> NetworkAgent:
+    return NetworkAgent(id=agent_id, binary=binary, host=host, alive=alive, admin_state_up=True)
+
+
+def ids(agents: tuple[NetworkAgent, ...]) -> list[str]:
+    return [found.id for found in agents]
+
+
+def test_an_agent_is_the_nodes_under_either_of_its_names_and_under_no_other() -> None:
+    node = make_node("node-01", hypervisor_hostname="node-01.example.org")
+    hosts = ("node-01", "node-01.example.org", "node-01.other.org", "NODE-01", "node-011", "node-02")
+    agents = [agent(host, host) for host in hosts]
+    assert ids(find_agents(node, agents)) == ["node-01", "node-01.example.org"]
+    assert ids(find_lookalikes(node, agents)) == list(hosts[:4])
+
+
+def test_a_dead_record_is_left_over_only_beside_a_living_agent_of_its_kind() -> None:
+    agents = (
+        agent("1", "n"),
+        agent("2", "n", alive=False),
+        agent("3", "n", "neutron-l3-agent", alive=False),
+        agent("4", "n", "neutron-dhcp-agent"),
+    )
+    assert ids(find_stale(agents)) == ["2"]
+    assert ids(find_dead(agents)) == ["3"]
