@@ -12,6 +12,7 @@ from typing import NoReturn
 from escalator.model.errors import EscalatorError
 
 VERBS: tuple[tuple[str, str, str], ...] = (
+    ("doctor", "escalator.doctor.cli", "what this process would use, and whether it can"),
     ("lab", "escalator.lab.cli", "an embedded OpenStack of real services"),
     ("airflow", "escalator.airflow_stack.cli", "Airflow as processes beside the lab"),
     ("demo", "escalator.demo.cli", "the lab, Airflow, and one campaign from start to end"),

@@ -149,7 +149,11 @@ def _good_windows() -> Windows:
 
 
 def build_inventory_dag() -> DAG:
-    """Declare the DAG that refreshes an inventory file from a cloud."""
+    """Declare the DAG that refreshes an inventory file from a cloud.
+
+    :raises InvalidRequestError: the components would not find the same folder.
+    """
+    inventory_dir()
     with DAG(
         dag_id="inventory",
         description="Read a cloud and write the inventory that the upgrade DAGs are made from",
@@ -158,7 +162,13 @@ def build_inventory_dag() -> DAG:
         max_active_runs=1,
         is_paused_upon_creation=False,
         params={
-            "cloud": Param(type="string", pattern="^[A-Za-z0-9_.-]+$", title="Cloud", default="lab"),
+            "cloud": Param(
+                None,
+                type="string",
+                pattern="^[A-Za-z0-9_.-]+$",
+                title="Cloud",
+                description="What DAGs and reports will call it; the connection says where it is",
+            ),
             "cloud_conn_id": Param("openstack_default", type="string", title="Connection of the cloud"),
             "ssh_conn_id": Param("escalator_ssh", type="string", title="Connection of its nodes"),
         },

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from airflow.sdk import Param
 
+from escalator.documents.bundle_file import find_bundle_dir
 from escalator.model.campaign import OnBlocked, OnInterruption, UpgradeMode
 
 
@@ -55,7 +56,7 @@ def _bundle(bundles: Mapping[str, str], *, may_be_null: bool = False) -> Param:
     would end the triggerer, which reads the fields before it reads what was asked for.
     """
     lines = [f"- **{name}**: {brings}" for name, brings in bundles.items()]
-    names: list[str | None] = [*bundles] or ["(no bundle: put one into the bundle folder)"]
+    names: list[str | None] = [*bundles] or [f"(no bundle in {find_bundle_dir()}: put one there)"]
     return Param(
         None,
         type=["null", "string"] if may_be_null else "string",

@@ -67,6 +67,13 @@ def test_extra_variables_have_the_last_word(tmp_path: Path) -> None:
     assert environment_of(StackSettings(home=tmp_path))["ESCALATOR_LEDGER_URL"] == "ledger"
 
 
+def test_the_home_is_said_aloud_and_the_note_of_another_airflow_does_not_leak_in(tmp_path: Path) -> None:
+    found = environment_of(StackSettings(home=tmp_path), ESCALATOR_SHARED="x", ESCALATOR_HOME="/srv/e")
+    assert found["ESCALATOR_HOME"] == "/srv/e"
+    assert "ESCALATOR_SHARED" not in found
+    assert environment_of(StackSettings(home=tmp_path))["ESCALATOR_HOME"] == str(Path.home() / ".escalator")
+
+
 @pytest.mark.parametrize(
     "changed",
     [

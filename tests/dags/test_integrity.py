@@ -47,6 +47,26 @@ def test_nothing_fails_to_import_and_there_is_one_dag_a_domain(parse: Parse, dag
     }
 
 
+def test_components_that_would_not_agree_get_no_dag_and_are_told_why(
+    parse: Parse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ESCALATOR_SHARED", "Airflow's database is postgresql")
+    for name in ("ESCALATOR_HOME", "ESCALATOR_LEDGER_URL", "ESCALATOR_INVENTORY_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    bag = parse()
+    assert bag.dags == {}
+    for file in ("inventory.py", "upgrade.py", "check.py", "reconcile.py"):
+        (error,) = [text for path, text in bag.import_errors.items() if path.endswith(file)]
+        assert "ESCALATOR_LEDGER_URL and ESCALATOR_INVENTORY_DIR are not set" in error
+
+
+def test_the_inventory_form_names_no_cloud_by_itself(dags: dict[str, Any]) -> None:
+    cloud = dags["inventory"].params.get_param("cloud")
+    assert cloud.resolve(None, suppress_exception=True) is None
+    with pytest.raises(Exception, match="None is not of type 'string'"):
+        cloud.resolve(None)
+
+
 def test_a_broken_inventory_is_left_out_and_named(
     dags: dict[str, Any],
     inventories: Path,

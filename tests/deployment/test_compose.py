@@ -112,7 +112,7 @@ def test_the_image_is_the_airflow_release_that_the_project_pins() -> None:
     (base,) = re.findall(
         r"^FROM apache/airflow:(\S+)$", (ROOT / "docker" / "Dockerfile").read_text(), re.MULTILINE
     )
-    assert f"apache-airflow=={base}" in (ROOT / "requirements.txt").read_text().splitlines()
+    assert f"apache-airflow=={base}" in (ROOT / "requirements.lock").read_text().splitlines()
     assert SERVICES["scheduler"]["image"].endswith(f":{base}")
 
 
@@ -124,8 +124,18 @@ def test_airflow_finds_dags_plugins_code_inventory_and_ledger(name: str) -> None
     for folder in ("dags", "plugins", "include"):
         assert mounts[f"/opt/airflow/{folder}"] == f"./{folder}:/opt/airflow/{folder}:ro"
     assert environment["PYTHONPATH"] == "/opt/airflow/include"
-    assert environment["ESCALATOR_INVENTORY_DIR"] in mounts
+    for folder in ("ESCALATOR_INVENTORY_DIR", "ESCALATOR_REPORT_DIR"):
+        assert mounts[environment[folder]].split(":")[0] in COMPOSE["volumes"]
+    assert mounts["/opt/airflow/ssh"].startswith("ssh:")
     assert environment["ESCALATOR_LEDGER_URL"].startswith("postgresql+psycopg2://")
+
+
+def test_the_image_has_the_folders_that_volumes_are_mounted_on_and_holds_nothing_of_airflow_back() -> None:
+    dockerfile = (ROOT / "docker" / "Dockerfile").read_text()
+    for volume in ("inventory", "reports", "ssh"):
+        assert f"/opt/airflow/{volume}" in dockerfile
+    assert '--constraint "${HOME}/constraints.txt"' in dockerfile
+    assert "requirements.lock" not in dockerfile
 
 
 def test_files_and_volumes_that_are_named_exist() -> None:

@@ -17,7 +17,7 @@ EXCEPTIONS = {
     "the name of a step, of its task and of its function is the same": {"announce", "precheck", "switchover"},
     "Airflow calls it by this name": {"on_starting"},
     "reads as the finding that it makes: yield unmet(code, subject, ...)": {"met", "unmet"},
-    "a setting is named by what it is": {"home", "inventory_dir", "ledger_url", "report_dir"},
+    "a setting is named by what it is": {"inventory_dir", "ledger_url", "report_dir"},
     "the canonical form is the name of the thing": {"canonical"},
 }
 """Why -> names without a verb."""

@@ -31,6 +31,8 @@ def test_the_url_comes_from_the_environment_or_is_a_file_of_ones_own() -> None:
     assert ledger_url({"ESCALATOR_LEDGER_URL": "sqlite:///x"}) == "sqlite:///x"
     assert ledger_url({"ESCALATOR_HOME": "/srv/e"}) == "sqlite:////srv/e/ledger.db"
     assert ledger_url({}) == f"sqlite:///{Path.home()}/.escalator/ledger.db"
+    with pytest.raises(InvalidRequestError, match="ESCALATOR_LEDGER_URL is not set"):
+        ledger_url({"ESCALATOR_SHARED": "Airflow's database is postgresql"})
 
 
 def test_postgresql_without_a_driver_means_psycopg2() -> None:

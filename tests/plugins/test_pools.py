@@ -44,9 +44,9 @@ def test_what_is_no_job_makes_none(made: list[Any]) -> None:
 def test_the_plugin_registers_the_listener_and_the_timetable(airflow_home: Path) -> None:
     assert airflow_home
     import escalator_plugin
-    from escalator_airflow import pools, preload
+    from escalator_airflow import pools, preload, start_line
     from escalator_airflow.timetables.maintenance_window import MaintenanceWindow
 
-    assert escalator_plugin.EscalatorPlugin.listeners == [pools, preload]
+    assert escalator_plugin.EscalatorPlugin.listeners == [pools, preload, start_line]
     assert escalator_plugin.EscalatorPlugin.timetables == [MaintenanceWindow]
     assert escalator_plugin.EscalatorPlugin.name == "escalator"

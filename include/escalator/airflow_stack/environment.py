@@ -7,6 +7,8 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from escalator.airflow_stack.credentials import ADMIN
+from escalator.settings.places import find_home
+from escalator.settings.sharing import HOME_VARIABLE, LEDGER_VARIABLE, SHARED_VARIABLE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,8 +18,9 @@ if TYPE_CHECKING:
 
 # Not handed down: Airflow's settings of another installation, and what would cost time at every start.
 DROPPED_PREFIXES = ("AIRFLOW__", "AIRFLOW_CONN_", "AIRFLOW_VAR_", "PG")
-DROPPED = frozenset({"AIRFLOW_HOME", "AIRFLOW_CONFIG", "PYTHONDONTWRITEBYTECODE", "PYTHONPATH"})
-LEDGER_VARIABLE = "ESCALATOR_LEDGER_URL"
+DROPPED = frozenset(
+    {"AIRFLOW_HOME", "AIRFLOW_CONFIG", "PYTHONDONTWRITEBYTECODE", "PYTHONPATH", SHARED_VARIABLE}
+)
 
 
 def select_inherited(environment: Mapping[str, str]) -> dict[str, str]:
@@ -75,6 +78,7 @@ def make_component_environment(
         **make_airflow_variables(settings, credentials, database_url=database_url),
         "PYTHONPATH": str(settings.checkout / "include"),
         LEDGER_VARIABLE: ledger_url,
+        HOME_VARIABLE: str(find_home(environment)),  # said aloud: all components run as this user
         **settings.extra_env,
     }
 

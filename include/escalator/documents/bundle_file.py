@@ -7,13 +7,15 @@ from pathlib import Path
 
 from escalator.documents.yaml_lines import read_yaml
 from escalator.model.errors import InvalidRequestError
-
-_HERE = Path(__file__).resolve().parents[2]
+from escalator.settings.places import BUNDLE_VARIABLE, find_own_bundle_dir
 
 
 def find_bundle_dir() -> Path:
-    """Return the folder of the bundles: ``ESCALATOR_BUNDLE_DIR``, else the one that comes along."""
-    return Path(os.environ.get("ESCALATOR_BUNDLE_DIR") or _HERE / "bundles")
+    """Return the folder of the bundles: ``ESCALATOR_BUNDLE_DIR``, else the one that comes along.
+
+    Forms, checks, plans and campaigns have this one folder, wherever plugins and DAG files were copied to.
+    """
+    return Path(os.environ.get(BUNDLE_VARIABLE) or find_own_bundle_dir())
 
 
 def list_bundle_names(folder: Path) -> tuple[str, ...]:
@@ -27,8 +29,9 @@ def read_bundle_document(folder: Path, name: str) -> object:
     :raises InvalidRequestError: there is no such file, or it is not YAML.
     """
     if name not in list_bundle_names(folder):
-        known = ", ".join(list_bundle_names(folder)) or "none"
-        raise InvalidRequestError(f"no bundle {name!r} in {folder}", remedy=f"choose one of: {known}")
+        known = ", ".join(list_bundle_names(folder))
+        remedy = f"choose one of: {known}" if known else f"put {name}.yaml there, or set {BUNDLE_VARIABLE}"
+        raise InvalidRequestError(f"no bundle {name!r} in {folder}", remedy=remedy)
     return read_bundle_file(folder / f"{name}.yaml")
 
 

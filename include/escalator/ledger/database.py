@@ -16,9 +16,10 @@ from sqlalchemy.orm import Session
 
 from escalator.ledger.tables import HEAD, VERSION_TABLE, dump_json
 from escalator.model.errors import EscalatorError, InvalidRequestError, TransientError
+from escalator.settings.places import find_home
+from escalator.settings.sharing import LEDGER_VARIABLE as URL_VARIABLE
+from escalator.settings.sharing import refuse_private
 
-URL_VARIABLE = "ESCALATOR_LEDGER_URL"
-HOME_VARIABLE = "ESCALATOR_HOME"
 BUSY_SECONDS = 30
 """How long a SQLite writer waits for another."""
 UPGRADE_COMMAND = "python -m escalator.ledger upgrade"
@@ -27,11 +28,14 @@ _UNDEFINED = ("no such table", "no such column", "UndefinedTable", "UndefinedCol
 
 
 def ledger_url(environment: Mapping[str, str] = os.environ) -> str:
-    """Return ESCALATOR_LEDGER_URL, or the URL of ``ledger.db`` in ESCALATOR_HOME (``~/.escalator``)."""
+    """Return ESCALATOR_LEDGER_URL, or the URL of ``ledger.db`` in ESCALATOR_HOME (``~/.escalator``).
+
+    :raises InvalidRequestError: neither is set, and several components of Airflow must agree on it.
+    """
     if chosen := environment.get(URL_VARIABLE):
         return chosen
-    home = Path(environment.get(HOME_VARIABLE) or "~/.escalator").expanduser().absolute()
-    return URL.create("sqlite", database=str(home / "ledger.db")).render_as_string()
+    refuse_private(URL_VARIABLE, environment=environment)
+    return URL.create("sqlite", database=str(find_home(environment) / "ledger.db")).render_as_string()
 
 
 def parse_url(text: str) -> URL:

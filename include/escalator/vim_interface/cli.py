@@ -8,8 +8,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from escalator.settings.places import find_inventory_dir
 from escalator.vim_interface.registry.health import ManagerHealth, fetch_health
-from escalator.vim_interface.registry.vnfms import NAME, find_vnfms_dir, load_vnfms
+from escalator.vim_interface.registry.vnfms import NAME, load_vnfms
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - its only name
@@ -33,7 +34,7 @@ def run(args: argparse.Namespace) -> int:
     :return: 0, however they are.
     :raises InvalidRequestError: the file has faults.
     """
-    folder = args.inventory or find_vnfms_dir()
+    folder = args.inventory or find_inventory_dir()
     found = load_vnfms(folder)
     states = fetch_health(found.of_cloud(args.cloud) if args.cloud else found.vnfms)
     if args.json:

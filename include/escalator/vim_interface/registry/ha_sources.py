@@ -7,17 +7,17 @@ import os
 from pathlib import Path
 
 from escalator.model.errors import InvalidRequestError
+from escalator.settings.places import VNF_VARIABLE, find_own_vnf_dir
 from escalator.vim_interface.registry.found import HaGroupSource
 from escalator.vim_interface.registry.nova_metadata import NovaMetadata
 from escalator.vim_interface.registry.vnf_files import VnfFiles, read_vnf_files
 
 log = logging.getLogger(__name__)
-_OURS = Path(__file__).resolve().parents[3] / "vnfs"
 
 
 def find_vnf_dir() -> Path:
     """Return the folder of the VNF files: ``ESCALATOR_VNF_DIR``, else the one that comes along."""
-    return Path(os.environ.get("ESCALATOR_VNF_DIR") or _OURS)
+    return Path(os.environ.get(VNF_VARIABLE) or find_own_vnf_dir())
 
 
 def read_vnf_names(folder: Path | None = None) -> dict[str, str]:
@@ -47,7 +47,7 @@ def load_ha_sources(
     between = () if pushed is None else (pushed,)
     if folder.is_dir():
         return (read_vnf_files(folder), *between, NovaMetadata())
-    if folder != _OURS:
+    if folder != find_own_vnf_dir():
         raise InvalidRequestError(
             f"there is no folder {folder} for VNF files",
             remedy="correct ESCALATOR_VNF_DIR, or make the folder; it may be empty",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -13,6 +12,7 @@ from escalator.model.cloud import CloudSnapshot, Server
 from escalator.model.errors import InvalidRequestError
 from escalator.model.notice import NoticeEvent, NoticeState
 from escalator.model.vnfm import InstanceSelector, ManagerRole, Vnfm
+from escalator.settings.places import find_inventory_dir
 from escalator.vim_interface.registry.vnfm_document import parse_vnfms
 from escalator.vim_interface.wire.payloads import is_known_to
 
@@ -75,20 +75,14 @@ class Vnfms:
         return frozenset(server_id for server_id, owner in owners.items() if owner in told)
 
 
-def find_vnfms_dir() -> Path:
-    """Return the folder that the file is in: ``ESCALATOR_INVENTORY_DIR``, else ``inventory`` at home."""
-    home = os.environ.get("ESCALATOR_HOME") or Path.home() / ".escalator"
-    return Path(os.environ.get("ESCALATOR_INVENTORY_DIR") or Path(home) / "inventory")
-
-
 def load_vnfms(folder: Path | None = None, *, must_exist: bool = False) -> Vnfms:
     """Read the managers; none without a file.
 
-    :param folder: folder of the inventory files; None: :func:`find_vnfms_dir`.
+    :param folder: folder of the inventory files; None: :func:`find_inventory_dir`.
     :param must_exist: the file was there before: that it is gone is a fault.
     :raises InvalidRequestError: names every fault with its path, such as ``vnfms[0].url: is required``.
     """
-    path = (folder or find_vnfms_dir()) / NAME
+    path = (folder or find_inventory_dir()) / NAME
     try:
         document = read_yaml(path)
     except FileNotFoundError as exc:

@@ -1,0 +1,1 @@
+"""What this process would use of Escalator, and whether it can: the verb ``escalator doctor``."""

@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from tests.conftest import ROOT
+
+from escalator.cli import main
+from escalator.doctor import cli
+from escalator.doctor.airflow_look import AirflowFacts, judge_airflow
+from escalator.doctor.findings import Finding, Health
+from escalator.ledger.ledger import Ledger
+
+INVENTORY = {
+    "schema": "escalator.inventory/1",
+    "cloud": "lab",
+    "taken_at": "2026-11-22T08:00:00+00:00",
+    "nodes": [],
+}
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    """Everything is well: a ledger, an inventory, a bundle."""
+    (tmp_path / "inventory").mkdir()
+    (tmp_path / "inventory" / "lab.json").write_text(json.dumps(INVENTORY))
+    shutil.copytree(ROOT / "include" / "bundles", tmp_path / "bundles")
+    url = f"sqlite:///{tmp_path}/ledger.db"
+    Ledger.create_or_upgrade(url)
+    return {
+        "ESCALATOR_LEDGER_URL": url,
+        "ESCALATOR_INVENTORY_DIR": str(tmp_path / "inventory"),
+        "ESCALATOR_BUNDLE_DIR": str(tmp_path / "bundles"),
+        "ESCALATOR_REPORT_DIR": str(tmp_path / "reports"),
+    }
+
+
+def findings(environment: dict[str, str]) -> dict[str, Finding]:
+    return {found.about: found for found in cli.judge_environment(environment, with_airflow=False)}
+
+
+def test_what_is_well_says_what_is_used_and_which_variable_says_so(environment: dict[str, str]) -> None:
+    found = findings(environment)
+    assert {finding.health for finding in found.values()} == {Health.WELL}
+    assert "schema" in found["ledger"].found
+    assert found["ledger"].source == "ESCALATOR_LEDGER_URL"
+    assert found["inventory folder"].found.endswith("inventory: lab")
+    assert found["bundle folder"].found.endswith("bundles: nova-34")
+    assert found["VNF files"].source == "default"
+
+
+def test_a_password_is_not_shown(environment: dict[str, str]) -> None:
+    environment["ESCALATOR_LEDGER_URL"] = "postgresql://escalator:hidden-word@192.0.2.1:1/x?connect_timeout=1"
+    found = findings(environment)
+    assert found["ledger"].health is Health.FAULT
+    assert "hidden-word" not in repr(found)
+
+
+def test_components_that_would_not_agree_are_a_fault(environment: dict[str, str]) -> None:
+    alone = {"ESCALATOR_SHARED": "Airflow's executor is CeleryExecutor"}
+    found = findings(alone)
+    for about, name in (("ledger", "ESCALATOR_LEDGER_URL"), ("inventory folder", "ESCALATOR_INVENTORY_DIR")):
+        assert found[about].health is Health.FAULT
+        assert name in found[about].found
+    assert findings(environment | alone)["ledger"].health is Health.WELL
+
+
+def test_every_file_that_cannot_be_read_is_named(environment: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "inventory" / "broken.json").write_text("{")
+    (tmp_path / "inventory" / "windows.yaml").write_text("schema: escalator.windows/1\nwindows: 7\n")
+    (tmp_path / "inventory" / "vnfms.yaml").write_text("vnfms: {}\n")
+    (tmp_path / "bundles" / "bad.yaml").write_text("name: bad\n")
+    faults = {about for about, found in findings(environment).items() if found.health is Health.FAULT}
+    assert faults == {"inventory broken", "windows.yaml", "vnfms.yaml", "bundle bad"}
+
+
+def test_a_bundle_folder_that_is_not_there_is_a_fault(environment: dict[str, str]) -> None:
+    found = findings(environment | {"ESCALATOR_BUNDLE_DIR": "/nowhere"})["bundle folder"]
+    assert (found.health, "/nowhere" in found.found) == (Health.FAULT, True)
+
+
+def test_a_variable_that_nobody_reads_is_named_with_the_one_that_was_meant(
+    environment: dict[str, str],
+) -> None:
+    found = findings(environment | {"ESCALATOR_INVENTORY": "/x", "ESCALATOR_LISTEN": "127.0.0.1:8080"})
+    assert found["ESCALATOR_INVENTORY"].health is Health.WARNING
+    assert "ESCALATOR_INVENTORY_DIR" in found["ESCALATOR_INVENTORY"].found
+    assert "ESCALATOR_LISTEN" not in found
+
+
+def test_airflow_without_the_plugin_is_a_fault(tmp_path: Path) -> None:
+    facts = AirflowFacts(
+        version="3.3.2",
+        executor="CeleryExecutor",
+        plugins_folder=str(tmp_path),
+        dags_folder=str(tmp_path),
+        plugin=False,
+        shared=None,
+    )
+    airflow, plugin, dags = judge_airflow(facts)
+    assert "plugin is not there to tell" in airflow.found
+    assert (plugin.health, dags.health) == (Health.FAULT, Health.WARNING)
+    shutil.copytree(ROOT / "dags", tmp_path / "escalator")
+    assert judge_airflow(facts)[2].found == str(tmp_path / "escalator")
+
+
+def test_the_verb_ends_with_1_when_there_is_a_fault(
+    environment: dict[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert main(["doctor", "--no-airflow"]) == 0
+    assert capsys.readouterr().out.startswith("well ")
+    monkeypatch.setenv("ESCALATOR_INVENTORY_DIR", "/nowhere")
+    assert main(["doctor", "--no-airflow", "--json"]) == 1
+    document = json.loads(capsys.readouterr().out)
+    assert document["schema"] == "escalator.doctor/1"
+    (fault,) = [found for found in document["findings"] if found["health"] == "fault"]
+    assert fault["remedy"]

@@ -1,0 +1,39 @@
+"""Every variable of the code stands in the table, and the table in the documents."""
+
+from __future__ import annotations
+
+import re
+
+from tests.conftest import ROOT
+
+from escalator.doctor.cli import OF_COMPOSE
+from escalator.settings.variables import VARIABLES, list_names
+
+NAME = re.compile(r"\bESCALATOR_[A-Z]+(?:_[A-Z]+)*\b")
+MANUAL = (ROOT / "docs" / "deployment.md").read_text(encoding="utf-8")
+
+
+def names_in(*places: str) -> set[str]:
+    paths = [path for place in places for path in sorted(ROOT.glob(place))]
+    assert paths
+    return {name for path in paths for name in NAME.findall(path.read_text(encoding="utf-8"))}
+
+
+def test_every_variable_that_the_code_names_is_in_the_table_and_no_other() -> None:
+    code = names_in("include/escalator/**/*.py", "plugins/**/*.py", "dags/*.py")
+    assert sorted(code) == sorted({*list_names(), *(name for name in OF_COMPOSE if name in code)})
+
+
+def test_every_variable_of_compose_is_known_to_the_doctor() -> None:
+    assert names_in("docker-compose.yaml", ".env.example") <= {*list_names(), *OF_COMPOSE}
+    assert names_in("docker-compose.yaml", ".env.example") >= OF_COMPOSE
+
+
+def test_the_documents_have_the_table_word_for_word() -> None:
+    rows = [f"| `{v.name}` | {v.meaning} | {v.default} | {v.readers} | {v.shared} |" for v in VARIABLES]
+    assert [row for row in rows if row not in MANUAL] == []
+
+
+def test_the_documents_name_no_variable_that_nobody_reads() -> None:
+    known = {*list_names(), *OF_COMPOSE}
+    assert sorted(names_in("docs/*.md", "README.md", "include/vnfs/README.md") - known) == []
