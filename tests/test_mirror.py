@@ -14,6 +14,7 @@ DECLARATIONS = {
     "model/constraints.py": "dataclasses without a method",
     "model/vnfm.py": "names and dataclasses without a method",
     "model/decisions.py": "names and a dataclass without a method",
+    "model/feature.py": "a list of names",
     "model/quota.py": "names and dataclasses without a method",
     "model/step.py": "two lists of names",
     "model/vnf_means.py": "dataclasses without a method",

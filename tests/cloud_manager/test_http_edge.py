@@ -47,16 +47,17 @@ def test_one_call_is_one_request_and_the_token(fake: Any, cloud: Cloud, counter:
 def test_microversion_and_name_are_sent(fake: Any, cloud: Cloud) -> None:
     fake.tell("GET", SERVICES, {"services": []})
     cloud.fetch_services()
-    assert fake.asked[-1].microversion == "compute 2.96"
+    assert fake.asked[-1].microversion == "compute 2.98"
     assert fake.asked[-1].user_agent.startswith("escalator/")
 
 
 def test_older_cloud_gets_the_older_microversion_once(fake: Any, cloud: Cloud) -> None:
-    refusal = {"computeFault": {"code": 406, "message": "Version 2.96 is not supported by the API."}}
-    fake.tell("GET", SERVICES, (406, refusal), {"services": []})
+    refusal = {"computeFault": {"code": 406, "message": "Version 2.98 is not supported by the API."}}
+    fake.tell("GET", SERVICES, (406, refusal), (406, refusal), {"services": []})
     cloud.fetch_services()
     cloud.fetch_services()
     assert [asked.microversion for asked in fake.requests_of("GET", SERVICES)] == [
+        "compute 2.98",
         "compute 2.96",
         "compute 2.90",
         "compute 2.90",

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.builders import make_cloud, make_node, make_server
 
 from escalator.cloud_manager.snapshots import (
     compute_snapshot_digest,
@@ -30,6 +31,7 @@ from escalator.model.cloud import (
 )
 from escalator.model.digest import compute_digest
 from escalator.model.errors import InvalidRequestError
+from escalator.model.feature import Feature
 
 WORDS = st.text("abcdef-0123", min_size=1, max_size=6)
 MAYBE = st.none() | WORDS
@@ -354,3 +356,22 @@ def test_every_fault_is_named_at_once() -> None:
 def test_document_that_is_no_object_is_refused() -> None:
     with pytest.raises(InvalidRequestError, match="document: must be a mapping, not a list"):
         snapshot_from_document([])  # type: ignore[arg-type]
+
+
+def test_features_and_forbidden_traits_are_written_when_there_are_some() -> None:
+    features = frozenset({Feature.VTPM, Feature.SRIOV_PORT})
+    snapshot = make_cloud(
+        [make_node("a")],
+        [
+            make_server("s", "a", features=features, forbidden_traits=frozenset({"SLOW"})),
+            make_server("t", "a"),
+        ],
+    )
+    document = snapshot_to_document(snapshot)
+    first, second = document["servers"]
+    assert (first["features"], first["forbidden_traits"]) == (["sriov_port", "vtpm"], ["SLOW"])
+    assert not {"features", "forbidden_traits"} & set(second)
+    assert snapshot_from_document(document) == snapshot
+    first["features"] = ["wings"]
+    with pytest.raises(InvalidRequestError, match=r"servers\[0\]\.features"):
+        snapshot_from_document(document)

@@ -84,7 +84,16 @@ def test_the_allocation_ratio_counts() -> None:
 
 
 def test_a_resource_class_that_the_node_does_not_have() -> None:
-    assert one_move(lone(resources={"VGPU": 1})) == {V.CAPACITY}
+    assert one_move(lone(resources={"PCPU": 1})) == {V.CAPACITY}
+
+
+def test_a_resource_class_that_no_node_is_known_to_have() -> None:
+    assert one_move(lone(resources={"VGPU": 1})) == set()
+
+
+def test_a_trait_that_the_server_forbids() -> None:
+    forbids = lone(forbidden_traits=frozenset({"SLOW"}))
+    assert one_move(forbids, dest={"traits": frozenset({"SLOW"})}) == {V.TRAITS_MISSING}
 
 
 def test_more_than_one_server_may_have() -> None:

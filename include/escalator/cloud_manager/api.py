@@ -207,8 +207,9 @@ def find_next_marker(links: Sequence[Record]) -> str | None:
     return markers[0]
 
 
-COMPUTE_MICROVERSIONS = ("2.96", "2.90")
-"""2.96 (2024.1) shows the zone that a server is pinned to; everything else is there at 2.90 (Xena)."""
+COMPUTE_MICROVERSIONS = ("2.98", "2.96", "2.90")
+"""2.98 (2025.1) shows what the image of a server asks for, 2.96 (2024.1) the zone that a server is pinned to;
+everything else is there at 2.90 (Xena)."""
 PLACEMENT_MICROVERSIONS = ("1.29",)
 """1.29: summaries of providers hold all resource classes, traits and the tree."""
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from escalator.cloud_manager.server_needs import read_features, read_resources, read_traits
 from escalator.model.cloud import (
     ComputeService,
     Hypervisor,
@@ -27,9 +28,6 @@ UNKNOWN = "UNKNOWN"
 """What Nova says of a service or server when it cannot reach its cell."""
 _POWER_STATES = {0: "nostate", 1: "running", 3: "paused", 4: "shutdown", 6: "crashed", 7: "suspended"}
 _METHODS = {"active": "live", "paused": "live", "stopped": "cold"}
-_MIB_PER_GIB = 1024
-_TRAIT = "trait:"
-_RESOURCES = "resources:"
 
 log = logging.getLogger(__name__)
 
@@ -99,7 +97,9 @@ def read_server(record: Record, server_groups: Mapping[str, str] | None = None) 
     :raises TransientError: its cell is down.
     """
     refuse_partial(record, "server")
-    flavor = record["flavor"]
+    flavor, image = record["flavor"], record.get("image") or {}
+    specs, properties = flavor.get("extra_specs", {}), image.get("properties", {})
+    resources = read_resources(flavor, properties, volume_backed=not image)
     vm_state = record["OS-EXT-STS:vm_state"]
     return Server(
         id=record["id"],
@@ -111,42 +111,14 @@ def read_server(record: Record, server_groups: Mapping[str, str] | None = None) 
         task_state=record.get("OS-EXT-STS:task_state"),
         power_state=_POWER_STATES.get(record["OS-EXT-STS:power_state"], "nostate"),
         locked=bool(record.get("locked")),
-        resources=read_resources(flavor, volume_backed=not record.get("image")),
-        required_traits=read_traits(flavor.get("extra_specs", {})),
+        resources=resources,
+        required_traits=read_traits(specs, properties),
+        forbidden_traits=read_traits(specs, properties, word="forbidden"),
+        features=read_features(specs, properties, resources),
         pinned_zone=record.get("pinned_availability_zone"),
         migration=_METHODS.get(vm_state, "none"),
         server_group=(server_groups or {}).get(record["id"]),
         metadata=record.get("metadata", {}),
-    )
-
-
-def read_resources(flavor: Record, *, volume_backed: bool) -> dict[str, int]:
-    """Return what a server of this flavor asks of Placement, as Nova computes it.
-
-    :param flavor: the flavor as embedded in a server's record.
-    :param volume_backed: the root disk is a volume and takes nothing of the node's.
-    """
-    specs: Mapping[str, str] = flavor.get("extra_specs", {})
-    swap_gib = -(-int(flavor.get("swap") or 0) // _MIB_PER_GIB)
-    root_gib = 0 if volume_backed else int(flavor["disk"])
-    cpu_class = "PCPU" if specs.get("hw:cpu_policy") == "dedicated" else "VCPU"
-    wanted = {
-        cpu_class: int(flavor["vcpus"]),
-        "MEMORY_MB": int(flavor["ram"]),
-        "DISK_GB": root_gib + int(flavor.get("ephemeral") or 0) + swap_gib,
-    }
-    for key, amount in specs.items():
-        if key.startswith(_RESOURCES):
-            wanted[key.removeprefix(_RESOURCES)] = int(amount)
-    return {name: amount for name, amount in wanted.items() if amount > 0}
-
-
-def read_traits(extra_specs: Mapping[str, str]) -> frozenset[str]:
-    """Return the traits that a flavor requires of a node."""
-    return frozenset(
-        key.removeprefix(_TRAIT)
-        for key, value in extra_specs.items()
-        if key.startswith(_TRAIT) and value == "required"
     )
 
 

@@ -52,7 +52,7 @@ def inventory_to_document(item: ResourceInventory) -> Document:
 
 
 def write_server(server: Server) -> Document:
-    """Write a server: all keys, its limits when it has some; its metadata is no part of the format."""
+    """Write a server: all keys, limits and features when it has some; its metadata is left out."""
     document: Document = {
         "id": server.id,
         "name": server.name,
@@ -71,6 +71,10 @@ def write_server(server: Server) -> Document:
         "ha_group": server.ha_group,
         "ha_role": server.ha_role,
     }
+    if server.forbidden_traits:
+        document["forbidden_traits"] = sorted(server.forbidden_traits)
+    if server.features:
+        document["features"] = sorted(server.features)
     if server.lead_seconds:
         document["lead_seconds"] = float(server.lead_seconds)
     if server.max_interruption_seconds is not None:

@@ -28,6 +28,7 @@ from escalator.model.cloud import (
     ServiceState,
     ServiceStatus,
 )
+from escalator.model.feature import Feature
 
 T = TypeVar("T")
 SCHEMA: Final = "escalator.snapshot/1"
@@ -134,6 +135,8 @@ class ServerItem(DocumentModel):
     locked: bool = False
     resources: Amounts = Field(default={})
     required_traits: CommonTexts = frozenset()
+    forbidden_traits: CommonTexts = frozenset()
+    features: Annotated[frozenset[Word[Feature]], Strict(False), AfterValidator(_share)] = frozenset()
     pinned_zone: Common | None = None
     migration: Literal["live", "cold", "none"] = "live"
     server_group: Common | None = None

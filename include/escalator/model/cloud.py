@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
 
+from escalator.model.feature import Feature
 from escalator.model.lease import Lease
 from escalator.model.verdict import Subject
 
@@ -114,6 +115,7 @@ class Node(_WithService):
 class Server:
     """One server. ``vm_state``, ``task_state`` and ``power_state`` are Nova's OS-EXT-STS words.
 
+    :ivar features: what it has that decides whether Nova moves it.
     :ivar lead_seconds: time between the notice and the first impact on it, beyond what its HA group is given.
     :ivar max_interruption_seconds: interruption of its service that does no harm (ETSI:
         max_undetectable_interruption_time); None: nothing is said of it.
@@ -130,6 +132,8 @@ class Server:
     locked: bool = False
     resources: Resources = field(default_factory=lambda: EMPTY)
     required_traits: frozenset[str] = frozenset()
+    forbidden_traits: frozenset[str] = frozenset()
+    features: frozenset[Feature] = frozenset()
     pinned_zone: str | None = None
     migration: str = "live"
     server_group: str | None = None

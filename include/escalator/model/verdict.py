@@ -99,12 +99,16 @@ class Code(StrEnum):
     SERVER_UNKNOWN_STATE = "server_unknown_state"
     SERVER_SOFT_DELETED = "server_soft_deleted"
     SERVER_PINNED = "server_pinned"
+    SERVER_POWER_STATE = "server_power_state"
+    SERVER_REFUSED = "server_refused"
     SERVER_LOCKED = "server_locked"
     SERVER_GROUP = "server_group"
     SERVERS_UNSETTLED = "servers_unsettled"
     NO_DESTINATION = "no_destination"
     # moves
     MIGRATION_FAILED = "migration_failed"
+    MOVE_INTERRUPTS = "move_interrupts"
+    FIT_UNSURE = "fit_unsure"
     MIGRATION_HUNG = "migration_hung"
     NODE_NOT_EMPTY = "node_not_empty"
     # upgrade and verification

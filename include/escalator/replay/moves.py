@@ -136,6 +136,10 @@ def _check_destination(world: ReplayedCloud, event: Event, server: Server, dest:
     missing = server.required_traits - node.traits
     if missing:
         world.fault(ViolationCode.TRAITS_MISSING, subject, f"{node.host} lacks {', '.join(sorted(missing))}")
+    forbidden = server.forbidden_traits & node.traits
+    if forbidden:
+        words = ", ".join(sorted(forbidden))
+        world.fault(ViolationCode.TRAITS_MISSING, subject, f"{node.host} has {words}, which it forbids")
     if server.pinned_zone not in {None, node.zone}:
         world.fault(ViolationCode.ZONE_LEFT, subject, f"is pinned to {server.pinned_zone}, not {node.zone}")
     _check_room(world, server, dest)
@@ -145,7 +149,7 @@ def _check_room(world: ReplayedCloud, server: Server, dest: PlayedNode) -> None:
     if server.vm_state in NO_ROOM:
         return
     for name, amount in server.resources.items():
-        if amount <= 0:
+        if amount <= 0 or name not in world.classes:
             continue
         held, capacity = dest.used.get(name, 0), dest.capacity.get(name, 0)
         if held + amount > capacity:

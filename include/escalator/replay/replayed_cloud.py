@@ -13,6 +13,8 @@ NO_ROOM = frozenset({"shelved_offloaded", "deleted"})
 """States in which a server takes nothing of any node."""
 UNMOVED = NO_ROOM | {"soft-delete"}
 """States in which a server is left where it is."""
+COMMON_CLASSES = frozenset({"VCPU", "PCPU", "MEMORY_MB", "DISK_GB"})
+"""Resource classes that are looked at though no node has any; others where some node has them."""
 STAYING_MODES = frozenset({"active-standby", "load-balanced"})
 """Modes of HA groups whose members can stay on a node that is upgraded."""
 ACTIVE_STANDBY = "active-standby"
@@ -87,6 +89,7 @@ class ReplayedCloud:
         self._agreed_stays, self._agreed_leaves = stays, leaves
         self.now = 0.0
         self.nodes = {node.host: PlayedNode(node) for node in snapshot.nodes}
+        self.classes = COMMON_CLASSES.union(*(node.inventory for node in snapshot.nodes))
         self.servers = {server.id: server for server in snapshot.servers}
         self.place = {server.id: server.host for server in snapshot.servers}
         self.flights: dict[str, Event] = {}

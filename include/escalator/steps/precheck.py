@@ -20,6 +20,7 @@ from escalator.steps.running.patience import Patience
 from escalator.steps.running.results import StepResult
 from escalator.upgrade_manager.drain.drains import plan_drain
 from escalator.upgrade_manager.drain.prechecks import PASSING, are_settled, check_servers, find_ongoing
+from escalator.upgrade_manager.state.hypervisors import hypervisor_of
 
 log = logging.getLogger("escalator.steps.precheck")
 
@@ -100,7 +101,10 @@ def _settled_plan(ctx: StepContext) -> tuple[DrainPlan, int, int]:
         before = on_node
     moving = find_ongoing(snapshot.migrations, snapshot.servers, ctx.now())
     here = [m for m in moving if ctx.host in {m.source_host, m.dest_host}]
-    verdicts = check_servers(on_node, here, host=ctx.host)
+    node = snapshot.node(ctx.host)
+    verdicts = check_servers(
+        on_node, here, host=ctx.host, hypervisor=None if node is None else hypervisor_of(node)
+    )
     if not settled:
         verdicts += (_unsettled(ctx.host),)
     last = max((m.id for m in migrations), default=0)

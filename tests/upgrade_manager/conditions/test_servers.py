@@ -15,6 +15,7 @@ from tests.builders import (
 from tests.upgrade_manager.conditions.findings import PLAN, brief, find_unmet
 
 from escalator.model.campaign import UpgradeMode
+from escalator.model.feature import Feature
 from escalator.model.verdict import Code, Severity, SubjectType
 from escalator.upgrade_manager.conditions.question import (
     ask,
@@ -79,3 +80,24 @@ def test_a_server_that_may_not_move_is_in_the_way_of_a_smooth_upgrade_only(mode:
     blocked = [c.code for c in found if c.blocks]
     assert blocked == ([Code.SERVER_PINNED] if mode is UpgradeMode.SMOOTH else [])
     assert found[-1].message == ("1 server: 1 not" if blocked else "1 server: 1 stop")
+
+
+def test_servers_on_a_host_that_is_not_there_are_named() -> None:
+    lost = [make_server("lost", "gone"), make_server("off", "gone", vm_state="shelved_offloaded")]
+    cloud = make_cloud([make_node("a"), make_node("b")], [*lost, make_server("s", "a")])
+    (verdict,) = find_unmet(cloud)
+    assert brief((verdict,)) == [("gone", Code.NODE_UNKNOWN, Severity.WARNING)]
+    assert "1 server (lost)" in verdict.message
+
+
+def test_what_nova_would_refuse_in_mid_drain_blocks_before_it() -> None:
+    off = make_server("off", "a", power_state="shutdown")
+    encrypted = make_server("enc", "a", features=frozenset({Feature.MEMORY_ENCRYPTION}))
+    old = make_node("a", versions={"hypervisor": "8.0.0"})
+    graphics = make_server("gpu", "a", features=frozenset({Feature.VGPU}))
+    found = find_unmet(make_cloud([old, make_node("b")], [off, encrypted, graphics]))
+    assert sorted((v.subject.id, v.code) for v in found if v.blocks) == [
+        ("id-enc", Code.SERVER_REFUSED),
+        ("id-gpu", Code.SERVER_REFUSED),
+        ("id-off", Code.SERVER_POWER_STATE),
+    ]

@@ -1,4 +1,5 @@
 import time
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -8,8 +9,8 @@ from tests.upgrade_manager.clouds import clouds, few
 
 from escalator.model.cloud import CloudSnapshot, ResourceInventory
 from escalator.model.verdict import Code
-from escalator.upgrade_manager.drain.placing import Placing
-from escalator.upgrade_manager.state.capacity import CapacityBook, needs_place
+from escalator.upgrade_manager.drain.placing import Placing, simulate
+from escalator.upgrade_manager.state.capacity import CapacityBook, is_moved_cold, needs_place
 
 
 def test_upgraded_nodes_first_then_by_name() -> None:
@@ -84,11 +85,53 @@ def test_traits_zone_and_max_unit() -> None:
     assert "4 VCPU (8 wanted, 4 there)" in found["wide"][1]
 
 
-def test_a_resource_class_that_no_node_has() -> None:
+def test_a_resource_class_that_no_other_node_has() -> None:
     wants = make_server("s", "a", resources={"MEMORY_MB": 1, "VGPU": 1, "CUSTOM_NONE": 0})
-    (verdict,) = simulate_drain(make_cloud([make_node("a"), make_node("b")], [wants]), ["a"]).unplaced
+    own = make_node("a")
+    own = replace(own, inventory={**own.inventory, "VGPU": ResourceInventory(total=1)})
+    (verdict,) = simulate_drain(make_cloud([own, make_node("b")], [wants]), ["a"]).unplaced
     assert "1 VGPU (1 wanted, 0 there)" in verdict.message
     assert "CUSTOM_NONE" not in verdict.message
+
+
+def test_a_resource_class_that_no_node_is_known_to_have_is_not_counted() -> None:
+    wants = make_server("s", "a", resources={"MEMORY_MB": 1, "VGPU": 1, "CUSTOM_NONE": 0})
+    book = CapacityBook(make_cloud([make_node("a"), make_node("b")], [wants]))
+    assert book.find_uncounted(wants) == {"VGPU"}
+    assert simulate(book, ["a"]).placements == {"id-s": "b"}
+
+
+@pytest.mark.parametrize("name", ["VCPU", "PCPU", "MEMORY_MB", "DISK_GB"])
+def test_the_common_classes_count_though_no_node_has_them(name: str) -> None:
+    wants = make_server("s", "a", resources={name: 1})
+    nodes = [make_node(host, inventory={"NET": ResourceInventory(total=1)}) for host in "ab"]
+    assert not simulate_drain(make_cloud(nodes, [wants]), ["a"]).feasible
+
+
+@pytest.mark.parametrize("fields", [{"vm_state": "stopped"}, {"migration": "cold"}])
+def test_a_server_is_moved_cold_when_it_is_off_or_its_owner_says_so(fields: dict[str, str]) -> None:
+    off, on = make_server("s", "a", **fields), make_server("t", "a", vm_state="error")
+    book = CapacityBook(make_cloud([make_node("a")], [off, on]))
+    assert (is_moved_cold(off), book.shape(off).live) == (True, False)
+    assert (is_moved_cold(on), book.shape(on).live) == (False, True)
+
+
+def test_the_age_of_hypervisors_binds_live_moves_only() -> None:
+    nodes = [
+        make_node("a", versions={"hypervisor": "9.0.0"}),
+        make_node("b", versions={"hypervisor": "8.2.0"}),
+    ]
+    live, off = make_server("live", "a"), make_server("off", "a", vm_state="stopped")
+    assert simulate_drain(make_cloud(nodes, [off]), ["a"]).placements == {"id-off": "b"}
+    (verdict,) = simulate_drain(make_cloud(nodes, [live]), ["a"]).unplaced
+    assert verdict.code is Code.HYPERVISOR_OLDER
+
+
+def test_a_node_with_a_trait_that_a_server_forbids_is_no_place_for_it() -> None:
+    nodes = [make_node("a"), make_node("b", traits=frozenset({"SLOW"}))]
+    cloud = make_cloud(nodes, [make_server("s", "a", forbidden_traits=frozenset({"SLOW"}))])
+    (verdict,) = simulate_drain(cloud, ["a"]).unplaced
+    assert verdict.message == "no node that takes servers is without SLOW"
 
 
 def test_a_host_that_is_not_there_has_nothing_to_move() -> None:

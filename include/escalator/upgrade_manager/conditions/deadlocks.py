@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from math import ceil
 
 from escalator.model.check_report import Condition
-from escalator.model.cloud import Server
+from escalator.model.cloud import Node, Server
 from escalator.model.verdict import Code, Subject, SubjectType
 from escalator.model.wording import name_some
 from escalator.upgrade_manager.conditions.question import Family, Question, count, name_domain, unmet
@@ -27,7 +27,8 @@ def check_deadlocks(question: Question, domain: str) -> Iterator[Condition]:
     yield from _groups(question, domain, by_code[Code.SERVER_GROUP])
     yield from _zones(domain, by_code[Code.SERVER_PINNED])
     roomless = [*by_code[Code.NO_DESTINATION], *by_code[Code.CAPACITY]]
-    young = [server for server in roomless if question.sequence.older.get(server.host or "")]
+    tied = (s for s in roomless if question.book.shape(s).live and question.sequence.older.get(s.host or ""))
+    young = [*by_code[Code.HYPERVISOR_OLDER], *tied]
     yield from _young(question, domain, young)
     yield from _no_node(question, domain, [s for s in by_code[Code.NO_DESTINATION] if s not in young])
     yield from _giants(question, domain, [s for s in by_code[Code.CAPACITY] if s not in young])
@@ -114,7 +115,7 @@ def _no_node(question: Question, domain: str, servers: Sequence[Server]) -> Iter
     wanting: dict[frozenset[str], list[Server]] = defaultdict(list)
     for server in servers:
         lacking = [
-            server.required_traits - question.nodes[host].traits
+            _find_unfit(server, question.nodes[host])
             for host in question.hosts_of[domain]
             if host != server.host and question.nodes[host].eligible_destination
         ]
@@ -124,7 +125,7 @@ def _no_node(question: Question, domain: str, servers: Sequence[Server]) -> Iter
         if traits:
             words = ", ".join(sorted(traits))
             message = f"{names}: no other node of the domain that takes servers has the traits {words}"
-            remedy = f"one of: a node with {words} in the domain; flavors that do not require them"
+            remedy = f"one of: a node with {words} in the domain; flavors that do not ask for that"
         else:
             message = f"{names}: no other node of the domain takes servers"
             remedy = (
@@ -132,6 +133,12 @@ def _no_node(question: Question, domain: str, servers: Sequence[Server]) -> Iter
                 "(a zone can be unpinned from microversion 2.104 on)"
             )
         yield unmet(Code.NO_DESTINATION, name_domain(domain), message, remedy, hosts=_hosts(there))
+
+
+def _find_unfit(server: Server, node: Node) -> frozenset[str]:
+    """Return what a node's traits lack for a server: what is required, and ``no X`` of what is forbidden."""
+    wrong = server.forbidden_traits & node.traits
+    return (server.required_traits - node.traits) | {f"no {trait}" for trait in wrong}
 
 
 def _giants(question: Question, domain: str, servers: Sequence[Server]) -> Iterator[Condition]:

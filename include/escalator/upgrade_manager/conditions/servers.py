@@ -11,6 +11,7 @@ from escalator.model.campaign import UpgradeMode
 from escalator.model.check_report import Condition
 from escalator.model.cloud import Migration, Server
 from escalator.model.verdict import Code, Severity, Subject, Verdict
+from escalator.model.wording import name_some
 from escalator.upgrade_manager.conditions.question import (
     Family,
     Question,
@@ -25,6 +26,7 @@ from escalator.upgrade_manager.drain.prechecks import (
     check_server,
     find_ongoing,
 )
+from escalator.upgrade_manager.state.hypervisors import hypervisor_of
 
 ONE_BY_ONE = 200
 """Servers on the targets of a domain up to which each is named with its method."""
@@ -82,11 +84,32 @@ def check_methods(question: Question, domain: str) -> Iterator[Condition]:
         )
 
 
+def check_hosts(question: Question, _domain: str) -> Iterator[Condition]:
+    """Name the servers that are said to be on a host which is not among the nodes of the cloud."""
+    there: dict[str, list[str]] = {}
+    for server in question.snapshot.servers:
+        if server.host is not None and server.host not in question.nodes and not server.on_no_node:
+            there.setdefault(server.host, []).append(server.name)
+    for host, names in sorted(there.items()):
+        yield unmet(
+            Code.NODE_UNKNOWN,
+            Subject.of_node(host),
+            f"{count(len(names), 'server')} ({name_some(sorted(names))}) on this host, which is not among "
+            "the nodes of the cloud: nothing is done with them",
+            "see whether its nova-compute service was deleted or renamed (openstack compute service list)",
+            Severity.WARNING,
+        )
+
+
 def _findings(
     question: Question, server: Server, migrations: dict[str, tuple[Migration, ...]]
 ) -> Iterator[Condition]:
     """Give what is in the way of a server, in the mode that was asked for."""
-    context = ServerContext(migrations=migrations.get(server.id, ()))
+    node = question.nodes.get(server.host or "")
+    context = ServerContext(
+        migrations=migrations.get(server.id, ()),
+        hypervisor=None if node is None else hypervisor_of(node),
+    )
     for verdict in check_server(server, context):
         if verdict.code is Code.SERVER_PINNED and server.migration == "none":
             if question.book.stays(server) or question.plan.request.mode is UpgradeMode.NON_SMOOTH:
@@ -150,4 +173,5 @@ def _says(question: Question, domain: str) -> str:
     return f"{count(total, 'server')} on the targets: none is in the way of its node"
 
 
+HOSTS = Family(code=Code.NODE_UNKNOWN, check=check_hosts, says=lambda _question, _domain: "")
 FAMILY = Family(code=Code.SERVERS_MOVABLE, check=check_methods, says=_says)

@@ -17,6 +17,7 @@ from escalator.upgrade_manager.conditions import (
     bundles,
     deadlocks,
     leases,
+    moves,
     redundancy,
     releases,
     rollback,
@@ -37,7 +38,13 @@ from escalator.upgrade_manager.conditions.question import (
 from escalator.upgrade_manager.drain.durations import learn
 from escalator.upgrade_manager.feasibility.spare import propose_spare
 
-CLOUD_FAMILIES: tuple[Family, ...] = (targets.PRESENCE, bundles.FAMILY, releases.FAMILY, timing.FAMILY)
+CLOUD_FAMILIES: tuple[Family, ...] = (
+    targets.PRESENCE,
+    servers.HOSTS,
+    bundles.FAMILY,
+    releases.FAMILY,
+    timing.FAMILY,
+)
 """What is looked at once."""
 DOMAIN_FAMILIES: tuple[Family, ...] = (
     targets.HOLDERS,
@@ -45,6 +52,7 @@ DOMAIN_FAMILIES: tuple[Family, ...] = (
     targets.REACH,
     system.FAMILY,
     servers.FAMILY,
+    moves.FAMILY,
     redundancy.CAPACITY,
     deadlocks.FAMILY,
     redundancy.PARALLEL,

@@ -18,6 +18,7 @@ from escalator.model.moves import (
 from escalator.model.verdict import Code, Verdict, find_blockers
 from escalator.upgrade_manager.drain.placing import Placing, place
 from escalator.upgrade_manager.drain.prechecks import check_server
+from escalator.upgrade_manager.drain.refusals import is_refused
 from escalator.upgrade_manager.state.capacity import MEMORY, CapacityBook, sort_largest_first
 
 _AT_WORK = frozenset({Code.SERVER_BUSY, Code.MIGRATION_UNFINISHED, Code.SERVER_UNKNOWN_STATE})
@@ -56,8 +57,8 @@ def plan_drain(
     staying = {s.id for s in here if _stays(s, book, agreement)}
     kept = tuple(v for v in verdicts if not (v.blocks and v.subject.id in staying) or v.code in _AT_WORK)
     blocked = {v.subject.id for v in kept if v.blocks}
-    free = [s for s in sort_largest_first(here) if s.id not in blocked | staying]
-    methods = {s.id: method for s in free if (method := _choose_method(s, agreement)) is not None}
+    free = [_as_agreed(s, agreement) for s in sort_largest_first(here) if s.id not in blocked | staying]
+    methods = {s.id: method for s in free if (method := choose_move_method(s)) is not None}
     placing = place(book, [s for s in free if s.id in methods], closed={host, *out})
     simulation = placing.simulation()
     moves = tuple(
@@ -89,7 +90,9 @@ def choose_next_action(attempts: Sequence[MoveRecord], move: PlannedMove) -> Fai
 
 
 def choose_move_method(server: Server) -> MoveMethod | None:
-    """Return how a server moves in the state it is in; None when it does not."""
+    """Return how a server moves in the state it is in; None when it does not, or Nova would refuse it."""
+    if is_refused(server):
+        return None
     match (server.vm_state, server.migration):
         case ("active" | "paused", "live"):
             return MoveMethod.LIVE
@@ -105,11 +108,10 @@ def _stays(server: Server, book: CapacityBook, agreement: Agreement) -> bool:
     return server.id in agreement.stays or book.stays(server)
 
 
-def _choose_method(server: Server, agreement: Agreement) -> MoveMethod | None:
-    """Return how a server moves; cold when its manager asked for it; Nova allows that of no paused server."""
-    method = choose_move_method(server)
-    asked = server.id in agreement.cold and server.vm_state == "active"
-    return MoveMethod.COLD if method is MoveMethod.LIVE and asked else method
+def _as_agreed(server: Server, agreement: Agreement) -> Server:
+    """Return a server as its manager wants it moved: cold when it asked for that, which no paused one can."""
+    asked = server.id in agreement.cold and server.vm_state == "active" and server.migration == "live"
+    return replace(server, migration="cold") if asked else server
 
 
 def _planned(server: Server, method: MoveMethod, placing: Placing, *, first: str) -> PlannedMove:

@@ -175,7 +175,7 @@ class Placing:
         if source is None:
             return
         allowed = self._group_rule(server)
-        older = self._book.older(source.host)
+        older = self._book.older(source.host) if shape.live else frozenset()
         for number, tier in enumerate(self._tiers_of(source.domain)):
             if number > self._worst:
                 return
@@ -249,7 +249,7 @@ class Placing:
 
     def _suits(self, host: str, shape: Shape) -> bool:
         node = self._book.nodes[host]
-        if not shape.traits <= node.traits or shape.zone not in {None, node.zone}:
+        if not shape.allows(node.traits) or shape.zone not in {None, node.zone}:
             return False
         left = self._left_on(host)
         for name, amount in shape.need:
@@ -292,11 +292,10 @@ class Placing:
         in_zone = [n for n in nodes if shape.zone in {None, n.zone}]
         if not in_zone:
             return Code.SERVER_PINNED, f"it is pinned to zone {shape.zone}, where no node takes servers"
-        able = [n for n in in_zone if shape.traits <= n.traits]
+        able = [n for n in in_zone if shape.allows(n.traits)]
         if not able:
-            wanted = ", ".join(sorted(shape.traits))
-            return Code.NO_DESTINATION, f"no node that takes servers has the traits {wanted}"
-        older = self._book.older(server.host or "")
+            return Code.NO_DESTINATION, f"no node that takes servers {_name_traits(shape)}"
+        older = self._book.older(server.host or "") if shape.live else frozenset()
         able = [n for n in able if n.host not in older]
         if not able:
             return Code.HYPERVISOR_OLDER, "every node that could take it has an older hypervisor"
@@ -343,6 +342,13 @@ class _Rule:
 
 
 _ANYWHERE = _Rule(taken=frozenset(), together=False)
+
+
+def _name_traits(shape: Shape) -> str:
+    """Say which traits a node has to have, and which it must be without."""
+    wanted, forbidden = ", ".join(sorted(shape.traits)), ", ".join(sorted(shape.forbidden))
+    parts = [f"has the traits {wanted}" if wanted else "", f"is without {forbidden}" if forbidden else ""]
+    return " and ".join(filter(None, parts))
 
 
 def _worst(missing: Mapping[str, int], server: Server) -> float:

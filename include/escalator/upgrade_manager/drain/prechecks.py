@@ -11,6 +11,9 @@ from datetime import datetime, timedelta
 
 from escalator.model.cloud import ON_NO_NODE, Migration, MigrationStatus, Server
 from escalator.model.verdict import Code, Severity, Subject, SubjectType, Verdict
+from escalator.upgrade_manager.drain.refusals import find_fixed, find_not_live, is_powered_off
+from escalator.upgrade_manager.state.capacity import is_moved_cold
+from escalator.upgrade_manager.versions.release_version import ReleaseVersion
 
 LIVE = "live-migration"
 """The type of a live migration; the others are migration (cold), resize and evacuation."""
@@ -53,9 +56,10 @@ _STUCK = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerContext:
-    """What a filter may need to know beside the server: its migrations."""
+    """What a filter may need to know beside the server: its migrations, and the hypervisor of its node."""
 
     migrations: tuple[Migration, ...] = ()
+    hypervisor: ReleaseVersion | None = None
 
 
 ServerFilter = Callable[[Server, ServerContext], Verdict | None]
@@ -132,6 +136,40 @@ def check_movable(server: Server, _context: ServerContext) -> Verdict | None:
     return _verdict(server, Code.SERVER_PINNED, message, remedy)
 
 
+def check_power(server: Server, _context: ServerContext) -> Verdict | None:
+    """Find a server that Nova calls active though its guest does not run: Nova refuses its live move."""
+    if server.task_state is not None or is_moved_cold(server) or not is_powered_off(server):
+        return None
+    message = f"Nova refuses its live move: it is active, and its power state is {server.power_state}"
+    remedy = (
+        "stop it (openstack server stop): it moves cold then; or start its guest again "
+        "(openstack server reboot --hard), with its owner's consent"
+    )
+    return _verdict(server, Code.SERVER_POWER_STATE, message, remedy)
+
+
+def check_refusals(server: Server, context: ServerContext) -> Verdict | None:
+    """Find a server with something that makes Nova refuse its move, and say what would move it."""
+    if server.vm_state not in MOVABLE_STATES or server.migration == "none":
+        return None
+    fixed = find_fixed(server)
+    if fixed:
+        message = f"Nova moves it neither live nor cold: it has {' and '.join(fixed)}"
+        remedy = "delete it or make it anew elsewhere, with its owner's consent; or leave the node out"
+        return _verdict(server, Code.SERVER_REFUSED, message, remedy)
+    bound = () if is_moved_cold(server) else find_not_live(server, context.hypervisor)
+    if not bound:
+        return None
+    unpause = "unpause it, then " if server.vm_state == "paused" else ""
+    remedy = (
+        f"with its owner's consent {unpause}stop it: it moves cold then; or allow its cold move "
+        "(supported_migration_type OFFLINE_MIGRATION, in its VNF file or metadata); or leave the node out"
+    )
+    return _verdict(
+        server, Code.SERVER_REFUSED, f"Nova refuses its live move: it has {' and '.join(bound)}", remedy
+    )
+
+
 def check_lock(server: Server, _context: ServerContext) -> Verdict | None:
     """Note a locked server: an administrator moves it all the same."""
     if not server.locked:
@@ -145,7 +183,15 @@ def check_lock(server: Server, _context: ServerContext) -> Verdict | None:
     )
 
 
-FILTERS: tuple[ServerFilter, ...] = (check_state, check_task, check_migrations, check_movable, check_lock)
+FILTERS: tuple[ServerFilter, ...] = (
+    check_state,
+    check_task,
+    check_migrations,
+    check_movable,
+    check_power,
+    check_refusals,
+    check_lock,
+)
 """What every server is asked, in this order."""
 
 
@@ -159,13 +205,18 @@ def check_server(server: Server, context: ServerContext | None = None) -> tuple[
 
 
 def check_servers(
-    servers: Sequence[Server], migrations: Iterable[Migration] = (), *, host: str | None = None
+    servers: Sequence[Server],
+    migrations: Iterable[Migration] = (),
+    *,
+    host: str | None = None,
+    hypervisor: ReleaseVersion | None = None,
 ) -> tuple[Verdict, ...]:
     """Return every finding about the servers of a node, and about migrations of others that touch it.
 
     :param servers: the servers whose host is the node.
     :param migrations: migrations of the cloud; those that do not touch the node do not matter.
     :param host: the node; when it is left out, it is the host of the servers.
+    :param hypervisor: that of the node; None: not known.
     """
     of_server: dict[str, list[Migration]] = {server.id: [] for server in servers}
     hosts = {host} if host is not None else {server.host for server in servers}
@@ -178,7 +229,9 @@ def check_servers(
     verdicts = [
         verdict
         for server in sorted(servers, key=lambda s: (s.name, s.id))
-        for verdict in check_server(server, ServerContext(migrations=tuple(of_server[server.id])))
+        for verdict in check_server(
+            server, ServerContext(migrations=tuple(of_server[server.id]), hypervisor=hypervisor)
+        )
     ]
     verdicts += [_passing(m) for m in sorted(besides, key=lambda m: m.id) if m.status.unfinished]
     return tuple(verdicts)

@@ -14,7 +14,7 @@ from escalator.model.verdict import Code, Verdict
 from escalator.upgrade_manager.drain.placing import DrainSimulation, Placing, simulate
 from escalator.upgrade_manager.feasibility.exhaustive import Search
 from escalator.upgrade_manager.state.capacity import MEMORY, CapacityBook
-from escalator.upgrade_manager.state.hypervisors import HYPERVISOR, HypervisorAges
+from escalator.upgrade_manager.state.hypervisors import HYPERVISOR
 from escalator.upgrade_manager.versions.release_version import ReleaseVersion
 
 _EVERY_ORDER = 5
@@ -32,7 +32,7 @@ class DrainSequence:
 
     :ivar order: the hosts in the order in which they were emptied.
     :ivar stuck: what each other host lacked when it was first tried.
-    :ivar older: of these, the hosts that they may not use in the end, as their hypervisor is older.
+    :ivar older: of these, the hosts that no server may move to live in the end: their hypervisor is older.
     """
 
     order: tuple[str, ...]
@@ -127,7 +127,6 @@ class _DrainsOnPaper:
         self.book = book
         self._brings = brings
         self._explained = explained
-        self._ages = HypervisorAges(book.nodes.values())
         self.moved: dict[str, str] = {}
 
     def empty_in_order(self, order: Sequence[str]) -> DrainSequence:
@@ -156,21 +155,20 @@ class _DrainsOnPaper:
         return DrainSequence(
             order=tuple(gone),
             stuck={host: lacked[host] for host in left},
-            older={host: self._ages.older(host) for host in left},
+            older={host: self.book.older(host) for host in left},
         )
 
     def _simulate(self, host: str, *, explain: bool) -> DrainSimulation:
         """Place the servers of a node; without the numbers of each shortage, which take time to find."""
-        out = self._ages.older(host)
         if explain or len(self.book.nodes) <= _MANY:
-            return simulate(self.book, {host}, out=out)
-        placing = Placing(self.book, closed={host, *out})
+            return simulate(self.book, {host})
+        placing = Placing(self.book, closed={host})
         homeless = [server for server in self.book.movable({host}) if not placing.try_add(server)]
         return DrainSimulation(placements=placing.placements, unplaced=tuple(map(_no_room, homeless)))
 
     def search_order(self, hosts: Sequence[str]) -> DrainSequence | None:
         """Search for an order of a few nodes of a domain whose hypervisors are of one age."""
-        if self._ages.is_mixed(self.book.nodes[hosts[0]].domain):
+        if self.book.ages.is_mixed(self.book.nodes[hosts[0]].domain):
             return None
         order = Search(book=self.book).find_order(hosts)
         return None if order is None else DrainSequence(order=order)
@@ -182,7 +180,7 @@ class _DrainsOnPaper:
             self.book.relocate(server, replace(server, host=placements[server.id]))
             self.moved[server.id] = placements[server.id]
         if self._brings is not None:
-            self._ages.note(self.book.nodes[host], self._brings)
+            self.book.note_hypervisor(host, self._brings)
         self.book.close(host)
         self.book.reopen(host, upgraded=True)
 

@@ -14,8 +14,11 @@ from enum import IntEnum
 from escalator.model.cloud import ON_NO_NODE, CloudSnapshot, Migration, Node, Server
 from escalator.upgrade_manager.state.hypervisors import HypervisorAges
 from escalator.upgrade_manager.state.memberships import Memberships
+from escalator.upgrade_manager.versions.release_version import ReleaseVersion
 
 MEMORY = "MEMORY_MB"
+_COMMON = frozenset({"VCPU", "PCPU", MEMORY, "DISK_GB"})
+"""Resource classes that count though no node has any; others count where the snapshot knows of them."""
 _STAYING = ON_NO_NODE | {"soft-delete"}
 """States of servers that never move to another node."""
 
@@ -34,18 +37,31 @@ class Tier(IntEnum):
 class Shape:
     """What a server asks of a node; servers that ask for the same share it.
 
-    :ivar need: resource class and amount, without zeros.
+    :ivar need: resource class and amount, without zeros, and without classes that no node is known to have.
+    :ivar forbidden: traits that a node must not have.
+    :ivar live: it moves live, so that the age of hypervisors binds it.
     """
 
     need: tuple[tuple[str, int], ...]
     memory: int
     traits: frozenset[str]
+    forbidden: frozenset[str]
     zone: str | None
+    live: bool
+
+    def allows(self, traits: frozenset[str]) -> bool:
+        """Tell whether a node with these traits will do."""
+        return self.traits <= traits and self.forbidden.isdisjoint(traits)
 
 
 def needs_place(server: Server) -> bool:
     """Tell whether a server must find another node before its own is empty."""
     return server.migration != "none" and server.vm_state not in _STAYING
+
+
+def is_moved_cold(server: Server) -> bool:
+    """Tell whether a server moves cold in the state it is in; of one whose state passes it is not known."""
+    return server.migration == "cold" or server.vm_state == "stopped"
 
 
 def sort_largest_first(servers: Iterable[Server]) -> tuple[Server, ...]:
@@ -75,7 +91,7 @@ class CapacityBook:
         self.members_stay = members_stay
         self.nodes: dict[str, Node] = {node.host: node for node in snapshot.nodes}
         self.memberships = Memberships(snapshot)
-        self._ages = HypervisorAges(snapshot.nodes)
+        self.ages = HypervisorAges(snapshot.nodes)
         self._older: dict[str, frozenset[str]] = {}
         self._scarce: dict[str, frozenset[str]] = {}
         self._shapes: dict[object, Shape] = {}
@@ -84,6 +100,7 @@ class CapacityBook:
         self._used: dict[str, dict[str, int]] = {}
         self._free: dict[str, dict[str, int]] = {}
         self._group_hosts: dict[str, list[str]] | None = None
+        self._counted = _COMMON.union(*(node.inventory for node in snapshot.nodes))
         self.tiers = {node.host: tier_of(node, pending) for node in snapshot.nodes}
         self.rank_of: Mapping[str, int] = {}
         self._by_rank: dict[str, list[str]] = {}
@@ -133,16 +150,32 @@ class CapacityBook:
 
     def shape(self, server: Server) -> Shape:
         """Return what a server asks of a node."""
-        key = (tuple(server.resources.items()), server.required_traits, server.pinned_zone)
+        key = (
+            tuple(server.resources.items()),
+            server.required_traits,
+            server.forbidden_traits,
+            server.pinned_zone,
+            is_moved_cold(server),
+        )
         found = self._shapes.get(key)
         if found is None:
             found = self._shapes[key] = Shape(
-                need=tuple((name, amount) for name, amount in server.resources.items() if amount > 0),
+                need=tuple(
+                    (name, amount)
+                    for name, amount in server.resources.items()
+                    if amount > 0 and name in self._counted
+                ),
                 memory=server.resources.get(MEMORY, 0),
                 traits=server.required_traits,
+                forbidden=server.forbidden_traits,
                 zone=server.pinned_zone,
+                live=not is_moved_cold(server),
             )
         return found
+
+    def find_uncounted(self, server: Server) -> frozenset[str]:
+        """Return the resource classes that a server asks for and no node of the snapshot has."""
+        return frozenset(name for name, amount in server.resources.items() if amount > 0) - self._counted
 
     def group_hosts(self, group_id: str) -> list[str]:
         """Return where the members of a server group are, one entry a member; two of one on its way."""
@@ -204,9 +237,9 @@ class CapacityBook:
         return self._scarce[domain]
 
     def older(self, host: str) -> frozenset[str]:
-        """Return the hosts where a node's servers must not go, as their hypervisor is older."""
+        """Return the hosts where a node's servers must not go live, as their hypervisor is older."""
         if host not in self._older:
-            self._older[host] = self._ages.older(host)
+            self._older[host] = self.ages.older(host)
         return self._older[host]
 
     def max_unit(self, host: str, name: str) -> int:
@@ -229,6 +262,11 @@ class CapacityBook:
             known = (host for host in self._hosts.get(domain, ()) if self.rank_of.get(host, -1) >= 0)
             self._by_rank[domain] = sorted(known, key=self.rank_of.__getitem__, reverse=True)
         return self._by_rank[domain]
+
+    def note_hypervisor(self, host: str, version: ReleaseVersion) -> None:
+        """Note that a node has another hypervisor now."""
+        self.ages.note(self.nodes[host], version)
+        self._older.clear()
 
     def leave_out(self, host: str) -> None:
         """Note that a node is not going to be upgraded: what lands there need not move again."""

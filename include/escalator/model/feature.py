@@ -1,0 +1,21 @@
+"""Features: what a server has that decides whether Nova moves it, as its flavor, image and ports say."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Feature(StrEnum):
+    """What a server has; one without any moves like any other."""
+
+    MEMORY_ENCRYPTION = "memory_encryption"
+    VTPM = "vtpm"
+    ACCELERATOR = "accelerator"
+    ACCELERATOR_PORT = "accelerator_port"
+    PCI = "pci"
+    VGPU = "vgpu"
+    SRIOV_PORT = "sriov_port"
+    VDPA_PORT = "vdpa_port"
+    DEDICATED_CPUS = "dedicated_cpus"
+    HUGE_PAGES = "huge_pages"
+    NUMA_NODES = "numa_nodes"
