@@ -17,8 +17,9 @@ from tests.steps.worlds import NODE, World
 from escalator import cli as escalator
 from escalator.cloud_manager.credentials import CloudCredentials
 from escalator.leases import cli
-from escalator.model.campaign import NodeState
+from escalator.model.campaign import NodeState, Step
 from escalator.model.lease import LeaseMark, LeasePhase
+from escalator.model.verdict import Code
 
 Type = Callable[..., tuple[int, str, str]]
 
@@ -212,6 +213,12 @@ def test_settle(run: Type) -> None:
     code, out, _ = run("settle")
     assert (code, len(out.splitlines())) == (0, 3)
     assert run("settle")[1] == "nothing is to be settled\n"
+
+
+def test_settle_closes_what_the_run_had_at_work(world: World, run: Type) -> None:
+    world.begin(Step.MIGRATE)
+    run("settle")
+    assert world.recorded.steps()[-1].code is Code.CUT_OFF
 
 
 def test_settle_says_which_runs_it_left(world: World, run: Type, monkeypatch: pytest.MonkeyPatch) -> None:

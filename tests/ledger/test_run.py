@@ -167,6 +167,30 @@ def test_a_superseded_attempt_cannot_set_progress_but_may_record_its_end(run: Ca
     assert run.steps()[0].result is Outcome.FAILED
 
 
+def test_an_attempt_that_ended_with_its_process_is_closed_by_the_next_one_on_its_node(
+    run: CampaignRun,
+) -> None:
+    killed = run.begin_step(HOST, Step.MIGRATE, try_number=1, now=NOW)
+    elsewhere = run.begin_step("node-02", Step.ADMIT, try_number=1, now=NOW)
+    done = run.begin_step(HOST, Step.MIGRATE, try_number=2, now=later())
+    run.finish_step(done, result="ok", now=later())
+    first, other, second = run.steps()
+    assert (first.result, first.code, first.ended_at) == (Outcome.FAILED, Code.CUT_OFF, later())
+    assert "found by migrate, try 2" in first.message
+    assert (first.known_end, second.known_end) == (None, later())
+    assert (other.result, other.fence) == (None, elsewhere.fence)
+    run.finish_step(killed, result="held", now=later(), message="late, but its own word")
+    assert run.steps()[0].known_end == later()
+
+
+def test_what_nothing_follows_on_is_closed_once(run: CampaignRun) -> None:
+    run.begin_step(HOST, Step.ADMIT, try_number=1, now=NOW)
+    run.begin_step("node-02", Step.ADMIT, try_number=1, now=NOW)
+    assert run.close_steps(found_by="conclude", now=later()) == 2
+    assert run.close_steps(found_by="conclude", now=later()) == 0
+    assert {step.code for step in run.steps()} == {Code.CUT_OFF}
+
+
 def test_steps_are_recorded_from_begin_to_end(run: CampaignRun) -> None:
     attempt = run.begin_step(HOST, Step.MIGRATE, try_number=3, now=NOW)
     (running,) = run.steps()

@@ -44,6 +44,7 @@ def settle_runs(
             message = f"its run was {life}; settled by {who}; in the cloud it is {describe_service(service)}"
             handle = ledger.run(run.campaign, run.run_id)
             handle.set_progress(node.host, state, code=Code.CUT_OFF, message=message, now=now)
+            handle.close_steps(found_by=who, now=now)
             yield f"{node.host}: {state} in run {run.run_id} of {run.dag_id}: {message}"
 
 

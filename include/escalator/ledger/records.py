@@ -18,6 +18,8 @@ from escalator.model.step import Outcome
 from escalator.model.verdict import Code
 
 PLAN_VERSION = 1
+END_UNKNOWN = "end_unknown"
+"""Among the details of an attempt: it was found without an end, and closed at that time."""
 
 
 class Document(StrEnum):
@@ -44,7 +46,7 @@ class StepAttempt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepRecord:
-    """An attempt; ``result`` and ``ended_at`` are None while it runs or when it was cut off."""
+    """An attempt; ``result`` and ``ended_at`` are None while it runs, or until somebody finds it cut off."""
 
     id: int
     host: str
@@ -58,6 +60,11 @@ class StepRecord:
     message: str = ""
     api_calls: int = 0
     details: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def known_end(self) -> datetime | None:
+        """Return when it ended; None without an end, and when only its being found is on record."""
+        return None if self.details.get(END_UNKNOWN) else self.ended_at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -10,9 +11,12 @@ from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
 
-from escalator.ledger.tables import Base, CampaignRow, NodeRow
+from escalator.ledger.records import END_UNKNOWN
+from escalator.ledger.tables import Base, CampaignRow, NodeRow, StepRow
 from escalator.model.campaign import LeftOut, NodeState
 from escalator.model.errors import NotFoundError
+from escalator.model.step import Outcome
+from escalator.model.verdict import Code
 
 
 def insert_or_ignore(session: Session, row: type[Base], values: Mapping[str, Any]) -> None:
@@ -85,6 +89,23 @@ def lock_node(session: Session, campaign: str, run_id: str, host: str) -> NodeRo
     return session.scalars(
         sa.select(NodeRow).where(NodeRow.campaign_id == owner, NodeRow.host == host).with_for_update()
     ).one()
+
+
+def close_steps(session: Session, which: sa.ColumnElement[bool], *, found_by: str, now: datetime) -> int:
+    """Close attempts that have no end, and count them; one that ended meanwhile keeps its own end."""
+    done = session.execute(
+        sa.update(StepRow)
+        .where(StepRow.result.is_(None), which)
+        .values(
+            result=Outcome.FAILED.value,
+            ended_at=now,
+            code=Code.CUT_OFF.value,
+            message=f"its process ended before it did, or lost the node; found by {found_by}",
+            details={END_UNKNOWN: True},
+        )
+        .execution_options(synchronize_session=False)
+    )
+    return int(done.rowcount)  # type: ignore[attr-defined]
 
 
 def make_waiting_node(owner: int, host: str, since: object = None) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from escalator.ledger.records import (
 )
 from escalator.ledger.released import Released, read_released
 from escalator.ledger.rows import (
+    close_steps,
     find_campaign,
     find_node,
     insert_or_ignore,
@@ -217,9 +218,13 @@ class CampaignRun:
         return len(changed)
 
     def begin_step(self, host: str, step: Step, *, try_number: int, now: datetime) -> StepAttempt:
-        """Begin an attempt at a step; every attempt on the node before it is superseded."""
+        """Begin an attempt at a step; every attempt on the node before it is superseded.
+
+        Those without an end are closed: their processes ended, or lost the node.
+        """
         with self._database.writing() as session:
             node = lock_node(session, self.campaign, self.run_id, host)
+            close_steps(session, StepRow.node_id == node.id, found_by=f"{step}, try {try_number}", now=now)
             node.fence += 1
             row = StepRow(
                 node_id=node.id,
@@ -282,6 +287,22 @@ class CampaignRun:
             row.message = message
             row.api_calls = api_calls
             row.details = to_json(details or {})
+
+    def close_steps(self, *, found_by: str, now: datetime) -> int:
+        """Close the attempts of a run that have no end; return how many. Call it when no step is at work.
+
+        One that goes on all the same overwrites that when it ends.
+
+        :param found_by: who found them, in words.
+        :param now: when they were found: nobody knows when they ended.
+        """
+        nodes = (
+            sa.select(NodeRow.id)
+            .join(CampaignRow, NodeRow.campaign_id == CampaignRow.id)
+            .where(self._is_ours)
+        )
+        with self._database.writing() as session:
+            return close_steps(session, StepRow.node_id.in_(nodes), found_by=found_by, now=now)
 
     def steps(self) -> tuple[StepRecord, ...]:
         """Return every attempt of a run in the order in which they began."""

@@ -166,6 +166,20 @@ def test_what_only_the_window_kept_waiting_is_left_for_the_next_and_no_fault(
     assert report["outcome"] == "window-closed"
 
 
+def test_an_admit_that_was_killed_and_nothing_follows_on_is_closed(
+    make_world: MakeWorld, tmp_path: Path
+) -> None:
+    world = make_world()
+    world.begin(Step.ADMIT)
+    conclusion = conclude(world.context(), tmp_path)
+    (admit,) = world.recorded.steps()
+    assert (admit.code, admit.known_end) == (Code.CUT_OFF, None)
+    report = json.loads(conclusion.paths.json.read_text())
+    (step,) = next(node for node in report["nodes"] if node["host"] == NODE)["steps"]
+    assert (step["unfinished_attempts"], step["ended"], step["code"]) == (1, None, "cut_off")
+    assert "found by conclude" in step["message"]
+
+
 def test_the_run_of_the_next_window_goes_on_where_the_last_stopped(make_world: MakeWorld) -> None:
     world = windowed(make_world)
     world.plan = replace(world.plan, run_id=f"{world.plan.run_id}-2", window_end=None)

@@ -142,6 +142,13 @@ def test_a_second_release_keeps_the_reason(world: World) -> None:
     assert world.progress().message == "the run was marked failed while migrate was going on"
 
 
+def test_a_release_that_comes_late_says_why_although_the_attempt_is_closed_by_then(world: World) -> None:
+    cut_off(world, Step.MIGRATE, "start_live_migration")
+    assert world.recorded.close_steps(found_by="conclude", now=world.clock()) == 1
+    release(world, MARKED_FAILED)
+    assert world.progress().message == "the run was marked failed while migrate was going on"
+
+
 def test_a_node_that_nothing_was_done_to_is_given_back_and_says_why_its_way_ended(world: World) -> None:
     cut_off(world, Step.PRECHECK, "fetch_snapshot")
     assert release(world, {Step.PRECHECK: "failed", Step.MIGRATE: "skipped"}) is Outcome.OK
@@ -154,6 +161,7 @@ def test_a_step_that_was_killed_and_done_at_its_next_try_is_not_cut_off(world: W
     cut_off(world, Step.MIGRATE, "start_live_migration")
     for step in (Step.MIGRATE, Step.UPGRADE, Step.VERIFY):
         world.run(step)
+    assert [s.code for s in world.recorded.steps() if s.step is Step.MIGRATE] == [Code.CUT_OFF, None]
     assert release(world, {}) is Outcome.OK
     assert world.enabled()
 

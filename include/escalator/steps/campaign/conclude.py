@@ -56,6 +56,7 @@ def conclude(campaign: CampaignContext, report_dir: Path) -> Conclusion:
 
     :raises EscalatorError: the cloud, the ledger or the folder cannot be used.
     """
+    campaign.run.close_steps(found_by="conclude", now=campaign.clock())  # of nodes that nothing follows on
     snapshot = campaign.fetch_snapshot()
     campaign.run.set_document(Document.SNAPSHOT_AFTER, snapshot_to_document(snapshot))
     report = build_report(_facts(campaign), read_guest_events())
@@ -162,7 +163,7 @@ def _run_of(record: StepRecord) -> StepRun:
         step=record.step,
         try_number=record.try_number,
         started_at=record.begun_at,
-        ended_at=record.ended_at,
+        ended_at=record.known_end,
         result=str(record.result) if record.result else None,
         code=str(record.code) if record.code else None,
         message=record.message,

@@ -66,9 +66,9 @@ def explain_cut_off(
     told = progress.state.ended or progress.state is NodeState.VERIFIED
     if newest is None or told:
         return None
-    if newest.result in {None, Outcome.WAITING}:
+    going_on = newest.known_end is None
+    if going_on or newest.result is Outcome.WAITING:
         who = _say_who(newest.step, procedure, states)
-        going_on = newest.result is None
         doing = "was going on" if going_on else f"waited: {newest.message}"
         message = f"{who} while {newest.step} {doing}"
         return CutOff(code=Code.CUT_OFF, message=message, attempt=newest if going_on else None)
