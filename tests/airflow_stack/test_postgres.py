@@ -1,4 +1,7 @@
+import os
+import signal
 import socket
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -6,8 +9,8 @@ import pytest
 
 from escalator.airflow_stack import template
 from escalator.airflow_stack.errors import ComponentFailedError, PortTakenError, StackError
-from escalator.airflow_stack.postgres import Cluster, copy_cluster
-from escalator.lab.processes import PidFile
+from escalator.airflow_stack.postgres import Cluster, copy_cluster, find_binaries
+from escalator.lab.processes import PidFile, wait_until
 from escalator.lab.progress import silent
 from escalator.model.errors import InvalidRequestError
 
@@ -72,6 +75,55 @@ def test_the_port_of_another_server_is_refused(cluster: Cluster, tmp_path: Path)
     )
     with pytest.raises(PortTakenError, match="postgres"):
         late.start()
+
+
+def test_after_a_kill_one_start_is_enough(cluster: Cluster) -> None:
+    where = ["-h", "127.0.0.1", "-p", str(cluster.port), "-U", "airflow", "-d", "postgres"]
+    client = subprocess.Popen(
+        [str(find_binaries() / "psql"), "-Xq", *where, "-c", "select pg_sleep(60)"],
+        env={"PGPASSWORD": cluster.password, "PATH": os.environ["PATH"]},
+        stderr=subprocess.DEVNULL,
+    )
+    assert wait_until(lambda: "pg_sleep(60)" in busy(cluster), timeout_seconds=20)
+    leader = cluster.pid_file.alive()
+    assert leader is not None
+    os.kill(leader.pid, signal.SIGKILL)
+    wait_until(lambda: not leader.is_alive(), timeout_seconds=5)
+    cluster.start()
+    assert cluster.query("select 1") == "1"
+    assert "pg_sleep" not in busy(cluster)
+    client.wait(timeout=20)
+
+
+def busy(cluster: Cluster) -> str:
+    return cluster.query("select query from pg_stat_activity where pid != pg_backend_pid()")
+
+
+def test_the_number_of_a_killed_server_may_be_that_of_another_one_now(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    leader = cluster.pid_file.alive()
+    assert leader is not None
+    other = cluster_in(tmp_path)
+    other.create()
+    (other.data / "postmaster.pid").write_text(f"{leader.pid}\n{other.data}\n1\n1\n\n127.0.0.1\n0 0\n")
+    try:
+        other.start()
+        assert (other.query("select 1"), cluster.query("select 2")) == ("1", "2")
+    finally:
+        other.stop()
+
+
+def test_a_server_that_ends_at_once_is_started_three_times(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = cluster_in(tmp_path)
+    broken.data.mkdir()
+    tries: list[None] = []
+    monkeypatch.setattr(Cluster, "_spawn", lambda _self: tries.append(None))
+    with pytest.raises(ComponentFailedError, match="ended at once"):
+        broken.start()
+    assert len(tries) == 3
 
 
 def test_a_stopped_cluster_can_be_copied_and_the_copy_runs(cluster: Cluster, tmp_path: Path) -> None:

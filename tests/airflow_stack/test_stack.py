@@ -1,6 +1,8 @@
 """One real Airflow, from an empty folder to nothing: start, run, follow, kill a worker, end."""
 
+import os
 import re
+import signal
 import socket
 from collections.abc import Iterator
 from dataclasses import replace
@@ -19,6 +21,7 @@ from escalator.airflow_client import (
 )
 from escalator.airflow_client.follow import Lines, follow
 from escalator.airflow_stack import AirflowStack, PortTakenError, StackError, StackSettings
+from escalator.airflow_stack.components import ComponentName
 from escalator.airflow_stack.sessions import find_family, read_process_table
 from escalator.airflow_stack.workers import read_title
 from escalator.lab.processes import wait_until
@@ -107,6 +110,19 @@ def test_a_second_up_changes_nothing(stack: AirflowStack) -> None:
     assert before.is_healthy
     password = stack.settings.password_file.read_text().strip()
     assert password not in "\n".join(said)
+
+
+@pytest.mark.parametrize("dead", [("postgres",), ("scheduler",), ("postgres", *ComponentName)])
+def test_whatever_died_is_back_after_one_call(stack: AirflowStack, dead: tuple[str, ...]) -> None:
+    before = {part.name: part.pid for part in stack.status().components}
+    for name in dead:
+        pid = before[name]
+        assert pid is not None
+        os.kill(pid, signal.SIGKILL)  # the one process, as a kernel short of memory would
+    stack.up()
+    after = {part.name: part.pid for part in stack.status().components}
+    assert stack.status().is_healthy
+    assert not [name for name in dead if after[name] == before[name]]
 
 
 def test_other_settings_are_refused_while_it_runs(stack: AirflowStack, checkout: Path) -> None:

@@ -77,9 +77,14 @@ class Component:
         """
         if self.alive() is not None:
             return False
-        self.stop(grace_seconds=0.0)
+        self.end_what_is_left()
         spawn(self.command, pid_file=self.pid_file, log=self.log, environment=environment, cwd=self.cwd)
         return True
+
+    def end_what_is_left(self) -> None:
+        """End what a process that died left behind; nothing while it lives."""
+        if self.alive() is None:
+            self.stop(grace_seconds=0.0)
 
     def stop(self, *, grace_seconds: float) -> bool:
         """End the process and everything that came out of it; tell whether there was anything."""

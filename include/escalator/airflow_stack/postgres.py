@@ -17,18 +17,20 @@ from typing import TYPE_CHECKING
 from escalator.airflow_stack.credentials import ensure_secret
 from escalator.airflow_stack.errors import ComponentFailedError, StackError
 from escalator.airflow_stack.ports import refuse_taken
-from escalator.airflow_stack.sessions import end_family
+from escalator.airflow_stack.sessions import end_family, find_at_home_in, kill_all
 from escalator.lab.processes import PidFile, spawn, wait_until
 from escalator.model.errors import InvalidRequestError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 BINARIES = Path("/usr/lib/postgresql")
 USER = "airflow"
 SYSTEM_USER = "postgres"
 START_SECONDS = 30.0
 STOP_SECONDS = 15.0
+STARTS = 3
+"""So often it is started: after a kill the first may end at once, while the old one still lets go."""
 DESCRIPTOR = 9
 # Opens the folder as this user, then becomes the program of the remaining arguments.
 OPEN_FOLDER = f'folder=$1; shift; cd /; exec {DESCRIPTOR}<"$folder"; exec "$@"'
@@ -96,12 +98,19 @@ class Cluster:
     def start(self) -> None:
         """Start the server and wait until it answers; a second run finds it there.
 
+        What a server that was killed left behind is ended first: no other starts beside it.
+
         :raises PortTakenError: another process listens on its port.
-        :raises ComponentFailedError: it did not answer in time.
+        :raises ComponentFailedError: it did not answer in time, or ended at every try.
         """
-        if self.pid_file.alive() is not None:
-            return
-        refuse_taken(self.port, wanted_by="PostgreSQL")
+        if self.pid_file.alive() is None:
+            self._end_what_is_left()
+            refuse_taken(self.port, wanted_by="PostgreSQL")
+            self._spawn()
+        if not wait_until(self._answers_or_starts_again(), timeout_seconds=START_SECONDS):
+            raise ComponentFailedError("PostgreSQL does not answer", remedy=f"read {self.log}")
+
+    def _spawn(self) -> None:
         options = [word for option in SERVER_OPTIONS for word in ("-c", option)]
         spawn(
             self._in_folder("postgres", "-p", str(self.port), *options),
@@ -109,8 +118,28 @@ class Cluster:
             log=self.log,
             environment={"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "LC_ALL": "C.UTF-8"},
         )
-        if not wait_until(self._answers, timeout_seconds=START_SECONDS):
-            raise ComponentFailedError("PostgreSQL does not answer", remedy=f"read {self.log}")
+
+    def _answers_or_starts_again(self) -> Callable[[], bool]:
+        """Make a look at the server; one that ended at once is started again, some times."""
+        tries = 1
+
+        def look() -> bool:
+            nonlocal tries
+            if self.pid_file.alive() is not None:
+                return self._psql("select 1", "postgres").returncode == 0
+            if tries == STARTS:
+                raise ComponentFailedError("PostgreSQL ended at once", remedy=f"read {self.log}")
+            tries += 1
+            self._end_what_is_left()
+            self._spawn()
+            return False
+
+        return look
+
+    def _end_what_is_left(self) -> None:
+        """Kill what outlived a server that was killed; its note of a process id that others may have, too."""
+        kill_all(find_at_home_in(self.data.resolve(), "postgres"))
+        (self.data / "postmaster.pid").unlink(missing_ok=True)
 
     def stop(self) -> bool:
         """End the server; tell whether it ran."""
@@ -119,6 +148,7 @@ class Cluster:
             return False
         was_alive = leader.is_alive()
         end_family(leader, grace_seconds=STOP_SECONDS, sig=signal.SIGINT)
+        kill_all(find_at_home_in(self.data.resolve(), "postgres"))
         self.pid_file.forget()
         return was_alive
 
@@ -142,11 +172,6 @@ class Cluster:
         if done.returncode:
             raise StackError(f"PostgreSQL: {done.stderr.strip()}", remedy=f"read {self.log}")
         return done.stdout.strip()
-
-    def _answers(self) -> bool:
-        if self.pid_file.alive() is None:
-            raise ComponentFailedError("PostgreSQL ended at once", remedy=f"read {self.log}")
-        return self._psql("select 1", "postgres").returncode == 0
 
     def _psql(self, statement: str, database: str) -> subprocess.CompletedProcess[str]:
         where = ["-h", "127.0.0.1", "-p", str(self.port), "-U", USER, "-d", database]

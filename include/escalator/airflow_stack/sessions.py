@@ -62,6 +62,23 @@ def find_family(leader: ProcessIdentity, table: Mapping[int, Process]) -> tuple[
     return tuple(dict.fromkeys(members + below))
 
 
+def find_at_home_in(folder: Path, program: str) -> tuple[ProcessIdentity, ...]:
+    """Return the living processes of a program whose working folder this is, whoever started them.
+
+    PostgreSQL's processes open a session each and outlive a killed leader for a moment: only their folder
+    still says whose they are.
+    """
+    found = []
+    for process in read_process_table().values():
+        try:
+            home, file = ((Path("/proc") / str(process.pid) / name).readlink() for name in ("cwd", "exe"))
+        except OSError:  # it has ended, or it is somebody else's
+            continue
+        if home == folder and file.name == program:
+            found.append(process.pid)
+    return find_identities(found)
+
+
 def end_family(
     leader: ProcessIdentity, *, grace_seconds: float, sig: signal.Signals = signal.SIGTERM
 ) -> None:

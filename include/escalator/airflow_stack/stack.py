@@ -23,6 +23,7 @@ from escalator.lab.processes import PidFile
 from escalator.lab.progress import Progress
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from escalator.airflow_stack.settings import StackSettings
@@ -92,23 +93,28 @@ class AirflowStack:
     def up(self) -> None:
         """Start what does not run and wait until all is healthy; a second run changes nothing.
 
+        What died with something else, such as the database, is started too, once it is seen to have ended.
+
         :raises PortTakenError: a port belongs to somebody else; names the process.
         :raises StackError: the stack runs already with other settings.
         :raises ComponentFailedError: something ended or did not become healthy in time.
         """
         self._refuse_other_settings()
+        for part in self._components:
+            part.end_what_is_left()
         if not self._api_server.alive():
             refuse_taken(self.settings.api_port, wanted_by="Airflow's API server")
         self.logs.mkdir(parents=True, exist_ok=True)
-        environment = self._environment()
+        environment, begun = self._environment(), datetime.now(UTC)
+        database = self.cluster.pid_file.alive()
         template = Template(home=self.settings.home, include=self.settings.checkout / "include")
         ensure_cluster(self.cluster, template, environment=environment, progress=self._progress)
         self._progress.say(f"PostgreSQL answers on port {self.settings.postgres_port}")
         (self.settings.folder / "settings").write_text(compute_fingerprint(self.settings))
-        begun = datetime.now(UTC)
-        started = [part.name for part in self._components if part.ensure_started(environment)]
+        started = self._start_missing(environment)
         self._progress.say(f"started {', '.join(started)}" if started else "Airflow runs already")
-        self._wait_healthy(since=begun if started else None)
+        is_new = database is None or self.cluster.pid_file.alive() != database
+        self._wait_healthy(environment, started, since=begun if is_new or started else None)
         with self.client() as client:
             for name, slots in self.settings.pools.items():
                 client.ensure_pool(name, slots)
@@ -199,16 +205,23 @@ class AirflowStack:
                 remedy=f"end it first: escalator airflow down --instance {self.settings.instance}",
             )
 
-    def _wait_healthy(self, *, since: datetime | None) -> None:
+    def _start_missing(self, environment: Mapping[str, str]) -> tuple[ComponentName, ...]:
+        return tuple(part.name for part in self._components if part.ensure_started(environment))
+
+    def _wait_healthy(
+        self, environment: Mapping[str, str], started: tuple[ComponentName, ...], *, since: datetime | None
+    ) -> None:
+        """Wait; a component that ends meanwhile is started again, unless this very call has started it."""
         deadline = time.monotonic() + HEALTH_SECONDS
         waiting: tuple[str, ...] | None = None
-        while (unhealthy := self._unhealthy(since=since)) != ():
-            for part in self._components:
-                if part.alive() is None:
-                    raise ComponentFailedError(
-                        f"Airflow's {part.name} ended:\n{part.last_words()}", remedy=f"read {part.log}"
-                    )
-            if unhealthy != waiting and unhealthy is not None:
+        while True:
+            unhealthy, ended = self._unhealthy(since=since), self._find_ended()
+            if unhealthy == () and not ended:
+                return
+            if ended:
+                self._start_again(ended, environment, but=started)
+                started, since = (*started, *(part.name for part in ended)), datetime.now(UTC)
+            if unhealthy != waiting and unhealthy:
                 self._progress.say(f"waiting for {', '.join(unhealthy)}")
             waiting = unhealthy
             if time.monotonic() > deadline:
@@ -216,6 +229,20 @@ class AirflowStack:
                     f"Airflow is not healthy after {HEALTH_SECONDS:.0f} s", remedy=f"read {self.logs}"
                 )
             time.sleep(HEALTH_POLL_SECONDS)
+
+    def _start_again(
+        self, ended: tuple[Component, ...], environment: Mapping[str, str], *, but: tuple[ComponentName, ...]
+    ) -> None:
+        for part in ended:
+            if part.name in but:
+                raise ComponentFailedError(
+                    f"Airflow's {part.name} ended:\n{part.last_words()}", remedy=f"read {part.log}"
+                )
+            part.ensure_started(environment)
+            self._progress.say(f"{part.name} ended meanwhile; started it again")
+
+    def _find_ended(self) -> tuple[Component, ...]:
+        return tuple(part for part in self._components if part.alive() is None)
 
     def _unhealthy(self, *, since: datetime | None = None) -> tuple[str, ...] | None:
         """Return the parts that are not well; None when the API server does not answer.
