@@ -8,8 +8,10 @@ import pytest
 
 from escalator.cloud_manager.call_counter import CallCounter
 from escalator.cloud_manager.cloud import Cloud
-from escalator.model.cloud import CloudSnapshot
+from escalator.cloud_manager.placement import add_up_inventories
+from escalator.model.cloud import CloudSnapshot, ResourceInventory
 from escalator.model.errors import InvalidRequestError, TransientError
+from escalator.model.feature import Feature
 
 HOSTS = ("node-01", "node-02", "node-03", "node-04")
 CANDIDATES = "/placement/allocation_candidates"
@@ -97,6 +99,7 @@ def whole(fake: Any) -> Any:
     fake.tell("GET", "/compute/v2.1/os-server-groups", {"server_groups": []})
     fake.tell("GET", MIGRATIONS, {"migrations": []})
     fake.tell("GET", CANDIDATES, summaries(HOSTS))
+    fake.tell("GET", "/placement/resource_providers", {"resource_providers": []})
     for host in HOSTS:
         fake.tell("GET", f"/placement/resource_providers/rp-{host}/inventories", inventories())
     return fake
@@ -171,14 +174,14 @@ def test_three_thousand_servers_take_two_calls_more_and_none_for_one(
     assert counter.total - before == 8 + 2
 
 
-def test_agents_are_one_call_more(read: Read, whole: Any, counter: CallCounter) -> None:
+def test_agents_and_ports_are_one_call_more_each(read: Read, whole: Any, counter: CallCounter) -> None:
     read()
     before = counter.total
     agent = {"id": "a", "binary": "neutron-ovs", "host": "node-02", "alive": False, "admin_state_up": True}
     whole.tell("GET", "/network/v2.0/agents", {"agents": [agent, {**agent, "host": "node-01"}]})
     found = read(with_agents=True).agents
     assert [(a.host, a.alive) for a in found] == [("node-01", False), ("node-02", False)]
-    assert counter.total - before == 9
+    assert counter.total - before == 10
 
 
 @pytest.mark.parametrize("status", [403, 404])
@@ -323,3 +326,86 @@ def test_empty_node_is_believed_when_its_cell_answers(whole: Any, cloud: Cloud) 
     whole.tell("GET", "/compute/v2.1/os-services", {"services": [partial]})
     with pytest.raises(TransientError):
         cloud.fetch_servers("node-01")
+
+
+def child(root: str, name: str, **resources: int) -> dict[str, Any]:
+    return {
+        name: {
+            "resources": {key: {"capacity": amount, "used": 1} for key, amount in resources.items()},
+            "traits": ["CUSTOM_NVIDIA_11"],
+            "parent_provider_uuid": root,
+            "root_provider_uuid": root,
+        }
+    }
+
+
+def graphics(total: int = 4) -> dict[str, Any]:
+    item = {"total": total, "reserved": 0, "min_unit": 1, "step_size": 1, "max_unit": total}
+    return {"inventories": {"VGPU": {**item, "allocation_ratio": 1.0}}}
+
+
+def test_child_providers_count_with_their_node(read: Read, whole: Any, counter: CallCounter) -> None:
+    told = summaries(HOSTS)
+    told["provider_summaries"] |= child("rp-node-01", "gpu-1", VGPU=4) | child("rp-node-01", "gpu-2", VGPU=4)
+    whole.tell("GET", CANDIDATES, told)
+    whole.tell("GET", "/placement/resource_providers/gpu-1/inventories", graphics())
+    one, two = read().nodes[:2]
+    assert counter.total == 10 + 1
+    assert (one.inventory["VGPU"].capacity, one.inventory["VGPU"].max_unit, one.usage["VGPU"]) == (8, 4, 2)
+    assert "CUSTOM_NVIDIA_11" in one.traits
+    assert "VGPU" not in two.inventory
+    read()
+    assert counter.total == 11 + 8
+
+
+def test_children_of_a_full_node_are_looked_for(read: Read, whole: Any) -> None:
+    whole.tell("GET", CANDIDATES, summaries(HOSTS[1:]))
+    listed = [{"uuid": "rp-node-01", "root_provider_uuid": "rp-node-01"}]
+    listed += [{"uuid": "gpu-1", "root_provider_uuid": "rp-node-01"}]
+    whole.tell("GET", "/placement/resource_providers", {"resource_providers": listed})
+    whole.tell("GET", "/placement/resource_providers/gpu-1/inventories", graphics())
+    for provider, usages in (("rp-node-01", {"MEMORY_MB": 4000}), ("gpu-1", {"VGPU": 3})):
+        whole.tell("GET", f"/placement/resource_providers/{provider}/usages", {"usages": usages})
+        whole.tell("GET", f"/placement/resource_providers/{provider}/traits", {"traits": ["T"]})
+    one = read().nodes[0]
+    assert (one.free()["MEMORY_MB"], one.free()["VGPU"]) == (0, 1)
+
+
+def test_a_class_that_the_node_itself_lacks_is_looked_for_on_its_children(whole: Any, cloud: Cloud) -> None:
+    listed = [{"uuid": "rp-node-01"}, {"uuid": "gpu-1"}]
+    whole.tell("GET", "/placement/resource_providers", {"resource_providers": listed})
+    whole.tell("GET", "/placement/resource_providers/gpu-1/inventories", graphics())
+    assert "VGPU" not in cloud.fetch_inventory("rp-node-01", classes=("VCPU",))
+    assert cloud.fetch_inventory("rp-node-01", classes=("VCPU", "VGPU"))["VGPU"].total == 4
+    assert whole.asked[-3].query == {"in_tree": ["rp-node-01"]}
+
+
+def test_inventories_of_different_ratios_add_up_by_what_they_hold() -> None:
+    one, two = ResourceInventory(total=4, allocation_ratio=2.0), ResourceInventory(total=4, reserved=1)
+    assert add_up_inventories([{"X": one}, {"X": two}])["X"] == ResourceInventory(total=11, max_unit=8)
+
+
+def test_what_the_ports_of_servers_say_is_read_with_a_check(read: Read, whole: Any) -> None:
+    ports = [
+        {"id": "p1", "device_id": "s-0001", "binding:vnic_type": "direct"},
+        {"id": "p2", "device_id": "s-0001", "binding:vnic_type": "normal"},
+        {"id": "p3", "device_id": "s-0002", "binding:vnic_type": "normal"},
+        {"id": "p4", "device_id": "", "binding:vnic_type": "direct"},
+    ]
+    whole.tell("GET", "/network/v2.0/agents", {"agents": []})
+    whole.tell("GET", "/network/v2.0/ports", {"ports": ports})
+    whole.tell("GET", "/compute/v2.1/servers/detail", {"servers": [server(1), server(2)]}, {"servers": []})
+    whole.first = lambda asked: (200, {"servers": []}) if "soft_deleted" in asked.query else None
+    found = read(with_agents=True).servers
+    assert [s.features for s in found] == [{Feature.SRIOV_PORT}, frozenset()]
+    asked = whole.requests_of("GET", "/network/v2.0/ports")
+    assert [a.query["fields"] for a in asked] == [["id", "device_id", "binding:vnic_type"]]
+
+
+def test_ports_of_a_node_and_a_neutron_that_does_not_tell(whole: Any, cloud: Cloud) -> None:
+    vdpa = {"id": "p", "device_id": "s", "binding:vnic_type": "vdpa"}
+    whole.tell("GET", "/network/v2.0/ports", {"ports": [vdpa]})
+    assert cloud.fetch_port_features("node-01") == {"s": {Feature.VDPA_PORT}}
+    assert whole.asked[-1].query["binding:host_id"] == ["node-01"]
+    whole.tell("GET", "/network/v2.0/ports", (403, {"NeutronError": {"message": "no"}}))
+    assert cloud.fetch_port_features("node-01") == {}

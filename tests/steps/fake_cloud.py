@@ -45,6 +45,7 @@ from escalator.model.errors import (
     NodeFaultError,
     NotFoundError,
 )
+from escalator.model.feature import Feature
 
 
 @dataclass
@@ -371,11 +372,18 @@ class FakeCloud:
         return {name: f"192.0.2.{n}" for n, name in enumerate(sorted(self.hosts), start=1)}
 
     @request
-    def fetch_inventory(self, provider_id: str) -> Mapping[str, ResourceInventory]:
+    def fetch_inventory(
+        self, provider_id: str, *, classes: Collection[str] = ()
+    ) -> Mapping[str, ResourceInventory]:
+        del classes
         found = self.hosts[provider_id.removeprefix("provider-")].inventory
         if not found:
             raise NotFoundError(f"HTTP 404: resource provider {provider_id}")
         return found
+
+    @request
+    def fetch_port_features(self, host: str) -> dict[str, frozenset[Feature]]:
+        return {guest.id: guest.port_features for guest in self.guests.values() if guest.host == host}
 
     @request
     def fetch_agents(self, host: str) -> tuple[NetworkAgent, ...]:

@@ -20,6 +20,7 @@ from escalator.model.cloud import (
     ServiceState,
     ServiceStatus,
 )
+from escalator.model.feature import Feature
 
 START = NOW
 METHODS = {"active": "live", "paused": "live", "stopped": "cold"}
@@ -124,6 +125,7 @@ class Guest:
     fault: Fault = Fault.NONE
     faults_left: int = 99
     memory_mib: int = 512
+    port_features: frozenset[Feature] = frozenset()
 
 
 def server_of(guest: Guest) -> Server:

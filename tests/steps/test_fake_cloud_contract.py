@@ -245,6 +245,8 @@ def test_unknown_names_are_refused(stage: Stage) -> None:
 def test_a_node_has_a_hypervisor_with_an_inventory(stage: Stage) -> None:
     hypervisor = stage.cloud.fetch_hypervisor("node-01")
     assert {"VCPU", "MEMORY_MB", "DISK_GB"} <= set(stage.cloud.fetch_inventory(hypervisor.id))
+    assert {"VCPU"} <= set(stage.cloud.fetch_inventory(hypervisor.id, classes=("VCPU", "VGPU")))
+    assert stage.cloud.fetch_port_features("node-01") == {}
     snapshot = stage.cloud.fetch_snapshot(
         "lab",
         domain_of=domain_of,

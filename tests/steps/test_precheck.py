@@ -12,6 +12,7 @@ from tests.steps.worlds import BUNDLE, NEW, NODE, World
 from escalator.model.bundle import NoMechanism
 from escalator.model.campaign import NodeState, Step
 from escalator.model.errors import NodeFaultError, SupersededError, TransientError
+from escalator.model.feature import Feature
 from escalator.model.step import Outcome
 from escalator.model.verdict import Code
 from escalator.steps.precheck import PATIENCE
@@ -225,3 +226,11 @@ def test_a_superseded_attempt_forgets_nothing_of_the_newer_ones_drain(admitted: 
     with pytest.raises(SupersededError):
         admitted.run(Step.PRECHECK)
     assert admitted.facts().drain_started == START
+
+
+def test_a_server_with_an_accelerator_on_a_port_holds_the_node_before_a_move(admitted: World) -> None:
+    guest = admitted.cloud.boot("fpga", NODE)
+    guest.port_features = frozenset({Feature.ACCELERATOR_PORT})
+    result = admitted.run(Step.PRECHECK)
+    assert (result.outcome, result.code) == (Outcome.HELD, Code.SERVER_REFUSED)
+    assert "neither live nor cold" in result.message

@@ -240,3 +240,21 @@ def test_a_bundle_that_brings_nothing_is_not_asked_for_a_version(world: World) -
     world.run_up_to(Step.UPGRADE)
     world.nodes[NODE].unreachable = [TransientError("no route")] * 9
     assert world.run(Step.VERIFY).outcome is Outcome.OK
+
+
+def test_a_node_of_dedicated_cpus_is_proved_by_what_it_had(world: World) -> None:
+    host = world.cloud.hosts[NODE]
+    host.inventory = {"PCPU": ResourceInventory(total=16), "MEMORY_MB": ResourceInventory(total=4096)}
+    world.run_up_to(Step.UPGRADE)
+    assert world.facts().totals == {"PCPU": 16, "MEMORY_MB": 4096}
+    assert world.run(Step.VERIFY).outcome is Outcome.OK
+
+
+def test_a_node_that_lost_a_class_of_resources_is_not_proved(world: World) -> None:
+    host = world.cloud.hosts[NODE]
+    host.inventory = {**host.inventory, "VGPU": ResourceInventory(total=4)}
+    world.run_up_to(Step.UPGRADE)
+    host.inventory = {**host.inventory, "VGPU": ResourceInventory(total=0)}
+    result = world.run(Step.VERIFY)
+    assert (result.outcome, result.code) == (Outcome.FAILED, Code.INVENTORY_MISSING)
+    assert "no VGPU (4 before its upgrade)" in result.message

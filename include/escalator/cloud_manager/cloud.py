@@ -18,12 +18,14 @@ from escalator.cloud_manager.load_balancers import LoadBalancers
 from escalator.cloud_manager.migrations import Migrations
 from escalator.cloud_manager.network import Network
 from escalator.cloud_manager.placement import Inventories, Placement
+from escalator.cloud_manager.ports import fetch_port_features
 from escalator.cloud_manager.quotas import Quotas
 from escalator.cloud_manager.servers import Servers
 from escalator.cloud_manager.services import ComputeServices
 from escalator.cloud_manager.snapshot_reader import DomainOf, NodeWords, SnapshotReader
 from escalator.model.cloud import CloudSnapshot, ComputeService, Hypervisor, Migration, NetworkAgent, Server
 from escalator.model.errors import NotFoundError
+from escalator.model.feature import Feature
 
 
 class Cloud:
@@ -96,7 +98,7 @@ class Cloud:
         :param node_versions: host -> version of nova-compute as read on the node: Nova's API has none.
         :param targets: hosts that the campaign is to upgrade.
         :param cells: host -> name of its cell, where there is more than one: Nova's API does not tell.
-        :param with_agents: read Neutron's agents as well, which a check looks at and a step does not.
+        :param with_agents: read Neutron's agents and ports as well: a check looks at those of all nodes.
         :raises TransientError: a cell is down, or a service does not answer.
         """
         words = NodeWords(
@@ -205,9 +207,20 @@ class Cloud:
         """Read the hypervisors' IP addresses: host -> ``my_ip`` of its nova-compute. One call."""
         return {h.host: h.host_ip for h in self._hypervisors.fetch_all() if h.host_ip}
 
-    def fetch_inventory(self, provider_id: str) -> Inventories:
-        """Read what Placement has of a node: resource class -> inventory. One call."""
-        return self._placement.fetch_inventory(provider_id)
+    def fetch_inventory(self, provider_id: str, *, classes: Collection[str] = ()) -> Inventories:
+        """Read what Placement has of a node: resource class -> inventory.
+
+        One call; where the node itself lacks one of these classes, one more and one for each of its children.
+
+        :param classes: resource classes that are looked for.
+        :raises NotFoundError: there is no such provider.
+        """
+        found = self._placement.fetch_inventory(provider_id)
+        return found if found.keys() >= set(classes) else self._placement.fetch_tree(provider_id)
+
+    def fetch_port_features(self, host: str) -> dict[str, frozenset[Feature]]:
+        """Read what the ports on a node say of its servers: server id -> features. One call."""
+        return fetch_port_features(self._network, host=host)
 
     def fetch_agents(self, host: str) -> tuple[NetworkAgent, ...]:
         """Read the Neutron agents of a host, which may report under its hypervisor's name. One call to three.

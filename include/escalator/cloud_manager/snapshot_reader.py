@@ -2,8 +2,7 @@
 
 The first time in a process: 9 calls with the token, plus one for each kind of machine; later 8, however many
 nodes and servers there are up to a thousand of either, and one more for each further thousand. Neutron's
-agents are one call more. No call is made for one server: what only the image of a server requires of its
-node (``trait:…``) is therefore not known, Nova still checks it.
+agents are one call more, and its ports another. No call is made for one server.
 """
 
 from __future__ import annotations
@@ -18,6 +17,7 @@ from escalator.cloud_manager.api import Record, ServiceApi
 from escalator.cloud_manager.hypervisors import Hypervisors
 from escalator.cloud_manager.migrations import Migrations
 from escalator.cloud_manager.placement import Placement, ProviderState
+from escalator.cloud_manager.ports import add_port_features, fetch_port_features
 from escalator.cloud_manager.records import server_group_of
 from escalator.cloud_manager.servers import Servers
 from escalator.cloud_manager.services import ComputeServices
@@ -79,7 +79,7 @@ class SnapshotReader:
     ) -> CloudSnapshot:
         """Read the cloud; the lists are read at the same time, not at the same instant.
 
-        :param with_agents: read Neutron's agents as well.
+        :param with_agents: read Neutron's agents and ports as well.
         :raises TransientError: a cell is down, or a service does not answer.
         """
         with ThreadPoolExecutor(CONCURRENT_CALLS, thread_name_prefix="snapshot") as pool:
@@ -93,6 +93,7 @@ class SnapshotReader:
             group_of = {member: group.id for group in groups.result() for member in group.members}
             servers = pool.submit(self._servers.fetch_all, group_of)
             agents = pool.submit(fetch_all_agents, self._network) if with_agents else None
+            ports = pool.submit(fetch_port_features, self._network) if with_agents else None
             migrations = self._migrations.fetch_unfinished(pool)
             of_host = {hypervisor.host: hypervisor for hypervisor in hypervisors.result()}
             ids = [of_host[s.host].id for s in services.result() if s.host in of_host]
@@ -101,7 +102,9 @@ class SnapshotReader:
                 node_of(service, of_host.get(service.host), states, aggregates.result(), domain_of, words)
                 for service in services.result()
             )
-            everyone = (*servers.result(), *soft_deleted.result())
+            everyone = add_port_features(
+                (*servers.result(), *soft_deleted.result()), ports.result() if ports else {}
+            )
         return CloudSnapshot(
             cloud=cloud_name,
             taken_at=taken_at,

@@ -49,6 +49,7 @@ class NodeFacts:
     :ivar last_migration: id of the newest migration of the node at its precheck (0: none).
     :ivar verified: the proof of verify; only a node that has one is enabled after its software was touched.
     :ivar agents: binaries of the Neutron agents that were alive at its precheck.
+    :ivar totals: what it had of each resource class before its software was touched.
     :ivar move_slowness: how many times what was expected its moves took.
     :ivar cold_asked: ids of the servers whose cold migration was about to be asked for, since its precheck.
     :ivar leases: the exact disabled reasons that are the run's: the one it wrote last, and one that it was
@@ -73,6 +74,7 @@ class NodeFacts:
     last_migration: int = 0
     verified: Proof | None = None
     agents: tuple[str, ...] | None = None
+    totals: Mapping[str, int] | None = None
     move_slowness: float | None = None
     cold_asked: tuple[str, ...] = ()
     leases: tuple[str, ...] = ()
@@ -105,6 +107,7 @@ class FactChanges(TypedDict, total=False):
     last_migration: int | None
     verified: Proof | None
     agents: tuple[str, ...] | None
+    totals: Mapping[str, int] | None
     move_slowness: float | None
     cold_asked: tuple[str, ...]
     leases: tuple[str, ...]

@@ -6,11 +6,14 @@ Reads only; a second run reads again. What it finds becomes the drain plan that 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import timedelta
+from typing import NamedTuple
 
+from escalator.cloud_manager.ports import add_port_features
 from escalator.model.campaign import NodeState
-from escalator.model.cloud import Migration, MigrationStatus, Server
+from escalator.model.cloud import CloudSnapshot, Migration, MigrationStatus, Server
 from escalator.model.errors import NodeFaultError
 from escalator.model.moves import DrainPlan
 from escalator.model.step import Outcome
@@ -21,6 +24,7 @@ from escalator.steps.running.results import StepResult
 from escalator.upgrade_manager.drain.drains import plan_drain
 from escalator.upgrade_manager.drain.prechecks import PASSING, are_settled, check_servers, find_ongoing
 from escalator.upgrade_manager.state.hypervisors import hypervisor_of
+from escalator.upgrade_manager.state.resources import count_totals
 
 log = logging.getLogger("escalator.steps.precheck")
 
@@ -38,7 +42,9 @@ def precheck(ctx: StepContext) -> StepResult:
     unstaged = _stage_again(ctx)
     if unstaged is not None:
         return unstaged
-    plan, servers, last = _settled_plan(ctx)
+    plan, servers, last, totals = _settled_plan(ctx)
+    if ctx.facts.upgrade_begun is None:
+        ctx.remember(totals=totals)
     verdicts = plan.verdicts + _node_verdicts(ctx)
     for verdict in verdicts:
         log.log(logging.WARNING if verdict.blocks else logging.INFO, "%s", verdict)
@@ -68,12 +74,19 @@ def _stage_again(ctx: StepContext) -> StepResult | None:
     return None
 
 
-def _settled_plan(ctx: StepContext) -> tuple[DrainPlan, int, int]:
+class _Settled(NamedTuple):
+    """The plan, how many servers are on the node, the id of its newest migration (0: none), what it has."""
+
+    plan: DrainPlan
+    servers: int
+    last_migration: int
+    totals: Mapping[str, int]
+
+
+def _settled_plan(ctx: StepContext) -> _Settled:
     """Read until two reads agree and nothing is on its way to the node, or patience ends; then plan.
 
     Busy servers are planned like the others: migrate waits for them while the others move.
-
-    :return: the plan, how many servers are on the node, and the id of its newest migration (0: none).
     """
     patience = Patience(ctx=ctx)
     patience.ask(lambda: ctx.cloud.delete_canaries(ctx.host))
@@ -93,23 +106,32 @@ def _settled_plan(ctx: StepContext) -> tuple[DrainPlan, int, int]:
         if patient and (passing or not settled):
             before = servers
             continue
-        snapshot = patience.ask(ctx.campaign.fetch_snapshot)
+        snapshot = _fetch_snapshot(ctx, patience)
         on_node = snapshot.servers_on(ctx.host)
         settled = settled and are_settled(servers, on_node)
         if settled or not patient:
             break
         before = on_node
+    last = max((m.id for m in migrations), default=0)
+    return _plan(ctx, snapshot, () if settled else (_unsettled(ctx.host),), last)
+
+
+def _plan(ctx: StepContext, snapshot: CloudSnapshot, besides: tuple[Verdict, ...], last: int) -> _Settled:
+    """Find what is in the way of each server of the node, and plan where the others go."""
+    on_node, node = snapshot.servers_on(ctx.host), snapshot.node(ctx.host)
     moving = find_ongoing(snapshot.migrations, snapshot.servers, ctx.now())
     here = [m for m in moving if ctx.host in {m.source_host, m.dest_host}]
-    node = snapshot.node(ctx.host)
-    verdicts = check_servers(
-        on_node, here, host=ctx.host, hypervisor=None if node is None else hypervisor_of(node)
-    )
-    if not settled:
-        verdicts += (_unsettled(ctx.host),)
-    last = max((m.id for m in migrations), default=0)
+    hypervisor = None if node is None else hypervisor_of(node)
+    verdicts = (*check_servers(on_node, here, host=ctx.host, hypervisor=hypervisor), *besides)
     plan = plan_drain(snapshot, ctx.host, verdicts, members_stay=ctx.plan.members_stay, order=ctx.plan.hosts)
-    return plan, len(on_node), last
+    return _Settled(plan, len(on_node), last, count_totals(node))
+
+
+def _fetch_snapshot(ctx: StepContext, patience: Patience) -> CloudSnapshot:
+    """Read the cloud, with what the ports of the node say of its servers: one call more."""
+    snapshot = patience.ask(ctx.campaign.fetch_snapshot)
+    found = patience.ask(lambda: ctx.cloud.fetch_port_features(ctx.host))
+    return replace(snapshot, servers=add_port_features(snapshot.servers, found)) if found else snapshot
 
 
 def _is_to_be_confirmed(ctx: StepContext, patience: Patience, ongoing: Iterable[Migration]) -> bool:

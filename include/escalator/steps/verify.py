@@ -19,6 +19,7 @@ from escalator.steps.running.context import StepContext
 from escalator.steps.running.patience import Patience
 from escalator.steps.running.results import StepResult
 from escalator.upgrade_manager.state.agents import find_dead
+from escalator.upgrade_manager.state.resources import find_lost
 
 log = logging.getLogger("escalator.steps.verify")
 
@@ -146,7 +147,7 @@ def _version(ctx: StepContext) -> tuple[Verdict, ...]:
 
 
 def _hypervisor(ctx: StepContext) -> tuple[Verdict, ...]:
-    """Check that Nova's hypervisor is up and Placement has its inventory."""
+    """Check that Nova's hypervisor is up and Placement has of it what it had before."""
     remedy = "look at nova-compute's log"
     try:
         hypervisor = ctx.cloud.fetch_hypervisor(ctx.host)
@@ -154,13 +155,15 @@ def _hypervisor(ctx: StepContext) -> tuple[Verdict, ...]:
         return _fault(ctx, Code.HYPERVISOR_DOWN, str(exc), remedy)
     if hypervisor.state is not ServiceState.UP:
         return _fault(ctx, Code.HYPERVISOR_DOWN, f"hypervisor is {hypervisor.state}", remedy)
+    before = ctx.facts.totals or {}
     try:
-        inventory = ctx.cloud.fetch_inventory(hypervisor.id)
+        inventory = ctx.cloud.fetch_inventory(hypervisor.id, classes=tuple(before))
     except NotFoundError:
         inventory = {}
-    if not {"VCPU", "MEMORY_MB"} <= {name for name, item in inventory.items() if item.total > 0}:
-        return _fault(ctx, Code.INVENTORY_MISSING, "Placement has no VCPU and MEMORY_MB of it", remedy)
-    return ()
+    lost = find_lost(before, inventory)
+    if not lost:
+        return ()
+    return _fault(ctx, Code.INVENTORY_MISSING, f"Placement has of it {', '.join(lost)}", remedy)
 
 
 def _agents(ctx: StepContext) -> tuple[Verdict, ...]:
