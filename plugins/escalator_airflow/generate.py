@@ -10,15 +10,14 @@ from airflow.sdk import DAG, Param
 
 from escalator.documents.bundle_file import find_bundle_dir, list_bundle_names
 from escalator.documents.bundle_list import describe_bundles
-from escalator.inventory.inventory_file import read_inventory
 from escalator.inventory.parts import list_parts
 from escalator.model.errors import EscalatorError, InvalidRequestError
-from escalator.model.inventory import Inventory
-from escalator.model.naming import make_dag_id
+from escalator.model.naming import make_dag_id, make_tag
 from escalator.model.procedure import Procedure
 from escalator.model.window import Windows
 from escalator.vim_interface.registry.vnfms import NAME, Vnfms, load_vnfms
 from escalator_airflow.graph import build_campaign_dag
+from escalator_airflow.inventories import Inventories, find_inventories
 from escalator_airflow.operators.check_cloud import CheckOperator
 from escalator_airflow.operators.inventory import InventoryOperator
 from escalator_airflow.operators.reconcile import ReconcileOperator
@@ -29,35 +28,45 @@ from escalator_airflow.windows import NO_WINDOWS, load_windows, refuse_bad_windo
 log = logging.getLogger(__name__)
 
 
-def list_inventories() -> Iterator[Inventory]:
-    """Read every inventory file; one that is unreadable is named in the log and left out."""
-    for path in sorted(inventory_dir().glob("*.json")):
-        try:
-            yield read_inventory(path)
-        except EscalatorError as exc:
-            log.error("inventory left out: %s", exc)  # noqa: TRY400  the message says it all
+def list_inventories() -> Inventories:
+    """Read every inventory file; what is wrong is named in the log and left out."""
+    found = find_inventories()
+    for fault in found.faults:
+        log.error("left out: %s", fault)
+    return found
+
+
+def _is_wanted(dag_id: str, wanted: str | None, found: Inventories) -> bool:
+    return wanted in {None, dag_id} and found.is_own(dag_id)
 
 
 def build_campaign_dags(procedure: Procedure, wanted: str | None = None) -> Iterator[DAG]:
     """Declare a procedure's DAGs of every inventory; when a task needs one of them, only that one."""
     bundles = describe_bundles(find_bundle_dir())
     windows = _good_windows() if procedure.in_windows else NO_WINDOWS
-    for inventory in list_inventories():
+    found = list_inventories()
+    for inventory in found.good:
         for domain in inventory.domains():
             window = windows.of(inventory.cloud, domain)
             for part, hosts in list_parts(inventory, domain).items():
-                if wanted in {None, make_dag_id(procedure.name, inventory.cloud, domain, part)}:
+                dag_id = make_dag_id(procedure.name, inventory.cloud, domain, part)
+                if not _is_wanted(dag_id, wanted, found):
+                    continue
+                try:
                     yield build_campaign_dag(
                         procedure, inventory, domain, hosts, bundles, part=part, window=window
                     )
+                except Exception:  # whatever it is, it is no reason to hide the other clouds
+                    log.exception("left out: DAG %s", dag_id)
 
 
 def build_check_dags(wanted: str | None = None) -> Iterator[DAG]:
     """Declare the DAG that checks the conditions of an upgrade for each cloud that has an inventory."""
     bundles = describe_bundles(find_bundle_dir())
-    for inventory in list_inventories():
+    found = list_inventories()
+    for inventory in found.good:
         dag_id = make_dag_id("check", inventory.cloud)
-        if wanted in {None, dag_id}:
+        if _is_wanted(dag_id, wanted, found):
             hosts = tuple(node.host for node in inventory.nodes)
             with DAG(
                 dag_id=dag_id,
@@ -65,7 +74,7 @@ def build_check_dags(wanted: str | None = None) -> Iterator[DAG]:
                 schedule=None,
                 catchup=False,
                 params=make_check_params(hosts, bundles),
-                tags=["escalator", inventory.cloud],
+                tags=["escalator", make_tag(inventory.cloud)],
                 is_paused_upon_creation=False,
             ) as dag:
                 CheckOperator(
@@ -81,9 +90,10 @@ def build_check_dags(wanted: str | None = None) -> Iterator[DAG]:
 
 def build_reconcile_dags(wanted: str | None = None) -> Iterator[DAG]:
     """Declare the DAG that compares, once a day, what is out in a cloud with what should be."""
-    for inventory in list_inventories():
+    found = list_inventories()
+    for inventory in found.good:
         dag_id = make_dag_id("reconcile", inventory.cloud)
-        if wanted in {None, dag_id}:
+        if _is_wanted(dag_id, wanted, found):
             with DAG(
                 dag_id=dag_id,
                 description=f"Is out in {inventory.cloud} what should be? Writes nothing",
@@ -91,7 +101,7 @@ def build_reconcile_dags(wanted: str | None = None) -> Iterator[DAG]:
                 start_date=inventory.taken_at.astimezone(UTC),  # not at once, beside the first campaign
                 catchup=False,
                 max_active_runs=1,
-                tags=["escalator", inventory.cloud],
+                tags=["escalator", make_tag(inventory.cloud)],
                 is_paused_upon_creation=False,
             ) as dag:
                 ReconcileOperator(
@@ -112,7 +122,7 @@ def judge_windows() -> Windows:
     windows = load_windows()
     if windows.windows:
         refuse_bad_windows(
-            windows, {i.cloud: i for i in list_inventories()}, list_bundle_names(find_bundle_dir())
+            windows, {i.cloud: i for i in list_inventories().good}, list_bundle_names(find_bundle_dir())
         )
     return windows
 
@@ -123,7 +133,7 @@ def judge_vnfms() -> Vnfms:
     :raises InvalidRequestError: names every fault.
     """
     found = load_vnfms(inventory_dir())
-    clouds = {inventory.cloud for inventory in list_inventories()} if found.vnfms else set()
+    clouds = {inventory.cloud for inventory in list_inventories().good} if found.vnfms else set()
     lost = [f"{vnfm.id} is of cloud {vnfm.cloud}" for vnfm in found.vnfms if vnfm.cloud not in clouds]
     if lost:
         raise InvalidRequestError(

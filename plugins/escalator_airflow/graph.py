@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Mapping
 from datetime import timedelta
@@ -13,7 +12,7 @@ from airflow.sdk.definitions.param import ParamsDict
 
 from escalator.inventory.parts import MAX_NODES
 from escalator.model.inventory import Inventory
-from escalator.model.naming import make_dag_id
+from escalator.model.naming import make_dag_id, make_short, make_tag
 from escalator.model.procedure import Procedure, Stage
 from escalator.model.window import Window
 from escalator_airflow.operators.campaign import (
@@ -30,6 +29,20 @@ from escalator_airflow.params import make_campaign_params
 from escalator_airflow.windows import schedule_of
 
 _PLAIN = re.compile(r"[A-Za-z0-9.-]+")
+MOST_OF_GROUP = 160
+"""Characters of a group's id; Airflow takes 200, and 250 of a task's in it."""
+AROUND_NODES = frozenset(
+    {
+        "check_conditions",
+        "announce",
+        "disable_scale_up",
+        "prepare",
+        PROBE_TASK,
+        "restore_scale_up",
+        "conclude",
+    }
+)
+"""Tasks of a campaign that no node's group may be called like."""
 RUNS_AT_ONCE = 4
 PATIENT: dict[str, Any] = {
     "retries": 20,
@@ -53,8 +66,11 @@ def build_campaign_dag(
     window: Window | None = None,
 ) -> DAG:
     """Declare a procedure for a domain's nodes (or one part of a large domain), on demand or in windows."""
+    dag_id = make_dag_id(procedure.name, inventory.cloud, domain, part)
+    shown = f"{procedure.name} {inventory.cloud} {domain}" + (f" part {part}" if part is not None else "")
     dag = DAG(
-        dag_id=make_dag_id(procedure.name, inventory.cloud, domain, part),
+        dag_id=dag_id,
+        dag_display_name=dag_id if domain.isascii() else shown,
         description=f"{procedure.purpose} of {domain} in {inventory.cloud}, node by node",
         schedule=None if window is None else schedule_of(window),
         catchup=False,
@@ -62,7 +78,7 @@ def build_campaign_dag(
         max_active_tasks=2 * MAX_NODES,
         params=make_campaign_params(hosts, bundles, in_windows=window is not None),
         default_args={"weight_rule": "absolute"},
-        tags=["escalator", inventory.cloud, domain],
+        tags=["escalator", make_tag(inventory.cloud), make_tag(domain)],
         is_paused_upon_creation=False,
     )
     with dag:
@@ -134,10 +150,10 @@ def declare_node_group(procedure: Procedure, host: str) -> tuple[BaseOperator, B
 
 def make_group_id(host: str) -> str:
     """Return a node's group id: Airflow takes no dots there, and names of hosts may be full domain names."""
-    if _PLAIN.fullmatch(host):
-        return host.replace(".", "_")
-    digest = hashlib.sha256(host.encode()).hexdigest()[:6]
-    return f"{re.sub(r'[^A-Za-z0-9-]', '-', host)}-{digest}"
+    plain = host.replace(".", "_")
+    if _PLAIN.fullmatch(host) and len(host) <= MOST_OF_GROUP and plain not in AROUND_NODES:
+        return plain
+    return make_short(re.sub(r"[^A-Za-z0-9-]", "-", host), host, MOST_OF_GROUP, digits=6)
 
 
 def _admit(host: str, stage: Stage) -> BaseOperator:

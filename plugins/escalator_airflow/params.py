@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from airflow.sdk import Param
 
 from escalator.documents.bundle_file import find_bundle_dir
+from escalator.documents.requests import LONGEST_MIGRATION_SECONDS, MOST_NODES
 from escalator.model.campaign import OnBlocked, OnInterruption, UpgradeMode
 
 
@@ -158,6 +159,7 @@ def _safety() -> dict[str, Param]:
             0,
             type="integer",
             minimum=0,
+            maximum=MOST_NODES,
             title="Failed nodes tolerated",
             description="One more than this stops further admissions; nodes in flight finish",
             section="Safety",
@@ -175,6 +177,7 @@ def _safety() -> dict[str, Param]:
             900,
             type="integer",
             minimum=10,
+            maximum=LONGEST_MIGRATION_SECONDS,
             title="Longest migration (s)",
             description="A migration that takes longer is aborted and tried elsewhere",
             section="Safety",
@@ -183,6 +186,7 @@ def _safety() -> dict[str, Param]:
             None,
             type=["null", "string"],
             format="date-time",
+            pattern="^(19[7-9]|2[01])",  # nothing can be reckoned with near the years 1 and 9999
             title="No new node after",
             description="Nodes in flight finish; default: the end of the maintenance window, if any",
             section="Safety",

@@ -15,6 +15,7 @@ from typing import Annotated, Any, Final, Literal, NamedTuple, TypeVar
 from pydantic import AfterValidator, BeforeValidator, Field, Strict, ValidationInfo
 
 from escalator.documents.document_model import DocumentModel, Word, refuse
+from escalator.documents.moments import WITHIN, is_near
 from escalator.documents.wording import show_value
 from escalator.model.cloud import (
     HaGroup,
@@ -47,6 +48,8 @@ def _read_moment(value: object) -> datetime:
         moment = None
     if moment is None or moment.tzinfo is None:
         raise refuse(f"must be a time with its offset, such as 2026-11-22T08:00:00Z, not {show_value(value)}")
+    if not is_near(moment):
+        raise refuse(f"must be {WITHIN}, not {show_value(value)}")
     return moment
 
 

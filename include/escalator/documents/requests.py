@@ -22,10 +22,14 @@ from escalator.documents.document_model import (
     refuse,
 )
 from escalator.documents.faults import Fault
+from escalator.documents.moments import WITHIN, is_near
 from escalator.documents.wording import did_you_mean, hint_at_quotes, show_value
 from escalator.model.campaign import CampaignRequest, OnBlocked, OnInterruption, UpgradeMode
 from escalator.model.errors import InvalidRequestError
 
+MOST_NODES = 10_000
+"""More than any drain domain has."""
+LONGEST_MIGRATION_SECONDS = 7 * 24 * 3600
 _RFC_3339 = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?"
     r"(?:[Zz]|[+-][0-9]{2}:[0-9]{2})"
@@ -53,7 +57,7 @@ class _RequestDocument(DocumentModel):
 
     bundle: Text
     hosts: OrNull[list[Text]] = Field(default=[])
-    max_parallel: Annotated[int, Field(ge=1)] = 1
+    max_parallel: Annotated[int, Field(ge=1, le=MOST_NODES)] = 1
     mode: OrNull[Word[UpgradeMode]] = UpgradeMode.SMOOTH
 
     @classmethod
@@ -75,9 +79,9 @@ class CheckDocument(_RequestDocument):
 class RunDocument(_RequestDocument):
     """What the run of a campaign is asked, whenever it begins: a window has an end of its own."""
 
-    max_failed_nodes: Annotated[int, Field(ge=0)] = 0
+    max_failed_nodes: Annotated[int, Field(ge=0, le=MOST_NODES)] = 0
     dry_run: OrNull[bool] = False
-    migration_timeout_seconds: Annotated[int, Field(ge=10)] = 900
+    migration_timeout_seconds: Annotated[int, Field(ge=10, le=LONGEST_MIGRATION_SECONDS)] = 900
     spill: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False), must_be("a number from 0 to 1")] = 1.0
     on_blocked: OrNull[Word[OnBlocked]] = OnBlocked.REFUSE
     on_interruption: OrNull[Word[OnInterruption]] = OnInterruption.REPORT
@@ -103,6 +107,8 @@ def _read_moment(value: object, info: ValidationInfo) -> object:
         raise refuse(f"{show_value(value)} is not a date and time that exists") from exc
     if info.context is not None and info.context.now is not None and moment <= info.context.now:
         raise refuse(f"{value} is in the past")
+    if not is_near(moment):
+        raise refuse(f"must be {WITHIN}, not {show_value(value)}")
     return moment
 
 

@@ -14,6 +14,8 @@ from escalator.documents.requests import WindowRunDocument
 from escalator.model.errors import InvalidRequestError
 from escalator.model.window import Window, Windows
 
+LONGEST_MINUTES = 7 * 24 * 60
+
 
 class WindowDocument(DocumentModel):
     """One window: when a drain domain may be upgraded, and with which parameters."""
@@ -22,7 +24,7 @@ class WindowDocument(DocumentModel):
     domain: Text
     cron: Text
     timezone: OrNull[Text] = "UTC"
-    minutes: Annotated[int, Field(ge=1)]
+    minutes: Annotated[int, Field(ge=1, le=LONGEST_MINUTES)]
     run: WindowRunDocument
 
 

@@ -14,14 +14,17 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
-from escalator.documents.document_model import DocumentModel, list_mappings, must_be, read_document
+from escalator.documents.document_model import DocumentModel, list_mappings, read_document, refuse
 from escalator.documents.faults import Fault
+from escalator.documents.moments import WITHIN, is_near
+from escalator.documents.wording import show_value
 from escalator.model.errors import InvalidRequestError
 from escalator.model.inventory import SCHEMA, Inventory, InventoryNode
 
 DIRECTORY_VARIABLE = "ESCALATOR_INVENTORY_DIR"
 _CLOUD_NAME = re.compile(r"^[A-Za-z0-9_.-]+$")
 _MODE = 0o644
+_MOST_PARTS = 10**4
 _REMEDY = "write it anew: escalator inventory --cloud NAME"
 
 
@@ -29,17 +32,18 @@ Words = Annotated[str, Field(min_length=1)]
 
 
 def _read_moment(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    moment = datetime.fromisoformat(value)
-    if moment.tzinfo is None:
-        raise ValueError(value)
+    try:
+        moment = datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise refuse(f"must be a time with its offset, such as 2026-11-22T08:00:00Z, not {show_value(value)}")
+    if not is_near(moment):
+        raise refuse(f"must be {WITHIN}, not {show_value(value)}")
     return moment
 
 
-Moment = Annotated[
-    datetime, BeforeValidator(_read_moment), must_be("a time with its offset, such as 2026-11-22T08:00:00Z")
-]
+Moment = Annotated[datetime, BeforeValidator(_read_moment)]
 
 
 class NodeDocument(DocumentModel):
@@ -48,7 +52,7 @@ class NodeDocument(DocumentModel):
     host: Words
     domain: Words
     address: Words
-    part: int | None = Field(default=None, ge=1)
+    part: int | None = Field(default=None, ge=1, le=_MOST_PARTS)
 
 
 class InventoryDocument(DocumentModel):

@@ -11,12 +11,12 @@ from airflow.timetables.base import DagRunInfo, DataInterval
 from airflow.timetables.trigger import CronTriggerTimetable
 from pendulum import DateTime, datetime, instance, now
 
+from escalator.documents.windows import LONGEST_MINUTES
 from escalator_airflow.timetables.overlaps import find_overlap
 
 if TYPE_CHECKING:
     from airflow.timetables.base import TimeRestriction
 
-LONGEST_MINUTES = 7 * 24 * 60
 _FIELDS = 5
 """Of a cron rule; a sixth would count seconds."""
 

@@ -53,7 +53,7 @@ Seconds = Annotated[
     must_be("seconds from 0 on, or a time such as '90 s'"),
 ]
 Limit = Annotated[int, Field(ge=0, le=_MOST_MEMBERS)]
-Size = Annotated[int, Field(ge=1)]
+Size = Annotated[int, Field(ge=1, le=_MOST_MEMBERS)]
 
 
 class MemberDocument(DocumentModel):

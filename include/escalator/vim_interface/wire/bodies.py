@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from escalator.documents.document_model import refuse
+from escalator.documents.moments import WITHIN, is_near
 from escalator.documents.wording import show_value
 from escalator.model.constraints import EVERY_OTHER_SIZE, GroupConstraints, InstanceConstraints
 from escalator.model.notice import InstanceAction, NoticeState, Reply
@@ -77,11 +78,14 @@ def _read_moment(value: object) -> object:
     if not isinstance(value, str):
         raise refuse(f"must be text, not {show_value(value)}")
     try:
-        moment = datetime.fromisoformat(value.strip())
-        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-    except (ValueError, OverflowError) as exc:
+        read = datetime.fromisoformat(value.strip())
+        moment = read.replace(tzinfo=UTC) if read.tzinfo is None else read
+        if not is_near(moment):
+            raise ValueError(value)  # noqa: TRY301 - one refusal for both
+        return moment.astimezone(UTC)
+    except ValueError as exc:
         raise refuse(
-            f"must be a date and time in UTC such as '2026-11-22 08:00:00', not {show_value(value)}"
+            f"must be a date and time in UTC {WITHIN} such as '2026-11-22 08:00:00', not {show_value(value)}"
         ) from exc
 
 
