@@ -177,3 +177,18 @@ def test_large_cloud_takes_little_memory_and_time(tmp_path: Path) -> None:
     assert count == 50_000
     assert seconds < 4
     assert peak_kib < 90 * 1024
+
+
+def test_what_is_known_of_the_control_plane_and_of_hypervisors_is_kept() -> None:
+    control = {"lowest": "2.1", "highest": "2.104", "apart": [["a", "b"]]}
+    nodes = [{"host": "n", "domain": "d", "hypervisor_type": "ironic"}]
+    snapshot = snapshot_from_document({**MINIMAL, "nodes": nodes, "control_plane": control})
+    assert snapshot.nodes[0].bare_metal
+    assert snapshot.control_plane is not None
+    assert snapshot.control_plane.apart == (("a", "b"),)
+    document = snapshot_to_document(snapshot)
+    assert document["control_plane"] == control
+    assert snapshot_from_document(document) == snapshot
+    assert compute_snapshot_digest(snapshot) == compute_digest(document)
+    with pytest.raises(InvalidRequestError, match=r"control_plane\.highest"):
+        snapshot_from_document({**MINIMAL, "control_plane": {**control, "highest": "new"}})

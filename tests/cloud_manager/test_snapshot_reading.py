@@ -409,3 +409,33 @@ def test_ports_of_a_node_and_a_neutron_that_does_not_tell(whole: Any, cloud: Clo
     assert whole.asked[-1].query["binding:host_id"] == ["node-01"]
     whole.tell("GET", "/network/v2.0/ports", (403, {"NeutronError": {"message": "no"}}))
     assert cloud.fetch_port_features("node-01") == {}
+
+
+VERSIONS = {"versions": [{"id": "v2.1", "min_version": "2.1", "version": "2.104", "status": "CURRENT"}]}
+
+
+def test_the_control_plane_is_two_calls_more(read: Read, whole: Any, counter: CallCounter) -> None:
+    read()
+    before = counter.total
+    whole.tell("GET", "/compute/v2.1/", {"version": VERSIONS["versions"][0]})
+    control = read(with_control_plane=True).control_plane
+    assert control is not None
+    assert (control.lowest, control.highest, control.apart) == ("2.1", "2.104", ())
+    assert counter.total - before == 8 + 2
+
+
+def test_hosts_whose_services_have_one_number_are_in_different_cells(read: Read, whole: Any) -> None:
+    whole.tell("GET", "/compute/v2.1/", VERSIONS)
+    services = [service(host, id=number) for host, number in zip(HOSTS, (3, 4, 3, 7), strict=True)]
+    whole.tell("GET", "/compute/v2.1/os-services", {"services": services})
+    control = read(with_control_plane=True).control_plane
+    assert control is not None
+    assert control.apart == (("node-01", "node-03"),)
+
+
+@pytest.mark.parametrize("answer", [{"versions": []}, {"version": {}}, (404, {}), b"<html>"])
+def test_a_control_plane_that_says_nothing_of_itself_is_not_known(
+    read: Read, whole: Any, answer: object
+) -> None:
+    whole.tell("GET", "/compute/v2.1/", answer)
+    assert read(with_control_plane=True).control_plane is None

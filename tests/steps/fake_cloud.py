@@ -318,8 +318,9 @@ class FakeCloud:
         targets: Iterable[str] = (),
         cells: Mapping[str, str] | None = None,
         with_agents: bool = False,
+        with_control_plane: bool = False,
     ) -> CloudSnapshot:
-        del cells, with_agents
+        del cells, with_agents, with_control_plane
         versions, wanted = node_versions or {}, set(targets)
         nodes = tuple(
             replace(

@@ -92,7 +92,10 @@ def _read_cloud(args: argparse.Namespace) -> CloudSnapshot:
     sources = load_ha_sources(pushed=find_pushed_constraints(credentials.label))
     cloud = Cloud(connect(credentials, counter), counter)
     return add_ha_groups_of(
-        cloud.fetch_snapshot(credentials.label, domain_of=domain_of, with_agents=True), sources
+        cloud.fetch_snapshot(
+            credentials.label, domain_of=domain_of, with_agents=True, with_control_plane=True
+        ),
+        sources,
     )
 
 

@@ -168,11 +168,8 @@ class ServiceApi:
 
     def _outside(self, wanted: str | None, refusal: ksa.NotAcceptable) -> Exception:
         """Say what the service offers and what the refused call is written for. One call."""
-        root = _VERSION_ROOT.match(self._requester.get_endpoint() or "")
         try:
-            document = self._requester.request(f"{root[0] if root else ''}/", "GET").json()
-            version = document.get("version") or document["versions"][-1]
-            offered = f"{version['min_version']} to {version.get('max_version') or version['version']}"
+            offered = " to ".join(self._read_range())
         except (ksa.ClientException, requests.exceptions.JSONDecodeError, LookupError):
             return refusal
         needed = " or ".join(self._microversions if wanted in self._microversions else [wanted or "none"])
@@ -180,6 +177,20 @@ class ServiceApi:
             f"{self._service} offers microversions {offered}, the call is written for {needed}",
             remedy="the cloud is older than Escalator supports, or much newer",
         )
+
+    def fetch_range(self) -> tuple[str, str] | None:
+        """Read the lowest and the highest microversion that the service offers, if it says. One call."""
+        with translate_error(f"versions of {self._service}"):
+            try:
+                return self._read_range()
+            except (requests.exceptions.JSONDecodeError, LookupError, TypeError, AttributeError):
+                return None
+
+    def _read_range(self) -> tuple[str, str]:
+        root = _VERSION_ROOT.match(self._requester.get_endpoint() or "")
+        document = self._requester.request(f"{root[0] if root else ''}/", "GET").json()
+        version = document.get("version") or document["versions"][-1]
+        return str(version["min_version"]), str(version.get("max_version") or version["version"])
 
     def _url(self, path: str) -> str:
         if not self._root:

@@ -90,6 +90,7 @@ class Cloud:
         targets: Iterable[str] = (),
         cells: Mapping[str, str] | None = None,
         with_agents: bool = False,
+        with_control_plane: bool = False,
     ) -> CloudSnapshot:
         """Read nodes, servers, unfinished migrations and server groups, in few calls.
 
@@ -99,6 +100,7 @@ class Cloud:
         :param targets: hosts that the campaign is to upgrade.
         :param cells: host -> name of its cell, where there is more than one: Nova's API does not tell.
         :param with_agents: read Neutron's agents and ports as well: a check looks at those of all nodes.
+        :param with_control_plane: read what Nova tells of its control plane as well, which a check looks at.
         :raises TransientError: a cell is down, or a service does not answer.
         """
         words = NodeWords(
@@ -108,7 +110,12 @@ class Cloud:
             cells=cells or {},
         )
         return self._reader.fetch(
-            cloud_name, taken_at=self._clock(), domain_of=domain_of, words=words, with_agents=with_agents
+            cloud_name,
+            taken_at=self._clock(),
+            domain_of=domain_of,
+            words=words,
+            with_agents=with_agents,
+            with_control_plane=with_control_plane,
         )
 
     # nova-compute services, and the lease in them

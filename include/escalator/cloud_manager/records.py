@@ -82,6 +82,7 @@ def hypervisor_of(record: Record) -> Hypervisor:
         status=ServiceStatus(record["status"]),
         version=read_dotted(int(version)) if version else None,
         host_ip=record.get("host_ip"),
+        type=record.get("hypervisor_type"),
     )
 
 

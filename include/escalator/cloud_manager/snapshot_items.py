@@ -13,13 +13,23 @@ from escalator.model.cloud import (
     Server,
     ServerGroup,
 )
+from escalator.model.control_plane import ControlPlane
 
 Document = dict[str, Any]
 
 
-def write_node(node: Node) -> Document:
-    """Write a node: all keys, sets sorted."""
+def write_control_plane(control: ControlPlane) -> Document:
+    """Write what is known of the control plane."""
     return {
+        "lowest": control.lowest,
+        "highest": control.highest,
+        "apart": [list(hosts) for hosts in control.apart],
+    }
+
+
+def write_node(node: Node) -> Document:
+    """Write a node: all keys, its hypervisor's type when it is known; sets sorted."""
+    document: Document = {
         "host": node.host,
         "domain": node.domain,
         "cell": node.cell,
@@ -39,6 +49,7 @@ def write_node(node: Node) -> Document:
         "traits": sorted(node.traits),
         "versions": dict(sorted(node.versions.items())),
     }
+    return document if node.hypervisor_type is None else document | {"hypervisor_type": node.hypervisor_type}
 
 
 def inventory_to_document(item: ResourceInventory) -> Document:

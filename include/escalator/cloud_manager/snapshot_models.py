@@ -71,7 +71,16 @@ Seconds = Annotated[float, Field(ge=0, le=_LONGEST_SECONDS, allow_inf_nan=False)
 Moment = Annotated[datetime, BeforeValidator(_read_moment)]
 Amounts = Annotated[dict[AnyText, Amount], AfterValidator(_share)]
 Texts = Annotated[tuple[AnyText, ...], Strict(False)]
+Microversion = Annotated[str, Field(pattern=r"^[0-9]{1,4}\.[0-9]{1,6}$")]
 CommonTexts = Annotated[frozenset[Common], Strict(False), AfterValidator(_share)]
+
+
+class ControlPlaneItem(DocumentModel):
+    """What Nova tells of its control plane."""
+
+    lowest: Microversion
+    highest: Microversion
+    apart: Annotated[tuple[Texts, ...], Strict(False)] = ()
 
 
 class SnapshotDocument(DocumentModel):
@@ -86,6 +95,7 @@ class SnapshotDocument(DocumentModel):
     server_groups: list[Any] = Field(default=[])
     ha_groups: list[Any] = Field(default=[])
     agents: list[Any] = Field(default=[])
+    control_plane: ControlPlaneItem | None = None
 
 
 class InventoryItem(DocumentModel):
@@ -111,6 +121,7 @@ class NodeItem(DocumentModel):
     aggregates: Texts = ()
     service_id: AnyText | None = None
     hypervisor_hostname: AnyText | None = None
+    hypervisor_type: Common | None = None
     provider_id: AnyText | None = None
     state: Word[ServiceState] = ServiceState.UP
     status: Word[ServiceStatus] = ServiceStatus.ENABLED

@@ -14,6 +14,7 @@ from datetime import datetime
 
 from escalator.cloud_manager.agents import fetch_all_agents
 from escalator.cloud_manager.api import Record, ServiceApi
+from escalator.cloud_manager.control_plane import fetch_control_plane
 from escalator.cloud_manager.hypervisors import Hypervisors
 from escalator.cloud_manager.migrations import Migrations
 from escalator.cloud_manager.placement import Placement, ProviderState
@@ -76,10 +77,12 @@ class SnapshotReader:
         domain_of: DomainOf,
         words: NodeWords,
         with_agents: bool,
+        with_control_plane: bool = False,
     ) -> CloudSnapshot:
         """Read the cloud; the lists are read at the same time, not at the same instant.
 
         :param with_agents: read Neutron's agents and ports as well.
+        :param with_control_plane: read what Nova tells of its control plane as well.
         :raises TransientError: a cell is down, or a service does not answer.
         """
         with ThreadPoolExecutor(CONCURRENT_CALLS, thread_name_prefix="snapshot") as pool:
@@ -94,6 +97,7 @@ class SnapshotReader:
             servers = pool.submit(self._servers.fetch_all, group_of)
             agents = pool.submit(fetch_all_agents, self._network) if with_agents else None
             ports = pool.submit(fetch_port_features, self._network) if with_agents else None
+            control = pool.submit(fetch_control_plane, self._compute) if with_control_plane else None
             migrations = self._migrations.fetch_unfinished(pool)
             of_host = {hypervisor.host: hypervisor for hypervisor in hypervisors.result()}
             ids = [of_host[s.host].id for s in services.result() if s.host in of_host]
@@ -113,6 +117,7 @@ class SnapshotReader:
             migrations=migrations,
             server_groups=groups.result(),
             agents=agents.result() if agents else (),
+            control_plane=control.result() if control else None,
         )
 
     def fetch_aggregates(self) -> tuple[Record, ...]:
@@ -154,6 +159,7 @@ def node_of(
         aggregates=member_of,
         service_id=service.id,
         hypervisor_hostname=hypervisor.hostname if hypervisor else None,
+        hypervisor_type=hypervisor.type if hypervisor else None,
         provider_id=provider_id,
         state=service.state,
         status=service.status,

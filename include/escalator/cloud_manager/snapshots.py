@@ -13,6 +13,7 @@ from escalator.cloud_manager.json_stream import read_members
 from escalator.cloud_manager.snapshot_items import (
     Document,
     write_agent,
+    write_control_plane,
     write_ha_group,
     write_migration,
     write_node,
@@ -24,6 +25,7 @@ from escalator.documents.document_model import read_document
 from escalator.documents.faults import Fault
 from escalator.documents.wording import show_value
 from escalator.model.cloud import CloudSnapshot
+from escalator.model.control_plane import ControlPlane
 from escalator.model.digest import canonical
 from escalator.model.errors import InvalidRequestError
 
@@ -124,8 +126,12 @@ def _snapshot(members: Iterable[tuple[str, object]]) -> CloudSnapshot:
     lists = {name: getattr(found, name) for name in ITEMS}
     lists["nodes"].sort(key=lambda node: node.host)
     lists["servers"].sort(key=lambda server: (server.name, server.id))
+    control = found.control_plane
     return CloudSnapshot(
-        cloud=found.cloud, taken_at=found.taken_at, **{name: tuple(items) for name, items in lists.items()}
+        cloud=found.cloud,
+        taken_at=found.taken_at,
+        control_plane=ControlPlane(**vars(control)) if control is not None else None,
+        **{name: tuple(items) for name, items in lists.items()},
     )
 
 
@@ -158,7 +164,9 @@ def _refused(faults: Sequence[Fault]) -> InvalidRequestError:
 
 
 def _head(snapshot: CloudSnapshot) -> Document:
-    return {"schema": SCHEMA, "cloud": snapshot.cloud, "taken_at": snapshot.taken_at.isoformat()}
+    head = {"schema": SCHEMA, "cloud": snapshot.cloud, "taken_at": snapshot.taken_at.isoformat()}
+    control = snapshot.control_plane
+    return head if control is None else head | {"control_plane": write_control_plane(control)}
 
 
 def _lists(snapshot: CloudSnapshot) -> dict[str, Iterator[Document]]:

@@ -77,7 +77,8 @@ def run(args: argparse.Namespace) -> int:
 def _snapshot(cloud: Cloud, args: argparse.Namespace) -> str:
     sources = load_ha_sources(pushed=find_pushed_constraints(args.cloud))
     snapshot = add_ha_groups_of(
-        cloud.fetch_snapshot(args.cloud, domain_of=domain_of, with_agents=True), sources
+        cloud.fetch_snapshot(args.cloud, domain_of=domain_of, with_agents=True, with_control_plane=True),
+        sources,
     )
     if args.output == STDOUT:
         write_snapshot(snapshot, sys.stdout)

@@ -31,6 +31,8 @@ def read_inventory_of_cloud(
 ) -> FoundNodes:
     """Read the nodes of a cloud, their drain domains, where SSH reaches them, and their leases.
 
+    Hosts of Ironic's are no compute nodes: they are left out.
+
     :param addresses: nova-compute service host -> address; others are reached at their hypervisor's host IP.
     """
     snapshot = cloud.fetch_snapshot(name, domain_of=domain_of)
@@ -38,6 +40,7 @@ def read_inventory_of_cloud(
     nodes = (
         InventoryNode(host=node.host, domain=node.domain, address=known.get(node.host, node.host))
         for node in snapshot.nodes
+        if not node.bare_metal
     )
     inventory = Inventory(
         cloud=name,

@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
 
+from escalator.model.control_plane import ControlPlane
 from escalator.model.feature import Feature
 from escalator.model.lease import Lease
 from escalator.model.verdict import Subject
@@ -83,6 +84,7 @@ class Node(_WithService):
 
     ``usage`` is what Placement has allocated on the provider, migrations included. ``upgraded`` tells that
     the node already runs what the campaign brings, ``target`` that the campaign is to upgrade it.
+    ``hypervisor_type`` is Nova's word: QEMU, ironic.
     """
 
     host: str
@@ -92,6 +94,7 @@ class Node(_WithService):
     aggregates: tuple[str, ...] = ()
     service_id: str | None = None
     hypervisor_hostname: str | None = None
+    hypervisor_type: str | None = None
     provider_id: str | None = None
     state: ServiceState = ServiceState.UP
     status: ServiceStatus = ServiceStatus.ENABLED
@@ -103,6 +106,11 @@ class Node(_WithService):
     usage: Resources = field(default_factory=lambda: EMPTY)
     traits: frozenset[str] = frozenset()
     versions: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def bare_metal(self) -> bool:
+        """Tell whether its servers are machines (Ironic): none of them moves, it is no node to upgrade."""
+        return (self.hypervisor_type or "").casefold() == "ironic"
 
     def free(self) -> dict[str, int]:
         """Return what is left of each resource class, never below zero."""
@@ -228,7 +236,8 @@ class ComputeService(_WithService):
 class Hypervisor:
     """One hypervisor as Nova lists it; ``id`` is also that of its resource provider in Placement.
 
-    ``version`` is the hypervisor's own (QEMU's, not Nova's), such as 8.2.0; ``host_ip`` its ``my_ip``.
+    ``version`` is the hypervisor's own (QEMU's, not Nova's), such as 8.2.0; ``host_ip`` its ``my_ip``;
+    ``type`` is QEMU, ironic and the like.
     """
 
     id: str
@@ -238,6 +247,7 @@ class Hypervisor:
     status: ServiceStatus
     version: str | None = None
     host_ip: str | None = None
+    type: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -294,7 +304,10 @@ class HaGroup:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CloudSnapshot:
-    """A cloud at ``taken_at`` (aware); nodes and servers sorted by name."""
+    """A cloud at ``taken_at`` (aware); nodes and servers sorted by name.
+
+    :ivar control_plane: None: nobody looked at it.
+    """
 
     cloud: str
     taken_at: datetime
@@ -304,6 +317,7 @@ class CloudSnapshot:
     server_groups: tuple[ServerGroup, ...] = ()
     ha_groups: tuple[HaGroup, ...] = ()
     agents: tuple[NetworkAgent, ...] = ()
+    control_plane: ControlPlane | None = None
 
     def node(self, host: str) -> Node | None:
         """Return the node of that nova-compute service host."""

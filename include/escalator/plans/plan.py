@@ -17,7 +17,13 @@ from escalator.upgrade_manager.state.capacity import CapacityBook
 
 SCHEMA = "escalator.plan/1"
 SKIPPED = frozenset(
-    {Code.DISABLED_BY_OTHERS, Code.DISABLED_BY_NOVA, Code.LEASED_BY_OTHERS, Code.PARALLEL_LIMIT}
+    {
+        Code.DISABLED_BY_OTHERS,
+        Code.DISABLED_BY_NOVA,
+        Code.LEASED_BY_OTHERS,
+        Code.NODE_BARE_METAL,
+        Code.PARALLEL_LIMIT,
+    }
 )
 """Codes of nodes that somebody else has or keeps in: a plan leaves them alone without being infeasible."""
 

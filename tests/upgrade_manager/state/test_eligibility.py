@@ -26,6 +26,7 @@ STANDINGS = {
     "disabled without a reason": (disabled(FREE, None), Code.DISABLED_BY_OTHERS, False),
     "disabled and down": (down(disabled(FREE)), Code.DISABLED_BY_OTHERS, False),
     "disabled by Nova": (disabled(FREE, "AUTO: Connection to libvirt lost: 1"), Code.DISABLED_BY_NOVA, False),
+    "bare metal": (replace(FREE, hypervisor_type="ironic"), Code.NODE_BARE_METAL, False),
     "leased": (leased(FREE, OTHERS), Code.LEASED_BY_OTHERS, True),
     "leased and down": (down(leased(FREE, OTHERS)), Code.LEASED_BY_OTHERS, True),
     "left failed": (leased(FREE, OTHERS, LeaseMark.FAILED), Code.LEASED_BY_OTHERS, False),
@@ -77,6 +78,6 @@ def test_everybody_who_asks_gets_the_same_answer(name: str) -> None:
     assert (decision.admission is Admission.ADMIT) == (code is None)
     question = ask(plan, snapshot, bundle=BUNDLE)
     assert ("a" in question.pending) == (code is None)
-    if code in {Code.DISABLED_BY_OTHERS, Code.DISABLED_BY_NOVA, Code.LEASED_BY_OTHERS}:
+    if code not in {None, Code.ALREADY_UPGRADED, Code.NODE_DOWN}:
         said = {c.code: c.message for c in check_upgrade(question).conditions if c.subject.id == "a"}
         assert decision.message.startswith(said[code])

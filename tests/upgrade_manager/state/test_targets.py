@@ -66,3 +66,8 @@ def test_a_component_that_no_node_reports_keeps_none_pending() -> None:
     components = (*BUNDLE.components, Component(name="qemu", to="9.0.0"))
     assert brought(*components, nova_compute="34.0.0")
     assert not brought(*components[1:], hypervisor="9.0.0")
+
+
+def test_a_host_of_ironics_is_no_target() -> None:
+    nodes = [make_node("a"), make_node("metal", hypervisor_type="ironic")]
+    assert [n.host for n in mark_targets(make_cloud(nodes), BUNDLE).nodes if n.target] == ["a"]

@@ -70,7 +70,7 @@ def judge(campaign: CampaignContext, hosts: Sequence[str], *, look: Look = check
         expected=learn(history, bundle),
     )
     read = read_versions(campaign, plan.hosts)
-    snapshot = campaign.fetch_snapshot(targets=plan.hosts, versions=read.versions, with_agents=True)
+    snapshot = campaign.fetch_snapshot(targets=plan.hosts, versions=read.versions, for_check=True)
     question = ask(
         plan,
         snapshot,

@@ -123,13 +123,14 @@ class CampaignContext:
         *,
         targets: Sequence[str] | None = None,
         versions: Mapping[str, str] | None = None,
-        with_agents: bool = False,
+        for_check: bool = False,
     ) -> CloudSnapshot:
         """Read the cloud, with its HA groups, as every decision of the campaign sees it.
 
         :param targets: hosts to upgrade; None: those of the plan.
         :param versions: what the nodes run; None: as this campaign last saw it.
-        :param with_agents: read Neutron's agents as well: one call more.
+        :param for_check: read Neutron's agents and what Nova tells of its control plane as well: three calls
+            more.
         """
         snapshot = self.cloud.fetch_snapshot(
             self.plan.request.cloud,
@@ -137,7 +138,8 @@ class CampaignContext:
             target_version=self.plan.target_version,
             node_versions=self.known_versions() if versions is None else versions,
             targets=self.plan.hosts if targets is None else targets,
-            with_agents=with_agents,
+            with_agents=for_check,
+            with_control_plane=for_check,
         )
         return apply_switchovers(self.add_ha_groups(snapshot), self.find_switches())
 

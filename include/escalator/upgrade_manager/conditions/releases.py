@@ -21,14 +21,17 @@ def check_releases(question: Question, _domain: str) -> Iterator[Condition]:
     """Judge the step of every component on the targets, and what the other nodes run beside it."""
     yield from _mixed(question)
     if question.bundle is None:
-        yield _not_checked(question, "no bundle was named: the steps between versions were not judged")
+        yield unmet(
+            Code.NOT_CHECKED,
+            _cloud(question),
+            "no bundle was named: the steps between versions were not judged",
+            "name the bundle with --bundle",
+            Severity.INFO,
+        )
         return
     for component in question.bundle.components:
         yield from _component(question, question.bundle, component)
     yield from _others(question, question.bundle)
-    yield _not_checked(
-        question, "N/A: a snapshot does not tell the release and the microversions of the control plane"
-    )
 
 
 def _component(question: Question, bundle: Bundle, component: Component) -> Iterator[Condition]:
@@ -124,15 +127,6 @@ def _others(question: Question, bundle: Bundle) -> Iterator[Condition]:
             f"{name_some(hosts)} would stay at {COMPUTE} {version}, too far behind {component.to}",
             "upgrade them first, to a release between the two",
         )
-
-
-def _not_checked(question: Question, message: str) -> Condition:
-    remedy = (
-        "name the bundle with --bundle"
-        if question.bundle is None
-        else "run `nova-status upgrade check` there"
-    )
-    return unmet(Code.NOT_CHECKED, _cloud(question), message, remedy, Severity.INFO)
 
 
 def _cloud(question: Question) -> Subject:

@@ -21,6 +21,7 @@ _HELD_BY_OTHERS = {
     Code.DISABLED_BY_OTHERS: Severity.INFO,
     Code.DISABLED_BY_NOVA: Severity.WARNING,
     Code.LEASED_BY_OTHERS: Severity.WARNING,
+    Code.NODE_BARE_METAL: Severity.INFO,
 }
 """Why somebody else has a node, and how much that matters: one that a person disabled is skipped."""
 

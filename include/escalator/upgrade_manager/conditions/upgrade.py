@@ -15,6 +15,7 @@ from escalator.model.durations import DEFAULT_DURATIONS, History
 from escalator.model.verdict import Code, Severity
 from escalator.upgrade_manager.conditions import (
     bundles,
+    control_plane,
     deadlocks,
     leases,
     moves,
@@ -42,6 +43,7 @@ CLOUD_FAMILIES: tuple[Family, ...] = (
     targets.PRESENCE,
     servers.HOSTS,
     bundles.FAMILY,
+    control_plane.FAMILY,
     releases.FAMILY,
     timing.FAMILY,
 )

@@ -16,8 +16,8 @@ from escalator.upgrade_manager.state.capacity import CapacityBook
 from escalator.upgrade_manager.state.domains import are_neighbours
 from escalator.upgrade_manager.state.eligibility import Bar, find_bar
 
-_IN_A_DRY_RUN_AS_WELL = frozenset({Code.NODE_UNKNOWN, Code.ALREADY_UPGRADED})
-_LEFT_ALONE = frozenset({Code.ALREADY_UPGRADED, Code.DISABLED_BY_OTHERS})
+_IN_A_DRY_RUN_AS_WELL = frozenset({Code.NODE_UNKNOWN, Code.NODE_BARE_METAL, Code.ALREADY_UPGRADED})
+_LEFT_ALONE = frozenset({Code.ALREADY_UPGRADED, Code.DISABLED_BY_OTHERS, Code.NODE_BARE_METAL})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,7 +26,7 @@ class Bar:
     """Why a campaign may not touch a node.
 
     :ivar code: one of node_unknown, already_upgraded, disabled_by_others, disabled_by_nova, leased_by_others,
-        node_down.
+        node_down, node_bare_metal.
     :ivar passing: it may be over without a person: the other campaign gives it back, its service comes up.
     """
 
@@ -66,6 +66,8 @@ def find_bar(host: str, node: Node | None, *, ours: bool = False) -> Bar | None:
         return _unknown(host)
     if ours:
         return None
+    if node.bare_metal:
+        return _bare_metal(host)
     if node.status is ServiceStatus.ENABLED:
         if node.upgraded:
             message = "the node runs already what the campaign brings"
@@ -90,6 +92,15 @@ def _unknown(host: str) -> Bar:
         code=Code.NODE_UNKNOWN,
         message=f"the cloud knows no compute service on {host}",
         remedy="correct the inventory, bring the service back, or leave the node out",
+    )
+
+
+def _bare_metal(host: str) -> Bar:
+    return Bar(
+        host=host,
+        code=Code.NODE_BARE_METAL,
+        message=f"{host} is a host of Ironic's: its servers are machines that no drain can move",
+        remedy="leave it out of the request",
     )
 
 

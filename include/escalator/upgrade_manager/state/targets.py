@@ -19,11 +19,12 @@ def mark_targets(
 ) -> CloudSnapshot:
     """Mark the targets: ``hosts``; without them those marked already; without these all to be upgraded.
 
+    A host of Ironic's is none unless it is named, and then it is barred.
     A node counts as upgraded when it is marked so, or runs what the bundle brings (:func:`is_upgraded_to`).
     """
     nodes = [replace(node, upgraded=node.upgraded or is_upgraded_to(node, bundle)) for node in snapshot.nodes]
     targets = set(hosts) or {node.host for node in nodes if node.target}
-    targets = targets or {node.host for node in nodes if not node.upgraded}
+    targets = targets or {node.host for node in nodes if not (node.upgraded or node.bare_metal)}
     return replace(snapshot, nodes=tuple(replace(node, target=node.host in targets) for node in nodes))
 
 

@@ -111,6 +111,14 @@ def _judge_majors(step: StepClass, before: str, after: str, old: int, new: int) 
     return StepJudgement(step=step, allowed=True, message=f"from {before} to {after} is {words}")
 
 
+def find_nova_major(text: str, scheme: str = Scheme.PBR) -> int:
+    """Return the major of Nova that a version means, be it the component's own or the name of a release.
+
+    :raises InvalidRequestError: it cannot be read, or no release of that name is known.
+    """
+    return _major(ReleaseVersion.parse(text, scheme))
+
+
 def _as_components(old: ReleaseVersion, new: ReleaseVersion) -> tuple[ReleaseVersion, ReleaseVersion]:
     """Write names of two OpenStack releases as Nova's versions in them; others are left as they are."""
     if not (old.calendar and new.calendar):
