@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
+from escalator.cloud_manager.cloud import Cloud
 from escalator.inventory.inventory_file import read_inventory
 from escalator.ledger.campaign_record import CampaignRecord
 from escalator.ledger.ledger import Ledger
@@ -34,6 +35,7 @@ from escalator_airflow.hooks.node_ssh import NodeShellHook
 from escalator_airflow.hooks.openstack import OpenStackCloudHook
 from escalator_airflow.records import find_leases, read_campaign
 from escalator_airflow.settings import inventory_dir
+from escalator_airflow.shared_clouds import open_shared_cloud
 
 log = logging.getLogger(__name__)
 
@@ -49,18 +51,21 @@ def make_context(
     find_life: FindLife | None = None,
     desk: VimDesk | None = None,
     vnfms: Vnfms | None = None,
+    shared_cloud: bool = False,
 ) -> CampaignContext:
     """Open what the steps of a campaign need: its cloud and its nodes.
 
     :param desk: speaks with the managers of VNFs; None: nobody is spoken with.
     :param vnfms: who is registered; None: those that the desk knows.
+    :param shared_cloud: share the connection with all who keep watch in this process.
     :param find_life: says whether a run lives; with it, the context knows whose leases are in the cloud.
     """
     ledger, inventory = Ledger(), load_inventory(record.plan.request.cloud)
+    open_cloud = open_shared_cloud if shared_cloud else _open_cloud
     return CampaignContext(
         record=record,
         inventory=inventory,
-        cloud=OpenStackCloudHook(inventory.cloud_conn_id).get_conn(),
+        cloud=open_cloud(inventory.cloud_conn_id),
         mechanism=choose_mechanism(record.bundle.mechanism),
         connect=NodeShellHook(inventory).get_conn(),
         clock=utcnow,
@@ -74,6 +79,10 @@ def make_context(
         find_means=_find_means if _is_any_declared() else None,
         vnfms=vnfms or (desk.vnfms if desk is not None else Vnfms()),
     )
+
+
+def _open_cloud(conn_id: str) -> Cloud:
+    return OpenStackCloudHook(conn_id).get_conn()
 
 
 def _is_any_declared() -> bool:
@@ -101,13 +110,19 @@ def _add_ha_groups(snapshot: CloudSnapshot) -> CloudSnapshot:
 
 
 def open_campaign(
-    dag_id: str, run_id: str, *, in_any_case: bool = False, find_life: FindLife | None = None
+    dag_id: str,
+    run_id: str,
+    *,
+    in_any_case: bool = False,
+    find_life: FindLife | None = None,
+    shared_cloud: bool = False,
 ) -> CampaignContext:
     """Read the campaign of a run, and open what its steps need.
 
     :param in_any_case: for what gives back and concludes: faults in the registry of managers keep it from
         telling anybody, and from nothing else.
     :param find_life: says whether another run lives.
+    :param shared_cloud: for who keeps watch: all in this process share one connection, and its looks.
     :raises InvalidRequestError: there is none, or the registry of managers has faults.
     """
     record = read_campaign(dag_id, run_id)
@@ -118,7 +133,7 @@ def open_campaign(
             raise
         log.error("no manager is told anything: %s", exc)  # noqa: TRY400  the message says it all
         return make_context(record, find_life=find_life)
-    return make_context(record, find_life=find_life, desk=desk)
+    return make_context(record, find_life=find_life, desk=desk, shared_cloud=shared_cloud)
 
 
 def run_of(context: Mapping[str, Any]) -> tuple[str, str]:

@@ -1,29 +1,39 @@
-"""The look at the cloud that all waiting nodes of a campaign share."""
+"""The look at the cloud that all waiting nodes of a campaign share, and the campaigns of one cloud."""
 
 from __future__ import annotations
 
 import time
 
-from escalator.model.campaign import NodeProgress
+from escalator.model.campaign import NodeProgress, NodeState
 from escalator.model.cloud import ComputeService
 from escalator.model.decisions import Admission, AdmissionDecision
+from escalator.model.errors import EscalatorError
 from escalator.steps.admit import decide_now
 from escalator_airflow.campaigns import open_campaign
+from escalator_airflow.shared_clouds import close_shared_cloud, start_refresh
 
-FULL_LOOK_SECONDS = 15.0
-"""A full snapshot is taken at least this often, although nothing seems to have changed."""
+SERVICES_PAUSE = (2.0, 30.0)
+"""Bounds of the pause between two lists of the services, in which leases are (s)."""
+LOOK_PAUSE = (15.0, 120.0)
+"""Bounds of the pause between two looks at the whole cloud although nothing seems to have changed (s)."""
+PAUSE_OF_COST = 30.0
+"""A pause is so many times as long as what it follows took: looking takes a thirtieth of the time."""
 
 
 class Watcher:
-    """Looks at one campaign: one cheap call each time, a whole snapshot when something changed.
+    """Looks at one campaign: the ledger each time, the cloud as often as its answers are quick.
+
+    A change in the ledger is followed by a look at once; one in the cloud is seen by its services.
 
     :param dag_id: the campaign.
     :param run_id: its run.
     """
 
     def __init__(self, dag_id: str, run_id: str) -> None:
-        self._campaign = open_campaign(dag_id, run_id)
-        self._seen: object = None
+        self._campaign = open_campaign(dag_id, run_id, shared_cloud=True)
+        self._signs: object = None
+        self._stages: object = None
+        self._asking: frozenset[str] = frozenset()
         self._taken = float("-inf")
         self._decisions: dict[str, AdmissionDecision] = {}
 
@@ -32,16 +42,37 @@ class Watcher:
 
         :param asking: hosts whose triggers wait in this process.
         """
+        try:
+            return self._look(asking)
+        except EscalatorError:
+            close_shared_cloud(self._campaign.inventory.cloud_conn_id, self._campaign.cloud)
+            raise
+
+    def _look(self, asking: frozenset[str]) -> dict[str, AdmissionDecision]:
         campaign = self._campaign
-        progress = campaign.run.nodes()
-        seen = (_signs(campaign.cloud.fetch_services()), _stages(progress), asking)
-        now = time.monotonic()
-        if seen != self._seen or now - self._taken > FULL_LOOK_SECONDS:
-            _, self._decisions = decide_now(campaign, asking=asking)
-            self._seen, self._taken = seen, now
+        services_cost, look_cost = campaign.cloud.watch_seconds
+        within = find_pause(services_cost, SERVICES_PAUSE)
+        services = campaign.cloud.watch_services(within)
+        signs, stages = _signs(services.found), _stages(campaign.run.nodes())
+        now, pause = time.monotonic(), find_pause(look_cost, LOOK_PAUSE)
+        within = pause  # who comes to the door changes nothing in the cloud
+        if stages != self._stages:
+            within = 0.0
+        elif signs != self._signs:
+            within = now - services.begun
+        if within < pause or asking != self._asking or now - self._taken > pause:
+            _, self._decisions = decide_now(campaign, asking=asking, watched_within=within)
+            self._signs, self._stages, self._asking, self._taken = signs, stages, asking, now
             waiting = {h: d for h, d in self._decisions.items() if d.admission is Admission.WAIT}
             campaign.run.note_waiting(waiting, campaign.clock())
+            start_refresh(campaign.inventory.cloud_conn_id, campaign.cloud)
         return self._decisions
+
+
+def find_pause(cost_seconds: float, bounds: tuple[float, float]) -> float:
+    """Return how long to leave a cloud alone after what took it so long."""
+    least, most = bounds
+    return min(most, max(least, PAUSE_OF_COST * cost_seconds))
 
 
 def _signs(services: tuple[ComputeService, ...]) -> frozenset[tuple[str, str, str, str | None]]:
@@ -49,4 +80,5 @@ def _signs(services: tuple[ComputeService, ...]) -> frozenset[tuple[str, str, st
 
 
 def _stages(progress: tuple[NodeProgress, ...]) -> frozenset[tuple[str, str]]:
-    return frozenset((node.host, node.state) for node in progress)
+    """Return where nodes stand, as far as others wait for it: how far one that is out got is all the same."""
+    return frozenset((n.host, NodeState.ADMITTED if n.state.under_way else n.state) for n in progress)

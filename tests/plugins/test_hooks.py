@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -31,7 +32,8 @@ def opened(airflow_home: Path, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
     seen: list[Any] = []
     monkeypatch.setattr(openstack, "connect", lambda credentials, _counter, **_: seen.append(credentials))
-    monkeypatch.setattr(openstack, "Cloud", lambda _connection, counter: counter)
+    monkeypatch.setattr(openstack, "Cloud", lambda _connection, counter, **_: counter)
+    monkeypatch.setattr(openstack, "find_listing_store", lambda *_: None)
     return seen
 
 
@@ -169,3 +171,19 @@ def test_message_bus_without_a_host_is_refused(airflow_home: Path, monkeypatch: 
     monkeypatch.setenv("ESCALATOR_VIM_TRANSPORT", "the_bus")
     with pytest.raises(InvalidRequestError, match="the connection the_bus of the message bus has no host"):
         find_transport_url()
+
+
+def test_the_servers_of_a_large_cloud_are_kept_beside_the_tokens(airflow_home: Path, tmp_path: Path) -> None:
+    assert airflow_home
+    from escalator_airflow.hooks.openstack import find_listing_store
+
+    def find(region: str, folder: str) -> Any:
+        config = SimpleNamespace(get_region_name=lambda _service: region)
+        session = SimpleNamespace(auth=SimpleNamespace(get_cache_id=lambda: "credentials"))
+        opened: Any = SimpleNamespace(config=config, session=session)
+        return find_listing_store({"ESCALATOR_TOKEN_DIR": folder}, opened)
+
+    found = find("R", str(tmp_path / "tokens"))
+    assert found.path.parent == tmp_path / "tokens"
+    assert found.path != find("S", str(tmp_path / "tokens")).path
+    assert find("R", "") is None

@@ -2,13 +2,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from escalator.cloud_manager.shared_look import Seen
 from escalator.model.campaign import NodeProgress, NodeState
 from escalator.model.cloud import ComputeService, ServiceState, ServiceStatus
 from escalator.model.decisions import Admission, AdmissionDecision
+from escalator.model.errors import TransientError
 from escalator.model.verdict import Code
 
 pytestmark = pytest.mark.airflow
@@ -21,7 +24,9 @@ class Campaign:
 
     reason: str | None = None
     state: NodeState = NodeState.WAITING
-    cheap: int = 0
+    costs: tuple[float, float] = (0.0, 0.0)
+    now: float = 100.0
+    within: list[float] = field(default_factory=list)
     noted: list[dict[str, AdmissionDecision]] = field(default_factory=list)
 
     @property
@@ -32,22 +37,29 @@ class Campaign:
     def run(self) -> Campaign:
         return self
 
+    @property
+    def inventory(self) -> SimpleNamespace:
+        return SimpleNamespace(cloud_conn_id="cloud_conn")
+
     def clock(self) -> str:
         return "now"
 
-    def fetch_services(self) -> tuple[ComputeService, ...]:
-        self.cheap += 1
+    @property
+    def watch_seconds(self) -> tuple[float, float]:
+        return self.costs
+
+    def watch_services(self, within: float) -> Seen[tuple[ComputeService, ...]]:
+        self.within.append(within)
         status = ServiceStatus.DISABLED if self.reason else ServiceStatus.ENABLED
-        return (
-            ComputeService(
-                id="1",
-                host="node-01",
-                zone="z",
-                state=ServiceState.UP,
-                status=status,
-                disabled_reason=self.reason,
-            ),
+        service = ComputeService(
+            id="1",
+            host="node-01",
+            zone="z",
+            state=ServiceState.UP,
+            status=status,
+            disabled_reason=self.reason,
         )
+        return Seen((service,), begun=self.now - 1.0)
 
     def nodes(self) -> tuple[NodeProgress, ...]:
         return (NodeProgress(host="node-01", state=self.state),)
@@ -72,57 +84,100 @@ def looks(airflow_home: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Any, Cam
         ),
     }
 
-    def decide_now(_campaign: object, *, asking: frozenset[str]) -> tuple[None, dict[str, AdmissionDecision]]:
-        full.append(asking)
+    def decide_now(
+        _campaign: object, *, asking: frozenset[str], watched_within: float
+    ) -> tuple[None, dict[str, AdmissionDecision]]:
+        full.append((asking, watched_within))
         return None, decisions
 
-    monkeypatch.setattr(watching, "open_campaign", lambda _dag_id, _run_id: campaign)
+    monkeypatch.setattr(watching, "open_campaign", lambda _dag_id, _run_id, **_: campaign)
     monkeypatch.setattr(watching, "decide_now", decide_now)
+    monkeypatch.setattr(watching, "start_refresh", lambda *_: None)
+    monkeypatch.setattr(watching, "time", SimpleNamespace(monotonic=lambda: campaign.now))
     return watching.Watcher("dag", "run"), campaign, full
 
 
 def test_a_cheap_look_is_enough_while_nothing_changes(looks: tuple[Any, Campaign, list[Any]]) -> None:
     watcher, campaign, full = looks
     answers = [watcher.look(ASKING) for _ in range(5)]
-    assert (campaign.cheap, full) == (5, [ASKING])
+    assert (campaign.within, full) == ([2.0] * 5, [(ASKING, 0.0)])
     assert all(answer == answers[0] for answer in answers)
     assert [list(waiting) for waiting in campaign.noted] == [["node-01"]]
 
 
 @pytest.mark.parametrize(
-    "change", [{"reason": "escalator:c:r:ab"}, {"state": NodeState.FAILED}], ids=["cloud", "ledger"]
+    ("change", "within"),
+    [({"reason": "escalator:c:r:ab"}, 1.0), ({"state": NodeState.FAILED}, 0.0)],
+    ids=["cloud", "ledger"],
 )
 def test_a_change_is_looked_at_in_full(
-    looks: tuple[Any, Campaign, list[Any]], change: dict[str, Any]
+    looks: tuple[Any, Campaign, list[Any]], change: dict[str, Any], within: float
 ) -> None:
+    """Of the cloud by a look that is not older than the list that showed it: another campaign's will do."""
     watcher, campaign, full = looks
     watcher.look(ASKING)
     for name, value in change.items():
         setattr(campaign, name, value)
     watcher.look(ASKING)
     watcher.look(ASKING)
+    assert [age for _, age in full] == [0.0, within]
+
+
+def test_how_far_a_node_got_that_is_out_is_no_change_for_those_that_wait(
+    looks: tuple[Any, Campaign, list[Any]],
+) -> None:
+    watcher, campaign, full = looks
+    campaign.state = NodeState.ADMITTED
+    watcher.look(ASKING)
+    for state in (NodeState.CHECKED, NodeState.MIGRATING, NodeState.EMPTY, NodeState.VERIFIED):
+        campaign.state = state
+        watcher.look(ASKING)
+    assert len(full) == 1
+    campaign.state = NodeState.RELEASED
+    watcher.look(ASKING)
     assert len(full) == 2
 
 
-def test_another_node_at_the_door_is_a_change(looks: tuple[Any, Campaign, list[Any]]) -> None:
+def test_another_node_at_the_door_is_decided_about_without_another_look(
+    looks: tuple[Any, Campaign, list[Any]],
+) -> None:
     watcher, _, full = looks
     watcher.look(ASKING)
     watcher.look(ASKING | {"node-03"})
-    assert full == [ASKING, ASKING | {"node-03"}]
+    assert full == [(ASKING, 0.0), (ASKING | {"node-03"}, 15.0)]
 
 
-def test_a_full_look_is_taken_now_and_then_all_the_same(
+@pytest.mark.parametrize(
+    ("costs", "services", "whole"),
+    [((0.01, 0.1), 2.0, 15.0), ((0.5, 3.0), 15.0, 90.0), ((30.0, 60.0), 30.0, 120.0)],
+)
+def test_the_dearer_a_look_the_longer_the_cloud_is_left_alone(
+    looks: tuple[Any, Campaign, list[Any]], costs: tuple[float, float], services: float, whole: float
+) -> None:
+    watcher, campaign, full = looks
+    campaign.costs = costs
+    watcher.look(ASKING)
+    campaign.now += whole
+    watcher.look(ASKING)
+    assert (campaign.within, len(full)) == ([services] * 2, 1)
+    campaign.now += 1
+    watcher.look(ASKING)
+    assert len(full) == 2
+
+
+def test_after_an_error_the_cloud_is_shared_no_longer(
     looks: tuple[Any, Campaign, list[Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from escalator_airflow import watching
 
-    watcher, _, full = looks
-    now = 100.0
-    monkeypatch.setattr(watching.time, "monotonic", lambda: now)
-    watcher.look(ASKING)
-    now += watching.FULL_LOOK_SECONDS
-    watcher.look(ASKING)
-    assert len(full) == 1
-    now += 1
-    watcher.look(ASKING)
-    assert len(full) == 2
+    watcher, campaign, _ = looks
+    dropped: list[object] = []
+    monkeypatch.setattr(watching, "close_shared_cloud", lambda *what: dropped.append(what))
+
+    def fail(_within: float) -> None:
+        raise TransientError("HTTP 503")
+
+    monkeypatch.setattr(campaign, "watch_services", fail)
+    with pytest.raises(TransientError):
+        watcher.look(ASKING)
+    assert dropped == [("cloud_conn", campaign)]

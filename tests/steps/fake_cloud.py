@@ -319,8 +319,10 @@ class FakeCloud:
         cells: Mapping[str, str] | None = None,
         with_agents: bool = False,
         with_control_plane: bool = False,
+        afresh: Collection[str] = (),
+        watched_within: float | None = None,
     ) -> CloudSnapshot:
-        del cells, with_agents, with_control_plane
+        del cells, with_agents, with_control_plane, afresh, watched_within
         versions, wanted = node_versions or {}, set(targets)
         nodes = tuple(
             replace(

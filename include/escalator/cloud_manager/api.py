@@ -10,6 +10,8 @@ import logging
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
+from email.utils import parsedate_to_datetime
 from typing import Any, Protocol
 from urllib.parse import parse_qs, urlsplit
 
@@ -57,6 +59,7 @@ class ServiceApi:
         taken when the service refuses the one before. Empty for services that have none.
     :param root: the path of the API when the catalogue's address does not end in a version: ``/v2.0``.
     :param sleep: waits that many seconds.
+    :ivar answered_at: what the service's clock said with its last answer (aware); None: it did not say.
     """
 
     def __init__(
@@ -74,6 +77,7 @@ class ServiceApi:
         self._microversions = tuple(microversions)
         self._microversion = self._microversions[0] if self._microversions else None
         self._root = root
+        self.answered_at: datetime | None = None
 
     def exists(self) -> bool:
         """Tell whether the catalogue lists the service; costs a token, if there is none yet."""
@@ -99,6 +103,7 @@ class ServiceApi:
         while True:
             try:
                 response = self._send("GET", path, microversion=microversion, params=dict(query or {}))
+                self.answered_at = _read_date(response)
                 return self._body(response, path)
             except TransientError as exc:
                 pause = next(pauses, None)
@@ -207,6 +212,15 @@ class ServiceApi:
             message = f"{self._service} {path}: the answer is not JSON: {response.text[:80]!r}"
             raise TransientError(message, remedy="see what stands before the API") from exc
         return body
+
+
+def _read_date(response: requests.Response) -> datetime | None:
+    """Return the time of an answer by who answered, in UTC; None: it has none that can be read."""
+    try:
+        date = parsedate_to_datetime(response.headers.get("Date", ""))
+    except ValueError:
+        return None
+    return date if date.tzinfo is not None else None
 
 
 def find_next_marker(links: Sequence[Record]) -> str | None:

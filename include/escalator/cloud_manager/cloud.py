@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime
 
@@ -14,6 +15,8 @@ from escalator.cloud_manager.api import find_api
 from escalator.cloud_manager.call_counter import CallCounter
 from escalator.cloud_manager.canary import Canaries, CanaryShape
 from escalator.cloud_manager.hypervisors import Hypervisors
+from escalator.cloud_manager.listing_reader import ListingReader
+from escalator.cloud_manager.listing_store import ListingStore
 from escalator.cloud_manager.load_balancers import LoadBalancers
 from escalator.cloud_manager.migrations import Migrations
 from escalator.cloud_manager.network import Network
@@ -22,7 +25,8 @@ from escalator.cloud_manager.ports import fetch_port_features
 from escalator.cloud_manager.quotas import Quotas
 from escalator.cloud_manager.servers import Servers
 from escalator.cloud_manager.services import ComputeServices
-from escalator.cloud_manager.snapshot_reader import DomainOf, NodeWords, SnapshotReader
+from escalator.cloud_manager.shared_look import Seen, SharedLook
+from escalator.cloud_manager.snapshot_reader import CONCURRENT_CALLS, DomainOf, NodeWords, SnapshotReader
 from escalator.model.cloud import CloudSnapshot, ComputeService, Hypervisor, Migration, NetworkAgent, Server
 from escalator.model.errors import NotFoundError
 from escalator.model.feature import Feature
@@ -32,12 +36,13 @@ class Cloud:
     """Reads a cloud and writes the little that an upgrade needs. Methods raise the errors of the model.
 
     Threads may share it. What it keeps between calls are inventories of machines by their capacities,
-     and the canary's flavor and image.
+    the canary's flavor and image, and of a large cloud its servers, which the next look brings up to date.
 
     :ivar network: floating IPs and ports; :ivar load_balancers: Octavia's; :ivar quotas: Nova's.
     :param counter: counts the requests of this connection.
     :param sleep: waits that many seconds.
     :param clock: returns the time, aware.
+    :param listings: where the servers of a large cloud are kept from process to process; None: nowhere.
     """
 
     def __init__(
@@ -47,9 +52,9 @@ class Cloud:
         *,
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        listings: ListingStore | None = None,
     ) -> None:
         self.counter = counter
-        self._clock = clock
         compute = find_api(connection, "compute", sleep=sleep)
         self._network = find_api(connection, "network", sleep=sleep)
         self.network = Network(self._network)
@@ -63,12 +68,19 @@ class Cloud:
         self._reader = SnapshotReader(
             compute,
             self._services,
-            self._servers,
-            self._migrations,
+            ListingReader(
+                self._servers,
+                self._migrations,
+                nova_clock=lambda: compute.answered_at,
+                clock=clock,
+                store=listings,
+            ),
             self._hypervisors,
             self._placement,
             self._network,
+            clock=clock,
         )
+        self._watched_services = SharedLook(self._services.fetch_all)
         self._canaries = Canaries(
             compute,
             find_api(connection, "image", sleep=sleep),
@@ -91,6 +103,8 @@ class Cloud:
         cells: Mapping[str, str] | None = None,
         with_agents: bool = False,
         with_control_plane: bool = False,
+        afresh: Collection[str] = (),
+        watched_within: float | None = None,
     ) -> CloudSnapshot:
         """Read nodes, servers, unfinished migrations and server groups, in few calls.
 
@@ -101,6 +115,10 @@ class Cloud:
         :param cells: host -> name of its cell, where there is more than one: Nova's API does not tell.
         :param with_agents: read Neutron's agents and ports as well: a check looks at those of all nodes.
         :param with_control_plane: read what Nova tells of its control plane as well, which a check looks at.
+        :param afresh: hosts whose servers are listed by themselves, where those of others may be known from
+            changes: one call more for each, in a large cloud only.
+        :param watched_within: a look that all who keep watch share will do when it was begun at most so many
+            seconds ago; its aggregates, hypervisors and server groups may be minutes old. None: read all now.
         :raises TransientError: a cell is down, or a service does not answer.
         """
         words = NodeWords(
@@ -111,12 +129,39 @@ class Cloud:
         )
         return self._reader.fetch(
             cloud_name,
-            taken_at=self._clock(),
             domain_of=domain_of,
             words=words,
             with_agents=with_agents,
             with_control_plane=with_control_plane,
+            afresh=afresh,
+            watched_within=watched_within,
         )
+
+    def watch_services(self, within: float) -> Seen[tuple[ComputeService, ...]]:
+        """Read every nova-compute service, for who keeps watch; at most one call for all who do.
+
+        :param within: a list will do that was begun at most so many seconds ago; that of a look, too.
+        """
+        not_before, look = time.monotonic() - within, self._reader.watched.last
+        if look is not None and look.begun >= not_before:
+            return Seen(look.found.services, look.begun)
+        return self._watched_services.take(not_before)
+
+    @property
+    def watch_seconds(self) -> tuple[float, float]:
+        """Return how long it took last to list the services, and to look at all: what watching costs Nova."""
+        return self._watched_services.seconds, self._reader.watched.seconds
+
+    def refresh_if_due(self) -> bool:
+        """Read every server of a large cloud anew when that is due, beside the looks of others; tell whether.
+
+        It may take minutes: call it in a thread of its own.
+        """
+        if not self._reader.listings.is_refresh_due():
+            return False
+        with ThreadPoolExecutor(CONCURRENT_CALLS, thread_name_prefix="refresh") as pool:
+            self._reader.listings.refresh(pool)
+        return True
 
     # nova-compute services, and the lease in them
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from concurrent.futures import Executor
 from datetime import datetime
 from itertools import chain
@@ -11,6 +12,8 @@ from escalator.cloud_manager.records import read_migration
 from escalator.model.cloud import Migration, MigrationStatus
 
 PAGE = 1000
+FOLLOWED = 200
+"""How many of the newest are looked at when the others are known."""
 _PATH = "/os-migrations"
 _UNFINISHED = tuple(status for status in MigrationStatus if status.unfinished)
 
@@ -51,6 +54,30 @@ class Migrations:
         else:
             found = list(chain.from_iterable(pool.map(self._of_status, _UNFINISHED)))
         return _newest_first([migration for migration in found if migration.status.unfinished])
+
+    def follow(
+        self, known: Mapping[str, Migration], *, since: datetime, pool: Executor
+    ) -> dict[str, Migration]:
+        """Read what became of unfinished migrations, and which are new, by UUID. One call, or two.
+
+        A new migration has no time of change yet: Nova does not tell it to who asks for changes. So the
+        newest are listed, and changes are asked for only while an older one is under way.
+
+        :param known: those that were unfinished before.
+        :param since: none that was made before that moment is missing in ``known``.
+        """
+        newest = self._compute.get(_PATH, {"limit": FOLLOWED})
+        page = [read_migration(record) for record in newest["migrations"]]
+        found = {migration.uuid: migration for migration in page}
+        if "migrations_links" in newest and page:
+            oldest = min(migration.created_at for migration in page)
+            if oldest > since:
+                return {migration.uuid: migration for migration in self.fetch_unfinished(pool)}
+            earlier = {key: m for key, m in known.items() if key not in found and m.created_at <= oldest}
+            if earlier:
+                earlier |= {migration.uuid: migration for migration in self.fetch(since=since)}
+            found = earlier | found
+        return {key: migration for key, migration in found.items() if migration.status.unfinished}
 
     def _of_status(self, status: MigrationStatus) -> list[Migration]:
         return [read_migration(r) for r in self._compute.pages(_PATH, "migrations", {"status": status.value})]

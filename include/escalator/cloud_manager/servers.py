@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 
-from escalator.cloud_manager.api import ServiceApi
-from escalator.cloud_manager.records import read_server
+from escalator.cloud_manager.api import Query, ServiceApi
+from escalator.cloud_manager.listing import ServersRead
+from escalator.cloud_manager.records import parse_time, read_server
 from escalator.cloud_manager.services import ComputeServices
 from escalator.model.cloud import Server
 
+PAGE = 1000
+"""Servers that are asked for at once: more take Nova longer than a request may take. It may give fewer."""
 _SOFT_DELETED = "soft-delete"
+_DELETED = "DELETED"
 
 
 class Servers:
@@ -19,21 +24,26 @@ class Servers:
         self._compute = compute
         self._services = services
 
-    def fetch_all(self, server_groups: Mapping[str, str] | None = None) -> tuple[Server, ...]:
-        """Read every server of the cloud, sorted by name: one call for each thousand.
+    def read_all(self) -> ServersRead:
+        """Read every server of the cloud: one call for each thousand.
 
         No filter is used: with one, Nova leaves out the servers of a cell that is down without a word.
 
-        :param server_groups: server id -> id of its group.
         :raises TransientError: a cell is down.
         """
-        records = self._compute.pages("/servers/detail", "servers", {"all_tenants": "True"})
-        return _sorted([read_server(record, server_groups) for record in records])
+        return self._read({})
 
-    def fetch_soft_deleted(self) -> tuple[Server, ...]:
+    def read_soft_deleted(self) -> ServersRead:
         """Read the servers that were deleted but still take their place; a plain list leaves them out."""
-        query = {"all_tenants": "True", "soft_deleted": "True", "vm_state": _SOFT_DELETED}
-        return _sorted([read_server(r) for r in self._compute.pages("/servers/detail", "servers", query)])
+        return self._read({"soft_deleted": "True", "vm_state": _SOFT_DELETED})
+
+    def read_changed(self, since: datetime) -> ServersRead:
+        """Read the servers that changed since a moment (aware), deleted ones too: one call for each thousand.
+
+        Nova counts every write of a server's record, those of its metadata included. The servers of a cell
+        that is down are left out: see before that all answer.
+        """
+        return self._read({"changes-since": since.isoformat()})
 
     def fetch_on(self, host: str) -> tuple[Server, ...]:
         """Read the servers of one node, soft-deleted ones too, sorted by name.
@@ -44,8 +54,7 @@ class Servers:
         :raises TransientError: the cell is down.
         :raises NotFoundError: the answer is empty and there is no such host.
         """
-        query = {"all_tenants": "True", "soft_deleted": "True", "host": host}
-        servers = _sorted([read_server(r) for r in self._compute.pages("/servers/detail", "servers", query)])
+        servers = _sorted(list(self._read({"soft_deleted": "True", "host": host}).servers))
         if not servers:
             self._services.fetch(host)
         return servers
@@ -99,6 +108,18 @@ class Servers:
         """
         path = f"/servers/{server_id}/migrations/{migration_id}/action"
         self._compute.post(path, {"force_complete": None})
+
+    def _read(self, query: Query) -> ServersRead:
+        asked = {"all_tenants": "True", "limit": PAGE, **query}
+        servers, gone, newest = [], set(), None
+        for record in self._compute.pages("/servers/detail", "servers", asked):
+            changed = parse_time(record.get("updated"))
+            newest = max(filter(None, (newest, changed)), default=None)
+            if record.get("status") == _DELETED:
+                gone.add(record["id"])
+            else:
+                servers.append(read_server(record))
+        return ServersRead(servers=tuple(servers), gone=frozenset(gone), newest=newest)
 
     def _act(self, server_id: str, action: Mapping[str, object]) -> None:
         self._compute.post(f"/servers/{server_id}/action", action)

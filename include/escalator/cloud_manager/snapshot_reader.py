@@ -1,34 +1,48 @@
 """Reads a whole cloud into a snapshot: seven lists at once, then what is not known yet of the nodes.
 
 The first time in a process: 9 calls with the token, plus one for each kind of machine; later 8, however many
-nodes and servers there are up to a thousand of either, and one more for each further thousand. Neutron's
-agents are one call more, and its ports another. No call is made for one server.
+nodes and servers there are up to a thousand of either, and one more for each further thousand nodes. Of more
+than a thousand servers all are listed now and then only, and what changed since is asked for: 7 calls.
+Neutron's agents are one call more, and its ports another. No call is made for one server.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from escalator.cloud_manager.agents import fetch_all_agents
 from escalator.cloud_manager.api import Record, ServiceApi
 from escalator.cloud_manager.control_plane import fetch_control_plane
 from escalator.cloud_manager.hypervisors import Hypervisors
-from escalator.cloud_manager.migrations import Migrations
+from escalator.cloud_manager.listing import Listing, put_groups
+from escalator.cloud_manager.listing_reader import ListingReader
 from escalator.cloud_manager.placement import Placement, ProviderState
 from escalator.cloud_manager.ports import add_port_features, fetch_port_features
 from escalator.cloud_manager.records import server_group_of
-from escalator.cloud_manager.servers import Servers
 from escalator.cloud_manager.services import ComputeServices
-from escalator.model.cloud import CloudSnapshot, ComputeService, Hypervisor, Node, ServerGroup
+from escalator.cloud_manager.shared_look import SharedLook
+from escalator.model.cloud import (
+    CloudSnapshot,
+    ComputeService,
+    Hypervisor,
+    NetworkAgent,
+    Node,
+    Server,
+    ServerGroup,
+)
+from escalator.model.control_plane import ControlPlane
 
 DomainOf = Callable[[str, str, tuple[str, ...]], str]
 """Names the drain domain of a node from its cell, zone and aggregates."""
 DEFAULT_CELL = "cell1"
 """The name of every node's cell unless the caller knows better: Nova's API does not tell it."""
 CONCURRENT_CALLS = 8
+SLOW_LISTS_SECONDS = 300.0
+"""How old aggregates, hypervisors and server groups may be for who keeps watch; a step reads all anew."""
 _GROUPS_PAGE = 1000
 _NO_PROVIDER = ProviderState(inventory={}, usage={}, traits=frozenset())
 
@@ -48,77 +62,130 @@ class NodeWords:
     cells: Mapping[str, str]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CloudLists:
+    """What was read of a cloud, before anybody's words about its nodes.
+
+    :ivar taken_at: when the reading began (aware).
+    :ivar hypervisors: by host; :ivar states: of resource providers, by id.
+    :ivar servers: sorted by name, with their groups.
+    """
+
+    taken_at: datetime
+    services: tuple[ComputeService, ...]
+    aggregates: tuple[Record, ...]
+    hypervisors: Mapping[str, Hypervisor]
+    states: Mapping[str, ProviderState]
+    groups: tuple[ServerGroup, ...]
+    servers: tuple[Server, ...]
+    listing: Listing
+    agents: tuple[NetworkAgent, ...] = ()
+    control_plane: ControlPlane | None = None
+
+
 class SnapshotReader:
-    """Reads everything that a decision about a cloud needs."""
+    """Reads everything that a decision about a cloud needs.
+
+    :param clock: returns the time, aware.
+    """
 
     def __init__(
         self,
         compute: ServiceApi,
         services: ComputeServices,
-        servers: Servers,
-        migrations: Migrations,
+        listings: ListingReader,
         hypervisors: Hypervisors,
         placement: Placement,
         network: ServiceApi,
+        *,
+        clock: Callable[[], datetime],
     ) -> None:
         self._compute = compute
         self._services = services
-        self._servers = servers
-        self._migrations = migrations
-        self._hypervisors = hypervisors
+        self.listings = listings
         self._placement = placement
         self._network = network
+        self._clock = clock
+        self._aggregates = SharedLook(self.fetch_aggregates)
+        self._hypervisors = SharedLook(lambda: {item.host: item for item in hypervisors.fetch_all()})
+        self._groups = SharedLook(self.fetch_server_groups)
+        self._grouped: frozenset[str] = frozenset()
+        self.watched = SharedLook(partial(self.read, slow_seconds=SLOW_LISTS_SECONDS))
 
     def fetch(
         self,
         cloud_name: str,
         *,
-        taken_at: datetime,
         domain_of: DomainOf,
         words: NodeWords,
-        with_agents: bool,
+        with_agents: bool = False,
         with_control_plane: bool = False,
+        afresh: Collection[str] = (),
+        watched_within: float | None = None,
     ) -> CloudSnapshot:
         """Read the cloud; the lists are read at the same time, not at the same instant.
 
         :param with_agents: read Neutron's agents and ports as well.
         :param with_control_plane: read what Nova tells of its control plane as well.
+        :param afresh: hosts whose servers are listed by themselves where only changes of servers are read.
+        :param watched_within: a look that all who keep watch share will do when it was begun at most so many
+            seconds ago; None: read all of it now.
         :raises TransientError: a cell is down, or a service does not answer.
         """
+        if watched_within is None:
+            lists = self.read(with_agents=with_agents, with_control_plane=with_control_plane, afresh=afresh)
+        else:
+            lists = self.watched.get(watched_within)
+        return make_snapshot(cloud_name, lists, domain_of, words)
+
+    def read(
+        self,
+        *,
+        with_agents: bool = False,
+        with_control_plane: bool = False,
+        afresh: Collection[str] = (),
+        slow_seconds: float = 0.0,
+    ) -> CloudLists:
+        """Read the lists.
+
+        :param slow_seconds: how old lists may be that change seldom; they are read anew when others hosts or
+            servers are there than when they were read.
+        """
+        taken_at = self._clock()
         with ThreadPoolExecutor(CONCURRENT_CALLS, thread_name_prefix="snapshot") as pool:
             services = pool.submit(self._services.fetch_all)
-            aggregates = pool.submit(self.fetch_aggregates)
-            hypervisors = pool.submit(self._hypervisors.fetch_all)
+            aggregates = pool.submit(self._aggregates.get, slow_seconds)
+            hypervisors = pool.submit(self._hypervisors.get, slow_seconds)
             summaries = pool.submit(self._placement.fetch_summaries)
-            groups = pool.submit(self.fetch_server_groups)
-            soft_deleted = pool.submit(self._servers.fetch_soft_deleted)
-            services.result()  # fails first, and best, when a cell is down
-            group_of = {member: group.id for group in groups.result() for member in group.members}
-            servers = pool.submit(self._servers.fetch_all, group_of)
+            groups = pool.submit(self._groups.get, slow_seconds)
+            found = services.result()  # fails first, and best, when a cell is down; its date is Nova's clock
             agents = pool.submit(fetch_all_agents, self._network) if with_agents else None
             ports = pool.submit(fetch_port_features, self._network) if with_agents else None
             control = pool.submit(fetch_control_plane, self._compute) if with_control_plane else None
-            migrations = self._migrations.fetch_unfinished(pool)
-            of_host = {hypervisor.host: hypervisor for hypervisor in hypervisors.result()}
-            ids = [of_host[s.host].id for s in services.result() if s.host in of_host]
-            states = self._placement.fetch_states(ids, summaries.result(), pool)
-            nodes = tuple(
-                node_of(service, of_host.get(service.host), states, aggregates.result(), domain_of, words)
-                for service in services.result()
+            listing = self.listings.read(pool, afresh=afresh)
+            of_host, grouped = hypervisors.result(), groups.result()
+            if slow_seconds and not of_host.keys() >= {service.host for service in found}:
+                of_host, _ = self._hypervisors.get(), aggregates.result()
+                aggregates = pool.submit(self._aggregates.get)
+            if slow_seconds and not listing.servers.keys() <= self._grouped:
+                grouped = self._groups.get()
+            self._grouped = frozenset(listing.servers)
+            ids = [of_host[s.host].id for s in found if s.host in of_host]
+            group_of = {member: group.id for group in grouped for member in group.members}
+            return CloudLists(
+                taken_at=taken_at,
+                services=found,
+                aggregates=aggregates.result(),
+                hypervisors=of_host,
+                states=self._placement.fetch_states(ids, summaries.result(), pool),
+                groups=grouped,
+                servers=add_port_features(
+                    put_groups(listing.servers.values(), group_of), ports.result() if ports else {}
+                ),
+                listing=listing,
+                agents=agents.result() if agents else (),
+                control_plane=control.result() if control else None,
             )
-            everyone = add_port_features(
-                (*servers.result(), *soft_deleted.result()), ports.result() if ports else {}
-            )
-        return CloudSnapshot(
-            cloud=cloud_name,
-            taken_at=taken_at,
-            nodes=nodes,
-            servers=tuple(sorted(everyone, key=lambda server: (server.name, server.id))),
-            migrations=migrations,
-            server_groups=groups.result(),
-            agents=agents.result() if agents else (),
-            control_plane=control.result() if control else None,
-        )
 
     def fetch_aggregates(self) -> tuple[Record, ...]:
         """Read the host aggregates as Nova lists them. One call."""
@@ -134,6 +201,31 @@ class SnapshotReader:
             groups.extend(server_group_of(record) for record in page)
             if len(page) < _GROUPS_PAGE:
                 return tuple(sorted(groups, key=lambda group: group.id))
+
+
+def make_snapshot(cloud_name: str, lists: CloudLists, domain_of: DomainOf, words: NodeWords) -> CloudSnapshot:
+    """Put lists together, with what the caller knows of the nodes."""
+    migrations = sorted(lists.listing.migrations.values(), key=lambda m: (m.created_at, m.id), reverse=True)
+    return CloudSnapshot(
+        cloud=cloud_name,
+        taken_at=lists.taken_at,
+        nodes=tuple(
+            node_of(
+                service,
+                lists.hypervisors.get(service.host),
+                lists.states,
+                lists.aggregates,
+                domain_of,
+                words,
+            )
+            for service in lists.services
+        ),
+        servers=lists.servers,
+        migrations=tuple(migrations),
+        server_groups=lists.groups,
+        agents=lists.agents,
+        control_plane=lists.control_plane,
+    )
 
 
 def node_of(

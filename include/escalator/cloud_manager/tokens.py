@@ -17,6 +17,7 @@ import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +54,7 @@ class TokenCache:
     def attach(self, auth: Any) -> None:  # noqa: ANN401 - a keystoneauth plugin of any kind
         """Give the plugin the token that is kept, if it is young, and keep those that it fetches."""
         secret = auth.get_cache_id()
-        if secret is None or not self._is_ours():
+        if secret is None or not self.is_ours():
             return
         name, key = _derive(secret)
         path = self.folder / name
@@ -91,7 +92,8 @@ class TokenCache:
                 file.write(content)
             Path(draft).replace(path)
 
-    def _is_ours(self) -> bool:
+    def is_ours(self) -> bool:
+        """See that the folder is there and ours alone."""
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             found = self.folder.lstat()
@@ -103,6 +105,12 @@ class TokenCache:
         return ours
 
 
+def make_file_name(secret: str) -> str:
+    """Return a file name for what belongs to credentials, which tells nothing of them."""
+    return _derive(secret)[0]
+
+
+@cache
 def _derive(secret: str) -> tuple[str, bytes]:
     """Return a file name and a key that tell nothing of the credentials."""
     made = hashlib.scrypt(secret.encode(), salt=_SALT, n=2**14, r=8, p=1, dklen=48)

@@ -6,7 +6,7 @@ A second run finds its own lease and succeeds without writing.
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -27,15 +27,21 @@ log = logging.getLogger("escalator.steps.admit")
 
 
 def decide_now(
-    campaign: CampaignContext, *, asking: Collection[str]
+    campaign: CampaignContext,
+    *,
+    asking: Collection[str],
+    afresh: Sequence[str] = (),
+    watched_within: float | None = None,
 ) -> tuple[CloudSnapshot, dict[str, AdmissionDecision]]:
     """Read the cloud and the ledger and decide about every node of the campaign.
 
     When the cloud is not the one that was planned for, its nodes are put in order anew.
 
     :param asking: hosts for which somebody waits at the door now; the others take no turn.
+    :param afresh: hosts whose servers are listed by themselves.
+    :param watched_within: a look of all who keep watch will do that is at most so many seconds old.
     """
-    snapshot = campaign.fetch_snapshot()
+    snapshot = campaign.fetch_snapshot(afresh=afresh, watched_within=watched_within)
     view = campaign.run.view()
     plan = revalidate_plan(campaign.plan, snapshot)
     if plan.hosts != campaign.plan.hosts:
@@ -48,7 +54,7 @@ def admit(ctx: StepContext) -> AdmissionDecision:
 
     :return: ADMIT when the lease is held, else why not (WAIT: ask again later).
     """
-    snapshot, decisions = decide_now(ctx.campaign, asking=(ctx.host,))
+    snapshot, decisions = decide_now(ctx.campaign, asking=(ctx.host,), afresh=(ctx.host,))
     decision = find_decision_for(ctx.host, decisions)
     if decision.admission is not Admission.ADMIT:
         return _recorded(ctx, _shout_when_unproved(ctx, decision))

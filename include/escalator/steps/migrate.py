@@ -142,7 +142,7 @@ def _resume(ctx: StepContext, drain: Drain) -> tuple[Verdict, ...]:
     planned = {move.server_id for move in _last_plan(ctx).moves}
     migrations = _come_to_rest(ctx, drain)
     _record_ended(ctx, drain, migrations, planned)
-    snapshot = drain.patience.ask(ctx.campaign.fetch_snapshot)
+    snapshot = drain.patience.ask(ctx.fetch_snapshot)
     known = {s.id: s for s in snapshot.servers}
     away = _find_away(ctx, drain, migrations, known)
     moving = {m.server_id for m in away}

@@ -129,7 +129,7 @@ def _plan(ctx: StepContext, snapshot: CloudSnapshot, besides: tuple[Verdict, ...
 
 def _fetch_snapshot(ctx: StepContext, patience: Patience) -> CloudSnapshot:
     """Read the cloud, with what the ports of the node say of its servers: one call more."""
-    snapshot = patience.ask(ctx.campaign.fetch_snapshot)
+    snapshot = patience.ask(ctx.fetch_snapshot)
     found = patience.ask(lambda: ctx.cloud.fetch_port_features(ctx.host))
     return replace(snapshot, servers=add_port_features(snapshot.servers, found)) if found else snapshot
 

@@ -49,7 +49,7 @@ def switchover(ctx: StepContext) -> StepResult:
         return _leave_to_migrate(ctx)
     judgement = judge(ctx, desk, records) if desk is not None else Judgement(agreement=NO_AGREEMENT)
     refusals = judgement.having(OnNack.ASK_AGAIN)
-    snapshot, book = ctx.campaign.fetch_snapshot(), ctx.campaign.switches
+    snapshot, book = ctx.fetch_snapshot(), ctx.campaign.switches
     own = None
     if book is not None:
         own = OwnMeans.of(ctx, snapshot, book)
@@ -95,7 +95,7 @@ def _act_on(
     if own is not None:
         switched = own.switch(asked=asked)
         if own.moves.moved:
-            snapshot = ctx.campaign.fetch_snapshot()
+            snapshot = ctx.fetch_snapshot()
     agreement = _join(judgement.agreement, switched)
     plan = _plan_by(ctx, snapshot, agreement)
     failed = () if own is None else tuple(v for v in own.moves.skipped if isinstance(v, Verdict))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import Any
 
 from airflow.sdk import BaseHook
@@ -12,6 +13,7 @@ from escalator.cloud_manager.call_counter import CallCounter
 from escalator.cloud_manager.cloud import Cloud
 from escalator.cloud_manager.connection import API_TIMEOUT_SECONDS, connect
 from escalator.cloud_manager.credentials import CloudCredentials
+from escalator.cloud_manager.listing_store import ListingStore
 from escalator.cloud_manager.tokens import TokenCache
 from escalator.model.errors import InvalidRequestError
 
@@ -44,7 +46,14 @@ def open_cloud(connection: Any) -> Cloud:
     :raises InvalidRequestError: fields are missing; each is named before any call.
     """
     counter = CallCounter()
-    return Cloud(connect_to(connection, counter), counter)
+    opened = connect_to(connection, counter)
+    return Cloud(opened, counter, listings=find_listing_store(os.environ, opened))
+
+
+def find_listing_store(environment: Mapping[str, str], opened: Connection) -> ListingStore | None:
+    """Return where the tasks of this machine keep the servers of a large cloud; None: nowhere."""
+    place = str(opened.config.get_region_name("compute"))
+    return ListingStore.from_environment(environment, opened.session.auth, place)
 
 
 def connect_to(

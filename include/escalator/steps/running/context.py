@@ -124,6 +124,8 @@ class CampaignContext:
         targets: Sequence[str] | None = None,
         versions: Mapping[str, str] | None = None,
         for_check: bool = False,
+        afresh: Sequence[str] = (),
+        watched_within: float | None = None,
     ) -> CloudSnapshot:
         """Read the cloud, with its HA groups, as every decision of the campaign sees it.
 
@@ -131,6 +133,8 @@ class CampaignContext:
         :param versions: what the nodes run; None: as this campaign last saw it.
         :param for_check: read Neutron's agents and what Nova tells of its control plane as well: three calls
             more.
+        :param afresh: hosts whose own servers are what the caller decides about: they are always listed.
+        :param watched_within: a look of all who keep watch will do that is at most so many seconds old.
         """
         snapshot = self.cloud.fetch_snapshot(
             self.plan.request.cloud,
@@ -140,6 +144,8 @@ class CampaignContext:
             targets=self.plan.hosts if targets is None else targets,
             with_agents=for_check,
             with_control_plane=for_check,
+            afresh=afresh,
+            watched_within=watched_within,
         )
         return apply_switchovers(self.add_ha_groups(snapshot), self.find_switches())
 
@@ -176,6 +182,10 @@ class StepContext:
     def facts(self) -> NodeFacts:
         """Return what is remembered of the node in this campaign; read anew each time."""
         return self.run.facts(self.host)
+
+    def fetch_snapshot(self) -> CloudSnapshot:
+        """Read the cloud; the servers of this node are listed, however those of the others are known."""
+        return self.campaign.fetch_snapshot(afresh=(self.host,))
 
     def remember(self, **changes: Unpack[FactChanges]) -> None:
         """Remember facts about the node in this campaign, over attempts and steps; None forgets one.

@@ -33,7 +33,7 @@ def ask_managers(ctx: StepContext, desk: VimDesk) -> tuple[NoticeRecord, ...]:
     """
     asking = _find_asking(ctx, desk)
     if not desk.find_asked(ctx.host, asking):
-        snapshot = ctx.campaign.fetch_snapshot()
+        snapshot = ctx.fetch_snapshot()
         concerns = desk.list_concerns(snapshot.servers_on(ctx.host))
         _remember_services(ctx, snapshot, concerns)  # before: who asks first, sees first
         notices = make_node_notices(

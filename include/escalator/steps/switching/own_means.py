@@ -322,7 +322,7 @@ def restore_services(ctx: StepContext) -> tuple[str, ...]:
     switches = ctx.campaign.find_switches()
     if book is None or not any(switch.host == ctx.host and switch.is_open for switch in switches):
         return ()
-    findings = OwnMeans.of(ctx, ctx.campaign.fetch_snapshot(), book).restore()
+    findings = OwnMeans.of(ctx, ctx.fetch_snapshot(), book).restore()
     for finding in findings:
         log.warning("%s: %s", ctx.host, finding)
     return findings
