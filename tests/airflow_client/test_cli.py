@@ -69,6 +69,35 @@ def test_following_ends_with_the_state_of_the_run(
     assert ("node-01.upgrade failed" in said.err) is (code == 1)
 
 
+def test_following_ends_with_the_reasons_and_the_report(
+    airflow: FakeAirflow, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ended = run_document("failed", dag_id=DAG, conf={"hosts": ["node-01.example"]})
+    airflow.on("POST", RUNS, (200, ended))
+    airflow.on("GET", f"{RUNS}/manual__1", (200, ended))
+    tasks = [
+        task_document("node-01_example.upgrade", "success"),
+        task_document("node-02_example.admit", "skipped"),
+        task_document("conclude", "failed"),
+    ]
+    airflow.on("GET", f"{RUNS}/manual__1/taskInstances", (200, {"task_instances": tasks, "total_entries": 3}))
+    error = {"exc_type": "AirflowFailException", "exc_value": "node-01 is held", "frames": []}
+    log = [
+        {"timestamp": "t", "level": "info", "event": "report: /srv/reports/r/report.html"},
+        {"timestamp": "t", "level": "error", "event": "Task failed", "error_detail": [error]},
+    ]
+    airflow.on("GET", f"{RUNS}/manual__1/taskInstances/conclude/logs/1", (200, {"content": log}))
+    assert cli.run(parse("--dag", DAG, "--bundle", "b", "--hosts", "node-01.example", "--follow")) == 1
+    said = capsys.readouterr()
+    assert "node-01_example upgrade success" in said.out
+    assert "node-02" not in said.out
+    assert "escalator: conclude failed: node-01 is held" in said.err
+    assert said.out.splitlines()[-2:] == [
+        "report: /srv/reports/r/report.html",
+        f"run manual__1 of {DAG}: failed",
+    ]
+
+
 def test_the_only_domain_of_a_cloud_needs_no_name(airflow: FakeAirflow) -> None:
     airflow.on("GET", "/api/v2/dags", (200, {"dags": [dag_document(DAG)], "total_entries": 1}))
     assert cli.run(parse("--cloud", "lab", "--bundle", "b")) == 0

@@ -11,7 +11,7 @@ from escalator.model.campaign import Step
     [
         ("lab", "cell1/az1/general", "upgrade__lab__cell1-az1-general"),
         ("lab", "a_b.c-d", "upgrade__lab__a_b.c-d"),
-        ("my cloud", "zürich", "upgrade__my-cloud__z-rich"),
+        ("my cloud", "zürich", "upgrade__my-cloud__z-rich-201f10d5"),
     ],
 )
 def test_a_dag_id_keeps_what_airflow_allows_and_nothing_else(cloud: str, domain: str, dag_id: str) -> None:

@@ -1,7 +1,8 @@
-from fake_airflow import task_document
+import pytest
+from fake_airflow import run_document, task_document
 
-from escalator.airflow_client.progress import find_changes, read_node_states, state_of
-from escalator.airflow_client.records import TaskInstance, TaskState
+from escalator.airflow_client.progress import find_changes, list_of_campaign, read_node_states, state_of
+from escalator.airflow_client.records import DagRun, TaskInstance, TaskState
 from escalator.model.campaign import Step
 
 
@@ -12,6 +13,25 @@ def task(task_id: str, state: str | None = None, **changes: object) -> TaskInsta
 def test_the_first_look_shows_what_has_begun() -> None:
     changes = find_changes({}, [task("conclude"), task("node-01.admit", "running"), task("node-01.verify")])
     assert [change.line() for change in changes] == ["node-01 admit running"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "shown"),
+    [
+        (["node-01"], {"node-01"}),
+        (["node-02.example.org"], {"node-02_example_org"}),
+        (["node/03"], {"node-03-0a1b2c"}),
+        ([], {"node-01", "node-02_example_org", "node-03-0a1b2c", "node-01-b"}),
+        (["of another spelling"], {"node-01", "node-02_example_org", "node-03-0a1b2c", "node-01-b"}),
+    ],
+)
+def test_only_the_hosts_that_the_run_was_asked_for_are_shown(asked: list[str], shown: set[str]) -> None:
+    groups = ("node-01", "node-02_example_org", "node-03-0a1b2c", "node-01-b")
+    tasks = [task("prepare"), *(task(f"{group}.admit", "skipped") for group in groups)]
+    run = DagRun.from_json(run_document(conf={"hosts": asked}))
+    found = list_of_campaign(run, tasks)
+    assert found[0].task_id == "prepare"
+    assert {one.task_id.removesuffix(".admit") for one in found[1:]} == shown
 
 
 def test_nothing_changed_is_nothing_shown() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 from tests.steps.conftest import MakeWorld
@@ -252,6 +253,20 @@ def test_killed_anywhere_and_tried_again_no_server_is_asked_twice(make_world: Ma
         assert asked == {"web": 1, "paused": 1, "off": 1}, count
         assert all(not m.status.unfinished for m in world.cloud.moves)
         assert world.cloud.guests["off"].vm_state == "stopped"
+
+
+def test_what_ended_while_nobody_looked_is_told_by_the_servers_name(ready: World) -> None:
+    """A move that an attempt began which was killed has the name that the plan gave it, not an id."""
+    plan = ready.drain_plan()
+    named = replace(plan, moves=tuple(replace(m, server_name=f"{m.server_id} server") for m in plan.moves))
+    ready.begin(Step.MIGRATE).remember(drain_plan=named, drain_started=ready.clock.now)
+    ready.cloud.start_live_migration("web", "node-03")
+    while ready.cloud.guests["web"].host == NODE:
+        ready.clock.sleep(5)
+        ready.cloud.fetch_migrations()
+    ready.run(Step.MIGRATE)
+    (moved,) = [move for move in ready.moves() if move.server_id == "web"]
+    assert moved.server_name == "web server"
 
 
 def test_a_server_with_an_older_record_beside_its_own_is_counted_once_after_a_restart(ready: World) -> None:

@@ -13,7 +13,9 @@ from escalator.airflow_client.client import AirflowClient
 from escalator.airflow_client.errors import NotInAirflowError, RunTimeoutError
 from escalator.airflow_client.follow import choose_view, follow
 from escalator.airflow_client.naming import upgrade_dag_id, upgrade_dag_prefix
-from escalator.airflow_client.records import RunState, TaskState
+from escalator.airflow_client.progress import list_of_campaign
+from escalator.airflow_client.records import RunState
+from escalator.airflow_client.run_end import describe_failures, find_report_of_run
 from escalator.airflow_client.transport import Password
 from escalator.model.campaign import OnBlocked, OnInterruption, UpgradeMode
 from escalator.model.errors import EscalatorError, InvalidRequestError, TransientError
@@ -174,13 +176,13 @@ def complain(error: EscalatorError) -> None:
 def _follow(client: AirflowClient, started: DagRun) -> int:
     with choose_view(Console()) as view:
         ended = follow(client, started, view)
+    instances = list_of_campaign(ended, client.task_instances(ended.dag_id, ended.run_id))
+    for failure in describe_failures(client, ended, instances):
+        print(f"escalator: {failure}", file=sys.stderr)
+    if report := find_report_of_run(client, ended, instances):
+        print(f"report: {report}", flush=True)
     print(f"run {ended.run_id} of {ended.dag_id}: {ended.state}", flush=True)
-    if ended.state is RunState.SUCCESS:
-        return DONE
-    for task in client.task_instances(ended.dag_id, ended.run_id):
-        if task.state is TaskState.FAILED:
-            print(f"escalator: {task.task_id} failed: {task.note or 'see its log'}", file=sys.stderr)
-    return FAILED
+    return DONE if ended.state is RunState.SUCCESS else FAILED
 
 
 def _dag_of(client: AirflowClient, *, cloud: str | None, domain: str | None) -> str:

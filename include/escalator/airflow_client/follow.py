@@ -12,7 +12,13 @@ from rich.markup import escape
 from rich.table import Table
 
 from escalator.airflow_client.errors import AirflowUnavailableError, NotInAirflowError, RunTimeoutError
-from escalator.airflow_client.progress import TROUBLE, find_changes, read_node_states, state_of
+from escalator.airflow_client.progress import (
+    TROUBLE,
+    find_changes,
+    list_of_campaign,
+    read_node_states,
+    state_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -99,7 +105,7 @@ def follow(
     def look(_run: DagRun) -> None:
         nonlocal seen
         try:
-            instances = client.task_instances(run.dag_id, run.run_id)
+            instances = list_of_campaign(run, client.task_instances(run.dag_id, run.run_id))
         except AirflowUnavailableError:
             return
         view.show(find_changes(seen, instances), instances)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -11,6 +12,8 @@ from escalator.model.campaign import Step
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+    from escalator.airflow_client.records import DagRun
 
 Seen: TypeAlias = "Mapping[str, tuple[TaskState | None, int]]"
 
@@ -45,6 +48,29 @@ class NodeNow:
     host: str
     step: Step | None
     task: TaskInstance | None
+
+
+def list_of_campaign(run: DagRun, instances: Iterable[TaskInstance]) -> tuple[TaskInstance, ...]:
+    """Return the tasks that a person who asked for some hosts of the domain wants to see.
+
+    The DAG has a group of tasks for every host of the domain; those that the run was not asked for are
+    skipped, and left out here. A run that names no host is of all of them.
+    """
+    asked = run.conf.get("hosts")
+    names = [_spell(str(host)) for host in asked] if isinstance(asked, list) else []
+    if not names:
+        return tuple(instances)
+    wanted = re.compile(f"(?:{'|'.join(map(re.escape, names))})(?:-[0-9a-f]{{6,}})?")
+    places = [(task, split_node_task(task.task_id)) for task in instances]
+    others = {place.host for _, place in places if place and not wanted.fullmatch(_spell(place.host))}
+    if others == {place.host for _, place in places if place}:
+        return tuple(task for task, _ in places)  # no name was known again: rather all than none
+    return tuple(task for task, place in places if place is None or place.host not in others)
+
+
+def _spell(name: str) -> str:
+    """Spell a host and the group of its tasks alike: a group has other marks, perhaps a digest at its end."""
+    return re.sub(r"[^A-Za-z0-9]", "-", name)
 
 
 def state_of(instances: Iterable[TaskInstance]) -> Seen:

@@ -23,6 +23,8 @@ from escalator.model.errors import (
 
 _SERVER_ERROR = 500
 _POOL_NOISE = re.compile(r": HTTPS?ConnectionPool.*", re.DOTALL)
+_WHERE = "the connection's extras (or the cloud's entry in clouds.yaml):"
+_CREDENTIALS = "see login, password, project and domains of the connection, or of the cloud in clouds.yaml"
 _REQUEST_ID_HEADERS = ("x-openstack-request-id", "x-compute-request-id")
 
 
@@ -47,19 +49,21 @@ def translate(action: str, exc: Exception) -> EscalatorError:
     if isinstance(exc, ksa.HttpError):
         return _of_status(action, exc)
     if isinstance(exc, ksa.SSLError):
-        return InvalidRequestError(f"{action}: {exc}", remedy="name the CA bundle in `cacert`")
+        return InvalidRequestError(f"{action}: {exc}", remedy=f"name the CA bundle in {_WHERE} `cacert`")
     if isinstance(exc, ksa.ConnectTimeout):
         return TransientError(f"{action}: {exc}", remedy="the outcome is unknown: read before writing again")
     if isinstance(exc, (ksa.ConnectionError, ksa.DiscoveryFailure)):
         said = _POOL_NOISE.sub("", str(exc))
         return TransientError(f"{action}: {said}", remedy="see whether the API answers at its endpoint")
     if isinstance(exc, ksa.EndpointNotFound):
-        return NotFoundError(f"{action}: {exc}", remedy="see region, interface and the service catalogue")
-    return InvalidRequestError(f"{action}: {exc}", remedy="see the credentials of the cloud")
+        return NotFoundError(
+            f"{action}: {exc}", remedy=f"see {_WHERE} `region_name` and `interface`, and the catalogue"
+        )
+    return InvalidRequestError(f"{action}: {exc}", remedy=_CREDENTIALS)
 
 
 _BY_STATUS: Mapping[int, tuple[type[EscalatorError], str | None]] = {
-    401: (InvalidRequestError, "see the credentials of the cloud"),
+    401: (InvalidRequestError, _CREDENTIALS),
     403: (InvalidRequestError, "the user needs the admin role, or a policy that allows this"),
     404: (NotFoundError, None),
     406: (InvalidRequestError, "the cloud is older than Escalator supports"),

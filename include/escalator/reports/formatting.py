@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 NONE = "-"
 _MINUTE = 60
 _HOUR = 3600
-_MARKDOWN = str.maketrans({c: f"\\{c}" for c in "\\`*[]|"} | {"<": "&lt;", ">": "&gt;"})
+_MARKDOWN = str.maketrans({c: f"\\{c}" for c in "\\`*[]|"} | {"<": "&lt;"})
+_QUOTE = ">"
 
 
 def format_plain(value: object) -> str:
@@ -21,8 +22,12 @@ def format_plain(value: object) -> str:
 
 
 def format_markdown(value: object) -> str:
-    """Write any value as the text of a Markdown table's cell: no mark-up of its own."""
-    return format_plain(value).translate(_MARKDOWN)
+    """Write any value as the text of a Markdown table's cell: no mark-up of its own.
+
+    A ``>`` marks nothing but at the beginning of a line: arrows stay as they are.
+    """
+    text = format_plain(value).translate(_MARKDOWN)
+    return f"\\{text}" if text.startswith(_QUOTE) else text
 
 
 def format_duration(seconds: float | None) -> str:

@@ -125,11 +125,11 @@ def _land(ctx: StepContext, lost: LeaseLostError) -> None:
         return
     drain = _drain(ctx)
     drain.record.lost = lost
-    planned = {move.server_id for move in _last_plan(ctx).moves}
+    names = _name_planned(ctx)
     migrations = _come_to_rest(ctx, drain)
-    _record_ended(ctx, drain, migrations, planned)
+    _record_ended(ctx, drain, migrations, names)
     away = _find_away(ctx, drain, migrations)
-    drain.adopt(DrainPlan(host=ctx.host, moves=tuple(_adopted(m, {}) for m in away)), away)
+    drain.adopt(DrainPlan(host=ctx.host, moves=tuple(_adopted(m, names) for m in away)), away)
     with suppress(LeaseLostError):
         drain.run()
 
@@ -139,9 +139,9 @@ def _resume(ctx: StepContext, drain: Drain) -> tuple[Verdict, ...]:
 
     :return: what blocks servers that are still on the node.
     """
-    planned = {move.server_id for move in _last_plan(ctx).moves}
+    names = _name_planned(ctx)
     migrations = _come_to_rest(ctx, drain)
-    _record_ended(ctx, drain, migrations, planned)
+    _record_ended(ctx, drain, migrations, names)
     snapshot = drain.patience.ask(ctx.fetch_snapshot)
     known = {s.id: s for s in snapshot.servers}
     away = _find_away(ctx, drain, migrations, known)
@@ -155,7 +155,8 @@ def _resume(ctx: StepContext, drain: Drain) -> tuple[Verdict, ...]:
         order=ctx.plan.hosts,
         agreement=ctx.facts.agreement or NO_AGREEMENT,
     )
-    flights = tuple(_adopted(m, known) for m in away)
+    names = names | {server.id: server.name for server in known.values()}
+    flights = tuple(_adopted(m, names) for m in away)
     plan = DrainPlan(
         host=ctx.host,
         moves=flights + tuple(m for m in replanned.moves if m.server_id not in moving),
@@ -171,10 +172,18 @@ def _last_plan(ctx: StepContext) -> DrainPlan:
     return ctx.recorded_plan() or DrainPlan(host=ctx.host)
 
 
+def _name_planned(ctx: StepContext) -> dict[str, str]:
+    """Return the servers that the last plan moves: id -> name."""
+    return {move.server_id: move.server_name for move in _last_plan(ctx).moves}
+
+
 def _record_ended(
-    ctx: StepContext, drain: Drain, migrations: tuple[Migration, ...], planned: set[str]
+    ctx: StepContext, drain: Drain, migrations: tuple[Migration, ...], planned: Mapping[str, str]
 ) -> None:
-    """Record moves that ended while no attempt of ours was there to see it."""
+    """Record moves that ended while no attempt of ours was there to see it.
+
+    :param planned: the servers that were to be moved: id -> name.
+    """
     known = {move.migration for move in ctx.run.moves(ctx.host)}
     half = _find_half_landed(ctx, drain, migrations)
     for migration in migrations:
@@ -183,7 +192,7 @@ def _record_ended(
         )
         if ended and migration.server_id in planned and migration.uuid not in known:
             flight = Flight(
-                move=_adopted(migration, {}),
+                move=_adopted(migration, planned),
                 source=ctx.host,
                 destination=migration.dest_host,
                 started_at=migration.created_at,
@@ -257,13 +266,15 @@ def _ours_to_land(migration: Migration, host: str, asked: Collection[str]) -> bo
     return live or (migration.type == "migration" and migration.server_id in asked)
 
 
-def _adopted(migration: Migration, known: Mapping[str, Server]) -> PlannedMove:
-    """Make the move of a migration that an earlier attempt requested."""
+def _adopted(migration: Migration, names: Mapping[str, str]) -> PlannedMove:
+    """Make the move of a migration that an earlier attempt requested.
+
+    :param names: server id -> name; of a server that is not in it the id stands in for its name.
+    """
     live = migration.type == LIVE
-    server = known.get(migration.server_id)
     return PlannedMove(
         server_id=migration.server_id,
-        server_name=migration.server_id if server is None else server.name,
+        server_name=names.get(migration.server_id, migration.server_id),
         method=MoveMethod.LIVE if live else MoveMethod.COLD,
         destinations=(migration.dest_host,) if migration.dest_host else (),
     )

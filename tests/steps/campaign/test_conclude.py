@@ -54,6 +54,29 @@ def test_every_node_that_is_not_as_it_should_be_is_named(world: World, tmp_path:
     assert "node-03 is waiting" in faults[1]
 
 
+def to_version(world: World, tmp_path: Path) -> str | None:
+    report = json.loads(conclude(world.context(), tmp_path).paths.json.read_text())
+    (row,) = [node for node in report["nodes"] if node["host"] == NODE]
+    found: str | None = row["to_version"]
+    return found
+
+
+def test_a_failed_node_is_shown_with_what_it_runs_now(world: World, tmp_path: Path) -> None:
+    world.nodes[NODE].activate_faults = [NodeFaultError("the service does not come up")]
+    world.run_up_to(Step.UPGRADE)
+    world.run(Step.RELEASE)
+    world.nodes[NODE].running = NEW
+    assert to_version(world, tmp_path) == NEW
+
+
+def test_what_nobody_can_read_any_more_is_not_said(world: World, tmp_path: Path) -> None:
+    world.nodes[NODE].activate_faults = [NodeFaultError("disk full")]
+    world.run_up_to(Step.UPGRADE)
+    world.run(Step.RELEASE)
+    world.nodes[NODE].unreachable = [NodeFaultError("no SSH")]
+    assert to_version(world, tmp_path) is None
+
+
 def test_a_node_that_is_still_out_with_our_lease_is_a_fault(world: World, tmp_path: Path) -> None:
     for host in world.hosts:
         whole_life(world, host)

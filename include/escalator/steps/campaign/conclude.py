@@ -27,6 +27,7 @@ from escalator.reports.facts import CampaignFacts, RecordedSnapshot, StepRun
 from escalator.reports.files import ReportPaths, write_report
 from escalator.reports.interruptions import read_guest_events
 from escalator.steps.running.context import CampaignContext
+from escalator.steps.running.node_versions import read_version
 from escalator.vim_interface.registry import read_vnf_names
 
 log = logging.getLogger("escalator.steps.campaign.conclude")
@@ -57,6 +58,7 @@ def conclude(campaign: CampaignContext, report_dir: Path) -> Conclusion:
     :raises EscalatorError: the cloud, the ledger or the folder cannot be used.
     """
     campaign.run.close_steps(found_by="conclude", now=campaign.clock())  # of nodes that nothing follows on
+    _look_at_failed(campaign)
     snapshot = campaign.fetch_snapshot()
     campaign.run.set_document(Document.SNAPSHOT_AFTER, snapshot_to_document(snapshot))
     report = build_report(_facts(campaign), read_guest_events())
@@ -73,6 +75,19 @@ def conclude(campaign: CampaignContext, report_dir: Path) -> Conclusion:
         return Conclusion(paths=paths)
     faults, left = _judge(campaign, snapshot)
     return Conclusion(paths=paths, faults=faults, left=left)
+
+
+def _look_at_failed(campaign: CampaignContext) -> None:
+    """Read what nodes run whose upgrade was begun and not proved; of one that is silent nobody knows."""
+    view = campaign.run.view()
+    for host in campaign.plan.hosts:
+        if view.of(host).state in _GOOD or campaign.run.facts(host).upgrade_begun is None:
+            continue
+        try:
+            campaign.run.remember(host, version=read_version(campaign, host))
+        except EscalatorError as exc:
+            log.warning("%s: what it runs now is not known: %s", host, exc)
+            campaign.run.remember(host, version=None)
 
 
 def _find_frozen(campaign: CampaignContext) -> tuple[FrozenQuota, ...]:
