@@ -106,6 +106,11 @@ VARIABLES: Final = (
         readers="triggerer",
     ),
     Variable(
+        name="ESCALATOR_LIVE_MIGRATABLE_PCI",
+        meaning="PCI aliases that nova.conf marks `live_migratable`, as `a,b`",
+        default="none: such servers do not move live",
+    ),
+    Variable(
         name="ESCALATOR_SHARED",
         meaning="why the components are several; the plugin sets it for what it starts",
         default="found in Airflow's executor and database",
