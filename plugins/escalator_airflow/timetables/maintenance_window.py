@@ -11,7 +11,6 @@ from airflow.timetables.base import DagRunInfo, DataInterval
 from airflow.timetables.trigger import CronTriggerTimetable
 from pendulum import DateTime, datetime, instance, now
 
-from escalator.documents.windows import LONGEST_MINUTES
 from escalator_airflow.timetables.overlaps import find_overlap
 
 if TYPE_CHECKING:
@@ -61,6 +60,8 @@ class MaintenanceWindow(CronTriggerTimetable):
         :raises AirflowTimetableInvalid: says which.
         """
         super().validate()
+        from escalator.documents.windows import LONGEST_MINUTES  # noqa: PLC0415  the scheduler keeps none of it
+
         if not 1 <= self.minutes <= LONGEST_MINUTES:
             raise AirflowTimetableInvalid(
                 f"a window of {self.minutes} minutes: choose 1 to {LONGEST_MINUTES} minutes"
