@@ -15,7 +15,11 @@ pytestmark = pytest.mark.airflow
 INVENTORY = Inventory(
     cloud="lab",
     taken_at=datetime(2026, 11, 22, tzinfo=UTC),
-    nodes=(InventoryNode(host="node-01", domain="d", address="192.0.2.7"),),
+    nodes=(
+        InventoryNode(host="node-01", domain="d", address="192.0.2.7"),
+        InventoryNode(host="node-02", domain="d", address="stack@[2001:db8::8]:22022"),
+        InventoryNode(host="node-03", domain="d", address="192.0.2.9:ssh"),
+    ),
     ssh_conn_id="the_nodes",
 )
 
@@ -84,7 +88,7 @@ def shells(airflow_home: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     assert airflow_home
     from escalator_airflow.hooks import node_ssh
 
-    monkeypatch.setattr(node_ssh, "NodeShell", lambda target: target)
+    monkeypatch.setattr(node_ssh, "NodeShell", lambda target, through: target if through is None else through)
     return node_ssh.NodeShellHook(INVENTORY)
 
 
@@ -104,6 +108,61 @@ def test_one_connection_reaches_each_node_at_its_own_address(
     target = shells.get_conn()("node-01")
     assert (target.host, target.address, target.port, target.user) == ("node-01", "192.0.2.7", 2222, "ops")
     assert str(target.known_hosts) == "/keys/known_hosts"
+
+
+def test_a_node_has_user_and_port_of_its_own_where_the_inventory_says_so(
+    shells: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connection(monkeypatch, "the_nodes", conn_type="ssh", login="ops", port=2222, password="hunter2")
+    target = shells.get_conn()("node-02")
+    assert (target.address, target.port, target.user) == ("2001:db8::8", 22022, "stack")
+    assert target.password == "hunter2"
+    with pytest.raises(InvalidRequestError, match="'ssh' is not a TCP port"):
+        shells.get_conn()("node-03")
+
+
+def test_nodes_may_be_behind_a_jump_host_with_a_connection_of_its_own(
+    shells: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connection(monkeypatch, "the_nodes", conn_type="ssh", extra=json.dumps({"jump_conn_id": "bastion"}))
+    connection(monkeypatch, "bastion", conn_type="ssh", host="192.0.2.1", login="me", port=2022)
+    opened = shells.get_conn()
+    jump = opened("node-01")
+    assert jump is opened("node-02")  # one connection for all
+    target = jump._target
+    assert (target.name, target.address, target.port, target.user) == (
+        "jump host 192.0.2.1",
+        "192.0.2.1",
+        2022,
+        "me",
+    )
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({}, "there is no connection bastion"),
+        ({"conn_type": "http", "host": "192.0.2.1"}, "not of type ssh, or has no host"),
+        ({"conn_type": "ssh"}, "not of type ssh, or has no host"),
+        (
+            {"conn_type": "ssh", "host": "b", "extra": json.dumps({"jump_conn_id": "c"})},
+            "a jump host of its own",
+        ),
+        (
+            {"conn_type": "ssh", "host": "b", "extra": json.dumps({"no_host_key_check": True})},
+            "always verified",
+        ),
+    ],
+)
+def test_a_jump_host_that_cannot_be_one_is_refused(
+    shells: Any, monkeypatch: pytest.MonkeyPatch, fields: dict[str, Any], said: str
+) -> None:
+    connection(monkeypatch, "the_nodes", conn_type="ssh", extra=json.dumps({"jump_conn_id": "bastion"}))
+    if fields:
+        connection(monkeypatch, "bastion", **fields)
+    opened = shells.get_conn()
+    with pytest.raises(InvalidRequestError, match=said):
+        opened("node-01")
 
 
 @pytest.mark.parametrize("extra", [{"no_host_key_check": "true"}, {"no_host_key_check": True}])

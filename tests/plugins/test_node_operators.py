@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import traceback
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -9,7 +10,7 @@ from tests.plugins.conftest import context
 
 from escalator.model.campaign import Step
 from escalator.model.decisions import Admission, AdmissionDecision
-from escalator.model.errors import SupersededError, TransientError
+from escalator.model.errors import LoginRefusedError, SupersededError, TransientError
 from escalator.model.step import Outcome
 from escalator.model.verdict import Code
 from escalator.steps.running.giving_way import Ended
@@ -32,12 +33,14 @@ def admit(module: Any) -> Any:
     return module.AdmitOperator(task_id="admit", host="node-01")
 
 
-def decide(module: Any, monkeypatch: pytest.MonkeyPatch, admission: Admission) -> list[Any]:
+def decide(
+    module: Any, monkeypatch: pytest.MonkeyPatch, admission: Admission, code: Code = Code.ADMITTED
+) -> list[Any]:
     asked: list[Any] = []
 
     def run_admit(campaign: object, host: str, *, try_number: int) -> AdmissionDecision:
         asked.append((campaign, host, try_number))
-        return AdmissionDecision(host=host, admission=admission, code=Code.ADMITTED, message="the reason")
+        return AdmissionDecision(host=host, admission=admission, code=code, message="the reason")
 
     monkeypatch.setattr(module, "run_admit", run_admit)
     return asked
@@ -103,6 +106,17 @@ def test_the_loser_of_a_race_goes_back_to_wait_for_a_while_of_its_own(
     assert all(1 <= pause <= 5 for pause in pauses)
 
 
+def test_a_node_that_refuses_the_login_asks_again_after_a_minute(
+    admit: Any, module: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from airflow.sdk.exceptions import TaskDeferred
+
+    decide(module, monkeypatch, Admission.WAIT, Code.NODE_UNREACHABLE)
+    with pytest.raises(TaskDeferred) as deferred:
+        admit.take(context())
+    assert deferred.value.trigger.pause_seconds == 60  # type: ignore[attr-defined]
+
+
 def run(
     module: Any,
     monkeypatch: pytest.MonkeyPatch,
@@ -160,6 +174,26 @@ def test_nothing_to_do_is_a_skip_but_not_of_release(module: Any, monkeypatch: py
 def test_what_another_try_may_mend_is_raised_as_it_is(module: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(TransientError, match="503"):
         run(module, monkeypatch, TransientError("503"))
+
+
+@pytest.mark.parametrize("kind", [TransientError, LoginRefusedError])
+def test_what_another_try_may_mend_shows_no_way_through_libraries(
+    module: Any, monkeypatch: pytest.MonkeyPatch, kind: type[Exception]
+) -> None:
+    def fail(*_args: Any, **_kwargs: Any) -> Ended:
+        try:
+            {}["deep in a library"]
+        except KeyError as exc:
+            raise kind("no route to node-01") from exc
+
+    monkeypatch.setattr(module, "run_or_give_way", fail)
+    operator = module.NodeStepOperator(task_id="t", host="node-01", step="verify")
+    with pytest.raises(kind) as caught:
+        operator.execute(context())
+    shown = "".join(traceback.format_exception(caught.value))
+    assert "no route to node-01" in shown
+    assert "deep in a library" not in shown
+    assert "in fail" not in shown
 
 
 def test_a_superseded_attempt_is_not_tried_again(module: Any, monkeypatch: pytest.MonkeyPatch) -> None:

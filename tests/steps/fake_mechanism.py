@@ -9,7 +9,7 @@ from tests.steps.fake_records import Fuse
 
 from escalator.model.errors import EscalatorError
 from escalator.model.verdict import Code, Subject, SubjectType, Verdict
-from escalator.system_support.mechanisms import Effect, InstalledVersion, NodeJob
+from escalator.system_support.mechanisms import Effect, InstalledVersion, NodeJob, UnitState
 from escalator.system_support.shell import CommandResult, Shell
 
 CHECK, SOURCE, READ, ACTIVE = "check", "source", "read", "active"
@@ -24,7 +24,7 @@ class NodeSoftware:
     running: str | None
     installed: str
     staged: set[str] = field(default_factory=set)
-    alive: bool = True
+    unit: str = "active"
     switched: int = 0
     stage_faults: list[EscalatorError] = field(default_factory=list)
     activate_faults: list[EscalatorError] = field(default_factory=list)
@@ -55,18 +55,15 @@ class NodeSoftware:
         self.fuse.burn()
         return Effect.ACTIVATED
 
-    def run(self, command: str, timeout_seconds: float | None = None) -> CommandResult:
+    def run_as_root(self, command: str, timeout_seconds: float | None = None) -> CommandResult:
         del timeout_seconds
         stdout = {
             CHECK: "\n".join(self.lacks),
             SOURCE: self.no_source,
             READ: json.dumps([self.installed, self.running]),
-            ACTIVE: "",
+            ACTIVE: f"{self.unit}\n",
         }[command]
-        return CommandResult(exit_code=0 if self.alive or command != ACTIVE else 3, stdout=stdout, stderr="")
-
-    def run_as_root(self, command: str, timeout_seconds: float | None = None) -> CommandResult:
-        return self.run(command, timeout_seconds)
+        return CommandResult(exit_code=0, stdout=stdout, stderr="")
 
 
 class FakeMechanism:
@@ -76,19 +73,19 @@ class FakeMechanism:
 
     def check(self, shell: Shell) -> tuple[Verdict, ...]:
         node = Subject(type=SubjectType.NODE, id=shell.host)
-        lacking = shell.run(CHECK).stdout.splitlines()
+        lacking = shell.run_as_root(CHECK).stdout.splitlines()
         return tuple(Verdict(code=Code.NODE_TOOL_MISSING, message=m, subject=node) for m in lacking)
 
     def check_source(self, shell: Shell, version: str) -> tuple[Verdict, ...]:
         node = Subject(type=SubjectType.NODE, id=shell.host)
-        lacking = shell.run(SOURCE).stdout.splitlines()
+        lacking = shell.run_as_root(SOURCE).stdout.splitlines()
         return tuple(
             Verdict(code=Code.STAGE_FAILED, message=f"{version}: {m}", subject=node) for m in lacking
         )
 
     def installed(self, shell: Shell) -> InstalledVersion:
-        version, running = json.loads(shell.run(READ).stdout)
-        active = self.service_active(shell)
+        version, running = json.loads(shell.run_as_root(READ).stdout)
+        active = self.service_state(shell) is UnitState.ACTIVE
         return InstalledVersion(
             package="nova",
             place="/opt/nova/venv",
@@ -100,8 +97,8 @@ class FakeMechanism:
             active=active,
         )
 
-    def service_active(self, shell: Shell) -> bool:
-        return shell.run(ACTIVE).ok
+    def service_state(self, shell: Shell) -> UnitState | None:
+        return UnitState.read(shell.run_as_root(ACTIVE).stdout)
 
     def stage(self, job: NodeJob) -> Effect:
         with job.connect() as node:

@@ -9,9 +9,16 @@ from tests.steps.worlds import NEW, NODE, OLD, World
 
 from escalator.model.campaign import NodeState, Step
 from escalator.model.decisions import Admission
-from escalator.model.errors import LeaseLostError, NodeFaultError, SupersededError, TransientError
+from escalator.model.errors import (
+    LeaseLostError,
+    LoginRefusedError,
+    NodeFaultError,
+    SupersededError,
+    TransientError,
+)
 from escalator.model.lease import Lease, LeaseMark, LeasePhase
 from escalator.model.verdict import Code
+from escalator.steps.running.login_patience import BORNE
 
 
 def test_the_lease_is_taken_and_what_was_found_is_remembered(world: World) -> None:
@@ -210,3 +217,26 @@ def test_a_lost_node_that_another_campaign_takes_at_the_same_moment_takes_a_plac
     decision = world.admit()
     assert (decision.admission, decision.code) == (Admission.WAIT, Code.PARALLEL_LIMIT)
     assert world.enabled()
+
+
+def test_a_refused_login_sends_the_node_back_to_wait_for_minutes_then_holds_it(world: World) -> None:
+    world.nodes[NODE].unreachable = [
+        LoginRefusedError("SSH refuses user ops", code=Code.NODE_UNREACHABLE)
+    ] * 99
+    for _ in range(4):
+        decision = world.admit()
+        assert (decision.admission, decision.code) == (Admission.WAIT, Code.NODE_UNREACHABLE)
+        assert world.progress().state is NodeState.WAITING
+        world.clock.now += BORNE / 4
+    assert world.admit().admission is Admission.HOLD
+    assert world.progress().state is NodeState.HELD
+    assert world.verbs() == []  # no lease was taken
+    assert world.admit().admission is Admission.WAIT  # who clears it begins anew
+
+
+def test_a_login_that_is_let_in_again_is_forgotten(world: World) -> None:
+    world.nodes[NODE].unreachable = [LoginRefusedError("SSH refuses user ops")]
+    assert world.admit().admission is Admission.WAIT
+    world.clock.now += 2 * BORNE
+    assert world.admit().admission is Admission.ADMIT
+    assert world.facts().login_refused_at is None

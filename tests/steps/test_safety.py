@@ -162,7 +162,7 @@ def break_node(node: NodeSoftware, world: World, fault: str) -> None:
             node.starts_as = OLD
         case "dead":
             world.cloud.hosts[NODE].died_at = world.clock.now
-            node.alive = False
+            node.unit = "failed"
         case "canary":
             world.cloud.hosts[NODE].canary_fault = "no bootable device"
 

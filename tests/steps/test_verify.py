@@ -170,10 +170,50 @@ def test_a_record_that_is_left_over_beside_a_living_agent_fails_no_node(upgraded
 
 def test_a_process_that_has_ended_is_not_waited_for(upgraded: World) -> None:
     break_service(upgraded)
-    upgraded.nodes[NODE].alive = False
+    upgraded.nodes[NODE].unit = "failed"
     began = upgraded.clock.now
     assert upgraded.run(Step.VERIFY).code is Code.SERVICE_NOT_UP
     assert upgraded.clock.now == began
+
+
+@pytest.mark.parametrize("unit", ["inactive", "failed"])
+def test_what_systemd_prints_is_the_reason(upgraded: World, unit: str) -> None:
+    break_service(upgraded)
+    upgraded.nodes[NODE].unit = unit
+    result = upgraded.run(Step.VERIFY)
+    assert result.code is Code.SERVICE_NOT_UP
+    assert f"nova-compute does not run: systemd on the node says {unit}" in result.message
+
+
+@pytest.mark.parametrize("unit", ["active", "activating", "reloading", "", "sudo: unknown user"])
+def test_a_service_that_systemd_does_not_see_ended_is_waited_for(upgraded: World, unit: str) -> None:
+    host = upgraded.cloud.hosts[NODE]
+    beats_at = upgraded.clock.now + SERVICE_WITHIN / 2
+    host.died_at = upgraded.clock.now
+
+    def look(_method: str) -> None:
+        if upgraded.clock.now > beats_at:
+            host.died_at = None
+
+    upgraded.cloud.before = look
+    upgraded.nodes[NODE].unit = unit
+    assert upgraded.run(Step.VERIFY).outcome is Outcome.OK
+
+
+def test_a_service_that_nova_still_calls_up_is_never_said_to_be_up(
+    upgraded: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Right after a restart that failed, Nova goes by the last heartbeat for a minute."""
+    break_service(upgraded)
+    fetch = upgraded.cloud.fetch_service
+    monkeypatch.setattr(
+        upgraded.cloud, "fetch_service", lambda host: replace(fetch(host), state=ServiceState.UP)
+    )
+    for unit in ("failed", "active"):
+        upgraded.nodes[NODE].unit = unit
+        result = upgraded.run(Step.VERIFY)
+        assert result.code is Code.SERVICE_NOT_UP
+        assert "is up" not in result.message
 
 
 def test_a_service_without_a_heartbeat_is_waited_for_a_while(upgraded: World) -> None:

@@ -39,6 +39,8 @@ class Sshd:
 
     home: Path
     port: int = field(default_factory=free_port)
+    options: dict[str, str] = field(default_factory=dict)
+    before: tuple[str, ...] = ()
     process: subprocess.Popen[bytes] | None = None
 
     def prepare(self) -> None:
@@ -69,10 +71,12 @@ class Sshd:
             "SetEnv": f"PATH={self.home}/bin:{os.environ['PATH']} UV_OFFLINE=1 UV_NO_INDEX=1"
             f" UV_FIND_LINKS={self.home}/wheels PIP_NO_INDEX=1 PIP_FIND_LINKS={self.home}/wheels"
             f" UV_CACHE_DIR={self.home}/uv-cache",
+            **self.options,
         }
         arguments = [part for name, value in options.items() for part in ("-o", f"{name}={value}")]
         log = str(self.home / "sshd.log")
-        self.process = subprocess.Popen([program, "-D", "-f", "/dev/null", "-E", log, *arguments])
+        command = [*self.before, program, "-D", "-f", "/dev/null", "-E", log, *arguments]
+        self.process = subprocess.Popen(command)
         self._await_port()
 
     def _await_port(self) -> None:
@@ -105,9 +109,16 @@ class Sshd:
         return NodeShell(self.target())
 
 
+FIND_SSHD = (
+    'sshd=$PPID; until [ "$(cat /proc/$sshd/comm)" = sshd ];'
+    " do sshd=$(sed -n 's/^PPid:[[:space:]]*//p' /proc/$sshd/status); done"
+)
+"""Finds the sshd process that serves a command."""
+
+
 def kill_session(shell: NodeShell) -> None:
     """Cut a connection the hard way: end the sshd process that serves it."""
-    os.kill(int(shell.run("echo $PPID").stdout), signal.SIGKILL)
+    os.kill(int(shell.run_as_root(f"{FIND_SSHD}; echo $sshd").stdout), signal.SIGKILL)
 
 
 @pytest.fixture(scope="session")
@@ -146,14 +157,11 @@ class LocalShell:
     def __exit__(self, *_: object) -> None:
         return None
 
-    def run(self, command: str, timeout_seconds: float | None = None) -> CommandResult:
+    def run_as_root(self, command: str, timeout_seconds: float | None = None) -> CommandResult:
         done = subprocess.run(
             ["/bin/sh", "-c", command], capture_output=True, text=True, timeout=timeout_seconds, check=False
         )
         return CommandResult(exit_code=done.returncode, stdout=done.stdout, stderr=done.stderr)
-
-    def run_as_root(self, command: str, timeout_seconds: float | None = None) -> CommandResult:
-        return self.run(command, timeout_seconds)
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.system_support.conftest import FIND_SSHD
 
 from escalator.model.bundle import VenvMechanism
 from escalator.model.errors import NodeFaultError, TransientError
@@ -108,7 +109,7 @@ def test_an_activation_survives_the_loss_of_its_connection(connect: Callable[[],
     with connect() as shell:
         remote_job.start(shell, f"test_activated_{NEW}", write_activate_script(NOVA, NEW))
         with pytest.raises(TransientError):
-            shell.run("kill -9 $PPID", 5)
+            shell.run_as_root(f"{FIND_SSHD}; kill -9 $sshd", 5)
     ensure(connect, "activated", NEW)
     assert read(connect).running == NEW
 

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from escalator.model.errors import InvalidRequestError, NodeFaultError, TransientError
+from escalator.model.errors import InvalidRequestError, LoginRefusedError, NodeFaultError, TransientError
 from escalator.system_support import remote_job
 from escalator.system_support.remote_job import JobOverdueError, JobState, NodeUnreachableError
 from escalator.system_support.shell import Shell
@@ -283,3 +283,55 @@ def test_over_ssh_waiting_connects_again_when_sshd_goes_away_and_comes_back(
     trouble.join()
     assert (status.exit_code, status.output) == (0, "done\n")
     assert len(opened) > 1
+
+
+def test_a_refused_login_is_for_the_caller_to_wait_for() -> None:
+    def connect() -> AbstractContextManager[Shell]:
+        raise LoginRefusedError("node node-01: SSH refuses user ops")
+
+    with pytest.raises(LoginRefusedError):
+        remote_job.reach(connect, lambda _shell: None, deadline=soon(), clock=now, sleep=pytest.fail)
+
+
+def test_a_node_that_is_away_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
+    moments = iter([now() + timedelta(seconds=n) for n in (0, 1, 2, 120)])
+
+    def connect() -> AbstractContextManager[Shell]:
+        raise TransientError("node node-01: no route")
+
+    with caplog.at_level("INFO"), pytest.raises(NodeUnreachableError):
+        remote_job.reach(
+            connect,
+            lambda _shell: None,
+            deadline=soon(100),
+            clock=lambda: next(moments),
+            sleep=lambda _seconds: None,
+        )
+    assert [r.getMessage().partition(": ")[2] for r in caplog.records] == ["node node-01: no route"]
+
+
+SYSTEMD_RUN = """\
+#!/bin/sh
+echo "$*" >>@LOG@
+[ ! -e @LOG@.broken ] || exit 1
+shift 3
+exec "$@"
+"""
+
+
+@pytest.mark.parametrize("broken", [False, True])
+def test_where_systemd_runs_a_job_has_a_scope_of_its_own(
+    local: LocalShell, base: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, broken: bool
+) -> None:
+    log, program = tmp_path / "log", tmp_path / "bin" / "systemd-run"
+    program.parent.mkdir()
+    program.write_text(SYSTEMD_RUN.replace("@LOG@", str(log)))
+    program.chmod(0o755)
+    if broken:
+        (tmp_path / "log.broken").touch()
+    monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+    remote_job.start(local, "job", "exit 7", base=base)
+    assert settled(local, "job", base).exit_code == 7
+    calls = [line.split("\n")[0] for line in log.read_text().splitlines() if "--scope" in line]
+    assert calls[0] == "--quiet --collect --scope true"
+    assert len(calls) == (1 if broken else 2)

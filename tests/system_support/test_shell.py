@@ -50,7 +50,7 @@ def test_who_asks_nothing_opens_no_connection(line: Line) -> None:
 
 def test_all_commands_go_over_one_connection_which_is_closed_at_the_end(line: Line) -> None:
     with ShellOnDemand("node-07", line.connect) as shell:
-        assert shell.run("echo a").stdout == "a\n"
+        assert shell.run_as_root("echo a").stdout == "a\n"
         assert shell.run_as_root("echo b", 5).stdout == "b\n"
         assert line.log == ["open"]
     assert line.log == ["open", "close"]
@@ -60,13 +60,13 @@ def test_a_failed_connection_is_raised_at_the_command_and_tried_again_at_the_nex
     line.faults = 1
     with ShellOnDemand("node-07", line.connect) as shell:
         with pytest.raises(TransientError):
-            shell.run("true")
-        assert shell.run("true").ok
+            shell.run_as_root("true")
+        assert shell.run_as_root("true").ok
 
 
 def test_it_can_be_used_again(line: Line) -> None:
     shell = ShellOnDemand("node-07", line.connect)
     for _ in range(2):
         with shell:
-            assert shell.run("true").ok
+            assert shell.run_as_root("true").ok
     assert line.log == ["open", "close"] * 2

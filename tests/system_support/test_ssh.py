@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.system_support.conftest import FIND_SSHD
 
 from escalator.model.errors import EscalatorError, InvalidRequestError, NodeFaultError, TransientError
-from escalator.system_support.ssh import MAX_OUTPUT_BYTES, NodeShell
+from escalator.system_support.command_line import MAX_OUTPUT_BYTES
+from escalator.system_support.ssh import NodeShell
 from escalator.system_support.target import SshTarget
 
 if TYPE_CHECKING:
@@ -25,7 +27,7 @@ def failure(target: SshTarget) -> EscalatorError:
 
 def test_a_command_gives_code_and_both_streams(sshd: Sshd) -> None:
     with sshd.shell() as shell:
-        result = shell.run("echo out; echo err >&2; exit 3")
+        result = shell.run_as_root("echo out; echo err >&2; exit 3")
     assert (result.exit_code, result.stdout, result.stderr) == (3, "out\n", "err\n")
     assert not result.ok
     assert result.last_words == "err"
@@ -34,7 +36,7 @@ def test_a_command_gives_code_and_both_streams(sshd: Sshd) -> None:
 def test_much_output_on_both_streams_does_not_block_and_is_bounded(sshd: Sshd) -> None:
     command = "head -c 3000000 /dev/zero | tr '\\0' x; head -c 3000000 /dev/zero | tr '\\0' y >&2"
     with sshd.shell() as shell:
-        result = shell.run(command)
+        result = shell.run_as_root(command)
     assert result.ok
     assert len(result.stdout) == len(result.stderr) == MAX_OUTPUT_BYTES
 
@@ -43,19 +45,19 @@ def test_a_command_that_takes_too_long_is_transient_and_the_connection_stays(ssh
     with sshd.shell() as shell:
         began = time.monotonic()
         with pytest.raises(TransientError, match=r"did not end within 0\.3 s"):
-            shell.run("sleep 20", 0.3)
+            shell.run_as_root("sleep 20", 0.3)
         assert time.monotonic() - began < 3
-        assert shell.run("echo still").stdout == "still\n"
+        assert shell.run_as_root("echo still").stdout == "still\n"
 
 
 def test_a_command_reads_no_input(sshd: Sshd) -> None:
     with sshd.shell() as shell:
-        assert shell.run("cat; echo end", 5).stdout == "end\n"
+        assert shell.run_as_root("cat; echo end", 5).stdout == "end\n"
 
 
 def test_a_connection_killed_in_mid_command_is_transient(sshd: Sshd) -> None:
     with sshd.shell() as shell, pytest.raises(TransientError, match="lost"):
-        shell.run("kill -9 $PPID; sleep 5", 10)
+        shell.run_as_root(f"{FIND_SSHD}; kill -9 $sshd; sleep 5", 10)
 
 
 def test_a_connection_killed_between_commands_is_transient(
@@ -64,15 +66,15 @@ def test_a_connection_killed_between_commands_is_transient(
     with sshd.shell() as shell:
         cut(shell)
         with pytest.raises(TransientError):
-            shell.run("true", 5)
+            shell.run_as_root("true", 5)
 
 
 def test_a_closed_shell_is_not_connected(sshd: Sshd) -> None:
     shell = sshd.shell()
     with shell:
-        assert shell.run("true").ok
+        assert shell.run_as_root("true").ok
     with pytest.raises(TransientError, match="not connected"):
-        shell.run("true")
+        shell.run_as_root("true")
 
 
 def test_nobody_listening_is_transient(own_sshd: Sshd) -> None:
@@ -110,14 +112,14 @@ def test_known_hosts_may_name_the_host_instead_of_the_address(sshd: Sshd, tmp_pa
     text = (sshd.home / "known_hosts").read_text().replace("[127.0.0.1]", "[node-01]")
     (tmp_path / "by_name").write_text(text)
     with NodeShell(sshd.target(known_hosts=tmp_path / "by_name")) as shell:
-        assert shell.run("true").ok
+        assert shell.run_as_root("true").ok
 
 
 @pytest.mark.parametrize("words", [slice(0, 2), slice(1, 2)], ids=["type and key", "key alone"])
 def test_a_host_key_of_the_connection_is_enough(sshd: Sshd, tmp_path: Path, words: slice) -> None:
     text = " ".join((sshd.home / "host_key.pub").read_text().split()[words])
     with NodeShell(sshd.target(known_hosts=tmp_path / "none", host_key=text)) as shell:
-        assert shell.run("true").ok
+        assert shell.run_as_root("true").ok
 
 
 def test_another_host_key_of_the_connection_wins_over_known_hosts(sshd: Sshd) -> None:
@@ -135,7 +137,7 @@ def test_a_host_key_that_is_none_is_refused(sshd: Sshd, text: str) -> None:
 def test_a_private_key_as_text_works(sshd: Sshd) -> None:
     key = (sshd.home / "user_key").read_text()
     with NodeShell(sshd.target(key_file=None, private_key=key)) as shell:
-        assert shell.run("true").ok
+        assert shell.run_as_root("true").ok
 
 
 def test_a_key_that_the_node_does_not_know_is_the_nodes_fault(sshd: Sshd) -> None:
@@ -159,11 +161,3 @@ def test_an_unreadable_key_is_refused_without_showing_it(sshd: Sshd, changes: di
     error = failure(sshd.target(**({"key_file": None} | changes)))
     assert isinstance(error, InvalidRequestError)
     assert "no key" not in str(error)
-
-
-def test_a_user_who_is_not_root_gets_sudo(monkeypatch: pytest.MonkeyPatch) -> None:
-    seen: list[str] = []
-    shell = NodeShell(SshTarget(host="node-01", address="192.0.2.1", user="stack"))
-    monkeypatch.setattr(shell, "run", lambda command, _timeout=None: seen.append(command))
-    shell.run_as_root("echo 'a b'")
-    assert seen == ["""sudo -n -- /bin/sh -c 'echo '"'"'a b'"'"''"""]

@@ -23,7 +23,7 @@ from escalator.inventory.inventory_file import (
 from escalator.inventory.read_nodes import read_inventory_of_cloud
 from escalator.inventory.refresh import make_refresh
 from escalator.model.errors import InvalidRequestError
-from escalator.model.inventory import Inventory
+from escalator.model.inventory import Inventory, split_address
 from escalator.upgrade_manager.state.domains import domain_of
 from escalator.vim_interface.registry import add_ha_groups_of, load_ha_sources
 from escalator.vim_interface.registry.pushed import find_pushed_constraints
@@ -51,7 +51,7 @@ def add_parser(subparsers: Subparsers) -> None:
         "--addresses",
         type=Path,
         metavar="FILE",
-        help="where SSH reaches the nodes: lines `host address`, or JSON; else their hypervisor's IP",
+        help="lines `host [user@]address[:port]`, or JSON: where SSH gets; else their hypervisor's IP",
     )
     defaults = Inventory.__dataclass_fields__
     for option in ("cloud_conn_id", "ssh_conn_id"):
@@ -103,6 +103,8 @@ def _inventory(cloud: Cloud, args: argparse.Namespace) -> str:
         cloud_conn_id=args.cloud_conn_id,
         ssh_conn_id=args.ssh_conn_id,
     )
+    for address in addresses.values():
+        split_address(address)
     unknown = sorted(addresses.keys() - {node.host for node in found.inventory.nodes})
     if unknown:
         raise InvalidRequestError(

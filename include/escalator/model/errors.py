@@ -96,6 +96,10 @@ class NodeFaultError(EscalatorError):
     """Something is wrong with this node only; the campaign decides what that means for the others."""
 
 
+class LoginRefusedError(NodeFaultError):
+    """The node refuses the log-in; where accounts come from a directory, that may pass in minutes."""
+
+
 class LeaseLostError(NodeFaultError):
     """The node is not ours (any more): somebody enabled it, or changed its reason."""
 

@@ -2,16 +2,51 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 
+from escalator.model.errors import InvalidRequestError
+
+MAX_PORT = 65535
+_REMEDY = "correct it in the inventory, such as 192.0.2.7 or ops@192.0.2.7:2222"
 SCHEMA = "escalator.inventory/1"
+
+
+class SshPlace(NamedTuple):
+    """Where SSH reaches a node; user and port are None where they are the connection's."""
+
+    user: str | None
+    address: str
+    port: int | None
+
+
+def split_address(text: str) -> SshPlace:
+    """Split ``[user@]address[:port]``, such as ``ops@192.0.2.7:2222``, ``[2001:db8::7]:22`` or ``node-07``.
+
+    :raises InvalidRequestError: it has another form.
+    """
+    user, at, place = text.rpartition("@")
+    bracketed = re.fullmatch(r"\[([^\[\]]+)\](?::(.*))?", place)
+    if bracketed is not None:
+        address, port = bracketed.groups()
+    elif place.count(":") == 1:
+        address, _, port = place.partition(":")
+    else:
+        address, port = place, None
+    if not address or (at and not user) or re.search(r"[\s@/\[\]]", user + address):
+        raise InvalidRequestError(f"address {text!r} is not [user@]address[:port]", remedy=_REMEDY)
+    if port is not None and not (port.isascii() and port.isdigit() and 0 < int(port[:6]) <= MAX_PORT):
+        raise InvalidRequestError(f"address {text!r}: {port[:20]!r} is not a TCP port", remedy=_REMEDY)
+    return SshPlace(user or None, address, None if port is None else int(port))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InventoryNode:
     """One compute node: its service host, its drain domain and where SSH reaches it.
 
+    :ivar address: ``[user@]address[:port]``; an IPv6 address that has a port stands in brackets.
     :ivar part: number of the DAG that has it, of a domain that is cut into several; None: the one without.
     """
 
@@ -19,6 +54,14 @@ class InventoryNode:
     domain: str
     address: str
     part: int | None = None
+
+    @property
+    def place(self) -> SshPlace:
+        """Return the address in its parts.
+
+        :raises InvalidRequestError: it has another form.
+        """
+        return split_address(self.address)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -60,6 +60,7 @@ class NodeFacts:
     :ivar agreement: what came of it.
     :ivar standby_move: a standby's move that was about to be asked for, and is not seen to its end yet.
     :ivar refused_at: when a manager's refusal made the node give way to the others; None: it did not.
+    :ivar login_refused_at: since when the node refuses the log-in; None: it does not.
     :ivar person_word: what a person decided about a node that was refused again.
     """
 
@@ -84,6 +85,7 @@ class NodeFacts:
     agreement: Agreement | None = None
     standby_move: StandbyMove | None = None
     refused_at: datetime | None = None
+    login_refused_at: datetime | None = None
     person_word: PersonWord | None = None
 
     @property
@@ -117,4 +119,5 @@ class FactChanges(TypedDict, total=False):
     agreement: Agreement | None
     standby_move: StandbyMove | None
     refused_at: datetime | None
+    login_refused_at: datetime | None
     person_word: PersonWord | None

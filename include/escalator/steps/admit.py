@@ -13,10 +13,11 @@ from datetime import datetime
 from escalator.model.campaign import NodeState
 from escalator.model.cloud import CloudSnapshot
 from escalator.model.decisions import Admission, AdmissionDecision
-from escalator.model.errors import NodeFaultError
+from escalator.model.errors import LoginRefusedError, NodeFaultError
 from escalator.model.lease import Lease, LeasePhase
 from escalator.model.verdict import Code
 from escalator.steps.running.context import CampaignContext, StepContext
+from escalator.steps.running.login_patience import bear_refusal, forget_refusal
 from escalator.steps.running.node_versions import read_version
 from escalator.upgrade_manager.schedule.admission import check_lease_kept, decide_admissions
 from escalator.upgrade_manager.schedule.admission_rules import find_remnants
@@ -94,9 +95,14 @@ def _upgraded_meanwhile(ctx: StepContext) -> AdmissionDecision | None:
     try:
         version = read_version(ctx.campaign, ctx.host)
     except NodeFaultError as exc:
+        passing = isinstance(exc, LoginRefusedError) and bear_refusal(ctx, exc)
         return AdmissionDecision(
-            host=ctx.host, admission=Admission.HOLD, code=Code.NODE_UNREACHABLE, message=str(exc)
+            host=ctx.host,
+            admission=Admission.WAIT if passing else Admission.HOLD,
+            code=exc.code or Code.NODE_UNREACHABLE,
+            message=str(exc),
         )
+    forget_refusal(ctx)
     ctx.remember(version=version)
     if ctx.facts.from_version is None:
         ctx.remember(from_version=version)

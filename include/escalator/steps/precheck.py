@@ -14,7 +14,7 @@ from typing import NamedTuple
 from escalator.cloud_manager.ports import add_port_features
 from escalator.model.campaign import NodeState
 from escalator.model.cloud import CloudSnapshot, Migration, MigrationStatus, Server
-from escalator.model.errors import NodeFaultError
+from escalator.model.errors import LoginRefusedError, NodeFaultError
 from escalator.model.moves import DrainPlan
 from escalator.model.step import Outcome
 from escalator.model.verdict import Code, Subject, Verdict, find_blockers
@@ -69,6 +69,8 @@ def _stage_again(ctx: StepContext) -> StepResult | None:
     """
     try:
         ctx.campaign.mechanism.stage(ctx.node_job("stage"))
+    except LoginRefusedError:
+        raise
     except NodeFaultError as exc:
         return StepResult(outcome=Outcome.HELD, code=Code.STAGE_FAILED, message=str(exc))
     return None

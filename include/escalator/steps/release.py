@@ -14,11 +14,18 @@ from datetime import timedelta
 
 from escalator.model.campaign import NodeProgress, NodeState
 from escalator.model.cloud import ComputeService, ServiceState, ServiceStatus
-from escalator.model.errors import EscalatorError, LeaseLostError, NodeFaultError, TransientError
+from escalator.model.errors import (
+    EscalatorError,
+    LeaseLostError,
+    LoginRefusedError,
+    NodeFaultError,
+    TransientError,
+)
 from escalator.model.lease import Lease, LeaseMark, LeasePhase
 from escalator.model.step import Outcome
 from escalator.model.verdict import Code
 from escalator.steps.running.context import StepContext
+from escalator.steps.running.login_patience import bear_refusal
 from escalator.steps.running.results import StepResult
 from escalator.steps.switching.managers import tell_of_return
 from escalator.steps.switching.own_means import restore_services
@@ -97,6 +104,8 @@ def _look_again(ctx: StepContext) -> StepResult | None:
     except LeaseLostError:
         raise
     except NodeFaultError as exc:
+        if isinstance(exc, LoginRefusedError) and bear_refusal(ctx, exc):
+            raise
         return StepResult(outcome=Outcome.FAILED, code=exc.code or Code.NOT_VERIFIED, message=str(exc))
 
 

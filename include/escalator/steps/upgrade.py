@@ -11,7 +11,7 @@ from datetime import timedelta
 
 from escalator.model.campaign import NodeState
 from escalator.model.cloud import Migration
-from escalator.model.errors import LeaseLostError, NodeFaultError, NotFoundError
+from escalator.model.errors import LeaseLostError, LoginRefusedError, NodeFaultError, NotFoundError
 from escalator.model.lease import LeasePhase
 from escalator.model.step import Outcome
 from escalator.model.verdict import Code
@@ -62,7 +62,7 @@ def upgrade(ctx: StepContext) -> StepResult:
 
 def _not_upgraded(ctx: StepContext, fault: NodeFaultError) -> StepResult:
     """Say whether the node still has the software it had: then it is held, not failed."""
-    if isinstance(fault, LeaseLostError):
+    if isinstance(fault, LeaseLostError | LoginRefusedError):
         raise fault
     staged_only = ctx.facts.upgrade_begun is None
     code = fault.code or (Code.STAGE_FAILED if staged_only else Code.UPGRADE_FAILED)

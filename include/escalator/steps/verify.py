@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from escalator.model.campaign import NodeState
 from escalator.model.cloud import ServiceState
-from escalator.model.errors import EscalatorError, NotFoundError, TransientError
+from escalator.model.errors import EscalatorError, LoginRefusedError, NotFoundError, TransientError
 from escalator.model.lease import LeasePhase
 from escalator.model.node_facts import Proof
 from escalator.model.step import Outcome
@@ -18,6 +18,7 @@ from escalator.model.verdict import Code, Subject, Verdict
 from escalator.steps.running.context import StepContext
 from escalator.steps.running.patience import Patience
 from escalator.steps.running.results import StepResult
+from escalator.system_support.mechanisms import UnitState
 from escalator.upgrade_manager.state.agents import find_dead
 from escalator.upgrade_manager.state.resources import find_lost
 
@@ -28,6 +29,8 @@ SERVICE_WITHIN = timedelta(seconds=120)
 POLL_SECONDS = 1.0
 LOOKS_A_LOGIN = 5
 """The node itself is asked over SSH at every fifth look only: a login costs both sides more than the look."""
+
+_MEND_SERVICE = "read its log on the node, mend it, then clear the node's upgrade task with downstream"
 
 Look = Callable[[StepContext], tuple[Verdict, ...]]
 
@@ -90,13 +93,21 @@ class _Wait:
 
 
 def _service(wait: _Wait) -> tuple[Verdict, ...]:
-    """Wait for a heartbeat that is newer than the restart, as long as the service's process lives."""
+    """Wait for a heartbeat that is newer than the restart, unless systemd has seen the service end."""
     looks = itertools.count()
+    ended: list[UnitState] = []
 
     def hopeless() -> bool:
-        return next(looks) % LOOKS_A_LOGIN == 0 and not _process_lives(wait.ctx)
+        state = _ask_systemd(wait.ctx) if next(looks) % LOOKS_A_LOGIN == 0 else None
+        if state is not None and state.has_ended:
+            ended.append(state)
+        return bool(ended)
 
-    return wait.until_good(_heartbeat, hopeless)
+    faults = wait.until_good(_heartbeat, hopeless)
+    if not faults or not ended:
+        return faults
+    said = f"nova-compute does not run: systemd on the node says {ended[0]}"
+    return _fault(wait.ctx, Code.SERVICE_NOT_UP, said, _MEND_SERVICE)
 
 
 def _heartbeat(ctx: StepContext) -> tuple[Verdict, ...]:
@@ -105,11 +116,12 @@ def _heartbeat(ctx: StepContext) -> tuple[Verdict, ...]:
     beat = service.updated_at
     if service.state is ServiceState.UP and beat is not None and (restarted is None or beat > restarted):
         return ()
+    since = f" since its restart at {restarted}" if restarted is not None else ""
     return _fault(
         ctx,
         Code.SERVICE_NOT_UP,
-        f"nova-compute is {service.state}, last heartbeat {beat}, restarted {restarted}",
-        "read its log on the node, mend it, then clear the node's upgrade task with downstream",
+        f"nova-compute has sent no heartbeat{since}; its last one is of {beat or 'no time'}",
+        _MEND_SERVICE,
     )
 
 
@@ -127,13 +139,13 @@ def _restarted_at(ctx: StepContext) -> datetime | None:
     return None if restarted is None else restarted.replace(microsecond=0)
 
 
-def _process_lives(ctx: StepContext) -> bool:
-    """Ask the node itself: a service that has exited will send no heartbeat."""
+def _ask_systemd(ctx: StepContext) -> UnitState | None:
+    """Ask the node itself: a service that has ended will send no heartbeat. None: it cannot be asked now."""
     try:
         with ctx.campaign.shell(ctx.host) as shell:
-            return ctx.campaign.mechanism.service_active(shell)
-    except TransientError:
-        return True
+            return ctx.campaign.mechanism.service_state(shell)
+    except (TransientError, LoginRefusedError):
+        return None
 
 
 def _version(ctx: StepContext) -> tuple[Verdict, ...]:

@@ -1,39 +1,88 @@
-"""The proof that a node is the node: known host keys, and refusal of everything else."""
+"""The proof that a node is the node: known host keys and authorities, and refusal of everything else."""
 
 from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import NoReturn
 
 import paramiko
 from paramiko.pkey import UnknownKeyType
 
 from escalator.model.errors import InvalidRequestError, NodeFaultError
 from escalator.model.verdict import Code
+from escalator.system_support.host_certificates import find_certificate_fault
 from escalator.system_support.target import SSH_PORT, SshTarget
 
+_AUTHORITY, _REVOKED = "@cert-authority", "@revoked"
+_WORDS = 3
+"""Names, type and key."""
 
-class RefuseUnknown(paramiko.RejectPolicy):
-    """Refuse a node whose host key nobody recorded."""
 
-    def __init__(self, target: SshTarget) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AcceptedKeys:
+    """What proves a node: keys under its server name, and authorities that sign certificates of it.
+
+    :ivar authorities: public keys as ``type base64``; :ivar revoked: keys that prove nothing any more.
+    """
+
+    keys: paramiko.HostKeys = field(default_factory=paramiko.HostKeys)
+    authorities: frozenset[str] = frozenset()
+    revoked: frozenset[str] = frozenset()
+
+
+class Judge(paramiko.MissingHostKeyPolicy):
+    """Judges the key that a node offers; refuses one that nobody recorded or signed."""
+
+    def __init__(self, target: SshTarget, accepted: AcceptedKeys) -> None:
         super().__init__()
         self._target = target
+        self._accepted = accepted
 
-    def missing_host_key(self, client: paramiko.SSHClient, hostname: str, key: paramiko.PKey) -> NoReturn:
-        """Raise what a person needs to know.
+    def missing_host_key(self, client: paramiko.SSHClient, hostname: str, key: paramiko.PKey) -> None:
+        """Return for a key that proves the node; otherwise raise what a person needs to know.
 
-        :raises NodeFaultError: always.
+        :raises NodeFaultError: the key is unknown, not the known one, revoked, or its certificate is no good.
         """
         del client
         offered = f"{key.get_name()} {key.fingerprint}"
+        recorded: Mapping[str, paramiko.PKey] = self._accepted.keys.lookup(hostname) or {}
+        certificate = self._find_fault(key)
+        if _write_key(key) in self._accepted.revoked:
+            said = f"the host key {offered} of {hostname} is revoked"
+        elif certificate == "" or recorded.get(key.get_name()) == key:
+            return
+        elif certificate is not None:
+            said = f"the host certificate of {hostname} does not prove it: {certificate}"
+        elif recorded:
+            said = f"the host key of {self._target.address} is not the known one; it offers {offered}"
+        else:
+            said = f"no host key is known for {hostname}; it offers {offered}"
         raise NodeFaultError(
-            f"node {self._target.host}: no host key is known for {hostname}; it offers {offered}",
-            remedy=f"compare it at the node's console, then add it to {find_known_hosts_file(self._target)}",
+            f"{self._target.name}: {said}",
+            remedy="find out why, at its console; then put its key, or the one that signed its certificate, "
+            f"into {find_known_hosts_file(self._target)}",
             code=Code.NODE_UNREACHABLE,
         )
+
+    def _find_fault(self, key: paramiko.PKey) -> str | None:
+        """Say what is wrong with a key's certificate; empty: nothing, it is good; None: it has none."""
+        blob = key.public_blob
+        if blob is None:
+            return None
+        fault = find_certificate_fault(
+            blob.key_type,
+            blob.key_blob,
+            authorities=self._accepted.authorities - self._accepted.revoked,
+            names=(self._target.address, self._target.host),
+            now=datetime.now(tz=UTC),
+        )
+        return fault or ""
 
 
 def find_known_hosts_file(target: SshTarget) -> Path:
@@ -46,10 +95,11 @@ def write_server_name(target: SshTarget) -> str:
     return _name(target.address, target.port)
 
 
-def find_accepted_keys(target: SshTarget) -> paramiko.HostKeys:
-    """Collect the keys that prove the node, all under its server name.
+def find_accepted_keys(target: SshTarget) -> AcceptedKeys:
+    """Collect what proves the node: keys, all under its server name, and authorities.
 
-    Entries of ``known_hosts`` may name the address or the host.
+    Entries of ``known_hosts`` may name the address or the host, by patterns or hashed; those marked
+    ``@cert-authority`` or ``@revoked`` need not name the port.
 
     :raises InvalidRequestError: when the key or the file cannot be read.
     """
@@ -58,13 +108,20 @@ def find_accepted_keys(target: SshTarget) -> paramiko.HostKeys:
     if target.host_key is not None:
         key = parse_public_key(target.host_key)
         found.add(name, key.get_name(), key)
-        return found
-    recorded = _read(find_known_hosts_file(target))
-    for alias in (name, _name(target.host, target.port)):
-        for kind, key in (recorded.lookup(alias) or {}).items():
-            if kind not in (found.lookup(name) or {}):
-                found.add(name, kind, key)
-    return found
+        return AcceptedKeys(keys=found)
+    lines = [line.split() for line in _read_lines(find_known_hosts_file(target))]
+    aliases = (name, _name(target.host, target.port))
+    for text in _find_keys(lines, aliases):
+        with suppress(InvalidRequestError):  # other lines count all the same
+            key = parse_public_key(text)
+            if key.get_name() not in (found.lookup(name) or {}):
+                found.add(name, key.get_name(), key)
+    names = (*aliases, target.address, target.host)
+    return AcceptedKeys(
+        keys=found,
+        authorities=frozenset(_find_keys(lines, names, _AUTHORITY)),
+        revoked=frozenset(_find_keys(lines, names, _REVOKED)),
+    )
 
 
 def parse_public_key(text: str) -> paramiko.PKey:
@@ -88,12 +145,43 @@ def _name(host: str, port: int) -> str:
     return host if port == SSH_PORT else f"[{host}]:{port}"
 
 
-def _read(path: Path) -> paramiko.HostKeys:
+def _read_lines(path: Path) -> Sequence[str]:
     try:
-        return paramiko.HostKeys(str(path))
+        return path.read_text(encoding="utf-8").splitlines()
     except FileNotFoundError:
-        return paramiko.HostKeys()
-    except OSError as exc:
+        return ()
+    except (OSError, ValueError) as exc:
+        why = exc.strerror if isinstance(exc, OSError) else "it is not UTF-8"
         raise InvalidRequestError(
-            f"known hosts file {path} cannot be read: {exc.strerror}", remedy="correct path or permissions"
+            f"known hosts file {path} cannot be read: {why}", remedy="correct path, permissions or content"
         ) from exc
+
+
+def _find_keys(lines: Sequence[Sequence[str]], names: Collection[str], marker: str = "") -> Iterator[str]:
+    """Find the public keys, as ``type base64``, of the lines with a marker that are about some names."""
+    for words in lines:
+        rest = words[1:] if words[:1] == [marker] else words
+        marked = words[0] if words and words[0].startswith(("@", "#")) else ""
+        if marked == marker and len(rest) >= _WORDS and _is_about(rest[0].split(","), names):
+            yield f"{rest[1]} {rest[2]}"
+
+
+def _is_about(patterns: Sequence[str], names: Collection[str]) -> bool:
+    refused = [pattern[1:] for pattern in patterns if pattern.startswith("!")]
+    if any(_matches(pattern, name) for pattern in refused for name in names):
+        return False
+    return any(_matches(pattern, name) for pattern in patterns for name in names)
+
+
+def _matches(pattern: str, name: str) -> bool:
+    """Compare a name with a pattern of OpenSSH's, where brackets mean themselves, or with a hashed name."""
+    if pattern.startswith("|1|"):
+        try:
+            return bool(paramiko.HostKeys.hash_host(name, pattern) == pattern)
+        except (ValueError, IndexError, AssertionError):  # it is none
+            return False
+    return fnmatchcase(name.lower(), pattern.lower().replace("[", "[[]"))
+
+
+def _write_key(key: paramiko.PKey) -> str:
+    return f"{key.get_name()} {key.get_base64()}"

@@ -5,10 +5,14 @@ its output (``log``), its exit code (``exit_code``, put there in one rename) and
 children hold that lock open: as long as one of them lives the job is running, and when the lock is free and
 there is no exit code the job was lost, with the machine's power for instance. No process id is kept, so none
 can be mistaken for another's.
+
+Where systemd runs, the job has a scope of its own: logind may end all that a user leaves behind at the end of
+a login (``KillUserProcesses``), and setsid alone does not leave the login's scope.
 """
 
 from __future__ import annotations
 
+import logging
 import re
 import shlex
 from collections.abc import Callable
@@ -29,6 +33,8 @@ _JOB_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,127}")
 _FIRST_POLL_SECONDS = 0.2
 _BUSY = 75
 """Exit code by which our scripts say that a lock is held."""
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 Clock = Callable[[], datetime]
@@ -80,7 +86,11 @@ printf '%s' {script} >{folder}.new/script
 exec 9>{folder}.new/lock
 flock 9
 mv -T {folder}.new {folder}
-setsid /bin/sh -c {wrapper} </dev/null >>{folder}/log 2>&1 8>&- &
+apart=
+if timeout 10 systemd-run --quiet --collect --scope true </dev/null >/dev/null 2>&1; then
+  apart='systemd-run --quiet --collect --scope'
+fi
+setsid $apart /bin/sh -c {wrapper} </dev/null >>{folder}/log 2>&1 8>&- &
 echo started
 """
 _WRAPPER = """\
@@ -231,7 +241,9 @@ def reach(
     """Do an idempotent action on a node; connect and do it again after every TransientError.
 
     :raises NodeUnreachableError: when no try until the deadline got through; one is made always.
+    :raises LoginRefusedError: at once: its caller waits better, without a worker.
     """
+    said = ""
     while True:
         try:
             with connect() as shell:
@@ -243,6 +255,9 @@ def reach(
                     remedy="see whether the node has power and network, and whether its sshd runs",
                     code=Code.NODE_UNREACHABLE,
                 ) from exc
+            if exc.message != said:
+                said = exc.message
+                log.info("trying again until %s: %s", deadline.isoformat(), said)
         sleep(pause_seconds)
 
 
@@ -282,6 +297,6 @@ def _must(shell: Shell, command: str, trouble: str) -> CommandResult:
     if not result.ok:
         raise NodeFaultError(
             f"node {shell.host}: {trouble}: {result.last_words}",
-            remedy="see that the user is root or may use sudo -n, and that the job folder is writable",
+            remedy="read what it says; the job folder has to be writable",
         )
     return result

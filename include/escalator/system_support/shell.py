@@ -7,6 +7,9 @@ from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from typing import Protocol, Self
 
+PRIVILEGE = "connect as root, or as one who may use sudo, without a password or with the connection's"
+"""Remedy where commands cannot run as root."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommandResult:
@@ -29,21 +32,19 @@ class CommandResult:
 
 
 class Shell(Protocol):
-    """A shell on a node.
+    """A shell on a node: every command runs there as root.
 
-    Both verbs raise TransientError when the node cannot be reached, the connection is lost or the time is up;
-    what the command did until then is unknown. A command that ends, with any code, is a result.
+    It raises TransientError when the node cannot be reached, the connection is lost or the time is up; what
+    the command did until then is unknown. It raises NodeFaultError when the command cannot begin. One that
+    ends, with any code, is a result.
     """
 
     @property
     def host(self) -> str:
         """Return the nova-compute service host of the node."""
 
-    def run(self, command: str, timeout_seconds: float | None = None) -> CommandResult:
-        """Run a POSIX sh command as the user of the connection."""
-
     def run_as_root(self, command: str, timeout_seconds: float | None = None) -> CommandResult:
-        """Run a POSIX sh command as root, with ``sudo -n`` when the user is another."""
+        """Run a POSIX sh command as root, without input; through sudo when the user is another."""
 
 
 Connect = Callable[[], AbstractContextManager[Shell]]
@@ -76,12 +77,8 @@ class ShellOnDemand:
         self._shell = None
         self._open.close()
 
-    def run(self, command: str, timeout_seconds: float | None = None) -> CommandResult:
-        """Run a POSIX sh command as the user of the connection."""
-        return self._connected().run(command, timeout_seconds)
-
     def run_as_root(self, command: str, timeout_seconds: float | None = None) -> CommandResult:
-        """Run a POSIX sh command as root, with ``sudo -n`` when the user is another."""
+        """Run a POSIX sh command as root, without input; through sudo when the user is another."""
         return self._connected().run_as_root(command, timeout_seconds)
 
     def _connected(self) -> Shell:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
 from escalator.model.errors import InvalidRequestError
 
@@ -20,8 +20,10 @@ class SshTarget:
     """One node as SSH sees it. Secrets never show in its repr.
 
     :ivar host: nova-compute service host, for messages and as a second name in ``known_hosts``.
+    :ivar role: what the host is, for messages.
     :ivar address: IP address or DNS name that the connection goes to.
     :ivar key_file: private key; with neither key nor password the user's own keys are tried.
+    :ivar password: of the user: for the log-in, and for sudo when the user is not root.
     :ivar known_hosts: file of host keys; None means ``~/.ssh/known_hosts``.
     :ivar host_key: the only public key accepted, as ``[type] base64``; ``known_hosts`` is then not read.
     :raises InvalidRequestError: when a value cannot be right.
@@ -29,6 +31,7 @@ class SshTarget:
 
     host: str
     address: str
+    role: Literal["node", "jump host"] = "node"
     port: int = SSH_PORT
     user: str = "root"
     key_file: Path | None = None
@@ -44,19 +47,20 @@ class SshTarget:
     def __post_init__(self) -> None:
         """Refuse what cannot be right."""
         if not self.address:
-            raise InvalidRequestError(f"node {self.host} has no address", remedy="give one in the inventory")
+            raise InvalidRequestError(f"{self.name} has no address", remedy="give one in the inventory")
         if not 0 < self.port <= MAX_PORT:
-            raise InvalidRequestError(
-                f"node {self.host}: {self.port} is not a TCP port", remedy="use 1 to 65535"
-            )
+            raise InvalidRequestError(f"{self.name}: {self.port} is not a TCP port", remedy="use 1 to 65535")
         if self.key_file and self.private_key:
             raise InvalidRequestError(
-                f"node {self.host}: key_file and private_key given", remedy="give one of both"
+                f"{self.name}: key_file and private_key given", remedy="give one of both"
             )
         if min(self.connect_timeout_seconds, self.command_timeout_seconds, self.keepalive_seconds) <= 0:
-            raise InvalidRequestError(
-                f"node {self.host}: a time-out is not above zero", remedy="give seconds"
-            )
+            raise InvalidRequestError(f"{self.name}: a time-out is not above zero", remedy="give seconds")
+
+    @property
+    def name(self) -> str:
+        """Return what messages call it."""
+        return f"{self.role} {self.host}"
 
     @classmethod
     def from_connection_fields(
@@ -68,6 +72,7 @@ class SshTarget:
         *,
         host: str,
         address: str,
+        role: Literal["node", "jump host"] = "node",
     ) -> Self:
         """Read the fields of an Airflow connection of type ``ssh``.
 
@@ -85,6 +90,7 @@ class SshTarget:
                 )
         return cls(
             host=host,
+            role=role,
             address=address,
             port=port or SSH_PORT,
             user=login or "root",

@@ -19,7 +19,7 @@ from airflow.triggers.base import BaseTrigger, StartTriggerArgs
 
 from escalator.model.campaign import Step
 from escalator.model.decisions import Admission
-from escalator.model.errors import SupersededError
+from escalator.model.errors import EscalatorError, LoginRefusedError, SupersededError, TransientError
 from escalator.model.node_facts import PersonWord
 from escalator.model.step import Outcome
 from escalator.model.verdict import Code
@@ -35,6 +35,8 @@ from escalator_airflow.triggers.answers import AnswerTrigger
 
 AGAIN_SECONDS = 5.0
 """Pause before a node that may not go yet asks again for its lease."""
+REFUSED_SECONDS = 60.0
+"""Pause before a node that refuses the log-in asks again: others have their turn meanwhile."""
 PERSON_WITHIN = timedelta(hours=24)
 """How long a person may take to decide about a node; then it is left out."""
 TRIGGER = f"{AdmissionTrigger.__module__}.{AdmissionTrigger.__qualname__}"
@@ -67,13 +69,17 @@ class AdmitOperator(BaseOperator):
         """Ask again, take the lease, or go back to wait; skip or hold the node when waiting is vain."""
         del event
         campaign = open_campaign(*run_of(context))
-        decision = run_admit(campaign, self.host, try_number=context["ti"].try_number)
+        try:
+            decision = run_admit(campaign, self.host, try_number=context["ti"].try_number)
+        except TransientError as exc:
+            raise shorten(exc) from None
         self.log.info("%s: %s: %s", self.host, decision.admission, decision.message)
         match decision.admission:
             case Admission.ADMIT:
                 return
             case Admission.WAIT:
-                pause = random.uniform(1.0, 5.0)  # noqa: S311  two that collided must not meet again
+                collided = random.uniform(1.0, 5.0)  # noqa: S311  two that collided must not meet again
+                pause = REFUSED_SECONDS if decision.code is Code.NODE_UNREACHABLE else collided
                 trigger = AdmissionTrigger(host=self.host, pause_seconds=pause)
                 self.defer(trigger=trigger, method_name="take")
             case Admission.SKIP | Admission.STOP:
@@ -125,7 +131,8 @@ class NodeStepOperator(BaseOperator):
         """Wait for the answers of managers, or for the node's turn when it comes again after a refusal."""
         if code in {None, Code.VNF_REFUSED}:
             return AnswerTrigger(host=self.host)
-        return AdmissionTrigger(host=self.host, pause_seconds=AGAIN_SECONDS)
+        pause = REFUSED_SECONDS if code is Code.NODE_UNREACHABLE else AGAIN_SECONDS
+        return AdmissionTrigger(host=self.host, pause_seconds=pause)
 
     def execute(self, context: Mapping[str, Any]) -> str:
         """Run the step and say how it ended; managers that answer at once are not waited for elsewhere."""
@@ -151,6 +158,8 @@ class NodeStepOperator(BaseOperator):
             )
         except SupersededError as exc:
             raise AirflowFailException(str(exc)) from exc
+        except (TransientError, LoginRefusedError) as exc:
+            raise shorten(exc) from None
         except AirflowTaskTimeout as exc:
             if self.step == Step.RELEASE:
                 raise  # the next try gives the node back
@@ -170,6 +179,11 @@ class NodeStepOperator(BaseOperator):
         if result.outcome is Outcome.SKIPPED and self.step != Step.RELEASE:
             raise AirflowSkipException(result.message)
         return result.message
+
+
+def shorten(exc: EscalatorError) -> EscalatorError:
+    """Take the way through libraries off an error that another try may mend: what it says is all there is."""
+    return exc.with_traceback(None)
 
 
 def _waits_for_answers(result: StepResult) -> bool:

@@ -90,8 +90,8 @@ def test_a_node_whose_facts_are_unreadable_is_not_given_back(world: World) -> No
 def test_a_shell_connects_at_its_first_command(world: World) -> None:
     with world.context().shell(NODE) as shell:
         assert (shell.host, world.connections) == (NODE, [])
-        shell.run(READ)
-        shell.run(READ)
+        shell.run_as_root(READ)
+        shell.run_as_root(READ)
     assert world.connections == [NODE]
 
 

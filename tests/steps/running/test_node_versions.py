@@ -10,9 +10,9 @@ from tests.steps.worlds import BUNDLE, EMPTY_CLOUD, NEW, NODE, OLD, World
 
 from escalator.model.bundle import NoMechanism
 from escalator.model.campaign import NodeState
-from escalator.model.errors import NodeFaultError, TransientError
+from escalator.model.errors import LoginRefusedError, NodeFaultError, TransientError
 from escalator.model.verdict import Code
-from escalator.steps.running.node_versions import read_version, read_versions
+from escalator.steps.running.node_versions import REFUSED_PAUSES_SECONDS, read_version, read_versions
 from escalator.system_support.mechanisms import InstalledVersion
 
 NODES = (NODE, "node-02", "node-03")
@@ -100,3 +100,15 @@ def test_a_bundle_that_brings_nothing_comes_to_an_end(world: World) -> None:
     world.bundle = replace(world.bundle, expected_upgrade_seconds=1.0)  # no more the bundle that it was
     changed = world.context(world.make_plan("next", bundle=name))
     assert read_versions(changed, NODES).versions == dict.fromkeys(NODES, "")
+
+
+def test_nodes_that_refuse_the_login_are_asked_again_for_minutes(world: World) -> None:
+    refusal = LoginRefusedError("SSH refuses user ops")
+    world.nodes["node-02"].unreachable = [refusal] * 2
+    world.nodes["node-03"].unreachable = [refusal] * 99
+    began = world.clock.now
+    versions, faults, _ = read_versions(world.context(), NODES)
+    assert versions == {NODE: OLD, "node-02": OLD}
+    assert "SSH refuses user ops" in str(faults["node-03"])
+    assert (world.clock.now - began).total_seconds() == sum(REFUSED_PAUSES_SECONDS)
+    assert [world.connections.count(host) for host in NODES] == [1, 3, 1 + len(REFUSED_PAUSES_SECONDS)]

@@ -12,7 +12,7 @@ from tests.system_support.mechanisms.jobs import make_job
 
 from escalator.model.bundle import Mechanism, NoMechanism, VenvMechanism
 from escalator.model.errors import TransientError
-from escalator.system_support.mechanisms import Effect, InstalledVersion, NodeMechanism
+from escalator.system_support.mechanisms import Effect, InstalledVersion, NodeMechanism, UnitState
 from escalator.system_support.mechanisms.none import NothingOnNode
 from escalator.system_support.shell import Connect, Shell, ShellOnDemand
 
@@ -59,9 +59,9 @@ class Example:
         with self.shell() as shell:
             return self.mechanism.installed(shell)
 
-    def is_active(self) -> bool:
+    def read_state(self) -> UnitState | None:
         with self.shell() as shell:
-            return self.mechanism.service_active(shell)
+            return self.mechanism.service_state(shell)
 
 
 def make_venv(request: pytest.FixtureRequest) -> Example:

@@ -10,7 +10,7 @@ from tests.system_support.mechanisms.examples import EXAMPLES, NEW, OLD, Example
 from escalator.model.bundle import SUPPORTED_MECHANISMS, Mechanism, NoMechanism
 from escalator.model.errors import NodeFaultError, TransientError
 from escalator.model.verdict import Code
-from escalator.system_support.mechanisms import Effect
+from escalator.system_support.mechanisms import Effect, UnitState
 
 BRINGING = [kind for kind in EXAMPLES if kind is not NoMechanism]
 
@@ -57,7 +57,7 @@ def test_a_look_changes_nothing(example: Example) -> None:
     with example.shell() as shell:
         example.mechanism.check(shell)
         example.mechanism.check_source(shell, NEW)
-        example.mechanism.service_active(shell)
+        example.mechanism.service_state(shell)
     assert example.read() == before
     assert example.count_restarts() == restarts
 
@@ -89,7 +89,7 @@ def test_what_was_activated_is_read_and_runs_or_no_version_is_said_at_all(exampl
         example.stage(version)
         example.activate(version)
         found = example.read()
-        assert example.is_active()
+        assert example.read_state() is (UnitState.ACTIVE if example.mechanism.brings_software else None)
         assert (found is None) is not example.mechanism.brings_software
         if found is not None:
             assert (found.version, found.running, found.active) == (version, version, True)
@@ -102,14 +102,14 @@ def test_only_what_brings_software_asks_the_node(example: Example) -> None:
         example.mechanism.check(shell)
         example.mechanism.check_source(shell, NEW)
         example.mechanism.installed(shell)
-        example.mechanism.service_active(shell)
+        example.mechanism.service_state(shell)
     assert example.connections == int(example.mechanism.brings_software)
     example.stage(NEW)
     example.activate(NEW)
     assert (example.connections > 1) is example.mechanism.brings_software
 
 
-@pytest.mark.parametrize("question", ["check", "installed", "service_active"])
+@pytest.mark.parametrize("question", ["check", "installed", "service_state"])
 def test_a_question_over_a_lost_connection_may_be_asked_again(bringing: Example, question: str) -> None:
     bringing.losses = 1
     with pytest.raises(TransientError), bringing.shell() as shell:
@@ -155,4 +155,6 @@ def test_a_service_that_does_not_start_is_the_nodes_fault_and_is_seen(bringing: 
     bringing.break_service()
     with pytest.raises(NodeFaultError):
         bringing.activate(NEW)
-    assert not bringing.is_active()
+    state = bringing.read_state()
+    assert state is not None
+    assert state.has_ended

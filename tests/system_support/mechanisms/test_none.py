@@ -20,7 +20,7 @@ def test_nothing_is_asked_and_nothing_is_lacking() -> None:
     with ShellOnDemand("node-01", connect) as shell:
         assert NONE.check(shell) == ()
         assert NONE.installed(shell) is None
-        assert NONE.service_active(shell)
+        assert NONE.service_state(shell) is None
     assert not NONE.brings_software
 
 

@@ -6,7 +6,7 @@ import os
 import shutil
 import sys
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,14 +17,31 @@ from tests.system_support.mechanisms.jobs import make_job
 from escalator.model.bundle import VenvMechanism
 from escalator.model.errors import NodeFaultError
 from escalator.model.verdict import Code
-from escalator.system_support.mechanisms import Effect, InstalledVersion, JobFailedError
+from escalator.system_support.mechanisms import Effect, InstalledVersion, JobFailedError, UnitState
 from escalator.system_support.mechanisms.venv import VenvOnNode
 from escalator.system_support.mechanisms.venv_scripts import DURABLE, MARKER
 from escalator.system_support.remote_job import JobState
+from escalator.system_support.shell import CommandResult
 
 if TYPE_CHECKING:
-    from tests.system_support.conftest import Sshd
     from tests.system_support.mechanisms.conftest import VenvNode
+
+
+MECHANISM = VenvMechanism(venv="/opt/nova/venv", package="nova", service="nova-compute", installer="uv")
+
+
+@dataclass(frozen=True)
+class SaysShell:
+    """A node that has one answer, or one error, to everything."""
+
+    answer: CommandResult | NodeFaultError
+    host: str = "node-01"
+
+    def run_as_root(self, command: str, timeout_seconds: float | None = None) -> CommandResult:
+        del command, timeout_seconds
+        if isinstance(self.answer, NodeFaultError):
+            raise self.answer
+        return self.answer
 
 
 def ensure(node: VenvNode, step: str, version: str, mechanism: VenvMechanism | None = None) -> Effect:
@@ -222,12 +239,23 @@ def test_a_node_with_nothing_installed_is_read_as_that(venv_node: VenvNode) -> N
     )
 
 
-def test_service_active_follows_the_service(venv_node: VenvNode) -> None:
+def test_the_state_of_the_service_is_what_systemd_prints(venv_node: VenvNode) -> None:
     bring(venv_node, "1.0.0")
     with venv_node.sshd.shell() as shell:
-        assert venv_node.on_node.service_active(shell)
+        assert venv_node.on_node.service_state(shell) is UnitState.ACTIVE
         venv_node.end()
-        assert not venv_node.on_node.service_active(shell)
+        assert venv_node.on_node.service_state(shell) is UnitState.INACTIVE
+
+
+@pytest.mark.parametrize(
+    ("printed", "state"), [("", None), ("unknown\n", None), ("failed\n", UnitState.FAILED)]
+)
+def test_no_exit_code_decides_about_the_service(printed: str, state: UnitState | None) -> None:
+    for code in (0, 3, 4, 127):
+        shell = SaysShell(
+            CommandResult(exit_code=code, stdout=printed, stderr="sudo: unable to resolve host")
+        )
+        assert VenvOnNode(MECHANISM).service_state(shell) is state
 
 
 def test_all_blockers_are_found_at_once(venv_node: VenvNode) -> None:
@@ -245,11 +273,8 @@ def test_all_blockers_are_found_at_once(venv_node: VenvNode) -> None:
     assert all(verdict.blocks and verdict.remedy and verdict.subject.id == "node-01" for verdict in found)
 
 
-def test_a_user_without_sudo_is_one_blocker(sshd: Sshd, venv_node: VenvNode) -> None:
-    shell = sshd.shell()
-    with shell:
-        shell.run_as_root = lambda _c, t=None: shell.run("echo 'sudo: no' >&2; exit 1", t)  # type: ignore[method-assign]
-        found = venv_node.on_node.check(shell)
+def test_a_user_without_sudo_is_one_blocker() -> None:
+    found = VenvOnNode(MECHANISM).check(SaysShell(NodeFaultError("sudo: no", code=Code.NODE_NO_PRIVILEGE)))
     assert [verdict.code for verdict in found] == [Code.NODE_NO_PRIVILEGE]
     assert "sudo: no" in found[0].message
 

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import NamedTuple
 
-from escalator.model.errors import EscalatorError, NodeFaultError
+from escalator.model.errors import EscalatorError, LoginRefusedError, NodeFaultError
 from escalator.model.verdict import Verdict, find_blockers
+from escalator.model.wording import name_some
 from escalator.steps.running.context import CampaignContext
 from escalator.steps.running.done_before import find_done_before
 from escalator.system_support.shell import Shell
 
+log = logging.getLogger("escalator.steps.running.node_versions")
+
 SSH_AT_ONCE = 16
 """Nodes read side by side."""
+REFUSED_PAUSES_SECONDS = (15.0, 30.0, 60.0, 60.0)
+"""Pauses before nodes that refuse the log-in are asked again: a directory of accounts may be away."""
 
 
 def read_version(campaign: CampaignContext, host: str) -> str:
@@ -63,24 +71,45 @@ def _look(campaign: CampaignContext, host: str) -> tuple[str, tuple[Verdict, ...
     return version, lacking
 
 
+class _Answer(NamedTuple):
+    """What one node said: its version and what it lacks, or why it did not answer."""
+
+    host: str
+    version: str | None = None
+    lacking: tuple[Verdict, ...] = ()
+    fault: EscalatorError | None = None
+
+
 def read_versions(campaign: CampaignContext, hosts: tuple[str, ...]) -> NodesRead:
     """Read many nodes at once, and whether the bundle's mechanism has what it needs there.
 
-    Of a bundle that brings nothing, the nodes that it was carried out on before count as having its version.
+    Nodes that refuse the log-in are asked again, for some minutes. Of a bundle that brings nothing, the nodes
+    that it was carried out on before count as having its version.
     """
-
-    def one(host: str) -> tuple[str, str | None, str | None, tuple[Verdict, ...]]:
-        try:
-            version, lacking = _look(campaign, host)
-        except EscalatorError as exc:
-            return host, None, str(exc), ()
-        return host, version, None, lacking
-
-    with ThreadPoolExecutor(SSH_AT_ONCE) as pool:
-        answers = tuple(pool.map(one, hosts))
+    answers = _ask(campaign, hosts)
+    for pause in REFUSED_PAUSES_SECONDS:
+        refused = [a.host for a in answers.values() if isinstance(a.fault, LoginRefusedError)]
+        if not refused:
+            break
+        log.warning("%s refuse the log-in: asked again in %.0f s", name_some(refused), pause)
+        campaign.sleep(pause)
+        answers |= _ask(campaign, refused)
     done = dict.fromkeys(find_done_before(campaign, hosts), campaign.plan.target_version)
     return NodesRead(
-        versions={host: version for host, version, _, _ in answers if version is not None} | done,
-        faults={host: fault for host, _, fault, _ in answers},
-        lacking={host: lacking for host, _, _, lacking in answers if lacking},
+        versions={host: a.version for host, a in answers.items() if a.version is not None} | done,
+        faults={host: None if a.fault is None else str(a.fault) for host, a in answers.items()},
+        lacking={host: a.lacking for host, a in answers.items() if a.lacking},
     )
+
+
+def _ask(campaign: CampaignContext, hosts: Collection[str]) -> dict[str, _Answer]:
+    with ThreadPoolExecutor(SSH_AT_ONCE) as pool:
+        return {answer.host: answer for answer in pool.map(partial(_ask_one, campaign), hosts)}
+
+
+def _ask_one(campaign: CampaignContext, host: str) -> _Answer:
+    try:
+        version, lacking = _look(campaign, host)
+    except EscalatorError as exc:
+        return _Answer(host, fault=exc)
+    return _Answer(host, version, lacking)

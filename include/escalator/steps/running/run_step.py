@@ -14,6 +14,7 @@ from escalator.model.decisions import Admission, AdmissionDecision
 from escalator.model.errors import (
     EscalatorError,
     LeaseLostError,
+    LoginRefusedError,
     NodeFaultError,
     StepHungError,
     SupersededError,
@@ -29,6 +30,7 @@ from escalator.steps.precheck import precheck
 from escalator.steps.release import release
 from escalator.steps.running.context import CampaignContext, StepContext
 from escalator.steps.running.cut_off import record_cut_off
+from escalator.steps.running.login_patience import bear_refusal, forget_refusal
 from escalator.steps.running.results import StepResult
 from escalator.steps.switchover import switchover
 from escalator.steps.upgrade import upgrade
@@ -98,6 +100,7 @@ def run_step(
     :param last_try: no other attempt will follow by itself: an error is final.
     :param states: for release: how the scheduler shows the tasks of the node's steps.
     :raises TransientError: something that another attempt may mend.
+    :raises LoginRefusedError: the node refuses the log-in, not for long yet: another attempt may mend it.
     :raises SupersededError: a newer attempt has begun; nothing was recorded.
     :raises InvalidRequestError: the plan's procedure is not known, or has no such step; nothing was recorded.
     """
@@ -113,11 +116,15 @@ def run_step(
         result = StepResult(outcome=Outcome.HELD, code=Code.LEASE_LOST, message=str(exc))
     except (StepHungError, NodeFaultError) as exc:
         result = StepResult(outcome=_find_trouble(ctx), code=_code(exc), message=str(exc))
+        if isinstance(exc, LoginRefusedError) and not last_try and bear_refusal(ctx, exc):
+            end_attempt(ctx, replace(result, outcome=Outcome.FAILED))
+            raise
     except Exception as exc:
         end_attempt(ctx, StepResult(outcome=Outcome.FAILED, code=_code(exc), message=str(exc)))
         if last_try and step is not Step.RELEASE:
             ctx.progress(_STATES[_find_trouble(ctx)], _code(exc), str(exc))
         raise
+    forget_refusal(ctx)
     end_attempt(ctx, result)
     if result.outcome in _STATES and step is not Step.RELEASE:
         ctx.progress(_STATES[result.outcome], result.code, result.message)

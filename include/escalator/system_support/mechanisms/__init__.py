@@ -6,6 +6,14 @@ To add one: a dataclass in ``model.bundle``, its keys in ``documents.bundles``, 
 
 from escalator.system_support.mechanisms.choice import choose_mechanism
 from escalator.system_support.mechanisms.node_job import Effect, JobFailedError, NodeJob
-from escalator.system_support.mechanisms.protocol import InstalledVersion, NodeMechanism
+from escalator.system_support.mechanisms.protocol import InstalledVersion, NodeMechanism, UnitState
 
-__all__ = ["Effect", "InstalledVersion", "JobFailedError", "NodeJob", "NodeMechanism", "choose_mechanism"]
+__all__ = [
+    "Effect",
+    "InstalledVersion",
+    "JobFailedError",
+    "NodeJob",
+    "NodeMechanism",
+    "UnitState",
+    "choose_mechanism",
+]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from escalator.model.verdict import Verdict
 from escalator.system_support.mechanisms.node_job import Effect, NodeJob
-from escalator.system_support.mechanisms.protocol import InstalledVersion
+from escalator.system_support.mechanisms.protocol import InstalledVersion, UnitState
 from escalator.system_support.shell import Shell
 
 
@@ -28,9 +28,9 @@ class NothingOnNode:
         """Return None: which version the node has is not known."""
         return None
 
-    def service_active(self, _shell: Shell, /) -> bool:
-        """Return True: no service is restarted."""
-        return True
+    def service_state(self, _shell: Shell, /) -> UnitState | None:
+        """Return None: no service is restarted."""
+        return None
 
     def stage(self, _job: NodeJob, /) -> Effect:
         """Say that nothing is left to stage."""

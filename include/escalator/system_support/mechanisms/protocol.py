@@ -7,11 +7,34 @@ opens no connection. ``restore`` and ``needs_reboot`` come with rollback and reb
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from enum import StrEnum
+from typing import Protocol, Self
 
 from escalator.model.verdict import Verdict
 from escalator.system_support.mechanisms.node_job import Effect, NodeJob
 from escalator.system_support.shell import Shell
+
+
+class UnitState(StrEnum):
+    """How systemd has a service, in the words that it prints."""
+
+    ACTIVE = "active"
+    RELOADING = "reloading"
+    ACTIVATING = "activating"
+    DEACTIVATING = "deactivating"
+    INACTIVE = "inactive"
+    FAILED = "failed"
+
+    @classmethod
+    def read(cls, printed: str) -> Self | None:
+        """Read what ``systemctl is-active`` printed; None: it does not say."""
+        words = printed.split()
+        return cls(words[-1]) if words and words[-1] in set(cls) else None
+
+    @property
+    def has_ended(self) -> bool:
+        """Tell whether no process of the service is left, and systemd will start none."""
+        return self in {UnitState.INACTIVE, UnitState.FAILED}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,8 +85,11 @@ class NodeMechanism(Protocol):
         :raises NodeFaultError: when the node cannot say.
         """
 
-    def service_active(self, shell: Shell, /) -> bool:
-        """Tell whether the service that an activation restarts is running; True when it restarts none."""
+    def service_state(self, shell: Shell, /) -> UnitState | None:
+        """Read how systemd has the service that an activation restarts.
+
+        :return: None when systemd does not say, or no service is restarted.
+        """
 
     def stage(self, job: NodeJob, /) -> Effect:
         """Lay the version beside the one in use and touch no service; a second run only verifies it.

@@ -9,7 +9,7 @@ from escalator.model.errors import NodeFaultError
 from escalator.model.verdict import Code, Subject, Verdict
 from escalator.system_support import remote_job
 from escalator.system_support.mechanisms.node_job import Effect, NodeJob
-from escalator.system_support.mechanisms.protocol import InstalledVersion
+from escalator.system_support.mechanisms.protocol import InstalledVersion, UnitState
 from escalator.system_support.mechanisms.venv_scripts import (
     write_activate_script,
     write_check_script,
@@ -17,7 +17,7 @@ from escalator.system_support.mechanisms.venv_scripts import (
     write_source_script,
     write_stage_script,
 )
-from escalator.system_support.shell import Shell
+from escalator.system_support.shell import PRIVILEGE, Shell
 
 SOURCE_SECONDS = 120.0
 """How long an installer may look for a version."""
@@ -40,9 +40,14 @@ class VenvOnNode:
 
     def check(self, shell: Shell) -> tuple[Verdict, ...]:
         """Find missing privileges, paths that cannot be written and missing programs."""
-        result = shell.run_as_root(write_check_script(self._mechanism, self._base))
+        try:
+            result = shell.run_as_root(write_check_script(self._mechanism, self._base))
+        except NodeFaultError as exc:
+            if exc.code is not Code.NODE_NO_PRIVILEGE:
+                raise
+            return (_verdict(shell.host, "privilege", exc.message),)
         if not result.ok and not result.stdout:
-            return (_verdict(shell.host, "privilege", f"commands cannot run as root: {result.last_words}"),)
+            return (_verdict(shell.host, "path", f"it cannot be looked at: {result.last_words}"),)
         lines = [line.partition("|") for line in result.stdout.splitlines()]
         return tuple(_verdict(shell.host, kind, message) for kind, _, message in lines)
 
@@ -81,9 +86,10 @@ class VenvOnNode:
             active=found.get("active") == "active",
         )
 
-    def service_active(self, shell: Shell) -> bool:
-        """Tell whether systemd has the service running; False also when it knows no such service."""
-        return shell.run(f"systemctl is-active {shlex.quote(self._mechanism.service)}").ok
+    def service_state(self, shell: Shell) -> UnitState | None:
+        """Read what systemd prints of the service: ``inactive`` also when it knows no such service."""
+        result = shell.run_as_root(f"systemctl is-active -- {shlex.quote(self._mechanism.service)}")
+        return UnitState.read(result.stdout)
 
     def stage(self, job: NodeJob) -> Effect:
         """Make the version's environment; a second run only verifies it."""
@@ -104,7 +110,7 @@ _CODES = {
     "tool": Code.NODE_TOOL_MISSING,
 }
 _REMEDIES = {
-    "privilege": "connect as root, or allow the user sudo without a password",
+    "privilege": PRIVILEGE,
     "path": "correct the path in the bundle, or its owner and mode on the node",
     "tool": "install it on the node",
 }
