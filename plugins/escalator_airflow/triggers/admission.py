@@ -143,8 +143,8 @@ async def _decide(poll: _Poll, run: tuple[str, str], host: str) -> AdmissionDeci
                 poll.watcher = await run_in_thread(_open_watcher)(*run)
             poll.decisions = await _look(poll)
             poll.taken = time.monotonic()
-    found: AdmissionDecision = await run_in_thread(_find)(host, poll.decisions)
-    return found
+    known = poll.decisions.get(host)
+    return known if known is not None else await run_in_thread(_say_unasked)(host)
 
 
 def _open_watcher(dag_id: str, run_id: str) -> Any:
@@ -153,7 +153,7 @@ def _open_watcher(dag_id: str, run_id: str) -> Any:
     return Watcher(dag_id, run_id)
 
 
-def _find(host: str, decisions: dict[str, AdmissionDecision]) -> AdmissionDecision:
+def _say_unasked(host: str) -> Any:
     from escalator.steps.admit import find_decision_for  # noqa: PLC0415  heavy: never in the event loop
 
-    return find_decision_for(host, decisions)
+    return find_decision_for(host, {})
