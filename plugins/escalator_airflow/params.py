@@ -8,7 +8,7 @@ from airflow.sdk import Param
 
 from escalator.documents.bundle_file import find_bundle_dir
 from escalator.documents.requests import LONGEST_MIGRATION_SECONDS, MOST_NODES
-from escalator.model.campaign import OnBlocked, OnInterruption, UpgradeMode
+from escalator.model.campaign import OnBlocked, OnInterruption, OnSlowMove, UpgradeMode
 
 
 def make_campaign_params(
@@ -151,6 +151,31 @@ def _moves() -> dict[str, Param]:
     }
 
 
+def _slow_moves() -> dict[str, Param]:
+    """Make the fields about moves that take long."""
+    return {
+        "migration_timeout_seconds_per_gib": Param(
+            0.0,
+            type="number",
+            minimum=0,
+            maximum=3600,
+            title="Longest migration for each GiB of memory (s)",
+            description="So long may it take for each GiB of its server's memory, where that is more",
+            section="Safety",
+        ),
+        "on_slow_move": Param(
+            OnSlowMove.ABORT.value,
+            type="string",
+            enum=[str(choice) for choice in OnSlowMove],
+            title="When a live migration takes longer",
+            description="abort: it is aborted and tried elsewhere; force_complete: it is forced to its end "
+            "first, which pauses the guest until its memory is there (or turns to post-copy, where the nodes "
+            "permit it), and is aborted only when that takes as long again",
+            section="Safety",
+        ),
+    }
+
+
 def _safety() -> dict[str, Param]:
     """Make the fields of the section Safety that only a campaign has, in their order on the form."""
     return {
@@ -182,6 +207,7 @@ def _safety() -> dict[str, Param]:
             description="A migration that takes longer is aborted and tried elsewhere",
             section="Safety",
         ),
+        **_slow_moves(),
         "window_end": Param(
             None,
             type=["null", "string"],

@@ -35,6 +35,7 @@ def test_the_options_become_the_parameters_of_the_run(
         *("--max-parallel", "2", "--max-failed-nodes", "1", "--dry-run"),
         *("--mode", "non-smooth", "--spill", "0.02", "--on-blocked", "skip"),
         *("--on-interruption", "stop", "--leave-standbys"),
+        *("--on-slow-move", "force_complete"),
     )
     assert args.run(args) == 0
     assert airflow.sent("POST", RUNS)[-1]["conf"] == {
@@ -48,6 +49,7 @@ def test_the_options_become_the_parameters_of_the_run(
         "on_blocked": "skip",
         "on_interruption": "stop",
         "move_standbys": False,
+        "on_slow_move": "force_complete",
     }
     assert "run manual__1" in capsys.readouterr().out
 

@@ -9,7 +9,7 @@ from tests.documents.documents_drawn import json_values, mutilated
 from tests.upgrade_manager.clouds import few
 
 from escalator.documents.requests import parse_check, parse_request
-from escalator.model.campaign import CampaignRequest, UpgradeMode
+from escalator.model.campaign import CampaignRequest, OnSlowMove, UpgradeMode
 from escalator.model.errors import InvalidRequestError
 
 HOSTS = ("node-01", "node-02", "node-03", "node-04")
@@ -24,6 +24,8 @@ FULL: dict[str, object] = {
     "mode": "non-smooth",
     "spill": 0.02,
     "move_standbys": False,
+    "migration_timeout_seconds_per_gib": 12.5,
+    "on_slow_move": "force_complete",
 }
 
 
@@ -58,6 +60,8 @@ def test_everything_said() -> None:
         mode=UpgradeMode.NON_SMOOTH,
         spill=0.02,
         move_standbys=False,
+        migration_timeout_seconds_per_gib=12.5,
+        on_slow_move=OnSlowMove.FORCE_COMPLETE,
     )
 
 

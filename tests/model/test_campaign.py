@@ -1,6 +1,8 @@
+from dataclasses import replace
+
 from tests.builders import make_plan
 
-from escalator.model.campaign import LedgerView, NodeProgress, NodeState
+from escalator.model.campaign import CampaignRequest, LedgerView, NodeProgress, NodeState
 
 
 def test_a_plans_lease_says_its_limit_and_bundle() -> None:
@@ -21,3 +23,10 @@ def test_an_unrecorded_node_waits() -> None:
 def test_what_is_untouched() -> None:
     untouched = {s for s in NodeState if s.untouched}
     assert untouched == {NodeState.WAITING, NodeState.ADMITTED, NodeState.CHECKED}
+
+
+def test_how_long_a_move_may_take_grows_with_memory_where_that_was_asked() -> None:
+    request = CampaignRequest(cloud="c", domain="d", bundle="b")
+    assert request.move_limit_seconds(1024**2) == 900.0
+    grown = replace(request, migration_timeout_seconds_per_gib=10.0)
+    assert (grown.move_limit_seconds(1024), grown.move_limit_seconds(1024**2)) == (900.0, 10240.0)

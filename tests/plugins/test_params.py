@@ -36,6 +36,8 @@ def form(airflow_home: object) -> Any:
         ("on_interruption", "hold"),
         ("spill", 1.5),
         ("move_standbys", "no"),
+        ("migration_timeout_seconds_per_gib", -1),
+        ("on_slow_move", "wait"),
         ("window_end", "tomorrow"),
         ("window_end", "2026-11-22 08:00"),
     ],
@@ -63,6 +65,8 @@ def test_a_bad_value_is_refused(form: Any, key: str, value: object) -> None:
         ("on_interruption", "stop"),
         ("spill", 0.02),
         ("move_standbys", False),
+        ("migration_timeout_seconds_per_gib", 12.5),
+        ("on_slow_move", "force_complete"),
         ("spill", 0),
     ],
 )

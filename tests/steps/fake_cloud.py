@@ -219,6 +219,15 @@ class FakeCloud:
         if not move.deaf:
             move.script = ["cancelled"]
 
+    @request
+    def force_complete(self, server_id: str, migration_id: int) -> None:
+        move = next((m for m in self.moves if m.id == migration_id and m.guest.id == server_id), None)
+        if move is None or move.status is not MigrationStatus.RUNNING:
+            raise ConflictError(f"HTTP 409: no migration of {server_id} runs")
+        self._wrote("force", server_id, f"migration-{move.id}")
+        if not move.deaf:
+            move.script = ["completed"]
+
     def _movable(self, server_id: str, destination: str, states: set[str]) -> Guest:
         guest = self._guest(server_id)
         if destination not in self.hosts:

@@ -2,14 +2,15 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from tests.steps.conftest import MakeWorld
 from tests.steps.fake_records import Fault, KilledError
 from tests.steps.worlds import NODE, QuickLedger, World
 
-from escalator.model.campaign import NodeState, Step
-from escalator.model.errors import SupersededError
+from escalator.model.campaign import NodeState, OnSlowMove, Step
+from escalator.model.errors import ConflictError, SupersededError
 from escalator.model.lease import LeaseMark
 from escalator.model.step import Outcome
 from escalator.model.verdict import Code
@@ -296,3 +297,47 @@ def test_a_cold_migration_of_an_administrator_is_his_to_confirm(world: World) ->
     world.run(Step.MIGRATE)
     assert "confirm" not in world.verbs()
     assert world.cloud.requested("off") == ["node-03"]
+
+
+def test_a_live_move_that_takes_too_long_is_forced_to_its_end_where_that_is_allowed(
+    make_world: MakeWorld,
+) -> None:
+    world = make_world(on_slow_move=OnSlowMove.FORCE_COMPLETE)
+    web = world.boot("web")
+    web.fault = Fault.HANG
+    world.run_up_to(Step.SWITCHOVER)
+    began = world.clock.now
+    assert world.run(Step.MIGRATE).outcome is Outcome.OK
+    assert web.host != NODE
+    assert [verb for verb in world.verbs() if verb in {"force", "abort"}] == ["force"]
+    assert world.clock.now - began < timedelta(seconds=120)
+
+
+def test_a_move_that_does_not_end_when_forced_is_aborted(make_world: MakeWorld) -> None:
+    world = make_world(on_slow_move=OnSlowMove.FORCE_COMPLETE)
+    world.boot("web").fault = Fault.DIE
+    world.run_up_to(Step.SWITCHOVER)
+    result = world.run(Step.MIGRATE)
+    assert (result.outcome, result.code) == (Outcome.HELD, Code.MIGRATION_HUNG)
+    assert [verb for verb in world.verbs() if verb in {"force", "abort"}] == ["force", "abort"]
+
+
+def test_a_move_that_nova_does_not_force_is_aborted(make_world: MakeWorld) -> None:
+    world = make_world(on_slow_move=OnSlowMove.FORCE_COMPLETE)
+    web = world.boot("web")
+    web.fault, web.faults_left = Fault.HANG, 1
+    world.cloud.errors["force_complete"] = [ConflictError("no")] * 9
+    world.run_up_to(Step.SWITCHOVER)
+    assert world.run(Step.MIGRATE).outcome is Outcome.OK
+    assert [verb for verb in world.verbs() if verb in {"force", "abort"}] == ["abort"]
+
+
+def test_a_large_server_gets_the_time_that_its_memory_takes(make_world: MakeWorld) -> None:
+    world = make_world(migration_timeout_seconds_per_gib=60.0)
+    web = world.boot("web")
+    web.memory_mib = 4096
+    web.fault = Fault.DIE
+    world.run_up_to(Step.SWITCHOVER)
+    began = world.clock.now
+    assert world.run(Step.MIGRATE).code is Code.MIGRATION_HUNG
+    assert world.clock.now - began > timedelta(seconds=240)

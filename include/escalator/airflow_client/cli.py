@@ -17,7 +17,7 @@ from escalator.airflow_client.progress import list_of_campaign
 from escalator.airflow_client.records import RunState
 from escalator.airflow_client.run_end import describe_failures, find_report_of_run
 from escalator.airflow_client.transport import Password
-from escalator.model.campaign import OnBlocked, OnInterruption, UpgradeMode
+from escalator.model.campaign import OnBlocked, OnInterruption, OnSlowMove, UpgradeMode
 from escalator.model.errors import EscalatorError, InvalidRequestError, TransientError
 
 if TYPE_CHECKING:
@@ -71,6 +71,12 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         dest="move_standbys",
         action="store_false",
         help="let standbys take over where they are: none moves to an upgraded node before",
+    )
+    what.add_argument(
+        "--on-slow-move",
+        choices=tuple(map(str, OnSlowMove)),
+        default=OnSlowMove.ABORT.value,
+        help="a live move that takes too long: abort (the default), or force_complete: its guest pauses",
     )
     what.add_argument("--dry-run", action="store_true", help="decide everything, write nothing")
     parser.add_argument("--run-id", help="id of the run; made by Airflow when left out")
@@ -163,6 +169,7 @@ def read_conf(args: argparse.Namespace) -> dict[str, Any]:
         "on_blocked": args.on_blocked,
         "on_interruption": args.on_interruption,
         "move_standbys": args.move_standbys,
+        "on_slow_move": args.on_slow_move,
     }
 
 

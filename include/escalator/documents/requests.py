@@ -24,7 +24,7 @@ from escalator.documents.document_model import (
 from escalator.documents.faults import Fault
 from escalator.documents.moments import WITHIN, is_near
 from escalator.documents.wording import did_you_mean, hint_at_quotes, show_value
-from escalator.model.campaign import CampaignRequest, OnBlocked, OnInterruption, UpgradeMode
+from escalator.model.campaign import CampaignRequest, OnBlocked, OnInterruption, OnSlowMove, UpgradeMode
 from escalator.model.errors import InvalidRequestError
 
 MOST_NODES = 10_000
@@ -86,6 +86,10 @@ class RunDocument(_RequestDocument):
     on_blocked: OrNull[Word[OnBlocked]] = OnBlocked.REFUSE
     on_interruption: OrNull[Word[OnInterruption]] = OnInterruption.REPORT
     move_standbys: OrNull[bool] = True
+    migration_timeout_seconds_per_gib: Annotated[
+        float, Field(ge=0, le=3600, allow_inf_nan=False), must_be("a number from 0 to 3600")
+    ] = 0.0
+    on_slow_move: OrNull[Word[OnSlowMove]] = OnSlowMove.ABORT
 
 
 class WindowRunDocument(RunDocument):
@@ -160,6 +164,8 @@ def parse_request(
         on_blocked=found.on_blocked,
         on_interruption=found.on_interruption,
         move_standbys=found.move_standbys,
+        migration_timeout_seconds_per_gib=found.migration_timeout_seconds_per_gib,
+        on_slow_move=found.on_slow_move,
     )
 
 

@@ -30,6 +30,13 @@ class OnBlocked(StrEnum):
     REFUSE = "refuse"
 
 
+class OnSlowMove(StrEnum):
+    """What becomes of a live move that takes too long: it is aborted, or its guest pauses until it ends."""
+
+    ABORT = "abort"
+    FORCE_COMPLETE = "force_complete"
+
+
 class OnInterruption(StrEnum):
     """What a service that was interrupted for too long does: no further node goes out, or it is reported."""
 
@@ -41,7 +48,9 @@ class OnInterruption(StrEnum):
 class CampaignRequest:
     """What an operator asks for; ``hosts`` empty means every node of the domain.
 
-    A move of a server that takes longer than ``migration_timeout_seconds`` counts as hung. ``spill`` is the
+    A move of a server that takes longer than ``migration_timeout_seconds`` counts as hung, or than
+    ``migration_timeout_seconds_per_gib`` times its memory where that is more. ``on_slow_move``: a live one is
+    forced to its end then, before it is aborted, which pauses its guest. ``spill`` is the
     share of the domain's servers that may be moved to nodes that are still to be upgraded, and so be moved
     twice, only to have more nodes out at once (0.02: two in a hundred; 1: as many as it takes).
     ``move_standbys``: a standby moves to an upgraded node before it takes over by own means, where there is
@@ -62,6 +71,13 @@ class CampaignRequest:
     on_blocked: OnBlocked = OnBlocked.REFUSE
     on_interruption: OnInterruption = OnInterruption.REPORT
     move_standbys: bool = True
+    migration_timeout_seconds_per_gib: float = 0.0
+    on_slow_move: OnSlowMove = OnSlowMove.ABORT
+
+    def move_limit_seconds(self, memory_mib: int) -> float:
+        """Return how long the move of a server of that much memory may take."""
+        grown = self.migration_timeout_seconds_per_gib * memory_mib / 1024
+        return max(float(self.migration_timeout_seconds), grown)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -108,6 +108,7 @@ class Code(StrEnum):
     NO_DESTINATION = "no_destination"
     # moves
     MIGRATION_FAILED = "migration_failed"
+    MOVE_TOO_LONG = "move_too_long"
     MOVE_INTERRUPTS = "move_interrupts"
     FIT_UNSURE = "fit_unsure"
     MIGRATION_HUNG = "migration_hung"

@@ -57,9 +57,14 @@ def compute_makespan_lower_bound(
     work = [
         times.moving(options, start.leavers[host], host) + times.upgrade(options, host) for host in upgraded
     ]
+    longest = [
+        max(times.longest(options, start.leavers[host], host) + times.upgrade(options, host), seconds)
+        for host, seconds in zip(upgraded, work, strict=True)
+    ]
     again = {host: times.moving_again(options, start.leavers[host]) for host in upgraded}
     swing = _swing_seconds(world, start, upgraded, times)
-    return max((sum(work) + _of_first_nodes(world, again)) / max_parallel, swing, *work)
+    lanes = sum(work) + _of_first_nodes(world, again)
+    return max(lanes / max_parallel, sum(longest) / max_parallel, swing, *longest)
 
 
 def _of_first_nodes(world: ReplayedCloud, loads: Mapping[str, float]) -> float:
@@ -124,6 +129,11 @@ class _Times:
         """Return how long the servers of a node take to leave it at least, side by side."""
         seconds = sum(_given(options, s, self.moves.get((s.id, host), 0.0)) for s in leavers)
         return seconds / (options.concurrent_migrations or self.at_once.get(host, 1))
+
+    def longest(self, options: ReplayOptions, leavers: Iterable[Server], host: str) -> float:
+        """Return how long the longest move off a node takes: it does not go any faster beside others."""
+        each = (_given(options, s, self.moves.get((s.id, host), 0.0)) for s in leavers)
+        return max(each, default=0.0)
 
     def moving_again(self, options: ReplayOptions, leavers: Iterable[Server]) -> float:
         """Return how long the same servers hold up the nodes that they leave later, wherever those are."""

@@ -17,11 +17,13 @@ class _NodeLoad:
     domain: str
     moves: int
     moving_seconds: float
+    longest_seconds: float
     upgrade_seconds: float
 
     @property
     def seconds(self) -> float:
-        return self.moving_seconds + self.upgrade_seconds
+        """Return the least time of the node: however many moves go at once, the longest takes its time."""
+        return max(self.moving_seconds, self.longest_seconds) + self.upgrade_seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,8 +51,9 @@ class LowerBounds:
         if not self.loads:
             return 0.0
         seconds = [load.seconds for load in self.loads]
-        again = self._of_first_nodes(lambda load: load.moving_seconds)
-        return max((sum(seconds) + again) / self.max_parallel, *seconds, self.rounds_seconds)
+        lanes = sum(load.moving_seconds + load.upgrade_seconds for load in self.loads)
+        lanes += self._of_first_nodes(lambda load: load.moving_seconds)
+        return max(lanes / self.max_parallel, sum(seconds) / self.max_parallel, *seconds, self.rounds_seconds)
 
     def _of_first_nodes(self, weight: Callable[[_NodeLoad], float]) -> float:
         """Return what the first node of each domain weighs at least, where none takes servers for good."""
@@ -86,12 +89,13 @@ def compute_lower_bounds(played: PlayedCloud, options: SimulationOptions) -> Low
 
 def _load(book: CapacityBook, host: str, durations: Durations, options: SimulationOptions) -> _NodeLoad:
     servers = book.movable((host,))
-    moving = sum(durations.move_seconds(s.resources.get(MEMORY, 0)) for s in servers)
+    each = [durations.move_seconds(s.resources.get(MEMORY, 0)) for s in servers]
     return _NodeLoad(
         host=host,
         domain=book.nodes[host].domain,
         moves=len(servers),
-        moving_seconds=moving / options.concurrent_migrations,
+        moving_seconds=sum(each) / options.concurrent_migrations,
+        longest_seconds=max(each, default=0.0),
         upgrade_seconds=options.upgrade_seconds,
     )
 

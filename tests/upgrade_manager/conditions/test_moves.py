@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from tests.builders import DOMAIN, make_cloud, make_node, make_server
+from tests.builders import DOMAIN, make_cloud, make_node, make_plan, make_server
 from tests.upgrade_manager.conditions.findings import brief, find_unmet
 
 from escalator.model.feature import Feature
@@ -45,3 +45,13 @@ def test_what_no_node_is_known_to_have_is_said_and_not_counted() -> None:
     (verdict,) = find_unmet(make_cloud(NODES, [wants]))
     assert brief((verdict,)) == [(DOMAIN, Code.FIT_UNSURE, Severity.WARNING)]
     assert "VGPU" in verdict.message
+
+
+def test_a_move_that_would_be_aborted_as_hung_is_warned_of() -> None:
+    nodes = [make_node(host, memory=1024**2) for host in "ab"]
+    large = make_server("large", "a", memory=600 * 1024)
+    (verdict,) = find_unmet(make_cloud(nodes, [large, make_server("small", "a")]))
+    assert brief((verdict,)) == [(DOMAIN, Code.MOVE_TOO_LONG, Severity.WARNING)]
+    assert verdict.message.startswith("1 server (large) would take 650 s to move, or 975 s ")
+    for asked in ({"migration_timeout_seconds": 1000}, {"migration_timeout_seconds_per_gib": 2.0}):
+        assert find_unmet(make_cloud(nodes, [large]), make_plan("a", "b", **asked)) == ()

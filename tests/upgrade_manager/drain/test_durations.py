@@ -16,6 +16,7 @@ from escalator.upgrade_manager.drain.durations import (
     compute_job_limit_seconds,
     compute_quantiles,
     compute_step_limit_seconds,
+    estimate_move_seconds,
     estimate_node_seconds,
     learn,
 )
@@ -118,3 +119,11 @@ def test_a_node_is_out_for_its_steps_and_for_its_moves_side_by_side() -> None:
     moving = [make_server(name, "a", memory=3 * 1024) for name in ("x", "y")]
     assert estimate_node_seconds((), expected) == Quantiles(p50=110, p90=220)
     assert estimate_node_seconds(moving, expected) == Quantiles(p50=118, p90=232)
+
+
+def test_no_node_is_out_for_less_than_its_longest_move() -> None:
+    large = make_server("large", "a", memory=256 * 1024)
+    alone = estimate_node_seconds([large], DEFAULT_DURATIONS)
+    assert alone.p50 >= DEFAULT_DURATIONS.move_seconds(256 * 1024) >= 281
+    assert alone.p90 > 9 * 60
+    assert estimate_move_seconds(256 * 1024, DEFAULT_DURATIONS).p90 > 400

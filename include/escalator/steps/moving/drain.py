@@ -12,12 +12,13 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from escalator.model.campaign import OnSlowMove
 from escalator.model.cloud import Migration, Server
 from escalator.model.errors import EscalatorError, SupersededError, TransientError
 from escalator.model.moves import DrainPlan, FailureAction, MoveMethod, MoveRecord, PlannedMove
 from escalator.steps.moving.drain_record import DrainRecord
 from escalator.steps.moving.endings import describe_error, describe_failure, describe_half_landed
-from escalator.steps.moving.flights import Flight, FlightState, can_abort
+from escalator.steps.moving.flights import Flight, FlightState, can_abort, can_force
 from escalator.steps.moving.move_queue import MoveQueue
 from escalator.steps.moving.node_view import NodeView
 from escalator.steps.moving.pace import LONGEST_GAP_SECONDS, DrainPace
@@ -152,22 +153,19 @@ class Drain:
 
     def _until_poll(self, fresh: Sequence[Flight]) -> float:
         if fresh:
-            return self.pace.first_poll(max(self._expected(flight.move) for flight in fresh))
+            return self.pace.first_poll(min(self._expected(flight.move) for flight in fresh))
         if not self.flying:
             return self.queue.compute_gap()
         if any(flight.aborted_at or flight.refused_at for flight in self.flying):
             return self.pace.poll_seconds
         now = self.ctx.now()
         newest = max(flight.confirmed_at or flight.started_at for flight in self.flying)
-        begun = [
-            since
+        ends = [
+            since + self.record.limit_of(f.move)
             for f in self.flying
-            if f.landed_at is None and (since := f.confirmed_at or f.running_since) is not None
+            if f.landed_at is None and (since := f.confirmed_at or f.forced_at or f.running_since) is not None
         ]
-        rest = min(
-            ((since + self.record.limit - now).total_seconds() for since in begun),
-            default=LONGEST_GAP_SECONDS,
-        )
+        rest = min(((end - now).total_seconds() for end in ends), default=LONGEST_GAP_SECONDS)
         gap = min(self.pace.next_poll((now - newest).total_seconds()), rest + 1.0)
         return max(self.pace.poll_seconds, gap)
 
@@ -200,7 +198,7 @@ class Drain:
             seen = flight.delayed(away).seen((*migrations, *elsewhere), now)
             if seen.unsure and seen.migration is not None:
                 self.queue.end_trouble()
-            state = seen.state(now, self.record.limit)
+            state = seen.state(now, self.record.limit_of(seen.move))
             match state:
                 case FlightState.FLYING:
                     self.flying.append(seen)
@@ -238,17 +236,14 @@ class Drain:
         return replace(flight, confirmed_at=now)
 
     def _late(self, flight: Flight, now: datetime) -> list[Flight]:
-        """Abort a move that hangs; one that cannot be aborted holds the node."""
-        name = flight.move.server_name
+        """Force a move that hangs to its end where that was asked for, else abort it; or hold the node."""
+        name, limit = flight.move.server_name, self.record.limit_of(flight.move)
+        if self.ctx.plan.request.on_slow_move is OnSlowMove.FORCE_COMPLETE and can_force(flight):
+            return [self._forced(flight, limit, now)]
         tried_for_long = flight.refused_at is not None and now - flight.refused_at > TOLERATED
         if not can_abort(flight) or flight.migration is None or tried_for_long:
             return self._ended_badly(flight, FlightState.STUCK, now)
-        log.warning(
-            "%s: the migration of %s takes longer than %s: aborting it",
-            self.ctx.host,
-            name,
-            self.record.limit,
-        )
+        log.warning("%s: the migration of %s takes longer than %s: aborting it", self.ctx.host, name, limit)
         self.ctx.ensure_current()
         try:
             self.ctx.cloud.abort_migration(flight.move.server_id, flight.migration.id)
@@ -258,6 +253,21 @@ class Drain:
         except EscalatorError as exc:
             log.warning("%s: Nova does not abort the migration of %s: %s", self.ctx.host, name, exc)
         return [replace(flight, aborted_at=now)]
+
+    def _forced(self, flight: Flight, limit: timedelta, now: datetime) -> Flight:
+        """Force a live migration to its end; its guest pauses. One that Nova refuses is aborted next."""
+        name = flight.move.server_name
+        log.warning("%s: the migration of %s takes longer than %s: forced to end", self.ctx.host, name, limit)
+        self.ctx.ensure_current()
+        number = flight.migration.id if flight.migration else 0
+        try:
+            self.ctx.cloud.force_complete(flight.move.server_id, number)
+        except SupersededError:
+            raise
+        except EscalatorError as exc:
+            log.warning("%s: Nova does not force the migration of %s: %s", self.ctx.host, name, exc)
+            return replace(flight, forced_at=flight.running_since)
+        return replace(flight, forced_at=now)
 
     # what ended
 
@@ -272,7 +282,7 @@ class Drain:
             elif _came_back(flight, migrations, self.source):
                 log.warning("%s: somebody moved %s back", self.ctx.host, server.name)
                 self._landed(flight, flight.record(now, FlightState.ARRIVED))
-            elif flight.landed_at is None or now - flight.landed_at <= self.record.limit:
+            elif flight.landed_at is None or now - flight.landed_at <= self.record.limit_of(flight.move):
                 self.flying.append(replace(flight, landed_at=flight.landed_at or now))
             else:
                 stuck = describe_half_landed(server, self.source, flight)
@@ -308,7 +318,7 @@ class Drain:
     def _still_here(self, flight: Flight, state: FlightState, server: Server, now: datetime) -> list[Flight]:
         """Wait for a server that is busy without a record; ask again for what Nova does not know of."""
         if state is FlightState.LOST and server.task_state is not None:
-            if now - flight.started_at <= self.record.limit + flight.grace:
+            if now - flight.started_at <= self.record.limit_of(flight.move) + flight.grace:
                 return [flight]
             self._failed(flight.move, flight.record(now, state), stuck=True)
         elif state is FlightState.LOST and flight.unsure:

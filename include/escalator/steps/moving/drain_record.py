@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from escalator.model.errors import LeaseLostError
-from escalator.model.moves import MoveRecord
+from escalator.model.moves import MoveRecord, PlannedMove
 from escalator.model.verdict import Verdict
 from escalator.steps.running.context import StepContext
 from escalator.steps.running.patience import Patience
@@ -40,6 +40,10 @@ class DrainRecord:
     def limit(self) -> timedelta:
         """Return how long one move may take."""
         return timedelta(seconds=self.ctx.plan.request.migration_timeout_seconds)
+
+    def limit_of(self, move: PlannedMove) -> timedelta:
+        """Return how long a move of that server may take: the more memory, the longer, where it was asked."""
+        return timedelta(seconds=self.ctx.plan.request.move_limit_seconds(move.memory_mib))
 
     def watch_lease(self) -> None:
         """See whether the node is still ours; once it is not, it never is again."""

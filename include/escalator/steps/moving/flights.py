@@ -18,6 +18,7 @@ ABORTS_WITHIN = timedelta(seconds=30)
 
 QUEUED_FOR = 10
 """Times the limit that a migration may wait in Nova's queue."""
+_MOMENTS = ("running_since", "forced_at", "aborted_at", "confirmed_at", "refused_at", "landed_at")
 _QUEUED = frozenset({MigrationStatus.ACCEPTED, MigrationStatus.QUEUED})
 
 
@@ -39,9 +40,10 @@ class Flight:
     """A move under way.
 
     ``after_id`` is the newest migration id known before the request. ``running_since`` is when it was first
-    seen to have left Nova's queue, ``aborted_at`` when its abort was asked for, ``confirmed_at`` when its
-    confirmation was, ``refused_at`` when Nova first refused to confirm or to abort it. ``landed_at`` is when
-    its migration was first seen to be over with the server still where it was.
+    seen to have left Nova's queue, ``forced_at`` when its end was forced, ``aborted_at`` when its abort was
+    asked for, ``confirmed_at`` when its confirmation was, ``refused_at`` when Nova first refused to confirm
+    or to abort it. ``landed_at`` is when its migration was first seen to be over with the server still where
+    it was.
 
     :ivar source: the host that it leaves; not that of the drain when somebody had moved the server there, and
         Nova took our request a moment later.
@@ -57,6 +59,7 @@ class Flight:
     after_id: int
     migration: Migration | None = None
     running_since: datetime | None = None
+    forced_at: datetime | None = None
     aborted_at: datetime | None = None
     confirmed_at: datetime | None = None
     refused_at: datetime | None = None
@@ -85,7 +88,14 @@ class Flight:
             return self
         later = {
             name: since + away
-            for name in ("running_since", "aborted_at", "confirmed_at", "refused_at", "landed_at")
+            for name in (
+                "running_since",
+                "forced_at",
+                "aborted_at",
+                "confirmed_at",
+                "refused_at",
+                "landed_at",
+            )
             if (since := getattr(self, name)) is not None
         }
         return replace(self, grace=self.grace + away, **later)
@@ -111,7 +121,7 @@ class Flight:
         return FlightState.LATE if self._overdue(now, limit) else FlightState.FLYING
 
     def _overdue(self, now: datetime, limit: timedelta) -> bool:
-        began = self.confirmed_at or self.running_since
+        began = self.confirmed_at or self.forced_at or self.running_since
         if began is None:
             return now - self.started_at > QUEUED_FOR * limit + self.grace
         return now - began > limit
@@ -152,6 +162,12 @@ class Flight:
         if self.migration is None or self.vanished:
             return Code.MIGRATION_FAILED, f"{what}: Nova has no record of it"
         return Code.MIGRATION_FAILED, f"{what} ended in status {self.migration.status}"
+
+
+def can_force(flight: Flight) -> bool:
+    """Tell whether Nova can force it to its end: a live migration that runs, once."""
+    running = flight.migration is not None and flight.migration.status is MigrationStatus.RUNNING
+    return running and flight.move.method.is_live and flight.forced_at is None
 
 
 def can_abort(flight: Flight) -> bool:

@@ -14,9 +14,9 @@ LONGEST_GAP_SECONDS = 60.0
 class DrainPace:
     """How many servers move at once, and how often Nova is asked.
 
-    Nova is asked first when the last of the moves that were begun may have ended, which is ``slowness`` times
-    what is expected of the largest: what this campaign's moves took, so far. Later polls come further and
-    further apart, so that a long move costs few of them and is seen to have ended soon for its length.
+    Nova is asked first when the earliest of the moves that were begun may have ended, which is ``slowness``
+    times what is expected of the smallest: what this campaign's moves took, so far. Later polls come further
+    and further apart, so that a long move costs few of them and is seen to have ended soon for its length.
 
     :ivar at_once: moves under way from one node; Nova queues live migrations beyond its own limit.
     """
@@ -27,11 +27,11 @@ class DrainPace:
     poll_seconds: float = 3.0
 
     def first_poll(self, expected_seconds: float) -> float:
-        """Return the seconds from the requests to the first poll.
+        """Return the seconds from the requests to the first poll, a minute at most.
 
-        :param expected_seconds: of the longest of the moves.
+        :param expected_seconds: of the shortest of the moves.
         """
-        return self.slowness * expected_seconds + self.margin_seconds
+        return min(self.slowness * expected_seconds + self.margin_seconds, LONGEST_GAP_SECONDS)
 
     def next_poll(self, age_seconds: float) -> float:
         """Return the seconds from one poll to the next.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -11,8 +12,9 @@ from escalator.model.feature import Feature
 from escalator.model.verdict import Code, Severity
 from escalator.model.wording import name_some
 from escalator.upgrade_manager.conditions.question import Family, Question, count, name_domain, unmet
+from escalator.upgrade_manager.drain.durations import estimate_move_seconds
 from escalator.upgrade_manager.drain.refusals import is_refused
-from escalator.upgrade_manager.state.capacity import is_moved_cold
+from escalator.upgrade_manager.state.capacity import MEMORY, is_moved_cold
 
 
 class _Kind(NamedTuple):
@@ -63,7 +65,34 @@ def check_moves(question: Question, domain: str) -> Iterator[Condition]:
         found = [s for s in of_kind if not (kind.live_only and is_moved_cold(s))]
         if found:
             yield _warn(domain, found, kind.code, f"{kind.has}: {kind.means}", kind.remedy)
+    yield from _too_long(question, domain, moving)
     yield from _uncounted(question, domain, moving)
+
+
+def _too_long(question: Question, domain: str, moving: Sequence[Server]) -> Iterator[Condition]:
+    """Name the servers whose moves would be aborted as hung, going by their memory."""
+    request, expected = question.plan.request, question.plan.expected
+    memory = {server.id: server.resources.get(MEMORY, 0) for server in moving}
+    slow = [
+        server
+        for server in moving
+        if estimate_move_seconds(memory[server.id], expected).p90
+        > request.move_limit_seconds(memory[server.id])
+    ]
+    if not slow:
+        return
+    most = max(memory[server.id] for server in slow)
+    longest = estimate_move_seconds(most, expected)
+    yield _warn(
+        domain,
+        slow,
+        Code.MOVE_TOO_LONG,
+        f"would take {longest.p50:.0f} s to move, or {longest.p90:.0f} s when it goes slowly (of up to "
+        f"{most / 1024:.0f} GiB): more than migration_timeout_seconds={request.migration_timeout_seconds}, "
+        "after which a move is aborted",
+        f"ask for migration_timeout_seconds={math.ceil(longest.p90 * 1.5)}, or for "
+        "migration_timeout_seconds_per_gib; or move them by hand before",
+    )
 
 
 def _uncounted(question: Question, domain: str, moving: Sequence[Server]) -> Iterator[Condition]:

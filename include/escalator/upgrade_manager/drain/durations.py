@@ -59,12 +59,22 @@ def compute_quantiles(samples: Sequence[float]) -> Quantiles:
 
 
 def estimate_node_seconds(moving: Iterable[Server], expected: Durations) -> Quantiles:
-    """Return how long a node is out (s): its steps, and the moves of these servers side by side."""
-    moves = sum(expected.move_seconds(s.resources.get(MEMORY, 0)) for s in moving) / expected.moves_at_once
+    """Return how long a node is out (s): its steps, and the moves of these servers side by side.
+
+    However many go at once, the longest of them is not over any sooner.
+    """
+    each = [expected.move_seconds(s.resources.get(MEMORY, 0)) for s in moving]
+    moves = max(sum(each) / expected.moves_at_once, *each) if each else 0.0
     return Quantiles(
         p50=moves + sum(q.p50 for q in expected.steps.values()),
         p90=moves * _SLOW_MOVE + sum(q.p90 for q in expected.steps.values()),
     )
+
+
+def estimate_move_seconds(memory_mib: int, expected: Durations) -> Quantiles:
+    """Return how long the move of a server of that much memory takes (s)."""
+    seconds = expected.move_seconds(memory_mib)
+    return Quantiles(p50=seconds, p90=seconds * _SLOW_MOVE)
 
 
 def compute_step_limit_seconds(stage: Stage, expected: Durations) -> float:
