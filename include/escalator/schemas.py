@@ -13,6 +13,7 @@ from escalator.documents.document_model import DocumentModel
 from escalator.documents.requests import CampaignDocument
 from escalator.documents.windows import WindowsDocument
 from escalator.inventory.inventory_file import InventoryDocument
+from escalator.inventory.settings_document import SettingsDocument
 from escalator.vim_interface.registry.vnf_document import VnfDocument
 from escalator.vim_interface.registry.vnfm_document import VnfmsDocument
 
@@ -20,6 +21,7 @@ FOLDER = Path(__file__).resolve().parents[1] / "schemas"
 _MODELS: dict[str, type[DocumentModel]] = {
     "bundle": BundleDocument,
     "inventory": InventoryDocument,
+    "inventory-settings": SettingsDocument,
     "request": CampaignDocument,
     "vnf": VnfDocument,
     "vnfms": VnfmsDocument,

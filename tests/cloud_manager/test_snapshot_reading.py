@@ -12,6 +12,7 @@ from escalator.cloud_manager.placement import add_up_inventories
 from escalator.model.cloud import CloudSnapshot, ResourceInventory
 from escalator.model.errors import InvalidRequestError, TransientError
 from escalator.model.feature import Feature
+from escalator.model.inventory_settings import AggregateRules
 
 HOSTS = ("node-01", "node-02", "node-03", "node-04")
 CANDIDATES = "/placement/allocation_candidates"
@@ -256,8 +257,10 @@ def test_nodes_are_put_together(read: Read) -> None:
 
 
 def test_cell_is_what_the_caller_knows(read: Read) -> None:
+    """Of a node that a caller who knows of cells does not know, the cell is not guessed."""
+    assert [node.cell for node in read().nodes] == ["cell1"] * 4
     snapshot = read(cells={"node-01": "cell2"})
-    assert [node.cell for node in snapshot.nodes] == ["cell2", "cell1", "cell1", "cell1"]
+    assert [node.cell for node in snapshot.nodes] == ["cell2", "unknown", "unknown", "unknown"]
 
 
 def test_inventory_that_changed_is_read_again(read: Read, whole: Any) -> None:
@@ -439,3 +442,11 @@ def test_a_control_plane_that_says_nothing_of_itself_is_not_known(
 ) -> None:
     whole.tell("GET", "/compute/v2.1/", answer)
     assert read(with_control_plane=True).control_plane is None
+
+
+def test_cells_that_are_told_and_aggregates_that_count_make_the_domains(read: Read) -> None:
+    rules = AggregateRules(ignore=("fas*",))
+    nodes = read(cells={"node-01": "cell2", "node-02": "cell1"}, aggregates=rules).nodes
+    assert [node.cell for node in nodes] == ["cell2", "cell1", "unknown", "unknown"]
+    assert nodes[1].aggregates == ("az1",)
+    assert read().nodes[1].aggregates == ("az1", "fast")

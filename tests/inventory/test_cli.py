@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -48,17 +49,39 @@ def test_other_forms_are_refused(tmp_path: Path, text: str | None, fault: str) -
         read_addresses(path)
 
 
-def write_from(monkeypatch: pytest.MonkeyPatch, folder: Path, *nodes: Node) -> int:
+def write_from(
+    monkeypatch: pytest.MonkeyPatch, folder: Path, *nodes: Node, options: tuple[str, ...] = ()
+) -> int:
     """Write the inventory of a cloud of these nodes, as a person does from a shell."""
 
-    def snapshot(_name: str, **_: Any) -> CloudSnapshot:
-        return make_cloud(nodes)
+    def snapshot(_name: str, **words: Any) -> CloudSnapshot:
+        cells = words["cells"]
+        return make_cloud([replace(node, cell=cells.get(node.host, node.cell)) for node in nodes])
 
     cloud = SimpleNamespace(fetch_snapshot=snapshot, fetch_addresses=dict)
     monkeypatch.setattr(cli, "name_cloud_of", lambda args: CloudCredentials(cloud=args.cloud))
     monkeypatch.setattr(cli, "connect", lambda *_: None)
     monkeypatch.setattr(cli, "Cloud", lambda *_: cloud)
-    return escalator.main(["inventory", "--cloud", "lab", "-o", str(folder)])
+    return escalator.main(["inventory", "--cloud", "lab", "-o", str(folder), *options])
+
+
+def test_cells_are_read_from_what_nova_prints_and_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = tmp_path / "cells.txt"
+    table.write_text("| Cell Name | Cell UUID | Hostname |\n| cell2 | u-2 | node-01 |\n| cell1 | u-1 | b |\n")
+    nodes = make_node("node-01"), make_node("b")
+    assert write_from(monkeypatch, tmp_path, *nodes, options=("--cells", str(table))) == 0
+    cells = {"b": "cell1", "node-01": "cell2"}
+    assert read_inventory(tmp_path / "lab.json").cells() == cells
+    assert write_from(monkeypatch, tmp_path, *nodes) == 0
+    assert read_inventory(tmp_path / "lab.json").cells() == cells
+    table.write_text("nothing")
+    assert write_from(monkeypatch, tmp_path, *nodes, options=("--cells", str(table))) == 2
+    assert "cells.txt: there is no table" in capsys.readouterr().err
+    (tmp_path / "lab.settings.yaml").write_text("schema: 1")
+    assert write_from(monkeypatch, tmp_path, *nodes) == 2
+    assert "lab.settings.yaml" in capsys.readouterr().err
 
 
 def domains(folder: Path) -> dict[str, str]:

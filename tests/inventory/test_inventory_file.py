@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from escalator.inventory.inventory_file import (
 )
 from escalator.model.errors import InvalidRequestError
 from escalator.model.inventory import Inventory, InventoryNode
+from escalator.model.inventory_settings import AggregateRules, Controller
 
 INVENTORY = Inventory(
     cloud="lab",
@@ -51,6 +53,21 @@ def test_any_names_are_read_back(nodes: list[InventoryNode]) -> None:
     ordered = tuple(sorted(nodes, key=lambda node: node.host))
     inventory = Inventory(cloud="c", taken_at=INVENTORY.taken_at, nodes=ordered)
     assert inventory_from_document(json.loads(json.dumps(inventory_to_document(inventory)))) == inventory
+
+
+def test_what_was_declared_of_the_cloud_is_read_back(tmp_path: Path) -> None:
+    path = tmp_path / "lab.json"
+    declared = replace(
+        INVENTORY,
+        nodes=tuple(replace(node, cell="cell2") for node in INVENTORY.nodes),
+        aggregates=AggregateRules(count=("general",), ignore=("rack-*",)),
+        controller=Controller(address="ctl-01"),
+    )
+    write_inventory(path, declared)
+    assert read_inventory(path) == declared
+    ignoring = replace(declared, aggregates=AggregateRules(ignore=("rack-*",)))
+    write_inventory(path, ignoring)
+    assert read_inventory(path) == ignoring
 
 
 def test_second_write_gives_the_same_bytes_and_leaves_nothing_behind(tmp_path: Path) -> None:

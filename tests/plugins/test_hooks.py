@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,6 +11,7 @@ import pytest
 
 from escalator.model.errors import InvalidRequestError
 from escalator.model.inventory import Inventory, InventoryNode
+from escalator.model.inventory_settings import Controller
 
 pytestmark = pytest.mark.airflow
 INVENTORY = Inventory(
@@ -163,6 +165,17 @@ def test_a_jump_host_that_cannot_be_one_is_refused(
     opened = shells.get_conn()
     with pytest.raises(InvalidRequestError, match=said):
         opened("node-01")
+
+
+def test_the_connection_of_the_nodes_reaches_the_controller_too(
+    shells: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connection(monkeypatch, "the_nodes", conn_type="ssh", login="ops")
+    with pytest.raises(InvalidRequestError):
+        shells.get_conn()("ctl-01")
+    shells.inventory = replace(shells.inventory, controller=Controller(address="ctl-01"))
+    target = shells.get_conn()("ctl-01")
+    assert (target.host, target.address, target.user) == ("ctl-01", "ctl-01", "ops")
 
 
 @pytest.mark.parametrize("extra", [{"no_host_key_check": "true"}, {"no_host_key_check": True}])

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,6 +14,8 @@ from tests.plugins.conftest import context
 from escalator.inventory.inventory_file import read_inventory
 from escalator.ledger.ledger import Ledger
 from escalator.model.cloud import CloudSnapshot, Node
+from escalator.model.inventory import Inventory
+from escalator.model.inventory_settings import Controller
 from escalator.model.run_life import RunLife
 
 pytestmark = pytest.mark.airflow
@@ -110,6 +113,26 @@ def test_airflow_and_the_ledger_are_not_asked_when_every_node_stays(
     monkeypatch.setattr(module, "Ledger", lambda: pytest.fail("was asked"))
     refresh(module, monkeypatch, *(make_node(host, domain=DOMAIN) for host in HOSTS))
     assert domains(folders) == dict.fromkeys(HOSTS, DOMAIN)
+
+
+def test_cells_are_asked_of_the_controller_that_is_declared(
+    module: Any, folders: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = "schema: escalator.inventory-settings/1\ncontroller: {address: ctl-01}\n"
+    (folders / "inventory" / "lab.settings.yaml").write_text(settings)
+    asked: list[str] = []
+
+    def hook(inventory: Inventory) -> Any:
+        assert inventory.ssh_conn_id == "the_nodes"
+        return SimpleNamespace(get_conn=lambda: lambda host: nullcontext(asked.append(host)))
+
+    monkeypatch.setattr(module, "NodeShellHook", hook)
+    monkeypatch.setattr(module, "read_cells", lambda _shell, _controller: dict.fromkeys(HOSTS, "cell7"))
+    refresh(module, monkeypatch, *(make_node(host, domain=DOMAIN, cell="cell7") for host in HOSTS))
+    inventory = read_inventory(folders / "inventory" / "lab.json")
+    assert inventory.cells() == dict.fromkeys(HOSTS, "cell7")
+    assert inventory.controller == Controller(address="ctl-01")
+    assert asked == ["ctl-01"]
 
 
 def test_a_broken_inventory_is_refused_in_words(

@@ -46,6 +46,7 @@ from escalator.model.errors import (
     NotFoundError,
 )
 from escalator.model.feature import Feature
+from escalator.model.inventory_settings import ALL_AGGREGATES, AggregateRules
 
 
 @dataclass
@@ -326,12 +327,13 @@ class FakeCloud:
         node_versions: Mapping[str, str] | None = None,
         targets: Iterable[str] = (),
         cells: Mapping[str, str] | None = None,
+        aggregates: AggregateRules = ALL_AGGREGATES,
         with_agents: bool = False,
         with_control_plane: bool = False,
         afresh: Collection[str] = (),
         watched_within: float | None = None,
     ) -> CloudSnapshot:
-        del cells, with_agents, with_control_plane, afresh, watched_within
+        del cells, aggregates, with_agents, with_control_plane, afresh, watched_within
         versions, wanted = node_versions or {}, set(targets)
         nodes = tuple(
             replace(

@@ -17,6 +17,7 @@ from escalator.model.cloud import (
     Server,
 )
 from escalator.model.feature import Feature
+from escalator.model.inventory_settings import ALL_AGGREGATES, AggregateRules
 
 
 class StepsCloud(Protocol):
@@ -33,6 +34,7 @@ class StepsCloud(Protocol):
         node_versions: Mapping[str, str] | None = None,
         targets: Iterable[str] = (),
         cells: Mapping[str, str] | None = None,
+        aggregates: AggregateRules = ALL_AGGREGATES,
         with_agents: bool = False,
         with_control_plane: bool = False,
         afresh: Collection[str] = (),

@@ -15,6 +15,7 @@ from escalator.cloud_manager.snapshots import read_snapshot
 from escalator.documents.bundle_file import find_bundle_dir, read_bundle_document, read_bundle_file
 from escalator.documents.bundles import parse_bundle
 from escalator.documents.wording import did_you_mean
+from escalator.inventory.declared import find_declared
 from escalator.model.bundle import Bundle
 from escalator.model.campaign import OnBlocked, UpgradeMode
 from escalator.model.cloud import CloudSnapshot
@@ -93,7 +94,11 @@ def _read_cloud(args: argparse.Namespace) -> CloudSnapshot:
     cloud = Cloud(connect(credentials, counter), counter)
     return add_ha_groups_of(
         cloud.fetch_snapshot(
-            credentials.label, domain_of=domain_of, with_agents=True, with_control_plane=True
+            credentials.label,
+            domain_of=domain_of,
+            with_agents=True,
+            with_control_plane=True,
+            **find_declared(credentials.label),
         ),
         sources,
     )

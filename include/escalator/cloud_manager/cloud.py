@@ -30,6 +30,7 @@ from escalator.cloud_manager.snapshot_reader import CONCURRENT_CALLS, DomainOf, 
 from escalator.model.cloud import CloudSnapshot, ComputeService, Hypervisor, Migration, NetworkAgent, Server
 from escalator.model.errors import NotFoundError
 from escalator.model.feature import Feature
+from escalator.model.inventory_settings import ALL_AGGREGATES, AggregateRules
 
 
 class Cloud:
@@ -101,6 +102,7 @@ class Cloud:
         node_versions: Mapping[str, str] | None = None,
         targets: Iterable[str] = (),
         cells: Mapping[str, str] | None = None,
+        aggregates: AggregateRules = ALL_AGGREGATES,
         with_agents: bool = False,
         with_control_plane: bool = False,
         afresh: Collection[str] = (),
@@ -113,6 +115,7 @@ class Cloud:
         :param node_versions: host -> version of nova-compute as read on the node: Nova's API has none.
         :param targets: hosts that the campaign is to upgrade.
         :param cells: host -> name of its cell, where there is more than one: Nova's API does not tell.
+        :param aggregates: which host aggregates count for the drain domains; the others are not shown.
         :param with_agents: read Neutron's agents and ports as well: a check looks at those of all nodes.
         :param with_control_plane: read what Nova tells of its control plane as well, which a check looks at.
         :param afresh: hosts whose servers are listed by themselves, where those of others may be known from
@@ -126,6 +129,7 @@ class Cloud:
             versions=node_versions or {},
             targets=frozenset(targets),
             cells=cells or {},
+            aggregates=aggregates,
         )
         return self._reader.fetch(
             cloud_name,

@@ -35,11 +35,14 @@ from escalator.model.cloud import (
     ServerGroup,
 )
 from escalator.model.control_plane import ControlPlane
+from escalator.model.inventory_settings import ALL_AGGREGATES, AggregateRules
 
 DomainOf = Callable[[str, str, tuple[str, ...]], str]
 """Names the drain domain of a node from its cell, zone and aggregates."""
 DEFAULT_CELL = "cell1"
 """The name of every node's cell unless the caller knows better: Nova's API does not tell it."""
+UNKNOWN_CELL = "unknown"
+"""The cell of a node that the caller does not know of, though it knows of cells: no server goes there."""
 CONCURRENT_CALLS = 8
 SLOW_LISTS_SECONDS = 300.0
 """How old aggregates, hypervisors and server groups may be for who keeps watch; a step reads all anew."""
@@ -53,13 +56,15 @@ class NodeWords:
 
     :ivar versions: host -> version of nova-compute, as read on the node.
     :ivar targets: hosts that the campaign is to upgrade.
-    :ivar cells: host -> name of its cell.
+    :ivar cells: host -> name of its cell; empty: nobody told of cells.
+    :ivar aggregates: which host aggregates count.
     """
 
     target_version: str | None = None
     versions: Mapping[str, str]
     targets: frozenset[str]
     cells: Mapping[str, str]
+    aggregates: AggregateRules = ALL_AGGREGATES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -240,8 +245,8 @@ def node_of(
     host = service.host
     provider_id = hypervisor.id if hypervisor else None
     state = states.get(provider_id or "", _NO_PROVIDER)
-    member_of = tuple(sorted(a["name"] for a in aggregates if host in a["hosts"]))
-    cell = words.cells.get(host, DEFAULT_CELL)
+    member_of = words.aggregates.choose(sorted(a["name"] for a in aggregates if host in a["hosts"]))
+    cell = words.cells.get(host, UNKNOWN_CELL if words.cells else DEFAULT_CELL)
     versions = {"nova-compute": words.versions.get(host), "hypervisor": hypervisor and hypervisor.version}
     return Node(
         host=host,

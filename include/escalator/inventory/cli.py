@@ -14,6 +14,7 @@ from escalator.cloud_manager.cloud import Cloud
 from escalator.cloud_manager.cloud_options import add_cloud_options, name_cloud_of
 from escalator.cloud_manager.connection import connect
 from escalator.cloud_manager.snapshots import write_snapshot
+from escalator.inventory.declared import find_declared
 from escalator.inventory.inventory_file import (
     find_inventory_path,
     inventory_dir,
@@ -22,8 +23,10 @@ from escalator.inventory.inventory_file import (
 )
 from escalator.inventory.read_nodes import read_inventory_of_cloud
 from escalator.inventory.refresh import make_refresh
+from escalator.inventory.settings_file import read_settings
 from escalator.model.errors import InvalidRequestError
 from escalator.model.inventory import Inventory, split_address
+from escalator.system_support.controller import parse_cells
 from escalator.upgrade_manager.state.domains import domain_of
 from escalator.vim_interface.registry import add_ha_groups_of, load_ha_sources
 from escalator.vim_interface.registry.pushed import find_pushed_constraints
@@ -53,6 +56,12 @@ def add_parser(subparsers: Subparsers) -> None:
         metavar="FILE",
         help="lines `host [user@]address[:port]`, or JSON: where SSH gets; else their hypervisor's IP",
     )
+    inventory.add_argument(
+        "--cells",
+        type=Path,
+        metavar="FILE",
+        help="what `nova-manage cell_v2 list_hosts` prints; else the cells that the inventory has so far",
+    )
     defaults = Inventory.__dataclass_fields__
     for option in ("cloud_conn_id", "ssh_conn_id"):
         name = f"--{option.replace('_', '-')}"
@@ -77,7 +86,13 @@ def run(args: argparse.Namespace) -> int:
 def _snapshot(cloud: Cloud, args: argparse.Namespace) -> str:
     sources = load_ha_sources(pushed=find_pushed_constraints(args.cloud))
     snapshot = add_ha_groups_of(
-        cloud.fetch_snapshot(args.cloud, domain_of=domain_of, with_agents=True, with_control_plane=True),
+        cloud.fetch_snapshot(
+            args.cloud,
+            domain_of=domain_of,
+            with_agents=True,
+            with_control_plane=True,
+            **find_declared(args.cloud),
+        ),
         sources,
     )
     if args.output == STDOUT:
@@ -95,13 +110,17 @@ def _snapshot(cloud: Cloud, args: argparse.Namespace) -> str:
 
 def _inventory(cloud: Cloud, args: argparse.Namespace) -> str:
     path = find_inventory_path(args.output or inventory_dir(), args.cloud)
+    settings = read_settings(path.parent, args.cloud)
     addresses = read_addresses(args.addresses) if args.addresses else {}
+    before = _read_before(path)
     found = read_inventory_of_cloud(
         cloud,
         args.cloud,
         addresses=addresses,
         cloud_conn_id=args.cloud_conn_id,
         ssh_conn_id=args.ssh_conn_id,
+        settings=settings,
+        told=_read_told(args.cells, before),
     )
     for address in addresses.values():
         split_address(address)
@@ -111,11 +130,28 @@ def _inventory(cloud: Cloud, args: argparse.Namespace) -> str:
             f"{args.addresses}: the cloud has no nova-compute host {', '.join(unknown)}",
             remedy="use the names of `openstack compute service list`",
         )
-    made = make_refresh(_read_before(path), found.inventory, found.find_busy())
+    made = make_refresh(before, found.inventory, found.find_busy())
     write_inventory(path, made.inventory)
+    for warning in found.warnings:
+        print(f"warning: {warning}", file=sys.stderr)
     for put_off in made.put_off:
         print(f"warning: put off: {put_off}", file=sys.stderr)
     return f"{path}: {len(made.inventory.nodes)} nodes in {len(made.inventory.domains())} domains"
+
+
+def _read_told(path: Path | None, before: Inventory | None) -> dict[str, str]:
+    """Return the cells as Nova told them: in a file, else as the inventory so far has them.
+
+    :raises InvalidRequestError: the file cannot be read, or is none of Nova's.
+    """
+    if path is None:
+        return before.cells() if before is not None else {}
+    try:
+        return parse_cells(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as exc:
+        raise InvalidRequestError(f"{path} cannot be read: {exc}", remedy="see its name") from exc
+    except InvalidRequestError as exc:
+        raise InvalidRequestError(f"{path}: {exc.message}", remedy=exc.remedy) from exc
 
 
 def _read_before(path: Path) -> Inventory | None:

@@ -8,6 +8,7 @@ import re
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -18,8 +19,15 @@ from escalator.documents.document_model import DocumentModel, list_mappings, rea
 from escalator.documents.faults import Fault
 from escalator.documents.moments import WITHIN, is_near
 from escalator.documents.wording import show_value
+from escalator.inventory.settings_document import (
+    AggregatesDocument,
+    ControllerDocument,
+    controller_of,
+    rules_of,
+)
 from escalator.model.errors import InvalidRequestError
 from escalator.model.inventory import SCHEMA, Inventory, InventoryNode
+from escalator.model.inventory_settings import ALL_AGGREGATES
 
 DIRECTORY_VARIABLE = "ESCALATOR_INVENTORY_DIR"
 _CLOUD_NAME = re.compile(r"^[A-Za-z0-9_.-]+$")
@@ -53,6 +61,7 @@ class NodeDocument(DocumentModel):
     domain: Words
     address: Words
     part: int | None = Field(default=None, ge=1, le=_MOST_PARTS)
+    cell: Words | None = None
 
 
 class InventoryDocument(DocumentModel):
@@ -65,6 +74,8 @@ class InventoryDocument(DocumentModel):
     ssh_conn_id: Words = "escalator_ssh"
     nodes: list[NodeDocument]
     extra: dict[str, Words] = Field(default={})
+    aggregates: AggregatesDocument = Field(default_factory=AggregatesDocument)
+    controller: ControllerDocument | None = None
 
     @classmethod
     def find_faults_between(cls, values: Mapping[Any, Any], asked: object) -> Iterator[Fault]:  # noqa: ARG003
@@ -157,7 +168,12 @@ def read_inventory(path: Path) -> Inventory:
 
 
 def inventory_to_document(inventory: Inventory) -> dict[str, Any]:
-    """Write an inventory as plain JSON data, its nodes sorted by host."""
+    """Write an inventory as plain JSON data, its nodes sorted by host; of the settings what was declared."""
+    declared: dict[str, Any] = {}
+    if inventory.aggregates != ALL_AGGREGATES:
+        declared["aggregates"] = _without_none(asdict(inventory.aggregates))
+    if inventory.controller is not None:
+        declared["controller"] = asdict(inventory.controller)
     return {
         "schema": SCHEMA,
         "cloud": inventory.cloud,
@@ -166,12 +182,21 @@ def inventory_to_document(inventory: Inventory) -> dict[str, Any]:
         "ssh_conn_id": inventory.ssh_conn_id,
         "nodes": [_node_to_document(node) for node in sorted(inventory.nodes, key=lambda node: node.host)],
         "extra": dict(sorted(inventory.extra.items())),
+        **declared,
     }
 
 
 def _node_to_document(node: InventoryNode) -> dict[str, Any]:
-    part = {} if node.part is None else {"part": node.part}
-    return {"host": node.host, "domain": node.domain, "address": node.address, **part}
+    known = _without_none({"part": node.part, "cell": node.cell})
+    return {"host": node.host, "domain": node.domain, "address": node.address, **known}
+
+
+def _without_none(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        key: list(value) if isinstance(value, tuple) else value
+        for key, value in values.items()
+        if value is not None
+    }
 
 
 def inventory_from_document(document: object) -> Inventory:
@@ -185,11 +210,10 @@ def inventory_from_document(document: object) -> Inventory:
     return Inventory(
         cloud=found.cloud,
         taken_at=found.taken_at,
-        nodes=tuple(
-            InventoryNode(host=node.host, domain=node.domain, address=node.address, part=node.part)
-            for node in found.nodes
-        ),
+        nodes=tuple(InventoryNode(**vars(node)) for node in found.nodes),
         cloud_conn_id=found.cloud_conn_id,
         ssh_conn_id=found.ssh_conn_id,
         extra=found.extra,
+        aggregates=rules_of(found.aggregates),
+        controller=controller_of(found.controller),
     )

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from escalator.cloud_manager.cloud import Cloud
+from escalator.model.cloud import CloudSnapshot
 from escalator.model.inventory import Inventory, InventoryNode
+from escalator.model.inventory_settings import NOTHING_DECLARED, InventorySettings
 from escalator.model.lease import Lease
+from escalator.model.wording import name_some
 from escalator.upgrade_manager.state.domains import domain_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoundNodes:
-    """The nodes that a cloud shows, without the parts of their domains, and the leases that are on them."""
+    """The nodes that a cloud shows, without the parts of their domains, and the leases that are on them.
+
+    :ivar warnings: what a person should see to, such as nodes of which nobody knows the cell.
+    """
 
     inventory: Inventory
     leases: Mapping[str, Lease]
+    warnings: tuple[str, ...] = ()
 
     def find_busy(self) -> dict[str, str]:
         """Return the hosts that are out under a lease, and that as the reason to let them be."""
@@ -27,18 +35,41 @@ class FoundNodes:
 
 
 def read_inventory_of_cloud(
-    cloud: Cloud, name: str, *, addresses: Mapping[str, str], cloud_conn_id: str, ssh_conn_id: str
+    cloud: Cloud,
+    name: str,
+    *,
+    addresses: Mapping[str, str],
+    cloud_conn_id: str,
+    ssh_conn_id: str,
+    settings: InventorySettings = NOTHING_DECLARED,
+    told: Mapping[str, str] = MappingProxyType({}),
 ) -> FoundNodes:
     """Read the nodes of a cloud, their drain domains, where SSH reaches them, and their leases.
 
     Hosts of Ironic's are no compute nodes: they are left out.
 
     :param addresses: nova-compute service host -> address; others are reached at their hypervisor's host IP.
+    :param settings: what the operator declares; of a host's cell it goes before what Nova told.
+    :param told: host -> name of its cell, as Nova told it elsewhere.
+    :raises InvalidRequestError: by the settings a host is in two cells.
     """
-    snapshot = cloud.fetch_snapshot(name, domain_of=domain_of)
+    hosts = [service.host for service in cloud.fetch_services()] if settings.cells else []
+    cells = {**told, **settings.assign_cells(hosts)}
+    snapshot = cloud.fetch_snapshot(
+        name,
+        domain_of=domain_of,
+        cells=cells,
+        aggregates=settings.aggregates,
+        with_control_plane=True,
+    )
     known = {**cloud.fetch_addresses(), **addresses}
     nodes = (
-        InventoryNode(host=node.host, domain=node.domain, address=known.get(node.host, node.host))
+        InventoryNode(
+            host=node.host,
+            domain=node.domain,
+            address=known.get(node.host, node.host),
+            cell=node.cell if cells else None,
+        )
         for node in snapshot.nodes
         if not node.bare_metal
     )
@@ -48,8 +79,24 @@ def read_inventory_of_cloud(
         nodes=tuple(sorted(nodes, key=lambda node: node.host)),
         cloud_conn_id=cloud_conn_id,
         ssh_conn_id=ssh_conn_id,
+        aggregates=settings.aggregates,
+        controller=settings.controller,
     )
     return FoundNodes(
         inventory=inventory,
         leases={node.host: node.lease for node in snapshot.nodes if node.lease is not None},
+        warnings=tuple(_warn_of_cells(snapshot, cells)),
     )
+
+
+def _warn_of_cells(snapshot: CloudSnapshot, cells: Mapping[str, str]) -> Iterator[str]:
+    unknown = [node.host for node in snapshot.nodes if cells and node.host not in cells]
+    if unknown:
+        yield f"nobody tells in which cell {name_some(unknown)} is: no server is moved there or from there"
+    control = snapshot.control_plane
+    mixed = control.find_mixed({node.host: node.cell for node in snapshot.nodes}) if control else ()
+    if mixed:
+        yield (
+            f"Nova has several cells, and {name_some(mixed)} are not all in one: no campaign begins there "
+            "-> write the cells into the inventory settings, or name a controller there"
+        )

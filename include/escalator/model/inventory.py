@@ -8,9 +8,11 @@ from datetime import datetime
 from typing import NamedTuple
 
 from escalator.model.errors import InvalidRequestError
+from escalator.model.inventory_settings import ALL_AGGREGATES, AggregateRules, Controller
 
 MAX_PORT = 65535
 _REMEDY = "correct it in the inventory, such as 192.0.2.7 or ops@192.0.2.7:2222"
+
 SCHEMA = "escalator.inventory/1"
 
 
@@ -48,12 +50,14 @@ class InventoryNode:
 
     :ivar address: ``[user@]address[:port]``; an IPv6 address that has a port stands in brackets.
     :ivar part: number of the DAG that has it, of a domain that is cut into several; None: the one without.
+    :ivar cell: name of its cell; None: nobody told of cells.
     """
 
     host: str
     domain: str
     address: str
     part: int | None = None
+    cell: str | None = None
 
     @property
     def place(self) -> SshPlace:
@@ -66,7 +70,11 @@ class InventoryNode:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inventory:
-    """The nodes of one cloud at ``taken_at`` and the ids of the Airflow connections that reach them."""
+    """The nodes of one cloud at ``taken_at`` and the ids of the Airflow connections that reach them.
+
+    :ivar aggregates: which host aggregates made the drain domains.
+    :ivar controller: a host of the control plane that SSH reaches; None: there is none to ask.
+    """
 
     cloud: str
     taken_at: datetime
@@ -74,6 +82,8 @@ class Inventory:
     cloud_conn_id: str = "openstack_default"
     ssh_conn_id: str = "escalator_ssh"
     extra: dict[str, str] = field(default_factory=dict)
+    aggregates: AggregateRules = ALL_AGGREGATES
+    controller: Controller | None = None
 
     def domains(self) -> tuple[str, ...]:
         """Return the drain domains, sorted."""
@@ -82,3 +92,7 @@ class Inventory:
     def hosts(self, domain: str) -> tuple[str, ...]:
         """Return the hosts of a domain, sorted."""
         return tuple(sorted(n.host for n in self.nodes if n.domain == domain))
+
+    def cells(self) -> dict[str, str]:
+        """Return the cell of each node whose cell is known: host -> name."""
+        return {node.host: node.cell for node in self.nodes if node.cell is not None}

@@ -156,6 +156,7 @@ class Code(StrEnum):
     VERSION_TOO_FAR = "version_too_far"
     VERSION_UNREADABLE = "version_unreadable"
     CONTROL_PLANE_BEHIND = "control_plane_behind"
+    CONTROL_PLANE_NOT_READY = "control_plane_not_ready"
     CELLS_UNKNOWN = "cells_unknown"
     MIXED_RELEASES = "mixed_releases"
     BUNDLE_INCOMPLETE = "bundle_incomplete"

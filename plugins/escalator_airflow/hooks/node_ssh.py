@@ -8,7 +8,7 @@ from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowNotFoundException
 
 from escalator.model.errors import InvalidRequestError
-from escalator.model.inventory import Inventory
+from escalator.model.inventory import Inventory, InventoryNode
 from escalator.system_support.connecting import JumpHost
 from escalator.system_support.ssh import NodeShell
 from escalator.system_support.target import SshTarget
@@ -32,9 +32,12 @@ class NodeShellHook(BaseHook):
         self.inventory = inventory
 
     def get_conn(self) -> Callable[[str], NodeShell]:
-        """Return what opens a shell on a node by its nova-compute host name."""
+        """Return what opens a shell on a node by its nova-compute host, on a controller by its address."""
         connection = self.get_connection(self.inventory.ssh_conn_id)
         nodes = {node.host: node for node in self.inventory.nodes}
+        if (controller := self.inventory.controller) is not None:
+            address = controller.address
+            nodes.setdefault(address, InventoryNode(host=address, domain="", address=address))
         jump: JumpHost | InvalidRequestError | None = None
         try:
             jump = self._find_jump_host(connection.extra_dejson.get(JUMP))

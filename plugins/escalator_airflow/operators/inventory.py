@@ -12,8 +12,14 @@ from airflow.sdk.exceptions import AirflowFailException
 from escalator.inventory.inventory_file import read_inventory, write_inventory
 from escalator.inventory.read_nodes import read_inventory_of_cloud
 from escalator.inventory.refresh import Refresh, find_moved, make_refresh
+from escalator.inventory.settings_file import read_settings
 from escalator.ledger.ledger import Ledger
-from escalator.model.errors import InvalidRequestError
+from escalator.model.clock import utcnow
+from escalator.model.errors import InvalidRequestError, NodeFaultError
+from escalator.model.inventory import Inventory
+from escalator.model.inventory_settings import InventorySettings
+from escalator.system_support.controller import read_cells
+from escalator_airflow.hooks.node_ssh import NodeShellHook
 from escalator_airflow.hooks.openstack import OpenStackCloudHook
 from escalator_airflow.run_life import find_run_life
 from escalator_airflow.settings import inventory_dir
@@ -30,7 +36,7 @@ class InventoryOperator(BaseOperator):
         path = inventory_dir() / f"{context['params']['cloud']}.json"
         try:
             made = self._refresh(context, path)
-        except InvalidRequestError as exc:
+        except (InvalidRequestError, NodeFaultError) as exc:
             raise AirflowFailException(str(exc)) from exc
         inventory = made.inventory
         write_inventory(path, inventory)
@@ -47,16 +53,39 @@ class InventoryOperator(BaseOperator):
     def _refresh(self, context: Mapping[str, Any], path: Path) -> Refresh:
         params = context["params"]
         before = read_inventory(path) if path.exists() else None
+        settings = read_settings(path.parent, params["cloud"])
         found = read_inventory_of_cloud(
             OpenStackCloudHook(params["cloud_conn_id"]).get_conn(),
             params["cloud"],
             addresses={n.host: n.address for n in before.nodes} if before is not None else {},
             cloud_conn_id=params["cloud_conn_id"],
             ssh_conn_id=params["ssh_conn_id"],
+            settings=settings,
+            told=_ask_for_cells(settings, params) or (before.cells() if before is not None else {}),
         )
+        for warning in found.warnings:
+            self.log.warning("%s", warning)
         moved = find_moved(before, found.inventory) if before is not None else ()
         busy = {**_find_at_work(context, params["cloud"], moved), **found.find_busy()}
         return make_refresh(before, found.inventory, busy)
+
+
+def _ask_for_cells(settings: InventorySettings, params: Mapping[str, Any]) -> dict[str, str]:
+    """Ask a controller, where one is declared and the cells are not, in which cell each host is.
+
+    :raises EscalatorError: it does not tell.
+    """
+    controller = settings.controller
+    if controller is None or settings.cells:
+        return {}
+    inventory = Inventory(
+        cloud=params["cloud"],
+        taken_at=utcnow(),
+        ssh_conn_id=params["ssh_conn_id"],
+        controller=controller,
+    )
+    with NodeShellHook(inventory).get_conn()(controller.address) as shell:
+        return read_cells(shell, controller)
 
 
 def _find_at_work(context: Mapping[str, Any], cloud: str, hosts: Sequence[str]) -> dict[str, str]:

@@ -142,6 +142,8 @@ class CampaignContext:
             target_version=self.plan.target_version,
             node_versions=self.known_versions() if versions is None else versions,
             targets=self.plan.hosts if targets is None else targets,
+            cells=self.inventory.cells(),
+            aggregates=self.inventory.aggregates,
             with_agents=for_check,
             with_control_plane=for_check,
             afresh=afresh,

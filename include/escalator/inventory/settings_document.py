@@ -1,0 +1,80 @@
+"""The inventory settings as pydantic models: what stands in their own file, and again in the inventory."""
+
+from __future__ import annotations
+
+import shlex
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field
+
+from escalator.documents.document_model import DocumentModel, OrNull, Text, refuse
+from escalator.documents.faults import Fault
+from escalator.model.inventory_settings import AggregateRules, Controller, InventorySettings
+
+
+def _refuse_unreadable(text: str) -> str:
+    try:
+        shlex.split(text)
+    except ValueError as exc:
+        raise refuse("must be a command; a quotation mark is open") from exc
+    return text
+
+
+Command = Annotated[Text, AfterValidator(_refuse_unreadable)]
+
+
+class AggregatesDocument(DocumentModel):
+    """Which host aggregates make drain domains: names, or patterns such as ``rack-*``."""
+
+    count: OrNull[list[Text] | None] = None
+    ignore: OrNull[list[Text]] = Field(default=[])
+
+
+class ControllerDocument(DocumentModel):
+    """A host of the control plane that SSH reaches, and how Nova's commands are called there."""
+
+    address: Text
+    nova_manage: OrNull[Command] = "nova-manage"
+    nova_status: OrNull[Command] = "nova-status"
+
+
+class SettingsDocument(DocumentModel):
+    """What an operator declares of one cloud that its API does not tell."""
+
+    schema_: Literal["escalator.inventory-settings/1"] = Field(alias="schema")
+    cells: OrNull[dict[Text, Annotated[list[Text], Field(min_length=1)]]] = Field(default={})
+    aggregates: OrNull[AggregatesDocument] = Field(default_factory=AggregatesDocument)
+    controller: OrNull[ControllerDocument | None] = None
+
+    @classmethod
+    def find_faults_between(cls, values: Mapping[Any, Any], asked: object) -> Iterator[Fault]:  # noqa: ARG003
+        """Find a host, or a pattern, that stands in two cells."""
+        cells = values.get("cells")
+        lists = cells.values() if isinstance(cells, Mapping) else ()
+        each = ({h for h in hosts if isinstance(h, str)} for hosts in lists if isinstance(hosts, list))
+        named = Counter(host for hosts in each for host in hosts)
+        doubles = sorted(host for host, times in named.items() if times > 1)
+        if doubles:
+            yield Fault(("cells",), f"in more than one: {', '.join(doubles)}")
+
+
+def rules_of(document: AggregatesDocument) -> AggregateRules:
+    """Make the rules about aggregates from their model."""
+    count = None if document.count is None else tuple(document.count)
+    return AggregateRules(count=count, ignore=tuple(document.ignore))
+
+
+def controller_of(document: ControllerDocument | None) -> Controller | None:
+    """Make the controller from its model."""
+    return Controller(**vars(document)) if document is not None else None
+
+
+def settings_of(document: SettingsDocument) -> InventorySettings:
+    """Make the settings from their model."""
+    return InventorySettings(
+        cells={cell: tuple(hosts) for cell, hosts in document.cells.items()},
+        aggregates=rules_of(document.aggregates),
+        controller=controller_of(document.controller),
+    )

@@ -1,0 +1,85 @@
+"""What an operator declares of a cloud that its API does not tell (``escalator.inventory-settings/1``)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+
+from escalator.model.errors import InvalidRequestError
+
+SCHEMA = "escalator.inventory-settings/1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AggregateRules:
+    """Which host aggregates make drain domains; names may be patterns, such as ``rack-*``.
+
+    :ivar count: those that do; None: all.
+    :ivar ignore: those that do not, whatever ``count`` says.
+    """
+
+    count: tuple[str, ...] | None = None
+    ignore: tuple[str, ...] = ()
+
+    def choose(self, aggregates: Iterable[str]) -> tuple[str, ...]:
+        """Return those of some aggregates that count, in their order."""
+        return tuple(name for name in aggregates if self._counts(name))
+
+    def _counts(self, name: str) -> bool:
+        if any(fnmatchcase(name, pattern) for pattern in self.ignore):
+            return False
+        return self.count is None or any(fnmatchcase(name, pattern) for pattern in self.count)
+
+
+ALL_AGGREGATES = AggregateRules()
+"""Every aggregate counts."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Controller:
+    """A host of the control plane that SSH reaches with the connection of the nodes.
+
+    :ivar nova_manage: the command there, in words such as ``docker exec nova_conductor nova-manage``.
+    :ivar nova_status: as ``nova_manage``.
+    """
+
+    address: str
+    nova_manage: str = "nova-manage"
+    nova_status: str = "nova-status"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InventorySettings:
+    """What an operator declares of one cloud.
+
+    :ivar cells: name of a cell -> its hosts, as names or patterns; none: they are not declared.
+    """
+
+    cells: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    aggregates: AggregateRules = ALL_AGGREGATES
+    controller: Controller | None = None
+
+    def assign_cells(self, hosts: Iterable[str]) -> dict[str, str]:
+        """Return the cell of each host that is in one by these settings.
+
+        :raises InvalidRequestError: a host would be in two.
+        """
+        found: dict[str, str] = {}
+        for host in hosts:
+            named = [cell for cell, patterns in self.cells.items() if _matches(host, patterns)]
+            if len(named) > 1:
+                raise InvalidRequestError(
+                    f"by the inventory settings {host} is in several cells: {', '.join(named)}",
+                    remedy="correct the names or the patterns there",
+                )
+            found |= dict.fromkeys((host,), named[0]) if named else {}
+        return found
+
+
+NOTHING_DECLARED = InventorySettings()
+"""One cell, and every aggregate counts."""
+
+
+def _matches(host: str, patterns: Iterable[str]) -> bool:
+    return any(fnmatchcase(host, pattern) for pattern in patterns)

@@ -1,0 +1,43 @@
+"""What Nova's own check says of the control plane, asked on a controller where the inventory names one."""
+
+from __future__ import annotations
+
+from escalator.model.check_report import Condition
+from escalator.model.errors import EscalatorError
+from escalator.model.verdict import Code, Severity, Subject, Verdict
+from escalator.steps.running.context import CampaignContext
+from escalator.system_support.controller import read_upgrade_check
+
+
+def check_controller(campaign: CampaignContext) -> tuple[Condition, ...]:
+    """Run ``nova-status upgrade check`` on the controller; what cannot be asked is a warning, no obstacle.
+
+    :return: nothing, where no controller is declared.
+    """
+    controller = campaign.inventory.controller
+    if controller is None:
+        return ()
+    try:
+        with campaign.shell(controller.address) as shell:
+            verdicts = read_upgrade_check(shell, controller)
+    except EscalatorError as exc:
+        unread = Verdict(
+            code=Code.NOT_CHECKED,
+            message=f"`nova-status upgrade check` was not run on {controller.address}: {exc.message}",
+            subject=Subject.of_node(controller.address),
+            severity=Severity.WARNING,
+            remedy="correct the controller in the inventory settings, or run it there by hand",
+        )
+        verdicts = (unread,)
+    return tuple(map(_condition, verdicts))
+
+
+def _condition(verdict: Verdict) -> Condition:
+    return Condition(
+        code=verdict.code,
+        met=verdict.code is Code.CONTROL_PLANE,
+        severity=verdict.severity,
+        subject=verdict.subject,
+        message=verdict.message,
+        remedy=verdict.remedy,
+    )

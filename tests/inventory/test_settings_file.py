@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from escalator.inventory.settings_file import read_settings
+from escalator.model.errors import InvalidRequestError
+from escalator.model.inventory_settings import NOTHING_DECLARED, AggregateRules, Controller
+
+HEAD = "schema: escalator.inventory-settings/1\n"
+WHOLE = """
+cells:
+  cell1: [node-0*]
+  cell2: [gpu-01]
+aggregates:
+  ignore: [rack-*]
+controller:
+  address: ctl-01
+  nova_status: docker exec nova_api nova-status
+"""
+
+
+def write(folder: Path, text: str) -> None:
+    (folder / "lab.settings.yaml").write_text(text)
+
+
+def test_what_is_declared_is_read(tmp_path: Path) -> None:
+    write(tmp_path, HEAD + WHOLE)
+    settings = read_settings(tmp_path, "lab")
+    assert settings.cells == {"cell1": ("node-0*",), "cell2": ("gpu-01",)}
+    assert settings.aggregates == AggregateRules(ignore=("rack-*",))
+    assert settings.controller == Controller(address="ctl-01", nova_status="docker exec nova_api nova-status")
+
+
+@pytest.mark.parametrize("text", [None, HEAD, HEAD + "cells:\naggregates:\ncontroller:\n"])
+def test_without_a_word_nothing_is_declared(tmp_path: Path, text: str | None) -> None:
+    if text is not None:
+        write(tmp_path, text)
+    assert read_settings(tmp_path, "lab") == NOTHING_DECLARED
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("", "must be a mapping"),
+        ("cells: {}\n", "schema: is required"),
+        (HEAD + "cells: [node-01]\n", "cells: must be a mapping"),
+        (HEAD + "cells: {a: []}\n", "cells.a"),
+        (HEAD + "cells: {a: [n], b: [n]}\n", "cells: in more than one: n"),
+        (HEAD + "cells: {a: n}\n", "cells.a: must be a list"),
+        (HEAD + "racks: []\n", "racks: is not known"),
+        (HEAD + "aggregates: {ignore: rack-1}\n", "aggregates.ignore: must be a list"),
+        (HEAD + "controller: {}\n", "controller.address: is required"),
+        (HEAD + 'controller: {address: c, nova_manage: "sh -c \'x"}\n', "a quotation mark is open"),
+        ("{", "cannot be read"),
+    ],
+)
+def test_faults_are_named_with_the_file_and_the_key(tmp_path: Path, text: str, fault: str) -> None:
+    write(tmp_path, text)
+    with pytest.raises(InvalidRequestError) as caught:
+        read_settings(tmp_path, "lab")
+    assert fault in caught.value.message
+    assert "lab.settings.yaml" in caught.value.message
