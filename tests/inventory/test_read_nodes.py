@@ -79,3 +79,5 @@ def test_a_node_that_no_word_is_of_is_warned_of() -> None:
     found, _ = read(*nodes, control=APART, node_01="cell1")
     (warning,) = found.warnings
     assert "in which cell node-02 is" in warning
+    _, asked = read(*nodes, node_01="cell1", node_02="unknown")  # as the inventory so far has it
+    assert asked["cells"] == {"node-01": "cell1"}

@@ -26,6 +26,7 @@ from escalator.cloud_manager.records import server_group_of
 from escalator.cloud_manager.services import ComputeServices
 from escalator.cloud_manager.shared_look import SharedLook
 from escalator.model.cloud import (
+    UNKNOWN_CELL,
     CloudSnapshot,
     ComputeService,
     Hypervisor,
@@ -41,8 +42,6 @@ DomainOf = Callable[[str, str, tuple[str, ...]], str]
 """Names the drain domain of a node from its cell, zone and aggregates."""
 DEFAULT_CELL = "cell1"
 """The name of every node's cell unless the caller knows better: Nova's API does not tell it."""
-UNKNOWN_CELL = "unknown"
-"""The cell of a node that the caller does not know of, though it knows of cells: no server goes there."""
 CONCURRENT_CALLS = 8
 SLOW_LISTS_SECONDS = 300.0
 """How old aggregates, hypervisors and server groups may be for who keeps watch; a step reads all anew."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from escalator.cloud_manager.cloud import Cloud
-from escalator.model.cloud import CloudSnapshot
+from escalator.model.cloud import UNKNOWN_CELL, CloudSnapshot
 from escalator.model.inventory import Inventory, InventoryNode
 from escalator.model.inventory_settings import NOTHING_DECLARED, InventorySettings
 from escalator.model.lease import Lease
@@ -54,7 +54,8 @@ def read_inventory_of_cloud(
     :raises InvalidRequestError: by the settings a host is in two cells.
     """
     hosts = [service.host for service in cloud.fetch_services()] if settings.cells else []
-    cells = {**told, **settings.assign_cells(hosts)}
+    known = {host: cell for host, cell in told.items() if cell != UNKNOWN_CELL}
+    cells = {**known, **settings.assign_cells(hosts)}
     snapshot = cloud.fetch_snapshot(
         name,
         domain_of=domain_of,
@@ -62,12 +63,12 @@ def read_inventory_of_cloud(
         aggregates=settings.aggregates,
         with_control_plane=True,
     )
-    known = {**cloud.fetch_addresses(), **addresses}
+    addresses = {**cloud.fetch_addresses(), **addresses}
     nodes = (
         InventoryNode(
             host=node.host,
             domain=node.domain,
-            address=known.get(node.host, node.host),
+            address=addresses.get(node.host, node.host),
             cell=node.cell if cells else None,
         )
         for node in snapshot.nodes

@@ -18,6 +18,8 @@ Resources = Mapping[str, int]
 EMPTY: Mapping[str, int] = MappingProxyType({})
 
 
+UNKNOWN_CELL = "unknown"
+"""The cell of a node of which nobody tells it, where the cells of others are told."""
 ON_NO_NODE = frozenset({"shelved_offloaded", "deleted"})
 """vm_states of servers that are on no node."""
 

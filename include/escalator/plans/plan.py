@@ -22,6 +22,7 @@ SKIPPED = frozenset(
         Code.DISABLED_BY_NOVA,
         Code.LEASED_BY_OTHERS,
         Code.NODE_BARE_METAL,
+        Code.CELLS_UNKNOWN,
         Code.PARALLEL_LIMIT,
     }
 )

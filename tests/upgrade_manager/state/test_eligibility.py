@@ -26,6 +26,7 @@ STANDINGS = {
     "disabled without a reason": (disabled(FREE, None), Code.DISABLED_BY_OTHERS, False),
     "disabled and down": (down(disabled(FREE)), Code.DISABLED_BY_OTHERS, False),
     "disabled by Nova": (disabled(FREE, "AUTO: Connection to libvirt lost: 1"), Code.DISABLED_BY_NOVA, False),
+    "of a cell that nobody tells": (replace(FREE, cell="unknown"), Code.CELLS_UNKNOWN, False),
     "bare metal": (replace(FREE, hypervisor_type="ironic"), Code.NODE_BARE_METAL, False),
     "leased": (leased(FREE, OTHERS), Code.LEASED_BY_OTHERS, True),
     "leased and down": (down(leased(FREE, OTHERS)), Code.LEASED_BY_OTHERS, True),

@@ -22,6 +22,7 @@ _HELD_BY_OTHERS = {
     Code.DISABLED_BY_NOVA: Severity.WARNING,
     Code.LEASED_BY_OTHERS: Severity.WARNING,
     Code.NODE_BARE_METAL: Severity.INFO,
+    Code.CELLS_UNKNOWN: Severity.WARNING,
 }
 """Why somebody else has a node, and how much that matters: one that a person disabled is skipped."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from escalator.model.cloud import Node, ServiceState, ServiceStatus
+from escalator.model.cloud import UNKNOWN_CELL, Node, ServiceState, ServiceStatus
 from escalator.model.lease import Lease
 from escalator.model.verdict import Code, Severity, Subject, Verdict
 
@@ -26,7 +26,7 @@ class Bar:
     """Why a campaign may not touch a node.
 
     :ivar code: one of node_unknown, already_upgraded, disabled_by_others, disabled_by_nova, leased_by_others,
-        node_down, node_bare_metal.
+        node_down, node_bare_metal, cells_unknown.
     :ivar passing: it may be over without a person: the other campaign gives it back, its service comes up.
     """
 
@@ -69,11 +69,18 @@ def find_bar(host: str, node: Node | None, *, ours: bool = False) -> Bar | None:
     if node.bare_metal:
         return _bare_metal(host)
     if node.status is ServiceStatus.ENABLED:
-        if node.upgraded:
-            message = "the node runs already what the campaign brings"
-            return Bar(host=host, code=Code.ALREADY_UPGRADED, message=message, remedy="")
-        return None if is_up(node) else _down(node)
+        return _in_service(node)
     return _disabled(node) if node.lease is None else _leased(host, node.lease)
+
+
+def _in_service(node: Node) -> Bar | None:
+    """Say why a node that nobody has taken out of service may not be touched."""
+    if node.upgraded:
+        message = "the node runs already what the campaign brings"
+        return Bar(host=node.host, code=Code.ALREADY_UPGRADED, message=message, remedy="")
+    if node.cell == UNKNOWN_CELL:
+        return _of_no_cell(node.host)
+    return None if is_up(node) else _down(node)
 
 
 def is_up(node: Node) -> bool:
@@ -92,6 +99,15 @@ def _unknown(host: str) -> Bar:
         code=Code.NODE_UNKNOWN,
         message=f"the cloud knows no compute service on {host}",
         remedy="correct the inventory, bring the service back, or leave the node out",
+    )
+
+
+def _of_no_cell(host: str) -> Bar:
+    return Bar(
+        host=host,
+        code=Code.CELLS_UNKNOWN,
+        message=f"nobody tells in which cell {host} is: where its servers may go is not known",
+        remedy="write it into the inventory settings, or refresh the inventory from a controller",
     )
 
 
