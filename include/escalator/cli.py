@@ -6,11 +6,13 @@ import argparse
 import importlib
 import os
 import sys
+import traceback
 from collections.abc import Sequence
 from typing import NoReturn
 
 from escalator.model.errors import EscalatorError
 
+BAD_INPUT, OWN_FAULT, INTERRUPTED = 2, 3, 130
 VERBS: tuple[tuple[str, str, str], ...] = (
     ("doctor", "escalator.doctor.cli", "what this process would use, and whether it can"),
     ("lab", "escalator.lab.cli", "an embedded OpenStack of real services"),
@@ -48,7 +50,7 @@ class Parser(argparse.ArgumentParser):
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb; only its own module is loaded.
 
-    :return: 0 done, 1 not met or failed, 2 bad input.
+    :return: 0 done, 1 not met or failed, 2 bad input, 3 a fault of Escalator's own.
     """
     words = list(sys.argv[1:] if argv is None else argv)
     module = next((module for verb, module, _ in VERBS if words and words[0] == verb), None)
@@ -60,16 +62,29 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(words)
     try:
         return int(verb.run(args))
-    except EscalatorError as exc:
-        print(f"escalator: {exc.message}", file=sys.stderr)
-        if exc.remedy:
-            print(f"escalator: {exc.remedy}", file=sys.stderr)
-        return 2
     except KeyboardInterrupt:
-        return 130
+        return INTERRUPTED
     except BrokenPipeError:  # the reader has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except Exception as exc:  # noqa: BLE001 - a traceback alone says nothing to who reads it
+        return _complain(exc)
+
+
+def _complain(exc: Exception) -> int:
+    """Say what went wrong, and what to do; return the exit code."""
+    match exc:
+        case EscalatorError():
+            lines, code = [exc.message, exc.remedy], BAD_INPUT
+        case OSError(filename=str(name), strerror=str(reason)):
+            lines, code = [f"{name}: {reason}"], BAD_INPUT
+        case _:
+            traceback.print_exception(exc)
+            words = f"a fault of its own: {type(exc).__name__}: {exc}"
+            lines, code = [words, "please report it with what stands above"], OWN_FAULT
+    for line in filter(None, lines):
+        print(f"escalator: {line}", file=sys.stderr)
+    return code
 
 
 def _usage(words: list[str]) -> int:

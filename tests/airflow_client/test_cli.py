@@ -167,3 +167,18 @@ def test_address_and_password_come_from_options_or_environment(tmp_path: Path) -
 def test_a_missing_address_or_password_is_bad_input(environment: dict[str, str]) -> None:
     with pytest.raises(InvalidRequestError):
         cli.open_client(parse("--bundle", "b"), environment)
+
+
+def test_a_password_file_that_is_no_text_is_bad_input(tmp_path: Path) -> None:
+    file = tmp_path / "password"
+    file.write_bytes(bytes(range(256)))
+    with pytest.raises(InvalidRequestError, match="is no text in UTF-8"):
+        cli.open_client(
+            parse("--bundle", "b", "--airflow-url", URL, "--airflow-password-file", str(file)), {}
+        )
+
+
+@pytest.mark.parametrize("share", ["nan", "inf", "-1", "2", "half"])
+def test_a_share_that_is_none_is_refused_before_anything_is_asked(share: str) -> None:
+    with pytest.raises(SystemExit):
+        parse("--bundle", "b", "--spill", share)

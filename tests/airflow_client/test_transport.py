@@ -126,3 +126,30 @@ def test_what_does_not_answer_as_airflow_does_is_named(answer: dict[str, Any]) -
 def test_an_address_that_is_none_is_bad_input() -> None:
     with pytest.raises(InvalidRequestError, match="is no address of Airflow"):
         AirflowClient("http://[::1", login=Token(value="ready"))
+
+
+@pytest.mark.parametrize(
+    "document", [{}, {"dags": None}, {"dags": 7}, {"dags": [7]}, {"dags": [{}]}, {"dags": [{"dag_id": 1}]}]
+)
+def test_an_answer_of_another_form_is_said_to_be_one(document: Any) -> None:
+    airflow = FakeAirflow()
+    airflow.on("GET", "/api/v2/dags", (200, document))
+    with pytest.raises(AirflowUnavailableError, match=r"not as Airflow's") as caught:
+        airflow.client().list_dags()
+    assert "check the address of Airflow" in str(caught.value.remedy)
+
+
+@pytest.mark.parametrize("body", [b"<html>log in</html>", b"[" * 100_000, b"[]", b"\xff\xfe", b""])
+def test_what_is_no_airflow_is_said_to_be_none(body: bytes) -> None:
+    stranger = httpx.MockTransport(lambda _request: httpx.Response(200, content=body))
+    client = AirflowClient(URL, login=Password(user="admin", password="p"), http=stranger)
+    with pytest.raises(AirflowUnavailableError, match=r"does not answer as Airflow does"):
+        client.get_run("d", "r")
+
+
+@pytest.mark.parametrize(
+    ("url", "token"), [(f"http://{'x' * 70}.example", "t"), (URL, "\u4e2d"), ("http://[::1", "t")]
+)
+def test_an_address_or_token_that_cannot_be_sent_is_bad_input(url: str, token: str) -> None:
+    with pytest.raises(InvalidRequestError, match=r"address|cannot be asked"):
+        AirflowClient(url, login=Token(value=token)).get_run("d", "r")

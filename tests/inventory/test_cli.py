@@ -39,6 +39,8 @@ def test_every_form_of_addresses_is_read(tmp_path: Path, text: str) -> None:
         ('{"node-01": 7}', "node-01: not an address"),
         ('{"nodes": [{"host": "node-01"}]}', "another form"),
         (None, "cannot be read"),
+        ("[" * 5000, "not `host address`"),
+        ('{"a": ' + "[" * 100_000, "another form"),
     ],
 )
 def test_other_forms_are_refused(tmp_path: Path, text: str | None, fault: str) -> None:

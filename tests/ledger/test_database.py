@@ -171,8 +171,9 @@ def test_the_command_makes_the_ledger_and_says_what_it_has(
     assert re.search(r"installation [0-9a-f]{8}$", capsys.readouterr().out)
 
 
-def test_the_command_refuses_a_bad_url_with_exit_code_2(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("url", ["mysql://h/n", "junk", "postgresql://h:port/n"])
+def test_the_command_refuses_a_bad_url_with_exit_code_2(url: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
-        main(["--url", "mysql://h/n", "upgrade"])
+        main(["--url", url, "upgrade"])
     assert caught.value.code == 2
     assert len(capsys.readouterr().err.splitlines()) == 2

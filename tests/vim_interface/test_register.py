@@ -18,7 +18,7 @@ def test_the_address_ends_in_the_cloud_and_v1(url: str, made: str) -> None:
     assert make_endpoint_url(url, "lab") == made
 
 
-@pytest.mark.parametrize("url", ["a:8080", "ftp://a", "http://", "http://a?b=c"])
+@pytest.mark.parametrize("url", ["a:8080", "ftp://a", "http://", "http://a?b=c", "http://[::1", "http://a:x"])
 def test_what_is_no_address_is_refused(url: str) -> None:
     with pytest.raises(InvalidRequestError, match="is no address"):
         make_endpoint_url(url, "lab")

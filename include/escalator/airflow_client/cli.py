@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 from pathlib import Path
@@ -21,7 +22,6 @@ from escalator.model.campaign import OnBlocked, OnInterruption, OnSlowMove, Upgr
 from escalator.model.errors import EscalatorError, InvalidRequestError, TransientError
 
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Mapping
 
     from escalator.airflow_client.records import DagRun
@@ -52,7 +52,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     what.add_argument("--max-failed-nodes", type=int, default=0, metavar="N", help="failures before it stops")
     what.add_argument("--mode", choices=tuple(map(str, UpgradeMode)), default=UpgradeMode.SMOOTH.value)
     what.add_argument(
-        "--spill", type=float, default=1.0, metavar="SHARE", help="servers that may move twice, 0 to 1 (1)"
+        "--spill", type=_share, default=1.0, metavar="SHARE", help="servers that may move twice, 0 to 1 (1)"
     )
     what.add_argument(
         "--on-blocked",
@@ -96,6 +96,14 @@ def add_airflow_options(parser: argparse.ArgumentParser) -> None:
         type=Path,
         help=f"file with the password ({PASSWORD_FILE_VARIABLE}; the password itself: {PASSWORD_VARIABLE})",
     )
+
+
+def _share(text: str) -> float:
+    """Read a share; NaN and infinity are no JSON."""
+    share = float(text)
+    if not 0 <= share <= 1:
+        raise argparse.ArgumentTypeError(f"{text} is not from 0 to 1")
+    return share
 
 
 def open_client(args: argparse.Namespace, environment: Mapping[str, str] = os.environ) -> AirflowClient:
@@ -226,3 +234,8 @@ def _read_password(path: Path | None, environment: Mapping[str, str]) -> str:
         return Path(chosen).read_text(encoding="utf-8").strip()
     except OSError as error:
         raise InvalidRequestError(f"the password file {chosen} cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise InvalidRequestError(
+            f"the password file {chosen} is no text in UTF-8",
+            remedy="put the password alone into it",
+        ) from error

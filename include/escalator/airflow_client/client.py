@@ -9,6 +9,7 @@ from escalator.airflow_client.errors import (
     AirflowUnavailableError,
     NotInAirflowError,
     RunTimeoutError,
+    refuse_other_forms,
 )
 from escalator.airflow_client.records import (
     Connection,
@@ -33,6 +34,11 @@ if TYPE_CHECKING:
 
 PAGE = 100
 POLL_SECONDS = 1.0
+
+
+@refuse_other_forms
+def _find_list(page: Mapping[str, Any], key: str) -> Sequence[Mapping[str, Any]]:
+    return list(page[key])
 
 
 class AirflowClient:
@@ -298,7 +304,7 @@ class AirflowClient:
             page = self._transport.request(
                 "GET", *path, query={**(query or {}), "limit": PAGE, "offset": offset}
             )
-            documents = page[key]
+            documents = _find_list(page, key)
             yield from documents
             offset += len(documents)
             if not documents or offset >= (page.get("total_entries") or 0):

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
+
 from escalator.model.errors import EscalatorError, InvalidRequestError, TransientError
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class RequestRefusedError(InvalidRequestError):
@@ -28,6 +35,22 @@ class LoginRefusedError(RequestRefusedError):
 
 class AirflowUnavailableError(TransientError):
     """Airflow's API server did not answer, or answered with an error of its own."""
+
+
+def refuse_other_forms(read: Callable[P, T]) -> Callable[P, T]:
+    """Let what reads an answer say that it has another form than Airflow's, in place of a KeyError."""
+
+    @functools.wraps(read)
+    def read_or_refuse(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return read(*args, **kwargs)
+        except (LookupError, TypeError, ValueError, AttributeError) as exc:
+            raise AirflowUnavailableError(
+                f"an answer is not as Airflow's: {type(exc).__name__}: {exc}",
+                remedy="check the address of Airflow, and that it is Airflow 3",
+            ) from exc
+
+    return read_or_refuse
 
 
 class RunTimeoutError(EscalatorError):

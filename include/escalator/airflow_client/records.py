@@ -7,6 +7,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from escalator.airflow_client.errors import refuse_other_forms
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -70,6 +72,7 @@ class DagRun:
     ended_at: datetime | None
 
     @classmethod
+    @refuse_other_forms
     def from_json(cls, document: Mapping[str, Any]) -> DagRun:
         """Read one run out of an answer."""
         return cls(
@@ -105,6 +108,7 @@ class TaskInstance:
     hostname: str | None
 
     @classmethod
+    @refuse_other_forms
     def from_json(cls, document: Mapping[str, Any]) -> TaskInstance:
         """Read one task instance out of an answer."""
         state = document.get("state")
@@ -135,6 +139,7 @@ class RequiredAction:
     options: tuple[str, ...]
 
     @classmethod
+    @refuse_other_forms
     def from_json(cls, document: Mapping[str, Any]) -> RequiredAction:
         """Read one required action out of an answer."""
         task = document["task_instance"]
@@ -159,6 +164,7 @@ class Dag:
     parsed_at: datetime | None
 
     @classmethod
+    @refuse_other_forms
     def from_json(cls, document: Mapping[str, Any]) -> Dag:
         """Read one DAG out of an answer."""
         return cls(
@@ -178,6 +184,7 @@ class DagImportError:
     stack_trace: str
 
     @classmethod
+    @refuse_other_forms
     def from_json(cls, document: Mapping[str, Any]) -> DagImportError:
         """Read one import error out of an answer."""
         return cls(filename=document["filename"], stack_trace=document["stack_trace"])
@@ -195,6 +202,7 @@ class Pool:
     description: str = ""
 
     @classmethod
+    @refuse_other_forms
     def from_json(cls, document: Mapping[str, Any]) -> Pool:
         """Read one pool out of an answer."""
         return cls(
@@ -221,6 +229,7 @@ class Connection:
     description: str | None = None
 
     @classmethod
+    @refuse_other_forms
     def from_json(cls, document: Mapping[str, Any]) -> Connection:
         """Read one connection out of an answer."""
         return cls(**{name: document.get(name) for name in cls.__dataclass_fields__})  # type: ignore[arg-type]
@@ -241,6 +250,7 @@ class Health:
     heartbeats: Mapping[str, datetime]
 
     @classmethod
+    @refuse_other_forms
     def from_json(cls, document: Mapping[str, Any]) -> Health:
         """Read the health answer."""
         beats = {name: (part or {}).get(f"latest_{name}_heartbeat") for name, part in document.items()}

@@ -135,6 +135,10 @@ class Transport:
             headers["Authorization"] = f"Bearer {self._token}"
         try:
             return self._http.request(method, target, params=query, json=body, headers=headers)
+        except (httpx.InvalidURL, UnicodeError) as error:
+            raise InvalidRequestError(
+                f"{self.url} cannot be asked: {error}", remedy="check the address of Airflow, and the login"
+            ) from error
         except httpx.HTTPError as error:
             raise AirflowUnavailableError(
                 f"Airflow at {self.url} does not answer: {error or type(error).__name__}",
@@ -164,7 +168,7 @@ def _read(answer: httpx.Response) -> dict[str, Any]:
 def _read_object(answer: httpx.Response) -> dict[str, Any]:
     try:
         document = answer.json()
-    except ValueError:
+    except (ValueError, RecursionError):
         document = None
     if not isinstance(document, dict):
         raise _describe_stranger(answer)
@@ -183,7 +187,7 @@ def read_detail(answer: httpx.Response) -> str:
     """Return Airflow's own words about a failure, as one text."""
     try:
         detail = answer.json().get("detail")
-    except (ValueError, AttributeError):
+    except (ValueError, AttributeError, RecursionError):
         return answer.text.strip()[:500] or f"HTTP {answer.status_code}"
     if isinstance(detail, list):
         return "; ".join(_of_validation(item) for item in detail)

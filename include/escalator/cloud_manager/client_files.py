@@ -15,7 +15,7 @@ from typing import Any
 from pydantic import ConfigDict, Field
 
 from escalator.documents.document_model import DocumentModel, read_document
-from escalator.documents.faults import LinedMapping
+from escalator.documents.faults import LinedMapping, say_faults
 from escalator.documents.yaml_lines import read_yaml
 from escalator.model.errors import InvalidRequestError
 
@@ -104,4 +104,4 @@ def _refuse_other_form(path: Path, document: object, cloud: str | None) -> None:
     lines = document.lines if isinstance(document, LinedMapping) else {}
     faults = read_document(_FileDocument, LinedMapping({"clouds": clouds}, lines, ()))
     if isinstance(faults, list):
-        raise InvalidRequestError(f"{path}: {'; '.join(map(str, faults))}", remedy=_REMEDY)
+        raise InvalidRequestError(f"{path}: {say_faults(faults)}", remedy=_REMEDY)

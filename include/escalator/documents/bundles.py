@@ -21,7 +21,7 @@ from escalator.documents.document_model import (
     read_document,
     refuse,
 )
-from escalator.documents.faults import Fault
+from escalator.documents.faults import Fault, say_faults
 from escalator.documents.wording import show_value
 from escalator.model.bundle import (
     SUPPORTED_MECHANISMS,
@@ -37,6 +37,8 @@ from escalator.model.errors import InvalidRequestError
 from escalator.upgrade_manager.versions.release_version import ReleaseVersion, Scheme
 
 _SERVICE = r"^[A-Za-z0-9][A-Za-z0-9._@-]*$"
+MOST_COMPONENTS = 1000
+"""More than a release of OpenStack has."""
 _HOOKS = ("pre", "post", "verify")
 
 Service = Annotated[str, Field(pattern=_SERVICE), must_be(NAMED)]
@@ -143,7 +145,7 @@ class BundleDocument(DocumentModel):
 
     schema_: Literal["escalator.bundle/1"] = Field(alias="schema")
     name: Name
-    components: Annotated[list[ComponentDocument], Field(min_length=1)]
+    components: Annotated[list[ComponentDocument], Field(min_length=1, max_length=MOST_COMPONENTS)]
     mechanism: VenvDocument | NoneDocument | UnservedDocument = Field(discriminator="type")
     impact: OrNull[Word[Impact]] = Impact.CONTROL
     reboot: OrNull[Word[RebootPolicy]] = RebootPolicy.NEVER
@@ -155,12 +157,12 @@ class BundleDocument(DocumentModel):
     @classmethod
     def find_faults_between(cls, values: Mapping[Any, Any], asked: object) -> Iterator[Fault]:  # noqa: ARG003
         """Find a component that stands there twice, and a service that is no component."""
-        names: list[object] = []
+        names: set[object] = set()
         for index, component in list_mappings(values, "components"):
             name = component.get("name")
             if isinstance(name, str) and name in names:
                 yield Fault(("components", index, "name"), f"{name} stands there twice")
-            names.append(name)
+            names.add(name if isinstance(name, str) else None)
         mechanism = values.get("mechanism")
         service = mechanism.get("service") if isinstance(mechanism, Mapping) else None
         named = isinstance(service, str) and re.fullmatch(_SERVICE, service) is not None
@@ -177,7 +179,7 @@ def parse_bundle(document: object) -> Bundle:
     found = read_document(BundleDocument, document)
     if isinstance(found, list):
         raise InvalidRequestError(
-            f"{_subject(document)} cannot be read: {'; '.join(map(str, found))}", remedy="correct the file"
+            f"{_subject(document)} cannot be read: {say_faults(found)}", remedy="correct the file"
         )
     hooks = {name: getattr(found.hooks, name) for name in _HOOKS}
     return Bundle(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from pydantic.fields import FieldInfo
@@ -15,6 +15,8 @@ Place = tuple[str | int, ...]
 """Keys and list indices from the document down to a value."""
 SAID = "said"
 """Type of the errors whose message is an operator's already."""
+MOST_SAID = 50
+"""Faults of a document that one message says."""
 _MUST_BE = {
     "int_type": "a whole number",
     "int_from_float": "a whole number",
@@ -41,6 +43,12 @@ class Fault(NamedTuple):
         """Write ``components[0].to: must be text (line 4)``."""
         where = f" (line {self.line})" if self.line is not None else ""
         return f"{_path(self.at)}: {self.words}{where}"
+
+
+def say_faults(faults: Sequence[Fault | str]) -> str:
+    """Say the first of some faults, and how many there are beside them: a message is read by people."""
+    more = f"; and {len(faults) - MOST_SAID} more" if len(faults) > MOST_SAID else ""
+    return "; ".join(map(str, faults[:MOST_SAID])) + more
 
 
 class LinedMapping(dict[Any, Any]):
@@ -110,10 +118,8 @@ def _words(error: ErrorDetails) -> str:
         case "too_short":
             is_mapping = isinstance(value, Mapping)
             words = "must name one key at least" if is_mapping else "is required: a list of one at least"
-        case "greater_than_equal":
-            words = f"must be at least {context['ge']}, not {show_value(value)}"
-        case "less_than_equal":
-            words = f"must be at most {context['le']}, not {show_value(value)}"
+        case "greater_than_equal" | "less_than_equal" | "too_long":
+            words = _limit(kind, context, value)
         case "enum" | "literal_error":
             words = _choice(value, context["expected"])
         case _ if kind in _MUST_BE:
@@ -121,6 +127,13 @@ def _words(error: ErrorDetails) -> str:
         case _:
             words = f"is refused: {error['msg']}, not {show_value(value)}"
     return words
+
+
+def _limit(kind: str, context: Mapping[str, Any], value: object) -> str:
+    if kind == "too_long":
+        return f"has too many entries, more than {context['max_length']}"
+    limit = f"at least {context['ge']}" if "ge" in context else f"at most {context['le']}"
+    return f"must be {limit}, not {show_value(value)}"
 
 
 def _must_be(kind: str, value: object) -> str:

@@ -21,7 +21,7 @@ from escalator.documents.document_model import (
     read_document,
     refuse,
 )
-from escalator.documents.faults import Fault
+from escalator.documents.faults import Fault, say_faults
 from escalator.documents.moments import WITHIN, is_near
 from escalator.documents.wording import did_you_mean, hint_at_quotes, show_value
 from escalator.model.campaign import CampaignRequest, OnBlocked, OnInterruption, OnSlowMove, UpgradeMode
@@ -199,7 +199,7 @@ def _read(model: type[Model], conf: object, asked: Surroundings, *, cloud: str) 
         faults.insert(0, f"{asked.where}{of_cloud} has no node")
     if isinstance(found, list) or faults:
         raise InvalidRequestError(
-            f"the request is refused: {'; '.join(faults)}",
+            f"the request is refused: {say_faults(faults)}",
             remedy="correct it and start again; nothing was changed",
         )
     return found

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from escalator.documents.document_model import DocumentModel, OrNull, Text, list_mappings, read_document
-from escalator.documents.faults import Fault
+from escalator.documents.faults import Fault, say_faults
 from escalator.documents.requests import WindowRunDocument
 from escalator.model.errors import InvalidRequestError
 from escalator.model.window import Window, Windows
@@ -56,7 +56,7 @@ def parse_windows(document: object) -> Windows:
     found = read_document(WindowsDocument, document)
     if isinstance(found, list):
         raise InvalidRequestError(
-            f"the windows cannot be read: {'; '.join(map(str, found))}", remedy="correct the file"
+            f"the windows cannot be read: {say_faults(found)}", remedy="correct the file"
         )
     return Windows(windows=tuple(_window(window) for window in found.windows))
 

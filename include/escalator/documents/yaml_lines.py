@@ -65,7 +65,7 @@ def read_yaml(path: Path) -> object:
         return load_yaml(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as exc:
+    except (OSError, ValueError, yaml.YAMLError) as exc:
         reason = " ".join(str(exc).split())
         raise InvalidRequestError(f"{path} cannot be read: {reason}", remedy="mend the file") from exc
 

@@ -177,11 +177,13 @@ def read_addresses(path: Path) -> dict[str, str]:
         text = path.read_text(encoding="utf-8")
     except OSError as exc:
         raise InvalidRequestError(f"{path} cannot be read: {exc.strerror}", remedy="see its name") from exc
+    except UnicodeDecodeError as exc:
+        raise InvalidRequestError(f"{path} is no text in UTF-8", remedy="see its content") from exc
     if not text.lstrip().startswith("{"):
         return _addresses_of_lines(path, text)
     try:
         return _addresses_of_json(json.loads(text))
-    except (ValueError, KeyError, TypeError) as exc:
+    except (ValueError, KeyError, TypeError, RecursionError) as exc:
         raise InvalidRequestError(f"{path} has another form: {exc}", remedy='{"host": "address"}') from exc
 
 

@@ -16,7 +16,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from escalator.documents.document_model import DocumentModel, list_mappings, read_document, refuse
-from escalator.documents.faults import Fault
+from escalator.documents.faults import Fault, say_faults
 from escalator.documents.moments import WITHIN, is_near
 from escalator.documents.wording import show_value
 from escalator.inventory.settings_document import (
@@ -206,7 +206,7 @@ def inventory_from_document(document: object) -> Inventory:
     """
     found = read_document(InventoryDocument, document)
     if isinstance(found, list):
-        raise InvalidRequestError("; ".join(map(str, found)))
+        raise InvalidRequestError(say_faults(found))
     return Inventory(
         cloud=found.cloud,
         taken_at=found.taken_at,

@@ -46,7 +46,7 @@ def parse_url(text: str) -> URL:
     remedy = f"set {URL_VARIABLE} to sqlite:////path/ledger.db or postgresql+psycopg2://user@host/name"
     try:
         url = make_url(text)
-    except sa_exc.ArgumentError:
+    except (sa_exc.ArgumentError, ValueError):  # such as a port of letters
         raise InvalidRequestError("the ledger's URL cannot be read", remedy=remedy) from None
     if url.drivername in {"postgresql", "postgres"}:
         return url.set(drivername="postgresql+psycopg2")

@@ -94,7 +94,7 @@ def _load(path: Path) -> dict[str, Any]:
         document = json.loads(path.read_text(encoding="utf-8"))
     except OSError as exc:
         raise InvalidRequestError(f"{path} cannot be read: {exc.strerror}", remedy="see its name") from exc
-    except ValueError as exc:
+    except (ValueError, RecursionError) as exc:
         raise InvalidRequestError(f"{path} is no JSON: {exc}", remedy="see its content") from exc
     if not isinstance(document, dict):
         raise InvalidRequestError(f"{path} holds no JSON object", remedy="see its content")

@@ -52,8 +52,12 @@ def make_endpoint_url(url: str, cloud: str) -> str:
     :param url: of Airflow, or of the API (ending in ``/vim``).
     :raises InvalidRequestError: it is no http(s) address.
     """
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
+    try:
+        parts = urlsplit(url)
+        is_address = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # an IPv6 address without its end, a port of letters
+        is_address = False
+    if not is_address or parts.query or parts.fragment:
         raise InvalidRequestError(
             f"{url!r} is no address", remedy="give one such as https://airflow.example:8080"
         )

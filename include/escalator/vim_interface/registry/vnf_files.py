@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from escalator.documents.faults import say_faults
 from escalator.documents.yaml_lines import read_yaml
 from escalator.model.cloud import CloudSnapshot, Server
 from escalator.model.errors import InvalidRequestError
@@ -80,7 +81,7 @@ def read_vnf_files(folder: Path) -> VnfFiles:
         declared += parse_vnf(document, str(path), faults)
     if faults:
         raise InvalidRequestError(
-            f"the VNF files have {len(faults)} fault(s): " + "; ".join(faults),
+            f"the VNF files have {len(faults)} fault(s): " + say_faults(faults),
             remedy="correct them; README.md beside the files tells their form",
         )
     return VnfFiles(declared=tuple(declared))

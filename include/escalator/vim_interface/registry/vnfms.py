@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from escalator.documents.faults import say_faults
 from escalator.documents.yaml_lines import read_yaml
 from escalator.model.cloud import CloudSnapshot, Server
 from escalator.model.errors import InvalidRequestError
@@ -95,7 +96,7 @@ def load_vnfms(folder: Path | None = None, *, must_exist: bool = False) -> Vnfms
     found = parse_vnfms(document, str(path))
     if isinstance(found, list):
         raise InvalidRequestError(
-            f"the managers of VNFs have {len(found)} fault(s): " + "; ".join(found),
+            f"the managers of VNFs have {len(found)} fault(s): " + say_faults(found),
             remedy=f"correct {path}; its form is in README.md of the VNF files",
         )
     return Vnfms(vnfms=found)

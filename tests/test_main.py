@@ -1,0 +1,53 @@
+"""The command line as a whole: whatever goes wrong is said in words, with an exit code that means it."""
+
+from __future__ import annotations
+
+import argparse
+from types import ModuleType
+
+import pytest
+
+from escalator import cli
+from escalator.model.errors import EscalatorError
+
+
+def end_with(monkeypatch: pytest.MonkeyPatch, exc: BaseException) -> int:
+    """Run a verb that ends with an exception."""
+
+    def run(_args: argparse.Namespace) -> int:
+        raise exc
+
+    verb = ModuleType("verb")
+    verb.add_parser = lambda subparsers: subparsers.add_parser("fail")  # type: ignore[attr-defined]
+    verb.run = run  # type: ignore[attr-defined]
+    monkeypatch.setattr(cli, "VERBS", (("fail", "verb", "fails"),))
+    monkeypatch.setattr(cli.importlib, "import_module", lambda _name: verb)
+    return cli.main(["fail"])
+
+
+@pytest.mark.parametrize(
+    ("exc", "code", "said"),
+    [
+        (EscalatorError("a", remedy="b"), 2, "escalator: a\nescalator: b\n"),
+        (PermissionError(13, "Permission denied", "/x"), 2, "escalator: /x: Permission denied\n"),
+        (KeyboardInterrupt(), 130, ""),
+    ],
+)
+def test_what_is_expected_is_said_without_a_traceback(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    exc: BaseException,
+    code: int,
+    said: str,
+) -> None:
+    assert end_with(monkeypatch, exc) == code
+    assert capsys.readouterr().err == said
+
+
+def test_a_traceback_is_never_alone(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert end_with(monkeypatch, RuntimeError("nobody thought of it")) == 3
+    *_, words, remedy = capsys.readouterr().err.splitlines()
+    assert words == "escalator: a fault of its own: RuntimeError: nobody thought of it"
+    assert "report" in remedy
