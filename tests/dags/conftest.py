@@ -78,15 +78,16 @@ def dag(dags: dict[str, Any]) -> Any:
 
 @pytest.fixture
 def clean_environment(tmp_path: Path, inventories: Path) -> dict[str, str]:
-    """The environment of a process of its own that parses DAGs."""
+    """The environment of a process of its own that parses DAGs; no file of it is broken."""
     from tests.plugins.airflow_home import variables
 
+    shutil.copytree(inventories, tmp_path / "inventory", ignore=shutil.ignore_patterns("broken.json"))
     shutil.copytree(ROOT / "include" / "bundles", tmp_path / "bundles")
     return {
         "PATH": os.environ["PATH"],
         "HOME": str(tmp_path),
         "PYTHONPATH": os.pathsep.join(str(ROOT / part) for part in ("include", "plugins")),
-        "ESCALATOR_INVENTORY_DIR": str(inventories),
+        "ESCALATOR_INVENTORY_DIR": str(tmp_path / "inventory"),
         "ESCALATOR_BUNDLE_DIR": str(tmp_path / "bundles"),
         **variables(tmp_path),
     }

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 import tomllib
 from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
 
-import pytest
 from tests.conftest import ROOT
 
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -71,7 +69,6 @@ def test_the_whole_way_takes_at_most_ten_commands() -> None:
         assert needed in block, needed
 
 
-@pytest.mark.skipif(importlib.util.find_spec("hatchling") is None, reason="the build backend is not here")
 def test_the_wheel_is_built_and_has_everything(tmp_path: Path) -> None:
     from hatchling.builders.wheel import WheelBuilder
 
