@@ -110,7 +110,7 @@ class Sshd:
 
 
 FIND_SSHD = (
-    'sshd=$PPID; until [ "$(cat /proc/$sshd/comm)" = sshd ];'
+    "sshd=$PPID; until grep -q ^sshd /proc/$sshd/comm;"
     " do sshd=$(sed -n 's/^PPid:[[:space:]]*//p' /proc/$sshd/status); done"
 )
 """Finds the sshd process that serves a command."""

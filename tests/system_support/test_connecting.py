@@ -15,6 +15,7 @@ import pytest
 from tests.system_support.conftest import Sshd, make_key
 
 from escalator.model.errors import EscalatorError, LoginRefusedError, NodeFaultError, TransientError
+from escalator.system_support import connecting
 from escalator.system_support.connecting import JumpHost
 from escalator.system_support.ssh import NodeShell
 from escalator.system_support.target import SshTarget
@@ -74,6 +75,37 @@ def test_a_node_that_the_jump_host_does_not_reach_is_transient(sshd: Sshd, own_s
     error = failure(target, jump_of(sshd))
     assert isinstance(error, TransientError)
     assert "node node-01: the jump host bastion does not get to 127.0.0.1 port" in error.message
+
+
+def test_a_jump_host_that_forwards_nothing_is_named(sshd: Sshd, own_sshd: Sshd) -> None:
+    own_sshd.stop()
+    own_sshd.options["AllowTcpForwarding"] = "no"
+    own_sshd.start()
+    error = failure(sshd.target(), jump_of(own_sshd))
+    assert isinstance(error, NodeFaultError)
+    assert "the jump host bastion lets nobody through" in error.message
+    assert "TCP forwarding" in str(error.remedy)
+
+
+def test_many_nodes_behind_a_jump_host_that_is_away_do_not_wait_one_after_the_other(
+    sshd: Sshd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[SshTarget] = []
+
+    def refuse(target: SshTarget) -> None:
+        tried.append(target)
+        raise LoginRefusedError("jump host bastion: SSH refuses user ops", remedy="correct it")
+
+    monkeypatch.setattr(connecting, "connect", refuse)
+    jump = jump_of(sshd)
+    for _ in range(100):
+        with pytest.raises(LoginRefusedError, match="SSH refuses user ops -> correct it"):
+            jump.open_channel(sshd.target())
+    assert len(tried) == 1
+    monkeypatch.setattr(connecting, "_SAME_FAILURE_SECONDS", 0)
+    with pytest.raises(LoginRefusedError):
+        jump.open_channel(sshd.target())
+    assert len(tried) == 2
 
 
 @pytest.mark.parametrize(

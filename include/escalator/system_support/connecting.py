@@ -5,7 +5,9 @@ from __future__ import annotations
 import io
 import logging
 import socket
+import time
 from contextlib import suppress
+from copy import copy
 from threading import Lock
 from typing import Any
 
@@ -30,6 +32,10 @@ from escalator.system_support.target import SshTarget
 _DEAD_PEER_SECONDS = 30
 """A peer that leaves sent data unacknowledged this long is gone (a node without power sends no reset)."""
 _KEY_TYPES = (paramiko.Ed25519Key, paramiko.ECDSAKey, paramiko.RSAKey)
+_FORBIDDEN = 1
+"""SSH's reason of a channel that is not opened: administratively prohibited (RFC 4254, 5.1)."""
+_SAME_FAILURE_SECONDS = 5.0
+"""For so long a jump host that could not be connected to is not tried again."""
 _RSA = "ssh-rsa"
 _CERTIFICATE = "-cert-v01@openssh.com"
 _SILENT_LOG = f"{__name__}.paramiko"
@@ -48,13 +54,15 @@ class JumpHost:
         self._target = target
         self._lock = Lock()
         self._client: paramiko.SSHClient | None = None
+        self._failure: EscalatorError | None = None
+        self._failed_at = 0.0
 
     def open_channel(self, to: SshTarget) -> paramiko.Channel:
         """Open a way to a node.
 
         :raises TransientError: the jump host, or the node behind it, cannot be reached now.
         :raises LoginRefusedError: the jump host refuses the log-in.
-        :raises NodeFaultError: its host key is not the known one.
+        :raises NodeFaultError: its host key is not the known one, or it forwards nothing.
         """
         try:
             return self._transport().open_channel(
@@ -63,9 +71,20 @@ class JumpHost:
                 ("127.0.0.1", 0),
                 timeout=to.connect_timeout_seconds,
             )
+        except paramiko.ChannelException as exc:
+            if exc.code != _FORBIDDEN:
+                raise self._describe_closed(to, exc) from exc
+            raise NodeFaultError(
+                f"{to.name}: the {self._target.name} lets nobody through: {find_words(exc)}",
+                remedy="let its sshd allow the user TCP forwarding",
+                code=Code.NODE_UNREACHABLE,
+            ) from exc
         except (paramiko.SSHException, OSError, EOFError) as exc:
-            way = f"the {self._target.name} does not get to {to.address} port {to.port}"
-            raise describe_loss(to, f"{way}: {find_words(exc)}") from exc
+            raise self._describe_closed(to, exc) from exc
+
+    def _describe_closed(self, to: SshTarget, exc: Exception) -> TransientError:
+        way = f"the {self._target.name} does not get to {to.address} port {to.port}"
+        return describe_loss(to, f"{way}: {find_words(exc)}")
 
     def _transport(self) -> paramiko.Transport:
         with self._lock:
@@ -74,11 +93,21 @@ class JumpHost:
                 return found
             if self._client is not None:
                 self._client.close()
-            self._client = connect(self._target)
+            self._client = self._connect()
             made = self._client.get_transport()
         if made is None:
             raise describe_loss(self._target, "not connected")
         return made
+
+    def _connect(self) -> paramiko.SSHClient:
+        """Connect; a hundred nodes that are asked at once hear of one failure, not of one after the other."""
+        if self._failure is not None and time.monotonic() < self._failed_at + _SAME_FAILURE_SECONDS:
+            raise copy(self._failure)
+        try:
+            return connect(self._target)
+        except EscalatorError as exc:
+            self._failure, self._failed_at = exc, time.monotonic()
+            raise
 
 
 def connect(target: SshTarget, *, through: JumpHost | None = None) -> paramiko.SSHClient:
