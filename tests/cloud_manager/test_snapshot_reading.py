@@ -121,6 +121,24 @@ def test_four_nodes_of_one_kind_take_ten_calls_then_eight(read: Read, counter: C
     assert counter.total == 10 + 8
 
 
+@pytest.mark.parametrize(("there", "most", "calls"), [(3, 1000, 1), (25, 1000, 2), (25, 10, 3), (30, 10, 4)])
+def test_server_groups_are_read_to_their_end_whatever_the_server_gives_at_once(
+    read: Read, whole: Any, there: int, most: int, calls: int
+) -> None:
+    groups = [{"id": f"g-{n:02d}", "name": "g", "policy": "affinity", "members": []} for n in range(there)]
+    path = "/compute/v2.1/os-server-groups"
+
+    def cut(asked: Any) -> tuple[int, Any] | None:
+        if asked.path != path:
+            return None
+        begin, limit = int(asked.query["offset"][0]), int(asked.query["limit"][0])
+        return 200, {"server_groups": groups[begin : begin + min(limit, most)]}
+
+    whole.first = cut
+    assert len(read().server_groups) == there
+    assert len(whole.requests_of("GET", path)) == calls
+
+
 def test_each_kind_of_machine_is_read_once(read: Read, whole: Any, counter: CallCounter) -> None:
     two = summaries(HOSTS)
     for host in HOSTS[2:]:

@@ -46,6 +46,8 @@ CONCURRENT_CALLS = 8
 SLOW_LISTS_SECONDS = 300.0
 """How old aggregates, hypervisors and server groups may be for who keeps watch; a step reads all anew."""
 _GROUPS_PAGE = 1000
+_LEAST_PAGE = 10
+"""No server is set to give less than that at once (``[api] max_limit``): a shorter page is the last."""
 _NO_PROVIDER = ProviderState(inventory={}, usage={}, traits=frozenset())
 
 
@@ -196,15 +198,23 @@ class SnapshotReader:
         return tuple(self._compute.get("/os-aggregates")["aggregates"])
 
     def fetch_server_groups(self) -> tuple[ServerGroup, ...]:
-        """Read the server groups of all projects: one call for each thousand."""
-        groups: list[ServerGroup] = []
+        """Read the server groups of all projects: one call for each thousand, and one more.
+
+        Nova cuts this list at its own ``max_limit`` without a word and without a link: only an empty page is
+        surely the end.
+        """
+        groups: dict[str, ServerGroup] = {}
+        read = 0
         while True:
-            query: dict[str, str | int] = {"all_projects": "True", "limit": _GROUPS_PAGE}
-            query["offset"] = len(groups)
-            page = self._compute.get("/os-server-groups", query)["server_groups"]
-            groups.extend(server_group_of(record) for record in page)
-            if len(page) < _GROUPS_PAGE:
-                return tuple(sorted(groups, key=lambda group: group.id))
+            query: dict[str, str | int] = {"all_projects": "True", "limit": _GROUPS_PAGE, "offset": read}
+            page = [
+                server_group_of(r) for r in self._compute.get("/os-server-groups", query)["server_groups"]
+            ]
+            read += len(page)
+            known = len(groups)
+            groups |= {group.id: group for group in page}
+            if len(page) < _LEAST_PAGE or len(groups) == known:
+                return tuple(sorted(groups.values(), key=lambda group: group.id))
 
 
 def make_snapshot(cloud_name: str, lists: CloudLists, domain_of: DomainOf, words: NodeWords) -> CloudSnapshot:
