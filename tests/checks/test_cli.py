@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from tests.checks.files import bundle_file, snapshot_file
 
 from escalator.cli import main
 from escalator.model.cloud import CloudSnapshot, HaGroup
+from escalator.model.unread import CloudPart, Unread
 
 ROOMY = make_cloud(
     [make_node("a"), make_node("b")], [make_server("web", "a"), make_server("db", "b", migration="cold")]
@@ -39,6 +41,20 @@ def test_a_met_check_ends_with_0_and_says_what_was_looked_at(
         r"^met      server web \(id-web\): on a: it moves live \[server_method\]$", out, re.MULTILINE
     )
     assert re.search(r"^met      server db \(id-db\): on b: it moves cold", out, re.MULTILINE)
+
+
+def test_what_may_not_be_read_is_a_condition_of_a_check_and_the_end_of_a_plan(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    unread = (Unread(part=CloudPart.SERVER_GROUPS, message="HTTP 403: no"),)
+    code, out = check(capsys, tmp_path, replace(ROOMY, unread=unread))
+    assert code == 1
+    assert "the list of server groups may not be read" in out
+    assert "-> allow this user os_compute_api:os-server-groups:index" in out
+    assert main(["plan", "--snapshot", str(tmp_path / "snapshot.json")]) == 2
+    said = capsys.readouterr().err
+    assert "no plan can be made" in said
+    assert "server groups (HTTP 403: no)" in said
 
 
 def test_an_unmet_check_ends_with_1_and_gives_remedies(

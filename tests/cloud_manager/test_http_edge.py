@@ -10,6 +10,7 @@ from escalator.cloud_manager.cloud import Cloud
 from escalator.model.errors import (
     ConflictError,
     EscalatorError,
+    ForbiddenError,
     InvalidRequestError,
     NotFoundError,
     RateLimitedError,
@@ -169,7 +170,7 @@ def test_connection_that_is_refused_is_transient_and_short(cloud: Cloud, fake: A
     [
         (400, {"badRequest": {"message": "said"}}, InvalidRequestError),
         (401, {"error": {"message": "said"}}, InvalidRequestError),
-        (403, {"forbidden": {"message": "said"}}, InvalidRequestError),
+        (403, {"forbidden": {"message": "said"}}, ForbiddenError),
         (404, {"itemNotFound": {"message": "said"}}, NotFoundError),
         (409, {"conflictingRequest": {"message": "said"}}, ConflictError),
         (409, {"errors": [{"title": "Conflict", "detail": "said"}]}, ConflictError),

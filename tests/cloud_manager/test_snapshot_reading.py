@@ -9,10 +9,12 @@ import pytest
 from escalator.cloud_manager.call_counter import CallCounter
 from escalator.cloud_manager.cloud import Cloud
 from escalator.cloud_manager.placement import add_up_inventories
+from escalator.cloud_manager.snapshots import snapshot_from_document, snapshot_to_document
 from escalator.model.cloud import CloudSnapshot, ResourceInventory
-from escalator.model.errors import InvalidRequestError, TransientError
+from escalator.model.errors import ForbiddenError, InvalidRequestError, TransientError
 from escalator.model.feature import Feature
 from escalator.model.inventory_settings import AggregateRules
+from escalator.model.unread import CloudPart
 
 HOSTS = ("node-01", "node-02", "node-03", "node-04")
 CANDIDATES = "/placement/allocation_candidates"
@@ -166,7 +168,7 @@ def server(number: int) -> dict[str, Any]:
         "OS-EXT-SRV-ATTR:host": HOSTS[number % 4],
         "OS-EXT-STS:vm_state": "active",
         "OS-EXT-STS:power_state": 1,
-        "flavor": {"vcpus": 1, "ram": 512, "disk": 1},
+        "flavor": {"vcpus": 1, "ram": 512, "disk": 1, "extra_specs": {}},
         "image": {"id": "i"},
         "metadata": {"ha_group": "web"},
     }
@@ -207,6 +209,88 @@ def test_agents_and_ports_are_one_call_more_each(read: Read, whole: Any, counter
 def test_agents_that_may_not_be_listed_are_none(read: Read, whole: Any, status: int) -> None:
     whole.tell("GET", "/network/v2.0/agents", (status, {"NeutronError": {"message": "no"}}))
     assert read(with_agents=True).agents == ()
+
+
+REFUSED = (403, {"forbidden": {"message": "Policy doesn't allow it"}})
+LISTS = {
+    CloudPart.SERVICES: "/compute/v2.1/os-services",
+    CloudPart.AGGREGATES: "/compute/v2.1/os-aggregates",
+    CloudPart.HYPERVISORS: "/compute/v2.1/os-hypervisors/detail",
+    CloudPart.PLACEMENT: CANDIDATES,
+    CloudPart.SERVER_GROUPS: "/compute/v2.1/os-server-groups",
+    CloudPart.SERVERS: "/compute/v2.1/servers/detail",
+    CloudPart.MIGRATIONS: MIGRATIONS,
+    CloudPart.AGENTS: "/network/v2.0/agents",
+    CloudPart.PORTS: "/network/v2.0/ports",
+}
+
+
+def refuse(whole: Any, *parts: CloudPart) -> None:
+    for part in (CloudPart.AGENTS, CloudPart.PORTS):
+        whole.tell("GET", LISTS[part], {part.value: []})
+    for part in parts:
+        whole.tell("GET", LISTS[part], REFUSED)
+
+
+@pytest.mark.parametrize("part", CloudPart)
+def test_a_check_names_each_list_that_it_may_not_read_and_goes_on(
+    read: Read, whole: Any, part: CloudPart
+) -> None:
+    refuse(whole, part)
+    snapshot = read(with_agents=True, may_lack=True)
+    (unread,) = snapshot.unread
+    assert unread.part is part
+    assert "HTTP 403: Policy doesn't allow it" in unread.message
+    assert [node.host for node in snapshot.nodes] == list(HOSTS)
+    document = snapshot_to_document(snapshot)
+    assert snapshot_from_document(document).unread == snapshot.unread
+
+
+@pytest.mark.parametrize("part", sorted(set(CloudPart) - {CloudPart.AGENTS, CloudPart.PORTS}))
+def test_a_step_is_ended_by_a_list_that_it_may_not_read(read: Read, whole: Any, part: CloudPart) -> None:
+    refuse(whole, part)
+    with pytest.raises(ForbiddenError, match="HTTP 403"):
+        read(with_agents=True)
+
+
+def test_a_cloud_without_services_has_the_nodes_of_its_hypervisors(read: Read, whole: Any) -> None:
+    zoned = {"name": "fast", "hosts": ["node-02"], "availability_zone": "az9"}
+    whole.tell("GET", LISTS[CloudPart.AGGREGATES], {"aggregates": [zoned]})
+    refuse(whole, CloudPart.SERVICES)
+    nodes = read(may_lack=True).nodes
+    assert [(node.host, node.zone, node.state.value) for node in nodes] == [
+        (host, "az9" if host == "node-02" else "nova", "up") for host in HOSTS
+    ]
+    assert nodes[0].inventory["VCPU"].total == 16
+
+
+def test_without_the_names_of_nodes_everything_that_is_refused_is_said_at_once(
+    read: Read, whole: Any
+) -> None:
+    refuse(whole, CloudPart.SERVICES, CloudPart.HYPERVISORS, CloudPart.SERVER_GROUPS)
+    with pytest.raises(ForbiddenError) as caught:
+        read(may_lack=True)
+    for words in ("services: ", "hypervisors: ", "server_groups: "):
+        assert words in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("changes", "what"),
+    [
+        ({"OS-EXT-SRV-ATTR:host": None}, "on which hosts"),
+        ({"flavor": {"vcpus": 1, "ram": 1, "disk": 1}}, "extra"),
+    ],
+)
+def test_what_nova_leaves_away_of_servers_is_not_guessed(
+    read: Read, whole: Any, changes: dict[str, Any], what: str
+) -> None:
+    """No host in an answer would look like a server on no node."""
+    record = {key: value for key, value in (server(1) | changes).items() if value is not None}
+    whole.tell("GET", LISTS[CloudPart.SERVERS], {"servers": [record]})
+    with pytest.raises(ForbiddenError, match=what):
+        read()
+    (unread,) = read(may_lack=True).unread
+    assert unread.part is CloudPart.SERVERS
 
 
 def test_cloud_without_neutron_has_no_agents(read: Read, whole: Any) -> None:

@@ -332,8 +332,9 @@ class FakeCloud:
         with_control_plane: bool = False,
         afresh: Collection[str] = (),
         watched_within: float | None = None,
+        may_lack: bool = False,
     ) -> CloudSnapshot:
-        del cells, aggregates, with_agents, with_control_plane, afresh, watched_within
+        del cells, aggregates, with_agents, with_control_plane, afresh, watched_within, may_lack
         versions, wanted = node_versions or {}, set(targets)
         nodes = tuple(
             replace(

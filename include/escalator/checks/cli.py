@@ -48,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _check(args: argparse.Namespace) -> int:
-    snapshot, bundle, hosts = read_source(args)
+    snapshot, bundle, hosts = read_source(args, may_lack=True)
     if args.rollback and not args.hosts:
         hosts = tuple(node.host for node in snapshot.nodes if node.upgraded or node.target)
     plan = plan_of_check(

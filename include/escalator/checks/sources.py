@@ -20,6 +20,8 @@ from escalator.model.bundle import Bundle
 from escalator.model.campaign import OnBlocked, UpgradeMode
 from escalator.model.cloud import CloudSnapshot
 from escalator.model.errors import InvalidRequestError
+from escalator.model.unread import CloudPart
+from escalator.upgrade_manager.conditions.unread import OF_PLACES
 from escalator.upgrade_manager.state.domains import domain_of
 from escalator.upgrade_manager.state.targets import mark_targets
 from escalator.vim_interface.registry import add_ha_groups_of, load_ha_sources
@@ -61,17 +63,20 @@ def add_source_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def read_source(args: argparse.Namespace) -> Source:
+def read_source(args: argparse.Namespace, *, may_lack: bool = False) -> Source:
     """Read what :func:`add_source_arguments` asked for.
 
     The targets are ``--hosts``; else the nodes that the snapshot marks as targets; else all that are not
     upgraded yet. A node that runs all that the bundle brings counts as upgraded.
 
+    :param may_lack: a check says what the cloud does not let this user read; a plan needs all of it.
     :raises InvalidRequestError: a file cannot be read, a host is not known, or K is impossible.
     :raises EscalatorError: the cloud cannot be read.
     """
     bundle = read_bundle(args.bundle) if args.bundle else None
     snapshot = read_snapshot(args.snapshot) if args.snapshot else _read_cloud(args)
+    if not may_lack:
+        _refuse_unread(snapshot)
     hosts = _known_hosts(args.hosts, snapshot)
     _refuse_impossible(args.max_parallel, snapshot)
     marked = mark_targets(snapshot, bundle, hosts)
@@ -98,6 +103,7 @@ def _read_cloud(args: argparse.Namespace) -> CloudSnapshot:
             domain_of=domain_of,
             with_agents=True,
             with_control_plane=True,
+            may_lack=True,
             **find_declared(credentials.label),
         ),
         sources,
@@ -116,6 +122,17 @@ def _known_hosts(words: Sequence[str], snapshot: CloudSnapshot) -> tuple[str, ..
             remedy="use the names of `openstack compute service list --service nova-compute`",
         )
     return tuple(sorted({host for host in asked if host}))
+
+
+def _refuse_unread(snapshot: CloudSnapshot) -> None:
+    """Refuse to plan by a cloud of which something is not known that places of servers need."""
+    unread = [item for item in snapshot.unread if item.part in OF_PLACES or item.part is CloudPart.SERVICES]
+    if unread:
+        said = "; ".join(f"{item.part.replace('_', ' ')} ({item.message})" for item in unread)
+        raise InvalidRequestError(
+            f"no plan can be made of cloud {snapshot.cloud}, it does not let this user read: {said}",
+            remedy="`escalator check` names the policies that allow it",
+        )
 
 
 def _refuse_impossible(max_parallel: int, snapshot: CloudSnapshot) -> None:

@@ -7,7 +7,7 @@ import logging
 from escalator.cloud_manager.api import ServiceApi
 from escalator.cloud_manager.records import read_agent
 from escalator.model.cloud import NetworkAgent
-from escalator.model.errors import InvalidRequestError, NotFoundError
+from escalator.model.errors import ForbiddenError, InvalidRequestError, NotFoundError
 
 log = logging.getLogger(__name__)
 
@@ -26,13 +26,15 @@ def fetch_agents(network: ServiceApi, host: str) -> tuple[NetworkAgent, ...]:
 def fetch_all_agents(network: ServiceApi) -> tuple[NetworkAgent, ...]:
     """Read every Neutron agent, sorted by host and binary. One call, more where Neutron limits its pages.
 
-    :return: none when the cloud has no Neutron or no agents, or the user may not list them: what they
-        would tell is then not known, which is no fault of the cloud.
+    :return: none when the cloud has no Neutron or no agents.
+    :raises ForbiddenError: the user may not list them: what they would tell is not known.
     """
     if not network.exists():
         return ()
     try:
         agents = [read_agent(record) for record in network.pages("/agents", "agents")]
+    except ForbiddenError:
+        raise
     except (InvalidRequestError, NotFoundError) as exc:
         log.warning("network agents are not checked: %s", exc)
         return ()

@@ -107,6 +107,7 @@ class Cloud:
         with_control_plane: bool = False,
         afresh: Collection[str] = (),
         watched_within: float | None = None,
+        may_lack: bool = False,
     ) -> CloudSnapshot:
         """Read nodes, servers, unfinished migrations and server groups, in few calls.
 
@@ -122,6 +123,8 @@ class Cloud:
             changes: one call more for each, in a large cloud only.
         :param watched_within: a look that all who keep watch share will do when it was begun at most so many
             seconds ago; its aggregates, hypervisors and server groups may be minutes old. None: read all now.
+        :param may_lack: for a check: what the user may not read is named in the snapshot, and empty there.
+        :raises ForbiddenError: the user may not read a list; with ``may_lack``: not even the nodes' names.
         :raises TransientError: a cell is down, or a service does not answer.
         """
         words = NodeWords(
@@ -139,6 +142,7 @@ class Cloud:
             with_control_plane=with_control_plane,
             afresh=afresh,
             watched_within=watched_within,
+            may_lack=may_lack,
         )
 
     def watch_services(self, within: float) -> Seen[tuple[ComputeService, ...]]:

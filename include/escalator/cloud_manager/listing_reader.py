@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Executor
 from datetime import datetime, timedelta
 from threading import Lock
@@ -18,6 +18,7 @@ from escalator.cloud_manager.listing import (
 from escalator.cloud_manager.listing_store import ListingStore
 from escalator.cloud_manager.migrations import Migrations
 from escalator.cloud_manager.servers import PAGE, Servers
+from escalator.model.cloud import Migration
 
 LONG_LOOK = timedelta(seconds=5)
 """What changed while a longer one was taken is asked for at its end."""
@@ -73,6 +74,14 @@ class ListingReader:
             self._keep(listing)
             return self._look_afresh(listing, afresh) if afresh else listing
 
+    def read_servers(self, pool: Executor) -> Listing:
+        """Read every server and no migration, for a user who may not list these; nothing is kept."""
+        return self._read_servers(pool, {})
+
+    def read_migrations(self, pool: Executor) -> dict[str, Migration]:
+        """Read the unfinished migrations, by UUID."""
+        return {m.uuid: m for m in self._migrations.fetch_unfinished(pool)}
+
     def is_refresh_due(self) -> bool:
         """Tell whether who keeps watch should read a whole listing now, beside its looks."""
         kept = self._kept
@@ -97,21 +106,24 @@ class ListingReader:
 
     def _read_whole(self, pool: Executor) -> Listing:
         """Read every server and unfinished migration, and what changed meanwhile when it took long."""
+        listing, now = self._read_servers(pool, None), self._clock()
+        if now - listing.whole_at < LONG_LOOK or find_doubt(listing, now, self._nova_clock()) is not None:
+            return listing
+        return self._read_changes(listing, pool)
+
+    def _read_servers(self, pool: Executor, migrations: Mapping[str, Migration] | None) -> Listing:
+        """Read every server, and the unfinished migrations unless they are given."""
         begun, read_at = self._clock(), self._read_at()
         soft_deleted = pool.submit(self._servers.read_soft_deleted)
-        migrations = {m.uuid: m for m in self._migrations.fetch_unfinished(pool)}
+        moving = self.read_migrations(pool) if migrations is None else migrations
         alive, soft = self._servers.read_all(), soft_deleted.result()
-        listing = Listing(
+        return Listing(
             servers={server.id: server for server in (*soft.servers, *alive.servers)},
-            migrations=migrations,
+            migrations=moving,
             read_at=read_at,
             newest=alive.newest,
             whole_at=begun,
         )
-        now = self._clock()
-        if now - begun < LONG_LOOK or find_doubt(listing, now, self._nova_clock()) is not None:
-            return listing
-        return self._read_changes(listing, pool)
 
     def _read_changes(self, listing: Listing, pool: Executor) -> Listing:
         """Read what changed: one call for each thousand servers that did, one or two for migrations."""

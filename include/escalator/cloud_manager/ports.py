@@ -9,7 +9,7 @@ from dataclasses import replace
 from escalator.cloud_manager.api import Query, ServiceApi
 from escalator.cloud_manager.server_needs import read_port_features
 from escalator.model.cloud import Server
-from escalator.model.errors import InvalidRequestError, NotFoundError
+from escalator.model.errors import ForbiddenError, InvalidRequestError, NotFoundError
 from escalator.model.feature import Feature
 
 PAGE = 1000
@@ -25,7 +25,8 @@ def fetch_port_features(network: ServiceApi, host: str | None = None) -> dict[st
     One call for each thousand ports, three fields each.
 
     :param host: only ports that are bound there.
-    :return: none where the cloud has no Neutron or the user may not list all ports.
+    :return: none where the cloud has no Neutron or, of one host, the user may not list ports.
+    :raises ForbiddenError: the user may not list those of all hosts.
     """
     if not network.exists():
         return {}
@@ -37,6 +38,8 @@ def fetch_port_features(network: ServiceApi, host: str | None = None) -> dict[st
             if kind != _ORDINARY and port.get("device_id"):
                 kinds.setdefault(port["device_id"], set()).add(kind)
     except (InvalidRequestError, NotFoundError) as exc:
+        if host is None and isinstance(exc, ForbiddenError):
+            raise
         log.warning("what ports say of servers is not checked: %s", exc)
         return {}
     found = {server_id: read_port_features(words) for server_id, words in kinds.items()}

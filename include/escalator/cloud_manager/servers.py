@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
-from escalator.cloud_manager.api import Query, ServiceApi
+from escalator.cloud_manager.api import Query, Record, ServiceApi
 from escalator.cloud_manager.listing import ServersRead
 from escalator.cloud_manager.records import parse_time, read_server
 from escalator.cloud_manager.services import ComputeServices
 from escalator.model.cloud import Server
+from escalator.model.errors import ForbiddenError
 
 PAGE = 1000
 """Servers that are asked for at once: more take Nova longer than a request may take. It may give fewer."""
 _SOFT_DELETED = "soft-delete"
+_HOST = "OS-EXT-SRV-ATTR:host"
 _DELETED = "DELETED"
 
 
@@ -118,11 +120,29 @@ class Servers:
             if record.get("status") == _DELETED:
                 gone.add(record["id"])
             else:
-                servers.append(read_server(record))
+                servers.append(read_server(record))  # first: of a cell that is down more is left away
+                refuse_untold(record)
         return ServersRead(servers=tuple(servers), gone=frozenset(gone), newest=newest)
 
     def _act(self, server_id: str, action: Mapping[str, object]) -> None:
         self._compute.post(f"/servers/{server_id}/action", action)
+
+
+def refuse_untold(record: Record) -> None:
+    """Refuse a record that leaves away what this user may not see: no host would look like no node.
+
+    :raises ForbiddenError: the host of the server, or what its flavor asks for, is left away.
+    """
+    left_away = {
+        "on which hosts servers are": _HOST not in record,
+        "the extra specs of flavors": "extra_specs" not in record.get("flavor", {}),
+    }
+    for what, lacks in left_away.items():
+        if lacks:
+            raise ForbiddenError(
+                f"GET compute /servers/detail: the answer does not say {what}",
+                remedy="the user needs the admin role, or the policies that docs/check.md lists",
+            )
 
 
 def _sorted(servers: list[Server]) -> tuple[Server, ...]:

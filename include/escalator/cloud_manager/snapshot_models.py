@@ -30,6 +30,7 @@ from escalator.model.cloud import (
     ServiceStatus,
 )
 from escalator.model.feature import Feature
+from escalator.model.unread import CloudPart
 
 T = TypeVar("T")
 SCHEMA: Final = "escalator.snapshot/1"
@@ -83,6 +84,13 @@ class ControlPlaneItem(DocumentModel):
     apart: Annotated[tuple[Texts, ...], Strict(False)] = ()
 
 
+class UnreadItem(DocumentModel):
+    """A list that the cloud did not let us read."""
+
+    part: Word[CloudPart]
+    message: AnyText
+
+
 class SnapshotDocument(DocumentModel):
     """The document itself, its lists read already: item by item, as they stand in :data:`ITEMS`."""
 
@@ -96,6 +104,7 @@ class SnapshotDocument(DocumentModel):
     ha_groups: list[Any] = Field(default=[])
     agents: list[Any] = Field(default=[])
     control_plane: ControlPlaneItem | None = None
+    unread: Annotated[tuple[UnreadItem, ...], Strict(False)] = ()
 
 
 class InventoryItem(DocumentModel):

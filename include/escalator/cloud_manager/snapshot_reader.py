@@ -9,8 +9,8 @@ Neutron's agents are one call more, and its ports another. No call is made for o
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 
@@ -23,6 +23,7 @@ from escalator.cloud_manager.listing_reader import ListingReader
 from escalator.cloud_manager.placement import Placement, ProviderState
 from escalator.cloud_manager.ports import add_port_features, fetch_port_features
 from escalator.cloud_manager.records import server_group_of
+from escalator.cloud_manager.refusals import Refusals
 from escalator.cloud_manager.services import ComputeServices
 from escalator.cloud_manager.shared_look import SharedLook
 from escalator.model.cloud import (
@@ -36,10 +37,13 @@ from escalator.model.cloud import (
     ServerGroup,
 )
 from escalator.model.control_plane import ControlPlane
+from escalator.model.errors import ForbiddenError
 from escalator.model.inventory_settings import ALL_AGGREGATES, AggregateRules
+from escalator.model.unread import CloudPart, Unread
 
 DomainOf = Callable[[str, str, tuple[str, ...]], str]
 """Names the drain domain of a node from its cell, zone and aggregates."""
+DEFAULT_ZONE = "nova"
 DEFAULT_CELL = "cell1"
 """The name of every node's cell unless the caller knows better: Nova's API does not tell it."""
 CONCURRENT_CALLS = 8
@@ -87,6 +91,7 @@ class CloudLists:
     listing: Listing
     agents: tuple[NetworkAgent, ...] = ()
     control_plane: ControlPlane | None = None
+    unread: tuple[Unread, ...] = ()
 
 
 class SnapshotReader:
@@ -128,6 +133,7 @@ class SnapshotReader:
         with_control_plane: bool = False,
         afresh: Collection[str] = (),
         watched_within: float | None = None,
+        may_lack: bool = False,
     ) -> CloudSnapshot:
         """Read the cloud; the lists are read at the same time, not at the same instant.
 
@@ -136,10 +142,17 @@ class SnapshotReader:
         :param afresh: hosts whose servers are listed by themselves where only changes of servers are read.
         :param watched_within: a look that all who keep watch share will do when it was begun at most so many
             seconds ago; None: read all of it now.
+        :param may_lack: for a check: what the user may not read is named in the snapshot, and empty there.
+        :raises ForbiddenError: the user may not read a list.
         :raises TransientError: a cell is down, or a service does not answer.
         """
         if watched_within is None:
-            lists = self.read(with_agents=with_agents, with_control_plane=with_control_plane, afresh=afresh)
+            lists = self.read(
+                with_agents=with_agents,
+                with_control_plane=with_control_plane,
+                afresh=afresh,
+                may_lack=may_lack,
+            )
         else:
             lists = self.watched.get(watched_within)
         return make_snapshot(cloud_name, lists, domain_of, words)
@@ -151,47 +164,76 @@ class SnapshotReader:
         with_control_plane: bool = False,
         afresh: Collection[str] = (),
         slow_seconds: float = 0.0,
+        may_lack: bool = False,
     ) -> CloudLists:
         """Read the lists.
 
         :param slow_seconds: how old lists may be that change seldom; they are read anew when others hosts or
             servers are there than when they were read.
+        :param may_lack: note what the user may not read, and go on.
         """
-        taken_at = self._clock()
+        refused, taken_at = Refusals(may_lack=may_lack), self._clock()
         with ThreadPoolExecutor(CONCURRENT_CALLS, thread_name_prefix="snapshot") as pool:
             services = pool.submit(self._services.fetch_all)
             aggregates = pool.submit(self._aggregates.get, slow_seconds)
             hypervisors = pool.submit(self._hypervisors.get, slow_seconds)
             summaries = pool.submit(self._placement.fetch_summaries)
             groups = pool.submit(self._groups.get, slow_seconds)
-            found = services.result()  # fails first, and best, when a cell is down; its date is Nova's clock
+            # fails first, and best, when a cell is down; its date is Nova's clock
+            found = refused.take_list(CloudPart.SERVICES, services.result)
             agents = pool.submit(fetch_all_agents, self._network) if with_agents else None
             ports = pool.submit(fetch_port_features, self._network) if with_agents else None
             control = pool.submit(fetch_control_plane, self._compute) if with_control_plane else None
-            listing = self.listings.read(pool, afresh=afresh)
-            of_host, grouped = hypervisors.result(), groups.result()
+            listing = self._list(pool, afresh, refused)
+            of_host = refused.take_map(CloudPart.HYPERVISORS, hypervisors.result)
+            grouped = refused.take_list(CloudPart.SERVER_GROUPS, groups.result)
+            refused.refuse_without_nodes()
+            member_of = refused.take_list(CloudPart.AGGREGATES, aggregates.result)
+            if refused.has(CloudPart.SERVICES):
+                found = make_services(of_host, member_of)
             if slow_seconds and not of_host.keys() >= {service.host for service in found}:
-                of_host, _ = self._hypervisors.get(), aggregates.result()
-                aggregates = pool.submit(self._aggregates.get)
+                of_host, member_of = self._hypervisors.get(), self._aggregates.get()
             if slow_seconds and not listing.servers.keys() <= self._grouped:
                 grouped = self._groups.get()
             self._grouped = frozenset(listing.servers)
             ids = [of_host[s.host].id for s in found if s.host in of_host]
             group_of = {member: group.id for group in grouped for member in group.members}
+            states = partial(self._fetch_states, ids, summaries, pool)
             return CloudLists(
                 taken_at=taken_at,
                 services=found,
-                aggregates=aggregates.result(),
+                aggregates=member_of,
                 hypervisors=of_host,
-                states=self._placement.fetch_states(ids, summaries.result(), pool),
+                states=refused.take_map(CloudPart.PLACEMENT, states),
                 groups=grouped,
                 servers=add_port_features(
-                    put_groups(listing.servers.values(), group_of), ports.result() if ports else {}
+                    put_groups(listing.servers.values(), group_of),
+                    refused.take_map(CloudPart.PORTS, ports.result) if ports else {},
                 ),
                 listing=listing,
-                agents=agents.result() if agents else (),
+                agents=refused.take_list(CloudPart.AGENTS, agents.result) if agents else (),
                 control_plane=control.result() if control else None,
+                unread=tuple(refused.found),
             )
+
+    def _fetch_states(
+        self, ids: Collection[str], summaries: Future[dict[str, Record]], pool: Executor
+    ) -> dict[str, ProviderState]:
+        return self._placement.fetch_states(ids, summaries.result(), pool)
+
+    def _list(self, pool: Executor, afresh: Collection[str], refused: Refusals) -> Listing:
+        """Read servers and migrations; where only migrations are refused, the servers are known."""
+        try:
+            return self.listings.read(pool, afresh=afresh)
+        except ForbiddenError:
+            if not refused.may_lack:
+                raise
+            nobody = Listing(
+                servers={}, migrations={}, read_at=self._clock(), newest=None, whole_at=self._clock()
+            )
+            listing = refused.take(CloudPart.SERVERS, lambda: self.listings.read_servers(pool), nobody)
+            migrations = refused.take_map(CloudPart.MIGRATIONS, lambda: self.listings.read_migrations(pool))
+            return replace(listing, migrations=migrations)
 
     def fetch_aggregates(self) -> tuple[Record, ...]:
         """Read the host aggregates as Nova lists them. One call."""
@@ -239,6 +281,30 @@ def make_snapshot(cloud_name: str, lists: CloudLists, domain_of: DomainOf, words
         server_groups=lists.groups,
         agents=lists.agents,
         control_plane=lists.control_plane,
+        unread=lists.unread,
+    )
+
+
+def make_services(
+    hypervisors: Mapping[str, Hypervisor], aggregates: Iterable[Record]
+) -> tuple[ComputeService, ...]:
+    """Make the services of a cloud that does not let us list them, from what hypervisors say of theirs.
+
+    The zone of a host is that of its aggregates, else Nova's own default. Why a service is disabled, and
+    whether it was forced down, is not known.
+    """
+    zones = {
+        host: a["availability_zone"] for a in aggregates if a.get("availability_zone") for host in a["hosts"]
+    }
+    return tuple(
+        ComputeService(
+            id="",
+            host=host,
+            zone=zones.get(host, DEFAULT_ZONE),
+            state=hypervisor.state,
+            status=hypervisor.status,
+        )
+        for host, hypervisor in sorted(hypervisors.items())
     )
 
 

@@ -28,6 +28,7 @@ from escalator.model.cloud import CloudSnapshot
 from escalator.model.control_plane import ControlPlane
 from escalator.model.digest import canonical
 from escalator.model.errors import InvalidRequestError
+from escalator.model.unread import Unread
 
 _SHOWN_FAULTS = 20
 _DOUBLE = "is there more than once"
@@ -131,6 +132,7 @@ def _snapshot(members: Iterable[tuple[str, object]]) -> CloudSnapshot:
         cloud=found.cloud,
         taken_at=found.taken_at,
         control_plane=ControlPlane(**vars(control)) if control is not None else None,
+        unread=tuple(Unread(**vars(item)) for item in found.unread),
         **{name: tuple(items) for name, items in lists.items()},
     )
 
@@ -164,9 +166,12 @@ def _refused(faults: Sequence[Fault]) -> InvalidRequestError:
 
 
 def _head(snapshot: CloudSnapshot) -> Document:
-    head = {"schema": SCHEMA, "cloud": snapshot.cloud, "taken_at": snapshot.taken_at.isoformat()}
-    control = snapshot.control_plane
-    return head if control is None else head | {"control_plane": write_control_plane(control)}
+    head: Document = {"schema": SCHEMA, "cloud": snapshot.cloud, "taken_at": snapshot.taken_at.isoformat()}
+    if snapshot.control_plane is not None:
+        head["control_plane"] = write_control_plane(snapshot.control_plane)
+    if snapshot.unread:
+        head["unread"] = [{"part": str(item.part), "message": item.message} for item in snapshot.unread]
+    return head
 
 
 def _lists(snapshot: CloudSnapshot) -> dict[str, Iterator[Document]]:

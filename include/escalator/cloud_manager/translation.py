@@ -15,6 +15,7 @@ from openstack import exceptions as sdk
 from escalator.model.errors import (
     ConflictError,
     EscalatorError,
+    ForbiddenError,
     InvalidRequestError,
     NotFoundError,
     RateLimitedError,
@@ -64,7 +65,7 @@ def translate(action: str, exc: Exception) -> EscalatorError:
 
 _BY_STATUS: Mapping[int, tuple[type[EscalatorError], str | None]] = {
     401: (InvalidRequestError, _CREDENTIALS),
-    403: (InvalidRequestError, "the user needs the admin role, or a policy that allows this"),
+    403: (ForbiddenError, "the user needs the admin role, or a policy that allows this"),
     404: (NotFoundError, None),
     406: (InvalidRequestError, "the cloud is older than Escalator supports"),
     408: (TransientError, None),

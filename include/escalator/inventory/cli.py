@@ -91,6 +91,7 @@ def _snapshot(cloud: Cloud, args: argparse.Namespace) -> str:
             domain_of=domain_of,
             with_agents=True,
             with_control_plane=True,
+            may_lack=True,
             **find_declared(args.cloud),
         ),
         sources,

@@ -11,6 +11,7 @@ from types import MappingProxyType
 from escalator.model.control_plane import ControlPlane
 from escalator.model.feature import Feature
 from escalator.model.lease import Lease
+from escalator.model.unread import Unread
 from escalator.model.verdict import Subject
 
 Resources = Mapping[str, int]
@@ -309,6 +310,7 @@ class CloudSnapshot:
     """A cloud at ``taken_at`` (aware); nodes and servers sorted by name.
 
     :ivar control_plane: None: nobody looked at it.
+    :ivar unread: lists that the cloud does not let us read: they are empty here, and not known.
     """
 
     cloud: str
@@ -320,6 +322,7 @@ class CloudSnapshot:
     ha_groups: tuple[HaGroup, ...] = ()
     agents: tuple[NetworkAgent, ...] = ()
     control_plane: ControlPlane | None = None
+    unread: tuple[Unread, ...] = ()
 
     def node(self, host: str) -> Node | None:
         """Return the node of that nova-compute service host."""

@@ -49,6 +49,10 @@ class InvalidRequestError(EscalatorError):
     """What was asked for is wrong; nothing was written."""
 
 
+class ForbiddenError(InvalidRequestError):
+    """The cloud does not let this user do or read it (HTTP 403); nothing was written."""
+
+
 class StepHungError(EscalatorError):
     """A step has taken so long that it will not end by itself; what it began goes on."""
 

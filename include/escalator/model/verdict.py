@@ -140,6 +140,7 @@ class Code(StrEnum):
     PARALLEL_CARRIED = "parallel_carried"
     VNF_REDUNDANCY = "vnf_redundancy"
     CONTROL_PLANE = "control_plane"
+    NOT_LOOKED_AT = "not_looked_at"
     VERSIONS_COMPATIBLE = "versions_compatible"
     VERSION_STEP = "version_step"
     BUNDLE_COMPLETE = "bundle_complete"

@@ -132,7 +132,7 @@ class CampaignContext:
         :param targets: hosts to upgrade; None: those of the plan.
         :param versions: what the nodes run; None: as this campaign last saw it.
         :param for_check: read Neutron's agents and what Nova tells of its control plane as well: three calls
-            more.
+            more. What the user may not read is named in the snapshot, for the check to say.
         :param afresh: hosts whose own servers are what the caller decides about: they are always listed.
         :param watched_within: a look of all who keep watch will do that is at most so many seconds old.
         """
@@ -146,6 +146,7 @@ class CampaignContext:
             aggregates=self.inventory.aggregates,
             with_agents=for_check,
             with_control_plane=for_check,
+            may_lack=for_check,
             afresh=afresh,
             watched_within=watched_within,
         )

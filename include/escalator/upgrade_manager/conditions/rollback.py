@@ -23,6 +23,7 @@ from escalator.upgrade_manager.conditions.question import (
     name_domain,
     unmet,
 )
+from escalator.upgrade_manager.conditions.unread import check_unread, is_incomplete
 from escalator.upgrade_manager.feasibility.sequence import drain_in_turn, upgrade_on_paper
 from escalator.upgrade_manager.feasibility.spare import cut_to_domain
 from escalator.upgrade_manager.state.hypervisors import HYPERVISOR, find_brought_version, hypervisor_of
@@ -35,6 +36,8 @@ def check_rollback(question: Question) -> CheckReport:
     :param question: as for an upgrade; of its plan's hosts those that are not upgraded yet are looked at for
         the node after which there is no return.
     """
+    if is_incomplete(question):
+        return CheckReport(conditions=(*check_unread(question), *_bundle(question)))
     returning = tuple(h for h in question.plan.hosts if h in question.nodes and question.nodes[h].upgraded)
     backwards = ask(
         replace(question.plan, hosts=returning),
@@ -44,6 +47,7 @@ def check_rollback(question: Question) -> CheckReport:
         brings=_old_hypervisor(question.snapshot.nodes),
     )
     conditions = (
+        *check_unread(question),
         *_bundle(question),
         *_nothing(question, returning),
         *check_families(backwards, cloud=(timing.FAMILY,), domain=_FAMILIES),

@@ -5,13 +5,14 @@ A blocker about a node keeps that node out; with any blocker the upgrade does no
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from escalator.model.bundle import Bundle
 from escalator.model.campaign import CampaignPlan, CampaignRequest, UpgradeMode
 from escalator.model.check_report import CheckReport, Condition, SpareProposal
 from escalator.model.cloud import CloudSnapshot
 from escalator.model.durations import DEFAULT_DURATIONS, History
+from escalator.model.unread import CloudPart
 from escalator.model.verdict import Code, Severity
 from escalator.upgrade_manager.conditions import (
     bundles,
@@ -35,6 +36,12 @@ from escalator.upgrade_manager.conditions.question import (
     count,
     name_domain,
     unmet,
+)
+from escalator.upgrade_manager.conditions.unread import (
+    OF_PLACES,
+    check_unread,
+    find_unread,
+    is_incomplete,
 )
 from escalator.upgrade_manager.drain.durations import learn
 from escalator.upgrade_manager.feasibility.spare import propose_spare
@@ -62,19 +69,52 @@ DOMAIN_FAMILIES: tuple[Family, ...] = (
     rollback.FORECAST,
 )
 """What is looked at in every domain that has targets."""
+NEEDS: Mapping[Family, frozenset[CloudPart]] = {
+    targets.PRESENCE: frozenset(),
+    bundles.FAMILY: frozenset(),
+    control_plane.FAMILY: frozenset(),
+    releases.FAMILY: frozenset(),
+    servers.HOSTS: frozenset({CloudPart.SERVERS}),
+    targets.REACH: frozenset({CloudPart.AGGREGATES}),
+    targets.HOLDERS: frozenset({CloudPart.SERVICES, CloudPart.AGGREGATES}),
+    leases.FAMILY: frozenset({CloudPart.SERVICES, CloudPart.AGGREGATES}),
+    system.FAMILY: frozenset(
+        {CloudPart.SERVICES, CloudPart.AGGREGATES, CloudPart.SERVERS, CloudPart.MIGRATIONS}
+    ),
+    servers.FAMILY: frozenset({CloudPart.SERVERS, CloudPart.AGGREGATES}),
+}
+"""The lists that a family judges by; of families that are not named here all that places need."""
 
 
 def check_upgrade(question: Question) -> CheckReport:
     """Find everything that speaks for and against an upgrade; what is not met says what can be done."""
+    unread = find_unread(question)
+    if is_incomplete(question):
+        return CheckReport(
+            conditions=(
+                *check_unread(question),
+                *check_families(
+                    question,
+                    cloud=_judgeable(CLOUD_FAMILIES, unread),
+                    domain=_judgeable(DOMAIN_FAMILIES, unread),
+                ),
+            )
+        )
     spares = tuple(_spares(question))
     return CheckReport(
         conditions=(
+            *check_unread(question),
             *check_families(question, cloud=CLOUD_FAMILIES, domain=DOMAIN_FAMILIES),
             *map(_spare_condition, spares),
         ),
         spare=spares[0] if spares else None,
         expected=timing.estimate_seconds(question),
     )
+
+
+def _judgeable(families: Sequence[Family], unread: frozenset[CloudPart]) -> tuple[Family, ...]:
+    """Return the families whose lists were read: of the others nothing is known, so nothing is said."""
+    return tuple(family for family in families if NEEDS.get(family, OF_PLACES).isdisjoint(unread))
 
 
 def _spares(question: Question) -> Iterator[SpareProposal]:
