@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from escalator.cloud_manager.canary import fits, make_canary_name
+from escalator.cloud_manager.canary import make_canary_name
+from escalator.cloud_manager.canary_choice import fits
 from escalator.cloud_manager.cloud import Cloud
 from escalator.model.errors import InvalidRequestError, NodeFaultError
 

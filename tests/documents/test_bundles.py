@@ -16,6 +16,7 @@ from escalator.model.bundle import (
     RebootPolicy,
     VenvMechanism,
 )
+from escalator.model.canary import CanaryWish
 from escalator.model.errors import InvalidRequestError
 from escalator.upgrade_manager.conditions.bundles import refuse_unserved
 
@@ -235,3 +236,23 @@ def test_a_bundle_that_asks_for_what_is_done_is_not_refused() -> None:
 @pytest.mark.parametrize(("impact", "stay"), [("control", True), ("data", False), ("reboot", False)])
 def test_members_of_ha_groups_stay_only_when_guests_are_not_touched(*, impact: str, stay: bool) -> None:
     assert parse_bundle({**FULL, "impact": impact}).members_stay is stay
+
+
+@pytest.mark.parametrize(
+    ("said", "wish"),
+    [
+        ({"flavor": "pinned", "network": "prove"}, CanaryWish(flavor="pinned", network="prove")),
+        ("off", CanaryWish(off=True)),
+        (False, CanaryWish(off=True)),
+        ({}, CanaryWish()),
+        (None, CanaryWish()),
+    ],
+)
+def test_canaries_are_the_operators(said: object, wish: CanaryWish) -> None:
+    assert parse_bundle({**FULL, "canary": said}).canary == wish
+
+
+@pytest.mark.parametrize("said", ["on", {"flavour": "x"}, 3, True, {"flavor": " "}])
+def test_a_bad_wish_for_canaries_is_refused(said: object) -> None:
+    with pytest.raises(InvalidRequestError, match="canary"):
+        parse_bundle({**FULL, "canary": said})

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from escalator.model.canary import CanaryWish
 from escalator.model.errors import InvalidRequestError
 from escalator.model.inventory import Inventory, InventoryNode
 from escalator.model.inventory_settings import Controller
@@ -259,3 +260,22 @@ def test_the_servers_of_a_large_cloud_are_kept_beside_the_tokens(airflow_home: P
     assert found.path.parent == tmp_path / "tokens"
     assert found.path != find("S", str(tmp_path / "tokens")).path
     assert find("R", "") is None
+
+
+@pytest.mark.parametrize(
+    ("extra", "wish"),
+    [
+        ({}, CanaryWish()),
+        (
+            {"canary_flavor": "f", "canary_image": "i", "canary_network": "n"},
+            CanaryWish(flavor="f", image="i", network="n"),
+        ),
+        ({"canary": "off"}, CanaryWish(off=True)),
+        ({"canary": False}, CanaryWish(off=True)),
+        ({"canary_flavor": " "}, CanaryWish()),
+    ],
+)
+def test_a_connection_says_what_canaries_are_made_of(extra: dict[str, object], wish: CanaryWish) -> None:
+    from escalator_airflow.hooks.openstack import read_canary
+
+    assert read_canary(extra) == wish

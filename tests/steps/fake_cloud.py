@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -25,6 +25,8 @@ from tests.steps.fake_records import (
 )
 
 from escalator.cloud_manager.call_counter import CallCounter
+from escalator.cloud_manager.canary import NO_WISH
+from escalator.model.canary import CanaryFault, CanaryWish
 from escalator.model.cloud import (
     CloudSnapshot,
     ComputeService,
@@ -68,6 +70,9 @@ class FakeCloud:
     before: Callable[[str], None] | None = None
     audit: Callable[[Write], None] | None = None
     counter: CallCounter = field(default_factory=CallCounter)
+    canary: CanaryWish = NO_WISH
+    canary_faults: tuple[CanaryFault, ...] = ()
+    wishes: list[CanaryWish] = field(default_factory=list)
 
     # what a test does
 
@@ -405,8 +410,18 @@ class FakeCloud:
         return self.hosts[host].agents
 
     @request
-    def run_canary(self, host: str, *, tag: str, timeout_seconds: float = 120.0) -> None:
+    def fetch_canary_faults(
+        self, nodes: Sequence[Node], wish: CanaryWish, *, at_once: int
+    ) -> tuple[CanaryFault, ...]:
+        del nodes, wish, at_once
+        return self.canary_faults
+
+    @request
+    def run_canary(
+        self, host: str, *, tag: str, timeout_seconds: float = 120.0, wish: CanaryWish = NO_WISH
+    ) -> None:
         del timeout_seconds
+        self.wishes.append(wish)
         self._wrote("canary", host, tag)
         if self.hosts[host].canary_fault:
             raise NodeFaultError(f"the canary of {host} failed: {self.hosts[host].canary_fault}")

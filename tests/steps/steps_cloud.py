@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
 from escalator.cloud_manager.call_counter import CallCounter
+from escalator.cloud_manager.canary import NO_WISH
+from escalator.model.canary import CanaryFault, CanaryWish
 from escalator.model.cloud import (
     CloudSnapshot,
     ComputeService,
     Hypervisor,
     Migration,
     NetworkAgent,
+    Node,
     ResourceInventory,
     Server,
 )
@@ -24,6 +27,7 @@ class StepsCloud(Protocol):
     """What the steps ask of a cloud; the real one and this one have it."""
 
     counter: CallCounter
+    canary: CanaryWish
 
     def fetch_snapshot(
         self,
@@ -61,5 +65,10 @@ class StepsCloud(Protocol):
     def force_complete(self, server_id: str, migration_id: int) -> None: ...
     def fetch_port_features(self, host: str) -> dict[str, frozenset[Feature]]: ...
     def fetch_agents(self, host: str) -> tuple[NetworkAgent, ...]: ...
-    def run_canary(self, host: str, *, tag: str, timeout_seconds: float = 120.0) -> None: ...
+    def fetch_canary_faults(
+        self, nodes: Sequence[Node], wish: CanaryWish, *, at_once: int
+    ) -> tuple[CanaryFault, ...]: ...
+    def run_canary(
+        self, host: str, *, tag: str, timeout_seconds: float = 120.0, wish: CanaryWish = NO_WISH
+    ) -> None: ...
     def delete_canaries(self, host: str) -> int: ...

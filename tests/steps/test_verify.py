@@ -8,6 +8,7 @@ from tests.steps.worlds import BUNDLE, NEW, NODE, World
 
 from escalator.model.bundle import NoMechanism
 from escalator.model.campaign import NodeState, Step
+from escalator.model.canary import CanaryWish
 from escalator.model.cloud import NetworkAgent, ResourceInventory, ServiceState
 from escalator.model.errors import TransientError
 from escalator.model.step import Outcome
@@ -298,3 +299,16 @@ def test_a_node_that_lost_a_class_of_resources_is_not_proved(world: World) -> No
     result = world.run(Step.VERIFY)
     assert (result.outcome, result.code) == (Outcome.FAILED, Code.INVENTORY_MISSING)
     assert "no VGPU (4 before its upgrade)" in result.message
+
+
+def test_the_canary_is_what_the_operator_wants(upgraded: World) -> None:
+    upgraded.cloud.canary = CanaryWish(flavor="pinned", network="prove")
+    assert upgraded.run(Step.VERIFY).outcome is Outcome.OK
+    assert upgraded.cloud.wishes == [CanaryWish(flavor="pinned", network="prove")]
+
+
+def test_without_a_canary_the_rest_proves_the_node(upgraded: World) -> None:
+    upgraded.cloud.canary = CanaryWish(off=True)
+    break_canary(upgraded)
+    assert upgraded.run(Step.VERIFY).outcome is Outcome.OK
+    assert "canary" not in upgraded.verbs()

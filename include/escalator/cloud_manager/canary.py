@@ -15,11 +15,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from escalator.cloud_manager.api import Record, ServiceApi
+from escalator.cloud_manager.canary_choice import (
+    choose_flavor,
+    choose_image,
+    fetch_flavors,
+    fetch_images,
+    find_network,
+)
 from escalator.cloud_manager.hypervisors import Hypervisors
-from escalator.cloud_manager.placement import Placement
+from escalator.cloud_manager.placement import Inventories, Placement
 from escalator.cloud_manager.services import ComputeServices
+from escalator.model.canary import AUTO_NETWORK, NO_NETWORK, CanaryWish
 from escalator.model.cloud import ServiceStatus
-from escalator.model.errors import ConflictError, InvalidRequestError, NodeFaultError, NotFoundError
+from escalator.model.errors import ConflictError, NodeFaultError, NotFoundError
 
 PREFIX = "escalator-canary"
 _METADATA_KEY = "escalator_canary"
@@ -28,17 +36,19 @@ _NAME_LENGTH = 255
 _PLACED_WITHIN_SECONDS = 60.0
 _GONE_WITHIN_SECONDS = 60.0
 _POLL_SECONDS = 0.5
-_GIB = 1024**3
+NO_WISH = CanaryWish()
+"""Escalator chooses."""
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CanaryShape:
-    """What a canary is made of: ids of a flavor and of an image."""
+    """What a canary is made of: ids of a flavor, of an image and of a network, or ``none`` or ``auto``."""
 
     flavor: str
     image: str
+    network: str = NO_NETWORK
 
 
 class Canaries:
@@ -52,6 +62,7 @@ class Canaries:
         self,
         compute: ServiceApi,
         image: ServiceApi,
+        network: ServiceApi,
         services: ComputeServices,
         hypervisors: Hypervisors,
         placement: Placement,
@@ -61,18 +72,22 @@ class Canaries:
     ) -> None:
         self._compute = compute
         self._image = image
+        self._network = network
         self._services = services
         self._hypervisors = hypervisors
         self._placement = placement
         self._sleep = sleep
         self._monotonic = monotonic
-        self._shape: CanaryShape | None = None
+        self._shapes: dict[object, CanaryShape] = {}
 
-    def boot(self, host: str, *, run_tag: str, shape: CanaryShape | None = None) -> str:
+    def boot(
+        self, host: str, *, run_tag: str, shape: CanaryShape | None = None, wish: CanaryWish = NO_WISH
+    ) -> str:
         """Boot a canary on a node, disabled or not; a second run with the same tag takes the one there is.
 
         :param run_tag: tells apart the canaries of different attempts; part of the name.
-        :param shape: what to boot; by default the smallest flavor without extra specs and the smallest image.
+        :param shape: what to boot; by default what is wished for.
+        :param wish: of the operator; by default the smallest flavor and image that the node can take.
         :return: id of the server, which has been placed on the node; it may still be building.
         :raises NodeFaultError: it cannot be placed there, or fails while it is built.
         """
@@ -83,7 +98,7 @@ class Canaries:
             if server["status"] != "ERROR":
                 return str(server["id"])
             self._force_delete(server["id"])
-        shape = shape or self._default_shape()
+        shape = shape or self._choose_shape(host, wish)
         try:
             return self._place(host, name, shape)
         except NodeFaultError as exc:
@@ -150,7 +165,9 @@ class Canaries:
             "name": name,
             "flavorRef": shape.flavor,
             "imageRef": shape.image,
-            "networks": "none",
+            "networks": shape.network
+            if shape.network in (NO_NETWORK, AUTO_NETWORK)
+            else [{"uuid": shape.network}],
             "availability_zone": f":{host}",
             "metadata": {_METADATA_KEY: host},
         }
@@ -185,44 +202,25 @@ class Canaries:
         except (NotFoundError, ConflictError) as exc:
             log.info("canary %s: %s", server_id, exc)
 
-    def _default_shape(self) -> CanaryShape:
-        if self._shape is None:
-            flavor = self._smallest_flavor()
-            self._shape = CanaryShape(flavor=flavor["id"], image=self._smallest_image(flavor)["id"])
-        return self._shape
+    def _choose_shape(self, host: str, wish: CanaryWish) -> CanaryShape:
+        """Choose flavor, image and network; of nodes that have the same, once."""
+        inventory = None if wish.flavor else self._fetch_inventory(host)
+        key = (wish, None if inventory is None else frozenset(inventory.items()))
+        if key not in self._shapes:
+            flavor = choose_flavor(fetch_flavors(self._compute), wish.flavor, inventory)
+            images = fetch_images(self._image)
+            image = choose_image(images, wish.image, flavor, self._compute.find_project())
+            network = find_network(self._network, wish.network)
+            self._shapes[key] = CanaryShape(flavor=flavor["id"], image=image["id"], network=network)
+        return self._shapes[key]
 
-    def _smallest_flavor(self) -> Record:
-        query = {"sort_key": "memory_mb", "sort_dir": "asc"}
-        flavors = self._compute.pages("/flavors/detail", "flavors", query)
-        plain = [flavor for flavor in flavors if not flavor.get("extra_specs")]
-        if not plain:
-            raise InvalidRequestError(
-                "no flavor without extra specs to boot a canary with",
-                remedy="make one, such as 1 VCPU, 512 MiB",
-            )
-        return min(plain, key=lambda flavor: (flavor["ram"], flavor["vcpus"], flavor["disk"]))
-
-    def _smallest_image(self, flavor: Record) -> Record:
-        images = self._image.get("/images", {"status": "active", "sort": "size:asc"})["images"]
-        image = next((image for image in images if fits(image, flavor)), None)
-        if image is None:
-            raise InvalidRequestError(
-                f"no active image fits flavor {flavor['name']}", remedy="upload a tiny image for canaries"
-            )
-        found: Record = image
-        return found
+    def _fetch_inventory(self, host: str) -> Inventories | None:
+        try:
+            return self._placement.fetch_inventory(self._hypervisors.fetch(host).id)
+        except NotFoundError:
+            return None
 
 
 def make_canary_name(host: str, run_tag: str) -> str:
     """Name the canary of a node and an attempt."""
     return f"{PREFIX}-{host}-{run_tag}"[:_NAME_LENGTH]
-
-
-def fits(image: Record, flavor: Record) -> bool:
-    """Tell whether an image boots with a flavor: memory, disk, and really there."""
-    room = flavor["disk"] * _GIB or float("inf")
-    return (
-        0 < (image.get("size") or 0) <= room
-        and image.get("min_ram", 0) <= flavor["ram"]
-        and image.get("min_disk", 0) <= (flavor["disk"] or float("inf"))
-    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -13,7 +13,8 @@ from openstack.connection import Connection
 from escalator.cloud_manager.agents import fetch_agents
 from escalator.cloud_manager.api import find_api
 from escalator.cloud_manager.call_counter import CallCounter
-from escalator.cloud_manager.canary import Canaries, CanaryShape
+from escalator.cloud_manager.canary import NO_WISH, Canaries, CanaryShape
+from escalator.cloud_manager.canary_checks import CanaryChecks
 from escalator.cloud_manager.hypervisors import Hypervisors
 from escalator.cloud_manager.listing_reader import ListingReader
 from escalator.cloud_manager.listing_store import ListingStore
@@ -27,7 +28,16 @@ from escalator.cloud_manager.servers import Servers
 from escalator.cloud_manager.services import ComputeServices
 from escalator.cloud_manager.shared_look import Seen, SharedLook
 from escalator.cloud_manager.snapshot_reader import CONCURRENT_CALLS, DomainOf, NodeWords, SnapshotReader
-from escalator.model.cloud import CloudSnapshot, ComputeService, Hypervisor, Migration, NetworkAgent, Server
+from escalator.model.canary import CanaryFault, CanaryWish
+from escalator.model.cloud import (
+    CloudSnapshot,
+    ComputeService,
+    Hypervisor,
+    Migration,
+    NetworkAgent,
+    Node,
+    Server,
+)
 from escalator.model.errors import NotFoundError
 from escalator.model.feature import Feature
 from escalator.model.inventory_settings import ALL_AGGREGATES, AggregateRules
@@ -40,6 +50,7 @@ class Cloud:
     the canary's flavor and image, and of a large cloud its servers, which the next look brings up to date.
 
     :ivar network: floating IPs and ports; :ivar load_balancers: Octavia's; :ivar quotas: Nova's.
+    :ivar canary: what the operator of the cloud wants canaries to be made of.
     :param counter: counts the requests of this connection.
     :param sleep: waits that many seconds.
     :param clock: returns the time, aware.
@@ -54,8 +65,10 @@ class Cloud:
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         listings: ListingStore | None = None,
+        canary: CanaryWish = NO_WISH,
     ) -> None:
         self.counter = counter
+        self.canary = canary
         compute = find_api(connection, "compute", sleep=sleep)
         self._network = find_api(connection, "network", sleep=sleep)
         self.network = Network(self._network)
@@ -82,9 +95,12 @@ class Cloud:
             clock=clock,
         )
         self._watched_services = SharedLook(self._services.fetch_all)
+        image = find_api(connection, "image", sleep=sleep)
+        self._canary_checks = CanaryChecks(compute, image, self._network, self.quotas)
         self._canaries = Canaries(
             compute,
-            find_api(connection, "image", sleep=sleep),
+            image,
+            self._network,
             self._services,
             self._hypervisors,
             self._placement,
@@ -295,17 +311,29 @@ class Cloud:
             return fetch_agents(self._network, other) if other != host else ()
         return ()
 
-    def run_canary(self, host: str, *, tag: str, timeout_seconds: float = 120.0) -> None:
+    def fetch_canary_faults(
+        self, nodes: Sequence[Node], wish: CanaryWish, *, at_once: int
+    ) -> tuple[CanaryFault, ...]:
+        """Find what would keep the canaries of some nodes from starting: flavor, image, network, quota.
+
+        :param at_once: canaries that there may be at one moment.
+        """
+        return self._canary_checks.fetch_faults(nodes, wish, at_once=at_once)
+
+    def run_canary(
+        self, host: str, *, tag: str, timeout_seconds: float = 120.0, wish: CanaryWish = NO_WISH
+    ) -> None:
         """Prove that a node, disabled or not, can run a server: boot a canary, see it ACTIVE, delete it.
 
         A second run with the same tag goes on where the first one was. Nothing of it stays behind.
 
         :param tag: tells apart the canaries of different attempts; part of the server's name.
         :param timeout_seconds: how long the canary may take to become ACTIVE once it is placed.
+        :param wish: what it is to be made of.
         :raises NodeFaultError: it cannot be placed, fails, takes too long, or does not go away.
         """
         try:
-            server_id = self._canaries.boot(host, run_tag=tag)
+            server_id = self._canaries.boot(host, run_tag=tag, wish=wish)
             self._canaries.wait(server_id, host, timeout_seconds=timeout_seconds)
         finally:
             self._canaries.delete_all(host)

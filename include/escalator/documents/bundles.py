@@ -33,6 +33,7 @@ from escalator.model.bundle import (
     RebootPolicy,
     VenvMechanism,
 )
+from escalator.model.canary import CanaryWish
 from escalator.model.errors import InvalidRequestError
 from escalator.upgrade_manager.versions.release_version import ReleaseVersion, Scheme
 
@@ -140,6 +141,14 @@ class RollbackDocument(DocumentModel):
     supported: OrNull[bool] = False
 
 
+class CanaryDocument(DocumentModel):
+    """What the canaries that prove nodes are made of, each by name or id."""
+
+    flavor: Text | None = None
+    image: Text | None = None
+    network: Text | None = None
+
+
 class BundleDocument(DocumentModel):
     """A bundle: what to bring to the nodes, how, with which impact, and how long it is expected to take."""
 
@@ -153,6 +162,7 @@ class BundleDocument(DocumentModel):
     hooks: OrNull[HooksDocument] = Field(default_factory=HooksDocument)
     expected: OrNull[ExpectedDocument] = Field(default_factory=ExpectedDocument)
     rollback: OrNull[RollbackDocument] = Field(default_factory=RollbackDocument)
+    canary: OrNull[CanaryDocument | Literal["off", False]] = Field(default_factory=CanaryDocument)
 
     @classmethod
     def find_faults_between(cls, values: Mapping[Any, Any], asked: object) -> Iterator[Fault]:  # noqa: ARG003
@@ -192,6 +202,7 @@ def parse_bundle(document: object) -> Bundle:
         hooks={name: tuple(commands) for name, commands in hooks.items() if commands is not None},
         expected_upgrade_seconds=found.expected.upgrade_seconds,
         rollback_supported=found.rollback.supported,
+        canary=_canary(found.canary),
     )
 
 
@@ -211,6 +222,13 @@ def _mechanism(document: VenvDocument | NoneDocument | UnservedDocument) -> Mech
             raise InvalidRequestError(f"mechanism {document.type} is not supported in this release")
         case _:
             assert_never(document)
+
+
+def _canary(document: CanaryDocument | Literal["off", False]) -> CanaryWish:
+    """Read the wish; ``off`` is false for a YAML reader."""
+    if isinstance(document, CanaryDocument):
+        return CanaryWish(flavor=document.flavor, image=document.image, network=document.network)
+    return CanaryWish(off=True)
 
 
 def _subject(document: object) -> str:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import ClassVar
 
+from escalator.model.canary import CanaryWish
+
 SCHEMA = "escalator.bundle/1"
 
 
@@ -93,6 +95,7 @@ class Bundle:
     hooks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     expected_upgrade_seconds: float = 120.0
     rollback_supported: bool = False
+    canary: CanaryWish = field(default_factory=CanaryWish)
 
     @property
     def members_stay(self) -> bool:

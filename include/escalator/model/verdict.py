@@ -128,6 +128,7 @@ class Code(StrEnum):
     AGENT_STALE = "agent_stale"
     AGENT_UNMATCHED = "agent_unmatched"
     CANARY_FAILED = "canary_failed"
+    CANARY_UNREADY = "canary_unready"
     NOT_VERIFIED = "not_verified"
     STEP_HUNG = "step_hung"
     CUT_OFF = "cut_off"

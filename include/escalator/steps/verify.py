@@ -191,10 +191,14 @@ def _agents(ctx: StepContext) -> tuple[Verdict, ...]:
 
 
 def _canary(ctx: StepContext) -> tuple[Verdict, ...]:
-    """Boot a canary server on the node and delete it; nothing of it stays behind."""
+    """Boot a canary server on the node and delete it, unless the operator wants none."""
+    wish = ctx.campaign.bundle.canary.over(ctx.cloud.canary)
+    if wish.off:
+        log.warning("%s: no canary is booted: the operator switched canaries off", ctx.host)
+        return ()
     ctx.ensure_current()
     try:
-        ctx.cloud.run_canary(ctx.host, tag=ctx.plan.lease(ctx.host).token)
+        ctx.cloud.run_canary(ctx.host, tag=ctx.plan.lease(ctx.host).token, wish=wish)
     except TransientError:
         raise
     except EscalatorError as exc:

@@ -15,6 +15,7 @@ from escalator.cloud_manager.connection import API_TIMEOUT_SECONDS, connect
 from escalator.cloud_manager.credentials import CloudCredentials
 from escalator.cloud_manager.listing_store import ListingStore
 from escalator.cloud_manager.tokens import TokenCache
+from escalator.model.canary import CanaryWish
 from escalator.model.errors import InvalidRequestError
 
 
@@ -47,7 +48,23 @@ def open_cloud(connection: Any) -> Cloud:
     """
     counter = CallCounter()
     opened = connect_to(connection, counter)
-    return Cloud(opened, counter, listings=find_listing_store(os.environ, opened))
+    return Cloud(
+        opened,
+        counter,
+        listings=find_listing_store(os.environ, opened),
+        canary=read_canary(connection.extra_dejson),
+    )
+
+
+def read_canary(extra: Mapping[str, object]) -> CanaryWish:
+    """Read what the extras of a connection say of canaries: ``canary_flavor``, ``_image``, ``_network``.
+
+    ``canary`` as ``off`` (or false) switches them off.
+    """
+    names = ("flavor", "image", "network")
+    said = {name: str(extra.get(f"canary_{name}") or "").strip() or None for name in names}
+    off = str(extra.get("canary", "")).strip().lower() in {"off", "false", "no"}
+    return CanaryWish(flavor=said["flavor"], image=said["image"], network=said["network"], off=off or None)
 
 
 def find_listing_store(environment: Mapping[str, str], opened: Connection) -> ListingStore | None:

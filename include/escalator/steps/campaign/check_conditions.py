@@ -19,6 +19,7 @@ from escalator.model.procedure import find_procedure
 from escalator.model.verdict import Code
 from escalator.plans.plan import MadePlan, make_options, make_plan
 from escalator.plans.render import list_plan_lines
+from escalator.steps.campaign.check_canaries import check_canaries
 from escalator.steps.campaign.controller import check_controller
 from escalator.steps.running.context import CampaignContext
 from escalator.steps.running.node_versions import read_versions
@@ -85,15 +86,18 @@ def judge(campaign: CampaignContext, hosts: Sequence[str], *, look: Look = check
         found = leave_blocked_out(question, look)
     else:
         found = Remainder(question=question, report=look(question))
-    controller = check_controller(campaign)
-    orphans = tuple(check_orphans(campaign.find_leases(snapshot)))
+    besides = (
+        *check_orphans(campaign.find_leases(snapshot)),
+        *check_controller(campaign),
+        *check_canaries(campaign, found.question.pending, snapshot),
+    )
     rest = leave_nodes_out(snapshot, found.left_out)
     return Judgement(
         plan=replace(found.question.plan, left_out=found.left_out),
         snapshot=rest,
         hoped=leave_servers_out(rest, [s for servers in found.question.scale_in.values() for s in servers]),
         versions=read.versions,
-        report=replace(found.report, conditions=(*found.report.conditions, *orphans, *controller)),
+        report=replace(found.report, conditions=(*found.report.conditions, *besides)),
     )
 
 
