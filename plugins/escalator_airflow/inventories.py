@@ -12,6 +12,7 @@ from pathlib import Path
 
 from escalator.inventory.inventory_file import read_inventory
 from escalator.inventory.parts import list_parts
+from escalator.inventory.settings_file import ENDING, read_settings
 from escalator.model.errors import EscalatorError, InvalidRequestError
 from escalator.model.inventory import Inventory
 from escalator.model.naming import make_dag_id
@@ -57,17 +58,26 @@ def find_inventories() -> Inventories:
 
 
 def judge_inventories() -> Inventories:
-    """Read every inventory file, and refuse to go on when one is not in order.
+    """Read every inventory file and every file of settings; refuse to go on when one is not in order.
 
     :raises InvalidRequestError: names every fault.
     """
     found = find_inventories()
-    if found.faults:
+    faults = [*found.faults, *_find_faults_of_settings()]
+    if faults:
         raise InvalidRequestError(
-            "; ".join(found.faults),
+            "; ".join(faults),
             remedy="mend what is named; the DAGs of all others are there",
         )
     return found
+
+
+def _find_faults_of_settings() -> Iterator[str]:
+    for path in sorted(inventory_dir().glob(f"*{ENDING}")):
+        try:
+            read_settings(path.parent, path.name.removesuffix(ENDING))
+        except EscalatorError as exc:
+            yield str(exc)
 
 
 def _read(path: Path) -> Inventory:

@@ -66,6 +66,16 @@ def test_a_file_with_a_fault_is_one_import_error_and_hides_nobody(
     assert reason in said.encode().decode("unicode_escape") or reason in said
 
 
+def test_settings_with_a_fault_are_an_import_error_too(folder: Path, parse: Parse) -> None:
+    (folder / "lab.settings.yaml").write_text("schema: escalator.inventory-settings/1\ncels: {}\n")
+    (folder / "other.settings.yaml").write_bytes(bytes(range(256)))
+    bag = parse()
+    assert set(bag.dags) == GOOD
+    ((_, said),) = bag.import_errors.items()
+    assert "cels: is not known, did you mean cells? (line 2)" in said
+    assert "other.settings.yaml cannot be read" in said
+
+
 def test_two_names_that_would_have_one_dag_are_named_and_hide_nobody(folder: Path, parse: Parse) -> None:
     write_inventory(folder, "other", {"cell1/az1-x/y": 2, "cell1/az1/x-y": 2, "cell1/az1/z": 2})
     bag = parse()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from escalator.documents.document_model import read_document
+from escalator.documents.faults import say_faults
 from escalator.documents.yaml_lines import read_yaml
 from escalator.inventory.inventory_file import find_inventory_path
 from escalator.inventory.settings_document import SettingsDocument, settings_of
@@ -28,6 +29,6 @@ def read_settings(folder: Path, cloud: str) -> InventorySettings:
     found = read_document(SettingsDocument, document)
     if isinstance(found, list):
         raise InvalidRequestError(
-            f"inventory settings {path}: {'; '.join(map(str, found))}", remedy="correct the file"
+            f"inventory settings {path}: {say_faults(found)}", remedy="correct the file"
         )
     return settings_of(found)
