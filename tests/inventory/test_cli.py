@@ -31,12 +31,20 @@ def test_every_form_of_addresses_is_read(tmp_path: Path, text: str) -> None:
     assert read_addresses(path) == {"node-01": "10.0.0.1", "node-02": "10.0.0.2"}
 
 
+def test_an_address_may_have_user_and_port(tmp_path: Path) -> None:
+    path = tmp_path / "addresses"
+    path.write_text("node-01 ops@10.0.0.1:2222\nnode-02 [2001:db8::2]:22\n")
+    assert read_addresses(path) == {"node-01": "ops@10.0.0.1:2222", "node-02": "[2001:db8::2]:22"}
+
+
 @pytest.mark.parametrize(
     ("text", "fault"),
     [
         ("node-01 10.0.0.1\nnode-02\n", "line 2: not `host address`"),
         ("{", "another form"),
         ('{"node-01": 7}', "node-01: not an address"),
+        ("node-01 ops@10.0.0.1:ssh\n", "node-01: address 'ops@10.0.0.1:ssh': 'ssh' is not a TCP port"),
+        ('{"node-01": "ssh://10.0.0.1"}', "'//10.0.0.1' is not a TCP port"),
         ('{"nodes": [{"host": "node-01"}]}', "another form"),
         (None, "cannot be read"),
         ("[" * 5000, "not `host address`"),

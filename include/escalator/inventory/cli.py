@@ -123,8 +123,6 @@ def _inventory(cloud: Cloud, args: argparse.Namespace) -> str:
         settings=settings,
         told=_read_told(args.cells, before),
     )
-    for address in addresses.values():
-        split_address(address)
     unknown = sorted(addresses.keys() - {node.host for node in found.inventory.nodes})
     if unknown:
         raise InvalidRequestError(
@@ -180,6 +178,19 @@ def read_addresses(path: Path) -> dict[str, str]:
         raise InvalidRequestError(f"{path} cannot be read: {exc.strerror}", remedy="see its name") from exc
     except UnicodeDecodeError as exc:
         raise InvalidRequestError(f"{path} is no text in UTF-8", remedy="see its content") from exc
+    addresses = _read_text(path, text)
+    for host, address in addresses.items():
+        try:
+            split_address(address)
+        except InvalidRequestError as exc:
+            raise InvalidRequestError(
+                f"{path}: {host}: {exc.message}",
+                remedy="such as 192.0.2.7, or with user and port: user@192.0.2.7:2222",
+            ) from exc
+    return addresses
+
+
+def _read_text(path: Path, text: str) -> dict[str, str]:
     if not text.lstrip().startswith("{"):
         return _addresses_of_lines(path, text)
     try:
