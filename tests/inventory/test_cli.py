@@ -68,7 +68,7 @@ def write_from(
         cells = words["cells"]
         return make_cloud([replace(node, cell=cells.get(node.host, node.cell)) for node in nodes])
 
-    cloud = SimpleNamespace(fetch_snapshot=snapshot, fetch_addresses=dict)
+    cloud = SimpleNamespace(fetch_snapshot=snapshot, fetch_addresses=dict, fetch_services=lambda: nodes)
     monkeypatch.setattr(cli, "name_cloud_of", lambda args: CloudCredentials(cloud=args.cloud))
     monkeypatch.setattr(cli, "connect", lambda *_: None)
     monkeypatch.setattr(cli, "Cloud", lambda *_: cloud)
@@ -86,6 +86,11 @@ def test_cells_are_read_from_what_nova_prints_and_kept(
     assert read_inventory(tmp_path / "lab.json").cells() == cells
     assert write_from(monkeypatch, tmp_path, *nodes) == 0
     assert read_inventory(tmp_path / "lab.json").cells() == cells
+    declared = tmp_path / "lab.settings.yaml"
+    declared.write_text("schema: escalator.inventory-settings/1\ncells: {cell9: [b]}\n")
+    assert write_from(monkeypatch, tmp_path, *nodes) == 0
+    assert read_inventory(tmp_path / "lab.json").cells()["b"] == "cell9"
+    declared.unlink()
     table.write_text("nothing")
     assert write_from(monkeypatch, tmp_path, *nodes, options=("--cells", str(table))) == 2
     assert "cells.txt: there is no table" in capsys.readouterr().err

@@ -75,9 +75,10 @@ def test_without_a_word_of_cells_none_is_noted_and_several_are_warned_of() -> No
 
 
 def test_a_node_that_no_word_is_of_is_warned_of() -> None:
-    nodes = make_node("node-01", cell="cell1"), make_node("node-02", cell="unknown")
+    metal = make_node("metal", cell="unknown", hypervisor_type="ironic")
+    nodes = make_node("node-01", cell="cell1"), make_node("node-02", cell="unknown"), metal
     found, _ = read(*nodes, control=APART, node_01="cell1")
     (warning,) = found.warnings
-    assert "in which cell node-02 is" in warning
+    assert warning.startswith("nobody tells the cell of node-02: ")
     _, asked = read(*nodes, node_01="cell1", node_02="unknown")  # as the inventory so far has it
     assert asked["cells"] == {"node-01": "cell1"}

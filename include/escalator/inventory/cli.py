@@ -121,7 +121,7 @@ def _inventory(cloud: Cloud, args: argparse.Namespace) -> str:
         cloud_conn_id=args.cloud_conn_id,
         ssh_conn_id=args.ssh_conn_id,
         settings=settings,
-        told=_read_told(args.cells, before),
+        told=_read_told(args.cells, None if settings.cells else before),
     )
     unknown = sorted(addresses.keys() - {node.host for node in found.inventory.nodes})
     if unknown:
@@ -140,6 +140,8 @@ def _inventory(cloud: Cloud, args: argparse.Namespace) -> str:
 
 def _read_told(path: Path | None, before: Inventory | None) -> dict[str, str]:
     """Return the cells as Nova told them: in a file, else as the inventory so far has them.
+
+    :param before: the inventory so far; None: there is none, or the operator declares the cells.
 
     :raises InvalidRequestError: the file cannot be read, or is none of Nova's.
     """

@@ -91,9 +91,10 @@ def read_inventory_of_cloud(
 
 
 def _warn_of_cells(snapshot: CloudSnapshot, cells: Mapping[str, str]) -> Iterator[str]:
-    unknown = [node.host for node in snapshot.nodes if cells and node.host not in cells]
+    computes = [node.host for node in snapshot.nodes if not node.bare_metal]
+    unknown = [host for host in computes if cells and host not in cells]
     if unknown:
-        yield f"nobody tells in which cell {name_some(unknown)} is: no server is moved there or from there"
+        yield f"nobody tells the cell of {name_some(unknown)}: no server is moved there or from there"
     control = snapshot.control_plane
     mixed = control.find_mixed({node.host: node.cell for node in snapshot.nodes}) if control else ()
     if mixed:

@@ -61,7 +61,7 @@ class InventoryOperator(BaseOperator):
             cloud_conn_id=params["cloud_conn_id"],
             ssh_conn_id=params["ssh_conn_id"],
             settings=settings,
-            told=_ask_for_cells(settings, params) or (before.cells() if before is not None else {}),
+            told=_find_told_cells(settings, params, before),
         )
         for warning in found.warnings:
             self.log.warning("%s", warning)
@@ -70,14 +70,19 @@ class InventoryOperator(BaseOperator):
         return make_refresh(before, found.inventory, busy)
 
 
-def _ask_for_cells(settings: InventorySettings, params: Mapping[str, Any]) -> dict[str, str]:
-    """Ask a controller, where one is declared and the cells are not, in which cell each host is.
+def _find_told_cells(
+    settings: InventorySettings, params: Mapping[str, Any], before: Inventory | None
+) -> dict[str, str]:
+    """Return the cells that Nova tells: on a controller now, else as the inventory so far has them.
 
-    :raises EscalatorError: it does not tell.
+    :return: none where the operator declares the cells.
+    :raises EscalatorError: the controller does not tell.
     """
-    controller = settings.controller
-    if controller is None or settings.cells:
+    if settings.cells:
         return {}
+    controller = settings.controller
+    if controller is None:
+        return before.cells() if before is not None else {}
     inventory = Inventory(
         cloud=params["cloud"],
         taken_at=utcnow(),
