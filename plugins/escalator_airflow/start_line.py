@@ -1,4 +1,6 @@
-"""One line in the log of each of Airflow's jobs: what this component of Escalator uses.
+"""One line in the log of every component of Airflow's: what it uses of Escalator.
+
+Jobs write it when they start, an API server with the first request, a worker with every check.
 
 It costs milliseconds: variables are read, no file and no database is opened, nothing of ``escalator`` is
 imported. ``escalator doctor`` looks closer.
@@ -29,8 +31,12 @@ log = logging.getLogger(__name__)
 @hookimpl
 def on_starting(component: object) -> None:
     """Say what it uses when a scheduler, a DAG processor or a triggerer starts."""
-    if not is_job(component):
-        return
+    if is_job(component):
+        tell_what_is_used()
+
+
+def tell_what_is_used() -> None:
+    """Say it in this process's log, or in that of the task that runs in it."""
     shared = record_sharing()
     log.info("%s", describe(os.environ, find_code(), shared))
     lacking = list_lacking(os.environ, shared)
@@ -53,7 +59,11 @@ def describe(environment: Mapping[str, str], code: str, shared: str | None) -> s
 
 
 def _say(name: str, value: str | None) -> str:
-    return f"{name}={_PASSWORD.sub(HIDDEN, value)}" if value else f"{name} not set"
+    """Say what a variable is; of an address neither the password nor the options, which may have one too."""
+    if not value:
+        return f"{name} not set"
+    shown, options, _ = value.partition("?") if "://" in value else (value, "", "")
+    return f"{name}={_PASSWORD.sub(HIDDEN, shown)}{options and '?…'}"
 
 
 def list_lacking(environment: Mapping[str, str], shared: str | None) -> tuple[str, ...]:

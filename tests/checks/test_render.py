@@ -25,7 +25,7 @@ def test_plain_lines_give_the_result_first_then_blockers_with_remedies() -> None
     spare = next(line for line in lines if line.startswith("spare"))
     assert spare.startswith("spare    1 more node in domain cell1/az1/general would do, with 1000 DISK_GB, ")
     assert any(line.startswith("         or: in non-smooth mode") for line in lines)
-    assert lines[-1].startswith("expected 5 min, or 13 min when it goes slowly")
+    assert lines[-1].startswith("expected 5 min, or 14 min when it goes slowly")
 
 
 def test_a_pipe_gets_the_plain_lines() -> None:

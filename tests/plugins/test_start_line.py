@@ -46,11 +46,11 @@ def test_a_job_says_what_it_uses_and_no_password(
     from escalator_airflow import start_line
 
     monkeypatch.setenv("ESCALATOR_SHARED", "Airflow's database is postgresql")
-    monkeypatch.setenv("ESCALATOR_LEDGER_URL", "postgresql://escalator:pa:s@word@db/escalator")
+    monkeypatch.setenv("ESCALATOR_LEDGER_URL", "postgresql://escalator:pa:s@word@db/escalator?password=x")
     monkeypatch.setenv("ESCALATOR_INVENTORY_DIR", "/srv/inventory")
     start_line.on_starting(Job())
     (line,) = lines.messages
-    assert "ESCALATOR_LEDGER_URL=postgresql://escalator:***@db/escalator;" in line
+    assert "ESCALATOR_LEDGER_URL=postgresql://escalator:***@db/escalator?…;" in line
     assert "ESCALATOR_INVENTORY_DIR=/srv/inventory" in line
     assert "ESCALATOR_BUNDLE_DIR not set" in line
     assert line.endswith("Airflow's database is postgresql")

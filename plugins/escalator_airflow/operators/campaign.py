@@ -34,6 +34,7 @@ from escalator_airflow.operators.probing import PROBE_TASK
 from escalator_airflow.records import draft_campaign
 from escalator_airflow.run_life import find_run_life
 from escalator_airflow.settings import inventory_dir, report_dir
+from escalator_airflow.start_line import tell_what_is_used
 from escalator_airflow.task_states import FAILED, read_task_states
 from escalator_airflow.triggers.answers import AnswerTrigger
 from escalator_airflow.windows import find_open_end
@@ -73,6 +74,7 @@ class CheckConditionsOperator(BaseOperator):
 
     def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
         """Judge the request, the bundle, the nodes and the cloud; open the campaign."""
+        tell_what_is_used()
         try:
             plan = self._check(context)
         except (InvalidRequestError, PlanInfeasibleError) as exc:

@@ -27,6 +27,7 @@ from escalator_airflow.campaigns import make_context, read_asked_for, run_of
 from escalator_airflow.records import draft_campaign
 from escalator_airflow.run_life import find_run_life
 from escalator_airflow.settings import inventory_dir, report_dir
+from escalator_airflow.start_line import tell_what_is_used
 
 
 class CheckOperator(BaseOperator):
@@ -43,6 +44,7 @@ class CheckOperator(BaseOperator):
 
     def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
         """Judge, say every condition in the log, leave ``check.json`` in the report folder."""
+        tell_what_is_used()
         try:
             report = self._judge(context)
         except InvalidRequestError as exc:

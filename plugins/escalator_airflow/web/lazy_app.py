@@ -31,9 +31,9 @@ class LazyApp:
     def _make(self) -> None:
         with self._lock:
             if self._app is None:
-                from escalator_airflow.sharing import record_sharing  # noqa: PLC0415
+                from escalator_airflow.start_line import tell_what_is_used  # noqa: PLC0415
                 from escalator_airflow.web.application import create_app  # noqa: PLC0415
                 from escalator_airflow.web.means import find_means  # noqa: PLC0415
 
-                record_sharing()
+                tell_what_is_used()
                 self._app = create_app(find_means())
