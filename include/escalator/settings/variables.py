@@ -36,7 +36,7 @@ VARIABLES: Final = (
     ),
     Variable(
         name="ESCALATOR_INVENTORY_DIR",
-        meaning="folder of the inventories, `windows.yaml` and `vnfms.yaml`",
+        meaning="folder of inventories and their [settings](operations.md), `windows.yaml`, `vnfms.yaml`",
         default="`inventory` in `ESCALATOR_HOME`; refused where the components are several",
     ),
     Variable(
