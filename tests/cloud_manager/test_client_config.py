@@ -136,6 +136,18 @@ def test_secrets_stand_beside_the_file(tmp_path: Path) -> None:
     assert connection.config.config["auth"]["password"] == "secret"
 
 
+def test_a_bundle_of_authorities_that_is_not_there_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/not/here.pem")
+    auth = AUTH.replace("http://k:5000/v3", "https://127.0.0.1:9/v3")
+    path = write(tmp_path / "clouds.yaml", f"clouds: {{c: {{auth: {auth}}}}}")
+    assert escalator.main(["snapshot", "--cloud", "c", "--clouds-yaml", str(path), "-o", "-"]) == 2
+    said = capsys.readouterr().err
+    assert "/not/here.pem" in said
+    assert "REQUESTS_CA_BUNDLE" in said
+
+
 def test_an_openrc_is_a_cloud(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in OPENRC.items():
         monkeypatch.setenv(name, value)

@@ -37,7 +37,7 @@ def translate_error(action: str) -> Iterator[None]:
     """
     try:
         yield
-    except (ksa.ClientException, sdk.SDKException) as exc:
+    except (ksa.ClientException, sdk.SDKException, OSError) as exc:
         raise translate(action, exc) from exc
 
 
@@ -45,7 +45,7 @@ def translate(action: str, exc: Exception) -> EscalatorError:
     """Choose the error by what the caller must do about it.
 
     :param action: what was being done, in words that begin an error message.
-    :param exc: an exception of keystoneauth or openstacksdk.
+    :param exc: an exception of keystoneauth or openstacksdk, or one of requests that they let through.
     """
     if isinstance(exc, ksa.HttpError):
         return _of_status(action, exc)
@@ -60,7 +60,20 @@ def translate(action: str, exc: Exception) -> EscalatorError:
         return NotFoundError(
             f"{action}: {exc}", remedy=f"see {_WHERE} `region_name` and `interface`, and the catalogue"
         )
-    return InvalidRequestError(f"{action}: {exc}", remedy=_CREDENTIALS)
+    return (
+        _of_transport(action, exc)
+        if isinstance(exc, OSError)
+        else InvalidRequestError(f"{action}: {exc}", remedy=_CREDENTIALS)
+    )
+
+
+def _of_transport(action: str, exc: OSError) -> EscalatorError:
+    """Choose the error for what requests raises and keystoneauth lets through."""
+    if isinstance(exc, requests.RequestException):
+        return TransientError(f"{action}: {exc}", remedy="see what stands before the API")
+    return InvalidRequestError(  # a file of certificates that is not there
+        f"{action}: {exc}", remedy=f"see {_WHERE} `cacert`, `cert` and `key`, and REQUESTS_CA_BUNDLE"
+    )
 
 
 _BY_STATUS: Mapping[int, tuple[type[EscalatorError], str | None]] = {
