@@ -18,6 +18,7 @@ from escalator.lab.servers import ServerSpec
 from escalator.model.cloud import CloudSnapshot
 from escalator.model.errors import InvalidRequestError
 from escalator.upgrade_manager.state.domains import domain_of
+from escalator.upgrade_manager.versions.microversions import find_majors
 from escalator.vim_interface.registry import add_ha_groups_of, load_ha_sources
 
 pytestmark = pytest.mark.lab
@@ -126,6 +127,14 @@ def test_agents_are_those_that_neutron_lists(lab: Lab) -> None:
     sdk = connect(CloudCredentials.from_clouds_yaml("lab", path=path), CallCounter())
     listed = {a.id: (a.binary, a.host, a.is_alive) for a in sdk.network.agents()}
     assert {a.id: (a.binary, a.host, a.alive) for a in found} == listed
+
+
+def test_the_control_plane_tells_its_release_and_the_lab_has_one_cell(lab: Lab) -> None:
+    cloud, _ = opened(lab)
+    control = cloud.fetch_snapshot("lab", domain_of=domain_of, with_control_plane=True).control_plane
+    assert control is not None
+    assert find_majors(control.highest) == (34, 34)
+    assert control.apart == ()
 
 
 def test_the_rules_of_server_groups_are_read(empty_lab: Lab) -> None:

@@ -71,9 +71,16 @@ def test_every_file_that_cannot_be_read_is_named(environment: dict[str, str], tm
     (tmp_path / "inventory" / "broken.json").write_text("{")
     (tmp_path / "inventory" / "windows.yaml").write_text("schema: escalator.windows/1\nwindows: 7\n")
     (tmp_path / "inventory" / "vnfms.yaml").write_text("vnfms: {}\n")
+    (tmp_path / "inventory" / "lab.settings.yaml").write_text("cells: 7\n")
     (tmp_path / "bundles" / "bad.yaml").write_text("name: bad\n")
     faults = {about for about, found in findings(environment).items() if found.health is Health.FAULT}
-    assert faults == {"inventory broken", "windows.yaml", "vnfms.yaml", "bundle bad"}
+    assert faults == {
+        "inventory broken",
+        "inventory settings lab",
+        "windows.yaml",
+        "vnfms.yaml",
+        "bundle bad",
+    }
 
 
 def test_a_bundle_folder_that_is_not_there_is_a_fault(environment: dict[str, str]) -> None:

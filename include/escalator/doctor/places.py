@@ -14,6 +14,7 @@ from escalator.documents.window_file import NAME as WINDOWS
 from escalator.documents.window_file import read_window_document
 from escalator.documents.windows import parse_windows
 from escalator.inventory.inventory_file import read_inventory
+from escalator.inventory.settings_file import ENDING, read_settings
 from escalator.model.errors import EscalatorError
 from escalator.settings import places
 from escalator.settings.sharing import INVENTORY_VARIABLE
@@ -60,6 +61,9 @@ def _look_at_inventories(environment: Mapping[str, str]) -> Iterator[Finding]:
     )
     for path in paths:
         yield from _faults(f"inventory {path.stem}", partial(read_inventory, path))
+    for path in sorted(folder.glob(f"*{ENDING}")):
+        cloud = path.name.removesuffix(ENDING)
+        yield from _faults(f"inventory settings {cloud}", partial(read_settings, folder, cloud))
     yield from _faults(WINDOWS, partial(_read_windows, folder))
     yield from _faults(VNFMS, partial(load_vnfms, folder))
 
