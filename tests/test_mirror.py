@@ -15,6 +15,7 @@ DECLARATIONS = {
     "model/vnfm.py": "names and dataclasses without a method",
     "model/decisions.py": "names and a dataclass without a method",
     "model/feature.py": "a list of names",
+    "model/migration_settings.py": "a dataclass without a method",
     "model/quota.py": "names and dataclasses without a method",
     "model/step.py": "two lists of names",
     "model/unread.py": "names and a dataclass without a method",

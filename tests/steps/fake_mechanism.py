@@ -10,6 +10,7 @@ from tests.steps.fake_records import Fuse
 from escalator.model.errors import EscalatorError
 from escalator.model.verdict import Code, Subject, SubjectType, Verdict
 from escalator.system_support.mechanisms import Effect, InstalledVersion, NodeJob, UnitState
+from escalator.system_support.nova_settings import SCRIPT
 from escalator.system_support.shell import CommandResult, Shell
 
 CHECK, SOURCE, READ, ACTIVE = "check", "source", "read", "active"
@@ -32,6 +33,7 @@ class NodeSoftware:
     starts_as: str | None = None
     lacks: tuple[str, ...] = ()
     no_source: str = ""
+    nova_conf: str = ""
 
     def stage(self, version: str) -> Effect:
         self.fuse.burn()
@@ -62,6 +64,7 @@ class NodeSoftware:
             SOURCE: self.no_source,
             READ: json.dumps([self.installed, self.running]),
             ACTIVE: f"{self.unit}\n",
+            SCRIPT: self.nova_conf,
         }[command]
         return CommandResult(exit_code=0, stdout=stdout, stderr="")
 

@@ -234,3 +234,12 @@ def test_a_server_with_an_accelerator_on_a_port_holds_the_node_before_a_move(adm
     result = admitted.run(Step.PRECHECK)
     assert (result.outcome, result.code) == (Outcome.HELD, Code.SERVER_REFUSED)
     assert "neither live nor cold" in result.message
+
+
+def test_what_the_nodes_nova_allows_busy_servers_is_said_and_blocks_nothing(admitted: World) -> None:
+    admitted.nodes[NODE].nova_conf = "file=/etc/nova/nova.conf\nlive_migration_inbound_addr=10.0.0.9\n"
+    admitted.boot("web")
+    result = admitted.run(Step.PRECHECK)
+    assert result.outcome is Outcome.OK
+    (said,) = [words for words in result.details["verdicts"] if "migration_settings" in words]
+    assert "is aborted after 1600 s" in said

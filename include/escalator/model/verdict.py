@@ -109,6 +109,7 @@ class Code(StrEnum):
     # moves
     MIGRATION_FAILED = "migration_failed"
     MOVE_TOO_LONG = "move_too_long"
+    MIGRATION_SETTINGS = "migration_settings"
     MOVE_INTERRUPTS = "move_interrupts"
     FIT_UNSURE = "fit_unsure"
     MIGRATION_HUNG = "migration_hung"

@@ -21,6 +21,8 @@ from escalator.model.verdict import Code, Subject, Verdict, find_blockers
 from escalator.steps.running.context import StepContext
 from escalator.steps.running.patience import Patience
 from escalator.steps.running.results import StepResult
+from escalator.system_support.nova_settings import read_migration_settings
+from escalator.upgrade_manager.drain.busy_servers import check_settings
 from escalator.upgrade_manager.drain.drains import plan_drain
 from escalator.upgrade_manager.drain.prechecks import PASSING, are_settled, check_servers, find_ongoing
 from escalator.upgrade_manager.state.hypervisors import hypervisor_of
@@ -42,10 +44,10 @@ def precheck(ctx: StepContext) -> StepResult:
     unstaged = _stage_again(ctx)
     if unstaged is not None:
         return unstaged
-    plan, servers, last, totals = _settled_plan(ctx)
+    plan, servers, last, totals, leaving = _settled_plan(ctx)
     if ctx.facts.upgrade_begun is None:
         ctx.remember(totals=totals)
-    verdicts = plan.verdicts + _node_verdicts(ctx)
+    verdicts = plan.verdicts + _node_verdicts(ctx, leaving)
     for verdict in verdicts:
         log.log(logging.WARNING if verdict.blocks else logging.INFO, "%s", verdict)
     blocking = find_blockers(verdicts)
@@ -77,12 +79,16 @@ def _stage_again(ctx: StepContext) -> StepResult | None:
 
 
 class _Settled(NamedTuple):
-    """The plan, how many servers are on the node, the id of its newest migration (0: none), what it has."""
+    """The plan, how many servers are on the node, the id of its newest migration (0: none), what it has.
+
+    ``leaving``: the servers that the plan moves.
+    """
 
     plan: DrainPlan
     servers: int
     last_migration: int
     totals: Mapping[str, int]
+    leaving: tuple[Server, ...]
 
 
 def _settled_plan(ctx: StepContext) -> _Settled:
@@ -126,7 +132,9 @@ def _plan(ctx: StepContext, snapshot: CloudSnapshot, besides: tuple[Verdict, ...
     hypervisor = None if node is None else hypervisor_of(node)
     verdicts = (*check_servers(on_node, here, host=ctx.host, hypervisor=hypervisor), *besides)
     plan = plan_drain(snapshot, ctx.host, verdicts, members_stay=ctx.plan.members_stay, order=ctx.plan.hosts)
-    return _Settled(plan, len(on_node), last, count_totals(node))
+    moved = {move.server_id for move in plan.moves}
+    leaving = tuple(server for server in on_node if server.id in moved)
+    return _Settled(plan, len(on_node), last, count_totals(node), leaving)
 
 
 def _fetch_snapshot(ctx: StepContext, patience: Patience) -> CloudSnapshot:
@@ -159,7 +167,12 @@ def _unsettled(host: str) -> Verdict:
     )
 
 
-def _node_verdicts(ctx: StepContext) -> tuple[Verdict, ...]:
-    """Check what the upgrade will need on the node itself."""
+def _node_verdicts(ctx: StepContext, leaving: tuple[Server, ...]) -> tuple[Verdict, ...]:
+    """Check what the upgrade will need on the node itself, and what its Nova allows those that leave."""
+    mechanism, subject = ctx.campaign.mechanism, Subject.of_node(ctx.host)
     with ctx.campaign.shell(ctx.host) as shell:
-        return ctx.campaign.mechanism.check(shell)
+        found = mechanism.check(shell)
+        settings = read_migration_settings(shell) if leaving and mechanism.brings_software else None
+    if settings is None:
+        return found
+    return (*found, *check_settings(settings, leaving, ctx.plan.expected, subject))

@@ -274,3 +274,13 @@ def test_a_service_that_was_interrupted_for_longer_than_it_bears_is_warned_of(
     found = [c for c in report.unmet if c.code is Code.INTERRUPTION_SWITCH]
     assert [(c.subject.id, c.severity) for c in found] == ([("ha-a", Severity.WARNING)] if warned else [])
     assert all("away for 0.9 s at once within a year, and it bears 0.5 s" in c.message for c in found)
+
+
+def test_what_nova_allows_busy_servers_is_said_once_for_nodes_that_are_alike(world: World) -> None:
+    for host in world.hosts:
+        world.nodes[host].nova_conf = "file=/etc/nova/nova.conf\n"
+        world.boot(f"web-{host}", host=host)
+    _, report = checked(world)
+    warning, note = (c for c in report.conditions if c.code is Code.MIGRATION_SETTINGS)
+    assert (warning.severity, note.severity) == (Severity.WARNING, Severity.INFO)
+    assert all(host in warning.message for host in world.hosts)

@@ -49,7 +49,7 @@ def test_a_node_that_does_not_say_its_version_is_at_fault(
 def test_many_nodes_are_read_over_one_connection_each(world: World) -> None:
     world.nodes["node-02"].lacks = ("no flock", "no awk")
     world.nodes["node-03"].unreachable = [TransientError("no route")]
-    versions, faults, lacking = read_versions(world.context(), NODES)
+    versions, faults, lacking, _ = read_versions(world.context(), NODES)
     assert versions == {NODE: OLD, "node-02": OLD}
     assert faults[NODE] is faults["node-02"] is None
     assert [verdict.message for verdict in lacking.pop("node-02")] == ["no flock", "no awk"]
@@ -74,7 +74,7 @@ def test_every_node_says_whether_its_source_has_the_version(world: World) -> Non
 def test_a_bundle_that_brings_nothing_leaves_the_versions_unknown_and_the_nodes_unasked(world: World) -> None:
     world.bundle = replace(BUNDLE, mechanism=NoMechanism())
     assert read_version(world.context(), NODE) == ""
-    assert read_versions(world.context(), NODES) == (dict.fromkeys(NODES, ""), dict.fromkeys(NODES), {})
+    assert read_versions(world.context(), NODES) == (dict.fromkeys(NODES, ""), dict.fromkeys(NODES), {}, {})
     assert world.connections == []
 
 
@@ -107,7 +107,7 @@ def test_nodes_that_refuse_the_login_are_asked_again_for_minutes(world: World) -
     world.nodes["node-02"].unreachable = [refusal] * 2
     world.nodes["node-03"].unreachable = [refusal] * 99
     began = world.clock.now
-    versions, faults, _ = read_versions(world.context(), NODES)
+    versions, faults, *_ = read_versions(world.context(), NODES)
     assert versions == {NODE: OLD, "node-02": OLD}
     assert "SSH refuses user ops" in str(faults["node-03"])
     assert (world.clock.now - began).total_seconds() == sum(REFUSED_PAUSES_SECONDS)

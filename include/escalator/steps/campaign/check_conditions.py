@@ -20,6 +20,7 @@ from escalator.model.verdict import Code
 from escalator.plans.plan import MadePlan, make_options, make_plan
 from escalator.plans.render import list_plan_lines
 from escalator.steps.campaign.check_canaries import check_canaries
+from escalator.steps.campaign.check_nova_settings import check_nova_settings
 from escalator.steps.campaign.controller import check_controller
 from escalator.steps.running.context import CampaignContext
 from escalator.steps.running.node_versions import read_versions
@@ -90,6 +91,7 @@ def judge(campaign: CampaignContext, hosts: Sequence[str], *, look: Look = check
         *check_orphans(campaign.find_leases(snapshot)),
         *check_controller(campaign),
         *check_canaries(campaign, found.question.pending, snapshot),
+        *check_nova_settings(found.question, read.settings),
     )
     rest = leave_nodes_out(snapshot, found.left_out)
     return Judgement(

@@ -9,10 +9,12 @@ from functools import partial
 from typing import NamedTuple
 
 from escalator.model.errors import EscalatorError, LoginRefusedError, NodeFaultError
+from escalator.model.migration_settings import MigrationSettings
 from escalator.model.verdict import Verdict, find_blockers
 from escalator.model.wording import name_some
 from escalator.steps.running.context import CampaignContext
 from escalator.steps.running.done_before import find_done_before
+from escalator.system_support.nova_settings import read_migration_settings
 from escalator.system_support.shell import Shell
 
 log = logging.getLogger("escalator.steps.running.node_versions")
@@ -52,23 +54,26 @@ class NodesRead(NamedTuple):
     """What many nodes said.
 
     ``versions`` of the nodes that answered; ``faults``: for every node None, or why it did not answer;
-    ``lacking``: what the mechanism lacks on nodes that did.
+    ``lacking``: what the mechanism lacks on nodes that did; ``settings``: what their Nova allows live
+    migrations.
     """
 
     versions: dict[str, str]
     faults: dict[str, str | None]
     lacking: dict[str, tuple[Verdict, ...]]
+    settings: dict[str, MigrationSettings]
 
 
-def _look(campaign: CampaignContext, host: str) -> tuple[str, tuple[Verdict, ...]]:
-    """Return what a node runs, and what the mechanism lacks there; only a good node asks the source."""
+def _look(campaign: CampaignContext, host: str) -> _Answer:
+    """Find what a node runs, and what the mechanism lacks there; only a good node asks the source."""
     target, mechanism = campaign.plan.target_version, campaign.mechanism
     with campaign.shell(host) as shell:
         version = _version(campaign, shell)
         lacking = find_blockers(mechanism.check(shell))
         if not lacking and target and version != target:
             lacking = find_blockers(mechanism.check_source(shell, target))
-    return version, lacking
+        settings = read_migration_settings(shell) if mechanism.brings_software else None
+    return _Answer(host, version, lacking, settings=settings)
 
 
 class _Answer(NamedTuple):
@@ -78,6 +83,7 @@ class _Answer(NamedTuple):
     version: str | None = None
     lacking: tuple[Verdict, ...] = ()
     fault: EscalatorError | None = None
+    settings: MigrationSettings | None = None
 
 
 def read_versions(campaign: CampaignContext, hosts: tuple[str, ...]) -> NodesRead:
@@ -99,6 +105,7 @@ def read_versions(campaign: CampaignContext, hosts: tuple[str, ...]) -> NodesRea
         versions={host: a.version for host, a in answers.items() if a.version is not None} | done,
         faults={host: None if a.fault is None else str(a.fault) for host, a in answers.items()},
         lacking={host: a.lacking for host, a in answers.items() if a.lacking},
+        settings={host: a.settings for host, a in answers.items() if a.settings is not None},
     )
 
 
@@ -109,7 +116,6 @@ def _ask(campaign: CampaignContext, hosts: Collection[str]) -> dict[str, _Answer
 
 def _ask_one(campaign: CampaignContext, host: str) -> _Answer:
     try:
-        version, lacking = _look(campaign, host)
+        return _look(campaign, host)
     except EscalatorError as exc:
         return _Answer(host, fault=exc)
-    return _Answer(host, version, lacking)
