@@ -10,7 +10,7 @@ UV_VERSION := 0.13.9
 PROPERTIES := tests/steps/test_safety.py tests/steps/test_tenants.py
 
 .DEFAULT_GOAL := help
-.PHONY: help install lab-install demo up down test proof test-fast bench bench-plans fmt lint type schemas lock clean
+.PHONY: help install lab-install demo up down test proof test-fast bench bench-plans bench-looks fmt lint type schemas lock clean
 
 help:            ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -65,6 +65,9 @@ bench: install   ## own overhead, API calls, parse time, beside a serial loop
 bench-plans: install   ## plans of made-up fleets against bounds and other ways; writes docs/performance.md
 	$(BIN)/python benchmarks/decide.py
 	$(BIN)/python benchmarks/plans.py
+
+bench-looks: install   ## what campaigns at rest cost a Nova of 500 nodes and 20,000 servers; writes docs/performance.md
+	$(BIN)/python benchmarks/looks.py
 
 fmt: install     ## format
 	$(BIN)/ruff format .

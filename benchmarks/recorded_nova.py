@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import random
 import threading
 import time
 from collections import Counter
@@ -308,6 +309,22 @@ class RecordedServer:
         self._server.shutdown()
         self._server.server_close()
 
+    def control(self, path: str, asked: Record) -> Record | None:
+        """Say how many calls there were, or disable nodes with reasons and enable the others.
+
+        :return: None: nothing of the kind was asked for.
+        """
+        match path:
+            case "/benchmark/calls":
+                return {
+                    "calls": self.cloud.calls.total(),
+                    "pages": self.cloud.calls["/compute/v2.1/servers/detail"],
+                }
+            case "/benchmark/disable":
+                self.cloud.disabled = dict(asked)
+                return {}
+        return None
+
     def token(self) -> Record:
         """Return the body of a token: with its catalogue."""
         roots = {"compute": "/v2.1", "placement": ""}
@@ -365,9 +382,10 @@ def _make_handler(server: RecordedServer) -> type[BaseHTTPRequestHandler]:
             self._send(status, content)
 
         def do_POST(self) -> None:
-            """Give a token."""
-            self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            self._send(201, json.dumps(server.token()).encode())
+            """Give a token, or do what a benchmark asks for."""
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            answer = server.control(self.path, json.loads(body))
+            self._send(201, json.dumps(server.token() if answer is None else answer).encode())
 
         def _send(self, status: int, content: bytes) -> None:
             self.send_response(status)
@@ -381,3 +399,27 @@ def _make_handler(server: RecordedServer) -> type[BaseHTTPRequestHandler]:
             """Say nothing."""
 
     return Handler
+
+
+# as a process of its own
+
+
+def serve(cloud: RecordedCloud, changes_a_minute: int, say: Callable[[str], None]) -> None:
+    """Serve a cloud in which tenants boot, change and delete servers, until the process is ended.
+
+    :param say: is told where Keystone is.
+    """
+    server, dice, booted = RecordedServer(cloud), random.Random(1), 0  # noqa: S311 - no secret
+    say(server.url)
+    hosts, names = list(cloud.nodes), list(cloud.servers)
+    while True:
+        time.sleep(60 / changes_a_minute)
+        match dice.randrange(4):
+            case 0:
+                booted += 1
+                name = f"booted-{booted}"
+                cloud.boot(Server(id=name, name=name, host=dice.choice(hosts), vm_state="active"))
+            case 1 if names:
+                cloud.delete(names.pop(dice.randrange(len(names))))
+            case _:
+                cloud.change(dice.choice(names))

@@ -12,10 +12,12 @@ from escalator.steps.admit import decide_now
 from escalator_airflow.campaigns import open_campaign
 from escalator_airflow.shared_clouds import close_shared_cloud, start_refresh
 
-SERVICES_PAUSE = (2.0, 30.0)
+SERVICES_PAUSE = (2.0, 20.0)
 """Bounds of the pause between two lists of the services, in which leases are (s)."""
 LOOK_PAUSE = (15.0, 120.0)
 """Bounds of the pause between two looks at the whole cloud although nothing seems to have changed (s)."""
+LARGE_LOOK_PAUSE = (45.0, 120.0)
+"""The same, of a cloud whose servers are too many to be listed each time: ten calls a minute are enough."""
 PAUSE_OF_COST = 30.0
 """A pause is so many times as long as what it follows took: looking takes a thirtieth of the time."""
 
@@ -50,11 +52,12 @@ class Watcher:
 
     def _look(self, asking: frozenset[str]) -> dict[str, AdmissionDecision]:
         campaign = self._campaign
-        services_cost, look_cost = campaign.cloud.watch_seconds
-        within = find_pause(services_cost, SERVICES_PAUSE)
+        cost = campaign.cloud.watch_cost
+        within = find_pause(cost.services_seconds, SERVICES_PAUSE)
         services = campaign.cloud.watch_services(within)
         signs, stages = _signs(services.found), _stages(campaign.run.nodes())
-        now, pause = time.monotonic(), find_pause(look_cost, LOOK_PAUSE)
+        now = time.monotonic()
+        pause = find_pause(cost.look_seconds, LARGE_LOOK_PAUSE if cost.large else LOOK_PAUSE)
         within = pause  # who comes to the door changes nothing in the cloud
         if stages != self._stages:
             within = 0.0

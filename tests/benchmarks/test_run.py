@@ -5,7 +5,7 @@ import pytest
 from tests.conftest import ROOT
 
 
-@pytest.mark.parametrize("program", ["run", "plans"])
+@pytest.mark.parametrize("program", ["run", "plans", "looks"])
 def test_a_program_that_takes_words_starts(program: str) -> None:
     words = [sys.executable, str(ROOT / "benchmarks" / f"{program}.py"), "--help"]
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from escalator.cloud_manager.shared_look import Seen
+from escalator.cloud_manager.shared_look import Seen, WatchCost
 from escalator.model.campaign import NodeProgress, NodeState
 from escalator.model.cloud import ComputeService, ServiceState, ServiceStatus
 from escalator.model.decisions import Admission, AdmissionDecision
@@ -24,7 +24,7 @@ class Campaign:
 
     reason: str | None = None
     state: NodeState = NodeState.WAITING
-    costs: tuple[float, float] = (0.0, 0.0)
+    cost: WatchCost = field(default_factory=WatchCost)
     now: float = 100.0
     within: list[float] = field(default_factory=list)
     noted: list[dict[str, AdmissionDecision]] = field(default_factory=list)
@@ -45,8 +45,8 @@ class Campaign:
         return "now"
 
     @property
-    def watch_seconds(self) -> tuple[float, float]:
-        return self.costs
+    def watch_cost(self) -> WatchCost:
+        return self.cost
 
     def watch_services(self, within: float) -> Seen[tuple[ComputeService, ...]]:
         self.within.append(within)
@@ -148,14 +148,19 @@ def test_another_node_at_the_door_is_decided_about_without_another_look(
 
 
 @pytest.mark.parametrize(
-    ("costs", "services", "whole"),
-    [((0.01, 0.1), 2.0, 15.0), ((0.5, 3.0), 15.0, 90.0), ((30.0, 60.0), 30.0, 120.0)],
+    ("cost", "services", "whole"),
+    [
+        (WatchCost(services_seconds=0.01, look_seconds=0.1), 2.0, 15.0),
+        (WatchCost(services_seconds=0.5, look_seconds=3.0), 15.0, 90.0),
+        (WatchCost(services_seconds=0.5, look_seconds=0.6, large=True), 15.0, 45.0),
+        (WatchCost(services_seconds=30.0, look_seconds=60.0, large=True), 20.0, 120.0),
+    ],
 )
 def test_the_dearer_a_look_the_longer_the_cloud_is_left_alone(
-    looks: tuple[Any, Campaign, list[Any]], costs: tuple[float, float], services: float, whole: float
+    looks: tuple[Any, Campaign, list[Any]], cost: WatchCost, services: float, whole: float
 ) -> None:
     watcher, campaign, full = looks
-    campaign.costs = costs
+    campaign.cost = cost
     watcher.look(ASKING)
     campaign.now += whole
     watcher.look(ASKING)

@@ -26,7 +26,7 @@ from escalator.cloud_manager.ports import fetch_port_features
 from escalator.cloud_manager.quotas import Quotas
 from escalator.cloud_manager.servers import Servers
 from escalator.cloud_manager.services import ComputeServices
-from escalator.cloud_manager.shared_look import Seen, SharedLook
+from escalator.cloud_manager.shared_look import Seen, SharedLook, WatchCost
 from escalator.cloud_manager.snapshot_reader import CONCURRENT_CALLS, DomainOf, NodeWords, SnapshotReader
 from escalator.model.canary import CanaryFault, CanaryWish
 from escalator.model.cloud import (
@@ -172,9 +172,13 @@ class Cloud:
         return self._watched_services.take(not_before)
 
     @property
-    def watch_seconds(self) -> tuple[float, float]:
-        """Return how long it took last to list the services, and to look at all: what watching costs Nova."""
-        return self._watched_services.seconds, self._reader.watched.seconds
+    def watch_cost(self) -> WatchCost:
+        """Return what watching costs Nova."""
+        return WatchCost(
+            services_seconds=self._watched_services.seconds,
+            look_seconds=self._reader.watched.seconds,
+            large=self._reader.listings.keeps,
+        )
 
     def refresh_if_due(self) -> bool:
         """Read every server of a large cloud anew when that is due, beside the looks of others; tell whether.

@@ -82,6 +82,11 @@ class ListingReader:
         """Read the unfinished migrations, by UUID."""
         return {m.uuid: m for m in self._migrations.fetch_unfinished(pool)}
 
+    @property
+    def keeps(self) -> bool:
+        """Tell whether the cloud is so large that a listing is kept."""
+        return self._kept is not None
+
     def is_refresh_due(self) -> bool:
         """Tell whether who keeps watch should read a whole listing now, beside its looks."""
         kept = self._kept

@@ -19,6 +19,18 @@ class Seen(Generic[T]):
     begun: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WatchCost:
+    """How long it took last to list the services of a cloud, and to look at all of it.
+
+    :ivar large: its servers are too many to list them at every look.
+    """
+
+    services_seconds: float = 0.0
+    look_seconds: float = 0.0
+    large: bool = False
+
+
 class SharedLook(Generic[T]):
     """Keeps the last result of a look, when it was begun, and what it cost.
 
