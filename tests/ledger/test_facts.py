@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from tests.ledger.conftest import NOW
 
 from escalator.ledger import facts as module
+from escalator.ledger import schema
 from escalator.ledger.ledger import Ledger
 from escalator.ledger.run import CampaignRun
 from escalator.ledger.tables import FactRow, NodeRow
@@ -101,8 +102,10 @@ def stored(ledger: Ledger, host: str) -> dict[str, Any]:
         return {row.key: row.value for row in session.execute(query.where(NodeRow.host == host))}
 
 
-def test_facts_that_the_release_before_stored_are_read(ledger: Ledger, run: CampaignRun) -> None:
+def test_facts_that_the_release_before_stored_are_read(ledger: Ledger, url: str, run: CampaignRun) -> None:
     store(ledger, HOST, STORED)
+    schema.downgrade(url, "0006")
+    schema.upgrade(url)
     assert run.facts(HOST) == KNOWN
     assert run.versions() == {HOST: "34.0.0"}
     assert run.versions_before() == {HOST: "33.0.2"}

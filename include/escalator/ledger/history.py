@@ -19,8 +19,8 @@ MOST_ROWS = 2000
 
 def read_history(session: Session, *, cloud: str, bundle: str) -> History:
     """Read what the campaigns that brought a bundle to a cloud recorded, newest first."""
-    request = CampaignRow.plan["request"]
-    ours = sa.and_(request["cloud"].as_string() == cloud, request["bundle"].as_string() == bundle)
+    named = CampaignRow.plan["request"]["bundle"].as_string()
+    ours = sa.and_(CampaignRow.cloud == cloud, named == bundle)
     query = (
         sa.select(StepRow.node_id, StepRow.step, StepRow.begun_at, StepRow.ended_at)
         .join(NodeRow, StepRow.node_id == NodeRow.id)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections import Counter
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Self
 
 import sqlalchemy as sa
@@ -17,6 +18,7 @@ from escalator.ledger.notice_book import NoticeBook
 from escalator.ledger.open_runs import OpenRun, read_open_runs
 from escalator.ledger.quota_book import QuotaBook
 from escalator.ledger.records import CampaignSummary, plan_of
+from escalator.ledger.retention import OldRun, Retention, delete_run, find_need, find_old_runs
 from escalator.ledger.run import CampaignRun
 from escalator.ledger.switch_book import SwitchBook
 from escalator.ledger.tables import CampaignRow, InstallationRow, NodeRow
@@ -93,6 +95,22 @@ class Ledger:
         """Return every run by the words that its leases name it with."""
         with self._database.reading() as session:
             return read_lease_runs(session)
+
+    def prune(self, retention: Retention, now: datetime, *, dry_run: bool = False) -> tuple[OldRun, ...]:
+        """Forget the runs beyond the retention, but none that somebody still needs; a second run goes on.
+
+        :param now: an aware time.
+        :param dry_run: forget nothing.
+        :return: every run beyond the retention, the oldest first; those that are needed are still there.
+        """
+        with self._database.reading() as session:
+            found = find_old_runs(session, retention, now)
+        for run in () if dry_run else found:
+            with self._database.writing() as session:
+                # again: a task of it may have been cleared meanwhile
+                if not find_need(session, run.key, run.campaign, run.run_id, run.cloud):
+                    delete_run(session, run)
+        return found
 
     def campaigns(self, limit: int = 100) -> tuple[CampaignSummary, ...]:
         """Return the runs opened last, newest first, with how their nodes stand."""

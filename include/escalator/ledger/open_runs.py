@@ -54,7 +54,7 @@ def read_open_runs(session: Session, cloud: str) -> tuple[OpenRun, ...]:
     )
     query = (
         sa.select(CampaignRow, report)
-        .where(unfinished, CampaignRow.plan["request"]["cloud"].as_string() == cloud)
+        .where(unfinished, CampaignRow.cloud == cloud)
         .order_by(CampaignRow.id.desc())
     )
     return tuple(

@@ -7,6 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from escalator.ledger.documents import read_stored
 from escalator.ledger.records import Document
 from escalator.ledger.tables import CampaignRow, DocumentRow, NodeRow
 from escalator.model.campaign import NodeState
@@ -20,8 +21,8 @@ Released = tuple[Any, frozenset[str]]
 
 def read_released(session: Session, *, cloud: str, bundle: str) -> tuple[Released, ...]:
     """Read what the runs of a bundle released in a cloud, the newest run first."""
-    request = CampaignRow.plan["request"]
-    ours = sa.and_(request["cloud"].as_string() == cloud, request["bundle"].as_string() == bundle)
+    named = CampaignRow.plan["request"]["bundle"].as_string()
+    ours = sa.and_(CampaignRow.cloud == cloud, named == bundle)
     runs = sa.select(CampaignRow.id).where(ours).order_by(CampaignRow.id.desc()).limit(MOST_RUNS)
     documents = sa.select(DocumentRow.campaign_id, DocumentRow.body).where(
         DocumentRow.kind == Document.BUNDLE.value, DocumentRow.campaign_id.in_(runs)
@@ -33,4 +34,6 @@ def read_released(session: Session, *, cloud: str, bundle: str) -> tuple[Release
     for run, host in session.execute(nodes):
         hosts.setdefault(run, set()).add(host)
     found = ((run, body) for run, body in session.execute(documents) if run in hosts)
-    return tuple((body, frozenset(hosts[run])) for run, body in sorted(found, key=lambda item: -item[0]))
+    return tuple(
+        (read_stored(body), frozenset(hosts[run])) for run, body in sorted(found, key=lambda item: -item[0])
+    )

@@ -10,8 +10,10 @@ import sqlalchemy as sa
 
 from escalator.ledger.codec import to_json
 from escalator.ledger.database import Database
+from escalator.ledger.documents import find_document, put_document
 from escalator.ledger.facts import FROM_VERSION, MOVE_SLOWNESS, VERSION, read_facts, write_fact_values
 from escalator.ledger.gap_book import GapBook
+from escalator.ledger.given_back import record_given_back
 from escalator.ledger.history import read_history
 from escalator.ledger.records import (
     PLAN_VERSION,
@@ -36,7 +38,7 @@ from escalator.ledger.rows import (
     make_waiting_node,
     select_campaign_id,
 )
-from escalator.ledger.tables import CampaignRow, DocumentRow, FactRow, MoveRow, NodeRow, StepRow
+from escalator.ledger.tables import CampaignRow, FactRow, MoveRow, NodeRow, StepRow
 from escalator.ledger.views import read_nodes, read_view
 from escalator.model.campaign import CampaignPlan, LedgerView, NodeProgress, NodeState, Step
 from escalator.model.decisions import Admission, AdmissionDecision
@@ -86,14 +88,14 @@ class CampaignRun:
             "dag_id": dag_id,
             "opened_at": now,
             "plan": {"schema_version": PLAN_VERSION, **to_json(plan)},
+            "cloud": plan.request.cloud,
         }
         documents = {Document.BUNDLE: bundle_document, Document.SNAPSHOT_BEFORE: snapshot_before}
         with self._database.writing() as session:
             insert_or_ignore(session, CampaignRow, values)
             owner = select_campaign_id(session, self.campaign, self.run_id)
             for kind, body in documents.items():
-                row = {"campaign_id": owner, "kind": kind.value, "body": to_json(body)}
-                insert_or_ignore(session, DocumentRow, row)
+                put_document(session, owner, kind, body, over=False)
             recorded = plan_of(session.get_one(CampaignRow, owner))
             for host in recorded.hosts:
                 insert_or_ignore(session, NodeRow, make_waiting_node(owner, host, since=now))
@@ -115,23 +117,14 @@ class CampaignRun:
 
     def document(self, kind: Document) -> Any:  # noqa: ANN401  (JSON)
         """Return a document of a run; None when it is not there."""
-        query = (
-            sa.select(DocumentRow.body)
-            .join(CampaignRow, DocumentRow.campaign_id == CampaignRow.id)
-            .where(self._is_ours, DocumentRow.kind == kind.value)
-        )
         with self._database.reading() as session:
-            return session.scalar(query)
+            return find_document(session, self._is_ours, kind)
 
     def set_document(self, kind: Document, body: object) -> None:
         """Keep a document of a run, in place of an earlier one of its kind."""
         with self._database.writing() as session:
-            row = {
-                "campaign_id": select_campaign_id(session, self.campaign, self.run_id),
-                "kind": kind.value,
-                "body": to_json(body),
-            }
-            insert_or_update(session, DocumentRow, row, key=("campaign_id", "kind"))
+            owner = select_campaign_id(session, self.campaign, self.run_id)
+            put_document(session, owner, kind, body, over=True)
 
     def view(self) -> LedgerView:
         """Return how all nodes of a run stand and what its decisions look back at; no nodes without a run."""
@@ -354,6 +347,10 @@ class CampaignRun:
             for key, value in write_fact_values(changes):
                 values = {"node_id": node.id, "key": key, "value": value}
                 insert_or_update(session, FactRow, values, key=("node_id", "key"))
+            released_at = changes.get("released_at")
+            if released_at is not None:
+                cloud = session.get_one(CampaignRow, node.campaign_id).cloud
+                record_given_back(session, cloud, host, released_at)
 
     def facts(self, host: str) -> NodeFacts:
         """Return what is remembered of a node.

@@ -67,13 +67,8 @@ class SwitchBook:
 
     def of_run(self, campaign: str, run_id: str) -> tuple[SwitchRecord, ...]:
         """Return the switchovers of a run, in the order in which they began."""
-        query = (
-            sa.select(SwitchRow)
-            .where(SwitchRow.campaign == campaign, SwitchRow.run_id == run_id)
-            .order_by(SwitchRow.begun_at, SwitchRow.id)
-        )
         with self._database.reading() as rows:
-            return tuple(map(_read_switch, rows.scalars(query)))
+            return read_switches(rows, campaign, run_id)
 
     def mark_restored(self, record: SwitchRecord, now: datetime, words: Sequence[str] = ()) -> None:
         """Record that what was found is restored; the first time stays.
@@ -96,6 +91,16 @@ class SwitchBook:
             row = _require_last(rows, record)
             if row.restored_at is None:
                 row.not_restored = list(words)
+
+
+def read_switches(rows: Session, campaign: str, run_id: str) -> tuple[SwitchRecord, ...]:
+    """Read the switchovers of a run, in the order in which they began."""
+    query = (
+        sa.select(SwitchRow)
+        .where(SwitchRow.campaign == campaign, SwitchRow.run_id == run_id)
+        .order_by(SwitchRow.begun_at, SwitchRow.id)
+    )
+    return tuple(map(_read_switch, rows.scalars(query)))
 
 
 def _find_last(rows: Session, record: SwitchRecord) -> SwitchRow | None:

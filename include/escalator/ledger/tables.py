@@ -24,7 +24,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from escalator.model.errors import InvalidRequestError
 
-HEAD = "0006"
+HEAD = "0007"
 """The Alembic revision whose tables these are."""
 VERSION_TABLE = "escalator_alembic_version"
 NAMING = {
@@ -115,7 +115,7 @@ class CampaignRow(Base):
     """One run of a campaign, with the plan as it was made."""
 
     __tablename__ = "escalator_campaign"
-    __table_args__ = (UniqueConstraint("campaign", "run_id"),)
+    __table_args__ = (UniqueConstraint("campaign", "run_id"), Index(None, "cloud", "opened_at"))
 
     id: Mapped[int] = mapped_column(KEY, primary_key=True)
     campaign: Mapped[str] = mapped_column(NAME)
@@ -123,6 +123,7 @@ class CampaignRow(Base):
     dag_id: Mapped[str] = mapped_column(NAME)
     opened_at: Mapped[datetime] = mapped_column(UtcTime)
     plan: Mapped[Any] = mapped_column(JSON)
+    cloud: Mapped[str] = mapped_column(NAME)
 
 
 class DocumentRow(Base):
@@ -210,3 +211,13 @@ class FactRow(Base):
     )
     key: Mapped[str] = mapped_column(NAME, primary_key=True)
     value: Mapped[Any] = mapped_column(JSON)
+
+
+class GivenBackRow(Base):
+    """When a node was given back last, by whichever run."""
+
+    __tablename__ = "escalator_given_back"
+
+    cloud: Mapped[str] = mapped_column(NAME, primary_key=True)
+    host: Mapped[str] = mapped_column(NAME, primary_key=True)
+    at: Mapped[datetime] = mapped_column(UtcTime)

@@ -8,8 +8,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from escalator.ledger.facts import FROM_VERSION, LEASES, RELEASED_AT, read_facts
+from escalator.ledger.facts import FROM_VERSION, LEASES, read_facts
 from escalator.ledger.gap_book import read_breaches
+from escalator.ledger.given_back import read_given_back
 from escalator.ledger.notice_rows import read_notice
 from escalator.ledger.records import read_progress
 from escalator.ledger.rows import find_campaign
@@ -31,12 +32,12 @@ def read_view(session: Session, campaign: str, run_id: str) -> LedgerView:
     """
     row = find_campaign(session, campaign, run_id)
     if row is None:
-        return LedgerView(given_back=_given_back(session, None))
+        return LedgerView(given_back=read_given_back(session, None))
     nodes = read_nodes(session, row.id)
     told = _read_told(session, campaign, run_id)
     return LedgerView(
         nodes=nodes,
-        given_back=_given_back(session, row),
+        given_back=read_given_back(session, row.cloud),
         moved_twice=_count_moved_twice(session, row, nodes),
         noticed_at=max([row.opened_at, *(record.delivered_at or record.made_at for record in told)]),
         ready=frozenset(i for record in told if record.agreed for i in record.notice.instance_ids),
@@ -72,23 +73,6 @@ def _read_leases(session: Session, row: CampaignRow) -> dict[str, tuple[str, ...
         .where(NodeRow.campaign_id == row.id, FactRow.key == LEASES)
     )
     return {host: read_facts(host, {LEASES: value}).leases for host, value in session.execute(query)}
-
-
-def _given_back(session: Session, row: CampaignRow | None) -> dict[str, datetime]:
-    """Return when any campaign in the same cloud gave each node back last; of all clouds without a row."""
-    query = (
-        sa.select(NodeRow.host, FactRow.value)
-        .join(NodeRow, FactRow.node_id == NodeRow.id)
-        .join(CampaignRow, NodeRow.campaign_id == CampaignRow.id)
-        .where(FactRow.key == RELEASED_AT)
-    )
-    if row is not None:
-        query = query.where(CampaignRow.plan["request"]["cloud"].as_string() == row.plan["request"]["cloud"])
-    last: dict[str, datetime] = {}
-    for host, value in session.execute(query):
-        if moment := read_facts(host, {RELEASED_AT: value}).released_at:
-            last[host] = max(moment, last.get(host, moment))
-    return last
 
 
 def _count_moved_twice(session: Session, row: CampaignRow, nodes: tuple[NodeProgress, ...]) -> dict[str, int]:
