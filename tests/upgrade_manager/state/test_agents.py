@@ -3,7 +3,7 @@ from __future__ import annotations
 from tests.builders import make_node
 
 from escalator.model.cloud import NetworkAgent
-from escalator.upgrade_manager.state.agents import find_agents, find_dead, find_lookalikes, find_stale
+from escalator.upgrade_manager.state.agents import AgentsByHost, find_dead, find_stale
 
 
 def agent(agent_id: str, host: str, binary: str = "ovn-controller", *, alive: bool = True) -> NetworkAgent:
@@ -18,8 +18,10 @@ def test_an_agent_is_the_nodes_under_either_of_its_names_and_under_no_other() ->
     node = make_node("node-01", hypervisor_hostname="node-01.example.org")
     hosts = ("node-01", "node-01.example.org", "node-01.other.org", "NODE-01", "node-011", "node-02")
     agents = [agent(host, host) for host in hosts]
-    assert ids(find_agents(node, agents)) == ["node-01", "node-01.example.org"]
-    assert ids(find_lookalikes(node, agents)) == list(hosts[:4])
+    by_host = AgentsByHost(agents)
+    assert ids(by_host.find(node)) == ["node-01", "node-01.example.org"]
+    assert ids(by_host.find_lookalikes(node)) == list(hosts[:4])
+    assert by_host.find(make_node("node-03")) == by_host.find_lookalikes(make_node("node-03")) == ()
 
 
 def test_a_dead_record_is_left_over_only_beside_a_living_agent_of_its_kind() -> None:

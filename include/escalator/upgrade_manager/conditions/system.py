@@ -18,9 +18,8 @@ from escalator.upgrade_manager.conditions.question import (
 )
 from escalator.upgrade_manager.drain.prechecks import describe_remedy, find_ongoing
 from escalator.upgrade_manager.state.agents import (
-    find_agents,
+    AgentsByHost,
     find_dead,
-    find_lookalikes,
     find_stale,
 )
 from escalator.upgrade_manager.state.eligibility import describe_outage, is_up
@@ -56,13 +55,14 @@ def _services(question: Question, domain: str) -> Iterator[Condition]:
 def _agents(question: Question, domain: str) -> Iterator[Condition]:
     """Judge the agents of each node; where Neutron lists some, a node without any is no node that answers."""
     agents = question.snapshot.agents
+    by_host = AgentsByHost(agents)
     unheard, other = [], {}
     for host in question.hosts_of[domain] if agents else ():
         node = question.nodes[host]
-        mine = find_agents(node, agents)
+        mine = by_host.find(node)
         if mine:
             yield from _agents_of(host, mine, pending=host in question.pending)
-        elif lookalikes := find_lookalikes(node, agents):
+        elif lookalikes := by_host.find_lookalikes(node):
             other[host] = lookalikes[0]
         else:
             unheard.append(host)

@@ -13,16 +13,28 @@ from escalator.model.cloud import NetworkAgent, Node
 Agents = tuple[NetworkAgent, ...]
 
 
-def find_agents(node: Node, agents: Iterable[NetworkAgent]) -> Agents:
-    """Return the agents that report as a node, under the name of its nova-compute or of its hypervisor."""
-    names = {node.host, node.hypervisor_hostname}
-    return tuple(agent for agent in agents if agent.host in names)
+class AgentsByHost:
+    """The agents of a cloud, to be asked for those of a node: each question costs the same in any cloud."""
+
+    def __init__(self, agents: Iterable[NetworkAgent]) -> None:
+        self._hosts: dict[str, list[NetworkAgent]] = {}
+        self._labels: dict[str, list[NetworkAgent]] = {}
+        for agent in agents:
+            self._hosts.setdefault(agent.host, []).append(agent)
+            self._labels.setdefault(_first_label(agent.host), []).append(agent)
+
+    def find(self, node: Node) -> Agents:
+        """Return the agents that report as a node: under the name of its nova-compute or its hypervisor."""
+        return tuple(agent for name in _names(node) for agent in self._hosts.get(name, ()))
+
+    def find_lookalikes(self, node: Node) -> Agents:
+        """Return the agents whose host is called as a node is, but for the domain or the case of letters."""
+        labels = dict.fromkeys(map(_first_label, _names(node)))
+        return tuple(agent for label in labels for agent in self._labels.get(label, ()))
 
 
-def find_lookalikes(node: Node, agents: Iterable[NetworkAgent]) -> Agents:
-    """Return the agents whose host is called as a node is, but for the domain or the case of letters."""
-    mine = {_first_label(name) for name in (node.host, node.hypervisor_hostname) if name}
-    return tuple(agent for agent in agents if _first_label(agent.host) in mine)
+def _names(node: Node) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name for name in (node.host, node.hypervisor_hostname) if name))
 
 
 def find_dead(agents: Iterable[NetworkAgent]) -> Agents:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from enum import Enum
+from functools import lru_cache
 
 from escalator.model.errors import InvalidRequestError
 from escalator.upgrade_manager.versions.release_version import PackageVersion, ReleaseVersion, Scheme
@@ -27,6 +28,7 @@ class Order(Enum):
     NEWER = 1
 
 
+@lru_cache(maxsize=4096)
 def compare_versions(reported: str, wanted: str, scheme: str) -> Order | None:
     """Say how a reported version stands to the wanted one; None when one of them cannot be read.
 
