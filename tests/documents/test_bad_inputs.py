@@ -13,6 +13,7 @@ import pytest
 from escalator.cloud_manager.call_counter import CallCounter
 from escalator.cloud_manager.connection import connect
 from escalator.cloud_manager.credentials import CloudCredentials
+from escalator.cloud_manager.snapshots import read_snapshot
 from escalator.documents.bundle_file import read_bundle_file
 from escalator.documents.bundles import parse_bundle
 from escalator.documents.requests import parse_request
@@ -42,6 +43,13 @@ INVENTORY = {
     "cloud": "c",
     "taken_at": "2026-11-22T08:00:00Z",
     "nodes": [NODE],
+}
+SNAPSHOT = {
+    "schema": "escalator.snapshot/1",
+    "cloud": "c",
+    "taken_at": "2026-11-22T08:00:00Z",
+    "nodes": [],
+    "servers": [],
 }
 AUTH = "auth: {auth_url: 'http://k/v3', username: u, password: p, project_name: a, user_domain_name: D}"
 
@@ -74,6 +82,16 @@ def read_vnfs(content: str | bytes, folder: Path) -> object:
 def read_clouds(content: str | bytes, folder: Path) -> object:
     path = write(folder / "clouds.yaml", content)
     return connect(CloudCredentials.from_clouds_yaml("c", path=path), CallCounter())
+
+
+def read_cloud(content: Any, folder: Path) -> object:
+    text = content if isinstance(content, str | bytes) else json.dumps({**SNAPSHOT, **content})
+    return read_snapshot(write(folder / "s.json", text))
+
+
+def of_vcpus(total: object) -> dict[str, Any]:
+    """Return the nodes of a snapshot: one, with so many VCPUs."""
+    return {"nodes": [{"host": "n", "domain": "d", "zone": "z", "inventory": {"VCPU": {"total": total}}}]}
 
 
 def write(path: Path, content: str | bytes) -> Path:
@@ -191,6 +209,14 @@ ROWS: tuple[Row, ...] = (
     (read_vnfs, VNF.replace("name: a", "name: 2026-01-01"), "must be text, not 2026-01-01: put it in quotes"),
     (read_vnfs, VNF.replace("load-balanced", "shared"), "must be one of"),
     (read_vnfs, VNF.replace("[{name: a}]", "a"), "members: must be a list, not 'a'"),
+    # snapshots
+    (read_cloud, "", "is empty"),
+    (read_cloud, NO_TEXT, "it is no text in UTF-8 at byte 0"),
+    (read_cloud, '{"nodes": ' + DEEP, "is no JSON"),
+    (read_cloud, f'{{"schema": {DIGITS}}}', "is no JSON"),
+    (read_cloud, of_vcpus(10**400), "nodes[0].inventory.VCPU.total: must be at most 10"),
+    (read_cloud, of_vcpus(1.5), "nodes[0].inventory.VCPU.total: must be a whole number, not 1.5"),
+    (read_cloud, {"taken_at": "9999-12-31T23:59:59-14:00"}, "taken_at: must be between 1970 and 2200"),
     # clouds.yaml
     (read_clouds, "clouds:\n  c:\n    auth:\n", "clouds.c.auth: must be a mapping, not null (line 3)"),
     (read_clouds, "clouds: [c]\n", "clouds: must be a mapping, not a list"),

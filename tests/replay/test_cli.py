@@ -21,6 +21,7 @@ def files(tmp_path: Path) -> dict[str, Path]:
     for name, document in documents.items():
         (tmp_path / name).write_text(json.dumps(document))
     (tmp_path / "text").write_text("no JSON")
+    (tmp_path / "huge").write_text(json.dumps(trace(CLEAN) | {"max_parallel": 10**400}))
     (tmp_path / "deep").write_text('{"a": ' + "[" * 100_000)
     return {path.name: path for path in tmp_path.iterdir()} | {"nowhere": tmp_path / "nowhere"}
 
@@ -63,7 +64,7 @@ def test_an_upgrade_that_touches_no_guest(files: dict[str, Path]) -> None:
     assert replay(files, "clean", "--impact", "control", "--concurrent-migrations", "1") == 0
 
 
-@pytest.mark.parametrize("name", ["neither", "text", "deep", "nowhere"])
+@pytest.mark.parametrize("name", ["neither", "text", "huge", "deep", "nowhere"])
 def test_what_cannot_be_read(files: dict[str, Path], name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert replay(files, name) == 2
     assert replay(files, "clean", snapshot=name) == 2

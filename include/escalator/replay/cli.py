@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - its only name
 
 SCHEMA = "escalator.replay/1"
+_MOST_DIGITS = 18
 _SHOWN = 50
 """Violations that are printed one by one."""
 
@@ -91,7 +92,7 @@ def _options(args: argparse.Namespace, snapshot: CloudSnapshot) -> ReplayOptions
 
 def _load(path: Path) -> dict[str, Any]:
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = json.loads(path.read_text(encoding="utf-8"), parse_int=_read_whole)
     except OSError as exc:
         raise InvalidRequestError(f"{path} cannot be read: {exc.strerror}", remedy="see its name") from exc
     except (ValueError, RecursionError) as exc:
@@ -99,6 +100,13 @@ def _load(path: Path) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise InvalidRequestError(f"{path} holds no JSON object", remedy="see its content")
     return document
+
+
+def _read_whole(digits: str) -> int:
+    """Read a whole number that can be reckoned with."""
+    if len(digits) > _MOST_DIGITS:
+        raise ValueError(f"a number of {len(digits)} digits")
+    return int(digits)
 
 
 def _say(report: ReplayReport) -> None:
