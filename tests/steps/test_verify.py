@@ -163,6 +163,14 @@ def test_an_agent_that_was_dead_before_is_not_held_against_the_node(world: World
     assert world.run(Step.VERIFY).outcome is Outcome.OK
 
 
+def test_where_no_agent_was_alive_before_none_is_asked_for(world: World) -> None:
+    world.run_up_to(Step.UPGRADE)
+    looks: list[str] = []
+    world.cloud.before = looks.append
+    assert world.run(Step.VERIFY).outcome is Outcome.OK
+    assert "fetch_agents" not in looks
+
+
 def test_a_record_that_is_left_over_beside_a_living_agent_fails_no_node(upgraded: World) -> None:
     left = replace(agent(alive=False), id="left-over")
     upgraded.cloud.hosts[NODE].agents = (agent(alive=True), left)
