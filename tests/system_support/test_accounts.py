@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
+import paramiko
 import pytest
 from tests.system_support.accounts import BARE, FREE, OPS, PASSWORD, AccountsSshd, find_lacking
 from tests.system_support.mechanisms.test_venv import MECHANISM
@@ -40,6 +42,22 @@ def test_every_command_is_roots_and_only_its_own_words_come_back(
         assert (result.exit_code, result.stdout, result.stderr) == (3, "0\nno end", "err\n")
         again = shell.run_as_root("cat; true")
         assert (again.exit_code, again.stdout, again.stderr) == (0, "", "")
+
+
+def test_a_command_that_ends_before_the_password_is_sent_has_ended(
+    machine: AccountsSshd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    execute = paramiko.Channel.exec_command
+
+    def execute_to_the_end(channel: paramiko.Channel, command: str) -> None:
+        execute(channel, command)
+        channel.status_event.wait(10)
+        while not channel.closed:
+            time.sleep(0.01)
+
+    monkeypatch.setattr(paramiko.Channel, "exec_command", execute_to_the_end)
+    with shell_of(machine, FREE, PASSWORD) as shell:
+        assert shell.run_as_root("echo done; exit 5").exit_code == 5
 
 
 def test_much_output_is_bounded_whatever_the_login_prints(machine: AccountsSshd) -> None:

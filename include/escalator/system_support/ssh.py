@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import selectors
 import time
+from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
@@ -69,7 +70,8 @@ class NodeShell:
         try:
             with self._transport().open_session(timeout=limit) as channel:
                 channel.exec_command(line.text)
-                channel.sendall(line.stdin.encode())
+                with suppress(OSError):  # a command that has ended already needed no password
+                    channel.sendall(line.stdin.encode())
                 channel.shutdown_write()
                 code = _collect(channel, limit, target, (stdout, stderr))
         except (paramiko.SSHException, OSError, EOFError) as exc:
