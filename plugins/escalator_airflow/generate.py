@@ -156,6 +156,9 @@ def _good_windows() -> Windows:
     except EscalatorError as exc:
         log.error("no maintenance windows: %s", exc)  # noqa: TRY400  the message says it all
         return NO_WINDOWS
+    except Exception:  # whatever it is, it is no reason to hide every DAG
+        log.exception("no maintenance windows")
+        return NO_WINDOWS
 
 
 def build_inventory_dag() -> DAG:

@@ -46,7 +46,7 @@ def schedule_of(window: Window) -> MaintenanceWindow:
     try:
         timetable = MaintenanceWindow(window.cron, timezone=window.timezone, minutes=window.minutes)
         timetable.validate()
-    except (AirflowTimetableInvalid, ValueError, KeyError) as exc:
+    except (AirflowTimetableInvalid, ValueError, KeyError, OSError) as exc:  # OSError: `Europe` is a folder
         raise InvalidRequestError(
             f"the window of {window.domain} in {window.cloud}, {window.cron!r} in {window.timezone}, "
             f"is not possible: {exc}",

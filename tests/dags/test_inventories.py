@@ -66,6 +66,21 @@ def test_a_file_with_a_fault_is_one_import_error_and_hides_nobody(
     assert reason in said.encode().decode("unicode_escape") or reason in said
 
 
+def test_a_file_whose_name_is_no_text_is_named_and_hides_nobody(
+    folder: Path, parse: Parse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "bundles").mkdir()
+    monkeypatch.setenv("ESCALATOR_BUNDLE_DIR", str(folder / "bundles"))
+    for path in (folder / "bad\udcff.json", folder / "bundles" / "bad\udcff.yaml"):
+        path.write_text("{")
+    bag = parse()
+    assert set(bag.dags) == GOOD
+    ((_, said),) = bag.import_errors.items()
+    assert "bad\\udcff.json" in said
+    assert said.encode()
+    assert json.dumps(bag.dags["check__lab"].params.dump(), ensure_ascii=False).encode()
+
+
 def test_settings_with_a_fault_are_an_import_error_too(folder: Path, parse: Parse) -> None:
     (folder / "lab.settings.yaml").write_text("schema: escalator.inventory-settings/1\ncels: {}\n")
     (folder / "other.settings.yaml").write_bytes(bytes(range(256)))

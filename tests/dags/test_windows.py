@@ -77,6 +77,8 @@ def test_without_a_file_nothing_is_scheduled(folder: Path) -> None:
     [
         ({"cron": "0 25 * * *"}, "'0 25 * * *' in Europe/Warsaw, is not possible"),
         ({"timezone": "Europe/Warschau"}, "Europe/Warschau"),
+        ({"timezone": "Europe"}, "in Europe, is not possible"),
+        ({"timezone": "x" * 5000}, "is not possible"),
         ({"minutes": 0}, "windows[0].minutes: must be at least 1"),
         ({"minutes": 20000}, "windows[0].minutes: must be at most 10080"),
         ({"cron": "0 * * * *"}, "windows overlap"),

@@ -96,6 +96,8 @@ def test_a_run_by_hand_ends_with_the_window_that_is_open_and_has_none_else(
         ("0 22 * * 2,3", 25 * 60, "windows overlap"),
         ("0 22 * * 2 30", 60, "five columns"),
         ("0 22 30 2 *", 60, "next date"),
+        ("R 22 * * 2", 60, "another time with every look"),
+        ("0 r(1-5) * * thu", 60, "another time with every look"),
         ("*/30 1-4 * * *", 31, "windows overlap"),
         ("0 23 31,1 12,1 *", 25 * 60, "from 2026-12-31T23:00:00"),
     ],

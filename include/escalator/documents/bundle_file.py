@@ -19,8 +19,11 @@ def find_bundle_dir() -> Path:
 
 
 def list_bundle_names(folder: Path) -> tuple[str, ...]:
-    """Return the names of the bundles in a folder, sorted; none when there is no such folder."""
-    return tuple(sorted(path.stem for path in folder.glob("*.yaml")))
+    """Return the names of the bundles in a folder, sorted; none when there is no such folder.
+
+    A file whose name is no text is none: no form could show it.
+    """
+    return tuple(sorted(path.stem for path in folder.glob("*.yaml") if path.stem.isprintable()))
 
 
 def read_bundle_document(folder: Path, name: str) -> object:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from escalator_airflow.timetables.overlaps import find_overlap
 if TYPE_CHECKING:
     from airflow.timetables.base import TimeRestriction
 
+_BY_CHANCE = re.compile(r"(?<![A-Za-z])[RrHh](?![A-Za-z])")
 _FIELDS = 5
 """Of a cron rule; a sixth would count seconds."""
 
@@ -68,6 +70,8 @@ class MaintenanceWindow(CronTriggerTimetable):
             )
         if len(self._expression.split()) != _FIELDS:
             raise AirflowTimetableInvalid(f"{self._expression!r} has not five columns")
+        if _BY_CHANCE.search(self._expression):
+            raise AirflowTimetableInvalid(f"{self._expression!r} would open at another time with every look")
         try:
             self._get_next(datetime(2026, 1, 1))
         except ValueError as exc:  # 30 February
