@@ -16,7 +16,7 @@ from escalator.model import procedure
 from escalator.model.campaign import CampaignPlan, OnBlocked, Step, UpgradeMode
 from escalator.model.check_report import CheckReport, check_to_document
 from escalator.model.decisions import Admission
-from escalator.model.errors import InvalidRequestError, PlanInfeasibleError, TransientError
+from escalator.model.errors import InvalidRequestError, NodeFaultError, PlanInfeasibleError, TransientError
 from escalator.model.interruption import Gap, ProbeMethod
 from escalator.model.known_lease import KnownLease, LeaseOwner
 from escalator.model.procedure import UPGRADE
@@ -117,6 +117,13 @@ def test_what_is_in_the_way_is_told_at_once_and_nothing_is_recorded(world: World
     assert {v.code for v in refused.value.blockers} == {Code.NODE_UNREACHABLE}
     assert world.recorded.plan() is None
     assert world.cloud.writes == []
+
+
+def test_sudo_that_refuses_is_named_as_that(world: World) -> None:
+    world.nodes[NODE].unreachable = [NodeFaultError("sudo: no password", code=Code.NODE_NO_PRIVILEGE)]
+    with pytest.raises(PlanInfeasibleError, match="sudo: no password") as refused:
+        checked(world)
+    assert {v.code for v in refused.value.blockers} == {Code.NODE_NO_PRIVILEGE}
 
 
 def test_a_blocked_node_is_left_out_when_that_was_asked_and_the_others_go(

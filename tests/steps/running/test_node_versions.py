@@ -112,3 +112,15 @@ def test_nodes_that_refuse_the_login_are_asked_again_for_minutes(world: World) -
     assert "SSH refuses user ops" in str(faults["node-03"])
     assert (world.clock.now - began).total_seconds() == sum(REFUSED_PAUSES_SECONDS)
     assert [world.connections.count(host) for host in NODES] == [1, 3, 1 + len(REFUSED_PAUSES_SECONDS)]
+
+
+def test_sudo_that_refuses_is_a_lack_of_privilege_and_no_lack_of_reach(world: World) -> None:
+    refusal = NodeFaultError("sudo: a password is required", remedy="allow sudo", code=Code.NODE_NO_PRIVILEGE)
+    world.nodes["node-02"].unreachable = [refusal]
+    read = read_versions(world.context(), NODES)
+    assert "node-02" not in read.versions
+    assert read.faults["node-02"] is None
+    (verdict,) = read.lacking["node-02"]
+    assert (verdict.code, verdict.message) == (Code.NODE_NO_PRIVILEGE, "sudo: a password is required")
+    assert verdict.blocks
+    assert verdict.remedy

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from escalator.model.errors import EscalatorError, LoginRefusedError, NodeFaultError
 from escalator.model.migration_settings import MigrationSettings
-from escalator.model.verdict import Verdict, find_blockers
+from escalator.model.verdict import Code, Subject, Verdict, find_blockers
 from escalator.model.wording import name_some
 from escalator.steps.running.context import CampaignContext
 from escalator.steps.running.done_before import find_done_before
@@ -118,4 +118,8 @@ def _ask_one(campaign: CampaignContext, host: str) -> _Answer:
     try:
         return _look(campaign, host)
     except EscalatorError as exc:
+        if exc.code is Code.NODE_NO_PRIVILEGE:  # SSH gets there
+            subject = Subject.of_node(host)
+            verdict = Verdict(code=exc.code, message=exc.message, subject=subject, remedy=exc.remedy)
+            return _Answer(host, lacking=(verdict,))
         return _Answer(host, fault=exc)
