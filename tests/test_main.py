@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -51,3 +52,23 @@ def test_a_traceback_is_never_alone(
     *_, words, remedy = capsys.readouterr().err.splitlines()
     assert words == "escalator: a fault of its own: RuntimeError: nobody thought of it"
     assert "report" in remedy
+
+
+def test_a_working_directory_that_is_gone_is_said(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    assert cli.main(["compat", "33.0.0", "34.0.0"]) == 2
+    monkeypatch.chdir(tmp_path)
+    assert "working directory is not there any more" in capsys.readouterr().err
+
+
+def test_an_argument_of_thousands_of_characters_is_not_repeated_whole(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit):
+        cli.main(["check", "--max-parallel", "9" * 5000])
+    assert len(capsys.readouterr().err) < 700

@@ -8,10 +8,12 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NoReturn
 
-from escalator.model.errors import EscalatorError
+from escalator.model.errors import EscalatorError, InvalidRequestError
 
+LONGEST_MESSAGE = 500
 BAD_INPUT, OWN_FAULT, INTERRUPTED = 2, 3, 130
 VERBS: tuple[tuple[str, str, str], ...] = (
     ("doctor", "escalator.doctor.cli", "what this process would use, and whether it can"),
@@ -44,7 +46,8 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """End with exit code 2."""
-        self.exit(2, f"escalator: {message}\nescalator: see {self.prog} --help\n")
+        said = message if len(message) <= LONGEST_MESSAGE else f"{message[:LONGEST_MESSAGE]}..."
+        self.exit(2, f"escalator: {said}\nescalator: see {self.prog} --help\n")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -56,12 +59,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     module = next((module for verb, module, _ in VERBS if words and words[0] == verb), None)
     if module is None:
         return _usage(words)
-    verb = importlib.import_module(module)
-    parser = Parser(prog="escalator")
-    verb.add_parser(parser.add_subparsers(dest="verb", required=True))
-    args = parser.parse_args(words)
     try:
-        return int(verb.run(args))
+        _refuse_lost_folder()
+        verb = importlib.import_module(module)
+        parser = Parser(prog="escalator")
+        verb.add_parser(parser.add_subparsers(dest="verb", required=True))
+        return int(verb.run(parser.parse_args(words)))
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:  # the reader has seen enough
@@ -69,6 +72,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     except Exception as exc:  # noqa: BLE001 - a traceback alone says nothing to who reads it
         return _complain(exc)
+
+
+def _refuse_lost_folder() -> None:
+    """Refuse to begin where there is no folder any more: openstacksdk looks there when it is loaded.
+
+    :raises InvalidRequestError: the working directory is gone.
+    """
+    try:
+        Path.cwd()
+    except OSError as exc:
+        raise InvalidRequestError(
+            "the working directory is not there any more", remedy="change to another one"
+        ) from exc
 
 
 def _complain(exc: Exception) -> int:
