@@ -44,7 +44,9 @@ def verify(ctx: StepContext) -> StepResult:
         return refused
     ctx.progress(NodeState.VERIFIED, message=f"runs {ctx.plan.target_version}")
     ctx.ensure_phase(LeasePhase.VERIFIED)
-    return StepResult(message="service, version, hypervisor, inventory, agents and canary are good")
+    good = "service, version, hypervisor, inventory, agents"
+    off = ctx.campaign.bundle.canary.over(ctx.cloud.canary).off
+    return StepResult(message=f"{good} are good; canaries are off" if off else f"{good} and canary are good")
 
 
 def prove(ctx: StepContext) -> StepResult | None:

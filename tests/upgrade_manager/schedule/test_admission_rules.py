@@ -180,6 +180,14 @@ def test_no_node_goes_out_that_would_not_be_back_in_the_window(minutes: int, *, 
     assert decide(state) == ((Admission.STOP, Code.WINDOW_CLOSED) if stops else None)
 
 
+def test_a_window_of_nine_minutes_does_not_admit_the_node_of_a_very_large_server() -> None:
+    nodes = [make_node(host, memory=512 * 1024) for host in "ab"]
+    plan = make_plan("a", window_end=NOW + timedelta(minutes=9))
+    large = make_server("large", "a", memory=256 * 1024)
+    assert decide(look(make_cloud(nodes, [large]), plan)) == (Admission.STOP, Code.WINDOW_CLOSED)
+    assert decide(look(make_cloud(nodes, [make_server("small", "a")]), plan)) is None
+
+
 def test_leases_count_against_a_neighbour_and_our_own_everywhere() -> None:
     far = {"domain": "cell1/az1/fast", "aggregates": ("fast",)}
     nodes = [

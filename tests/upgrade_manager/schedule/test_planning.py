@@ -15,12 +15,14 @@ from tests.builders import (
 )
 
 from escalator.model.bundle import Component
-from escalator.model.campaign import CampaignPlan, CampaignRequest
+from escalator.model.campaign import CampaignPlan, CampaignRequest, UpgradeMode
 from escalator.model.cloud import CloudSnapshot
 from escalator.model.errors import InvalidRequestError, PlanInfeasibleError
+from escalator.model.feature import Feature
 from escalator.model.lease import LeaseMark
 from escalator.model.verdict import Code
-from escalator.upgrade_manager.schedule.planning import plan_campaign, revalidate_plan
+from escalator.upgrade_manager.schedule.planning import order_targets, plan_campaign, revalidate_plan
+from escalator.upgrade_manager.state.capacity import CapacityBook
 
 
 def planned(snapshot: CloudSnapshot, **asked: object) -> CampaignPlan:
@@ -149,3 +151,12 @@ def test_a_plan_of_an_earlier_release_has_no_fingerprint_and_stays() -> None:
     before = make_cloud([make_node("a"), make_node("b")], [make_server("s", "a")])
     plan = replace(planned(before), fingerprint="")
     assert revalidate_plan(plan, make_cloud(before.nodes)) is plan
+
+
+def test_a_plan_knows_what_nova_would_refuse() -> None:
+    off = make_server("off", "a", power_state="shutdown")
+    graphics = make_server("gpu", "b", features=frozenset({Feature.VGPU}))
+    nodes = [make_node("a"), make_node("b", versions={"hypervisor": "8.0.0"})]
+    snapshot = make_cloud(nodes, [off, graphics])
+    barred = order_targets(CapacityBook(snapshot), ["a", "b"], mode=UpgradeMode.SMOOTH).barred
+    assert [verdict.code for verdict in barred.values()] == [Code.SERVER_POWER_STATE, Code.SERVER_REFUSED]

@@ -17,12 +17,13 @@ from escalator.model.errors import InvalidRequestError, PlanInfeasibleError
 from escalator.model.lease import NO_INSTALLATION
 from escalator.model.verdict import Code, Subject, Verdict
 from escalator.upgrade_manager.drain.placing import simulate
-from escalator.upgrade_manager.drain.prechecks import MOVABLE_STATES, PASSING, check_server
+from escalator.upgrade_manager.drain.prechecks import MOVABLE_STATES, PASSING, ServerContext, check_server
 from escalator.upgrade_manager.schedule.ordering import order_hosts
 from escalator.upgrade_manager.state.availability import Availability
 from escalator.upgrade_manager.state.capacity import CapacityBook
 from escalator.upgrade_manager.state.domains import find_neighbours
 from escalator.upgrade_manager.state.eligibility import find_bar
+from escalator.upgrade_manager.state.hypervisors import hypervisor_of
 from escalator.upgrade_manager.state.targets import COMPUTE
 
 _NO_OBSTACLE = frozenset({Code.ALREADY_UPGRADED, Code.LEASED_BY_OTHERS})
@@ -213,11 +214,12 @@ def _find_obstacle(snapshot: CloudSnapshot, book: CapacityBook, host: str) -> Ve
 
 def _find_stuck_server(book: CapacityBook, host: str, mode: UpgradeMode) -> Verdict | None:
     """Say which server cannot leave a node and must not stay on it either."""
+    context = ServerContext(hypervisor=hypervisor_of(book.nodes[host]))
     for server in book.servers(host):
         if book.stays(server) or server.on_no_node:
             continue
         pinned = server.migration == "none" and server.vm_state in MOVABLE_STATES
-        findings = check_server(server)
+        findings = check_server(server, context)
         verdict = next((v for v in findings if v.blocks and not _passes(book, host, v, pinned)), None)
         if verdict is not None:
             return verdict
