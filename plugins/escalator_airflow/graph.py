@@ -16,11 +16,13 @@ from escalator.model.naming import make_dag_id, make_short, make_tag
 from escalator.model.procedure import Procedure, Stage
 from escalator.model.window import Window
 from escalator_airflow.operators.campaign import (
+    PREPARE_OTHERS_TASK,
     AnnounceOperator,
     CheckConditionsOperator,
     ConcludeOperator,
     DisableScaleUpOperator,
     PrepareOperator,
+    PrepareOthersOperator,
     RestoreScaleUpOperator,
 )
 from escalator_airflow.operators.node import AdmitOperator, NodeStepOperator
@@ -37,6 +39,7 @@ AROUND_NODES = frozenset(
         "announce",
         "disable_scale_up",
         "prepare",
+        PREPARE_OTHERS_TASK,
         PROBE_TASK,
         "restore_scale_up",
         "conclude",
@@ -105,7 +108,10 @@ def build_campaign_dag(
             last >> restore
         ends = [last.task_id for _, last in groups]
         probe = ProbeOperator(task_id=PROBE_TASK, tasks=ends, execution_timeout=timedelta(days=14), **BRIEF)
-        prepare >> probe >> conclude
+        others = PrepareOthersOperator(
+            task_id=PREPARE_OTHERS_TASK, execution_timeout=timedelta(hours=12), **BRIEF
+        )
+        prepare >> [probe, others] >> conclude
     _drop_copies(dag)
     return dag
 

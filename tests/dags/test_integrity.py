@@ -21,6 +21,7 @@ AROUND = {
     "announce",
     "disable_scale_up",
     "prepare",
+    "prepare_others",
     "probe_services",
     "restore_scale_up",
     "conclude",
@@ -153,11 +154,11 @@ def test_what_is_around_the_nodes(dag: Any) -> None:
     assert announce.downstream_task_ids == {"disable_scale_up"}
     assert disable.downstream_task_ids == {"prepare"}
     admits = {f"{host}.admit" for host in HOSTS}
-    assert prepare.downstream_task_ids == admits | {"restore_scale_up", "probe_services"}
+    assert prepare.downstream_task_ids == admits | {"restore_scale_up", "probe_services", "prepare_others"}
     assert restore.upstream_task_ids == {f"{host}.release" for host in HOSTS} | {"prepare"}
     assert restore.is_teardown  # what was frozen is restored in every outcome
     assert not any(task.is_setup for task in restore.upstream_list)
-    assert conclude.upstream_task_ids == {"restore_scale_up", "probe_services"}
+    assert conclude.upstream_task_ids == {"restore_scale_up", "probe_services", "prepare_others"}
     assert conclude.is_teardown  # runs in a run that a person ends, too
     assert conclude.on_failure_fail_dagrun
     assert not any(task.is_setup for task in conclude.upstream_list)  # so it runs whatever came before

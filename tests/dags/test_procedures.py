@@ -77,6 +77,7 @@ def test_the_steps_come_in_the_declared_order(dag: Any) -> None:
     assert dag.get_task("prepare").downstream_task_ids == {
         "general-001.admit",
         "general-002.admit",
+        "prepare_others",
         "probe_services",
         "restore_scale_up",
     }

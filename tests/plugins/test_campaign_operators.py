@@ -195,6 +195,18 @@ def test_prepare_names_the_nodes_that_it_could_not_stage(
     assert answer == {"schema_version": 1, "not_staged": {"general-001": "disk full"}}
 
 
+def test_what_is_staged_beside_the_nodes_fails_no_run(module: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened(module, monkeypatch, "prepare_others", {"general-001": "disk full"})
+    operator = module.PrepareOthersOperator(task_id="prepare_others")
+    assert operator.execute(context())["not_staged"] == {"general-001": "disk full"}
+
+    def fail(_campaign: object) -> None:
+        raise TransientError("the ledger is away")
+
+    monkeypatch.setattr(module, "prepare_others", fail)
+    assert operator.execute(context()) == {"schema_version": 1, "not_staged": {}}
+
+
 def test_conclude_without_a_campaign_points_to_the_reason(module: Any) -> None:
     from airflow.sdk.exceptions import AirflowFailException
 

@@ -23,7 +23,7 @@ from escalator.model.wording import name_some
 from escalator.steps.campaign.announce import announce, conclude_session
 from escalator.steps.campaign.check_conditions import check
 from escalator.steps.campaign.conclude import conclude
-from escalator.steps.campaign.prepare import prepare
+from escalator.steps.campaign.prepare import prepare, prepare_others
 from escalator.steps.campaign.scaling import disable_scale_up, restore_scale_up
 from escalator.steps.running.context import CampaignContext
 from escalator.upgrade_manager.conditions.bundles import refuse_unserved
@@ -42,6 +42,11 @@ from escalator_airflow.windows import find_open_end
 log = logging.getLogger(__name__)
 SCHEDULED = "scheduled"
 """Airflow's type of a run that a schedule began, and so a maintenance window."""
+
+
+PREPARE_OTHERS_TASK = "prepare_others"
+BESIDE = frozenset({PROBE_TASK, PREPARE_OTHERS_TASK})
+"""Tasks beside the nodes: how they end is no matter to the run."""
 
 
 class CheckConditionsOperator(BaseOperator):
@@ -135,11 +140,26 @@ def _tell_end(campaign: CampaignContext) -> tuple[str, ...]:
 
 
 class PrepareOperator(BaseOperator):
-    """Stages the bundle on every node before the first one drains."""
+    """Stages the bundle on the nodes that go first, before one of them drains."""
 
     def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
         """Stage; nodes that could not be staged try again in their precheck, before a server is moved."""
         faults = prepare(open_campaign(*run_of(context)))
+        for host, fault in faults.items():
+            self.log.warning("%s is not staged: %s", host, fault)
+        return {"schema_version": 1, "not_staged": faults}
+
+
+class PrepareOthersOperator(BaseOperator):
+    """Stages the bundle on the nodes that do not go first, beside those that do; never fails the run."""
+
+    def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
+        """Stage; what could not be is staged by each node's precheck."""
+        try:
+            faults = prepare_others(open_campaign(*run_of(context)))
+        except EscalatorError as exc:
+            self.log.warning("nodes stage in their precheck: %s", exc)
+            return {"schema_version": 1, "not_staged": {}}
         for host, fault in faults.items():
             self.log.warning("%s is not staged: %s", host, fault)
         return {"schema_version": 1, "not_staged": faults}
@@ -219,7 +239,7 @@ class ConcludeOperator(BaseOperator):
         if outcome.faults:
             raise AirflowFailException("Not every node was upgraded: " + "; ".join(outcome.faults))
         states = read_task_states(context)
-        failed = sorted(task for task, state in states.items() if state in FAILED and task != PROBE_TASK)
+        failed = sorted(task for task, state in states.items() if state in FAILED and task not in BESIDE)
         if failed:
             raise AirflowFailException(f"The run was cut off: {name_some(failed)} did not end by itself")
         if outcome.left:

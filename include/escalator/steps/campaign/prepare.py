@@ -1,6 +1,8 @@
-"""Prepare: stage the bundle on every node before any of them drains. No service is touched.
+"""Prepare: stage the bundle ahead of the nodes' turns, beside their servers. No service is touched.
 
-A second run finds what is staged and does nothing.
+What the first nodes need is staged before any of them goes; the others are staged while these are worked on,
+in the order in which they go, so that staging takes nothing of a maintenance window. A node whose turn comes
+earlier joins its own staging in its precheck. A second run finds what is staged and does nothing.
 """
 
 from __future__ import annotations
@@ -8,8 +10,8 @@ from __future__ import annotations
 import logging
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from functools import partial
 
+from escalator.model.campaign import NodeState
 from escalator.model.errors import EscalatorError
 from escalator.steps.running.context import CampaignContext
 
@@ -21,17 +23,62 @@ NODES_AT_ONCE = 4
 
 
 def prepare(campaign: CampaignContext) -> dict[str, str]:
-    """Stage on all nodes of the plan that do not run the target yet.
+    """Stage on the nodes of the plan that go first, as many as are staged side by side or may be out at once.
 
     :return: for every node that could not be staged, why; its precheck tries once more, before its drain.
     """
+    return _stage_all(campaign, _find_hosts(campaign)[: _count_first(campaign)])
+
+
+def prepare_others(campaign: CampaignContext) -> dict[str, str]:
+    """Stage on the nodes after the first ones, while these are worked on.
+
+    A node whose turn has come, or whose way has ended, is left to its own steps; after the window's end no
+    other is begun.
+
+    :return: as :func:`prepare` does.
+    """
+    return _stage_all(campaign, _find_hosts(campaign)[_count_first(campaign) :], waiting=True)
+
+
+def _count_first(campaign: CampaignContext) -> int:
+    return max(NODES_AT_ONCE, campaign.plan.request.max_parallel)
+
+
+def _find_hosts(campaign: CampaignContext) -> list[str]:
+    """Return the nodes of the plan to stage on, in order: those that did not run the target at the start."""
     if not campaign.mechanism.brings_software or campaign.plan.request.dry_run:
-        return {}
+        return []
+    versions = campaign.run.versions_before()
+    return [h for h in campaign.plan.hosts if versions.get(h) != campaign.plan.target_version]
+
+
+def _stage_all(campaign: CampaignContext, hosts: list[str], *, waiting: bool = False) -> dict[str, str]:
+    """Stage on those that do not run the target yet, a few at a time.
+
+    :param waiting: only on nodes that still wait for their turn when theirs comes here.
+    """
     versions = campaign.known_versions()
-    hosts = [h for h in campaign.plan.hosts if versions.get(h) != campaign.plan.target_version]
+    hosts = [host for host in hosts if versions.get(host) != campaign.plan.target_version]
+
+    def stage(host: str) -> str | None:
+        return _stage(campaign, host) if not waiting or _is_to_come(campaign, host) else None
+
     with ThreadPoolExecutor(NODES_AT_ONCE) as pool:
-        answers = dict(zip(hosts, pool.map(partial(_stage, campaign), hosts), strict=True))
+        answers = dict(zip(hosts, pool.map(stage, hosts), strict=True))
     return {host: fault for host, fault in answers.items() if fault is not None}
+
+
+def _is_to_come(campaign: CampaignContext, host: str) -> bool:
+    """Tell whether a node still waits, and its turn may come before the window ends."""
+    end = campaign.plan.window_end
+    if end is not None and campaign.clock() >= end:
+        return False
+    try:
+        return campaign.run.progress(host).state is NodeState.WAITING
+    except EscalatorError as exc:
+        log.warning("%s is left to its precheck: %s", host, exc)
+        return False
 
 
 def _stage(campaign: CampaignContext, host: str) -> str | None:
