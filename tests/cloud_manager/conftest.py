@@ -47,6 +47,8 @@ class FakeOpenStack:
     answers: dict[tuple[str, str], list[tuple[Any, ...]]] = field(default_factory=dict)
     asked: list[Asked] = field(default_factory=list)
     regions: tuple[str, ...] = ("R",)
+    roles: list[str] = field(default_factory=lambda: ["admin"])
+    """Those of the user."""
     first: Callable[[Asked], tuple[Any, ...] | None] = lambda _: None
     """Asked before all else; None leaves the answer to what was told."""
 
@@ -101,7 +103,7 @@ class FakeOpenStack:
                 "expires_at": "2099-01-01T00:00:00.000000Z",
                 "issued_at": "2026-01-01T00:00:00.000000Z",
                 "audit_ids": ["a"],
-                "roles": [{"id": "r", "name": "admin"}],
+                "roles": [{"id": name, "name": name} for name in self.roles],
                 "catalog": catalog,
             }
         }

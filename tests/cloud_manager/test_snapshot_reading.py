@@ -246,6 +246,32 @@ def test_a_check_names_each_list_that_it_may_not_read_and_goes_on(
     assert snapshot_from_document(document).unread == snapshot.unread
 
 
+def test_what_is_shown_in_part_is_named_to_a_user_who_is_no_administrator(read: Read, whole: Any) -> None:
+    refuse(whole)
+    whole.roles = ["upgrade_reader"]
+    found = read(with_agents=True, may_lack=True).unread
+    assert [(unread.part, unread.partly) for unread in found] == [
+        (CloudPart.SERVER_GROUPS, True),
+        (CloudPart.PORTS, True),
+        (CloudPart.AGENTS, True),
+    ]
+    refuse(whole, CloudPart.SERVER_GROUPS)
+    by_part = {u.part: u.partly for u in read(with_agents=True, may_lack=True).unread}
+    assert by_part == {CloudPart.SERVER_GROUPS: False, CloudPart.PORTS: True, CloudPart.AGENTS: True}
+
+
+def test_a_migration_whose_host_is_hidden_is_no_migration_of_another_node(read: Read, whole: Any) -> None:
+    refuse(whole)
+    hidden = migration(1, "running") | {"source_compute": None, "dest_compute": None}
+    whole.tell("GET", MIGRATIONS, {"migrations": [hidden]})
+    (unread,) = read(may_lack=True).unread
+    assert (unread.part, unread.partly) == (CloudPart.MIGRATIONS, False)
+    with pytest.raises(ForbiddenError, match="from which host"):
+        read()
+    whole.tell("GET", MIGRATIONS, {"migrations": [migration(1) | {"source_compute": None}]})
+    assert read().migrations == ()
+
+
 @pytest.mark.parametrize("part", sorted(set(CloudPart) - {CloudPart.AGENTS, CloudPart.PORTS}))
 def test_a_step_is_ended_by_a_list_that_it_may_not_read(read: Read, whole: Any, part: CloudPart) -> None:
     refuse(whole, part)

@@ -126,7 +126,8 @@ def _known_hosts(words: Sequence[str], snapshot: CloudSnapshot) -> tuple[str, ..
 
 def _refuse_unread(snapshot: CloudSnapshot) -> None:
     """Refuse to plan by a cloud of which something is not known that places of servers need."""
-    unread = [item for item in snapshot.unread if item.part in OF_PLACES or item.part is CloudPart.SERVICES]
+    needed = {*OF_PLACES, CloudPart.SERVICES}
+    unread = [item for item in snapshot.unread if item.part in needed and not item.partly]
     if unread:
         said = "; ".join(f"{item.part.replace('_', ' ')} ({item.message})" for item in unread)
         raise InvalidRequestError(

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 
 from openstack.connection import Connection
 
@@ -24,6 +25,7 @@ from escalator.cloud_manager.network import Network
 from escalator.cloud_manager.placement import Inventories, Placement
 from escalator.cloud_manager.ports import fetch_port_features
 from escalator.cloud_manager.quotas import Quotas
+from escalator.cloud_manager.roles import find_roles
 from escalator.cloud_manager.servers import Servers
 from escalator.cloud_manager.services import ComputeServices
 from escalator.cloud_manager.shared_look import Seen, SharedLook, WatchCost
@@ -93,6 +95,7 @@ class Cloud:
             self._placement,
             self._network,
             clock=clock,
+            roles=partial(find_roles, connection),
         )
         self._watched_services = SharedLook(self._services.fetch_all)
         image = find_api(connection, "image", sleep=sleep)

@@ -20,7 +20,7 @@ from escalator.model.cloud import (
     ServiceState,
     ServiceStatus,
 )
-from escalator.model.errors import TransientError
+from escalator.model.errors import ForbiddenError, TransientError
 
 Record = Mapping[str, Any]
 
@@ -124,15 +124,23 @@ def read_server(record: Record, server_groups: Mapping[str, str] | None = None) 
 
 
 def read_migration(record: Record) -> Migration:
-    """Read one record of ``GET /os-migrations``."""
-    created_at = parse_time(record["created_at"])
+    """Read one record of ``GET /os-migrations``.
+
+    :raises ForbiddenError: it goes on, and Nova does not show this user the hosts of migrations.
+    """
+    created_at, status = parse_time(record["created_at"]), _migration_status(record)
+    if status.unfinished and record["source_compute"] is None:
+        raise ForbiddenError(
+            "GET compute /os-migrations: the answer does not say from which host servers move",
+            remedy="the user needs the admin role, or the policy os_compute_api:os-migrations:index:host",
+        )
     return Migration(
         id=int(record["id"]),
         uuid=record["uuid"],
         server_id=record["instance_uuid"],
         type=record["migration_type"],
-        status=_migration_status(record),
-        source_host=record["source_compute"],
+        status=status,
+        source_host=record["source_compute"] or "",
         dest_host=record.get("dest_compute"),
         created_at=created_at or datetime.min.replace(tzinfo=UTC),
         updated_at=parse_time(record.get("updated_at")),

@@ -14,6 +14,7 @@ from escalator.model.cloud import (
     ServerGroup,
 )
 from escalator.model.control_plane import ControlPlane
+from escalator.model.unread import Unread
 
 Document = dict[str, Any]
 
@@ -25,6 +26,12 @@ def write_control_plane(control: ControlPlane) -> Document:
         "highest": control.highest,
         "apart": [list(hosts) for hosts in control.apart],
     }
+
+
+def write_unread(unread: Unread) -> Document:
+    """Write which list the cloud does not let us read, or shows in part."""
+    document: Document = {"part": str(unread.part), "message": unread.message}
+    return document | {"partly": True} if unread.partly else document
 
 
 def write_node(node: Node) -> Document:

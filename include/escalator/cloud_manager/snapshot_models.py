@@ -89,6 +89,7 @@ class UnreadItem(DocumentModel):
 
     part: Word[CloudPart]
     message: AnyText
+    partly: bool = False
 
 
 class SnapshotDocument(DocumentModel):

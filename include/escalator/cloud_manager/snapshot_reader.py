@@ -8,7 +8,7 @@ Neutron's agents are one call more, and its ports another. No call is made for o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -24,6 +24,7 @@ from escalator.cloud_manager.placement import Placement, ProviderState
 from escalator.cloud_manager.ports import add_port_features, fetch_port_features
 from escalator.cloud_manager.records import server_group_of
 from escalator.cloud_manager.refusals import Refusals
+from escalator.cloud_manager.roles import find_partial
 from escalator.cloud_manager.services import ComputeServices
 from escalator.cloud_manager.shared_look import SharedLook
 from escalator.model.cloud import (
@@ -98,6 +99,7 @@ class SnapshotReader:
     """Reads everything that a decision about a cloud needs.
 
     :param clock: returns the time, aware.
+    :param roles: returns the roles of the user; None: they are not known.
     """
 
     def __init__(
@@ -110,6 +112,7 @@ class SnapshotReader:
         network: ServiceApi,
         *,
         clock: Callable[[], datetime],
+        roles: Callable[[], frozenset[str] | None] = lambda: None,
     ) -> None:
         self._compute = compute
         self._services = services
@@ -117,6 +120,7 @@ class SnapshotReader:
         self._placement = placement
         self._network = network
         self._clock = clock
+        self._roles = roles
         self._aggregates = SharedLook(self.fetch_aggregates)
         self._hypervisors = SharedLook(lambda: {item.host: item for item in hypervisors.fetch_all()})
         self._groups = SharedLook(self.fetch_server_groups)
@@ -155,7 +159,17 @@ class SnapshotReader:
             )
         else:
             lists = self.watched.get(watched_within)
+        if may_lack:
+            lists = replace(
+                lists, unread=(*lists.unread, *self._find_partial(lists, with_agents=with_agents))
+            )
         return make_snapshot(cloud_name, lists, domain_of, words)
+
+    def _find_partial(self, lists: CloudLists, *, with_agents: bool) -> Iterator[Unread]:
+        """Find the lists that are shown in part, beside those that are refused."""
+        agents = lists.agents if with_agents and self._network.exists() else None
+        refused = {unread.part for unread in lists.unread}
+        return (u for u in find_partial(self._roles(), agents=agents) if u.part not in refused)
 
     def read(
         self,

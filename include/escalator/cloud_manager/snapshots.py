@@ -19,6 +19,7 @@ from escalator.cloud_manager.snapshot_items import (
     write_node,
     write_server,
     write_server_group,
+    write_unread,
 )
 from escalator.cloud_manager.snapshot_models import ITEMS, SCHEMA, SnapshotDocument
 from escalator.documents.document_model import read_document
@@ -170,7 +171,7 @@ def _head(snapshot: CloudSnapshot) -> Document:
     if snapshot.control_plane is not None:
         head["control_plane"] = write_control_plane(snapshot.control_plane)
     if snapshot.unread:
-        head["unread"] = [{"part": str(item.part), "message": item.message} for item in snapshot.unread]
+        head["unread"] = list(map(write_unread, snapshot.unread))
     return head
 
 

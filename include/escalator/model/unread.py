@@ -22,7 +22,11 @@ class CloudPart(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unread:
-    """A list that was refused, and in which words."""
+    """A list that was refused, and in which words.
+
+    :ivar partly: nothing was refused, but what belongs to other projects may be left out without a word.
+    """
 
     part: CloudPart
     message: str
+    partly: bool = False

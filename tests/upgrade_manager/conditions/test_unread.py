@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from tests.builders import make_cloud, make_node, make_server, make_target
 from tests.conftest import ROOT
@@ -70,3 +72,12 @@ def test_the_way_back_is_not_judged_by_what_is_not_known() -> None:
 def test_the_manual_has_every_policy() -> None:
     manual = (ROOT / "docs" / "check.md").read_text(encoding="utf-8")
     assert [p for policies in POLICIES.values() for p in policies if f"`{p}`" not in manual] == []
+
+
+def test_a_list_that_is_shown_in_part_warns_and_is_judged() -> None:
+    partly = Unread(part=CloudPart.SERVER_GROUPS, message="those of other projects", partly=True)
+    known, warned = check(KNOWN), check(replace(KNOWN, unread=(partly,)))
+    (said,) = [c for c in warned.conditions if c.code is Code.NOT_LOOKED_AT]
+    assert said.severity is Severity.WARNING
+    assert "may lack something" in said.message
+    assert [c for c in warned.conditions if c is not said] == list(known.conditions)

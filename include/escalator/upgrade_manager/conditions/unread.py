@@ -23,6 +23,7 @@ POLICIES: Mapping[CloudPart, tuple[str, ...]] = {
     CloudPart.SERVER_GROUPS: (
         "os_compute_api:os-server-groups:index",
         "os_compute_api:os-server-groups:index:all_projects",
+        "context_is_admin",
     ),
     CloudPart.SERVERS: (
         "os_compute_api:servers:detail",
@@ -31,9 +32,13 @@ POLICIES: Mapping[CloudPart, tuple[str, ...]] = {
         "os_compute_api:os-extended-server-attributes",
         "os_compute_api:os-flavor-extra-specs:index",
     ),
-    CloudPart.MIGRATIONS: ("os_compute_api:os-migrations:index",),
+    CloudPart.MIGRATIONS: (
+        "os_compute_api:os-migrations:index",
+        "os_compute_api:os-migrations:index:all_projects",
+        "os_compute_api:os-migrations:index:host",
+    ),
     CloudPart.AGENTS: ("get_agent",),
-    CloudPart.PORTS: ("get_port", "get_port:binding:vnic_type"),
+    CloudPart.PORTS: ("context_is_advsvc",),
 }
 """The policies of Nova, Placement and Neutron that let a user read each list."""
 _UNKNOWN: Mapping[CloudPart, str] = {
@@ -62,21 +67,21 @@ OF_PLACES = frozenset(
 
 
 def find_unread(question: Question) -> frozenset[CloudPart]:
-    """Return the lists that were refused."""
-    return frozenset(unread.part for unread in question.snapshot.unread)
+    """Return the lists that were refused as a whole."""
+    return frozenset(unread.part for unread in question.snapshot.unread if not unread.partly)
 
 
 def check_unread(question: Question) -> Iterator[Condition]:
-    """Name every list that was refused, what is therefore not known, and the policies that allow it."""
+    """Name every list that was refused or shown in part, what is not known, and policies that allow it."""
     subject = Subject(type=SubjectType.CLOUD, id=question.snapshot.cloud)
     for unread in sorted(question.snapshot.unread, key=lambda unread: unread.part):
+        how = "may lack something: of that" if unread.partly else "may not be read:"
         yield unmet(
             Code.NOT_LOOKED_AT,
             subject,
-            f"the list of {unread.part.replace('_', ' ')} may not be read: {_UNKNOWN[unread.part]} "
-            f"({unread.message})",
+            f"the list of {unread.part.replace('_', ' ')} {how} {_UNKNOWN[unread.part]} ({unread.message})",
             f"allow this user {', '.join(POLICIES[unread.part])}",
-            Severity.WARNING if unread.part in _WARNED_OF else Severity.BLOCKER,
+            Severity.WARNING if unread.partly or unread.part in _WARNED_OF else Severity.BLOCKER,
         )
 
 
