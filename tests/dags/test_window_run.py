@@ -44,7 +44,9 @@ def world(database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> It
     world.cloud.before = None
 
 
-def run(world: World, opens: datetime) -> tuple[Any, dict[str, str], dict[str, Any]]:
+def run(
+    world: World, opens: datetime, *, is_dated: bool = True
+) -> tuple[Any, dict[str, str], dict[str, Any]]:
     """Run the campaign of one window, which closes as soon as a node is out.
 
     :return: the run, the states of its tasks, and the report.
@@ -58,7 +60,11 @@ def run(world: World, opens: datetime) -> tuple[Any, dict[str, str], dict[str, A
     world.clock.now = opens
     world.cloud.before = close
     (dag,) = build_campaign_dags(UPGRADE)
-    ended = dag.test(logical_date=opens, run_after=opens, run_conf=WINDOW["run"])
+    ended = dag.test(
+        logical_date=opens if is_dated else None,
+        run_after=opens + timedelta(minutes=1),
+        run_conf=WINDOW["run"],
+    )
     return ended, read_states(ended), world.ledger.run(DAG_ID, ended.run_id).document(Document.REPORT)
 
 
@@ -82,3 +88,9 @@ def test_what_one_window_leaves_the_next_one_takes_up(world: World) -> None:
     assert sorted(states[f"{host}.release"] for host in left) == ["skipped", "success"]
     assert report["outcome"] == "window-closed"
     assert [node.switched for node in world.nodes.values()].count(1) == 2
+
+
+def test_a_run_without_a_logical_date_ends_with_the_window_too(world: World) -> None:
+    ended, _, report = run(world, START, is_dated=False)
+    assert (ended.logical_date, ended.data_interval_end) == (None, None)
+    assert report["outcome"] == "window-closed"
