@@ -95,3 +95,11 @@ def test_what_may_not_be_looked_at_is_not_sure(ready: Any, cloud: Cloud) -> None
     ready.tell("GET", "/image/v2/images", (403, {"message": "no"}))
     (fault,) = cloud.fetch_canary_faults(NODES, CanaryWish(), at_once=1)
     assert not fault.sure
+
+
+def test_what_was_found_before_something_may_not_be_looked_at_is_told(ready: Any, cloud: Cloud) -> None:
+    ready.tell("GET", NETWORKS, {"networks": []})
+    first = ready.first
+    ready.first = lambda asked: (403, {"forbidden": {}}) if "os-quota-sets" in asked.path else first(asked)
+    found = cloud.fetch_canary_faults(NODES, CanaryWish(network="gone"), at_once=1)
+    assert [fault.sure for fault in found] == [True, False]

@@ -241,7 +241,7 @@ def test_members_of_ha_groups_stay_only_when_guests_are_not_touched(*, impact: s
 @pytest.mark.parametrize(
     ("said", "wish"),
     [
-        ({"flavor": "pinned", "network": "prove"}, CanaryWish(flavor="pinned", network="prove")),
+        ({"flavor": "pinned", "network": "prove"}, CanaryWish(flavor="pinned", network="prove", off=False)),
         ("off", CanaryWish(off=True)),
         (False, CanaryWish(off=True)),
         ({}, CanaryWish()),

@@ -42,12 +42,14 @@ class CanaryChecks:
         :param at_once: canaries that there may be at one moment.
         :raises TransientError: a service does not answer.
         """
+        found: list[CanaryFault] = []
         try:
-            return tuple(self._find(nodes, wish, at_once))
+            found.extend(self._find(nodes, wish, at_once))
         except TransientError:
             raise
         except EscalatorError as exc:
-            return (CanaryFault(message=exc.message, remedy=exc.remedy or "see the message", sure=False),)
+            found.append(CanaryFault(message=exc.message, remedy=exc.remedy or "see the message", sure=False))
+        return tuple(found)
 
     def _find(self, nodes: Sequence[Node], wish: CanaryWish, at_once: int) -> Iterator[CanaryFault]:
         flavors, images = fetch_flavors(self._compute), fetch_images(self._image)

@@ -225,9 +225,11 @@ def _mechanism(document: VenvDocument | NoneDocument | UnservedDocument) -> Mech
 
 
 def _canary(document: CanaryDocument | Literal["off", False]) -> CanaryWish:
-    """Read the wish; ``off`` is false for a YAML reader."""
+    """Read the wish; ``off`` is false for a YAML reader. A bundle that names something switches them on."""
     if isinstance(document, CanaryDocument):
-        return CanaryWish(flavor=document.flavor, image=document.image, network=document.network)
+        named = (document.flavor, document.image, document.network)
+        off = False if any(named) else None
+        return CanaryWish(flavor=document.flavor, image=document.image, network=document.network, off=off)
     return CanaryWish(off=True)
 
 
