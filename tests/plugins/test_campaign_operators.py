@@ -187,6 +187,19 @@ def test_a_run_without_a_logical_date_ends_with_the_window_that_was_open_when_it
     assert drafts[0].window_end == (datetime.fromisoformat(end) if end else None)
 
 
+def test_a_data_interval_that_cannot_be_reckoned_with_is_refused(module: Any) -> None:
+    from airflow.sdk.exceptions import AirflowFailException
+
+    operator = module.CheckConditionsOperator(
+        task_id="check", procedure="upgrade", cloud="lab", domain=DOMAIN, hosts=HOSTS, window=TUESDAYS
+    )
+    asked = context(params=GOOD)
+    asked["dag_run"].data_interval_start = NOW
+    asked["dag_run"].data_interval_end = NOW.replace(year=9999)
+    with pytest.raises(AirflowFailException, match="the data interval ends at 9999"):
+        operator.execute(asked)
+
+
 def test_prepare_names_the_nodes_that_it_could_not_stage(
     module: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

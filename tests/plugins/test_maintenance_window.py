@@ -85,6 +85,13 @@ def test_a_run_by_hand_ends_with_the_window_that_is_open_and_has_none_else(
     assert (interval.start, interval.end) == (at(started), at(end))
 
 
+@pytest.mark.parametrize("text", ["9999-12-31T23:59:59Z", "0001-01-01T00:00:00Z"])
+def test_a_logical_date_that_cannot_be_reckoned_with_is_refused(module: Any, text: str) -> None:
+    window = module.MaintenanceWindow(TUESDAYS, timezone="Europe/Warsaw", minutes=240)
+    with pytest.raises(ValueError, match="has to be between 1970 and 2200"):
+        window.infer_manual_data_interval(run_after=at(text))
+
+
 @pytest.mark.parametrize(
     ("cron", "minutes", "said"),
     [

@@ -14,6 +14,7 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from escalator.documents.bundle_file import find_bundle_dir, list_bundle_names, read_bundle_document
 from escalator.documents.bundles import parse_bundle
+from escalator.documents.moments import WITHIN, is_near
 from escalator.documents.requests import parse_request
 from escalator.model.campaign import CampaignPlan, NodeState
 from escalator.model.clock import utcnow
@@ -123,6 +124,8 @@ class CheckConditionsOperator(BaseOperator):
         run = context["dag_run"]
         start, end = run.data_interval_start, run.data_interval_end
         if start is not None and end is not None:
+            if not is_near(end):
+                raise InvalidRequestError(f"the data interval ends at {end}", remedy=f"it has to be {WITHIN}")
             return end if end > start else None
         if self.window is None:
             return None

@@ -106,7 +106,14 @@ class MaintenanceWindow(CronTriggerTimetable):
             last = DataInterval.exact(window.start)
 
     def infer_manual_data_interval(self, *, run_after: DateTime) -> DataInterval:
-        """Return the rest of the window that is open; without one, an interval without a length."""
+        """Return the rest of the window that is open; without one, an interval without a length.
+
+        :raises ValueError: the moment is too far away to be reckoned with; Airflow answers 400.
+        """
+        from escalator.documents.moments import WITHIN, is_near  # noqa: PLC0415  the scheduler keeps none of it
+
+        if not is_near(run_after):
+            raise ValueError(f"the logical date {run_after.isoformat()} has to be {WITHIN}")
         window = self._window(self._align_to_prev(run_after))
         return DataInterval(run_after, max(run_after, window.end))
 
