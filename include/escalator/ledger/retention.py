@@ -27,6 +27,7 @@ KEPT_DAYS = 365
 KEPT_RUNS = 100
 """So many of the newest runs of each cloud are kept whatever their age: they tell how long steps take."""
 MOST_DAYS = 36_500
+MOST_RUNS = 1_000_000
 _LEASED_AT = "leased_at"
 
 
@@ -43,10 +44,10 @@ class Retention:
 
         :raises InvalidRequestError: a number is negative, or larger than any age.
         """
-        if not 0 <= days <= MOST_DAYS or runs < 0:
+        if not 0 <= days <= MOST_DAYS or not 0 <= runs <= MOST_RUNS:
             raise InvalidRequestError(
                 f"{days} days and {runs} runs cannot be kept",
-                remedy=f"take 0 to {MOST_DAYS} days, 0 or more runs",
+                remedy=f"take 0 to {MOST_DAYS} days, and 0 to {MOST_RUNS} runs",
             )
         return cls(age=timedelta(days=days), runs=runs)
 

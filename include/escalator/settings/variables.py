@@ -63,7 +63,7 @@ VARIABLES: Final = (
     ),
     Variable(
         name="ESCALATOR_TOKEN_DIR",
-        meaning="folder in memory for OpenStack tokens; empty: none are kept",
+        meaning="folder in memory for OpenStack tokens and servers of large clouds; empty: none are kept",
         default="`/dev/shm/escalator-<uid>`",
         readers="worker, triggerer, API server",
         shared=THEIR_OWN,
