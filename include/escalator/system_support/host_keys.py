@@ -66,7 +66,7 @@ class Judge(paramiko.MissingHostKeyPolicy):
         raise NodeFaultError(
             f"{self._target.name}: {said}",
             remedy="find out why, at its console; then put its key, or the one that signed its certificate, "
-            f"into {find_known_hosts_file(self._target)}",
+            f"into {find_known_hosts_file(self._target)}, which the connection's extra `known_hosts` names",
             code=Code.NODE_UNREACHABLE,
         )
 
@@ -137,7 +137,8 @@ def parse_public_key(text: str) -> paramiko.PKey:
         return paramiko.PKey.from_type_string(kind, data)
     except (binascii.Error, ValueError, paramiko.SSHException, UnknownKeyType) as exc:
         raise InvalidRequestError(
-            "host_key is not an SSH public key", remedy="give 'ssh-ed25519 AAAA...' as in known_hosts"
+            "host_key is not an SSH public key",
+            remedy="give 'ssh-ed25519 AAAA...' in the connection's extra `host_key`",
         ) from exc
 
 
@@ -153,7 +154,8 @@ def _read_lines(path: Path) -> Sequence[str]:
     except (OSError, ValueError) as exc:
         why = exc.strerror if isinstance(exc, OSError) else "it is not UTF-8"
         raise InvalidRequestError(
-            f"known hosts file {path} cannot be read: {why}", remedy="correct path, permissions or content"
+            f"known hosts file {path} cannot be read: {why}",
+            remedy="correct the connection's extra `known_hosts`, or the file",
         ) from exc
 
 
