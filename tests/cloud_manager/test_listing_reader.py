@@ -195,6 +195,24 @@ def test_what_is_archived_before_it_was_seen_is_found_out_where_it_counts(
     assert pages(nova, cloud, afresh=("node-02",)) == 3
 
 
+def test_a_server_that_goes_between_two_calls_is_no_reason_to_list_all(
+    nova: RecordedCloud, open_cloud: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cloud = open_cloud()
+    look(cloud)
+    answer = RecordedCloud._list_servers
+
+    def go_first(recorded: RecordedCloud, query: Any) -> Any:
+        if "host" in query:
+            recorded.change("s-001", **{"OS-EXT-SRV-ATTR:host": "node-03"})
+        return answer(recorded, query)
+
+    monkeypatch.setattr(RecordedCloud, "_list_servers", go_first)
+    found = look(cloud, afresh=("node-02",))
+    assert "s-001" not in {server.id for server in found.servers_on("node-02")}
+    assert pages(nova, cloud) == 1
+
+
 def test_a_cell_that_is_down_is_an_error_not_an_empty_change(
     nova: RecordedCloud, open_cloud: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:

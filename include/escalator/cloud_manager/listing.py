@@ -95,15 +95,16 @@ def apply_changes(
     return replace(listing, servers=kept, migrations=migrations, read_at=read_at, newest=newest)
 
 
-def put_afresh(listing: Listing, hosts: Collection[str], found: Iterable[Server]) -> tuple[Listing, bool]:
-    """Put what was listed of some hosts in place of what the listing has of them.
+def put_afresh(listing: Listing, hosts: Collection[str], found: Iterable[Server]) -> Listing:
+    """Put what was listed of some hosts in place of what the listing has of them."""
+    kept = {key: server for key, server in listing.servers.items() if server.host not in hosts}
+    return replace(listing, servers=kept | {server.id: server for server in found})
 
-    :return: the listing, and whether it had other servers there.
-    """
-    there = {server.id: server for server in found}
+
+def find_differing(listing: Listing, hosts: Collection[str], found: Iterable[Server]) -> frozenset[str]:
+    """Return the ids of servers that a listing has on some hosts and that were not found there, or else."""
     had = {key for key, server in listing.servers.items() if server.host in hosts}
-    kept = {key: server for key, server in listing.servers.items() if key not in had}
-    return replace(listing, servers=kept | there), had != there.keys()
+    return frozenset(had ^ {server.id for server in found})
 
 
 def put_groups(servers: Iterable[Server], group_of: Mapping[str, str]) -> tuple[Server, ...]:

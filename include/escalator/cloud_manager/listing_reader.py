@@ -12,6 +12,7 @@ from escalator.cloud_manager.listing import (
     REFRESH_AFTER,
     Listing,
     apply_changes,
+    find_differing,
     find_doubt,
     put_afresh,
 )
@@ -72,7 +73,7 @@ class ListingReader:
                 return self._read_whole_in_turn(pool, doubt or "")
             listing = self._read_changes(listing, pool)
             self._keep(listing)
-            return self._look_afresh(listing, afresh) if afresh else listing
+            return self._look_afresh(listing, afresh, pool) if afresh else listing
 
     def read_servers(self, pool: Executor) -> Listing:
         """Read every server and no migration, for a user who may not list these; nothing is kept."""
@@ -139,16 +140,19 @@ class ListingReader:
         here = {key: m for key, m in migrations.items() if m.server_id not in servers.gone}
         return apply_changes(listing, servers, here, read_at=read_at)
 
-    def _look_afresh(self, listing: Listing, hosts: Collection[str]) -> Listing:
-        """List the servers of some hosts by themselves; when others are there, trust no listing further."""
+    def _look_afresh(self, listing: Listing, hosts: Collection[str], pool: Executor) -> Listing:
+        """List the servers of some hosts by themselves; when others are there, trust no listing further.
+
+        A server that came or went between two calls is told by the changes since: those are asked for first.
+        """
         found = [server for host in hosts for server in self._servers.fetch_on(host)]
-        listing, differs = put_afresh(listing, hosts, found)
-        if differs:
+        differing = find_differing(listing, hosts, found)
+        if differing and differing & find_differing(self._read_changes(listing, pool), hosts, found):
             log.info("other servers are on %s than the changes told: the next look is a whole one", hosts)
             self._kept = None
             if self._store is not None:
                 self._store.forget()
-        return listing
+        return put_afresh(listing, hosts, found)
 
     def _read_at(self) -> datetime:
         """Return the time by the clock that is furthest behind."""
