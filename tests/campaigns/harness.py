@@ -14,11 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from escalator.airflow_client.client import AirflowClient
+from escalator.airflow_client.follow import wait_for_dag
 from escalator.airflow_client.records import DagRun
 from escalator.airflow_stack.settings import find_home
 from escalator.airflow_stack.stack import AirflowStack
 from escalator.cloud_manager.cloud import Cloud
 from escalator.demo.demo_world import CLOUD, DemoWorld
+from escalator.inventory.inventory_file import read_inventory
 from escalator.lab.lab import Lab
 from escalator.lab.progress import Progress
 from escalator.lab.servers import ServerSpec, standard_set
@@ -185,6 +187,8 @@ def airflow_beside(lab: Lab, instance: int, folder: Path) -> Iterator[Harness]:
         stack.up()
         world.connect_airflow(stack)
         with stack.client() as client:
+            for domain in read_inventory(world.inventory_dir / f"{CLOUD}.json").domains():
+                wait_for_dag(client, make_dag_id("upgrade", CLOUD, domain), timeout_seconds=60)
             yield Harness(world=world, stack=stack, client=client)
     finally:
         stack.down(wipe="ESCALATOR_KEEP" not in os.environ)

@@ -122,7 +122,7 @@ def test_agents_are_those_that_neutron_lists(lab: Lab) -> None:
     taken(cloud)
     before = counter.total
     found = cloud.fetch_snapshot("lab", domain_of=domain_of, with_agents=True).agents
-    assert counter.total - before <= 9
+    assert counter.total - before <= 10
     path = lab.settings.run / "clouds.yaml"
     sdk = connect(CloudCredentials.from_clouds_yaml("lab", path=path), CallCounter())
     listed = {a.id: (a.binary, a.host, a.is_alive) for a in sdk.network.agents()}
