@@ -23,6 +23,7 @@ VERBS: tuple[tuple[str, str, str], ...] = (
     ("snapshot", "escalator.inventory.cli", "read a cloud into a file"),
     ("inventory", "escalator.inventory.cli", "write the inventory that the DAGs are made from"),
     ("check", "escalator.checks.cli", "may the nodes be upgraded smoothly, and if not, why"),
+    ("bundle", "escalator.checks.cli", "what is wrong with a bundle's file, line by line"),
     ("compat", "escalator.checks.cli", "what a step between two versions means, and whether it is allowed"),
     ("plan", "escalator.plans.cli", "in which order, where every server goes, how long, and why"),
     ("simulate", "escalator.plans.cli", "play a campaign on a snapshot"),

@@ -29,9 +29,9 @@ def test_the_command_is_part_of_the_package() -> None:
     assert "pip install ." in MANUAL
 
 
-def test_bundles_and_vnf_files_come_along_where_the_package_looks_for_them() -> None:
+def test_bundles_schemas_and_vnf_files_come_along_where_the_package_looks_for_them() -> None:
     brought = PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]
-    assert brought == {"include/bundles": "escalator/bundles", "include/vnfs": "escalator/vnfs"}
+    assert brought == {f"include/{name}": f"escalator/{name}" for name in ("bundles", "schemas", "vnfs")}
     assert all((ROOT / folder).is_dir() for folder in brought)
 
 
@@ -79,4 +79,5 @@ def test_the_wheel_is_built_and_has_everything(tmp_path: Path) -> None:
         assert "escalator = escalator.cli:main" in wheel.read(entry).decode()
     assert {"escalator/bundles/nova-34.yaml", "escalator/vnfs/README.md", "escalator/cli.py"} <= found
     assert "escalator/ledger/migrations/script.py.mako" in found
+    assert {"escalator/schemas/bundle.schema.json", "escalator/schemas.py"} <= found
     assert "escalator/reports/templates/report.html.j2" in found

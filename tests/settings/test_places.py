@@ -29,6 +29,7 @@ def test_no_users_own_inventory_stands_in_where_components_must_agree() -> None:
 def test_bundles_and_vnf_files_are_found_beside_the_package_of_a_checkout() -> None:
     assert places.find_own_bundle_dir() == ROOT / "include" / "bundles"
     assert places.find_own_vnf_dir() == ROOT / "include" / "vnfs"
+    assert places.find_own_schema_dir() == ROOT / "include" / "schemas"
 
 
 def test_an_installed_package_has_them_inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,16 +1,22 @@
-"""The verbs ``escalator check`` and ``escalator compat``: they judge, and write nothing."""
+"""The verbs ``escalator check``, ``compat`` and ``bundle``: they judge, and write nothing."""
 
 from __future__ import annotations
 
 import argparse
 import json
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from escalator.checks.bundle_faults import find_faults
 from escalator.checks.render import show
 from escalator.checks.sources import add_source_arguments, read_source
+from escalator.documents.bundle_file import read_bundle_file
+from escalator.documents.bundle_list import describe_bundle
+from escalator.documents.bundles import parse_bundle
 from escalator.model.campaign import OnBlocked, UpgradeMode
 from escalator.model.check_report import check_to_document
+from escalator.settings.places import find_own_schema_dir
 from escalator.upgrade_manager.conditions.leaving_out import leave_blocked_out
 from escalator.upgrade_manager.conditions.question import ask
 from escalator.upgrade_manager.conditions.rollback import check_rollback
@@ -26,7 +32,7 @@ MET, NOT_MET = 0, 1
 
 
 def add_parser(subparsers: Subparsers) -> None:
-    """Declare the verbs ``check`` and ``compat``."""
+    """Declare the verbs ``check``, ``compat`` and ``bundle``."""
     check = subparsers.add_parser("check", help="may the nodes be upgraded smoothly? Writes nothing")
     add_source_arguments(check)
     check.add_argument("--rollback", action="store_true", help="check the way back instead")
@@ -36,15 +42,27 @@ def add_parser(subparsers: Subparsers) -> None:
     compat.add_argument("after", metavar="TO", help="version wanted")
     compat.add_argument("--scheme", choices=tuple(map(str, Scheme)), default=Scheme.PBR.value)
     compat.add_argument("--json", action="store_true", help="print one document and nothing else")
+    actions = subparsers.add_parser("bundle", help="look at the file of a bundle").add_subparsers(
+        dest="action", required=True
+    )
+    lint = actions.add_parser("lint", help="name every fault of the file, with its line")
+    lint.add_argument("files", nargs="+", metavar="FILE", type=Path)
+    actions.add_parser("schema", help="say where the JSON schema for editors is")
 
 
 def run(args: argparse.Namespace) -> int:
     """Run the verb that was asked for.
 
-    :return: 0 met or allowed, 1 not.
+    :return: 0 met, allowed or without fault; 1 not.
     :raises EscalatorError: bad input, or the cloud cannot be read.
     """
-    return _compat(args) if args.verb == "compat" else _check(args)
+    match args.verb:
+        case "bundle":
+            return _bundle(args)
+        case "compat":
+            return _compat(args)
+        case _:
+            return _check(args)
 
 
 def _check(args: argparse.Namespace) -> int:
@@ -77,3 +95,22 @@ def _compat(args: argparse.Namespace) -> int:
         if judgement.remedy:
             print(f"-> {judgement.remedy}")
     return MET if judgement.allowed else NOT_MET
+
+
+def _bundle(args: argparse.Namespace) -> int:
+    if args.action == "schema":
+        print(find_own_schema_dir() / "bundle.schema.json")
+        return MET
+    return max([_lint(path) for path in args.files])
+
+
+def _lint(path: Path) -> int:
+    """Print the faults of one file in the form that editors and CI know."""
+    document = read_bundle_file(path)
+    faults = find_faults(document)
+    for fault in faults:
+        print(f"{path}:{fault.line or 1}: {fault._replace(line=None)}")
+    if faults:
+        return NOT_MET
+    print(f"{path}: good: {describe_bundle(parse_bundle(document))}")
+    return MET

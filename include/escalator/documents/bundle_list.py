@@ -23,9 +23,10 @@ def _describe(folder: Path, name: str) -> str:
         bundle = parse_bundle(read_bundle_document(folder, name))
     except (InvalidRequestError, OSError):
         return "cannot be read: a campaign with it is refused and says why"
-    return _say(bundle)
+    return describe_bundle(bundle)
 
 
-def _say(bundle: Bundle) -> str:
+def describe_bundle(bundle: Bundle) -> str:
+    """Say what a bundle brings, and how."""
     components = ", ".join(f"{component.name} {component.to}" for component in bundle.components)
     return f"{components or 'nothing'} by {bundle.mechanism.type}"

@@ -180,6 +180,12 @@ class BundleDocument(DocumentModel):
             yield Fault(("components",), f"none is named {show_value(service)}, the service of the mechanism")
 
 
+def find_bundle_faults(document: object) -> list[Fault]:
+    """Find every fault of a bundle's document, each with its place, and its line where that is known."""
+    found = read_document(BundleDocument, document)
+    return found if isinstance(found, list) else []
+
+
 def parse_bundle(document: object) -> Bundle:
     """Read a bundle from its document: what a YAML or JSON reader makes of the file.
 

@@ -45,6 +45,11 @@ def find_own_vnf_dir() -> Path:
     return _find_beside("vnfs")
 
 
+def find_own_schema_dir() -> Path:
+    """Return the folder of JSON schemas that came along, as :func:`find_own_bundle_dir` does."""
+    return _find_beside("schemas")
+
+
 def _find_beside(name: str) -> Path:
     inside = _PACKAGE / name
     return inside if inside.is_dir() else _PACKAGE.parent / name

@@ -45,22 +45,29 @@ def check_bundle(question: Question, _domain: str) -> Iterator[Condition]:
 
 def find_unserved(bundle: Bundle) -> tuple[str, ...]:
     """Return what a bundle asks for and no step of this release does."""
+    return tuple(wish for _, wish in list_unserved(bundle))
+
+
+def list_unserved(bundle: Bundle) -> tuple[tuple[tuple[str | int, ...], str], ...]:
+    """Return what a bundle asks for and no step of this release does, each with its place in the document."""
     wishes = {
-        "impact: reboot": bundle.impact is Impact.REBOOT,
-        "reboot": bundle.reboot is not RebootPolicy.NEVER,
-        "artefacts": bool(bundle.artefacts),
-        **{f"hooks.{name}": bool(commands) for name, commands in bundle.hooks.items()},
+        "impact: reboot": (("impact",), bundle.impact is Impact.REBOOT),
+        "reboot": (("reboot",), bundle.reboot is not RebootPolicy.NEVER),
+        "artefacts": (("artefacts",), bool(bundle.artefacts)),
+        **{f"hooks.{name}": (("hooks", name), bool(commands)) for name, commands in bundle.hooks.items()},
     }
-    return (*(name for name, wanted in wishes.items() if wanted), *_find_not_brought(bundle))
+    asked = ((at, name) for name, (at, wanted) in wishes.items() if wanted)
+    return (*asked, *_find_not_brought(bundle))
 
 
-def _find_not_brought(bundle: Bundle) -> tuple[str, ...]:
-    """Return the components that the mechanism does not bring: their nodes would be pending for ever."""
+def _find_not_brought(bundle: Bundle) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """Yield the components that the mechanism does not bring: their nodes would be pending for ever."""
     if not isinstance(bundle.mechanism, VenvMechanism):
-        return ()
+        return
     service = bundle.mechanism.service
-    others = [component.name for component in bundle.components if component.name != service]
-    return tuple(f"component {name} (venv brings {service} only)" for name in others)
+    for index, component in enumerate(bundle.components):
+        if component.name != service:
+            yield ("components", index), f"component {component.name} (venv brings {service} only)"
 
 
 def refuse_unserved(bundle: Bundle) -> None:
