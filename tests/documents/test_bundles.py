@@ -9,6 +9,7 @@ from escalator.documents.bundles import parse_bundle
 from escalator.model.bundle import (
     SUPPORTED_MECHANISMS,
     Bundle,
+    CommandMechanism,
     Component,
     Impact,
     MechanismType,
@@ -44,6 +45,11 @@ def refused(document: object) -> str:
     return caught.value.message
 
 
+def command(**changes: Any) -> dict[str, Any]:
+    whole = {"type": "command", "version": "v", "activate": "a", "service": "nova.service"}
+    return {k: v for k, v in {**whole, **changes}.items() if v is not ...}
+
+
 def mechanism(**changes: Any) -> dict[str, Any]:
     return {k: v for k, v in {**FULL["mechanism"], **changes}.items() if v is not ...}
 
@@ -77,6 +83,16 @@ def test_installer_and_python() -> None:
     assert (bundle.mechanism.installer, bundle.mechanism.python) == ("uv", "/usr/bin/python3.12")
 
 
+def test_commands_and_their_limits() -> None:
+    """The unit may be called otherwise than the component, such as that of a container."""
+    bundle = parse_bundle({**FULL, "mechanism": command(stage="a\nb", rollback="r", stage_seconds=1800)})
+    assert bundle.mechanism == CommandMechanism(
+        version="v", activate="a", service="nova.service", stage="a\nb", rollback="r", stage_seconds=1800.0
+    )
+    assert bundle.command_limit_seconds == 1800
+    assert parse_bundle(FULL).command_limit_seconds == 0
+
+
 def test_artefacts() -> None:
     artefact = {"url": "https://files/x.whl", "sha256": "0" * 64}
     assert parse_bundle({**FULL, "artefacts": [artefact]}).artefacts == (artefact,)
@@ -107,6 +123,18 @@ def test_artefacts() -> None:
         ({"mechanism": mechanism(installer="conda")}, "mechanism.installer: is 'conda'"),
         ({"mechanism": mechanism(python="-c")}, "mechanism.python: must be"),
         ({"mechanism": {"type": "none", "venv": "/opt"}}, "mechanism.venv: is not known"),
+        ({"mechanism": command(version=...)}, "mechanism.version: is required"),
+        ({"mechanism": command(activate=" ")}, "mechanism.activate: must not be empty"),
+        ({"mechanism": command(stage=["a"])}, "mechanism.stage: must be text, not a list"),
+        ({"mechanism": command(stage="x" * 8001)}, "mechanism.stage: has 8001 characters, more than 8000"),
+        ({"mechanism": command(stage="a\0b")}, "mechanism.stage: has a character that no command can have"),
+        ({"mechanism": command(stage_seconds=0)}, "mechanism.stage_seconds: must be a number of seconds"),
+        (
+            {"mechanism": command(version_seconds=61)},
+            "mechanism.version_seconds: must be a number of seconds",
+        ),
+        ({"mechanism": command(service="$(reboot)")}, "mechanism.service: must be letters"),
+        ({"mechanism": command(restore="a")}, "mechanism.restore: is not known"),
         ({"impact": "big"}, "impact: is 'big', must be one of control, data, reboot"),
         ({"reboot": False}, "reboot: must be text, not false: put it in quotes"),
         ({"artefacts": [{"sha256": "0" * 64}]}, "artefacts[0]: needs either url or path"),

@@ -39,7 +39,7 @@ def test_every_fault_has_its_path_and_its_line_in_their_order() -> None:
     assert told_of(BUNDLE).partition("cannot be read: ")[2].split("; ") == [
         "components[0].to: must be text, not 34.0: put it in quotes (line 5)",
         "components[1].shceme: is not known, did you mean scheme? (line 6)",
-        "mechanism.type: apt is not supported in this release, which knows venv and none (line 8)",
+        "mechanism.type: apt is not supported in this release, which knows venv, command and none (line 8)",
         "impact: stands on line 9 already (line 10)",
         "rolback: is not known, did you mean rollback? (line 11)",
     ]

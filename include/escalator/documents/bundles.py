@@ -26,6 +26,7 @@ from escalator.documents.wording import show_value
 from escalator.model.bundle import (
     SUPPORTED_MECHANISMS,
     Bundle,
+    CommandMechanism,
     Component,
     Impact,
     Mechanism,
@@ -40,6 +41,12 @@ from escalator.upgrade_manager.versions.release_version import ReleaseVersion, S
 _SERVICE = r"^[A-Za-z0-9][A-Za-z0-9._@-]*$"
 MOST_COMPONENTS = 1000
 """More than a release of OpenStack has."""
+LONGEST_COMMAND = 7200.0
+"""The longest limit of a command (s): a step that takes longer counts as hung."""
+LONGEST_LOOK = 60.0
+"""The longest limit of a command that only looks (s)."""
+MOST_CHARACTERS = 8000
+"""The longest command: all of them go to the node in one argument."""
 _HOOKS = ("pre", "post", "verify")
 
 Service = Annotated[str, Field(pattern=_SERVICE), must_be(NAMED)]
@@ -55,6 +62,29 @@ Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$"), must_be("64 hexadecima
 Seconds = Annotated[
     float, Field(gt=0, lt=10**9, allow_inf_nan=False), must_be(f"a number above 0 and below {10**9}")
 ]
+Limit = Annotated[
+    float,
+    Field(gt=0, le=LONGEST_COMMAND, allow_inf_nan=False),
+    must_be(f"a number of seconds above 0, at most {LONGEST_COMMAND:g}"),
+]
+LookLimit = Annotated[
+    float,
+    Field(gt=0, le=LONGEST_LOOK, allow_inf_nan=False),
+    must_be(f"a number of seconds above 0, at most {LONGEST_LOOK:g}"),
+]
+
+
+def _refuse_unfit(command: str) -> str:
+    if len(command) > MOST_CHARACTERS:
+        said = f"has {len(command)} characters, more than {MOST_CHARACTERS}"
+        raise refuse(f"{said}: bring a script to the node, and call that")
+    if "\0" in command:
+        raise refuse("has a character that no command can have: NUL")
+    return command
+
+
+Command = Annotated[Text, AfterValidator(_refuse_unfit)]
+"""What ``sh -e`` runs on a node; several lines are several commands, and the first that fails ends it."""
 
 
 class ComponentDocument(DocumentModel):
@@ -86,6 +116,21 @@ class VenvDocument(DocumentModel):
     python: OrNull[Program] = "python3"
 
 
+class CommandDocument(DocumentModel):
+    """The operator's own commands bring the bundle: ``sh -e`` as root, and run again after any trouble."""
+
+    type: Literal["command"]
+    version: Command
+    activate: Command
+    service: Service
+    stage: Command | None = None
+    source: Command | None = None
+    rollback: Command | None = None
+    version_seconds: LookLimit = 30.0
+    activate_seconds: Limit = 600.0
+    stage_seconds: Limit = 900.0
+
+
 class NoneDocument(DocumentModel):
     """The bundle brings nothing to a node."""
 
@@ -93,16 +138,15 @@ class NoneDocument(DocumentModel):
 
 
 def _refuse_unserved(kind: str) -> str:
-    raise refuse(f"{kind} is not supported in this release, which knows {' and '.join(SUPPORTED_MECHANISMS)}")
+    *first, last = SUPPORTED_MECHANISMS
+    raise refuse(f"{kind} is not supported in this release, which knows {', '.join(first)} and {last}")
 
 
 class UnservedDocument(DocumentModel):
     """A mechanism that this release cannot carry out: only the type is looked at, and refused."""
 
     model_config = ConfigDict(extra="ignore", json_schema_extra={"not": {}})
-    type: Annotated[
-        Literal["apt", "dnf", "kolla-ansible", "ansible", "command"], AfterValidator(_refuse_unserved)
-    ]
+    type: Annotated[Literal["apt", "dnf", "kolla-ansible", "ansible"], AfterValidator(_refuse_unserved)]
 
 
 class ArtefactDocument(DocumentModel):
@@ -155,7 +199,7 @@ class BundleDocument(DocumentModel):
     schema_: Literal["escalator.bundle/1"] = Field(alias="schema")
     name: Name
     components: Annotated[list[ComponentDocument], Field(min_length=1, max_length=MOST_COMPONENTS)]
-    mechanism: VenvDocument | NoneDocument | UnservedDocument = Field(discriminator="type")
+    mechanism: VenvDocument | CommandDocument | NoneDocument | UnservedDocument = Field(discriminator="type")
     impact: OrNull[Word[Impact]] = Impact.CONTROL
     reboot: OrNull[Word[RebootPolicy]] = RebootPolicy.NEVER
     artefacts: OrNull[list[ArtefactDocument]] = Field(default=[])
@@ -174,7 +218,8 @@ class BundleDocument(DocumentModel):
                 yield Fault(("components", index, "name"), f"{name} stands there twice")
             names.add(name if isinstance(name, str) else None)
         mechanism = values.get("mechanism")
-        service = mechanism.get("service") if isinstance(mechanism, Mapping) else None
+        keys = mechanism if isinstance(mechanism, Mapping) else {}
+        service = keys.get("service") if keys.get("type") == "venv" else None
         named = isinstance(service, str) and re.fullmatch(_SERVICE, service) is not None
         if named and names and service not in names:
             yield Fault(("components",), f"none is named {show_value(service)}, the service of the mechanism")
@@ -212,7 +257,7 @@ def parse_bundle(document: object) -> Bundle:
     )
 
 
-def _mechanism(document: VenvDocument | NoneDocument | UnservedDocument) -> Mechanism:
+def _mechanism(document: VenvDocument | CommandDocument | NoneDocument | UnservedDocument) -> Mechanism:
     match document:
         case VenvDocument():
             return VenvMechanism(
@@ -222,6 +267,8 @@ def _mechanism(document: VenvDocument | NoneDocument | UnservedDocument) -> Mech
                 installer=document.installer,
                 python=document.python,
             )
+        case CommandDocument():
+            return CommandMechanism(**document.model_dump(exclude={"type"}))
         case NoneDocument():
             return NoMechanism()
         case UnservedDocument():

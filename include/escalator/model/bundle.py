@@ -69,16 +69,45 @@ class VenvMechanism:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CommandMechanism:
+    """The operator's own commands bring the bundle; each is run by ``sh -e`` as root and may be run again.
+
+    :ivar version: prints, as its last line, the version that the service runs.
+    :ivar activate: switches to the staged version and has the service run it.
+    :ivar service: the systemd service that is restarted by that.
+    :ivar stage: lays the version beside the one in use; None: nothing has to be laid down before.
+    :ivar source: succeeds where the version could be staged, and changes nothing; None: nobody can say.
+    :ivar rollback: how a person, or a later release, goes back; no step of this release runs it.
+    :ivar stage_seconds: how long ``stage`` may take; the others likewise.
+    """
+
+    type: ClassVar[MechanismType] = MechanismType.COMMAND
+    version: str
+    activate: str
+    service: str
+    stage: str | None = None
+    source: str | None = None
+    rollback: str | None = None
+    version_seconds: float = 30.0
+    activate_seconds: float = 600.0
+    stage_seconds: float = 900.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NoMechanism:
     """The bundle brings nothing to a node."""
 
     type: ClassVar[MechanismType] = MechanismType.NONE
 
 
-Mechanism = VenvMechanism | NoMechanism
+Mechanism = VenvMechanism | CommandMechanism | NoMechanism
 """How a bundle is brought: one dataclass for each type that this release can carry out."""
 
-SUPPORTED_MECHANISMS: tuple[MechanismType, ...] = (VenvMechanism.type, NoMechanism.type)
+SUPPORTED_MECHANISMS: tuple[MechanismType, ...] = (
+    VenvMechanism.type,
+    CommandMechanism.type,
+    NoMechanism.type,
+)
 """The types of mechanism that this release can carry out; a bundle that names another one is refused."""
 
 
@@ -105,6 +134,13 @@ class Bundle:
         the machine stops them: members are moved then, like any server.
         """
         return self.impact is Impact.CONTROL
+
+    @property
+    def command_limit_seconds(self) -> float:
+        """Return the longest that one of its own commands may take (s); 0.0: it has none."""
+        if not isinstance(self.mechanism, CommandMechanism):
+            return 0.0
+        return max(self.mechanism.stage_seconds, self.mechanism.activate_seconds)
 
     def target_version(self, component: str = "nova-compute") -> str | None:
         """Return the version the bundle brings of a component."""

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.system_support.mechanisms.command_node import CommandNode, make_command_node
 
 from escalator.model.bundle import VenvMechanism
 from escalator.system_support.mechanisms.venv import VenvOnNode
@@ -128,5 +129,12 @@ def venv_node(sshd: Sshd, uv: str, tmp_path: Path) -> Iterator[VenvNode]:
     program.chmod(0o755)
     mechanism = VenvMechanism(venv=str(link), package="demo-agent", service="demo", installer=uv)
     node = VenvNode(sshd=sshd, folder=state, mechanism=mechanism)
+    yield node
+    node.end()
+
+
+@pytest.fixture
+def command_node(sshd: Sshd, tmp_path: Path) -> Iterator[CommandNode]:
+    node = make_command_node(sshd, tmp_path)
     yield node
     node.end()

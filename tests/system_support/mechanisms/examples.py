@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.system_support.mechanisms.jobs import make_job
 
-from escalator.model.bundle import Mechanism, NoMechanism, VenvMechanism
+from escalator.model.bundle import CommandMechanism, Mechanism, NoMechanism, VenvMechanism
 from escalator.model.errors import TransientError
 from escalator.system_support.mechanisms import Effect, InstalledVersion, NodeMechanism, UnitState
 from escalator.system_support.mechanisms.none import NothingOnNode
 from escalator.system_support.shell import Connect, Shell, ShellOnDemand
 
 if TYPE_CHECKING:
+    from tests.system_support.mechanisms.command_node import CommandNode
     from tests.system_support.mechanisms.conftest import VenvNode
 
 OLD, NEW = "1.0.0", "2.0.0"
@@ -74,6 +75,16 @@ def make_venv(request: pytest.FixtureRequest) -> Example:
     )
 
 
+def make_command(request: pytest.FixtureRequest) -> Example:
+    node: CommandNode = request.getfixturevalue("command_node")
+    return Example(
+        mechanism=node.on_node(),
+        connect_really=node.sshd.shell,
+        count_restarts=node.restarts,
+        break_service=node.break_service,
+    )
+
+
 def make_none(request: pytest.FixtureRequest) -> Example:
     def nothing() -> None:
         return None
@@ -88,5 +99,6 @@ def make_none(request: pytest.FixtureRequest) -> Example:
 
 EXAMPLES: dict[type[Mechanism], Callable[[pytest.FixtureRequest], Example]] = {
     VenvMechanism: make_venv,
+    CommandMechanism: make_command,
     NoMechanism: make_none,
 }

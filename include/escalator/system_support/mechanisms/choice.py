@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from escalator.model.bundle import Mechanism, NoMechanism, VenvMechanism
+from escalator.model.bundle import CommandMechanism, Mechanism, NoMechanism, VenvMechanism
+from escalator.system_support.mechanisms.command import CommandOnNode
 from escalator.system_support.mechanisms.none import NothingOnNode
 from escalator.system_support.mechanisms.protocol import NodeMechanism
 from escalator.system_support.mechanisms.venv import VenvOnNode
@@ -15,6 +16,8 @@ def choose_mechanism(mechanism: Mechanism) -> NodeMechanism:
     match mechanism:
         case VenvMechanism():
             return VenvOnNode(mechanism)
+        case CommandMechanism():
+            return CommandOnNode(mechanism)
         case NoMechanism():
             return NothingOnNode()
         case _:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
-
 from escalator.model.bundle import VenvMechanism
 from escalator.model.errors import NodeFaultError
 from escalator.model.verdict import Code, Subject, Verdict
 from escalator.system_support import remote_job
 from escalator.system_support.mechanisms.node_job import Effect, NodeJob
 from escalator.system_support.mechanisms.protocol import InstalledVersion, UnitState
+from escalator.system_support.mechanisms.questions import ask_service_state, find_lacking
 from escalator.system_support.mechanisms.venv_scripts import (
     write_activate_script,
     write_check_script,
@@ -17,7 +16,7 @@ from escalator.system_support.mechanisms.venv_scripts import (
     write_source_script,
     write_stage_script,
 )
-from escalator.system_support.shell import PRIVILEGE, Shell
+from escalator.system_support.shell import Shell
 
 SOURCE_SECONDS = 120.0
 """How long an installer may look for a version."""
@@ -40,16 +39,7 @@ class VenvOnNode:
 
     def check(self, shell: Shell) -> tuple[Verdict, ...]:
         """Find missing privileges, paths that cannot be written and missing programs."""
-        try:
-            result = shell.run_as_root(write_check_script(self._mechanism, self._base))
-        except NodeFaultError as exc:
-            if exc.code is not Code.NODE_NO_PRIVILEGE:
-                raise
-            return (_verdict(shell.host, "privilege", exc.message),)
-        if not result.ok and not result.stdout:
-            return (_verdict(shell.host, "path", f"it cannot be looked at: {result.last_words}"),)
-        lines = [line.partition("|") for line in result.stdout.splitlines()]
-        return tuple(_verdict(shell.host, kind, message) for kind, _, message in lines)
+        return find_lacking(shell, write_check_script(self._mechanism, self._base))
 
     def check_source(self, shell: Shell, version: str) -> tuple[Verdict, ...]:
         """Ask the installer for a version that is not staged, without installing it."""
@@ -88,8 +78,7 @@ class VenvOnNode:
 
     def service_state(self, shell: Shell) -> UnitState | None:
         """Read what systemd prints of the service: ``inactive`` also when it knows no such service."""
-        result = shell.run_as_root(f"systemctl is-active -- {shlex.quote(self._mechanism.service)}")
-        return UnitState.read(result.stdout)
+        return ask_service_state(shell, self._mechanism.service)
 
     def stage(self, job: NodeJob) -> Effect:
         """Make the version's environment; a second run only verifies it."""
@@ -102,24 +91,3 @@ class VenvOnNode:
         script = write_activate_script(self._mechanism, job.version)
         trouble = f"{self._mechanism.service} cannot be brought to {job.version}"
         return job.run(script, trouble=trouble, base=self._base)
-
-
-_CODES = {
-    "privilege": Code.NODE_NO_PRIVILEGE,
-    "path": Code.NODE_PATH_UNUSABLE,
-    "tool": Code.NODE_TOOL_MISSING,
-}
-_REMEDIES = {
-    "privilege": PRIVILEGE,
-    "path": "correct the path in the bundle, or its owner and mode on the node",
-    "tool": "install it on the node",
-}
-
-
-def _verdict(host: str, kind: str, message: str) -> Verdict:
-    return Verdict(
-        code=_CODES[kind],
-        message=message,
-        subject=Subject.of_node(host),
-        remedy=_REMEDIES[kind],
-    )

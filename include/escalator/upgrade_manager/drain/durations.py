@@ -23,6 +23,8 @@ _SLOW = 2.5
 """What nine steps in ten take at most, as a multiple of the median; assumed while nothing is learnt."""
 _SLOW_MOVE = 1.5
 """What the moves of nine nodes in ten take at most, as a multiple of what is expected."""
+_AFTER_A_COMMAND = 120.0
+"""How much longer than the limit of a command its job may take (s): it is ended, and others were asked."""
 _HANGS_AFTER = 4.0
 """A step counts as hung after so many times what nine in ten take."""
 
@@ -84,9 +86,10 @@ def compute_step_limit_seconds(stage: Stage, expected: Durations) -> float:
 
 
 def compute_job_limit_seconds(bundle: Bundle, expected: Durations) -> float:
-    """Return when the job that upgrades a node counts as hung (s)."""
+    """Return when the job that upgrades a node counts as hung (s): after its own commands' limits."""
     learnt = expected.of(Step.UPGRADE).p90 if expected.samples else 0.0
-    return max(300.0, 5 * bundle.expected_upgrade_seconds, _HANGS_AFTER * learnt)
+    own = bundle.command_limit_seconds + _AFTER_A_COMMAND if bundle.command_limit_seconds else 0.0
+    return max(300.0, 5 * bundle.expected_upgrade_seconds, _HANGS_AFTER * learnt, own)
 
 
 def _told(seconds: float) -> Quantiles:

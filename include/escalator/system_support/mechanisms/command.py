@@ -1,0 +1,110 @@
+"""The bundle mechanism ``command``: the operator's own commands, with our time limits, locks and proofs."""
+
+from __future__ import annotations
+
+from escalator.model.bundle import CommandMechanism
+from escalator.model.errors import NodeFaultError
+from escalator.model.verdict import Code, Subject, Verdict
+from escalator.system_support import remote_job
+from escalator.system_support.mechanisms.command_scripts import (
+    STATE,
+    VERSION,
+    write_activate_script,
+    write_check_script,
+    write_read_script,
+    write_source_script,
+    write_stage_script,
+)
+from escalator.system_support.mechanisms.node_job import Effect, NodeJob
+from escalator.system_support.mechanisms.protocol import InstalledVersion, UnitState
+from escalator.system_support.mechanisms.questions import ask_service_state, find_lacking
+from escalator.system_support.shell import Shell
+
+SOURCE_SECONDS = 120.0
+"""How long the source command may look for a version."""
+_MARGIN_SECONDS = 30.0
+"""How much longer than a command's limit the connection waits for its answer."""
+
+
+class CommandOnNode:
+    """Runs the commands of a bundle on a node.
+
+    :param base: folder of the remote jobs on the nodes.
+    :param state: folder of the records of what was staged and activated.
+    """
+
+    def __init__(
+        self, mechanism: CommandMechanism, *, base: str = remote_job.DEFAULT_BASE, state: str = STATE
+    ) -> None:
+        self._mechanism = mechanism
+        self._base = base
+        self._state = state
+
+    @property
+    def brings_software(self) -> bool:
+        """Return True."""
+        return True
+
+    def check(self, shell: Shell) -> tuple[Verdict, ...]:
+        """Find missing privileges, folders that cannot be written and missing programs."""
+        return find_lacking(shell, write_check_script(self._mechanism, self._base, self._state))
+
+    def check_source(self, shell: Shell, version: str) -> tuple[Verdict, ...]:
+        """Ask the source command for a version that is not staged; without that command nobody can say."""
+        source = self._mechanism.source
+        if source is None:
+            return ()
+        script = write_source_script(self._mechanism, version, source, SOURCE_SECONDS, self._state)
+        result = shell.run_as_root(script, SOURCE_SECONDS + _MARGIN_SECONDS)
+        if result.ok:
+            return ()
+        verdict = Verdict(
+            code=Code.STAGE_FAILED,
+            message=f"{version} is not staged, and the source command does not find it: {result.last_words}",
+            subject=Subject.of_node(shell.host),
+            remedy="put that version where the stage command gets it, or correct the source command",
+        )
+        return (verdict,)
+
+    def installed(self, shell: Shell) -> InstalledVersion:
+        """Ask the version command what the service runs; of a service that is not active, what is installed.
+
+        :raises NodeFaultError: the command fails, takes too long, or prints what is no version.
+        """
+        limit = self._mechanism.version_seconds
+        result = shell.run_as_root(write_read_script(self._mechanism, self._state), limit + _MARGIN_SECONDS)
+        remedy = "try the version command of the bundle on the node: its last line is the version that runs"
+        if not result.ok:
+            said = f"exit code {result.exit_code}: {result.last_words}"
+            raise NodeFaultError(f"node {shell.host}: the version command fails: {said}", remedy=remedy)
+        found = dict(line.split("=", 1) for line in result.stdout.splitlines() if "=" in line)
+        version = found.get("version") or None
+        if version is not None and not VERSION.fullmatch(version):
+            said = f"the version command prints {version[:60]!r}, which is no version"
+            raise NodeFaultError(f"node {shell.host}: {said}", remedy=remedy)
+        active = found.get("active") == UnitState.ACTIVE
+        return InstalledVersion(
+            package=self._mechanism.service,
+            place="the version command of the bundle",
+            target=None,
+            version=version,
+            running=version if active else None,
+            previous=None,
+            main_pid=int(found["pid"]) if found.get("pid") else None,
+            active=active,
+        )
+
+    def service_state(self, shell: Shell) -> UnitState | None:
+        """Read what systemd prints of the service."""
+        return ask_service_state(shell, self._mechanism.service)
+
+    def stage(self, job: NodeJob) -> Effect:
+        """Run the stage command; a second run runs it again: that it then only verifies is its author's."""
+        script = write_stage_script(self._mechanism, job.version, self._state)
+        return job.run(script, trouble=f"{job.version} cannot be staged", base=self._base)
+
+    def activate(self, job: NodeJob) -> Effect:
+        """Run the activate command, unless these commands have brought that version and it runs."""
+        script = write_activate_script(self._mechanism, job.version, self._state)
+        trouble = f"{self._mechanism.service} cannot be brought to {job.version}"
+        return job.run(script, trouble=trouble, base=self._base)
