@@ -45,30 +45,13 @@ class Installer:
             self._ensure_all()
 
     def _ensure_all(self) -> None:
-        self._ensure_debian_packages()
+        ensure_debian_packages(DEBIAN_PACKAGES, self.progress)
         releases = dict.fromkeys((self.settings.from_release, self.settings.to_release))
         with ThreadPoolExecutor(max_workers=2) as pool:
             jobs = [pool.submit(self._ensure_control_venv), pool.submit(self._ensure_releases, releases)]
             for job in jobs:
                 job.result()
         self._ensure_ssh_key()
-
-    def _ensure_debian_packages(self) -> None:
-        lacking = [name for name in DEBIAN_PACKAGES if not is_installed(name)]
-        if not lacking:
-            return
-        if os.geteuid() != 0 or shutil.which("apt-get") is None:
-            raise LabError(
-                f"the lab needs the Debian packages {' '.join(lacking)}",
-                f"as root: apt-get install --no-install-recommends {' '.join(lacking)}",
-            )
-        self.progress.say(f"installing Debian packages: {' '.join(lacking)} (their services stay off)")
-        with ServicesHeldBack(POLICY):
-            _run(["apt-get", "update", "-q"])
-            _run(
-                ["apt-get", "install", "-y", "-q", "--no-install-recommends", *lacking],
-                {"DEBIAN_FRONTEND": "noninteractive"},
-            )
 
     def _ensure_control_venv(self) -> None:
         venv = self.settings.control_venv
@@ -178,6 +161,28 @@ class ServicesHeldBack:
         content, mode = self._found
         self._policy.write_bytes(content)
         self._policy.chmod(mode)
+
+
+def ensure_debian_packages(wanted: Sequence[str], progress: Progress) -> None:
+    """Install the Debian packages that are lacking; none of their services is started.
+
+    :raises LabError: when this is not root on Debian; the message says what to do by hand.
+    """
+    lacking = [name for name in wanted if not is_installed(name)]
+    if not lacking:
+        return
+    if os.geteuid() != 0 or shutil.which("apt-get") is None:
+        raise LabError(
+            f"the lab needs the Debian packages {' '.join(lacking)}",
+            f"as root: apt-get install --no-install-recommends {' '.join(lacking)}",
+        )
+    progress.say(f"installing Debian packages: {' '.join(lacking)} (their services stay off)")
+    with ServicesHeldBack(POLICY):
+        _run(["apt-get", "update", "-q"])
+        _run(
+            ["apt-get", "install", "-y", "-q", "--no-install-recommends", *lacking],
+            {"DEBIAN_FRONTEND": "noninteractive"},
+        )
 
 
 def node_caches(settings: LabSettings) -> dict[str, str]:

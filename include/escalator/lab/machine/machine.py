@@ -1,0 +1,219 @@
+"""One machine: its power switch, its console, its end."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from escalator.lab.errors import LabError, ServiceFailedError
+from escalator.lab.machine.cgroup import Cgroup
+from escalator.lab.machine.machine_files import MachineFiles
+from escalator.lab.pins import digest
+from escalator.lab.processes import wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+BOOT_SECONDS = 30.0
+SHUT_DOWN_SECONDS = 30.0
+_POWER_OFF = signal.SIGRTMIN + 3
+"""How systemd, as process 1, is told to shut down and switch off."""
+_JOIN = 'while [ "$1" != -- ]; do echo $$ >"$1/cgroup.procs" || exit 1; shift; done; shift; exec "$@"'
+_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machine:
+    """A Debian machine on a disk of its own.
+
+    :param files: what makes it itself.
+    :param folder: of its disk, and of the log of its console.
+    :param layers: the read-only layers of its disk, the uppermost first, the root file system last.
+    :param binds: folder of this computer -> where the machine sees it, writable.
+    :param shown: folder of this computer -> where the machine sees it, read-only.
+    """
+
+    files: MachineFiles
+    folder: Path
+    layers: tuple[Path, ...]
+    binds: Mapping[Path, str]
+    shown: Mapping[Path, str]
+
+    @property
+    def name(self) -> str:
+        """Return its host name."""
+        return self.files.name
+
+    @property
+    def upper(self) -> Path:
+        """Return the layer that receives what the machine writes."""
+        return self.folder / "upper"
+
+    @property
+    def console_log(self) -> Path:
+        """Return what it printed on its console, over all its boots."""
+        return self.folder / "console.log"
+
+    @property
+    def cgroup(self) -> Cgroup:
+        """Return the control group of all its processes."""
+        return Cgroup.named(f"escalator-lab-{self.name}-{digest(str(self.folder))}")
+
+    @property
+    def is_on(self) -> bool:
+        """Tell whether it has power; one that reboots has."""
+        return bool(self.cgroup.fetch_processes())
+
+    # -- power
+
+    def ensure_on(self) -> None:
+        """Switch the machine on and wait for its sshd; one that is on is only waited for.
+
+        :raises ServiceFailedError: when it does not come up.
+        """
+        cgroup = self.cgroup
+        if not cgroup.fetch_processes():
+            self._write()
+            cgroup.make()
+            self._spawn(cgroup)
+        self.wait_for_sshd()
+
+    def wait_for_sshd(self, *, timeout_seconds: float = BOOT_SECONDS) -> None:
+        """Wait until its sshd answers.
+
+        :raises ServiceFailedError: when it does not in time, or when the machine goes off.
+        """
+        wait_until(lambda: self.answers() or not self.is_on, timeout_seconds=timeout_seconds)
+        if not self.answers():
+            state = "does not answer" if self.is_on else "went off"
+            raise ServiceFailedError(f"the machine {self.name} {state}", f"read {self.console_log}")
+
+    def answers(self) -> bool:
+        """Tell whether an sshd greets at its address."""
+        with contextlib.suppress(OSError):
+            where = (self.files.address, self.files.ssh_port)
+            with socket.create_connection(where, timeout=1.0) as connection:
+                return connection.recv(4) == b"SSH-"
+        return False
+
+    def ensure_cut(self) -> None:
+        """Cut the power: everything in the machine is gone at once. A second run does nothing."""
+        self.cgroup.ensure_killed()
+
+    def ensure_off(self, *, timeout_seconds: float = SHUT_DOWN_SECONDS) -> None:
+        """Shut the machine down; cut the power when it does not go off in time. A second run does nothing."""
+        leader = self.find_leader()
+        if leader is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(leader, _POWER_OFF)
+            wait_until(lambda: not self.is_on, timeout_seconds=timeout_seconds)
+        self.ensure_cut()
+
+    def ensure_removed(self) -> None:
+        """Cut the power and remove all that the machine was. A second run finds nothing."""
+        self.cgroup.ensure_removed()
+        if self.folder.exists():
+            shutil.rmtree(self.folder)
+
+    # -- console
+
+    def find_leader(self) -> int | None:
+        """Return the process that is process 1 of the running system; None while there is none."""
+        # the loop is process 1 of a namespace, too: the machine's is in the one below that
+        depth = len(_levels(os.getpid())) + 2
+        for pid in self.cgroup.fetch_processes():
+            ids = _levels(pid)
+            if len(ids) == depth and ids[-1] == "1":
+                return pid
+        return None
+
+    def console(self, *command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run a command as root in the machine, without ssh.
+
+        :raises LabError: when it fails (unless ``check`` is off) or the machine is off.
+        """
+        leader = self.find_leader()
+        if leader is None:
+            raise LabError(f"{self.name} is off", "switch it on first")
+        enter = ["nsenter", "--target", str(leader), "--mount", "--pid", "--uts", "--ipc", "--cgroup"]
+        done = subprocess.run(
+            [*enter, *command],
+            capture_output=True,
+            text=True,
+            check=False,
+            env={"PATH": _PATH, "HOME": "/root", "LANG": "C.UTF-8"},
+            cwd="/",
+        )
+        if check and done.returncode != 0:
+            raise LabError(f"{self.name}: {shlex.join(command)}: {(done.stderr or done.stdout).strip()}")
+        return done
+
+    # -- start
+
+    def _write(self) -> None:
+        self.files.ensure_written(self.upper)
+        for name in ("work", "root"):
+            (self.folder / name).mkdir(exist_ok=True)
+        lower = ":".join(map(str, self.layers))
+        content = {
+            "overlay": f"lowerdir={lower},upperdir={self.upper},workdir={self.folder / 'work'}",
+            "root": str(self.folder / "root"),
+            "command": self._command(),
+        }
+        self._description.write_text(json.dumps(content))
+
+    @property
+    def _description(self) -> Path:
+        return self.folder / "machine.json"
+
+    def _command(self) -> Sequence[str]:
+        return (
+            *("systemd-nspawn", "--quiet", "--directory", str(self.folder / "root"), "--boot"),
+            *("--machine", self.name, "--register=no", "--keep-unit", "--link-journal=no", "--console=pipe"),
+            f"--kill-signal={_POWER_OFF}",
+            *(f"--bind={source}:{target}" for source, target in self.binds.items()),
+            *(f"--bind-ro={source}:{target}" for source, target in self.shown.items()),
+            "systemd.log_target=journal",
+        )
+
+    def _spawn(self, cgroup: Cgroup) -> None:
+        """Start the power loop: in the group from its first moment on, so that it is never lost."""
+        loop = Path(__file__).with_name("power_loop.py")
+        command = [
+            *("sh", "-c", _JOIN, "sh", *map(str, cgroup.folders), "--"),
+            *("unshare", "--pid", "--mount", "--fork", "--kill-child=SIGKILL", "--mount-proc"),
+            *(sys.executable, "-IS", str(loop), str(self._description)),
+        ]
+        with self.console_log.open("ab") as output:
+            process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+                env={"PATH": _PATH, "SYSTEMD_NSPAWN_LOCK": "0"},
+                cwd="/",
+            )
+        if not wait_until(lambda: self.is_on or process.poll() is not None, timeout_seconds=5.0):
+            raise ServiceFailedError(f"the machine {self.name} does not start", f"read {self.console_log}")
+        if process.poll() is None:
+            process.returncode = 0  # it outlives us: no warning at exit, and nobody waits for it here
+
+
+def _levels(pid: int) -> tuple[str, ...]:
+    """Return the ids of a process in the pid namespaces that it is in, the outermost first."""
+    with contextlib.suppress(OSError):
+        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+            if line.startswith("NSpid:"):
+                return tuple(line.split()[1:])
+    return ()

@@ -1,0 +1,100 @@
+"""What makes a machine itself: its name, its address, its keys, where its packages come from."""
+
+from __future__ import annotations
+
+import subprocess
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from escalator.lab.errors import ServiceFailedError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+REPOSITORY_MOUNT = "/srv/lab-apt"
+KEYRING = "/etc/apt/keyrings/escalator-lab.asc"
+HOST_KEY = "etc/ssh/ssh_host_ed25519_key"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MachineFiles:
+    """The files that a machine has of its own, before its first boot.
+
+    :param name: its host name.
+    :param address: of its sshd.
+    :param ssh_port: of its sshd.
+    :param authorized_key: the public key that opens it to root and to the user ``escalator``.
+    :param repository_key: the public key (armoured) of the apt repository; empty where there is none.
+    """
+
+    name: str
+    address: str
+    ssh_port: int
+    authorized_key: str
+    repository_key: str = ""
+
+    def ensure_written(self, upper: Path) -> None:
+        """Write the files into the machine's layer; a host key and an identity that are there are kept."""
+        upper.mkdir(parents=True, exist_ok=True)
+        for path, text in self._texts().items():
+            _write(upper / path, text)
+        identity = upper / "etc" / "machine-id"
+        if not identity.exists():
+            _write(identity, f"{uuid.uuid4().hex}\n")
+        authorized = upper / "root" / ".ssh" / "authorized_keys"
+        _write(authorized, self.authorized_key)
+        for folder in (authorized.parent.parent, authorized.parent):
+            folder.chmod(0o700)
+        self._ensure_host_key(upper / HOST_KEY)
+
+    def known_host(self, upper: Path) -> str:
+        """Return the line of a known_hosts file that proves this machine."""
+        kind, key = (upper / f"{HOST_KEY}.pub").read_text().split()[:2]
+        names = (self.address, self.name)
+        written = names if self.ssh_port == 22 else [f"[{name}]:{self.ssh_port}" for name in names]  # noqa: PLR2004
+        return f"{','.join(written)} {kind} {key}\n"
+
+    def _texts(self) -> Mapping[str, str]:
+        texts = {
+            "etc/hostname": f"{self.name}\n",
+            "etc/hosts": f"127.0.0.1 localhost\n{self.address} {self.name}\n",
+            "etc/ssh/sshd_config.d/escalator-lab.conf": self._sshd(),
+            # the lists of Debian's own archive would be fetched over the network at each update
+            "etc/apt/sources.list": "# a machine of the lab's: see sources.list.d\n",
+        }
+        if self.repository_key:
+            texts[KEYRING.lstrip("/")] = self.repository_key
+            texts["etc/apt/sources.list.d/escalator-lab.sources"] = (
+                # copy, not file: a download goes to the cache of archives as it does from a server
+                f"Types: deb\nURIs: copy:{REPOSITORY_MOUNT}\nSuites: ./\nSigned-By: {KEYRING}\n"
+            )
+        return texts
+
+    def _sshd(self) -> str:
+        options = {
+            "ListenAddress": self.address,
+            "Port": self.ssh_port,
+            "HostKey": f"/{HOST_KEY}",
+            "PermitRootLogin": "prohibit-password",
+            "PasswordAuthentication": "no",
+            "KbdInteractiveAuthentication": "no",
+            "UseDNS": "no",
+            "MaxSessions": 50,
+            "MaxStartups": "50:30:100",
+        }
+        return "".join(f"{key} {value}\n" for key, value in options.items())
+
+    def _ensure_host_key(self, key: Path) -> None:
+        if key.exists():
+            return
+        command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", self.name, "-f", str(key)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise ServiceFailedError(f"ssh-keygen failed: {done.stderr.strip()}")
+
+
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)

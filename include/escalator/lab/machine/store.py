@@ -1,0 +1,127 @@
+"""What the machines of all labs on this computer share: layers of disks, packages, a key."""
+
+from __future__ import annotations
+
+import fcntl
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from escalator.lab.errors import LabError
+from escalator.lab.install import ensure_debian_packages
+from escalator.lab.machine import package_files
+from escalator.lab.machine.layers import BASE_RECIPE, Layers, Recipe
+from escalator.lab.machine.package import PackageBuilder
+from escalator.lab.machine.possible import Computer, check_possible
+from escalator.lab.machine.repository import Repository
+from escalator.lab.machine.signing import SigningKey
+from escalator.lab.pins import MACHINE_PACKAGES
+
+if TYPE_CHECKING:
+    from escalator.lab.progress import Progress
+    from escalator.lab.settings import LabSettings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MachineStore:
+    """Everything that is made once and kept.
+
+    :param settings: of the lab; its virtual environments say which versions the packages hold.
+    :param progress: told about each step that takes time.
+    """
+
+    settings: LabSettings
+    progress: Progress
+
+    @property
+    def folder(self) -> Path:
+        """Return the folder of all that is kept."""
+        return self.settings.home / "machines"
+
+    @property
+    def repository(self) -> Repository:
+        """Return the apt repository."""
+        return Repository(folder=self.folder / "repository", key=SigningKey(folder=self.folder / "signing"))
+
+    @property
+    def layers(self) -> Layers:
+        """Return the layers of the machines' disks."""
+        return Layers(folder=self.folder / "layers", progress=self.progress)
+
+    def ensure_base(self) -> tuple[Path, ...]:
+        """Make the layers of a bare machine, where they are lacking.
+
+        :return: the layers, the uppermost first.
+        :raises LabError: when machines cannot run here, or a layer cannot be made.
+        """
+        with self._lock():
+            return self.layers.ensure(BASE_RECIPE)
+
+    def ensure_repository(self, releases: Iterable[str]) -> Repository:
+        """Build the packages of these releases and publish them, where they are lacking.
+
+        :raises LabError: when machines cannot run here, or a package cannot be built.
+        """
+        with self._lock():
+            repository = self.repository
+            before = _state(repository.folder)
+            for release in releases:
+                packages = self._packages_of(release)
+                self._builder.ensure(release, packages=packages, into=repository.folder)
+            is_new = _state(repository.folder) != before
+            if is_new or not repository.is_published:
+                repository.publish(datetime.now(UTC))
+            return repository
+
+    def ensure_installed(self, release: str) -> tuple[Path, ...]:
+        """Make the layers of a machine with nova-compute of a release installed, where they are lacking.
+
+        :return: the layers, the uppermost first.
+        :raises LabError: when machines cannot run here, or a layer cannot be made.
+        """
+        repository = self.ensure_repository([release])
+        name = package_files.file_name(release)
+        package = repository.folder / name
+        recipe = Recipe(
+            name=f"nova-{release}",
+            script=f"apt-get -qy install /srv/lab-apt/{name}\napt-get clean\n",
+            below=BASE_RECIPE,
+            binds={repository.folder: "/srv/lab-apt"},
+            inputs=(str(package.stat().st_mtime_ns),),
+        )
+        with self._lock():
+            return self.layers.ensure(recipe)
+
+    @property
+    def _builder(self) -> PackageBuilder:
+        return PackageBuilder(
+            folder=self.folder / "build",
+            layers=self.layers,
+            uv=self.settings.home / "bin" / "uv",
+            uv_cache=self.settings.uv_cache,
+            progress=self.progress,
+        )
+
+    def _packages_of(self, release: str) -> Path:
+        venv = self.settings.release_tree(release) / f"venv-{release}"
+        found = next(iter(venv.glob("lib/python3*/site-packages")), None)
+        if found is None:
+            raise LabError(f"Nova {release} is not installed for the lab", "escalator lab install")
+        return found
+
+    @contextmanager
+    def _lock(self) -> Iterator[None]:
+        """Wait while another lab makes the same, after a look whether anything can be made here at all."""
+        ensure_debian_packages(MACHINE_PACKAGES, self.progress)
+        check_possible(Computer.this())
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with (self.folder / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+
+def _state(folder: Path) -> dict[str, int]:
+    return {package.name: package.stat().st_mtime_ns for package in folder.glob("*.deb")}

@@ -1,0 +1,98 @@
+"""Machines for the tests of this folder: on addresses of no lab, with nothing left behind."""
+
+from __future__ import annotations
+
+import subprocess
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from escalator.lab.machine.machine import Machine
+from escalator.lab.machine.machine_files import MachineFiles
+from escalator.lab.processes import wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from escalator.lab.machine.store import MachineStore
+
+
+def make(store: MachineStore, number: int, layers: tuple[Path, ...]) -> Machine:
+    """Return a machine that is off; its disk is new unless a test left one."""
+    name = f"proof-{number:02d}"
+    files = MachineFiles(
+        name=name,
+        address=f"127.0.200.{number}",
+        ssh_port=22,
+        authorized_key=store.settings.ssh_key.with_suffix(".pub").read_text(),
+    )
+    return Machine(files=files, folder=store.folder / "proofs" / name, layers=layers, binds={}, shown={})
+
+
+def with_repository(machine: Machine, folder: Path, key: Path) -> Machine:
+    """Return the machine with an apt repository that it trusts by a key."""
+    files = replace(machine.files, repository_key=key.read_text())
+    return replace(machine, files=files, shown={folder: "/srv/lab-apt"})
+
+
+@contextmanager
+def running(machine: Machine) -> Iterator[Machine]:
+    """Switch a new machine on, and remove it afterwards."""
+    machine.ensure_removed()
+    try:
+        machine.ensure_on()
+        yield machine
+    finally:
+        machine.ensure_removed()
+        assert traces(machine) == []
+
+
+def ssh(
+    store: MachineStore, machine: Machine, command: str, *, check: bool = True
+) -> subprocess.CompletedProcess[str]:
+    """Run a command over SSH; the machine has to prove itself by its host key."""
+    known = machine.folder / "known_hosts"
+    known.write_text(machine.files.known_host(machine.upper))
+    options = (
+        f"UserKnownHostsFile={known}",
+        "StrictHostKeyChecking=yes",
+        "ConnectTimeout=5",
+        "BatchMode=yes",
+    )
+    given = [word for option in options for word in ("-o", option)]
+    target = ["-p", str(machine.files.ssh_port), f"root@{machine.files.address}"]
+    done = subprocess.run(
+        ["ssh", "-q", "-i", str(store.settings.ssh_key), *given, *target, command],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert not check or done.returncode == 0, f"{command}: {done.stdout[-2000:]}{done.stderr[-2000:]}"
+    return done
+
+
+def out(store: MachineStore, machine: Machine, command: str) -> str:
+    """Return what a command prints."""
+    return ssh(store, machine, command).stdout.strip()
+
+
+def boot_id(store: MachineStore, machine: Machine) -> str:
+    """Return the identity of the machine's boot; empty while it does not answer."""
+    return ssh(store, machine, "cat /proc/sys/kernel/random/boot_id", check=False).stdout.strip()
+
+
+def reboot(store: MachineStore, machine: Machine) -> str:
+    """Let the machine reboot, and return the identity of the new boot."""
+    before = boot_id(store, machine)
+    ssh(store, machine, "systemctl reboot", check=False)
+    assert wait_until(lambda: boot_id(store, machine) not in {before, ""}, timeout_seconds=30)
+    return boot_id(store, machine)
+
+
+def traces(machine: Machine) -> list[str]:
+    """Return what is left of a machine on this computer: processes, groups, mounts, files."""
+    processes = [f"process {pid}" for pid in machine.cgroup.fetch_processes()]
+    groups = [str(folder) for folder in machine.cgroup.folders if folder.exists()]
+    mounts = [line for line in Path("/proc/mounts").read_text().splitlines() if str(machine.folder) in line]
+    return [*processes, *groups, *mounts, *([str(machine.folder)] if machine.folder.exists() else [])]
