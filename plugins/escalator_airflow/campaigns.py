@@ -66,7 +66,7 @@ def make_context(
         record=record,
         inventory=inventory,
         cloud=open_cloud(inventory.cloud_conn_id),
-        mechanism=choose_mechanism(record.bundle.mechanism),
+        mechanism=choose_mechanism(record.bundle.mechanism, record.bundle.artefacts),
         connect=NodeShellHook(inventory).get_conn(),
         clock=utcnow,
         sleep=time.sleep,

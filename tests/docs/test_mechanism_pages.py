@@ -1,4 +1,4 @@
-"""What a person copies from the pages of the mechanisms is a bundle without fault."""
+"""What a person copies from the pages of bundles and mechanisms is a bundle without fault."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import pytest
 from escalator.checks.bundle_faults import find_faults
 from escalator.documents.yaml_lines import load_yaml
 
-PAGES = sorted((Path(__file__).parents[2] / "docs" / "mechanisms").glob("*.md"))
+DOCS = Path(__file__).parents[2] / "docs"
+PAGES = [DOCS / "bundles.md", *sorted((DOCS / "mechanisms").glob("*.md"))]
 
 
 def list_bundles(page: Path) -> list[str]:

@@ -8,6 +8,7 @@ from tests.upgrade_manager.clouds import few
 from escalator.documents.bundles import parse_bundle
 from escalator.model.bundle import (
     SUPPORTED_MECHANISMS,
+    Artefact,
     Bundle,
     CommandMechanism,
     Component,
@@ -93,9 +94,40 @@ def test_commands_and_their_limits() -> None:
     assert parse_bundle(FULL).command_limit_seconds == 0
 
 
+SUM = "0" * 64
+
+
 def test_artefacts() -> None:
-    artefact = {"url": "https://files/x.whl", "sha256": "0" * 64}
-    assert parse_bundle({**FULL, "artefacts": [artefact]}).artefacts == (artefact,)
+    wheel = {"url": "https://files/a/x.whl?token=3", "sha256": SUM}
+    firmware = {"path": "/mnt/fw/bios 2.bin", "name": "bios.bin", "sha256": SUM, "signature": "/mnt/bios.sig"}
+    assert parse_bundle({**FULL, "artefacts": [wheel, firmware]}).artefacts == (
+        Artefact(name="x.whl", source="https://files/a/x.whl?token=3", sha256=SUM),
+        Artefact(name="bios.bin", source="/mnt/fw/bios 2.bin", sha256=SUM, signature="/mnt/bios.sig"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("artefact", "message"),
+    [
+        ({"path": "x"}, "[0].path: must be an absolute path"),
+        ({"path": "/x\ny"}, "[0].path: must be an absolute path"),
+        ({"url": "ftp://x/y"}, "[0].url: must be a URL that begins with http:// or https://"),
+        ({"url": "file:///etc/shadow"}, "[0].url: must be a URL"),
+        ({"url": "https://files/"}, "[0]: needs a name"),
+        ({"path": "/x/-rf"}, "[0]: needs a name"),
+        ({"path": "/x", "name": "../y"}, "[0].name: must be letters"),
+        ({"path": "/x", "signature": "x.sig"}, "[0].signature: must be a URL"),
+        ({"path": "/x", "keyring": "/k"}, "[0].keyring: is of no use without a signature"),
+        ({"path": "/x", "url": "https://x/y"}, "[0]: needs either url or path"),
+    ],
+)
+def test_artefacts_that_cannot_be(artefact: dict[str, str], message: str) -> None:
+    assert f"artefacts{message}" in refusal({"artefacts": [{**artefact, "sha256": SUM}]})
+
+
+def test_artefacts_of_one_name_are_refused() -> None:
+    twice = [{"path": "/x/a", "sha256": SUM}, {"path": "/y/a", "sha256": SUM}]
+    assert "artefacts[1]: the name a stands there twice" in refusal({"artefacts": twice})
 
 
 @pytest.mark.parametrize(
@@ -247,7 +279,6 @@ def test_any_document_is_a_bundle_or_refused(document: object) -> None:
         ({"reboot": "always"}, "reboot"),
         ({"impact": "reboot"}, "impact: reboot"),
         ({"hooks": {"pre": ["true"]}}, "hooks.pre"),
-        ({"artefacts": [{"path": "x", "sha256": "0" * 64}]}, "artefacts"),
     ],
 )
 def test_what_no_step_does_is_refused(change: dict[str, object], said: str) -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, Literal, assert_never
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, ConfigDict, Field
+from pydantic import Field
 
+from escalator.documents.artefacts import ArtefactDocument, name_artefact, read_artefact
 from escalator.documents.document_model import (
     NAME_PATTERN,
-    NAMED,
     DocumentModel,
     Name,
     OrNull,
@@ -19,72 +19,32 @@ from escalator.documents.document_model import (
     list_mappings,
     must_be,
     read_document,
-    refuse,
 )
 from escalator.documents.faults import Fault, say_faults
+from escalator.documents.mechanisms import (
+    SERVICE_PATTERN,
+    MechanismDocument,
+    Service,
+    read_mechanism,
+)
 from escalator.documents.wording import show_value
 from escalator.model.bundle import (
-    SUPPORTED_MECHANISMS,
     Bundle,
-    CommandMechanism,
     Component,
     Impact,
-    Mechanism,
-    NoMechanism,
     RebootPolicy,
-    VenvMechanism,
 )
 from escalator.model.canary import CanaryWish
 from escalator.model.errors import InvalidRequestError
 from escalator.upgrade_manager.versions.release_version import ReleaseVersion, Scheme
 
-_SERVICE = r"^[A-Za-z0-9][A-Za-z0-9._@-]*$"
 MOST_COMPONENTS = 1000
 """More than a release of OpenStack has."""
-LONGEST_COMMAND = 7200.0
-"""The longest limit of a command (s): a step that takes longer counts as hung."""
-LONGEST_LOOK = 60.0
-"""The longest limit of a command that only looks (s)."""
-MOST_CHARACTERS = 8000
-"""The longest command: all of them go to the node in one argument."""
 _HOOKS = ("pre", "post", "verify")
 
-Service = Annotated[str, Field(pattern=_SERVICE), must_be(NAMED)]
-LinkPath = Annotated[
-    str,
-    Field(pattern=r"^(?:/[A-Za-z0-9_+-][A-Za-z0-9._+-]*)+$"),
-    must_be("an absolute path in plain characters"),
-]
-Program = Annotated[
-    str, Field(pattern=r"^/?[A-Za-z0-9_][A-Za-z0-9._+/-]*$"), must_be("a program's name or path")
-]
-Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$"), must_be("64 hexadecimal digits in lower case")]
 Seconds = Annotated[
     float, Field(gt=0, lt=10**9, allow_inf_nan=False), must_be(f"a number above 0 and below {10**9}")
 ]
-Limit = Annotated[
-    float,
-    Field(gt=0, le=LONGEST_COMMAND, allow_inf_nan=False),
-    must_be(f"a number of seconds above 0, at most {LONGEST_COMMAND:g}"),
-]
-LookLimit = Annotated[
-    float,
-    Field(gt=0, le=LONGEST_LOOK, allow_inf_nan=False),
-    must_be(f"a number of seconds above 0, at most {LONGEST_LOOK:g}"),
-]
-
-
-def _refuse_unfit(command: str) -> str:
-    if len(command) > MOST_CHARACTERS:
-        said = f"has {len(command)} characters, more than {MOST_CHARACTERS}"
-        raise refuse(f"{said}: bring a script to the node, and call that")
-    if "\0" in command:
-        raise refuse("has a character that no command can have: NUL")
-    return command
-
-
-Command = Annotated[Text, AfterValidator(_refuse_unfit)]
-"""What ``sh -e`` runs on a node; several lines are several commands, and the first that fails ends it."""
 
 
 class ComponentDocument(DocumentModel):
@@ -103,66 +63,6 @@ class ComponentDocument(DocumentModel):
                 ReleaseVersion.parse(to, scheme)
             except InvalidRequestError as error:
                 yield Fault(("to",), error.message)
-
-
-class VenvDocument(DocumentModel):
-    """Each version is a virtual environment; a link says which one the service uses."""
-
-    type: Literal["venv"]
-    venv: LinkPath
-    package: Name
-    service: Service
-    installer: OrNull[Literal["pip", "uv"]] = "pip"
-    python: OrNull[Program] = "python3"
-
-
-class CommandDocument(DocumentModel):
-    """The operator's own commands bring the bundle: ``sh -e`` as root, and run again after any trouble."""
-
-    type: Literal["command"]
-    version: Command
-    activate: Command
-    service: Service
-    stage: Command | None = None
-    source: Command | None = None
-    rollback: Command | None = None
-    version_seconds: LookLimit = 30.0
-    activate_seconds: Limit = 600.0
-    stage_seconds: Limit = 900.0
-
-
-class NoneDocument(DocumentModel):
-    """The bundle brings nothing to a node."""
-
-    type: Literal["none"]
-
-
-def _refuse_unserved(kind: str) -> str:
-    *first, last = SUPPORTED_MECHANISMS
-    raise refuse(f"{kind} is not supported in this release, which knows {', '.join(first)} and {last}")
-
-
-class UnservedDocument(DocumentModel):
-    """A mechanism that this release cannot carry out: only the type is looked at, and refused."""
-
-    model_config = ConfigDict(extra="ignore", json_schema_extra={"not": {}})
-    type: Annotated[Literal["apt", "dnf", "kolla-ansible", "ansible"], AfterValidator(_refuse_unserved)]
-
-
-class ArtefactDocument(DocumentModel):
-    """A file that belongs to the bundle, at a URL or a path."""
-
-    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": ["url"]}, {"required": ["path"]}]})
-    url: Text | None = None
-    path: Text | None = None
-    sha256: Sha256
-    signature: Text | None = None
-
-    @classmethod
-    def find_faults_between(cls, values: Mapping[Any, Any], asked: object) -> Iterator[Fault]:  # noqa: ARG003
-        """Find that not exactly one of url and path is there."""
-        if (values.get("url") is None) == (values.get("path") is None):
-            yield Fault((), "needs either url or path")
 
 
 class HooksDocument(DocumentModel):
@@ -199,7 +99,7 @@ class BundleDocument(DocumentModel):
     schema_: Literal["escalator.bundle/1"] = Field(alias="schema")
     name: Name
     components: Annotated[list[ComponentDocument], Field(min_length=1, max_length=MOST_COMPONENTS)]
-    mechanism: VenvDocument | CommandDocument | NoneDocument | UnservedDocument = Field(discriminator="type")
+    mechanism: MechanismDocument = Field(discriminator="type")
     impact: OrNull[Word[Impact]] = Impact.CONTROL
     reboot: OrNull[Word[RebootPolicy]] = RebootPolicy.NEVER
     artefacts: OrNull[list[ArtefactDocument]] = Field(default=[])
@@ -218,9 +118,15 @@ class BundleDocument(DocumentModel):
                 yield Fault(("components", index, "name"), f"{name} stands there twice")
             names.add(name if isinstance(name, str) else None)
         mechanism = values.get("mechanism")
+        called: set[str] = set()
+        for index, artefact in list_mappings(values, "artefacts"):
+            name = name_artefact(artefact)
+            if name and name in called:
+                yield Fault(("artefacts", index), f"the name {name} stands there twice")
+            called.add(name)
         keys = mechanism if isinstance(mechanism, Mapping) else {}
         service = keys.get("service") if keys.get("type") == "venv" else None
-        named = isinstance(service, str) and re.fullmatch(_SERVICE, service) is not None
+        named = isinstance(service, str) and re.fullmatch(SERVICE_PATTERN, service) is not None
         if named and names and service not in names:
             yield Fault(("components",), f"none is named {show_value(service)}, the service of the mechanism")
 
@@ -246,35 +152,15 @@ def parse_bundle(document: object) -> Bundle:
     return Bundle(
         name=found.name,
         components=tuple(Component(name=c.name, to=c.to, scheme=c.scheme) for c in found.components),
-        mechanism=_mechanism(found.mechanism),
+        mechanism=read_mechanism(found.mechanism),
         impact=found.impact,
         reboot=found.reboot,
-        artefacts=tuple(artefact.model_dump(exclude_none=True) for artefact in found.artefacts),
+        artefacts=tuple(map(read_artefact, found.artefacts)),
         hooks={name: tuple(commands) for name, commands in hooks.items() if commands is not None},
         expected_upgrade_seconds=found.expected.upgrade_seconds,
         rollback_supported=found.rollback.supported,
         canary=_canary(found.canary),
     )
-
-
-def _mechanism(document: VenvDocument | CommandDocument | NoneDocument | UnservedDocument) -> Mechanism:
-    match document:
-        case VenvDocument():
-            return VenvMechanism(
-                venv=document.venv,
-                package=document.package,
-                service=document.service,
-                installer=document.installer,
-                python=document.python,
-            )
-        case CommandDocument():
-            return CommandMechanism(**document.model_dump(exclude={"type"}))
-        case NoneDocument():
-            return NoMechanism()
-        case UnservedDocument():
-            raise InvalidRequestError(f"mechanism {document.type} is not supported in this release")
-        case _:
-            assert_never(document)
 
 
 def _canary(document: CanaryDocument | Literal["off", False]) -> CanaryWish:

@@ -10,6 +10,8 @@ from typing import ClassVar
 from escalator.model.canary import CanaryWish
 
 SCHEMA = "escalator.bundle/1"
+KEYRING = "/etc/escalator/artefacts.gpg"
+"""Where a node has the keys that may sign artefacts, unless the bundle says otherwise."""
 
 
 class MechanismType(StrEnum):
@@ -47,6 +49,24 @@ class Component:
     name: str
     to: str
     scheme: str = "pbr"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Artefact:
+    """A file that belongs to the bundle; each node gets it when the bundle is staged.
+
+    :ivar name: what it is called on the node.
+    :ivar source: its URL (http or https), or its absolute path on the node.
+    :ivar sha256: its checksum, 64 hexadecimal digits in lower case.
+    :ivar signature: URL or path of its detached signature; None: the checksum is all.
+    :ivar keyring: the file on the node with the keys that may have signed it.
+    """
+
+    name: str
+    source: str
+    sha256: str
+    signature: str | None = None
+    keyring: str = KEYRING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +140,7 @@ class Bundle:
     mechanism: Mechanism
     impact: Impact = Impact.CONTROL
     reboot: RebootPolicy = RebootPolicy.NEVER
-    artefacts: tuple[Mapping[str, str], ...] = ()
+    artefacts: tuple[Artefact, ...] = ()
     hooks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     expected_upgrade_seconds: float = 120.0
     rollback_supported: bool = False

@@ -50,11 +50,10 @@ def test_what_no_step_does_is_refused() -> None:
         GOOD,
         impact=Impact.REBOOT,
         reboot=RebootPolicy.ALWAYS,
-        artefacts=({"path": "x"},),
     )
     assert unmet(unserved) == [(Code.BUNDLE_UNSERVED, Severity.BLOCKER)]
     (message,) = [c.message for c in conditions(unserved) if c.code is Code.BUNDLE_UNSERVED]
-    assert message.endswith("impact: reboot, reboot, artefacts")
+    assert message.endswith("impact: reboot, reboot")
 
 
 def test_no_way_back_is_said_before_the_start() -> None:

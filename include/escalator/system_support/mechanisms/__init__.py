@@ -1,6 +1,6 @@
 """How a bundle is brought to a node: ``choose_mechanism`` gives what carries a bundle's mechanism out.
 
-To add one: a dataclass in ``model.bundle``, its keys in ``documents.bundles``, a module here that fulfils
+To add one: a dataclass in ``model.bundle``, its keys in ``documents.mechanisms``, a module here that fulfils
 ``protocol.NodeMechanism``, a case in ``choice``, an example for the contract suite: see ADR 0012.
 """
 

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import assert_never
 
-from escalator.model.bundle import CommandMechanism, Mechanism, NoMechanism, VenvMechanism
+from escalator.model.bundle import Artefact, CommandMechanism, Mechanism, NoMechanism, VenvMechanism
+from escalator.system_support.mechanisms.artefacts import WithArtefacts
 from escalator.system_support.mechanisms.command import CommandOnNode
 from escalator.system_support.mechanisms.none import NothingOnNode
 from escalator.system_support.mechanisms.protocol import NodeMechanism
 from escalator.system_support.mechanisms.venv import VenvOnNode
 
 
-def choose_mechanism(mechanism: Mechanism) -> NodeMechanism:
-    """Return what carries a bundle's mechanism out; a type without its case here does not pass mypy."""
+def choose_mechanism(mechanism: Mechanism, artefacts: Sequence[Artefact] = ()) -> NodeMechanism:
+    """Return what carries a bundle's mechanism out, with the files that belong to the bundle.
+
+    A type without its case here does not pass mypy.
+    """
+    chosen = _choose(mechanism)
+    return WithArtefacts(chosen, artefacts) if artefacts else chosen
+
+
+def _choose(mechanism: Mechanism) -> NodeMechanism:
     match mechanism:
         case VenvMechanism():
             return VenvOnNode(mechanism)

@@ -42,6 +42,8 @@ class NodeJob:
     :ivar version: what the bundle brings.
     :ivar job_id: the same for the same campaign, step and node: a run that was cut off is joined.
     :ivar deadline: aware time after which it is given up.
+    :ivar before: what a script begins with, such as the look at the files that it needs; it ends the script
+        where it fails.
     """
 
     connect: Connect
@@ -50,6 +52,7 @@ class NodeJob:
     deadline: datetime
     clock: Clock
     sleep: Sleep
+    before: str = ""
 
     def run(self, script: str, *, trouble: str, base: str = remote_job.DEFAULT_BASE) -> Effect:
         """Run an idempotent script to its end and return what it says that it did.
@@ -59,24 +62,8 @@ class NodeJob:
         :raises JobFailedError: the script ended with an error, or was lost too often.
         :raises NodeFaultError: the node is unreachable, or still at it at the deadline.
         """
-        status = remote_job.run_to_end(
-            self.connect,
-            self.job_id,
-            script,
-            deadline=self.deadline,
-            clock=self.clock,
-            sleep=self.sleep,
-            base=base,
-        )
-        lines = [line for line in status.output.splitlines() if line.strip()]
-        if not status.succeeded:
-            how = "the job was lost" if status.state is JobState.LOST else f"exit code {status.exit_code}"
-            last = lines[-1].removeprefix(_PREFIX) if lines else "no output"
-            raise JobFailedError(
-                f"{trouble}: {how}: {last}",
-                status=status,
-                remedy=f"read {base}/{self.job_id}/log on the node",
-            )
+        status = self.run_to_status(script, trouble=trouble, base=base)
+        lines = _list_lines(status)
         said = lines[-1].removeprefix(_PREFIX) if lines else "nothing"
         if said not in list(Effect):
             raise JobFailedError(
@@ -85,3 +72,29 @@ class NodeJob:
                 remedy=f"read {base}/{self.job_id}/log on the node",
             )
         return Effect(said)
+
+    def run_to_status(self, script: str, *, trouble: str, base: str = remote_job.DEFAULT_BASE) -> JobStatus:
+        """Run a script to its good end, whatever it says; raises as :meth:`run` does."""
+        status = remote_job.run_to_end(
+            self.connect,
+            self.job_id,
+            self.before + script,
+            deadline=self.deadline,
+            clock=self.clock,
+            sleep=self.sleep,
+            base=base,
+        )
+        if not status.succeeded:
+            how = "the job was lost" if status.state is JobState.LOST else f"exit code {status.exit_code}"
+            lines = _list_lines(status)
+            last = lines[-1].removeprefix(_PREFIX) if lines else "no output"
+            raise JobFailedError(
+                f"{trouble}: {how}: {last}",
+                status=status,
+                remedy=f"read {base}/{self.job_id}/log on the node",
+            )
+        return status
+
+
+def _list_lines(status: JobStatus) -> list[str]:
+    return [line for line in status.output.splitlines() if line.strip()]

@@ -1,0 +1,130 @@
+"""How a bundle is brought to the nodes, as its document says it: one model for each type of mechanism."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, assert_never
+
+from pydantic import AfterValidator, ConfigDict, Field
+
+from escalator.documents.document_model import NAMED, DocumentModel, Name, OrNull, Text, must_be, refuse
+from escalator.model.bundle import (
+    SUPPORTED_MECHANISMS,
+    CommandMechanism,
+    Mechanism,
+    NoMechanism,
+    VenvMechanism,
+)
+from escalator.model.errors import InvalidRequestError
+
+SERVICE_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._@-]*$"
+LONGEST_COMMAND = 7200.0
+"""The longest limit of a command (s): a step that takes longer counts as hung."""
+LONGEST_LOOK = 60.0
+"""The longest limit of a command that only looks (s)."""
+MOST_CHARACTERS = 8000
+"""The longest command: all of them go to the node in one argument."""
+
+Service = Annotated[str, Field(pattern=SERVICE_PATTERN), must_be(NAMED)]
+LinkPath = Annotated[
+    str,
+    Field(pattern=r"^(?:/[A-Za-z0-9_+-][A-Za-z0-9._+-]*)+$"),
+    must_be("an absolute path in plain characters"),
+]
+Program = Annotated[
+    str, Field(pattern=r"^/?[A-Za-z0-9_][A-Za-z0-9._+/-]*$"), must_be("a program's name or path")
+]
+Limit = Annotated[
+    float,
+    Field(gt=0, le=LONGEST_COMMAND, allow_inf_nan=False),
+    must_be(f"a number of seconds above 0, at most {LONGEST_COMMAND:g}"),
+]
+LookLimit = Annotated[
+    float,
+    Field(gt=0, le=LONGEST_LOOK, allow_inf_nan=False),
+    must_be(f"a number of seconds above 0, at most {LONGEST_LOOK:g}"),
+]
+
+
+def _refuse_unfit(command: str) -> str:
+    if len(command) > MOST_CHARACTERS:
+        said = f"has {len(command)} characters, more than {MOST_CHARACTERS}"
+        raise refuse(f"{said}: bring a script to the node, and call that")
+    if "\0" in command:
+        raise refuse("has a character that no command can have: NUL")
+    return command
+
+
+Command = Annotated[Text, AfterValidator(_refuse_unfit)]
+"""What ``sh -e`` runs on a node; several lines are several commands, and the first that fails ends it."""
+
+
+class VenvDocument(DocumentModel):
+    """Each version is a virtual environment; a link says which one the service uses."""
+
+    type: Literal["venv"]
+    venv: LinkPath
+    package: Name
+    service: Service
+    installer: OrNull[Literal["pip", "uv"]] = "pip"
+    python: OrNull[Program] = "python3"
+
+
+class CommandDocument(DocumentModel):
+    """The operator's own commands bring the bundle: ``sh -e`` as root, and run again after any trouble."""
+
+    type: Literal["command"]
+    version: Command
+    activate: Command
+    service: Service
+    stage: Command | None = None
+    source: Command | None = None
+    rollback: Command | None = None
+    version_seconds: LookLimit = 30.0
+    activate_seconds: Limit = 600.0
+    stage_seconds: Limit = 900.0
+
+
+class NoneDocument(DocumentModel):
+    """The bundle brings nothing to a node."""
+
+    type: Literal["none"]
+
+
+def _refuse_unserved(kind: str) -> str:
+    *first, last = SUPPORTED_MECHANISMS
+    raise refuse(f"{kind} is not supported in this release, which knows {', '.join(first)} and {last}")
+
+
+class UnservedDocument(DocumentModel):
+    """A mechanism that this release cannot carry out: only the type is looked at, and refused."""
+
+    model_config = ConfigDict(extra="ignore", json_schema_extra={"not": {}})
+    type: Annotated[Literal["apt", "dnf", "kolla-ansible", "ansible"], AfterValidator(_refuse_unserved)]
+
+
+MechanismDocument = VenvDocument | CommandDocument | NoneDocument | UnservedDocument
+"""One model for each type; which one a mapping is says its key ``type``."""
+
+
+def read_mechanism(document: MechanismDocument) -> Mechanism:
+    """Return the mechanism that a document without fault describes.
+
+    :raises InvalidRequestError: this release cannot carry it out.
+    """
+    match document:
+        case VenvDocument():
+            return VenvMechanism(
+                venv=document.venv,
+                package=document.package,
+                service=document.service,
+                installer=document.installer,
+                python=document.python,
+            )
+        case CommandDocument():
+            return CommandMechanism(**document.model_dump(exclude={"type"}))
+        case NoneDocument():
+            return NoMechanism()
+        case UnservedDocument():
+            raise InvalidRequestError(f"mechanism {document.type} is not supported in this release")
+        case _:
+            assert_never(document)
