@@ -171,6 +171,10 @@ def test_artefacts_of_one_name_are_refused() -> None:
         ({"reboot": False}, "reboot: must be text, not false: put it in quotes"),
         ({"artefacts": [{"sha256": "0" * 64}]}, "artefacts[0]: needs either url or path"),
         ({"artefacts": [{"url": "u", "sha256": "abc"}]}, "artefacts[0].sha256: must be 64 hexadecimal"),
+        ({"hooks": {"pre": ["true"] * 11}}, "hooks.pre: has too many entries, more than 10"),
+        ({"hooks": {"pre": "true"}}, "hooks.pre: must be a list, not 'true'"),
+        ({"hooks": {"verify": [" "]}}, "hooks.verify[0]: must not be empty"),
+        ({"hooks": {"limit_seconds": 0}}, "hooks.limit_seconds: must be a number of seconds above 0"),
         ({"hooks": {"pre": [1]}}, "hooks.pre[0]: must be text, not 1"),
         ({"expected": {"upgrade_seconds": 0}}, "expected.upgrade_seconds: must be a number above 0"),
         ({"expected": {"upgrade_seconds": float("inf")}}, "expected.upgrade_seconds: must be a number"),
@@ -278,7 +282,6 @@ def test_any_document_is_a_bundle_or_refused(document: object) -> None:
     [
         ({"reboot": "always"}, "reboot"),
         ({"impact": "reboot"}, "impact: reboot"),
-        ({"hooks": {"pre": ["true"]}}, "hooks.pre"),
     ],
 )
 def test_what_no_step_does_is_refused(change: dict[str, object], said: str) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from tests.reports import campaigns as made
 
-from escalator.model.campaign import LedgerView, NodeProgress, NodeState, UpgradeMode
+from escalator.model.campaign import LedgerView, NodeProgress, NodeState, Step, UpgradeMode
 from escalator.model.verdict import Code
 from escalator.reports import formatting
 from escalator.reports.document import build_report
@@ -208,3 +208,20 @@ def test_the_plan_is_shown_with_its_hash_and_the_reason_of_each_turn() -> None:
     for text in (render_html(document), render_markdown(document)):
         for words in ("c0ffee", "the cheapest", "2 min 30 s"):
             assert words in text
+
+
+def test_what_hooks_printed_is_shown_and_steers_nothing() -> None:
+    hooks = [{"when": "verify", "succeeded": False, "output": f"looking\n{HOSTILE}"}]
+    steps = tuple(
+        replace(s, details={**s.details, "hooks": hooks}) if s.step is Step.UPGRADE else s for s in made.STEPS
+    )
+    document = build_report(made.facts(steps=steps))
+    page = Page(render_html(document))
+    assert "What the bundle's own commands printed last." in page.text
+    assert "<script>alert(1)</script>" in page.text
+    assert "script" not in page.names()
+    text = render_markdown(document)
+    assert "## Hooks" in text
+    assert re.search(r"^\| node-01 +\| verify +\| 1 +\| failed +\| looking ", text, re.MULTILINE)
+    assert "## Hooks" not in render_markdown(build_report(made.facts()))
+    assert "commands printed" not in render_html(build_report(made.facts()))

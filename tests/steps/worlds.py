@@ -38,6 +38,7 @@ from escalator.model.bundle import Bundle, Component, VenvMechanism
 from escalator.model.campaign import CampaignPlan, NodeProgress, Step
 from escalator.model.cloud import CloudSnapshot, ComputeService, HaGroup, ServiceStatus
 from escalator.model.decisions import AdmissionDecision
+from escalator.model.errors import EscalatorError
 from escalator.model.inventory import Inventory, InventoryNode
 from escalator.model.lease import Lease, LeaseMark, LeasePhase
 from escalator.model.moves import DrainPlan, MoveRecord
@@ -47,7 +48,7 @@ from escalator.steps.running.context import CampaignContext, StepContext
 from escalator.steps.running.giving_way import Ended, run_or_give_way
 from escalator.steps.running.results import StepResult
 from escalator.steps.running.run_step import begin, run_admit, run_step
-from escalator.system_support.mechanisms import NodeMechanism, choose_mechanism
+from escalator.system_support.mechanisms import HookCommands, NodeJob, NodeMechanism, choose_mechanism
 from escalator.vim_interface.desk import VimDesk
 from escalator.vim_interface.registry import SwitchMeans, Vnfms
 
@@ -167,6 +168,8 @@ class World:
     desk: VimDesk | None = None
     means: SwitchMeans | None = None
     find_life: FindLife = ask_nobody
+    hooked: list[HookCommands] = field(default_factory=list)
+    hook_faults: dict[str, EscalatorError] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.cloud = FakeCloud(clock=self.clock, fuse=self.fuse)
@@ -220,7 +223,18 @@ class World:
             quotas=self.ledger.quotas(),
             find_means=(lambda _: means) if (means := self.means) is not None else None,
             vnfms=self.desk.vnfms if self.desk is not None else Vnfms(),
+            run_hook=self.run_hook,
         )
+
+    def run_hook(self, job: NodeJob, hook: HookCommands) -> str:
+        """Note that hooks were run, on a node of that version; a fault that waits for them is raised."""
+        self.fuse.burn()
+        self.hooked.append(hook)
+        fault = self.hook_faults.pop(hook.when, None)
+        if fault is not None:
+            raise fault
+        self.fuse.burn()
+        return f"{hook.when} on {hook.host}: {self.nodes[hook.host].running} to {job.version}\n"
 
     def mechanism(self) -> NodeMechanism:
         """Return the fake for a bundle that brings software, else what is really chosen."""

@@ -23,6 +23,8 @@ from escalator.documents.document_model import (
 from escalator.documents.faults import Fault, say_faults
 from escalator.documents.mechanisms import (
     SERVICE_PATTERN,
+    Command,
+    Limit,
     MechanismDocument,
     Service,
     read_mechanism,
@@ -31,6 +33,7 @@ from escalator.documents.wording import show_value
 from escalator.model.bundle import (
     Bundle,
     Component,
+    HookTime,
     Impact,
     RebootPolicy,
 )
@@ -40,7 +43,9 @@ from escalator.upgrade_manager.versions.release_version import ReleaseVersion, S
 
 MOST_COMPONENTS = 1000
 """More than a release of OpenStack has."""
-_HOOKS = ("pre", "post", "verify")
+MOST_HOOKS = 10
+"""Commands of one time: all of them go to the node in one argument."""
+HookList = Annotated[list[Command], Field(max_length=MOST_HOOKS)]
 
 Seconds = Annotated[
     float, Field(gt=0, lt=10**9, allow_inf_nan=False), must_be(f"a number above 0 and below {10**9}")
@@ -68,9 +73,10 @@ class ComponentDocument(DocumentModel):
 class HooksDocument(DocumentModel):
     """Commands around the upgrade of a node."""
 
-    pre: list[Text] | None = None
-    post: list[Text] | None = None
-    verify: list[Text] | None = None
+    pre: HookList | None = None
+    post: HookList | None = None
+    verify: HookList | None = None
+    limit_seconds: Limit = 300.0
 
 
 class ExpectedDocument(DocumentModel):
@@ -148,7 +154,7 @@ def parse_bundle(document: object) -> Bundle:
         raise InvalidRequestError(
             f"{_subject(document)} cannot be read: {say_faults(found)}", remedy="correct the file"
         )
-    hooks = {name: getattr(found.hooks, name) for name in _HOOKS}
+    hooks = {str(name): getattr(found.hooks, name) for name in HookTime}
     return Bundle(
         name=found.name,
         components=tuple(Component(name=c.name, to=c.to, scheme=c.scheme) for c in found.components),
@@ -157,6 +163,7 @@ def parse_bundle(document: object) -> Bundle:
         reboot=found.reboot,
         artefacts=tuple(map(read_artefact, found.artefacts)),
         hooks={name: tuple(commands) for name, commands in hooks.items() if commands is not None},
+        hook_seconds=found.hooks.limit_seconds,
         expected_upgrade_seconds=found.expected.upgrade_seconds,
         rollback_supported=found.rollback.supported,
         canary=_canary(found.canary),

@@ -42,6 +42,14 @@ class RebootPolicy(StrEnum):
     ALWAYS = "always"
 
 
+class HookTime(StrEnum):
+    """When a bundle's own commands are run on a node: before the switch, after it, and to prove the node."""
+
+    PRE = "pre"
+    POST = "post"
+    VERIFY = "verify"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Component:
     """One piece of software the bundle brings; ``to`` in the order of ``scheme`` (pbr, deb or rpm)."""
@@ -142,6 +150,7 @@ class Bundle:
     reboot: RebootPolicy = RebootPolicy.NEVER
     artefacts: tuple[Artefact, ...] = ()
     hooks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    hook_seconds: float = 300.0
     expected_upgrade_seconds: float = 120.0
     rollback_supported: bool = False
     canary: CanaryWish = field(default_factory=CanaryWish)

@@ -117,6 +117,7 @@ class Code(StrEnum):
     # upgrade and verification
     STAGE_FAILED = "stage_failed"
     UPGRADE_FAILED = "upgrade_failed"
+    HOOK_FAILED = "hook_failed"
     NODE_UNREACHABLE = "node_unreachable"
     NODE_NO_PRIVILEGE = "node_no_privilege"
     NODE_PATH_UNUSABLE = "node_path_unusable"

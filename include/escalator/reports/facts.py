@@ -24,7 +24,8 @@ class StepRun:
     :ivar ended_at: None when nobody recorded its end: it was killed, or still runs.
     :ivar result: ok, skipped, held or failed; None without an end.
     :ivar details: may hold ``leased_at`` (admit) and ``released_at`` (release) as ISO times, and
-        ``upgrade_seconds`` (upgrade): how long the job on the node ran, up to the end of the attempt.
+        ``upgrade_seconds`` (upgrade): how long the job on the node ran, up to the end of the attempt; and
+        ``hooks`` (upgrade, verify): when which of the bundle's own commands were run, and what they printed.
     """
 
     host: str

@@ -68,6 +68,7 @@ def _describe(
         "parked_seconds": round_seconds(times.parked_seconds),
         "own_overhead_seconds": round_seconds(times.own_overhead_seconds),
         "steps": steps,
+        "hooks": _describe_hooks(runs),
         "api_calls": {row["step"]: row["api_calls"] for row in steps},
         "moves": [_describe_move(move, states, events) for move in facts.moves_of(host)],
     }
@@ -95,6 +96,15 @@ def _describe_step(step: Step, runs: Sequence[StepRun]) -> dict[str, Any]:
         "api_calls": sum(run.api_calls for run in runs),
         "runs": [_describe_run(run) for run in runs],
     }
+
+
+def _describe_hooks(runs: Iterable[StepRun]) -> list[dict[str, Any]]:
+    """Describe what the bundle's own commands printed, at every attempt at which some were run."""
+    return [
+        {"step": str(run.step), "try_number": run.try_number, "ended": format_time(run.ended_at), **hook}
+        for run in runs
+        for hook in run.details.get("hooks", ())
+    ]
 
 
 def _describe_run(run: StepRun) -> dict[str, Any]:

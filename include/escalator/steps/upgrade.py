@@ -9,6 +9,7 @@ import logging
 from contextlib import suppress
 from datetime import timedelta
 
+from escalator.model.bundle import HookTime
 from escalator.model.campaign import NodeState
 from escalator.model.cloud import Migration
 from escalator.model.errors import LeaseLostError, LoginRefusedError, NodeFaultError, NotFoundError
@@ -17,6 +18,7 @@ from escalator.model.step import Outcome
 from escalator.model.verdict import Code
 from escalator.steps.migrate import ROUNDS, find_busy_members, find_servers_left, migrate
 from escalator.steps.running.context import StepContext
+from escalator.steps.running.hooks import Hooks
 from escalator.steps.running.patience import Patience
 from escalator.steps.running.results import StepResult
 from escalator.system_support.mechanisms import Effect
@@ -37,30 +39,43 @@ def upgrade(ctx: StepContext) -> StepResult:
         if moved.outcome is not Outcome.OK:
             return moved
     ctx.ensure_leased()
-    mechanism = ctx.campaign.mechanism
+    hooks = Hooks(ctx=ctx)
     try:
-        mechanism.stage(ctx.node_job("stage"))
+        ctx.campaign.mechanism.stage(ctx.node_job("stage"))
         held = _prove_empty(ctx)
         if held is not None:
             return held
         ctx.ensure_phase(LeasePhase.UPGRADING)
         ctx.progress(NodeState.UPGRADING, message=f"to {ctx.plan.target_version}")
         ctx.remember(verified=None)
-        if not mechanism.brings_software:
-            return StepResult(message="the bundle brings nothing to the node")
-        ctx.remember(upgrade_begun=ctx.now())
-        switching = ctx.now()
-        effect = mechanism.activate(ctx.node_job("activate"))
+        return _bring(ctx, hooks)
     except NodeFaultError as exc:
-        return _not_upgraded(ctx, exc)
+        return _not_upgraded(ctx, exc, hooks)
+
+
+def _bring(ctx: StepContext, hooks: Hooks) -> StepResult:
+    """Activate what the mechanism brings, between the bundle's hooks; these may change the node as well."""
+    mechanism = ctx.campaign.mechanism
+    if mechanism.brings_software or hooks.has(HookTime.PRE, HookTime.POST):
+        ctx.remember(upgrade_begun=ctx.now())
+    began = ctx.now()
+    hooks.run(HookTime.PRE)
+    if not mechanism.brings_software:
+        hooks.run(HookTime.POST)
+        return StepResult(message="the bundle brings nothing to the node", details=hooks.details)
+    switching = ctx.now()
+    effect = mechanism.activate(ctx.node_job("activate"))
     if effect is Effect.ACTIVATED or ctx.facts.restarted_at is None:
         ctx.remember(restarted_at=ctx.now())
-    seconds = (ctx.now() - switching).total_seconds()
+    activated = (ctx.now() - switching).total_seconds()
+    hooks.run(HookTime.POST)
     ctx.progress(NodeState.UPGRADED, message=f"to {ctx.plan.target_version}, not verified yet")
-    return StepResult(message=f"activated in {seconds:.1f} s", details={"upgrade_seconds": seconds})
+    seconds = (ctx.now() - began).total_seconds()
+    details = {"upgrade_seconds": seconds, **hooks.details}
+    return StepResult(message=f"activated in {activated:.1f} s", details=details)
 
 
-def _not_upgraded(ctx: StepContext, fault: NodeFaultError) -> StepResult:
+def _not_upgraded(ctx: StepContext, fault: NodeFaultError, hooks: Hooks) -> StepResult:
     """Say whether the node still has the software it had: then it is held, not failed."""
     if isinstance(fault, LeaseLostError | LoginRefusedError):
         raise fault
@@ -68,7 +83,8 @@ def _not_upgraded(ctx: StepContext, fault: NodeFaultError) -> StepResult:
     code = fault.code or (Code.STAGE_FAILED if staged_only else Code.UPGRADE_FAILED)
     if isinstance(fault, JobOverdueError):
         code = Code.STEP_HUNG
-    return StepResult(outcome=Outcome.HELD if staged_only else Outcome.FAILED, code=code, message=str(fault))
+    outcome = Outcome.HELD if staged_only else Outcome.FAILED
+    return StepResult(outcome=outcome, code=code, message=str(fault), details=hooks.details)
 
 
 def _going_on(ctx: StepContext) -> tuple[Migration, ...]:

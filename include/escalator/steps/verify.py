@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from escalator.model.bundle import HookTime
 from escalator.model.campaign import NodeState
 from escalator.model.cloud import ServiceState
 from escalator.model.errors import EscalatorError, LoginRefusedError, NotFoundError, TransientError
@@ -16,6 +17,7 @@ from escalator.model.node_facts import Proof
 from escalator.model.step import Outcome
 from escalator.model.verdict import Code, Subject, Verdict
 from escalator.steps.running.context import StepContext
+from escalator.steps.running.hooks import HookFailedError, Hooks
 from escalator.steps.running.patience import Patience
 from escalator.steps.running.results import StepResult
 from escalator.system_support.mechanisms import UnitState
@@ -39,33 +41,44 @@ def verify(ctx: StepContext) -> StepResult:
     """Prove the node, and remember the proof: in the ledger first, then in the lease."""
     ctx.ensure_phase(LeasePhase.UPGRADING)
     ctx.remember(verified=None)
-    refused = prove(ctx)
+    hooks = Hooks(ctx=ctx)
+    refused = _prove(ctx, hooks)
     if refused is not None:
         return refused
     ctx.progress(NodeState.VERIFIED, message=f"runs {ctx.plan.target_version}")
     ctx.ensure_phase(LeasePhase.VERIFIED)
-    good = "service, version, hypervisor, inventory, agents"
+    good = "service, version, hypervisor, inventory, agents" + (", hooks" if hooks.reports else "")
     off = ctx.campaign.bundle.canary.over(ctx.cloud.canary).off
-    return StepResult(message=f"{good} are good; canaries are off" if off else f"{good} and canary are good")
+    return StepResult(
+        message=f"{good} are good; canaries are off" if off else f"{good} and canary are good",
+        details=hooks.details,
+    )
 
 
 def prove(ctx: StepContext) -> StepResult | None:
-    """Check service, version, hypervisor, inventory, agents and a canary server; remember the proof.
+    """Check service, version, hypervisor, inventory, agents, hooks and a canary; remember the proof.
 
     :return: what is wrong; None when all is good.
     """
+    return _prove(ctx, Hooks(ctx=ctx))
+
+
+def _prove(ctx: StepContext, hooks: Hooks) -> StepResult | None:
     wait = _Wait(ctx=ctx, patience=Patience(ctx=ctx), deadline=ctx.now() + SERVICE_WITHIN)
     faults = _service(wait)
     if not faults:
         wrong = _version(ctx)
         faults = (*wrong, *wait.until_good(_all_up, lambda: bool(wrong)))
     if not faults:
+        faults = _hooks(ctx, hooks)
+    if not faults:
         faults = _canary(ctx)
     for fault in faults:
         log.error("%s", fault)
     if faults:
         message = "; ".join(str(fault) for fault in faults)
-        return StepResult(outcome=Outcome.FAILED, code=faults[0].code, message=message)
+        code, details = faults[0].code, hooks.details
+        return StepResult(outcome=Outcome.FAILED, code=code, message=message, details=details)
     ctx.ensure_leased()
     version = ctx.plan.target_version
     ctx.remember(verified=Proof(version=version, at=ctx.now()), version=version)
@@ -192,6 +205,15 @@ def _agents(ctx: StepContext) -> tuple[Verdict, ...]:
     return _fault(
         ctx, Code.AGENT_DOWN, f"agents not alive: {', '.join(dead)}", "start them, then clear this task"
     )
+
+
+def _hooks(ctx: StepContext, hooks: Hooks) -> tuple[Verdict, ...]:
+    """Run the verify hooks of the bundle: they decide like every other look at the node."""
+    try:
+        hooks.run(HookTime.VERIFY)
+    except HookFailedError as exc:
+        return _fault(ctx, Code.HOOK_FAILED, exc.message, exc.remedy or "read the report")
+    return ()
 
 
 def _canary(ctx: StepContext) -> tuple[Verdict, ...]:

@@ -28,7 +28,7 @@ from escalator.model.node_facts import FactChanges, NodeFacts, UnreadablePlan
 from escalator.model.run_life import FindLife, ask_nobody
 from escalator.model.switch import SwitchRecord
 from escalator.model.verdict import Code
-from escalator.system_support.mechanisms import NodeJob, NodeMechanism
+from escalator.system_support.mechanisms import NodeJob, NodeMechanism, RunHook, run_hook
 from escalator.system_support.shell import ShellOnDemand
 from escalator.system_support.ssh import NodeShell
 from escalator.upgrade_manager.drain.durations import compute_job_limit_seconds
@@ -55,6 +55,7 @@ class CampaignContext:
 
     :ivar mechanism: brings the bundle to the nodes.
     :ivar connect: opens a connection to a node.
+    :ivar run_hook: runs the bundle's own commands there.
     :ivar add_ha_groups: puts the HA groups that are known into a snapshot.
     :ivar desk: speaks with the managers of VNFs; None: there is nobody to speak with.
     :ivar switches: the book of switchovers; :ivar quotas: that of frozen quotas.
@@ -79,6 +80,7 @@ class CampaignContext:
     quotas: QuotaBook | None = None
     find_means: Callable[[CloudSnapshot], SwitchMeans] | None = None
     vnfms: Vnfms = field(default_factory=Vnfms)
+    run_hook: RunHook = run_hook
 
     @property
     def plan(self) -> CampaignPlan:

@@ -53,7 +53,6 @@ def list_unserved(bundle: Bundle) -> tuple[tuple[tuple[str | int, ...], str], ..
     wishes = {
         "impact: reboot": (("impact",), bundle.impact is Impact.REBOOT),
         "reboot": (("reboot",), bundle.reboot is not RebootPolicy.NEVER),
-        **{f"hooks.{name}": (("hooks", name), bool(commands)) for name, commands in bundle.hooks.items()},
     }
     asked = ((at, name) for name, (at, wanted) in wishes.items() if wanted)
     return (*asked, *_find_not_brought(bundle))
