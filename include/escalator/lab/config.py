@@ -128,6 +128,27 @@ class ControlConfig:
             "cache": {"enabled": True, "backend": "oslo_cache.dict"},
         }
 
+    def compute(self, *, host: str, address: str) -> Ini:
+        """Return what nova-compute of a node is told, but for its driver.
+
+        :param host: name of the node, as Nova has it.
+        :param address: of the node.
+        """
+        content = self.nova(state="/var/lib/nova", log="/var/log/nova")
+        content["DEFAULT"] |= {
+            "host": host,
+            "my_ip": address,
+            "log_file": "nova-compute.log",
+            "graceful_shutdown_timeout": 2,
+            "manager_shutdown_timeout": 1,
+            "reserved_host_memory_mb": 0,
+            "sync_power_state_interval": 60,
+            "update_resources_interval": 30,
+            "heal_instance_info_cache_interval": -1,  # nobody but Nova changes the ports here
+            "max_concurrent_live_migrations": 4,
+        }
+        return content
+
     def _write(self, name: str, content: Mapping[str, Mapping[str, object]]) -> None:
         path = self.etc / name
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -280,20 +280,8 @@ class Node:
         return was != self._first_venv
 
     def _nova_conf(self) -> dict[str, dict[str, object]]:
-        content = self.config.nova(state="/var/lib/nova", log="/var/log/nova")
-        content["DEFAULT"] |= {
-            "host": self.host,
-            "my_ip": self.address,
-            "compute_driver": "lab.driver.LabDriver",
-            "log_file": f"{UNIT}.log",
-            "graceful_shutdown_timeout": 2,
-            "manager_shutdown_timeout": 1,
-            "reserved_host_memory_mb": 0,
-            "sync_power_state_interval": 60,
-            "update_resources_interval": 30,
-            "heal_instance_info_cache_interval": -1,  # nobody but Nova changes the ports here
-            "max_concurrent_live_migrations": 4,
-        }
+        content = self.config.compute(host=self.host, address=self.address)
+        content["DEFAULT"]["compute_driver"] = "lab.driver.LabDriver"
         return content
 
     def _unit(self) -> dict[str, object]:

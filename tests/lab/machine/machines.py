@@ -49,7 +49,7 @@ def running(machine: Machine) -> Iterator[Machine]:
 
 
 def ssh(
-    store: MachineStore, machine: Machine, command: str, *, check: bool = True
+    store: MachineStore, machine: Machine, command: str, *, check: bool = True, user: str = "root"
 ) -> subprocess.CompletedProcess[str]:
     """Run a command over SSH; the machine has to prove itself by its host key."""
     known = machine.folder / "known_hosts"
@@ -61,7 +61,7 @@ def ssh(
         "BatchMode=yes",
     )
     given = [word for option in options for word in ("-o", option)]
-    target = ["-p", str(machine.files.ssh_port), f"root@{machine.files.address}"]
+    target = ["-p", str(machine.files.ssh_port), f"{user}@{machine.files.address}"]
     done = subprocess.run(
         ["ssh", "-q", "-i", str(store.settings.ssh_key), *given, *target, command],
         capture_output=True,

@@ -15,9 +15,14 @@ def test_a_machine_listens_on_its_own_address_and_opens_to_the_key_only(tmp_path
     sshd = (tmp_path / "etc/ssh/sshd_config.d/escalator-lab.conf").read_text().splitlines()
     assert "ListenAddress 127.0.200.1" in sshd
     assert "PasswordAuthentication no" in sshd
-    keys = tmp_path / "root/.ssh/authorized_keys"
-    assert keys.read_text() == "ssh-ed25519 AAAA lab\n"
-    assert [path.stat().st_mode & 0o777 for path in (keys.parent, keys.parent.parent)] == [0o700, 0o700]
+    assert "AuthorizedKeysFile .ssh/authorized_keys /etc/ssh/authorized_keys/%u" in sshd
+    keys = tmp_path / "etc/ssh/authorized_keys"
+    assert {path.name: path.read_text() for path in keys.iterdir()} == {
+        "root": "ssh-ed25519 AAAA lab\n",
+        "escalator": "ssh-ed25519 AAAA lab\n",
+    }
+    assert not (tmp_path / "root").exists()
+    assert not (tmp_path / "home").exists()
     assert (tmp_path / "etc/hostname").read_text() == "node-01\n"
 
 

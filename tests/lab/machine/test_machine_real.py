@@ -59,6 +59,14 @@ def test_a_machine_is_debian_with_all_that_an_upgrade_needs(store: MachineStore,
     assert "sshd" in out(store, machine, "journalctl --no-pager -b -u ssh")
 
 
+def test_a_user_without_rights_gets_in_and_no_further(store: MachineStore, machine: Machine) -> None:
+    assert ssh(store, machine, "id -un", user="escalator").stdout.strip() == "escalator"
+    assert ssh(store, machine, "sudo -n true", user="escalator", check=False).returncode != 0
+    assert ssh(store, machine, "ls /root", user="escalator", check=False).returncode != 0
+    assert ssh(store, machine, "true", user="nobody", check=False).returncode != 0
+    assert out(store, machine, "stat -c '%U %a' /root /home/escalator").split("\n")[0] == "root 700"
+
+
 def is_running(store: MachineStore, machine: Machine) -> bool:
     return ssh(store, machine, "systemctl is-system-running", check=False).stdout.strip() == "running"
 
@@ -71,6 +79,17 @@ def test_it_reboots_when_it_is_told_to_and_keeps_its_disk(store: MachineStore, m
     assert ssh(store, machine, "test -e /run/reboot-required", check=False).returncode == 1
     told = out(store, machine, "journalctl --list-boots --no-pager")
     assert all(boot.replace("-", "") in told for boot in boots)
+
+
+def test_it_does_not_come_back_from_a_reboot_when_that_was_ordered(
+    store: MachineStore, machine: Machine
+) -> None:
+    machine.order_stay_off()
+    ssh(store, machine, "systemctl reboot", check=False)
+    assert wait_until(lambda: not machine.is_on, timeout_seconds=30)
+    machine.ensure_on()
+    before = boot_id(store, machine)
+    assert reboot(store, machine) != before
 
 
 def test_a_power_cut_ends_all_of_it_at_once(store: MachineStore, machine: Machine) -> None:

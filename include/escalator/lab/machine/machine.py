@@ -125,6 +125,13 @@ class Machine:
         if self.folder.exists():
             shutil.rmtree(self.folder)
 
+    def order_stay_off(self) -> None:
+        """Let the next reboot be one from which the machine does not come back: a fault of the lab's.
+
+        It strikes once; switched on again, the machine boots as ever.
+        """
+        self._stays_off.touch()
+
     # -- console
 
     def find_leader(self) -> int | None:
@@ -169,12 +176,17 @@ class Machine:
             "overlay": f"lowerdir={lower},upperdir={self.upper},workdir={self.folder / 'work'}",
             "root": str(self.folder / "root"),
             "command": self._command(),
+            "stays_off": str(self._stays_off),
         }
         self._description.write_text(json.dumps(content))
 
     @property
     def _description(self) -> Path:
         return self.folder / "machine.json"
+
+    @property
+    def _stays_off(self) -> Path:
+        return self.folder / "stays-off"
 
     def _command(self) -> Sequence[str]:
         return (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 REPOSITORY_MOUNT = "/srv/lab-apt"
 KEYRING = "/etc/apt/keyrings/escalator-lab.asc"
+USERS = ("root", "escalator")
+"""Whom the lab's key opens a machine to; the second one has no rights, as long as nobody gives him some."""
+_KEYS = "/etc/ssh/authorized_keys"
 HOST_KEY = "etc/ssh/ssh_host_ed25519_key"
 
 
@@ -25,8 +28,9 @@ class MachineFiles:
     :param name: its host name.
     :param address: of its sshd.
     :param ssh_port: of its sshd.
-    :param authorized_key: the public key that opens it to root and to the user ``escalator``.
+    :param authorized_key: the public key that opens it to ``USERS``.
     :param repository_key: the public key (armoured) of the apt repository; empty where there is none.
+    :param texts: path in the machine -> content of what else it has from the beginning.
     """
 
     name: str
@@ -34,6 +38,7 @@ class MachineFiles:
     ssh_port: int
     authorized_key: str
     repository_key: str = ""
+    texts: Mapping[str, str] = field(default_factory=dict)
 
     def ensure_written(self, upper: Path) -> None:
         """Write the files into the machine's layer; a host key and an identity that are there are kept."""
@@ -43,10 +48,6 @@ class MachineFiles:
         identity = upper / "etc" / "machine-id"
         if not identity.exists():
             _write(identity, f"{uuid.uuid4().hex}\n")
-        authorized = upper / "root" / ".ssh" / "authorized_keys"
-        _write(authorized, self.authorized_key)
-        for folder in (authorized.parent.parent, authorized.parent):
-            folder.chmod(0o700)
         self._ensure_host_key(upper / HOST_KEY)
 
     def known_host(self, upper: Path) -> str:
@@ -61,22 +62,25 @@ class MachineFiles:
             "etc/hostname": f"{self.name}\n",
             "etc/hosts": f"127.0.0.1 localhost\n{self.address} {self.name}\n",
             "etc/ssh/sshd_config.d/escalator-lab.conf": self._sshd(),
+            **{f"{_KEYS.removeprefix('/')}/{user}": self.authorized_key for user in USERS},
             # the lists of Debian's own archive would be fetched over the network at each update
             "etc/apt/sources.list": "# a machine of the lab's: see sources.list.d\n",
         }
         if self.repository_key:
-            texts[KEYRING.lstrip("/")] = self.repository_key
+            texts[KEYRING.removeprefix("/")] = self.repository_key
             texts["etc/apt/sources.list.d/escalator-lab.sources"] = (
                 # copy, not file: a download goes to the cache of archives as it does from a server
                 f"Types: deb\nURIs: copy:{REPOSITORY_MOUNT}\nSuites: ./\nSigned-By: {KEYRING}\n"
             )
-        return texts
+        return {**texts, **self.texts}
 
     def _sshd(self) -> str:
         options = {
             "ListenAddress": self.address,
             "Port": self.ssh_port,
             "HostKey": f"/{HOST_KEY}",
+            # a home folder made in this layer would hide whose it is in the layer below
+            "AuthorizedKeysFile": f".ssh/authorized_keys {_KEYS}/%u",
             "PermitRootLogin": "prohibit-password",
             "PasswordAuthentication": "no",
             "KbdInteractiveAuthentication": "no",

@@ -22,8 +22,11 @@ def main(machine_file: str) -> int:
     PRIVATE.mkdir(parents=True, exist_ok=True)
     _mount("-t", "tmpfs", "tmpfs", str(PRIVATE))  # what nspawn leaves there goes with the machine
     _mount("-t", "overlay", "overlay", "-o", machine["overlay"], machine["root"])
+    stays_off = Path(machine["stays_off"])
     while (ended := _run(machine["command"])) == REBOOT:
-        pass
+        if stays_off.exists():
+            stays_off.unlink()
+            return ended
     return ended
 
 

@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import configparser
+from pathlib import Path
+
+import pytest
+
+from escalator.lab.config import ControlConfig
+from escalator.lab.machine.compute import ComputeMachine
+from escalator.lab.machine.package_files import texts_of
+from escalator.lab.machine.repository import Repository
+from escalator.lab.machine.signing import SigningKey
+from escalator.lab.settings import LabSettings
+
+
+@pytest.fixture
+def node(tmp_path: Path) -> ComputeMachine:
+    settings = LabSettings(home=tmp_path, instance=5)
+    for name in ("ssh/id_ed25519.pub", "machines/signing/public.asc"):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True)
+        path.write_text(f"{name}\n")
+    key = SigningKey(folder=tmp_path / "machines" / "signing")
+    return ComputeMachine(
+        host="node-01",
+        address="127.0.200.1",
+        config=ControlConfig(settings=settings),
+        layers=(tmp_path / "nova", tmp_path / "rootfs"),
+        repository=Repository(folder=tmp_path / "repository", key=key),
+    )
+
+
+def test_the_driver_is_in_the_conffile_of_the_package_alone(node: ComputeMachine) -> None:
+    ours = configparser.RawConfigParser(default_section="-")
+    ours.read_string(node.machine.files.texts["etc/nova/nova.conf"])
+    assert ours["DEFAULT"]["host"] == "node-01"
+    assert ours["DEFAULT"]["my_ip"] == "127.0.200.1"
+    assert ours["DEFAULT"]["transport_url"].endswith("@127.0.0.1:21505/")
+    assert "compute_driver" not in ours["DEFAULT"]
+    assert "compute_driver" in texts_of("33.0.2")["etc/nova/nova-compute.conf"]
+
+
+def test_nodes_share_the_folder_of_the_hypervisors_as_guests_move_between_them(node: ComputeMachine) -> None:
+    assert node.machine.binds == {node.hypervisor.parent: "/var/lib/lab-hypervisors"}
+    assert "ESCALATOR_LAB_HYPERVISORS=/var/lib/lab-hypervisors" in "".join(texts_of("33.0.2").values())
+
+
+def test_the_repository_is_seen_where_apt_looks_for_it(node: ComputeMachine, tmp_path: Path) -> None:
+    machine = node.machine
+    machine.files.ensure_written(tmp_path / "upper")
+    source = (tmp_path / "upper/etc/apt/sources.list.d/escalator-lab.sources").read_text()
+    assert f"URIs: copy:{machine.shown[node.repository.folder]}\n" in source
+    assert (tmp_path / "upper/etc/nova/nova.conf").exists()

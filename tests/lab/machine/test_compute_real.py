@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+import os
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from tests.lab.machine.machines import reboot, ssh, traces
+
+from escalator.lab.lab import Lab
+from escalator.lab.machine.compute import ComputeMachine
+from escalator.lab.machine.package_files import PACKAGE, version_of
+from escalator.lab.machine.store import MachineStore
+from escalator.lab.processes import wait_until
+from escalator.lab.progress import Progress
+from escalator.lab.servers import ServerSpec
+from escalator.lab.settings import LabSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+pytestmark = [pytest.mark.lab, pytest.mark.proof]
+
+INSTANCE = "5"
+OLD, NEW = "33.0.2", "34.0.0"
+SERVICE_VERSIONS = {OLD: 72, NEW: 74}
+APT = "DEBIAN_FRONTEND=noninteractive apt-get -q -y -o Dpkg::Options::=--force-confold"
+
+
+@pytest.fixture(scope="module")
+def cloud() -> Iterator[Lab]:
+    """A control plane with one node of the old kind, which the lab cannot be without yet."""
+    environment = {**os.environ, "ESCALATOR_LAB_INSTANCE": INSTANCE}
+    lab = Lab(LabSettings.from_environment(environment, nodes=1, servers=0), progress=Progress())
+    try:
+        lab.up()
+        yield lab
+    finally:
+        lab.down()
+
+
+@pytest.fixture(scope="module")
+def store(cloud: Lab) -> MachineStore:
+    return MachineStore(settings=cloud.settings, progress=Progress())
+
+
+@pytest.fixture(scope="module")
+def nodes(cloud: Lab, store: MachineStore) -> Iterator[tuple[ComputeMachine, ...]]:
+    repository, layers = store.ensure_repository((OLD, NEW)), store.ensure_installed(OLD)
+    made = tuple(
+        ComputeMachine(
+            host=f"node-{number}",
+            address=f"127.0.200.{number}",
+            config=cloud.config,
+            layers=layers,
+            repository=repository,
+        )
+        for number in (51, 52)
+    )
+    with ExitStack() as ends:
+        for node in made:
+            node.machine.ensure_removed()
+            ends.callback(node.machine.ensure_removed)
+            node.ensure_on()
+        wait(lambda: all(is_known(cloud, node) for node in made), "Nova knows both nodes", 240)
+        yield made
+    assert [traces(node.machine) for node in made] == [[], []]
+
+
+def wait(condition: Callable[[], bool], what: str, seconds: float = 120) -> None:
+    assert wait_until(condition, timeout_seconds=seconds, poll_seconds=1), what
+
+
+def service(lab: Lab, node: ComputeMachine) -> dict[str, Any]:
+    found = lab.cloud.get("nova", f"/os-services?binary=nova-compute&host={node.host}")["services"]
+    return found[0] if found else {"state": "unknown", "updated_at": None}
+
+
+def is_known(lab: Lab, node: ComputeMachine) -> bool:
+    """Tell whether Nova and Placement know the node, so that a server can be sent there."""
+    known = {each["hypervisor_hostname"] for each in lab.cloud.get("nova", "/os-hypervisors")["hypervisors"]}
+    providers = lab.cloud.get("placement", "/resource_providers")["resource_providers"]
+    return node.host in known & {each["name"] for each in providers}
+
+
+def reports_after(lab: Lab, node: ComputeMachine, moment: datetime) -> bool:
+    told = service(lab, node)
+    seen = told["updated_at"] and datetime.fromisoformat(told["updated_at"]).replace(tzinfo=UTC)
+    return told["state"] == "up" and seen is not None and seen > moment
+
+
+def move(lab: Lab, server: str, to: ComputeMachine) -> None:
+    lab.servers.act(server, {"os-migrateLive": {"host": to.host, "block_migration": "auto"}})
+    arrived = ("ACTIVE", to.host, None)
+    wait(lambda: place(lab, server) == arrived, f"the server is on {to.host}")
+
+
+def place(lab: Lab, server: str) -> tuple[str, str, str | None]:
+    found = lab.servers.fetch_one(server)
+    return found["status"], found["OS-EXT-SRV-ATTR:host"], found["OS-EXT-STS:task_state"]
+
+
+def test_a_node_is_emptied_upgraded_by_apt_and_rebooted_and_its_server_comes_back(
+    cloud: Lab, store: MachineStore, nodes: tuple[ComputeMachine, ...]
+) -> None:
+    first, second = nodes
+    versions = cloud.release_versions()
+    assert [versions[node.host] for node in nodes] == [SERVICE_VERSIONS[OLD]] * 2
+    server = cloud.boot(ServerSpec(name="guest", host=first.host))
+    move(cloud, server, second)
+    ssh(store, first.machine, "apt-get -q update")
+    ssh(store, first.machine, f"{APT} install {PACKAGE}={version_of(NEW)}")
+    wait(lambda: cloud.release_versions()[first.host] == SERVICE_VERSIONS[NEW], "the new release reports")
+    before = datetime.now(UTC)
+    reboot(store, first.machine)
+    wait(lambda: reports_after(cloud, first, before), "it reports after its reboot")
+    move(cloud, server, first)
+    assert cloud.release_versions()[second.host] == SERVICE_VERSIONS[OLD]
+    cloud.servers.delete_all()
+
+
+def test_a_node_without_power_is_down_for_nova_and_comes_back_with_its_guests(
+    cloud: Lab, nodes: tuple[ComputeMachine, ...]
+) -> None:
+    node = nodes[1]
+    server = cloud.boot(ServerSpec(name="stays", host=node.host))
+    node.machine.ensure_cut()
+    wait(lambda: service(cloud, node)["state"] == "down", "Nova finds it down")
+    before = datetime.now(UTC)
+    node.ensure_on()
+    wait(lambda: reports_after(cloud, node, before), "it reports again")
+    assert place(cloud, server) == ("ACTIVE", node.host, None)
+    cloud.servers.delete_all()
