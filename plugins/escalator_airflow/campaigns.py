@@ -66,7 +66,9 @@ def make_context(
         record=record,
         inventory=inventory,
         cloud=open_cloud(inventory.cloud_conn_id),
-        mechanism=choose_mechanism(record.bundle.mechanism, record.bundle.artefacts),
+        mechanism=choose_mechanism(
+            record.bundle.mechanism, record.bundle.artefacts, runs_hooks=record.bundle.has_hooks
+        ),
         connect=NodeShellHook(inventory).get_conn(),
         clock=utcnow,
         sleep=time.sleep,

@@ -92,6 +92,8 @@ def test_commands_and_their_limits() -> None:
     )
     assert bundle.command_limit_seconds == 1800
     assert parse_bundle(FULL).command_limit_seconds == 0
+    assert parse_bundle(FULL).has_hooks
+    assert not parse_bundle({**FULL, "hooks": {"pre": []}}).has_hooks
 
 
 SUM = "0" * 64

@@ -165,6 +165,11 @@ class Bundle:
         return self.impact is Impact.CONTROL
 
     @property
+    def has_hooks(self) -> bool:
+        """Tell whether it has commands of its own for any time."""
+        return any(self.hooks.values())
+
+    @property
     def command_limit_seconds(self) -> float:
         """Return the longest that one of its own commands may take (s); 0.0: it has none."""
         if not isinstance(self.mechanism, CommandMechanism):

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from escalator.model.bundle import Artefact, CommandMechanism, NoMechanism, VenvMechanism
 from escalator.system_support.mechanisms import choose_mechanism
-from escalator.system_support.mechanisms.artefacts import WithArtefacts
 from escalator.system_support.mechanisms.command import CommandOnNode
+from escalator.system_support.mechanisms.extras import WithExtras
 from escalator.system_support.mechanisms.none import NothingOnNode
 from escalator.system_support.mechanisms.venv import VenvOnNode
 
@@ -19,5 +19,5 @@ def test_the_dataclass_of_the_bundle_chooses() -> None:
 def test_files_of_the_bundle_come_with_any_mechanism() -> None:
     file = Artefact(name="x", source="/x", sha256="0" * 64)
     chosen = choose_mechanism(NoMechanism(), (file,))
-    assert isinstance(chosen, WithArtefacts)
+    assert isinstance(chosen, WithExtras)
     assert not chosen.brings_software

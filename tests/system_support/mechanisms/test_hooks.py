@@ -47,6 +47,11 @@ def test_the_first_that_fails_ends_them_and_is_named(local: LocalShell, tmp_path
     assert (tmp_path / "jobs" / "token_hooks-pre_34.0.0" / "log").exists()
 
 
+def test_one_that_says_nothing_is_not_given_the_words_of_another(local: LocalShell, tmp_path: Path) -> None:
+    with pytest.raises(JobFailedError, match=r"hooks\.pre\[1\] command ended with exit code 1: no output"):
+        run(local, tmp_path, "echo fine", "false")
+
+
 def test_one_that_takes_too_long_is_ended(local: LocalShell, tmp_path: Path) -> None:
     with pytest.raises(
         JobFailedError, match=r"the hooks\.pre\[0\] command was ended after 0\.2 s, its limit"

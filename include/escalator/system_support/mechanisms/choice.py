@@ -6,20 +6,22 @@ from collections.abc import Sequence
 from typing import assert_never
 
 from escalator.model.bundle import Artefact, CommandMechanism, Mechanism, NoMechanism, VenvMechanism
-from escalator.system_support.mechanisms.artefacts import WithArtefacts
 from escalator.system_support.mechanisms.command import CommandOnNode
+from escalator.system_support.mechanisms.extras import WithExtras
 from escalator.system_support.mechanisms.none import NothingOnNode
 from escalator.system_support.mechanisms.protocol import NodeMechanism
 from escalator.system_support.mechanisms.venv import VenvOnNode
 
 
-def choose_mechanism(mechanism: Mechanism, artefacts: Sequence[Artefact] = ()) -> NodeMechanism:
-    """Return what carries a bundle's mechanism out, with the files that belong to the bundle.
+def choose_mechanism(
+    mechanism: Mechanism, artefacts: Sequence[Artefact] = (), *, runs_hooks: bool = False
+) -> NodeMechanism:
+    """Return what carries a bundle's mechanism out, with the files and hooks that belong to the bundle.
 
     A type without its case here does not pass mypy.
     """
     chosen = _choose(mechanism)
-    return WithArtefacts(chosen, artefacts) if artefacts else chosen
+    return WithExtras(chosen, artefacts, runs_hooks=runs_hooks) if artefacts or runs_hooks else chosen
 
 
 def _choose(mechanism: Mechanism) -> NodeMechanism:

@@ -33,9 +33,11 @@ fail() {{ printf 'escalator: %s\\n' "$1" >&2; exit 1; }}
 # our lock.
 run() {{
   code=0
+  log="/proc/$$/fd/1"
+  old=$(wc -c <"$log")
   timeout --kill-after=10 "$2" /bin/sh -e -c "$3" 7>&- || code=$?
   [ "$code" != 0 ] || return 0
-  words=$(tail -c 4000 "/proc/$$/fd/1" 2>/dev/null | grep -v '^[[:space:]]*$' | tail -n 1) || words=
+  words=$(tail -c "+$((old + 1))" "$log" | tail -c 4000 | grep -v '^[[:space:]]*$' | tail -n 1) || words=
   case $code in
     124|137) fail "the $1 command was ended after $2 s, its limit${{words:+; its last words: $words}}" ;;
     *) fail "the $1 command ended with exit code $code: ${{words:-no output}}" ;;
@@ -132,10 +134,10 @@ timeout --kill-after=10 {seconds} /bin/sh -e -c {source}
 
 _CHECK = """\
 [ "$(id -u)" = 0 ] || echo 'privilege|the user is not root'
-for folder in {jobs} {state}; do
+for folder in {folders}; do
   mkdir -p "$folder" 2>/dev/null && [ -w "$folder" ] || echo "path|the folder $folder cannot be written"
 done
-for tool in flock setsid systemctl timeout mktemp; do
+for tool in {tools}; do
   command -v "$tool" >/dev/null 2>&1 || echo "tool|the command $tool is not on the PATH of the user"
 done
 """
@@ -195,7 +197,13 @@ def write_check_script(mechanism: CommandMechanism, jobs: str, state: str = STAT
     :param jobs: folder of the remote jobs.
     """
     _plain(_SERVICE, "service", mechanism.service)
-    return _CHECK.format(jobs=shlex.quote(jobs), state=shlex.quote(state))
+    folders = f"{shlex.quote(jobs)} {shlex.quote(state)}"
+    return _CHECK.format(folders=folders, tools="flock setsid systemctl timeout mktemp")
+
+
+def write_hook_check_script(jobs: str) -> str:
+    """Write the script that says likewise what keeps hooks from being run."""
+    return _CHECK.format(folders=shlex.quote(jobs), tools="flock setsid timeout")
 
 
 def _write_head(mechanism: CommandMechanism, state: str) -> str:

@@ -21,13 +21,13 @@ from escalator.model.bundle import Artefact, CommandMechanism
 from escalator.model.verdict import Code
 from escalator.system_support.mechanisms import Effect, JobFailedError
 from escalator.system_support.mechanisms.artefact_scripts import name_folder, write_look
-from escalator.system_support.mechanisms.artefacts import WithArtefacts
 from escalator.system_support.mechanisms.command import CommandOnNode
+from escalator.system_support.mechanisms.extras import WithExtras
 from escalator.system_support.mechanisms.none import NothingOnNode
 
 PROGRAMS = (
     "sh sha256sum cut flock mkdir rm mv cp sync cat wget timeout grep tail head mktemp sed setsid systemctl "
-    "systemd-run chmod"
+    "systemd-run chmod wc"
 )
 """All that a node needs, and no curl."""
 
@@ -54,7 +54,7 @@ class Files:
         made = Artefact(name=name, source=f"{self.url}/{name}", sha256=self.put(name, text))
         return replace(made, **changes)  # type: ignore[arg-type]
 
-    def with_files(self, *artefacts: Artefact) -> WithArtefacts:
+    def with_files(self, *artefacts: Artefact) -> WithExtras:
         mechanism = CommandMechanism(
             version="true",
             stage=f'cat "$ESCALATOR_ARTEFACTS/tool"; echo staged >>"{self.node}/calls"',
@@ -63,7 +63,7 @@ class Files:
         )
         jobs, state = str(self.node / "jobs"), str(self.node / "state")
         command = CommandOnNode(mechanism, base=jobs, state=state)
-        return WithArtefacts(command, artefacts, base=jobs, folder=str(self.node / "artefacts"))
+        return WithExtras(command, artefacts, base=jobs, folder=str(self.node / "artefacts"))
 
     def stage(self, *artefacts: Artefact) -> Effect:
         return self.with_files(*artefacts).stage(make_job(lambda: self.local, "stage", "1.0.0"))
@@ -161,15 +161,33 @@ def test_without_curl_wget_brings_them(files: Files, monkeypatch: pytest.MonkeyP
 def test_files_without_software_are_brought_and_proved_all_the_same(files: Files) -> None:
     artefact = files.artefact()
     jobs, folder = str(files.node / "jobs"), str(files.node / "artefacts")
-    alone = WithArtefacts(NothingOnNode(), (artefact,), base=jobs, folder=folder)
+    alone = WithExtras(NothingOnNode(), (artefact,), base=jobs, folder=folder)
     alone.stage(make_job(lambda: files.local, "stage", "1.0.0"))
     script = write_look((artefact,), folder) + 'cat "$ESCALATOR_ARTEFACTS/tool"'
     assert files.local.run_as_root(script).stdout == "first\n"
-    wrong = WithArtefacts(NothingOnNode(), (files.artefact(sha256="0" * 64),), base=jobs, folder=folder)
+    wrong = WithExtras(NothingOnNode(), (files.artefact(sha256="0" * 64),), base=jobs, folder=folder)
     with pytest.raises(
         JobFailedError, match="its artefacts cannot be staged: exit code 1: artefact tool has"
     ):
         wrong.stage(make_job(lambda: files.local, "stage", "1.0.0"))
+
+
+def test_what_hooks_need_is_looked_for_also_where_nothing_is_brought(
+    files: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alone = WithExtras(NothingOnNode(), (), runs_hooks=True, base=str(files.node / "jobs"))
+    assert alone.check(files.local) == ()
+    assert alone.check_source(files.local, "1.0.0") == ()
+    assert alone.stage(make_job(lambda: files.local, "stage", "1.0.0")) is Effect.ALREADY_STAGED
+    assert alone.activate(make_job(lambda: files.local, "activate", "1.0.0")) is Effect.ALREADY_ACTIVE
+    programs = files.node / "bin"
+    programs.mkdir()
+    for name in ("sh", "mkdir", "id", "flock", "setsid"):
+        (programs / name).symlink_to(shutil.which(name) or name)
+    monkeypatch.setenv("PATH", str(programs))
+    (lacking,) = alone.check(files.local)
+    assert (lacking.code, lacking.blocks) == (Code.NODE_TOOL_MISSING, True)
+    assert "the command timeout is not on the PATH" in lacking.message
 
 
 def test_without_artefacts_a_script_begins_with_nothing() -> None:
@@ -245,7 +263,7 @@ def test_over_a_connection_the_contract_holds_with_files(command_node: CommandNo
     file.write_text("x")
     artefact = Artefact(name="file", source=str(file), sha256=hashlib.sha256(b"x").hexdigest())
     base, folder = str(command_node.folder / "jobs"), str(command_node.folder / "artefacts")
-    with_files = WithArtefacts(command_node.on_node(), (artefact,), base=base, folder=folder)
+    with_files = WithExtras(command_node.on_node(), (artefact,), base=base, folder=folder)
     assert with_files.stage(make_job(command_node.sshd.shell, "stage", "1.0.0")) is Effect.STAGED
     for effect in (Effect.ACTIVATED, Effect.ALREADY_ACTIVE):
         assert with_files.activate(make_job(command_node.sshd.shell, "activate", "1.0.0")) is effect

@@ -1,4 +1,8 @@
-"""A mechanism whose bundle has files of its own: brought in stage, and proved again before activate."""
+"""A mechanism whose bundle has files and hooks of its own.
+
+The files are brought in stage, and proved again before activate. What hooks need is looked for with the rest:
+also where the mechanism brings nothing, and asks the node nothing.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +19,7 @@ from escalator.system_support.mechanisms.artefact_scripts import (
     write_look,
     write_source_script,
 )
+from escalator.system_support.mechanisms.command_scripts import write_hook_check_script
 from escalator.system_support.mechanisms.node_job import Effect, NodeJob
 from escalator.system_support.mechanisms.protocol import InstalledVersion, NodeMechanism, UnitState
 from escalator.system_support.mechanisms.questions import find_lacking
@@ -23,10 +28,11 @@ from escalator.system_support.shell import Shell
 _SOURCE_SECONDS = 300.0
 
 
-class WithArtefacts:
+class WithExtras:
     """Another mechanism, in whose jobs the artefacts come first: what is not proved lets nothing run.
 
     :param mechanism: brings the software, or nothing.
+    :param runs_hooks: the bundle has commands of its own; :mod:`escalator.system_support.mechanisms.hooks`.
     :param base: folder of the remote jobs; :param folder: that of the artefacts.
     """
 
@@ -35,11 +41,13 @@ class WithArtefacts:
         mechanism: NodeMechanism,
         artefacts: Sequence[Artefact],
         *,
+        runs_hooks: bool = False,
         base: str = remote_job.DEFAULT_BASE,
         folder: str = FOLDER,
     ) -> None:
         self._mechanism = mechanism
         self._artefacts = tuple(artefacts)
+        self._runs_hooks = runs_hooks
         self._base = base
         self._folder = folder
 
@@ -49,12 +57,16 @@ class WithArtefacts:
         return self._mechanism.brings_software
 
     def check(self, shell: Shell) -> tuple[Verdict, ...]:
-        """Find what the mechanism lacks, and programs, keys and folders that artefacts need."""
-        own = find_lacking(shell, write_check_script(self._artefacts, self._folder))
-        return tuple(dict.fromkeys((*self._mechanism.check(shell), *own)))
+        """Find what the mechanism lacks, and programs, keys and folders that artefacts and hooks need."""
+        script = write_hook_check_script(self._base) if self._runs_hooks else ""
+        if self._artefacts:
+            script += write_check_script(self._artefacts, self._folder)
+        return tuple(dict.fromkeys((*self._mechanism.check(shell), *find_lacking(shell, script))))
 
     def check_source(self, shell: Shell, version: str) -> tuple[Verdict, ...]:
         """Ask the mechanism for its version, and the places of the artefacts that are not there for them."""
+        if not self._artefacts:
+            return self._mechanism.check_source(shell, version)
         script = write_source_script(self._artefacts, self._folder)
         said = shell.run_as_root(script, _SOURCE_SECONDS).stdout.splitlines()
         lacking = (
@@ -78,6 +90,8 @@ class WithArtefacts:
 
     def stage(self, job: NodeJob) -> Effect:
         """Bring the artefacts, then what the mechanism brings; a second run proves both."""
+        if not self._artefacts:
+            return self._mechanism.stage(job)
         with_files = replace(job, before=write_fetch(self._artefacts, self._folder))
         if self.brings_software:
             return self._mechanism.stage(with_files)
@@ -86,6 +100,6 @@ class WithArtefacts:
 
     def activate(self, job: NodeJob) -> Effect:
         """Prove the artefacts again, then activate what the mechanism brings."""
-        if not self.brings_software:
+        if not (self.brings_software and self._artefacts):
             return self._mechanism.activate(job)
         return self._mechanism.activate(replace(job, before=write_look(self._artefacts, self._folder)))
