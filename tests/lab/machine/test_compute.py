@@ -40,6 +40,43 @@ def test_the_driver_is_in_the_conffile_of_the_package_alone(node: ComputeMachine
     assert "compute_driver" in texts_of("33.0.2")["etc/nova/nova-compute.conf"]
 
 
+def test_the_release_is_what_dpkg_says_on_the_uppermost_disk(node: ComputeMachine) -> None:
+    def write(disk: Path, version: str) -> None:
+        status = disk / "var/lib/dpkg/status"
+        status.parent.mkdir(parents=True)
+        adduser = "Package: adduser\nStatus: install ok installed\nVersion: 3.134\n"
+        ours = (
+            f"Package: lab-nova-compute\nStatus: hold ok installed\nConffiles:\n /a 1\nVersion: {version}\n"
+        )
+        status.write_text(f"{adduser}\n{ours}\nPackage: zlib1g\nVersion: 1:1.2.13\n")
+
+    write(node.layers[0], "3:33.0.2-0lab1")
+    assert node.release == "33.0.2"
+    write(node.machine.upper, "3:34.0.0-0lab1")
+    assert node.release == "34.0.0"
+
+
+def test_a_disk_without_the_package_has_no_release(node: ComputeMachine) -> None:
+    status = node.layers[1] / "var/lib/dpkg/status"
+    status.parent.mkdir(parents=True)
+    status.write_text("Package: lab-nova-compute-x\nVersion: 3:1-0\n\nPackage: zlib1g\nVersion: 1:1.2.13-1\n")
+    assert node.release == ""
+
+
+def test_a_new_disk_keeps_what_a_machine_is_known_by(node: ComputeMachine) -> None:
+    machine = node.machine
+    machine.files.ensure_written(machine.upper)
+    (machine.upper / "etc/nova/compute_id").write_text("edited")
+    before = machine.files.known_host(machine.upper), (machine.upper / "etc/machine-id").read_text()
+    machine.renew_disk()
+    machine.upper.rename(machine.folder / "upper.new")  # a run that was killed between its two steps
+    machine.renew_disk()
+    assert not (machine.upper / "etc/nova").exists()
+    assert [path.name for path in machine.folder.iterdir()] == ["upper"]
+    machine.files.ensure_written(machine.upper)
+    assert (machine.files.known_host(machine.upper), (machine.upper / "etc/machine-id").read_text()) == before
+
+
 def test_nodes_share_the_folder_of_the_hypervisors_as_guests_move_between_them(node: ComputeMachine) -> None:
     assert node.machine.binds == {node.hypervisor.parent: "/var/lib/lab-hypervisors"}
     assert "ESCALATOR_LAB_HYPERVISORS=/var/lib/lab-hypervisors" in "".join(texts_of("33.0.2").values())

@@ -117,7 +117,24 @@ def test_a_node_is_emptied_upgraded_by_apt_and_rebooted_and_its_server_comes_bac
     wait(lambda: reports_after(cloud, first, before), "it reports after its reboot")
     move(cloud, server, first)
     assert cloud.release_versions()[second.host] == SERVICE_VERSIONS[OLD]
+    assert (first.release, second.release) == (NEW, OLD)
     cloud.servers.delete_all()
+
+
+def test_a_node_that_is_reset_is_the_same_node_with_the_first_release(
+    cloud: Lab, store: MachineStore, nodes: tuple[ComputeMachine, ...]
+) -> None:
+    node = nodes[0]
+    key = node.machine.files.known_host(node.machine.upper)
+    assert node.reset(OLD)
+    wait(lambda: cloud.release_versions()[node.host] == SERVICE_VERSIONS[OLD], "the first release reports")
+    assert node.release == OLD
+    assert node.machine.files.known_host(node.machine.upper) == key
+    assert ssh(store, node.machine, "dpkg --audit").stdout == ""
+    wait(node.is_compute_active, "it runs")
+    assert not node.reset(OLD)
+    node.kill_compute()
+    wait(node.is_compute_active, "systemd starts it again")
 
 
 def test_a_node_without_power_is_down_for_nova_and_comes_back_with_its_guests(

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from escalator.lab.errors import LabError, ServiceFailedError
 from escalator.lab.machine.cgroup import Cgroup
-from escalator.lab.machine.machine_files import MachineFiles
+from escalator.lab.machine.machine_files import IDENTITY, MachineFiles
 from escalator.lab.pins import digest
 from escalator.lab.processes import wait_until
 
@@ -118,6 +118,25 @@ class Machine:
                 os.kill(leader, _POWER_OFF)
             wait_until(lambda: not self.is_on, timeout_seconds=timeout_seconds)
         self.ensure_cut()
+
+    def renew_disk(self) -> None:
+        """Cut the power and give the machine a new disk; its identity stays, and it is off afterwards.
+
+        When this is killed half-way, the next run does the rest.
+        """
+        self.ensure_cut()
+        fresh, gone = self.folder / "upper.new", self.folder / "upper.gone"
+        shutil.rmtree(gone, ignore_errors=True)
+        if self.upper.exists():
+            shutil.rmtree(fresh, ignore_errors=True)
+            for name in filter(lambda each: (self.upper / each).exists(), IDENTITY):
+                (fresh / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(self.upper / name, fresh / name)
+            self.upper.rename(gone)
+        if fresh.exists():
+            fresh.rename(self.upper)
+        for folder in (gone, self.folder / "work"):
+            shutil.rmtree(folder, ignore_errors=True)
 
     def ensure_removed(self) -> None:
         """Cut the power and remove all that the machine was. A second run finds nothing."""

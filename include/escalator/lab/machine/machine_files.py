@@ -19,6 +19,8 @@ USERS = ("root", "escalator")
 """Whom the lab's key opens a machine to; the second one has no rights, as long as nobody gives him some."""
 _KEYS = "/etc/ssh/authorized_keys"
 HOST_KEY = "etc/ssh/ssh_host_ed25519_key"
+IDENTITY = (HOST_KEY, f"{HOST_KEY}.pub", "etc/machine-id")
+"""What a machine stays the same by, whatever becomes of the rest of its disk."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
