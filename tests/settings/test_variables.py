@@ -7,7 +7,7 @@ import re
 from tests.conftest import ROOT
 
 from escalator.doctor.cli import OF_COMPOSE
-from escalator.settings.variables import VARIABLES, list_names
+from escalator.settings.variables import GIVEN_TO_COMMANDS, VARIABLES, list_names
 
 NAME = re.compile(r"\bESCALATOR_[A-Z]+(?:_[A-Z]+)*\b")
 MANUAL = (ROOT / "docs" / "deployment.md").read_text(encoding="utf-8")
@@ -21,7 +21,15 @@ def names_in(*places: str) -> set[str]:
 
 def test_every_variable_that_the_code_names_is_in_the_table_and_no_other() -> None:
     code = names_in("include/escalator/**/*.py", "plugins/**/*.py", "dags/*.py")
-    assert sorted(code) == sorted({*list_names(), *(name for name in OF_COMPOSE if name in code)})
+    settings = {*list_names(), *(name for name in OF_COMPOSE if name in code)}
+    assert sorted(code - GIVEN_TO_COMMANDS) == sorted(settings)
+
+
+def test_what_commands_on_nodes_are_given_is_no_setting_and_stands_in_their_pages() -> None:
+    code = names_in("include/escalator/system_support/mechanisms/*.py")
+    assert code == GIVEN_TO_COMMANDS
+    assert names_in("docs/bundles.md", "docs/mechanisms/*.md") == GIVEN_TO_COMMANDS
+    assert GIVEN_TO_COMMANDS.isdisjoint({*list_names(), *OF_COMPOSE})
 
 
 def test_every_variable_of_compose_is_known_to_the_doctor() -> None:
@@ -35,5 +43,5 @@ def test_the_documents_have_the_table_word_for_word() -> None:
 
 
 def test_the_documents_name_no_variable_that_nobody_reads() -> None:
-    known = {*list_names(), *OF_COMPOSE}
+    known = {*list_names(), *OF_COMPOSE, *GIVEN_TO_COMMANDS}
     assert sorted(names_in("docs/*.md", "README.md", "include/vnfs/README.md") - known) == []

@@ -191,6 +191,18 @@ VARIABLES: Final = (
 """The same stand in the table of docs/deployment.md."""
 
 
+GIVEN_TO_COMMANDS = frozenset(
+    {
+        "ESCALATOR_ARTEFACTS",
+        "ESCALATOR_HOOK",
+        "ESCALATOR_HOST",
+        "ESCALATOR_SERVICE",
+        "ESCALATOR_VERSION",
+    }
+)
+"""No settings: what the commands of a bundle find in their environment on a node."""
+
+
 def list_names() -> tuple[str, ...]:
     """Return the names of all of them."""
     return tuple(variable.name for variable in VARIABLES)

@@ -48,8 +48,12 @@ def run_hook(
 
 
 def _write_script(job: NodeJob, hook: HookCommands) -> str:
-    names = {"VERSION": job.version, "HOST": hook.host, "HOOK": str(hook.when)}
-    exported = "".join(f"export ESCALATOR_{name}={shlex.quote(text)}\n" for name, text in names.items())
+    given = {
+        "ESCALATOR_VERSION": job.version,
+        "ESCALATOR_HOST": hook.host,
+        "ESCALATOR_HOOK": str(hook.when),
+    }
+    exported = "".join(f"export {name}={shlex.quote(text)}\n" for name, text in given.items())
     calls = "".join(
         f"run hooks.{hook.when}[{index}] {hook.limit_seconds:g} {shlex.quote(command)}\n"
         for index, command in enumerate(hook.commands)
