@@ -4,12 +4,15 @@ from tests.builders import BUNDLE
 from escalator.model.bundle import (
     SUPPORTED_MECHANISMS,
     Bundle,
+    CommandMechanism,
     Component,
     Impact,
     MechanismType,
     NoMechanism,
     VenvMechanism,
 )
+
+COMMANDS = CommandMechanism(version="v", activate="a", service="nova-compute")
 
 
 def test_the_target_of_a_bundle() -> None:
@@ -32,4 +35,17 @@ def test_members_stay_only_while_no_guest_is_touched(impact: Impact) -> None:
 def test_a_mechanism_knows_its_type() -> None:
     venv = VenvMechanism(venv="/opt/nova/venv", package="nova", service="nova-compute")
     assert (venv.type, NoMechanism().type) == (MechanismType.VENV, MechanismType.NONE)
-    assert set(SUPPORTED_MECHANISMS) == {MechanismType.VENV, MechanismType.NONE}
+    assert COMMANDS.type is MechanismType.COMMAND
+    assert set(SUPPORTED_MECHANISMS) == {MechanismType.VENV, MechanismType.COMMAND, MechanismType.NONE}
+
+
+def test_the_longest_limit_of_its_own_commands() -> None:
+    assert Bundle(name="b", components=(), mechanism=COMMANDS).command_limit_seconds == 900.0
+    assert Bundle(name="b", components=(), mechanism=NoMechanism()).command_limit_seconds == 0.0
+
+
+def test_hooks_without_a_command_are_none() -> None:
+    hooks: dict[str, tuple[str, ...]] = {"pre": (), "post": ()}
+    assert not Bundle(name="b", components=(), mechanism=NoMechanism(), hooks=hooks).has_hooks
+    hooks["post"] = ("true",)
+    assert Bundle(name="b", components=(), mechanism=NoMechanism(), hooks=hooks).has_hooks
