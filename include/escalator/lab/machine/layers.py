@@ -50,6 +50,10 @@ while [ "$1" != -- ]; do mkdir -p "$at$2"; mount --bind "$1" "$at$2"; shift 2; d
 shift
 exec chroot "$at" "$@"
 """
+_ENCLOSED = (
+    *("setpriv", "--pdeathsig", "KILL"),
+    *("unshare", "--mount", "--pid", "--fork", "--kill-child=SIGKILL", "--mount-proc"),
+)
 _DENY_SERVICES = "#!/bin/sh\nexit 101\n"
 _ENVIRONMENT = {
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
@@ -149,9 +153,8 @@ def run_inside(
         folder.mkdir(parents=True, exist_ok=True)
     options = f"lowerdir={':'.join(map(str, layers))},upperdir={upper},workdir={work}"
     pairs = [str(side) for pair in (binds or {}).items() for side in pair]
-    unshare = ["unshare", "--mount", "--pid", "--fork", "--kill-child=SIGKILL"]
     try:
-        _run([*unshare, "sh", "-euc", _INSIDE, "sh", options, str(at), *pairs, "--", "sh", "-euc", script])
+        _run(["sh", "-euc", _INSIDE, "sh", options, str(at), *pairs, "--", "sh", "-euc", script])
     finally:
         shutil.rmtree(work, ignore_errors=True)
         at.rmdir()
@@ -166,8 +169,9 @@ def _fresh(final: Path) -> Path:
 
 
 def _run(command: list[str]) -> None:
+    """Run a command in namespaces of its own: when it, or this process, is killed, nothing of it goes on."""
     done = subprocess.run(
-        command,
+        [*_ENCLOSED, *command],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

@@ -10,7 +10,17 @@ from pathlib import Path
 from escalator.lab.errors import LabError
 from escalator.lab.machine.cgroup import MOUNTS, find_hierarchies
 
-PROGRAMS = ("systemd-nspawn", "mmdebstrap", "gpg", "gpgconf", "dpkg-deb", "nsenter", "unshare", "ssh-keygen")
+PROGRAMS = (
+    "systemd-nspawn",
+    "mmdebstrap",
+    "gpg",
+    "gpgconf",
+    "dpkg-deb",
+    "nsenter",
+    "setpriv",
+    "unshare",
+    "ssh-keygen",
+)
 _CAPABILITIES = {18: "CAP_SYS_CHROOT", 21: "CAP_SYS_ADMIN", 27: "CAP_MKNOD"}
 """Number of a capability -> its name (linux/capability.h)."""
 
