@@ -111,6 +111,16 @@ def test_what_is_no_yaml_is_bad_input_with_its_line(
     assert main(["bundle", "lint", str(tmp_path)]) == 2
 
 
+def test_a_file_that_cannot_be_read_hides_no_other(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "x.yaml").write_text(UNSERVED)
+    assert main(["bundle", "lint", str(tmp_path / "none.yaml"), str(tmp_path / "x.yaml")]) == 2
+    said = capsys.readouterr()
+    assert "none.yaml cannot be read: there is no such file" in said.err
+    assert len(said.out.splitlines()) == 3
+
+
 def test_bundles_that_come_along_are_good(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["bundle", "lint", *map(str, find_own_bundle_dir().glob("*.yaml"))]) == 0
     assert "good" in capsys.readouterr().out

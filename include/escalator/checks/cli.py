@@ -16,6 +16,7 @@ from escalator.documents.bundle_list import describe_bundle
 from escalator.documents.bundles import parse_bundle
 from escalator.model.campaign import OnBlocked, UpgradeMode
 from escalator.model.check_report import check_to_document
+from escalator.model.errors import InvalidRequestError
 from escalator.settings.places import find_own_schema_dir
 from escalator.upgrade_manager.conditions.leaving_out import leave_blocked_out
 from escalator.upgrade_manager.conditions.question import ask
@@ -28,7 +29,7 @@ from escalator.vim_interface.registry import load_vnfms
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - its only name
 
-MET, NOT_MET = 0, 1
+MET, NOT_MET, NOT_JUDGED = 0, 1, 2
 
 
 def add_parser(subparsers: Subparsers) -> None:
@@ -53,7 +54,7 @@ def add_parser(subparsers: Subparsers) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run the verb that was asked for.
 
-    :return: 0 met, allowed or without fault; 1 not.
+    :return: 0 met, allowed or without fault; 1 not; 2 a bundle's file cannot be read.
     :raises EscalatorError: bad input, or the cloud cannot be read.
     """
     match args.verb:
@@ -105,8 +106,12 @@ def _bundle(args: argparse.Namespace) -> int:
 
 
 def _lint(path: Path) -> int:
-    """Print the faults of one file in the form that editors and CI know."""
-    document = read_bundle_file(path)
+    """Print the faults of one file in the form that editors and CI know; an unreadable one hides no other."""
+    try:
+        document = read_bundle_file(path)
+    except InvalidRequestError as exc:
+        print(f"escalator: {exc}", file=sys.stderr)
+        return NOT_JUDGED
     faults = find_faults(document)
     for fault in faults:
         print(f"{path}:{fault.line or 1}: {fault._replace(line=None)}")
