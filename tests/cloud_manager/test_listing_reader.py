@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from benchmarks.recorded_nova import RecordedCloud, age, record_server
 
-from escalator.cloud_manager import listing_reader, migrations
+from escalator.cloud_manager import listing_reader, listing_store, migrations
 from escalator.cloud_manager.call_counter import CallCounter
 from escalator.cloud_manager.cloud import Cloud
 from escalator.cloud_manager.connection import connect
@@ -191,8 +191,20 @@ def test_what_is_archived_before_it_was_seen_is_found_out_where_it_counts(
     nova.archive()
     assert len(look(cloud).servers_on("node-02")) == 13
     assert len(look(cloud, afresh=("node-02",)).servers_on("node-02")) == 12
-    assert pages(nova, cloud) == 5
+    assert same(look(open_cloud(tmp_path / "listing")), look(open_cloud()))
+    assert pages(nova, cloud) == 1
     assert pages(nova, cloud, afresh=("node-02",)) == 3
+
+
+def test_a_look_that_finds_its_listing_wrong_decides_on_a_whole_one(
+    nova: RecordedCloud, open_cloud: Open
+) -> None:
+    cloud = open_cloud()
+    look(cloud)
+    nova.servers["s-001"]["OS-EXT-SRV-ATTR:host"] = "node-03"  # and no change tells it
+    found = look(cloud, afresh=("node-02",))
+    assert same(found, look(open_cloud()))
+    assert "s-001" in {server.id for server in found.servers_on("node-03")}
 
 
 def test_a_server_that_goes_between_two_calls_is_no_reason_to_list_all(
@@ -233,6 +245,20 @@ def test_the_next_process_goes_on_from_what_this_one_listed(
     nova.boot(server(77))
     assert pages(nova, open_cloud(store)) == 1
     assert same(look(open_cloud(store)), look(open_cloud()))
+
+
+def test_a_listing_that_was_found_wrong_does_not_come_back_from_who_still_has_it(
+    nova: RecordedCloud, open_cloud: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listing_store, "SAVED_AFTER", timedelta())
+    store = tmp_path / "listing"
+    watch = open_cloud(store)
+    look(watch)
+    nova.delete("s-001")
+    nova.archive()
+    look(open_cloud(store), afresh=("node-02",))
+    assert len(look(watch).servers) == 40
+    assert len(look(open_cloud(store)).servers) == 39
 
 
 @pytest.mark.parametrize("content", [b"", b"broken", None])

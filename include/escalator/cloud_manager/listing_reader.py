@@ -141,17 +141,15 @@ class ListingReader:
         return apply_changes(listing, servers, here, read_at=read_at)
 
     def _look_afresh(self, listing: Listing, hosts: Collection[str], pool: Executor) -> Listing:
-        """List the servers of some hosts by themselves; when others are there, trust no listing further.
+        """List the servers of some hosts by themselves; when others are there, list the whole cloud at once.
 
         A server that came or went between two calls is told by the changes since: those are asked for first.
         """
         found = [server for host in hosts for server in self._servers.fetch_on(host)]
         differing = find_differing(listing, hosts, found)
         if differing and differing & find_differing(self._read_changes(listing, pool), hosts, found):
-            log.info("other servers are on %s than the changes told: the next look is a whole one", hosts)
-            self._kept = None
-            if self._store is not None:
-                self._store.forget()
+            log.info("other servers are on %s than the changes told: every server is listed", hosts)
+            return self._keep(self._read_whole(pool), saved=True)
         return put_afresh(listing, hosts, found)
 
     def _read_at(self) -> datetime:

@@ -16,7 +16,7 @@ import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,8 @@ SAVED_AFTER = timedelta(minutes=1)
 TURN_SECONDS = 180.0
 """How long another process is waited for that reads the whole listing."""
 _POLL_SECONDS = 0.2
+_HEAD = 4096
+"""Bytes in which the head of a file is, compressed or not."""
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +66,7 @@ class ListingStore:
         """Return what is stored; None: nothing that can be used."""
         try:
             text = zlib.decompress(self.path.read_bytes())
-            release, _, body = text.partition(b"\n")
+            release, _, body = text.split(b"\n", 2)
             if release.decode() != _name_release():
                 return None
             listing: Listing = _adapter().validate_json(body)
@@ -77,11 +79,16 @@ class ListingStore:
     def save(self, listing: Listing, *, always: bool) -> None:
         """Store a listing, or leave it: one that is not stored is read again.
 
+        One that comes from an older whole listing than the one there stays out: what another process found
+        to be wrong, and listed anew, does not come back.
+
         :param always: also when the one there is hardly older.
         """
-        if not always and self._saved is not None and listing.read_at - self._saved < SAVED_AFTER:
+        recent = self._saved is not None and listing.read_at - self._saved < SAVED_AFTER
+        if not always and (recent or self._has_newer(listing)):
             return
-        text = _name_release().encode() + b"\n" + _adapter().dump_json(listing)
+        head = f"{_name_release()}\n{listing.whole_at.isoformat()}\n"
+        text = head.encode() + _adapter().dump_json(listing)
         with contextlib.suppress(OSError):
             descriptor, draft = tempfile.mkstemp(dir=self.path.parent)  # mode 0600
             with os.fdopen(descriptor, "wb") as file:
@@ -89,11 +96,16 @@ class ListingStore:
             Path(draft).replace(self.path)
             self._saved = listing.read_at
 
-    def forget(self) -> None:
-        """Store nothing any more; a second call changes nothing."""
-        with contextlib.suppress(OSError):
-            self.path.unlink(missing_ok=True)
-        self._saved = None
+    def _has_newer(self, listing: Listing) -> bool:
+        """Tell whether a listing is stored that was whole later; only the head of it is read."""
+        try:
+            with self.path.open("rb") as file:
+                head = zlib.decompressobj().decompress(file.read(_HEAD), _HEAD)
+            release, whole_at, _ = head.split(b"\n", 2)
+            newer = datetime.fromisoformat(whole_at.decode()) > listing.whole_at
+        except (OSError, zlib.error, ValueError):
+            return False
+        return newer and release.decode() == _name_release()
 
     @contextlib.contextmanager
     def turn(self) -> Iterator[None]:
