@@ -103,9 +103,11 @@ class ListingReader:
         """Read a whole listing, unless another process does so at this moment: then take that one's."""
         if self._store is None:
             return self._keep(self._read_whole(pool))
+        nova_now, asked_at = self._nova_clock(), self._clock()
         with self._store.turn():
-            found = self._store.load()
-            if found is not None and find_doubt(found, self._clock(), self._nova_clock()) is None:
+            found, waited = self._store.load(), self._clock() - asked_at
+            nova_now = nova_now and nova_now + waited  # what its last answer said is so old now
+            if found is not None and find_doubt(found, self._clock(), nova_now) is None:
                 return self._keep(self._read_changes(found, pool))
             log.info("reading every server of the cloud: %s", doubt)
             return self._keep(self._read_whole(pool), saved=True)

@@ -15,16 +15,18 @@ import tempfile
 import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from escalator.cloud_manager import listing as listings
+from escalator.cloud_manager import records, server_needs
 from escalator.cloud_manager.listing import Listing
 from escalator.cloud_manager.server_needs import MARKED_PCI_VARIABLE
 from escalator.cloud_manager.tokens import TokenCache, make_file_name
-from escalator.model.cloud import Migration, Server
+from escalator.model import cloud
 
 SAVED_AFTER = timedelta(minutes=1)
 """A listing that is so much newer than the stored one takes its place: fewer changes to ask for."""
@@ -139,5 +141,14 @@ def _adapter() -> Any:  # noqa: ANN401 - a pydantic adapter
 
 def _name_release() -> str:
     """Name what a listing holds: another release, or setting, may say more, or less, of a server."""
-    named = [field.name for kind in (Listing, Server, Migration) for field in fields(kind)]
-    return hashlib.sha256(f"{named} {os.environ.get(MARKED_PCI_VARIABLE)}".encode()).hexdigest()
+    return hashlib.sha256(f"{_read_code()} {os.environ.get(MARKED_PCI_VARIABLE)}".encode()).hexdigest()
+
+
+@cache
+def _read_code() -> str:
+    """Return a digest of the code that makes a server and a migration of Nova's records, as it is on disk."""
+    read = hashlib.sha256()
+    for module in (cloud, listings, records, server_needs):
+        with contextlib.suppress(OSError):
+            read.update(Path(str(module.__file__)).read_bytes())
+    return read.hexdigest()
