@@ -91,6 +91,28 @@ def test_what_is_named_has_to_be_there_and_to_land(ready: Any, cloud: Cloud) -> 
     assert ready.asked
 
 
+def test_images_are_found_in_a_cloud_of_more_snapshots_than_a_page(ready: Any, cloud: Cloud) -> None:
+    """A snapshot of a server on a volume has no bytes, and comes before every image that has some."""
+    cirros = {"id": "i", "name": "cirros", "size": 10, "status": "active"}
+    empty = [{"id": f"s-{n}", "name": f"s-{n}", "size": 0, "status": "active"} for n in range(1000)]
+    first = ready.first
+
+    def glance(asked: Any) -> Any:
+        if asked.path == "/image/v2/images/i":
+            return 200, cirros
+        if asked.path != "/image/v2/images":
+            return first(asked)
+        named, least = asked.query.get("name"), int(asked.query.get("size_min", ["0"])[0])
+        found = [i for i in (*empty, cirros) if i["size"] >= least and named in (None, [i["name"]])]
+        return 200, {"images": found[:1000]}
+
+    ready.first = glance
+    assert find(cloud) == []
+    assert find(cloud, image="cirros") == []
+    assert find(cloud, image="i") == []
+    assert find(cloud, image="gone") == ["node-01, node-02: there is no image gone, for canaries"]
+
+
 def test_what_may_not_be_looked_at_is_not_sure(ready: Any, cloud: Cloud) -> None:
     ready.tell("GET", "/image/v2/images", (403, {"message": "no"}))
     (fault,) = cloud.fetch_canary_faults(NODES, CanaryWish(), at_once=1)

@@ -37,7 +37,7 @@ class CanaryChecks:
     def fetch_faults(
         self, nodes: Sequence[Node], wish: CanaryWish, *, at_once: int
     ) -> tuple[CanaryFault, ...]:
-        """Find what would keep the canaries of some nodes from starting, in four to seven calls.
+        """Find what would keep the canaries of some nodes from starting, in four to eight calls.
 
         :param at_once: canaries that there may be at one moment.
         :raises TransientError: a service does not answer.
@@ -52,7 +52,7 @@ class CanaryChecks:
         return tuple(found)
 
     def _find(self, nodes: Sequence[Node], wish: CanaryWish, at_once: int) -> Iterator[CanaryFault]:
-        flavors, images = fetch_flavors(self._compute), fetch_images(self._image)
+        flavors, images = fetch_flavors(self._compute), fetch_images(self._image, wish.image)
         project_id = self._quotas.find_own_project()
         chosen: dict[str, Record] = {}
         for kind in {frozenset(node.inventory.items()): node for node in nodes if node.inventory}.values():

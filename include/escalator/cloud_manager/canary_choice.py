@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from urllib.parse import quote
 
 from escalator.cloud_manager.api import Query, Record, ServiceApi
 from escalator.cloud_manager.server_needs import read_resources, read_traits
@@ -29,10 +30,22 @@ def fetch_flavors(compute: ServiceApi) -> list[Record]:
     return list(compute.pages("/flavors/detail", "flavors", query))
 
 
-def fetch_images(image: ServiceApi) -> list[Record]:
-    """Read the images, the smallest first. One call."""
+def fetch_images(image: ServiceApi, name: str | None = None) -> list[Record]:
+    """Read the images of a name or id; without one all, the smallest first. One call, two for an id.
+
+    A snapshot of a server on a volume is an image without bytes: a cloud may have more of them than a page.
+    """
     query: Query = {"status": "active", "sort": "size:asc", "limit": _IMAGES}
-    return list(image.get("/images", query)["images"])
+    if name is None:
+        return list(image.get("/images", {**query, "size_min": 1})["images"])
+    found: list[Record] = image.get("/images", {**query, "name": name})["images"]
+    if found:
+        return found
+    try:
+        record = image.get(f"/images/{quote(name, safe='')}")
+    except NotFoundError:
+        return []
+    return [record] if record.get("status") == "active" else []
 
 
 def choose_flavor(
@@ -113,8 +126,10 @@ def is_bootable(image: Record) -> bool:
 def fits(image: Record, flavor: Record) -> bool:
     """Tell whether an image boots with a flavor: memory, disk, and really there."""
     room = flavor["disk"] * _GIB or float("inf")
+    size = image.get("size") or 0
     return (
-        0 < (image.get("size") or 0) <= room
+        size > 0
+        and max(size, image.get("virtual_size") or 0) <= room  # a node unpacks what is compressed
         and image.get("min_ram", 0) <= flavor["ram"]
         and image.get("min_disk", 0) <= (flavor["disk"] or float("inf"))
     )
