@@ -32,11 +32,13 @@ ALL = Retention(age=timedelta(), runs=0)
 def past(ledger: Ledger, open_campaign: Open) -> Callable[..., CampaignRun]:
     """Give the ledger a run that ended well so many days ago."""
 
-    def ended(run_id: str, days: int = 0, cloud: str = "lab", campaign: str = "campaign") -> CampaignRun:
+    def ended(
+        run_id: str, days: int = 0, cloud: str = "lab", campaign: str = "campaign", **opened: Any
+    ) -> CampaignRun:
         plan = make_plan(HOST, cloud=cloud)
         plan = replace(plan, campaign=campaign, run_id=run_id)
         now = NOW - days * DAY
-        open_campaign(ledger, plan, now=now)
+        open_campaign(ledger, plan, now=now, **opened)
         run = ledger.run(campaign, run_id)
         run.remember(HOST, leases=("escalator:x",), leased_at=now)
         run.remember(HOST, released_at=now + timedelta(minutes=9))
@@ -143,6 +145,25 @@ def test_a_node_that_a_later_run_gave_back_holds_the_earlier_one_no_longer(
 ) -> None:
     leased(ledger, past("first"))
     past("later", -2)
+    assert forgotten(ledger) == ["first"]
+
+
+NOTHING = {"name": "nova-34", "mechanism": {"type": "none"}}
+"""A bundle that brings nothing: no node can say that it went through it."""
+
+
+def test_a_run_stays_that_alone_tells_that_a_node_went_through_a_bundle_which_brings_nothing(
+    ledger: Ledger, past: Callable[..., CampaignRun]
+) -> None:
+    bundle = make_plan(HOST).request.bundle
+    run = past("first", 9, bundle_document=NOTHING)
+    past("changed", 8, bundle_document={**NOTHING, "members_stay": True})
+    past("elsewhere", 7, cloud="edge", bundle_document=NOTHING)
+    assert forgotten(ledger) == []
+    (found, *_) = ledger.prune(ALL, NOW + DAY)
+    assert "alone tells that node-01" in found.needed
+    assert run.released(cloud="lab", bundle=bundle)[-1] == (NOTHING, {HOST})
+    past("again", 6, bundle_document=NOTHING)
     assert forgotten(ledger) == ["first"]
 
 

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from escalator.ledger.facts import LEASES, RELEASED_AT, read_facts
 from escalator.ledger.given_back import read_given_back
 from escalator.ledger.records import Document
+from escalator.ledger.released import find_only_told
 from escalator.ledger.switch_book import read_switches
 from escalator.ledger.tables import CampaignRow, DocumentRow, FactRow, NodeRow
 from escalator.ledger.vim_tables import QuotaHolderRow, SessionRow, SessionRunRow, SwitchRow
@@ -123,6 +124,8 @@ def _list_needs_of_nodes(session: Session, key: int, cloud: str) -> Iterator[str
         yield "it was not concluded: clear its task conclude"
     if leased := _find_leased(session, key, cloud):
         yield f"{name_some(leased)} may still be out under its lease: see escalator leases"
+    if told := find_only_told(session, key, cloud):
+        yield f"it alone tells that {name_some(told)} went through its bundle: they would go again"
 
 
 def _list_needs_of_others(session: Session, campaign: str, run_id: str) -> Iterator[str]:
