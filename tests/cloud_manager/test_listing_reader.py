@@ -208,6 +208,22 @@ def test_a_look_that_finds_its_listing_wrong_decides_on_a_whole_one(
     assert "s-001" in {server.id for server in found.servers_on("node-03")}
 
 
+def test_a_server_lives_whose_record_in_the_cell_that_it_left_is_a_deleted_one(
+    nova: RecordedCloud, open_cloud: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cloud, answer = open_cloud(), RecordedCloud._list_servers
+    look(cloud)
+    nova.change("s-001", **{"OS-EXT-SRV-ATTR:host": "node-03"})
+
+    def tell_both(recorded: RecordedCloud, query: Any) -> Any:
+        found = answer(recorded, query)
+        left = [{**record, "status": "DELETED"} for record in found["servers"] if "changes-since" in query]
+        return {**found, "servers": [*found["servers"], *left]}
+
+    monkeypatch.setattr(RecordedCloud, "_list_servers", tell_both)
+    assert "s-001" in {server.id for server in look(cloud).servers_on("node-03")}
+
+
 def test_a_server_that_goes_between_two_calls_is_no_reason_to_list_all(
     nova: RecordedCloud, open_cloud: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
