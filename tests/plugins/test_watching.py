@@ -28,6 +28,7 @@ class Campaign:
     now: float = 100.0
     within: list[float] = field(default_factory=list)
     noted: list[dict[str, AdmissionDecision]] = field(default_factory=list)
+    others: tuple[NodeProgress, ...] = ()
 
     @property
     def cloud(self) -> Campaign:
@@ -62,7 +63,7 @@ class Campaign:
         return Seen((service,), begun=self.now - 1.0)
 
     def nodes(self) -> tuple[NodeProgress, ...]:
-        return (NodeProgress(host="node-01", state=self.state),)
+        return (NodeProgress(host="node-01", state=self.state), *self.others)
 
     def note_waiting(self, waiting: dict[str, AdmissionDecision], _now: object) -> None:
         self.noted.append(waiting)
@@ -121,6 +122,19 @@ def test_a_change_is_looked_at_in_full(
     watcher.look(ASKING)
     watcher.look(ASKING)
     assert [age for _, age in full] == [0.0, within]
+
+
+def test_a_node_that_was_let_go_and_told_to_wait_at_the_door_is_looked_at_anew_once(
+    looks: tuple[Any, Campaign, list[Any]],
+) -> None:
+    """Else the others wait behind it, and it comes and goes, for as long as the look is kept."""
+    watcher, campaign, full = looks
+    campaign.others = (NodeProgress(host="node-02", code=Code.PARALLEL_LIMIT, message="one is out"),)
+    watcher.look(ASKING)
+    campaign.others = (NodeProgress(host="node-02", code=Code.CAPACITY, message="a server has no place"),)
+    for _ in range(3):
+        watcher.look(ASKING)
+    assert [age for _, age in full] == [0.0, 0.0]
 
 
 def test_how_far_a_node_got_that_is_out_is_no_change_for_those_that_wait(
