@@ -113,6 +113,21 @@ def test_images_are_found_in_a_cloud_of_more_snapshots_than_a_page(ready: Any, c
     assert find(cloud, image="gone") == ["node-01, node-02: there is no image gone, for canaries"]
 
 
+def test_the_smallest_of_images_for_several_architectures_is_warned_of(ready: Any, cloud: Cloud) -> None:
+    arm = {"id": "a", "name": "cirros-arm", "size": 9, "hw_architecture": "aarch64"}
+    intel = {"id": "i", "name": "cirros", "size": 10, "architecture": "x86_64"}
+    ready.tell("GET", "/image/v2/images", {"images": [arm, intel]})
+    (fault,) = cloud.fetch_canary_faults(NODES, CanaryWish(), at_once=1)
+    assert not fault.sure
+    assert fault.message == (
+        "the image chosen for canaries, cirros-arm, is for aarch64, and there are others for x86_64: whether "
+        "it boots on node-01, node-02 is not known"
+    )
+    assert find(cloud, image="cirros") == []
+    ready.tell("GET", "/image/v2/images", {"images": [arm, {**intel, "architecture": "AARCH64"}]})
+    assert find(cloud) == []
+
+
 def test_what_may_not_be_looked_at_is_not_sure(ready: Any, cloud: Cloud) -> None:
     ready.tell("GET", "/image/v2/images", (403, {"message": "no"}))
     (fault,) = cloud.fetch_canary_faults(NODES, CanaryWish(), at_once=1)

@@ -80,6 +80,15 @@ def test_what_is_no_image_for_a_canary_is_skipped(skipped: dict[str, Any]) -> No
         choose_image([skipped], None, PLAIN, "ours")
 
 
+@pytest.mark.parametrize(
+    "asks", [{"trait:CUSTOM_FAST": "required"}, {"hw_tpm_version": "2.0"}, {"hw_cpu_policy": "dedicated"}]
+)
+def test_an_image_that_asks_for_more_than_a_plain_node_is_chosen_last(asks: dict[str, str]) -> None:
+    picky, plain = image("picky", size=10, **asks), image("plain", size=20)
+    assert choose_image([picky, plain], None, PLAIN, "ours") is plain
+    assert choose_image([picky], None, PLAIN, "ours") is picky
+
+
 def test_an_image_of_our_own_or_by_name_will_do() -> None:
     own = image("own", visibility="private", owner="ours")
     assert choose_image([own], None, PLAIN, "ours") is own

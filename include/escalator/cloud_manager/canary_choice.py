@@ -18,6 +18,8 @@ _PARTS = frozenset({"aki", "ari", "ova", "docker"})
 """Container formats of what is only a part of a system, or no disk: kernels, ramdisks, bundles."""
 _NO_DISKS = frozenset({"aki", "ari", "iso"})
 """Disk formats from which no server boots to its own disk."""
+_PICKY = ("trait:", "hw_tpm_", "hw_mem_", "hw_cpu_policy", "hw_cpu_thread_policy", "hw_numa_")
+"""How properties of images begin that let them boot on some nodes only, or with some flavors."""
 _HARMLESS = ("hw:cpu_policy", "hw:cpu_thread_policy")
 """Extra specs that only say which CPUs: a node of dedicated CPUs takes no other flavors."""
 _SHARED = "DISK_GB"
@@ -95,7 +97,8 @@ def choose_image(
 ) -> Record:
     """Choose the image of a name or id; without one the smallest that boots with the flavor.
 
-    Kernels, ramdisks and ISO images are none, nor are those of other projects.
+    Kernels, ramdisks and ISO images are none, nor are those of other projects. One that asks for more than a
+    plain node has is chosen when there is no other.
 
     :param images: the smallest first.
     :raises InvalidRequestError: there is none, or it does not fit the flavor.
@@ -108,7 +111,8 @@ def choose_image(
                 remedy="name another image or flavor for canaries",
             )
         return image
-    found = next((i for i in images if is_bootable(i) and _is_ours(i, project_id) and fits(i, flavor)), None)
+    fitting = list(_list_fitting(images, flavor, project_id))
+    found = next((i for i in fitting if not _is_picky(i)), fitting[0] if fitting else None)
     if found is None:
         raise InvalidRequestError(
             f"no active image fits flavor {flavor['name']}",
@@ -116,6 +120,28 @@ def choose_image(
             "in the bundle",
         )
     return found
+
+
+def find_other_architectures(
+    images: Sequence[Record], chosen: Record, flavor: Record, project_id: str | None
+) -> frozenset[str]:
+    """Return the other architectures of images that might have been chosen; none of one that says none."""
+    own = read_architecture(chosen)
+    found = {read_architecture(image) for image in _list_fitting(images, flavor, project_id)}
+    return frozenset(found) - {own, ""} if own else frozenset()
+
+
+def read_architecture(image: Record) -> str:
+    """Return for which CPUs an image is, as its properties say: ``x86_64``; empty when they do not."""
+    return str(image.get("hw_architecture") or image.get("architecture") or "").strip().lower()
+
+
+def _list_fitting(images: Iterable[Record], flavor: Record, project_id: str | None) -> Iterator[Record]:
+    return (i for i in images if is_bootable(i) and _is_ours(i, project_id) and fits(i, flavor))
+
+
+def _is_picky(image: Record) -> bool:
+    return any(key.startswith(_PICKY) for key in image)
 
 
 def is_bootable(image: Record) -> bool:
