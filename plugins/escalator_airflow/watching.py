@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 from escalator.model.campaign import NodeProgress, NodeState
 from escalator.model.cloud import ComputeService
 from escalator.model.decisions import Admission, AdmissionDecision
 from escalator.model.errors import EscalatorError
 from escalator.steps.admit import decide_now
+from escalator.steps.running.context import CampaignContext
 from escalator_airflow.campaigns import open_campaign
-from escalator_airflow.shared_clouds import close_shared_cloud, start_refresh
+from escalator_airflow.shared_clouds import close_shared_cloud, follow_shared_cloud, start_refresh
 
 SERVICES_PAUSE = (2.0, 20.0)
 """Bounds of the pause between two lists of the services, in which leases are (s)."""
@@ -52,7 +54,7 @@ class Watcher:
             raise
 
     def _look(self, asking: frozenset[str]) -> dict[str, AdmissionDecision]:
-        campaign = self._campaign
+        campaign = self._share_cloud()
         cost = campaign.cloud.watch_cost
         within = find_pause(cost.services_seconds, SERVICES_PAUSE)
         services = campaign.cloud.watch_services(within)
@@ -73,6 +75,14 @@ class Watcher:
             campaign.run.note_waiting(waiting, campaign.clock())
             start_refresh(campaign.inventory.cloud_conn_id, campaign.cloud)
         return self._decisions
+
+    def _share_cloud(self) -> CampaignContext:
+        """Return the campaign with the cloud that all share now: who comes late, or failed, opens another."""
+        own = self._campaign.cloud
+        cloud = follow_shared_cloud(self._campaign.inventory.cloud_conn_id, own)
+        if cloud is not own:
+            self._campaign = replace(self._campaign, cloud=cloud)
+        return self._campaign
 
 
 def find_pause(cost_seconds: float, bounds: tuple[float, float]) -> float:

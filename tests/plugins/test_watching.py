@@ -29,6 +29,7 @@ class Campaign:
     within: list[float] = field(default_factory=list)
     noted: list[dict[str, AdmissionDecision]] = field(default_factory=list)
     others: tuple[NodeProgress, ...] = ()
+    shared: Any = None
 
     @property
     def cloud(self) -> Campaign:
@@ -92,6 +93,8 @@ def looks(airflow_home: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Any, Cam
         return None, decisions
 
     monkeypatch.setattr(watching, "open_campaign", lambda _dag_id, _run_id, **_: campaign)
+    monkeypatch.setattr(watching, "follow_shared_cloud", lambda _conn_id, own: campaign.shared or own)
+    monkeypatch.setattr(watching, "replace", lambda _campaign, *, cloud: cloud)
     monkeypatch.setattr(watching, "decide_now", decide_now)
     monkeypatch.setattr(watching, "start_refresh", lambda *_: None)
     monkeypatch.setattr(watching, "time", SimpleNamespace(monotonic=lambda: campaign.now))
@@ -135,6 +138,17 @@ def test_a_node_that_was_let_go_and_told_to_wait_at_the_door_is_looked_at_anew_o
     for _ in range(3):
         watcher.look(ASKING)
     assert [age for _, age in full] == [0.0, 0.0]
+
+
+def test_it_looks_through_the_connection_that_the_others_share_now(
+    looks: tuple[Any, Campaign, list[Any]],
+) -> None:
+    """Who comes an hour later, or failed, opens another one: else each campaign had its own at last."""
+    watcher, campaign, _ = looks
+    watcher.look(ASKING)
+    campaign.shared = Campaign()
+    watcher.look(ASKING)
+    assert (len(campaign.within), len(campaign.shared.within)) == (1, 1)
 
 
 def test_how_far_a_node_got_that_is_out_is_no_change_for_those_that_wait(
