@@ -134,6 +134,12 @@ def test_what_may_not_be_looked_at_is_not_sure(ready: Any, cloud: Cloud) -> None
     assert not fault.sure
 
 
+def test_networks_that_may_not_be_looked_at_are_not_sure_to_lack_one(ready: Any, cloud: Cloud) -> None:
+    ready.tell("GET", NETWORKS, (403, {"NeutronError": {"message": "no"}}))
+    (fault,) = cloud.fetch_canary_faults(NODES, CanaryWish(network="prove"), at_once=1)
+    assert not fault.sure
+
+
 def test_what_was_found_before_something_may_not_be_looked_at_is_told(ready: Any, cloud: Cloud) -> None:
     ready.tell("GET", NETWORKS, {"networks": []})
     first = ready.first

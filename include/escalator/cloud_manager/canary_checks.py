@@ -20,7 +20,7 @@ from escalator.cloud_manager.canary_choice import (
 from escalator.cloud_manager.quotas import Quotas
 from escalator.model.canary import NO_NETWORK, CanaryFault, CanaryWish
 from escalator.model.cloud import Node
-from escalator.model.errors import EscalatorError, InvalidRequestError, TransientError
+from escalator.model.errors import EscalatorError, ForbiddenError, InvalidRequestError, TransientError
 from escalator.model.quota import UNLIMITED
 from escalator.model.wording import name_some
 
@@ -80,6 +80,8 @@ class CanaryChecks:
     ) -> Iterator[CanaryFault]:
         try:
             network = find_network(self._network, wish.network)
+        except ForbiddenError:
+            raise  # nobody looked
         except InvalidRequestError as exc:
             yield CanaryFault(message=exc.message, remedy=exc.remedy or "see the message")
             return
