@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from tests.builders import NOW, make_plan, make_switch
 from tests.ledger.notices import SESSION
 
@@ -18,6 +19,7 @@ from escalator.ledger.ledger import Ledger
 from escalator.ledger.records import Document
 from escalator.ledger.retention import Retention
 from escalator.ledger.run import CampaignRun
+from escalator.ledger.tables import FactRow
 from escalator.model.campaign import NodeState
 from escalator.model.errors import InvalidRequestError
 from escalator.model.maintenance_session import SessionState
@@ -138,6 +140,18 @@ def test_a_run_without_a_report_stays(ledger: Ledger, open_campaign: Open) -> No
     ledger.run(plan.campaign, plan.run_id).set_progress(HOST, NodeState.SKIPPED, now=NOW)
     (found,) = ledger.prune(ALL, NOW + DAY)
     assert "conclude" in found.needed
+
+
+def test_a_run_that_cannot_be_read_stays_and_the_others_go(
+    ledger: Ledger, past: Callable[..., CampaignRun]
+) -> None:
+    past("of another release", 9)
+    with ledger._database.writing() as session:
+        session.execute(sa.update(FactRow).where(FactRow.key == "leases").values(value=5))
+    past("old", 8)
+    assert forgotten(ledger) == ["old"]
+    (found,) = ledger.prune(ALL, NOW + DAY)
+    assert "cannot be used" in found.needed
 
 
 def test_a_node_that_a_later_run_gave_back_holds_the_earlier_one_no_longer(

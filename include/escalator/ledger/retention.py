@@ -109,9 +109,12 @@ def delete_run(session: Session, run: OldRun) -> None:
 
 
 def find_need(session: Session, key: int, campaign: str, run_id: str, cloud: str) -> str:
-    """Return why a run is still needed; empty: it is not."""
-    of_nodes = _list_needs_of_nodes(session, key, cloud)
-    return next(chain(of_nodes, _list_needs_of_others(session, campaign, run_id)), "")
+    """Return why a run is still needed; empty: it is not. One of which that cannot be read is."""
+    try:
+        of_nodes = _list_needs_of_nodes(session, key, cloud)
+        return next(chain(of_nodes, _list_needs_of_others(session, campaign, run_id)), "")
+    except InvalidRequestError as exc:
+        return exc.message
 
 
 def _list_needs_of_nodes(session: Session, key: int, cloud: str) -> Iterator[str]:
