@@ -1,8 +1,7 @@
 """Measures what campaigns at rest cost Nova: calls a minute and seconds a look, before and after.
 
-A recorded Nova of 500 nodes and 20,000 servers runs as a process of its own; tenants boot, change and delete
-servers. Five campaigns wait, as their triggers do, for nodes that another one has out. *Before* is the way of
-before changes were asked for, kept here. ``--seconds`` says how long each is measured.
+A recorded Nova of 500 nodes and 20,000 servers is a process of its own; tenants change its servers. Campaigns
+wait, as their triggers do, for nodes that another has out. *Before* is the way before changes were asked for.
 """
 
 from __future__ import annotations
@@ -31,7 +30,8 @@ sys.path[:0] = [str(ROOT), str(ROOT / "include"), str(ROOT / "plugins")]
 os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="escalator-looks-")
 
 from benchmarks.fleets import Fleet  # noqa: E402
-from benchmarks.recorded_nova import RecordedCloud, age, serve  # noqa: E402
+from benchmarks.recorded_http import serve  # noqa: E402
+from benchmarks.recorded_nova import RecordedCloud, age  # noqa: E402
 
 from escalator.cloud_manager.call_counter import CallCounter  # noqa: E402
 from escalator.cloud_manager.cloud import Cloud  # noqa: E402

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -56,6 +56,7 @@ PATIENT: dict[str, Any] = {
 """Tries over more than an hour: what holds a lease outlasts an outage of Nova's."""
 BRIEF: dict[str, Any] = {"retries": 2, "retry_delay": timedelta(seconds=5)}
 """Tries of what holds no lease."""
+QUARTER = timedelta(minutes=15)
 
 
 def build_campaign_dag(
@@ -93,12 +94,10 @@ def build_campaign_dag(
             hosts=hosts,
             window=window,
             **BRIEF,
-            execution_timeout=timedelta(minutes=15),
+            execution_timeout=QUARTER,
         )
         announce = AnnounceOperator(task_id="announce", execution_timeout=timedelta(hours=2), **BRIEF)
-        disable = DisableScaleUpOperator(
-            task_id="disable_scale_up", execution_timeout=timedelta(minutes=15), **BRIEF
-        )
+        disable = DisableScaleUpOperator(task_id="disable_scale_up", execution_timeout=QUARTER, **BRIEF)
         prepare = PrepareOperator(task_id="prepare", execution_timeout=timedelta(hours=2), **BRIEF)
         restore, conclude = _declare_ends()
         check >> announce >> disable >> prepare >> restore >> conclude
@@ -106,14 +105,18 @@ def build_campaign_dag(
         for first, last in groups:
             prepare >> first
             last >> restore
-        ends = [last.task_id for _, last in groups]
-        probe = ProbeOperator(task_id=PROBE_TASK, tasks=ends, execution_timeout=timedelta(days=14), **BRIEF)
-        others = PrepareOthersOperator(
-            task_id=PREPARE_OTHERS_TASK, execution_timeout=timedelta(hours=12), **BRIEF
-        )
-        prepare >> [probe, others] >> conclude
+        prepare >> _declare_beside(last for _, last in groups) >> conclude
     _drop_copies(dag)
     return dag
+
+
+def _declare_beside(ends: Iterable[BaseOperator]) -> list[BaseOperator]:
+    """Declare what goes on beside the nodes, until their last tasks have ended."""
+    tasks = [task.task_id for task in ends]
+    return [
+        ProbeOperator(task_id=PROBE_TASK, tasks=tasks, execution_timeout=timedelta(days=14), **BRIEF),
+        PrepareOthersOperator(task_id=PREPARE_OTHERS_TASK, execution_timeout=timedelta(hours=12), **BRIEF),
+    ]
 
 
 def _drop_copies(dag: DAG) -> None:

@@ -38,6 +38,13 @@ def open_shared_cloud(conn_id: str) -> Cloud:
         return shared.cloud
 
 
+def follow_shared_cloud(conn_id: str, cloud: Cloud) -> Cloud:
+    """Return the cloud that is shared now, for who has one already; that one when none is. Opens none."""
+    with _LOCK:
+        shared = _CLOUDS.get(conn_id)
+        return cloud if shared is None else shared.cloud
+
+
 def close_shared_cloud(conn_id: str, cloud: Cloud) -> None:
     """Share a cloud no longer: who asks next opens its connection anew. One opened since then stays."""
     with _LOCK:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 from escalator.model.campaign import NodeProgress, NodeState
 from escalator.model.cloud import ComputeService
 from escalator.model.decisions import Admission, AdmissionDecision
 from escalator.model.errors import EscalatorError
 from escalator.steps.admit import decide_now
+from escalator.steps.running.context import CampaignContext
 from escalator_airflow.campaigns import open_campaign
-from escalator_airflow.shared_clouds import close_shared_cloud, start_refresh
+from escalator_airflow.shared_clouds import close_shared_cloud, follow_shared_cloud, start_refresh
 
 SERVICES_PAUSE = (2.0, 20.0)
 """Bounds of the pause between two lists of the services, in which leases are (s)."""
@@ -38,6 +40,7 @@ class Watcher:
         self._asking: frozenset[str] = frozenset()
         self._taken = float("-inf")
         self._decisions: dict[str, AdmissionDecision] = {}
+        self._let_go: dict[str, object] = {}
 
     def look(self, asking: frozenset[str]) -> dict[str, AdmissionDecision]:
         """Return the current decision about every node of the campaign, and record why nodes wait.
@@ -51,25 +54,35 @@ class Watcher:
             raise
 
     def _look(self, asking: frozenset[str]) -> dict[str, AdmissionDecision]:
-        campaign = self._campaign
+        campaign = self._share_cloud()
         cost = campaign.cloud.watch_cost
         within = find_pause(cost.services_seconds, SERVICES_PAUSE)
         services = campaign.cloud.watch_services(within)
-        signs, stages = _signs(services.found), _stages(campaign.run.nodes())
+        nodes = campaign.run.nodes()
+        signs, stages, words = _signs(services.found), _stages(nodes), _words(nodes)
         now = time.monotonic()
         pause = find_pause(cost.look_seconds, LARGE_LOOK_PAUSE if cost.large else LOOK_PAUSE)
         within = pause  # who comes to the door changes nothing in the cloud
-        if stages != self._stages:
-            within = 0.0
+        if stages != self._stages or any(words.get(h, told) != told for h, told in self._let_go.items()):
+            within = 0.0  # one that was let go was told at the door to wait: the look was out of date
         elif signs != self._signs:
             within = now - services.begun
         if within < pause or asking != self._asking or now - self._taken > pause:
             _, self._decisions = decide_now(campaign, asking=asking, watched_within=within)
             self._signs, self._stages, self._asking, self._taken = signs, stages, asking, now
+            self._let_go = {h: w for h, w in words.items() if _may_go(self._decisions.get(h))}
             waiting = {h: d for h, d in self._decisions.items() if d.admission is Admission.WAIT}
             campaign.run.note_waiting(waiting, campaign.clock())
             start_refresh(campaign.inventory.cloud_conn_id, campaign.cloud)
         return self._decisions
+
+    def _share_cloud(self) -> CampaignContext:
+        """Return the campaign with the cloud that all share now: who comes late, or failed, opens another."""
+        own = self._campaign.cloud
+        cloud = follow_shared_cloud(self._campaign.inventory.cloud_conn_id, own)
+        if cloud is not own:
+            self._campaign = replace(self._campaign, cloud=cloud)
+        return self._campaign
 
 
 def find_pause(cost_seconds: float, bounds: tuple[float, float]) -> float:
@@ -85,3 +98,12 @@ def _signs(services: tuple[ComputeService, ...]) -> frozenset[tuple[str, str, st
 def _stages(progress: tuple[NodeProgress, ...]) -> frozenset[tuple[str, str]]:
     """Return where nodes stand, as far as others wait for it: how far one that is out got is all the same."""
     return frozenset((n.host, NodeState.ADMITTED if n.state.under_way else n.state) for n in progress)
+
+
+def _words(progress: tuple[NodeProgress, ...]) -> dict[str, object]:
+    """Return what is recorded of the nodes that wait, by host."""
+    return {n.host: (n.code, n.message) for n in progress if n.state is NodeState.WAITING}
+
+
+def _may_go(decision: AdmissionDecision | None) -> bool:
+    return decision is not None and decision.admission is Admission.ADMIT

@@ -31,7 +31,7 @@ def load_windows() -> Windows:
     try:
         return parse_windows(document)
     except InvalidRequestError as exc:
-        raise InvalidRequestError(f"{inventory_dir() / NAME}: {exc.message}", remedy=exc.remedy) from exc
+        raise InvalidRequestError(f"{inventory_dir() / NAME}: {exc.message}", remedy=exc.remedy) from None
 
 
 def schedule_of(window: Window) -> MaintenanceWindow:

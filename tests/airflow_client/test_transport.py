@@ -101,7 +101,17 @@ def test_parts_of_the_path_are_quoted() -> None:
             httpx.Response(422, json={"detail": [{"loc": ["body", "slots"], "msg": "wrong"}]}),
             "body.slots: wrong",
         ),
-        (httpx.Response(502, text="<html>bad gateway"), "<html>bad gateway"),
+        (
+            httpx.Response(502, text="<html>bad gateway"),
+            "bad gateway (a web page: is that Airflow's address?)",
+        ),
+        (
+            httpx.Response(
+                501, text="<!DOCTYPE HTML>\n<style>\n p {}\n</style>\n<h1>Error</h1>\n <p>no POST\n</p>"
+            ),
+            "Error no POST (a web page: is that Airflow's address?)",
+        ),
+        (httpx.Response(503, text="  busy:\n try 1 < 2 \n"), "busy: try 1 < 2"),
         (httpx.Response(500), "HTTP 500"),
         (httpx.Response(500, json=["odd"]), '["odd"]'),
     ],

@@ -13,6 +13,15 @@ from typing import Any, TypeVar
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from tests.cloud_manager.whole_cloud import (
+    CANDIDATES,
+    HOSTS,
+    MIGRATIONS,
+    Read,
+    inventories,
+    service,
+    summaries,
+)
 
 from escalator.cloud_manager.call_counter import CallCounter
 from escalator.cloud_manager.cloud import Cloud
@@ -185,6 +194,43 @@ def cloud(fake: FakeOpenStack, counter: CallCounter, slept: list[float]) -> Clou
         extra={"OS_REGION_NAME": "R", "OS_PROJECT_ID": "p", "OS_PROJECT_DOMAIN_ID": "default"},
     )
     return Cloud(connect(credentials, counter), counter, sleep=slept.append)
+
+
+@pytest.fixture
+def whole(fake: Any) -> Any:
+    """A cloud of four nodes without servers."""
+    fake.tell("GET", "/compute/v2.1/os-services", {"services": [service(host) for host in HOSTS]})
+    aggregates = [{"name": "fast", "hosts": ["node-02"]}, {"name": "az1", "hosts": list(HOSTS)}]
+    fake.tell("GET", "/compute/v2.1/os-aggregates", {"aggregates": aggregates})
+    hypervisors = [
+        {
+            "id": f"rp-{host}",
+            "hypervisor_hostname": f"{host}.example",
+            "state": "up",
+            "status": "enabled",
+            "hypervisor_version": 8002000,
+            "host_ip": "10.0.0.1",
+            "service": {"id": "x", "host": host, "disabled_reason": None},
+        }
+        for host in HOSTS
+    ]
+    fake.tell("GET", "/compute/v2.1/os-hypervisors/detail", {"hypervisors": hypervisors})
+    fake.tell("GET", "/compute/v2.1/servers/detail", {"servers": []})
+    fake.tell("GET", "/compute/v2.1/os-server-groups", {"server_groups": []})
+    fake.tell("GET", MIGRATIONS, {"migrations": []})
+    fake.tell("GET", CANDIDATES, summaries(HOSTS))
+    fake.tell("GET", "/placement/resource_providers", {"resource_providers": []})
+    for host in HOSTS:
+        fake.tell("GET", f"/placement/resource_providers/rp-{host}/inventories", inventories())
+    return fake
+
+
+@pytest.fixture
+def read(whole: Any, cloud: Cloud) -> Read:
+    assert whole.url
+    return lambda **words: cloud.fetch_snapshot(
+        "c", domain_of=lambda *of: "/".join((*of[:2], *of[2])), **words
+    )
 
 
 @pytest.fixture(scope="session")

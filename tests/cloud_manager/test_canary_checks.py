@@ -91,9 +91,52 @@ def test_what_is_named_has_to_be_there_and_to_land(ready: Any, cloud: Cloud) -> 
     assert ready.asked
 
 
+def test_images_are_found_in_a_cloud_of_more_snapshots_than_a_page(ready: Any, cloud: Cloud) -> None:
+    """A snapshot of a server on a volume has no bytes, and comes before every image that has some."""
+    cirros = {"id": "i", "name": "cirros", "size": 10, "status": "active"}
+    empty = [{"id": f"s-{n}", "name": f"s-{n}", "size": 0, "status": "active"} for n in range(1000)]
+    first = ready.first
+
+    def glance(asked: Any) -> Any:
+        if asked.path == "/image/v2/images/i":
+            return 200, cirros
+        if asked.path != "/image/v2/images":
+            return first(asked)
+        named, least = asked.query.get("name"), int(asked.query.get("size_min", ["0"])[0])
+        found = [i for i in (*empty, cirros) if i["size"] >= least and named in (None, [i["name"]])]
+        return 200, {"images": found[:1000]}
+
+    ready.first = glance
+    assert find(cloud) == []
+    assert find(cloud, image="cirros") == []
+    assert find(cloud, image="i") == []
+    assert find(cloud, image="gone") == ["node-01, node-02: there is no image gone, for canaries"]
+
+
+def test_the_smallest_of_images_for_several_architectures_is_warned_of(ready: Any, cloud: Cloud) -> None:
+    arm = {"id": "a", "name": "cirros-arm", "size": 9, "hw_architecture": "aarch64"}
+    intel = {"id": "i", "name": "cirros", "size": 10, "architecture": "x86_64"}
+    ready.tell("GET", "/image/v2/images", {"images": [arm, intel]})
+    (fault,) = cloud.fetch_canary_faults(NODES, CanaryWish(), at_once=1)
+    assert not fault.sure
+    assert fault.message == (
+        "the image chosen for canaries, cirros-arm, is for aarch64, and there are others for x86_64: whether "
+        "it boots on node-01, node-02 is not known"
+    )
+    assert find(cloud, image="cirros") == []
+    ready.tell("GET", "/image/v2/images", {"images": [arm, {**intel, "architecture": "AARCH64"}]})
+    assert find(cloud) == []
+
+
 def test_what_may_not_be_looked_at_is_not_sure(ready: Any, cloud: Cloud) -> None:
     ready.tell("GET", "/image/v2/images", (403, {"message": "no"}))
     (fault,) = cloud.fetch_canary_faults(NODES, CanaryWish(), at_once=1)
+    assert not fault.sure
+
+
+def test_networks_that_may_not_be_looked_at_are_not_sure_to_lack_one(ready: Any, cloud: Cloud) -> None:
+    ready.tell("GET", NETWORKS, (403, {"NeutronError": {"message": "no"}}))
+    (fault,) = cloud.fetch_canary_faults(NODES, CanaryWish(network="prove"), at_once=1)
     assert not fault.sure
 
 

@@ -68,6 +68,7 @@ def test_a_flavor_is_found_by_name_or_id() -> None:
         image("appliance", container_format="ova", disk_format="vmdk"),
         image("tenant", visibility="private", owner="somebody"),
         image("huge", size=2 * 1024**3),
+        image("compressed", virtual_size=2 * 1024**3),
         image("empty", size=0),
         image("hungry", min_ram=1024),
     ],
@@ -77,6 +78,15 @@ def test_what_is_no_image_for_a_canary_is_skipped(skipped: dict[str, Any]) -> No
     assert choose_image([skipped, good], None, PLAIN, "ours") is good
     with pytest.raises(InvalidRequestError, match="no active image fits flavor plain"):
         choose_image([skipped], None, PLAIN, "ours")
+
+
+@pytest.mark.parametrize(
+    "asks", [{"trait:CUSTOM_FAST": "required"}, {"hw_tpm_version": "2.0"}, {"hw_cpu_policy": "dedicated"}]
+)
+def test_an_image_that_asks_for_more_than_a_plain_node_is_chosen_last(asks: dict[str, str]) -> None:
+    picky, plain = image("picky", size=10, **asks), image("plain", size=20)
+    assert choose_image([picky, plain], None, PLAIN, "ours") is plain
+    assert choose_image([picky], None, PLAIN, "ours") is picky
 
 
 def test_an_image_of_our_own_or_by_name_will_do() -> None:

@@ -32,6 +32,11 @@ OPENRC = {
 BAD_FILES = {
     "auth: null": ("clouds:\n  c:\n    auth:\n", "clouds.c.auth: must be a mapping, not null (line 3)"),
     "no auth": ("clouds: {c: {region_name: R}}", "lacks auth_url"),
+    "no password": ("clouds: {c: {auth: {auth_url: 'http://k:5000/v3', username: u}}}", "lacks password"),
+    "no log-in": (
+        "clouds: {c: {auth: {auth_url: 'http://k:5000/v3', project_name: p}}}",
+        "configuration of cloud c: it lacks username, password",
+    ),
     "empty": ("", "cloud 'c' is not in"),
     "no clouds": ("x: 1", "cloud 'c' is not in"),
     "clouds: null": ("clouds:\n", "clouds: must be a mapping, not null (line 1)"),

@@ -74,6 +74,17 @@ def test_all_missing_fields_are_named_at_once(extra: dict[str, str], what: str) 
     assert str(caught.value.remedy).count(";") == what.count(",")  # one thing to do for each
 
 
+@pytest.mark.parametrize("host", ["http://[::1", "keystone:http", "http://k:http/v3", "https://k:99999/v3"])
+def test_a_host_that_is_no_address_is_said_to_be_none(host: str) -> None:
+    with pytest.raises(InvalidRequestError, match=r"`host` .* is no address.*5000/v3"):
+        CloudCredentials.from_connection_fields(**{**GOOD, "host": host, "port": 5000})
+
+
+def test_spaces_around_an_address_are_none_of_it() -> None:
+    credentials = CloudCredentials.from_connection_fields(**{**GOOD, "host": " https://k:5000/v3 "})
+    assert credentials.auth["auth_url"] == "https://k:5000/v3"
+
+
 def test_secrets_are_not_in_the_repr() -> None:
     assert "hidden-word" not in repr(CloudCredentials.from_connection_fields(**GOOD))
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 from benchmarks.recorded_nova import RecordedCloud, age, record_server
 
-from escalator.cloud_manager import listing_reader, migrations
+from escalator.cloud_manager import listing_reader, listing_store, migrations, records
 from escalator.cloud_manager.call_counter import CallCounter
 from escalator.cloud_manager.cloud import Cloud
 from escalator.cloud_manager.connection import connect
@@ -61,7 +62,7 @@ def nova(fake: Any, monkeypatch: pytest.MonkeyPatch) -> RecordedCloud:
 def open_cloud(fake: Any) -> Open:
     """Open the cloud as a process of its own would."""
 
-    def opened(store: Path | None = None, ahead: timedelta = timedelta()) -> Cloud:
+    def opened(store: Path | None = None, ahead: timedelta | list[timedelta] = timedelta()) -> Cloud:
         credentials = CloudCredentials.from_connection_fields(
             host=f"{fake.url}/identity/v3",
             login="admin",
@@ -70,7 +71,7 @@ def open_cloud(fake: Any) -> Open:
         )
         counter = CallCounter()
         listings = ListingStore(path=store) if store else None
-        clock = lambda: datetime.now(UTC) + ahead  # noqa: E731
+        clock = lambda: datetime.now(UTC) + (ahead[0] if isinstance(ahead, list) else ahead)  # noqa: E731
         return Cloud(connect(credentials, counter), counter, listings=listings, clock=clock)
 
     return opened
@@ -191,8 +192,36 @@ def test_what_is_archived_before_it_was_seen_is_found_out_where_it_counts(
     nova.archive()
     assert len(look(cloud).servers_on("node-02")) == 13
     assert len(look(cloud, afresh=("node-02",)).servers_on("node-02")) == 12
-    assert pages(nova, cloud) == 5
+    assert same(look(open_cloud(tmp_path / "listing")), look(open_cloud()))
+    assert pages(nova, cloud) == 1
     assert pages(nova, cloud, afresh=("node-02",)) == 3
+
+
+def test_a_look_that_finds_its_listing_wrong_decides_on_a_whole_one(
+    nova: RecordedCloud, open_cloud: Open
+) -> None:
+    cloud = open_cloud()
+    look(cloud)
+    nova.servers["s-001"]["OS-EXT-SRV-ATTR:host"] = "node-03"  # and no change tells it
+    found = look(cloud, afresh=("node-02",))
+    assert same(found, look(open_cloud()))
+    assert "s-001" in {server.id for server in found.servers_on("node-03")}
+
+
+def test_a_server_lives_whose_record_in_the_cell_that_it_left_is_a_deleted_one(
+    nova: RecordedCloud, open_cloud: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cloud, answer = open_cloud(), RecordedCloud._list_servers
+    look(cloud)
+    nova.change("s-001", **{"OS-EXT-SRV-ATTR:host": "node-03"})
+
+    def tell_both(recorded: RecordedCloud, query: Any) -> Any:
+        found = answer(recorded, query)
+        left = [{**record, "status": "DELETED"} for record in found["servers"] if "changes-since" in query]
+        return {**found, "servers": [*found["servers"], *left]}
+
+    monkeypatch.setattr(RecordedCloud, "_list_servers", tell_both)
+    assert "s-001" in {server.id for server in look(cloud).servers_on("node-03")}
 
 
 def test_a_server_that_goes_between_two_calls_is_no_reason_to_list_all(
@@ -233,6 +262,51 @@ def test_the_next_process_goes_on_from_what_this_one_listed(
     nova.boot(server(77))
     assert pages(nova, open_cloud(store)) == 1
     assert same(look(open_cloud(store)), look(open_cloud()))
+
+
+def test_a_listing_that_was_found_wrong_does_not_come_back_from_who_still_has_it(
+    nova: RecordedCloud, open_cloud: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listing_store, "SAVED_AFTER", timedelta())
+    store = tmp_path / "listing"
+    watch = open_cloud(store)
+    look(watch)
+    nova.delete("s-001")
+    nova.archive()
+    look(open_cloud(store), afresh=("node-02",))
+    assert len(look(watch).servers) == 40
+    assert len(look(open_cloud(store)).servers) == 39
+
+
+def test_who_waited_long_for_another_to_list_all_takes_what_that_one_found(
+    nova: RecordedCloud, open_cloud: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, ahead = tmp_path / "listing", [timedelta()]
+    cloud = open_cloud(store, ahead=ahead)
+
+    @contextmanager
+    def wait(_store: ListingStore) -> Iterator[None]:
+        monkeypatch.undo()
+        monkeypatch.setattr(listing_reader, "PAGE", 10)
+        look(open_cloud(store))
+        ahead[0] = timedelta(seconds=90)  # Nova's last answer to this process is so old now
+        yield
+
+    monkeypatch.setattr(ListingStore, "turn", wait)
+    assert pages(nova, cloud) == 5 + 1
+
+
+def test_a_listing_made_by_other_code_is_of_another_release(
+    nova: RecordedCloud, open_cloud: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = tmp_path / "listing"
+    look(open_cloud(store))
+    changed = tmp_path / "records.py"
+    changed.write_bytes(Path(records.__file__).read_bytes() + b"# reads one thing more")
+    monkeypatch.setattr(records, "__file__", str(changed))
+    listing_store._read_code.cache_clear()
+    assert pages(nova, open_cloud(store)) == 5
+    listing_store._read_code.cache_clear()
 
 
 @pytest.mark.parametrize("content", [b"", b"broken", None])

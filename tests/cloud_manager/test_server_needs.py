@@ -74,6 +74,7 @@ def test_traits_of_flavor_and_image() -> None:
         ({}, {"hw_mem_encryption": "yes"}, {Feature.MEMORY_ENCRYPTION}),
         ({"hw:tpm_version": "2.0"}, {}, {Feature.VTPM}),
         ({"hw:tpm_version": "2.0", "hw:tpm_secret_security": "user"}, {}, {Feature.VTPM}),
+        ({"hw:tpm_version": "2.0", "hw:tpm_secret_security": "deployment"}, {}, {Feature.VTPM}),
         ({"hw:tpm_version": "2.0", "hw:tpm_secret_security": "host"}, {}, set()),
         ({}, {"hw_tpm_version": "1.2"}, {Feature.VTPM}),
         ({"accel:device_profile": "fpga"}, {}, {Feature.ACCELERATOR}),

@@ -5,115 +5,23 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from tests.cloud_manager.whole_cloud import (
+    CANDIDATES,
+    HOSTS,
+    MIGRATIONS,
+    Read,
+    inventories,
+    migration,
+    server,
+    service,
+    summaries,
+)
 
 from escalator.cloud_manager.call_counter import CallCounter
 from escalator.cloud_manager.cloud import Cloud
-from escalator.cloud_manager.placement import add_up_inventories
-from escalator.cloud_manager.snapshots import snapshot_from_document, snapshot_to_document
-from escalator.model.cloud import CloudSnapshot, ResourceInventory
-from escalator.model.errors import ForbiddenError, InvalidRequestError, TransientError
+from escalator.model.errors import InvalidRequestError, TransientError
 from escalator.model.feature import Feature
 from escalator.model.inventory_settings import AggregateRules
-from escalator.model.unread import CloudPart
-
-HOSTS = ("node-01", "node-02", "node-03", "node-04")
-CANDIDATES = "/placement/allocation_candidates"
-MIGRATIONS = "/compute/v2.1/os-migrations"
-Read = Callable[..., CloudSnapshot]
-
-
-def service(host: str, **changes: Any) -> dict[str, Any]:
-    plain = {
-        "binary": "nova-compute",
-        "host": host,
-        "id": f"svc-{host}",
-        "zone": "az1",
-        "status": "enabled",
-        "state": "up",
-        "updated_at": "2026-11-22T10:03:16.719451",
-        "disabled_reason": None,
-        "forced_down": False,
-    }
-    return plain | changes
-
-
-def migration(number: int, status: str = "completed") -> dict[str, Any]:
-    return {
-        "id": number,
-        "uuid": f"u-{number}",
-        "instance_uuid": "s-1",
-        "migration_type": "live-migration",
-        "status": status,
-        "source_compute": "node-01",
-        "dest_compute": "node-02",
-        "created_at": "2026-11-22T10:00:00.000000",
-        "updated_at": None,
-    }
-
-
-def inventories(ratio: float = 4.0) -> dict[str, Any]:
-    plain = {"reserved": 0, "min_unit": 1, "step_size": 1}
-    return {
-        "inventories": {
-            "VCPU": {**plain, "total": 16, "max_unit": 16, "allocation_ratio": ratio},
-            "MEMORY_MB": {**plain, "total": 4096, "reserved": 96, "max_unit": 4096, "allocation_ratio": 1.0},
-        }
-    }
-
-
-def summaries(hosts: tuple[str, ...], vcpus: int = 64) -> dict[str, Any]:
-    return {
-        "allocation_requests": [],
-        "provider_summaries": {
-            f"rp-{host}": {
-                "resources": {
-                    "VCPU": {"capacity": vcpus, "used": 3},
-                    "MEMORY_MB": {"capacity": 4000, "used": 512},
-                },
-                "traits": ["COMPUTE_NODE"],
-                "parent_provider_uuid": None,
-                "root_provider_uuid": f"rp-{host}",
-            }
-            for host in hosts
-        },
-    }
-
-
-@pytest.fixture
-def whole(fake: Any) -> Any:
-    """A cloud of four nodes without servers."""
-    fake.tell("GET", "/compute/v2.1/os-services", {"services": [service(host) for host in HOSTS]})
-    aggregates = [{"name": "fast", "hosts": ["node-02"]}, {"name": "az1", "hosts": list(HOSTS)}]
-    fake.tell("GET", "/compute/v2.1/os-aggregates", {"aggregates": aggregates})
-    hypervisors = [
-        {
-            "id": f"rp-{host}",
-            "hypervisor_hostname": f"{host}.example",
-            "state": "up",
-            "status": "enabled",
-            "hypervisor_version": 8002000,
-            "host_ip": "10.0.0.1",
-            "service": {"id": "x", "host": host, "disabled_reason": None},
-        }
-        for host in HOSTS
-    ]
-    fake.tell("GET", "/compute/v2.1/os-hypervisors/detail", {"hypervisors": hypervisors})
-    fake.tell("GET", "/compute/v2.1/servers/detail", {"servers": []})
-    fake.tell("GET", "/compute/v2.1/os-server-groups", {"server_groups": []})
-    fake.tell("GET", MIGRATIONS, {"migrations": []})
-    fake.tell("GET", CANDIDATES, summaries(HOSTS))
-    fake.tell("GET", "/placement/resource_providers", {"resource_providers": []})
-    for host in HOSTS:
-        fake.tell("GET", f"/placement/resource_providers/rp-{host}/inventories", inventories())
-    return fake
-
-
-@pytest.fixture
-def read(whole: Any, cloud: Cloud) -> Read:
-    assert whole.url
-    return lambda **words: cloud.fetch_snapshot(
-        "c", domain_of=lambda *of: "/".join((*of[:2], *of[2])), **words
-    )
 
 
 def test_four_nodes_of_one_kind_take_ten_calls_then_eight(read: Read, counter: CallCounter) -> None:
@@ -159,21 +67,6 @@ def test_provider_that_goes_away_takes_nothing_from_its_kind(read: Read, whole: 
     assert [bool(n.inventory) for n in nodes] == [False, True, True, True]
 
 
-def server(number: int) -> dict[str, Any]:
-    return {
-        "id": f"s-{number:04d}",
-        "name": "web",
-        "tenant_id": "p",
-        "status": "ACTIVE",
-        "OS-EXT-SRV-ATTR:host": HOSTS[number % 4],
-        "OS-EXT-STS:vm_state": "active",
-        "OS-EXT-STS:power_state": 1,
-        "flavor": {"vcpus": 1, "ram": 512, "disk": 1, "extra_specs": {}},
-        "image": {"id": "i"},
-        "metadata": {"ha_group": "web"},
-    }
-
-
 def test_three_thousand_servers_take_two_calls_more_and_none_for_one(
     read: Read, whole: Any, counter: CallCounter
 ) -> None:
@@ -209,114 +102,6 @@ def test_agents_and_ports_are_one_call_more_each(read: Read, whole: Any, counter
 def test_agents_that_may_not_be_listed_are_none(read: Read, whole: Any, status: int) -> None:
     whole.tell("GET", "/network/v2.0/agents", (status, {"NeutronError": {"message": "no"}}))
     assert read(with_agents=True).agents == ()
-
-
-REFUSED = (403, {"forbidden": {"message": "Policy doesn't allow it"}})
-LISTS = {
-    CloudPart.SERVICES: "/compute/v2.1/os-services",
-    CloudPart.AGGREGATES: "/compute/v2.1/os-aggregates",
-    CloudPart.HYPERVISORS: "/compute/v2.1/os-hypervisors/detail",
-    CloudPart.PLACEMENT: CANDIDATES,
-    CloudPart.SERVER_GROUPS: "/compute/v2.1/os-server-groups",
-    CloudPart.SERVERS: "/compute/v2.1/servers/detail",
-    CloudPart.MIGRATIONS: MIGRATIONS,
-    CloudPart.AGENTS: "/network/v2.0/agents",
-    CloudPart.PORTS: "/network/v2.0/ports",
-}
-
-
-def refuse(whole: Any, *parts: CloudPart) -> None:
-    for part in (CloudPart.AGENTS, CloudPart.PORTS):
-        whole.tell("GET", LISTS[part], {part.value: []})
-    for part in parts:
-        whole.tell("GET", LISTS[part], REFUSED)
-
-
-@pytest.mark.parametrize("part", CloudPart)
-def test_a_check_names_each_list_that_it_may_not_read_and_goes_on(
-    read: Read, whole: Any, part: CloudPart
-) -> None:
-    refuse(whole, part)
-    snapshot = read(with_agents=True, may_lack=True)
-    (unread,) = snapshot.unread
-    assert unread.part is part
-    assert "HTTP 403: Policy doesn't allow it" in unread.message
-    assert [node.host for node in snapshot.nodes] == list(HOSTS)
-    document = snapshot_to_document(snapshot)
-    assert snapshot_from_document(document).unread == snapshot.unread
-
-
-def test_what_is_shown_in_part_is_named_to_a_user_who_is_no_administrator(read: Read, whole: Any) -> None:
-    refuse(whole)
-    whole.roles = ["upgrade_reader"]
-    found = read(with_agents=True, may_lack=True).unread
-    assert [(unread.part, unread.partly) for unread in found] == [
-        (CloudPart.SERVER_GROUPS, True),
-        (CloudPart.PORTS, True),
-        (CloudPart.AGENTS, True),
-    ]
-    refuse(whole, CloudPart.SERVER_GROUPS)
-    by_part = {u.part: u.partly for u in read(with_agents=True, may_lack=True).unread}
-    assert by_part == {CloudPart.SERVER_GROUPS: False, CloudPart.PORTS: True, CloudPart.AGENTS: True}
-
-
-def test_a_migration_whose_host_is_hidden_is_no_migration_of_another_node(read: Read, whole: Any) -> None:
-    refuse(whole)
-    hidden = migration(1, "running") | {"source_compute": None, "dest_compute": None}
-    whole.tell("GET", MIGRATIONS, {"migrations": [hidden]})
-    (unread,) = read(may_lack=True).unread
-    assert (unread.part, unread.partly) == (CloudPart.MIGRATIONS, False)
-    with pytest.raises(ForbiddenError, match="from which host"):
-        read()
-    whole.tell("GET", MIGRATIONS, {"migrations": [migration(1) | {"source_compute": None}]})
-    assert read().migrations == ()
-
-
-@pytest.mark.parametrize("part", sorted(set(CloudPart) - {CloudPart.AGENTS, CloudPart.PORTS}))
-def test_a_step_is_ended_by_a_list_that_it_may_not_read(read: Read, whole: Any, part: CloudPart) -> None:
-    refuse(whole, part)
-    with pytest.raises(ForbiddenError, match="HTTP 403"):
-        read(with_agents=True)
-
-
-def test_a_cloud_without_services_has_the_nodes_of_its_hypervisors(read: Read, whole: Any) -> None:
-    zoned = {"name": "fast", "hosts": ["node-02"], "availability_zone": "az9"}
-    whole.tell("GET", LISTS[CloudPart.AGGREGATES], {"aggregates": [zoned]})
-    refuse(whole, CloudPart.SERVICES)
-    nodes = read(may_lack=True).nodes
-    assert [(node.host, node.zone, node.state.value) for node in nodes] == [
-        (host, "az9" if host == "node-02" else "nova", "up") for host in HOSTS
-    ]
-    assert nodes[0].inventory["VCPU"].total == 16
-
-
-def test_without_the_names_of_nodes_everything_that_is_refused_is_said_at_once(
-    read: Read, whole: Any
-) -> None:
-    refuse(whole, CloudPart.SERVICES, CloudPart.HYPERVISORS, CloudPart.SERVER_GROUPS)
-    with pytest.raises(ForbiddenError) as caught:
-        read(may_lack=True)
-    for words in ("services: ", "hypervisors: ", "server_groups: "):
-        assert words in caught.value.message
-
-
-@pytest.mark.parametrize(
-    ("changes", "what"),
-    [
-        ({"OS-EXT-SRV-ATTR:host": None}, "on which hosts"),
-        ({"flavor": {"vcpus": 1, "ram": 1, "disk": 1}}, "extra"),
-    ],
-)
-def test_what_nova_leaves_away_of_servers_is_not_guessed(
-    read: Read, whole: Any, changes: dict[str, Any], what: str
-) -> None:
-    """No host in an answer would look like a server on no node."""
-    record = {key: value for key, value in (server(1) | changes).items() if value is not None}
-    whole.tell("GET", LISTS[CloudPart.SERVERS], {"servers": [record]})
-    with pytest.raises(ForbiddenError, match=what):
-        read()
-    (unread,) = read(may_lack=True).unread
-    assert unread.part is CloudPart.SERVERS
 
 
 def test_cloud_without_neutron_has_no_agents(read: Read, whole: Any) -> None:
@@ -457,63 +242,6 @@ def test_empty_node_is_believed_when_its_cell_answers(whole: Any, cloud: Cloud) 
     whole.tell("GET", "/compute/v2.1/os-services", {"services": [partial]})
     with pytest.raises(TransientError):
         cloud.fetch_servers("node-01")
-
-
-def child(root: str, name: str, **resources: int) -> dict[str, Any]:
-    return {
-        name: {
-            "resources": {key: {"capacity": amount, "used": 1} for key, amount in resources.items()},
-            "traits": ["CUSTOM_NVIDIA_11"],
-            "parent_provider_uuid": root,
-            "root_provider_uuid": root,
-        }
-    }
-
-
-def graphics(total: int = 4) -> dict[str, Any]:
-    item = {"total": total, "reserved": 0, "min_unit": 1, "step_size": 1, "max_unit": total}
-    return {"inventories": {"VGPU": {**item, "allocation_ratio": 1.0}}}
-
-
-def test_child_providers_count_with_their_node(read: Read, whole: Any, counter: CallCounter) -> None:
-    told = summaries(HOSTS)
-    told["provider_summaries"] |= child("rp-node-01", "gpu-1", VGPU=4) | child("rp-node-01", "gpu-2", VGPU=4)
-    whole.tell("GET", CANDIDATES, told)
-    whole.tell("GET", "/placement/resource_providers/gpu-1/inventories", graphics())
-    one, two = read().nodes[:2]
-    assert counter.total == 10 + 1
-    assert (one.inventory["VGPU"].capacity, one.inventory["VGPU"].max_unit, one.usage["VGPU"]) == (8, 4, 2)
-    assert "CUSTOM_NVIDIA_11" in one.traits
-    assert "VGPU" not in two.inventory
-    read()
-    assert counter.total == 11 + 8
-
-
-def test_children_of_a_full_node_are_looked_for(read: Read, whole: Any) -> None:
-    whole.tell("GET", CANDIDATES, summaries(HOSTS[1:]))
-    listed = [{"uuid": "rp-node-01", "root_provider_uuid": "rp-node-01"}]
-    listed += [{"uuid": "gpu-1", "root_provider_uuid": "rp-node-01"}]
-    whole.tell("GET", "/placement/resource_providers", {"resource_providers": listed})
-    whole.tell("GET", "/placement/resource_providers/gpu-1/inventories", graphics())
-    for provider, usages in (("rp-node-01", {"MEMORY_MB": 4000}), ("gpu-1", {"VGPU": 3})):
-        whole.tell("GET", f"/placement/resource_providers/{provider}/usages", {"usages": usages})
-        whole.tell("GET", f"/placement/resource_providers/{provider}/traits", {"traits": ["T"]})
-    one = read().nodes[0]
-    assert (one.free()["MEMORY_MB"], one.free()["VGPU"]) == (0, 1)
-
-
-def test_a_class_that_the_node_itself_lacks_is_looked_for_on_its_children(whole: Any, cloud: Cloud) -> None:
-    listed = [{"uuid": "rp-node-01"}, {"uuid": "gpu-1"}]
-    whole.tell("GET", "/placement/resource_providers", {"resource_providers": listed})
-    whole.tell("GET", "/placement/resource_providers/gpu-1/inventories", graphics())
-    assert "VGPU" not in cloud.fetch_inventory("rp-node-01", classes=("VCPU",))
-    assert cloud.fetch_inventory("rp-node-01", classes=("VCPU", "VGPU"))["VGPU"].total == 4
-    assert whole.asked[-3].query == {"in_tree": ["rp-node-01"]}
-
-
-def test_inventories_of_different_ratios_add_up_by_what_they_hold() -> None:
-    one, two = ResourceInventory(total=4, allocation_ratio=2.0), ResourceInventory(total=4, reserved=1)
-    assert add_up_inventories([{"X": one}, {"X": two}])["X"] == ResourceInventory(total=11, max_unit=8)
 
 
 def test_what_the_ports_of_servers_say_is_read_with_a_check(read: Read, whole: Any) -> None:

@@ -10,6 +10,8 @@ import jsonschema
 import pytest
 import yaml
 
+from escalator.settings.variables import COMPONENTS, VARIABLES
+
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "docker-compose.yaml").read_text()
 COMPOSE: dict[str, Any] = yaml.safe_load(TEXT)
@@ -150,6 +152,15 @@ def test_files_and_volumes_that_are_named_exist() -> None:
 def test_only_the_api_server_listens_and_on_loopback_unless_told_otherwise() -> None:
     assert [name for name in SERVICES if "ports" in SERVICES[name]] == ["api-server"]
     assert SERVICES["api-server"]["ports"] == ["${ESCALATOR_LISTEN:-127.0.0.1:8080}:8080"]
+
+
+def test_what_every_component_reads_is_handed_on_to_every_component() -> None:
+    """Folders that lie in the mounted `include` and what the plugin sets itself need no variable."""
+    needless = {"ESCALATOR_HOME", "ESCALATOR_BUNDLE_DIR", "ESCALATOR_VNF_DIR", "ESCALATOR_SHARED"}
+    needed = {variable.name for variable in VARIABLES if variable.readers == COMPONENTS} - needless
+    assert {name: needed - SERVICES[name]["environment"].keys() for name in AIRFLOW} == {
+        name: set() for name in AIRFLOW
+    }
 
 
 def test_every_setting_of_the_vim_interface_is_handed_on_to_whoever_reads_it() -> None:

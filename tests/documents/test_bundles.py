@@ -316,7 +316,18 @@ def test_canaries_are_the_operators(said: object, wish: CanaryWish) -> None:
     assert parse_bundle({**FULL, "canary": said}).canary == wish
 
 
-@pytest.mark.parametrize("said", ["on", {"flavour": "x"}, 3, True, {"flavor": " "}])
-def test_a_bad_wish_for_canaries_is_refused(said: object) -> None:
-    with pytest.raises(InvalidRequestError, match="canary"):
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ("on", "canary: must be off, or a mapping of flavor, image and network, not 'on'"),
+        (0, "canary: must be off, or a mapping of flavor, image and network, not 0"),
+        (True, "canary: must be off, or a mapping of flavor, image and network, not true"),
+        ({"flavour": "x"}, "canary.flavour: is not known, did you mean flavor?"),
+        ({"flavor": " "}, "canary.flavor: must not be empty"),
+        ({"image": 5}, "canary.image: must be text, not 5: put it in quotes"),
+    ],
+)
+def test_a_bad_wish_for_canaries_is_refused(said: object, words: str) -> None:
+    with pytest.raises(InvalidRequestError) as caught:
         parse_bundle({**FULL, "canary": said})
+    assert caught.value.message == f"bundle {FULL['name']} cannot be read: {words}"

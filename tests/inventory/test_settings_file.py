@@ -52,6 +52,14 @@ def test_without_a_word_nothing_is_declared(tmp_path: Path, text: str | None) ->
         (HEAD + "racks: []\n", "racks: is not known"),
         (HEAD + "aggregates: {ignore: rack-1}\n", "aggregates.ignore: must be a list"),
         (HEAD + "controller: {}\n", "controller.address: is required"),
+        (
+            HEAD + "controller: {address: 'ctl:99999'}\n",
+            "controller.address: address 'ctl:99999': '99999' is not",
+        ),
+        (
+            HEAD + "controller: {address: '@ctl'}\n",
+            "controller.address: address '@ctl' is not [user@]address",
+        ),
         (HEAD + 'controller: {address: c, nova_manage: "sh -c \'x"}\n', "a quotation mark is open"),
         ("{", "cannot be read"),
     ],

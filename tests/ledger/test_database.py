@@ -99,12 +99,12 @@ def test_tables_of_others_in_the_same_database_are_left_alone(url: str) -> None:
 def test_a_missing_ledger_is_refused_with_the_command_and_not_made(url: str) -> None:
     with pytest.raises(InvalidRequestError, match="no ledger") as caught:
         Ledger(url)
-    assert caught.value.remedy == "python -m escalator.ledger upgrade"
+    assert caught.value.remedy == "escalator ledger upgrade"
     if url.startswith("sqlite"):
         assert not Path(url.removeprefix("sqlite:///")).exists()
 
 
-@pytest.mark.parametrize(("revision", "remedy"), [("0000", "escalator.ledger upgrade"), ("9999", "release")])
+@pytest.mark.parametrize(("revision", "remedy"), [("0000", "escalator ledger upgrade"), ("9999", "release")])
 def test_another_schema_is_refused_with_what_to_do(url: str, revision: str, remedy: str) -> None:
     schema.upgrade(url)
     with Database(parse_url(url)).engine.begin() as connection:

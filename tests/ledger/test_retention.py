@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from tests.builders import NOW, make_plan, make_switch
 from tests.ledger.notices import SESSION
 
@@ -18,6 +19,7 @@ from escalator.ledger.ledger import Ledger
 from escalator.ledger.records import Document
 from escalator.ledger.retention import Retention
 from escalator.ledger.run import CampaignRun
+from escalator.ledger.tables import FactRow
 from escalator.model.campaign import NodeState
 from escalator.model.errors import InvalidRequestError
 from escalator.model.maintenance_session import SessionState
@@ -32,11 +34,13 @@ ALL = Retention(age=timedelta(), runs=0)
 def past(ledger: Ledger, open_campaign: Open) -> Callable[..., CampaignRun]:
     """Give the ledger a run that ended well so many days ago."""
 
-    def ended(run_id: str, days: int = 0, cloud: str = "lab", campaign: str = "campaign") -> CampaignRun:
+    def ended(
+        run_id: str, days: int = 0, cloud: str = "lab", campaign: str = "campaign", **opened: Any
+    ) -> CampaignRun:
         plan = make_plan(HOST, cloud=cloud)
         plan = replace(plan, campaign=campaign, run_id=run_id)
         now = NOW - days * DAY
-        open_campaign(ledger, plan, now=now)
+        open_campaign(ledger, plan, now=now, **opened)
         run = ledger.run(campaign, run_id)
         run.remember(HOST, leases=("escalator:x",), leased_at=now)
         run.remember(HOST, released_at=now + timedelta(minutes=9))
@@ -138,11 +142,42 @@ def test_a_run_without_a_report_stays(ledger: Ledger, open_campaign: Open) -> No
     assert "conclude" in found.needed
 
 
+def test_a_run_that_cannot_be_read_stays_and_the_others_go(
+    ledger: Ledger, past: Callable[..., CampaignRun]
+) -> None:
+    past("of another release", 9)
+    with ledger._database.writing() as session:
+        session.execute(sa.update(FactRow).where(FactRow.key == "leases").values(value=5))
+    past("old", 8)
+    assert forgotten(ledger) == ["old"]
+    (found,) = ledger.prune(ALL, NOW + DAY)
+    assert "cannot be used" in found.needed
+
+
 def test_a_node_that_a_later_run_gave_back_holds_the_earlier_one_no_longer(
     ledger: Ledger, past: Callable[..., CampaignRun]
 ) -> None:
     leased(ledger, past("first"))
     past("later", -2)
+    assert forgotten(ledger) == ["first"]
+
+
+NOTHING = {"name": "nova-34", "mechanism": {"type": "none"}}
+"""A bundle that brings nothing: no node can say that it went through it."""
+
+
+def test_a_run_stays_that_alone_tells_that_a_node_went_through_a_bundle_which_brings_nothing(
+    ledger: Ledger, past: Callable[..., CampaignRun]
+) -> None:
+    bundle = make_plan(HOST).request.bundle
+    run = past("first", 9, bundle_document=NOTHING)
+    past("changed", 8, bundle_document={**NOTHING, "members_stay": True})
+    past("elsewhere", 7, cloud="edge", bundle_document=NOTHING)
+    assert forgotten(ledger) == []
+    (found, *_) = ledger.prune(ALL, NOW + DAY)
+    assert "alone tells that node-01" in found.needed
+    assert run.released(cloud="lab", bundle=bundle)[-1] == (NOTHING, {HOST})
+    past("again", 6, bundle_document=NOTHING)
     assert forgotten(ledger) == ["first"]
 
 

@@ -83,6 +83,15 @@ def test_bad_numbers_are_refused(
     assert wrong[0] in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(("number", "limit"), [("1e10", "at most 1000000000"), ("-1", "at least 0")])
+def test_the_limit_is_named_that_a_number_is_beyond(
+    snapshot_file: Path, capsys: pytest.CaptureFixture[str], number: str, limit: str
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["simulate", "--snapshot", str(snapshot_file), f"--upgrade-seconds={number}"])
+    assert f"{number} is not {limit}" in capsys.readouterr().err
+
+
 def test_a_file_that_is_not_there_or_cannot_be_written(
     snapshot_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -57,6 +57,14 @@ def test_after_an_hour_the_connection_is_read_again(module: Any, monkeypatch: py
     assert module.open_shared_cloud("one") is not first
 
 
+def test_who_has_one_takes_the_one_that_is_shared_now(module: Any) -> None:
+    first = module.open_shared_cloud("one")
+    module.close_shared_cloud("one", first)
+    assert module.follow_shared_cloud("one", first) is first
+    fresh = module.open_shared_cloud("one")
+    assert module.follow_shared_cloud("one", first) is fresh is not first
+
+
 def test_a_refresh_runs_beside_the_looks_and_its_failure_harms_none(module: Any) -> None:
     cloud = module.open_shared_cloud("one")
     module.start_refresh("one", cloud)

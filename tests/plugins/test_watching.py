@@ -28,6 +28,8 @@ class Campaign:
     now: float = 100.0
     within: list[float] = field(default_factory=list)
     noted: list[dict[str, AdmissionDecision]] = field(default_factory=list)
+    others: tuple[NodeProgress, ...] = ()
+    shared: Any = None
 
     @property
     def cloud(self) -> Campaign:
@@ -62,7 +64,7 @@ class Campaign:
         return Seen((service,), begun=self.now - 1.0)
 
     def nodes(self) -> tuple[NodeProgress, ...]:
-        return (NodeProgress(host="node-01", state=self.state),)
+        return (NodeProgress(host="node-01", state=self.state), *self.others)
 
     def note_waiting(self, waiting: dict[str, AdmissionDecision], _now: object) -> None:
         self.noted.append(waiting)
@@ -91,6 +93,8 @@ def looks(airflow_home: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Any, Cam
         return None, decisions
 
     monkeypatch.setattr(watching, "open_campaign", lambda _dag_id, _run_id, **_: campaign)
+    monkeypatch.setattr(watching, "follow_shared_cloud", lambda _conn_id, own: campaign.shared or own)
+    monkeypatch.setattr(watching, "replace", lambda _campaign, *, cloud: cloud)
     monkeypatch.setattr(watching, "decide_now", decide_now)
     monkeypatch.setattr(watching, "start_refresh", lambda *_: None)
     monkeypatch.setattr(watching, "time", SimpleNamespace(monotonic=lambda: campaign.now))
@@ -121,6 +125,30 @@ def test_a_change_is_looked_at_in_full(
     watcher.look(ASKING)
     watcher.look(ASKING)
     assert [age for _, age in full] == [0.0, within]
+
+
+def test_a_node_that_was_let_go_and_told_to_wait_at_the_door_is_looked_at_anew_once(
+    looks: tuple[Any, Campaign, list[Any]],
+) -> None:
+    """Else the others wait behind it, and it comes and goes, for as long as the look is kept."""
+    watcher, campaign, full = looks
+    campaign.others = (NodeProgress(host="node-02", code=Code.PARALLEL_LIMIT, message="one is out"),)
+    watcher.look(ASKING)
+    campaign.others = (NodeProgress(host="node-02", code=Code.CAPACITY, message="a server has no place"),)
+    for _ in range(3):
+        watcher.look(ASKING)
+    assert [age for _, age in full] == [0.0, 0.0]
+
+
+def test_it_looks_through_the_connection_that_the_others_share_now(
+    looks: tuple[Any, Campaign, list[Any]],
+) -> None:
+    """Who comes an hour later, or failed, opens another one: else each campaign had its own at last."""
+    watcher, campaign, _ = looks
+    watcher.look(ASKING)
+    campaign.shared = Campaign()
+    watcher.look(ASKING)
+    assert (len(campaign.within), len(campaign.shared.within)) == (1, 1)
 
 
 def test_how_far_a_node_got_that_is_out_is_no_change_for_those_that_wait(

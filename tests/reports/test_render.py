@@ -107,6 +107,12 @@ def test_hostile_names_stay_text_in_markdown() -> None:
     assert cells == {3, 8, 10}
 
 
+def test_arrows_of_remedies_stay_arrows_in_markdown() -> None:
+    assert formatting.format_markdown("33.0.2 -> 34.0.0") == "33.0.2 -> 34.0.0"
+    assert formatting.format_markdown("> a quotation") == "\\> a quotation"
+    assert "&gt;" not in render_markdown(hostile_document())
+
+
 def test_the_tables_line_up_in_a_terminal() -> None:
     text = render_markdown(build_report(made.facts(), made.events()))
     blocks = [block.splitlines() for block in text.split("\n\n") if block.startswith("|")]

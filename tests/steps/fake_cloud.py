@@ -5,11 +5,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from tests.steps.fake_proofs import FakeProofs
 from tests.steps.fake_records import (
     WRONG_COLD,
     WRONG_LIVE,
@@ -30,10 +31,8 @@ from escalator.model.canary import CanaryFault, CanaryWish
 from escalator.model.cloud import (
     CloudSnapshot,
     ComputeService,
-    Hypervisor,
     Migration,
     MigrationStatus,
-    NetworkAgent,
     Node,
     ResourceInventory,
     Server,
@@ -44,15 +43,13 @@ from escalator.model.errors import (
     ConflictError,
     InvalidRequestError,
     LeaseLostError,
-    NodeFaultError,
     NotFoundError,
 )
-from escalator.model.feature import Feature
 from escalator.model.inventory_settings import ALL_AGGREGATES, AggregateRules
 
 
 @dataclass
-class FakeCloud:
+class FakeCloud(FakeProofs):
     """A cloud of equal nodes.
 
     :ivar errors: method -> what its next calls raise.
@@ -320,7 +317,7 @@ class FakeCloud:
     def _sorted(self) -> list[Guest]:
         return [self.guests[key] for key in sorted(self.guests)]
 
-    # the whole cloud, and what proves a node
+    # the whole cloud
 
     @request
     def fetch_snapshot(
@@ -376,60 +373,8 @@ class FakeCloud:
         )
 
     @request
-    def fetch_hypervisor(self, host: str) -> Hypervisor:
-        service = self._service(host)
-        return Hypervisor(
-            id=f"provider-{host}",
-            hostname=f"{host}.example",
-            host=host,
-            state=self.hosts[host].hypervisor,
-            status=service.status,
-            host_ip="192.0.2.1",
-        )
-
-    @request
     def fetch_addresses(self) -> dict[str, str]:
         return {name: f"192.0.2.{n}" for n, name in enumerate(sorted(self.hosts), start=1)}
-
-    @request
-    def fetch_inventory(
-        self, provider_id: str, *, classes: Collection[str] = ()
-    ) -> Mapping[str, ResourceInventory]:
-        del classes
-        found = self.hosts[provider_id.removeprefix("provider-")].inventory
-        if not found:
-            raise NotFoundError(f"HTTP 404: resource provider {provider_id}")
-        return found
-
-    @request
-    def fetch_port_features(self, host: str) -> dict[str, frozenset[Feature]]:
-        return {guest.id: guest.port_features for guest in self.guests.values() if guest.host == host}
-
-    @request
-    def fetch_agents(self, host: str) -> tuple[NetworkAgent, ...]:
-        return self.hosts[host].agents
-
-    @request
-    def fetch_canary_faults(
-        self, nodes: Sequence[Node], wish: CanaryWish, *, at_once: int
-    ) -> tuple[CanaryFault, ...]:
-        del nodes, wish, at_once
-        return self.canary_faults
-
-    @request
-    def run_canary(
-        self, host: str, *, tag: str, timeout_seconds: float = 120.0, wish: CanaryWish = NO_WISH
-    ) -> None:
-        del timeout_seconds
-        self.wishes.append(wish)
-        self._wrote("canary", host, tag)
-        if self.hosts[host].canary_fault:
-            raise NodeFaultError(f"the canary of {host} failed: {self.hosts[host].canary_fault}")
-
-    @request
-    def delete_canaries(self, host: str) -> int:
-        self._service(host)
-        return 0
 
     def _wrote(self, verb: str, subject: str, detail: str, found: str | None = None) -> None:
         write = Write(verb=verb, subject=subject, detail=detail, found=found)

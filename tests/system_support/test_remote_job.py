@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from escalator.model.errors import InvalidRequestError, LoginRefusedError, NodeFaultError, TransientError
 from escalator.system_support import remote_job
 from escalator.system_support.remote_job import JobOverdueError, JobState, NodeUnreachableError
-from escalator.system_support.shell import Shell
+from escalator.system_support.shell import CommandResult, Shell
 
 if TYPE_CHECKING:
     from tests.system_support.conftest import LocalShell, Sshd
@@ -162,6 +162,29 @@ def test_a_failed_job_is_run_again_and_a_good_one_leaves_nothing(
     (tmp_path / "cause").touch()
     assert run().succeeded
     assert remote_job.read_state(local, "job", base=base).state is JobState.ABSENT
+
+
+@pytest.mark.parametrize(("left", "code"), [("exit 3", 3), (None, 0)])
+def test_one_that_somebody_else_began_just_now_is_no_fault_when_its_folder_is_to_be_cleaned(
+    local: LocalShell, base: str, left: str | None, code: int
+) -> None:
+    if left:
+        remote_job.start(local, "job", left, base=base)
+        assert settled(local, "job", base).exit_code == code
+    another = iter([True])
+
+    class Raced(type(local)):  # type: ignore[misc]
+        def run_as_root(self, command: str, timeout_seconds: float | None = None) -> CommandResult:
+            cleans = "rm -rf" in command and "setsid" not in command
+            if cleans and next(another, False):
+                local.run_as_root(command)
+                remote_job.start(local, "job", "sleep 0.2", base=base)
+            return local.run_as_root(command, timeout_seconds)
+
+    status = remote_job.run_to_end(
+        Raced, "job", "true", deadline=soon(), clock=now, sleep=time.sleep, base=base
+    )
+    assert status.succeeded
 
 
 def test_a_job_lost_on_the_way_is_started_again(local: LocalShell, base: str, tmp_path: Path) -> None:

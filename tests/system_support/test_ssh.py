@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ import pytest
 from tests.system_support.conftest import FIND_SSHD
 
 from escalator.model.errors import EscalatorError, InvalidRequestError, NodeFaultError, TransientError
+from escalator.model.verdict import Code
 from escalator.system_support.command_line import MAX_OUTPUT_BYTES
 from escalator.system_support.ssh import NodeShell
 from escalator.system_support.target import SshTarget
@@ -113,6 +115,28 @@ def test_known_hosts_may_name_the_host_instead_of_the_address(sshd: Sshd, tmp_pa
     (tmp_path / "by_name").write_text(text)
     with NodeShell(sshd.target(known_hosts=tmp_path / "by_name")) as shell:
         assert shell.run_as_root("true").ok
+
+
+def test_a_node_installed_anew_may_have_the_line_of_its_old_key_too(sshd: Sshd, tmp_path: Path) -> None:
+    """As with OpenSSH, any of the keys that stand there proves it: a scan adds the new one at the end."""
+    good = (sshd.home / "known_hosts").read_text()
+    old = (sshd.home / "user_key.pub").read_text().split()[:2]
+    (tmp_path / "both").write_text(f"{good.split()[0]} {' '.join(old)}\n{good}")
+    with NodeShell(sshd.target(known_hosts=tmp_path / "both")) as shell:
+        assert shell.run_as_root("true").ok
+
+
+def test_a_login_that_gives_its_input_back_tells_no_password(own_sshd: Sshd) -> None:
+    own_sshd.stop()
+    own_sshd.options["ForceCommand"] = "cat; exit 1"
+    own_sshd.start()
+    password = "a test's"
+    with NodeShell(own_sshd.target(password=password)) as shell:
+        shell._target = replace(shell._target, user="ops")  # once logged in, what sudo is told is written
+        with pytest.raises(NodeFaultError) as caught:
+            shell.run_as_root("true")
+    assert caught.value.code is Code.NODE_NO_PRIVILEGE
+    assert password not in str(caught.value)
 
 
 @pytest.mark.parametrize("words", [slice(0, 2), slice(1, 2)], ids=["type and key", "key alone"])

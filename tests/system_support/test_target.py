@@ -68,6 +68,9 @@ def test_leaving_host_key_verification_on_is_accepted(value: object) -> None:
     ("extra", "words"),
     [
         ({"conn_timeout": "soon"}, "number of seconds"),
+        ({"conn_timeout": "1e400"}, "at most 86400"),
+        ({"conn_timeout": "nan"}, "above zero"),
+        ({"cmd_timeout": 10**5000}, "at most 86400"),
         ({"cmd_timeout": -1}, "above zero"),
         ({"key_file": 5}, "not text"),
         ({"key_file": "/k", "private_key": "x"}, "one of both"),
@@ -76,6 +79,19 @@ def test_leaving_host_key_verification_on_is_accepted(value: object) -> None:
 def test_malformed_extras_are_refused_with_a_remedy(extra: dict[str, object], words: str) -> None:
     with pytest.raises(InvalidRequestError, match=words):
         read(extra)
+
+
+def test_all_malformed_extras_are_named_at_once() -> None:
+    with pytest.raises(InvalidRequestError) as caught:
+        read({"no_host_key_check": True, "known_hosts": 5, "conn_timeout": "soon", "cmd_timeout": 1e12})
+    for name in ("no_host_key_check", "known_hosts", "conn_timeout", "cmd_timeout"):
+        assert name in caught.value.message
+        assert name in (caught.value.remedy or "")
+
+
+def test_no_wait_is_longer_than_clocks_are() -> None:
+    with pytest.raises(InvalidRequestError, match="at most 86400 seconds"):
+        SshTarget(host="node-01", address="192.0.2.1", command_timeout_seconds=float("inf"))
 
 
 @pytest.mark.parametrize(("address", "port"), [("", 22), ("192.0.2.1", 70000)])

@@ -48,42 +48,47 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         metavar="HOST[,HOST]",
         help="nodes; none means all of the domain",
     )
-    what.add_argument("--max-parallel", type=int, default=1, metavar="K", help="nodes out of service at once")
-    what.add_argument("--max-failed-nodes", type=int, default=0, metavar="N", help="failures before it stops")
-    what.add_argument("--mode", choices=tuple(map(str, UpgradeMode)), default=UpgradeMode.SMOOTH.value)
-    what.add_argument(
-        "--spill", type=_share, default=1.0, metavar="SHARE", help="servers that may move twice, 0 to 1 (1)"
-    )
-    what.add_argument(
-        "--on-blocked",
-        choices=tuple(map(str, OnBlocked)),
-        default=OnBlocked.REFUSE.value,
-        help="a node that something blocks: skip leaves it out, refuse (the default) starts nothing",
-    )
-    what.add_argument(
-        "--on-interruption",
-        choices=tuple(map(str, OnInterruption)),
-        default=OnInterruption.REPORT.value,
-        help="a service that was interrupted for too long: stop admissions, or report (the default)",
-    )
-    what.add_argument(
-        "--leave-standbys",
-        dest="move_standbys",
-        action="store_false",
-        help="let standbys take over where they are: none moves to an upgraded node before",
-    )
-    what.add_argument(
-        "--on-slow-move",
-        choices=tuple(map(str, OnSlowMove)),
-        default=OnSlowMove.ABORT.value,
-        help="a live move that takes too long: abort (the default), or force_complete: its guest pauses",
-    )
-    what.add_argument("--dry-run", action="store_true", help="decide everything, write nothing")
+    _add_limits(what)
     parser.add_argument("--run-id", help="id of the run; made by Airflow when left out")
     parser.add_argument("--follow", action="store_true", help="show every step until the run has ended")
     add_airflow_options(parser)
     parser.set_defaults(run=run)
     return parser
+
+
+def _add_limits(how: argparse._ArgumentGroup) -> None:
+    """Declare how a campaign goes about its nodes: its parameters but bundle and hosts."""
+    how.add_argument("--max-parallel", type=int, default=1, metavar="K", help="nodes out of service at once")
+    how.add_argument("--max-failed-nodes", type=int, default=0, metavar="N", help="failures before it stops")
+    how.add_argument("--mode", choices=tuple(map(str, UpgradeMode)), default=UpgradeMode.SMOOTH.value)
+    how.add_argument(
+        "--spill", type=_share, default=1.0, metavar="SHARE", help="servers that may move twice, 0 to 1 (1)"
+    )
+    how.add_argument(
+        "--on-blocked",
+        choices=tuple(map(str, OnBlocked)),
+        default=OnBlocked.REFUSE.value,
+        help="a node that something blocks: skip leaves it out, refuse (the default) starts nothing",
+    )
+    how.add_argument(
+        "--on-interruption",
+        choices=tuple(map(str, OnInterruption)),
+        default=OnInterruption.REPORT.value,
+        help="a service that was interrupted for too long: stop admissions, or report (the default)",
+    )
+    how.add_argument(
+        "--leave-standbys",
+        dest="move_standbys",
+        action="store_false",
+        help="let standbys take over where they are: none moves to an upgraded node before",
+    )
+    how.add_argument(
+        "--on-slow-move",
+        choices=tuple(map(str, OnSlowMove)),
+        default=OnSlowMove.ABORT.value,
+        help="a live move that takes too long: abort (the default), or force_complete: its guest pauses",
+    )
+    how.add_argument("--dry-run", action="store_true", help="decide everything, write nothing")
 
 
 def add_airflow_options(parser: argparse.ArgumentParser) -> None:

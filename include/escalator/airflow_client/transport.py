@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Self
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 API = "/api/v2"
 LOGIN = "/auth/token"
+_MARK_UP = re.compile(r"<(?:(script|style)\b.*?</\1\s*)?[^>]*>", re.DOTALL | re.IGNORECASE)
+_MOST_WORDS = 500
 LOGIN_REMEDY = "check the Airflow user and password"
 
 
@@ -188,12 +191,18 @@ def read_detail(answer: httpx.Response) -> str:
     try:
         detail = answer.json().get("detail")
     except (ValueError, AttributeError, RecursionError):
-        return answer.text.strip()[:500] or f"HTTP {answer.status_code}"
+        return _read_words(answer.text) or f"HTTP {answer.status_code}"
     if isinstance(detail, list):
         return "; ".join(_of_validation(item) for item in detail)
     if isinstance(detail, dict):
         return ": ".join(str(detail[key]) for key in ("reason", "message") if detail.get(key)) or str(detail)
     return str(detail or f"HTTP {answer.status_code}")
+
+
+def _read_words(text: str) -> str:
+    """Return what is no JSON as one line; of a web page what a person would read."""
+    words = " ".join(_MARK_UP.sub(" ", text).split())[:_MOST_WORDS]
+    return f"{words} (a web page: is that Airflow's address?)" if _MARK_UP.match(text.lstrip()) else words
 
 
 def _of_validation(item: object) -> str:

@@ -208,7 +208,7 @@ class Canaries:
         key = (wish, None if inventory is None else frozenset(inventory.items()))
         if key not in self._shapes:
             flavor = choose_flavor(fetch_flavors(self._compute), wish.flavor, inventory)
-            images = fetch_images(self._image)
+            images = fetch_images(self._image, wish.image)
             image = choose_image(images, wish.image, flavor, self._compute.find_project())
             network = find_network(self._network, wish.network)
             self._shapes[key] = CanaryShape(flavor=flavor["id"], image=image["id"], network=network)

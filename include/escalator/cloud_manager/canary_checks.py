@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from escalator.cloud_manager.api import Record, ServiceApi
 from escalator.cloud_manager.canary_choice import (
@@ -13,12 +13,14 @@ from escalator.cloud_manager.canary_choice import (
     fetch_port_room,
     find_lacks,
     find_network,
+    find_other_architectures,
+    read_architecture,
     read_wanted_traits,
 )
 from escalator.cloud_manager.quotas import Quotas
 from escalator.model.canary import NO_NETWORK, CanaryFault, CanaryWish
 from escalator.model.cloud import Node
-from escalator.model.errors import EscalatorError, InvalidRequestError, TransientError
+from escalator.model.errors import EscalatorError, ForbiddenError, InvalidRequestError, TransientError
 from escalator.model.quota import UNLIMITED
 from escalator.model.wording import name_some
 
@@ -37,7 +39,7 @@ class CanaryChecks:
     def fetch_faults(
         self, nodes: Sequence[Node], wish: CanaryWish, *, at_once: int
     ) -> tuple[CanaryFault, ...]:
-        """Find what would keep the canaries of some nodes from starting, in four to seven calls.
+        """Find what would keep the canaries of some nodes from starting, in four to eight calls.
 
         :param at_once: canaries that there may be at one moment.
         :raises TransientError: a service does not answer.
@@ -52,13 +54,13 @@ class CanaryChecks:
         return tuple(found)
 
     def _find(self, nodes: Sequence[Node], wish: CanaryWish, at_once: int) -> Iterator[CanaryFault]:
-        flavors, images = fetch_flavors(self._compute), fetch_images(self._image)
+        flavors, images = fetch_flavors(self._compute), fetch_images(self._image, wish.image)
         project_id = self._quotas.find_own_project()
         chosen: dict[str, Record] = {}
         for kind in {frozenset(node.inventory.items()): node for node in nodes if node.inventory}.values():
             try:
                 flavor = choose_flavor(flavors, wish.flavor, kind.inventory)
-                choose_image(images, wish.image, flavor, project_id)
+                image = choose_image(images, wish.image, flavor, project_id)
             except InvalidRequestError as exc:
                 hosts = [node.host for node in nodes if node.inventory == kind.inventory]
                 message = exc.message if wish.flavor else f"{name_some(hosts)}: {exc.message}"
@@ -66,6 +68,9 @@ class CanaryChecks:
                 continue
             chosen[str(flavor["id"])] = flavor
             yield from _find_unfit(flavor, nodes, kind)
+            others = find_other_architectures(images, image, flavor, project_id)
+            if others and wish.image is None:
+                yield _doubt_architecture(image, others, [n for n in nodes if n.inventory == kind.inventory])
         yield from self._find_network_faults(wish, project_id, at_once)
         if chosen and project_id is not None:
             yield from self._find_quota_faults(list(chosen.values()), project_id, at_once)
@@ -75,6 +80,8 @@ class CanaryChecks:
     ) -> Iterator[CanaryFault]:
         try:
             network = find_network(self._network, wish.network)
+        except ForbiddenError:
+            raise  # nobody looked
         except InvalidRequestError as exc:
             yield CanaryFault(message=exc.message, remedy=exc.remedy or "see the message")
             return
@@ -104,6 +111,16 @@ class CanaryChecks:
                     f"{used} are used",
                     remedy=_QUOTA_REMEDY,
                 )
+
+
+def _doubt_architecture(image: Record, others: Iterable[str], nodes: Sequence[Node]) -> CanaryFault:
+    hosts = name_some([node.host for node in nodes])
+    return CanaryFault(
+        message=f"the image chosen for canaries, {image['name']}, is for {read_architecture(image)}, and "
+        f"there are others for {', '.join(sorted(others))}: whether it boots on {hosts} is not known",
+        remedy="name the image: canary_image in the connection, or canary in the bundle",
+        sure=False,
+    )
 
 
 def _find_unfit(flavor: Record, nodes: Sequence[Node], kind: Node) -> Iterator[CanaryFault]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from urllib.parse import quote
 
 from escalator.cloud_manager.api import Query, Record, ServiceApi
 from escalator.cloud_manager.server_needs import read_resources, read_traits
@@ -17,6 +18,8 @@ _PARTS = frozenset({"aki", "ari", "ova", "docker"})
 """Container formats of what is only a part of a system, or no disk: kernels, ramdisks, bundles."""
 _NO_DISKS = frozenset({"aki", "ari", "iso"})
 """Disk formats from which no server boots to its own disk."""
+_PICKY = ("trait:", "hw_tpm_", "hw_mem_", "hw_cpu_policy", "hw_cpu_thread_policy", "hw_numa_")
+"""How properties of images begin that let them boot on some nodes only, or with some flavors."""
 _HARMLESS = ("hw:cpu_policy", "hw:cpu_thread_policy")
 """Extra specs that only say which CPUs: a node of dedicated CPUs takes no other flavors."""
 _SHARED = "DISK_GB"
@@ -29,10 +32,22 @@ def fetch_flavors(compute: ServiceApi) -> list[Record]:
     return list(compute.pages("/flavors/detail", "flavors", query))
 
 
-def fetch_images(image: ServiceApi) -> list[Record]:
-    """Read the images, the smallest first. One call."""
+def fetch_images(image: ServiceApi, name: str | None = None) -> list[Record]:
+    """Read the images of a name or id; without one all, the smallest first. One call, two for an id.
+
+    A snapshot of a server on a volume is an image without bytes: a cloud may have more of them than a page.
+    """
     query: Query = {"status": "active", "sort": "size:asc", "limit": _IMAGES}
-    return list(image.get("/images", query)["images"])
+    if name is None:
+        return list(image.get("/images", {**query, "size_min": 1})["images"])
+    found: list[Record] = image.get("/images", {**query, "name": name})["images"]
+    if found:
+        return found
+    try:
+        record = image.get(f"/images/{quote(name, safe='')}")
+    except NotFoundError:
+        return []
+    return [record] if record.get("status") == "active" else []
 
 
 def choose_flavor(
@@ -82,7 +97,8 @@ def choose_image(
 ) -> Record:
     """Choose the image of a name or id; without one the smallest that boots with the flavor.
 
-    Kernels, ramdisks and ISO images are none, nor are those of other projects.
+    Kernels, ramdisks and ISO images are none, nor are those of other projects. One that asks for more than a
+    plain node has is chosen when there is no other.
 
     :param images: the smallest first.
     :raises InvalidRequestError: there is none, or it does not fit the flavor.
@@ -95,7 +111,8 @@ def choose_image(
                 remedy="name another image or flavor for canaries",
             )
         return image
-    found = next((i for i in images if is_bootable(i) and _is_ours(i, project_id) and fits(i, flavor)), None)
+    fitting = list(_list_fitting(images, flavor, project_id))
+    found = next((i for i in fitting if not _is_picky(i)), fitting[0] if fitting else None)
     if found is None:
         raise InvalidRequestError(
             f"no active image fits flavor {flavor['name']}",
@@ -103,6 +120,28 @@ def choose_image(
             "in the bundle",
         )
     return found
+
+
+def find_other_architectures(
+    images: Sequence[Record], chosen: Record, flavor: Record, project_id: str | None
+) -> frozenset[str]:
+    """Return the other architectures of images that might have been chosen; none of one that says none."""
+    own = read_architecture(chosen)
+    found = {read_architecture(image) for image in _list_fitting(images, flavor, project_id)}
+    return frozenset(found) - {own, ""} if own else frozenset()
+
+
+def read_architecture(image: Record) -> str:
+    """Return for which CPUs an image is, as its properties say: ``x86_64``; empty when they do not."""
+    return str(image.get("hw_architecture") or image.get("architecture") or "").strip().lower()
+
+
+def _list_fitting(images: Iterable[Record], flavor: Record, project_id: str | None) -> Iterator[Record]:
+    return (i for i in images if is_bootable(i) and _is_ours(i, project_id) and fits(i, flavor))
+
+
+def _is_picky(image: Record) -> bool:
+    return any(key.startswith(_PICKY) for key in image)
 
 
 def is_bootable(image: Record) -> bool:
@@ -113,8 +152,10 @@ def is_bootable(image: Record) -> bool:
 def fits(image: Record, flavor: Record) -> bool:
     """Tell whether an image boots with a flavor: memory, disk, and really there."""
     room = flavor["disk"] * _GIB or float("inf")
+    size = image.get("size") or 0
     return (
-        0 < (image.get("size") or 0) <= room
+        size > 0
+        and max(size, image.get("virtual_size") or 0) <= room  # a node unpacks what is compressed
         and image.get("min_ram", 0) <= flavor["ram"]
         and image.get("min_disk", 0) <= (flavor["disk"] or float("inf"))
     )

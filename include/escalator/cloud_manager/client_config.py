@@ -25,6 +25,7 @@ from escalator.model.errors import InvalidRequestError
 APP_NAME = "escalator"
 _FILE, _SECRETS, _ADDRESS = "OS_CLIENT_CONFIG_FILE", "OS_CLIENT_SECURE_FILE", "OS_AUTH_URL"
 _HOW_TO_NAME = f"give --cloud NAME, set OS_CLOUD, or source an openrc ({_ADDRESS} and the others)"
+_BY_PASSWORD = frozenset({"password", "v3password"})
 _OF_OPENSTACKSDK = "defaults"
 _OTHER_FORMS = (TypeError, AttributeError, ValueError, LookupError, RecursionError)
 """What openstacksdk raises for values of another form than it takes for granted."""
@@ -119,6 +120,7 @@ def find_region(
     with _refuse_other_forms(what):
         region = config.get_one(**asked)
         _refuse_bad_address(what, region)
+        _refuse_half_a_login(what, region)
         _refuse_bad_certificates(what, region)
     return region
 
@@ -148,10 +150,7 @@ def _refuse_other_forms(what: str) -> Iterator[None]:
     try:
         yield
     except ksa.MissingRequiredOptions as exc:
-        lacking = ", ".join(str(option.dest) for option in exc.options)
-        raise InvalidRequestError(
-            f"{what}: it lacks {lacking}", remedy="put that under `auth`, or into the openrc"
-        ) from exc
+        raise _lack(what, [str(option.dest) for option in exc.options]) from exc
     except _OTHER_FORMS as exc:
         raise InvalidRequestError(
             f"{what}: cannot be used: {type(exc).__name__}: {exc}", remedy="see the values in it"
@@ -184,6 +183,23 @@ def _refuse_bad_address(what: str, region: CloudRegion) -> None:
             f"{what}: auth_url {show_value(url)} is no address",
             remedy="give one such as https://keystone.example:5000/v3; an IPv6 address stands in [brackets]",
         )
+
+
+def _refuse_half_a_login(what: str, region: CloudRegion) -> None:
+    """Refuse a log-in by password without a user or a password: keystoneauth would end with a traceback."""
+    if region.config.get("auth_type") not in _BY_PASSWORD:
+        return
+    auth = region.config.get("auth") or {}
+    lacking = [] if auth.get("username") or auth.get("user_id") else ["username"]
+    lacking += [] if auth.get("password") else ["password"]
+    if lacking:
+        raise _lack(what, lacking)
+
+
+def _lack(what: str, lacking: list[str]) -> InvalidRequestError:
+    return InvalidRequestError(
+        f"{what}: it lacks {', '.join(lacking)}", remedy="put that under `auth`, or into the openrc"
+    )
 
 
 def _refuse_bad_certificates(what: str, region: CloudRegion) -> None:

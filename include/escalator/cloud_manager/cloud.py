@@ -138,8 +138,7 @@ class Cloud:
         :param aggregates: which host aggregates count for the drain domains; the others are not shown.
         :param with_agents: read Neutron's agents and ports as well: a check looks at those of all nodes.
         :param with_control_plane: read what Nova tells of its control plane as well, which a check looks at.
-        :param afresh: hosts whose servers are listed by themselves, where those of others may be known from
-            changes: one call more for each, in a large cloud only.
+        :param afresh: hosts whose servers are listed by themselves: one call more for each, in a large cloud.
         :param watched_within: a look that all who keep watch share will do when it was begun at most so many
             seconds ago; its aggregates, hypervisors and server groups may be minutes old. None: read all now.
         :param may_lack: for a check: what the user may not read is named in the snapshot, and empty there.

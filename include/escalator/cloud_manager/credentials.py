@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from escalator.documents.wording import show_value
 from escalator.model.errors import InvalidRequestError
 
 _FALSE = frozenset({"false", "no", "0", "off"})
@@ -161,9 +162,16 @@ def _refuse_missing(missing: Iterable[tuple[str, str]]) -> None:
 
 
 def _auth_url(host: str, schema: str | None, port: int | None) -> str:
-    url = host if "://" in host else f"{schema or 'https'}://{host}"
-    parts = urlsplit(url)
-    if port is not None and parts.port is None:
+    url = host.strip() if "://" in host else f"{schema or 'https'}://{host.strip()}"
+    try:
+        parts = urlsplit(url)
+        own_port = parts.port
+    except ValueError:
+        raise InvalidRequestError(
+            f"the connection's `host` {show_value(host)} is no address",
+            remedy="give one such as https://keystone.example:5000/v3; an IPv6 address stands in [brackets]",
+        ) from None
+    if port is not None and own_port is None:
         parts = parts._replace(netloc=f"{parts.netloc}:{port}")
     if parts.path in {"", "/"}:
         parts = parts._replace(path="/v3")

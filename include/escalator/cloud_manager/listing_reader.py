@@ -103,9 +103,11 @@ class ListingReader:
         """Read a whole listing, unless another process does so at this moment: then take that one's."""
         if self._store is None:
             return self._keep(self._read_whole(pool))
+        nova_now, asked_at = self._nova_clock(), self._clock()
         with self._store.turn():
-            found = self._store.load()
-            if found is not None and find_doubt(found, self._clock(), self._nova_clock()) is None:
+            found, waited = self._store.load(), self._clock() - asked_at
+            nova_now = nova_now and nova_now + waited  # what its last answer said is so old now
+            if found is not None and find_doubt(found, self._clock(), nova_now) is None:
                 return self._keep(self._read_changes(found, pool))
             log.info("reading every server of the cloud: %s", doubt)
             return self._keep(self._read_whole(pool), saved=True)
@@ -141,17 +143,15 @@ class ListingReader:
         return apply_changes(listing, servers, here, read_at=read_at)
 
     def _look_afresh(self, listing: Listing, hosts: Collection[str], pool: Executor) -> Listing:
-        """List the servers of some hosts by themselves; when others are there, trust no listing further.
+        """List the servers of some hosts by themselves; when others are there, list the whole cloud at once.
 
         A server that came or went between two calls is told by the changes since: those are asked for first.
         """
         found = [server for host in hosts for server in self._servers.fetch_on(host)]
         differing = find_differing(listing, hosts, found)
         if differing and differing & find_differing(self._read_changes(listing, pool), hosts, found):
-            log.info("other servers are on %s than the changes told: the next look is a whole one", hosts)
-            self._kept = None
-            if self._store is not None:
-                self._store.forget()
+            log.info("other servers are on %s than the changes told: every server is listed", hosts)
+            return self._keep(self._read_whole(pool), saved=True)
         return put_afresh(listing, hosts, found)
 
     def _read_at(self) -> datetime:

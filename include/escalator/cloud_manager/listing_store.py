@@ -15,22 +15,26 @@ import tempfile
 import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, fields
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from escalator.cloud_manager import listing as listings
+from escalator.cloud_manager import records, server_needs
 from escalator.cloud_manager.listing import Listing
 from escalator.cloud_manager.server_needs import MARKED_PCI_VARIABLE
 from escalator.cloud_manager.tokens import TokenCache, make_file_name
-from escalator.model.cloud import Migration, Server
+from escalator.model import cloud
 
 SAVED_AFTER = timedelta(minutes=1)
 """A listing that is so much newer than the stored one takes its place: fewer changes to ask for."""
 TURN_SECONDS = 180.0
 """How long another process is waited for that reads the whole listing."""
 _POLL_SECONDS = 0.2
+_HEAD = 4096
+"""Bytes in which the head of a file is, compressed or not."""
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +68,7 @@ class ListingStore:
         """Return what is stored; None: nothing that can be used."""
         try:
             text = zlib.decompress(self.path.read_bytes())
-            release, _, body = text.partition(b"\n")
+            release, _, body = text.split(b"\n", 2)
             if release.decode() != _name_release():
                 return None
             listing: Listing = _adapter().validate_json(body)
@@ -77,11 +81,16 @@ class ListingStore:
     def save(self, listing: Listing, *, always: bool) -> None:
         """Store a listing, or leave it: one that is not stored is read again.
 
+        One that comes from an older whole listing than the one there stays out: what another process found
+        to be wrong, and listed anew, does not come back.
+
         :param always: also when the one there is hardly older.
         """
-        if not always and self._saved is not None and listing.read_at - self._saved < SAVED_AFTER:
+        recent = self._saved is not None and listing.read_at - self._saved < SAVED_AFTER
+        if not always and (recent or self._has_newer(listing)):
             return
-        text = _name_release().encode() + b"\n" + _adapter().dump_json(listing)
+        head = f"{_name_release()}\n{listing.whole_at.isoformat()}\n"
+        text = head.encode() + _adapter().dump_json(listing)
         with contextlib.suppress(OSError):
             descriptor, draft = tempfile.mkstemp(dir=self.path.parent)  # mode 0600
             with os.fdopen(descriptor, "wb") as file:
@@ -89,11 +98,16 @@ class ListingStore:
             Path(draft).replace(self.path)
             self._saved = listing.read_at
 
-    def forget(self) -> None:
-        """Store nothing any more; a second call changes nothing."""
-        with contextlib.suppress(OSError):
-            self.path.unlink(missing_ok=True)
-        self._saved = None
+    def _has_newer(self, listing: Listing) -> bool:
+        """Tell whether a listing is stored that was whole later; only the head of it is read."""
+        try:
+            with self.path.open("rb") as file:
+                head = zlib.decompressobj().decompress(file.read(_HEAD), _HEAD)
+            release, whole_at, _ = head.split(b"\n", 2)
+            newer = datetime.fromisoformat(whole_at.decode()) > listing.whole_at
+        except (OSError, zlib.error, ValueError):
+            return False
+        return newer and release.decode() == _name_release()
 
     @contextlib.contextmanager
     def turn(self) -> Iterator[None]:
@@ -127,5 +141,14 @@ def _adapter() -> Any:  # noqa: ANN401 - a pydantic adapter
 
 def _name_release() -> str:
     """Name what a listing holds: another release, or setting, may say more, or less, of a server."""
-    named = [field.name for kind in (Listing, Server, Migration) for field in fields(kind)]
-    return hashlib.sha256(f"{named} {os.environ.get(MARKED_PCI_VARIABLE)}".encode()).hexdigest()
+    return hashlib.sha256(f"{_read_code()} {os.environ.get(MARKED_PCI_VARIABLE)}".encode()).hexdigest()
+
+
+@cache
+def _read_code() -> str:
+    """Return a digest of the code that makes a server and a migration of Nova's records, as it is on disk."""
+    read = hashlib.sha256()
+    for module in (cloud, listings, records, server_needs):
+        with contextlib.suppress(OSError):
+            read.update(Path(str(module.__file__)).read_bytes())
+    return read.hexdigest()

@@ -24,7 +24,8 @@ _TRAIT = re.compile(r"trait(?:[A-Za-z0-9_-]{1,64})?:(.+)")
 _IMAGE_TRAIT = "trait:"
 _TRUE = frozenset({"1", "t", "true", "on", "y", "yes"})
 _SMALL_PAGES = frozenset({"small", "4", "4k", "4kb"})
-_MIGRATABLE_SECRETS = frozenset({"host", "deployment"})
+_HELD_BY_HOST = "host"
+"""Where the secret of a virtual TPM has to lie for a live move: Nova 33 and 34 refuse ``deployment`` too."""
 _TPM_TRAITS = {"1.2": "COMPUTE_SECURITY_TPM_1_2", "2.0": "COMPUTE_SECURITY_TPM_2_0"}
 _SRIOV = frozenset(
     {"direct", "direct-physical", "macvtap", "virtio-forwarder", "remote-managed", "smart-nic"}
@@ -83,7 +84,7 @@ def read_features(specs: Specs, image: Specs, resources: Iterable[str]) -> froze
     has = {
         Feature.MEMORY_ENCRYPTION: _is_encrypted(specs, image),
         Feature.VTPM: bool(_read(specs, image, "tpm_version"))
-        and specs.get("hw:tpm_secret_security", "user") not in _MIGRATABLE_SECRETS,
+        and specs.get("hw:tpm_secret_security", "user") != _HELD_BY_HOST,
         Feature.ACCELERATOR: bool(specs.get("accel:device_profile")),
         Feature.PCI: not _read_aliases(specs) <= _read_marked(),
         Feature.VGPU: any(name == "VGPU" or name.startswith("CUSTOM_VGPU") for name in resources),

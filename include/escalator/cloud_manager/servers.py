@@ -113,7 +113,7 @@ class Servers:
 
     def _read(self, query: Query) -> ServersRead:
         asked = {"all_tenants": "True", "limit": PAGE, **query}
-        servers, gone, newest = [], set(), None
+        servers, gone, newest = [], set[str](), None
         for record in self._compute.pages("/servers/detail", "servers", asked):
             changed = parse_time(record.get("updated"))
             newest = max(filter(None, (newest, changed)), default=None)
@@ -122,7 +122,8 @@ class Servers:
             else:
                 servers.append(read_server(record))  # first: of a cell that is down more is left away
                 refuse_untold(record)
-        return ServersRead(servers=tuple(servers), gone=frozenset(gone), newest=newest)
+        alive = {server.id for server in servers}  # its record in a cell that it left may be a deleted one
+        return ServersRead(servers=tuple(servers), gone=frozenset(gone - alive), newest=newest)
 
     def _act(self, server_id: str, action: Mapping[str, object]) -> None:
         self._compute.post(f"/servers/{server_id}/action", action)

@@ -39,11 +39,14 @@ from escalator.model.cloud import (
 )
 from escalator.model.control_plane import ControlPlane
 from escalator.model.errors import ForbiddenError
+from escalator.model.feature import Feature
 from escalator.model.inventory_settings import ALL_AGGREGATES, AggregateRules
 from escalator.model.unread import CloudPart, Unread
 
 DomainOf = Callable[[str, str, tuple[str, ...]], str]
 """Names the drain domain of a node from its cell, zone and aggregates."""
+PortFeatures = Mapping[str, frozenset[Feature]]
+"""What ports say of servers, by server id."""
 DEFAULT_ZONE = "nova"
 DEFAULT_CELL = "cell1"
 """The name of every node's cell unless the caller knows better: Nova's API does not tell it."""
@@ -180,10 +183,8 @@ class SnapshotReader:
         slow_seconds: float = 0.0,
         may_lack: bool = False,
     ) -> CloudLists:
-        """Read the lists.
+        """Read the lists; those that change seldom may be ``slow_seconds`` old while hosts and servers stay.
 
-        :param slow_seconds: how old lists may be that change seldom; they are read anew when others hosts or
-            servers are there than when they were read.
         :param may_lack: note what the user may not read, and go on.
         """
         refused, taken_at = Refusals(may_lack=may_lack), self._clock()
@@ -203,36 +204,50 @@ class SnapshotReader:
             grouped = refused.take_list(CloudPart.SERVER_GROUPS, groups.result)
             refused.refuse_without_nodes()
             member_of = refused.take_list(CloudPart.AGGREGATES, aggregates.result)
-            if refused.has(CloudPart.SERVICES):
-                found = make_services(of_host, member_of)
-            if slow_seconds and not of_host.keys() >= {service.host for service in found}:
-                of_host, member_of = self._hypervisors.get(), self._aggregates.get()
-            if slow_seconds and not listing.servers.keys() <= self._grouped:
-                grouped = self._groups.get()
+            found = make_services(of_host, member_of) if refused.has(CloudPart.SERVICES) else found
+            if slow_seconds:
+                of_host, member_of, grouped = self._renew(found, of_host, member_of, listing, grouped)
             self._grouped = frozenset(listing.servers)
-            ids = [of_host[s.host].id for s in found if s.host in of_host]
-            group_of = {member: group.id for group in grouped for member in group.members}
-            states = partial(self._fetch_states, ids, summaries, pool)
+            fetch_states = partial(self._fetch_states, found, of_host, summaries, pool)
+            states = refused.take_map(CloudPart.PLACEMENT, fetch_states)
+            port_features = refused.take_map(CloudPart.PORTS, ports.result) if ports else {}
             return CloudLists(
                 taken_at=taken_at,
                 services=found,
                 aggregates=member_of,
                 hypervisors=of_host,
-                states=refused.take_map(CloudPart.PLACEMENT, states),
+                states=states,
                 groups=grouped,
-                servers=add_port_features(
-                    put_groups(listing.servers.values(), group_of),
-                    refused.take_map(CloudPart.PORTS, ports.result) if ports else {},
-                ),
+                servers=make_servers(listing, grouped, port_features),
                 listing=listing,
                 agents=refused.take_list(CloudPart.AGENTS, agents.result) if agents else (),
                 control_plane=control.result() if control else None,
                 unread=tuple(refused.found),
             )
 
+    def _renew(
+        self,
+        services: Iterable[ComputeService],
+        of_host: Mapping[str, Hypervisor],
+        member_of: tuple[Record, ...],
+        listing: Listing,
+        groups: tuple[ServerGroup, ...],
+    ) -> tuple[Mapping[str, Hypervisor], tuple[Record, ...], tuple[ServerGroup, ...]]:
+        """Read the lists that change seldom anew, when hosts or servers are there that they do not know."""
+        if not of_host.keys() >= {service.host for service in services}:
+            of_host, member_of = self._hypervisors.get(), self._aggregates.get()
+        if not listing.servers.keys() <= self._grouped:
+            groups = self._groups.get()
+        return of_host, member_of, groups
+
     def _fetch_states(
-        self, ids: Collection[str], summaries: Future[dict[str, Record]], pool: Executor
+        self,
+        services: Iterable[ComputeService],
+        hypervisors: Mapping[str, Hypervisor],
+        summaries: Future[dict[str, Record]],
+        pool: Executor,
     ) -> dict[str, ProviderState]:
+        ids = [hypervisors[service.host].id for service in services if service.host in hypervisors]
         return self._placement.fetch_states(ids, summaries.result(), pool)
 
     def _list(self, pool: Executor, afresh: Collection[str], refused: Refusals) -> Listing:
@@ -297,6 +312,14 @@ def make_snapshot(cloud_name: str, lists: CloudLists, domain_of: DomainOf, words
         control_plane=lists.control_plane,
         unread=lists.unread,
     )
+
+
+def make_servers(
+    listing: Listing, groups: Iterable[ServerGroup], port_features: PortFeatures
+) -> tuple[Server, ...]:
+    """Put servers together with their groups, and with what their ports say."""
+    group_of = {member: group.id for group in groups for member in group.members}
+    return add_port_features(put_groups(listing.servers.values(), group_of), port_features)
 
 
 def make_services(

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, ValidatorFunctionWrapHandler, WrapValidator
 
 from escalator.documents.artefacts import ArtefactDocument, name_artefact, read_artefact
 from escalator.documents.document_model import (
@@ -19,6 +19,7 @@ from escalator.documents.document_model import (
     list_mappings,
     must_be,
     read_document,
+    refuse,
 )
 from escalator.documents.faults import Fault, say_faults
 from escalator.documents.mechanisms import (
@@ -99,6 +100,18 @@ class CanaryDocument(DocumentModel):
     network: Text | None = None
 
 
+def _choose_canary(value: object, read: ValidatorFunctionWrapHandler) -> object:
+    """Read a wish for canaries; name its faults by their own places, not by the alternatives of its form."""
+    if isinstance(value, Mapping):
+        return CanaryDocument.model_validate(value)
+    if value is False or value == "off":
+        return read(value)
+    raise refuse(f"must be off, or a mapping of flavor, image and network, not {show_value(value)}")
+
+
+CanaryWord = Annotated[CanaryDocument | Literal["off", False], WrapValidator(_choose_canary)]
+
+
 class BundleDocument(DocumentModel):
     """A bundle: what to bring to the nodes, how, with which impact, and how long it is expected to take."""
 
@@ -112,7 +125,7 @@ class BundleDocument(DocumentModel):
     hooks: OrNull[HooksDocument] = Field(default_factory=HooksDocument)
     expected: OrNull[ExpectedDocument] = Field(default_factory=ExpectedDocument)
     rollback: OrNull[RollbackDocument] = Field(default_factory=RollbackDocument)
-    canary: OrNull[CanaryDocument | Literal["off", False]] = Field(default_factory=CanaryDocument)
+    canary: OrNull[CanaryWord] = Field(default_factory=CanaryDocument)
 
     @classmethod
     def find_faults_between(cls, values: Mapping[Any, Any], asked: object) -> Iterator[Fault]:  # noqa: ARG003

@@ -64,20 +64,10 @@ def read_inventory_of_cloud(
         with_control_plane=True,
     )
     addresses = {**cloud.fetch_addresses(), **addresses}
-    nodes = (
-        InventoryNode(
-            host=node.host,
-            domain=node.domain,
-            address=addresses.get(node.host, node.host),
-            cell=node.cell if cells else None,
-        )
-        for node in snapshot.nodes
-        if not node.bare_metal
-    )
     inventory = Inventory(
         cloud=name,
         taken_at=snapshot.taken_at,
-        nodes=tuple(sorted(nodes, key=lambda node: node.host)),
+        nodes=_list_nodes(snapshot, addresses, with_cells=bool(cells)),
         cloud_conn_id=cloud_conn_id,
         ssh_conn_id=ssh_conn_id,
         aggregates=settings.aggregates,
@@ -88,6 +78,23 @@ def read_inventory_of_cloud(
         leases={node.host: node.lease for node in snapshot.nodes if node.lease is not None},
         warnings=tuple(_warn_of_cells(snapshot, cells)),
     )
+
+
+def _list_nodes(
+    snapshot: CloudSnapshot, addresses: Mapping[str, str], *, with_cells: bool
+) -> tuple[InventoryNode, ...]:
+    """List what can be upgraded, by name: hosts of Ironic's cannot."""
+    nodes = (
+        InventoryNode(
+            host=node.host,
+            domain=node.domain,
+            address=addresses.get(node.host, node.host),
+            cell=node.cell if with_cells else None,
+        )
+        for node in snapshot.nodes
+        if not node.bare_metal
+    )
+    return tuple(sorted(nodes, key=lambda node: node.host))
 
 
 def _warn_of_cells(snapshot: CloudSnapshot, cells: Mapping[str, str]) -> Iterator[str]:

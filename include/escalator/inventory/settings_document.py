@@ -11,6 +11,8 @@ from pydantic import AfterValidator, Field
 
 from escalator.documents.document_model import DocumentModel, OrNull, Text, refuse
 from escalator.documents.faults import Fault
+from escalator.model.errors import InvalidRequestError
+from escalator.model.inventory import split_address
 from escalator.model.inventory_settings import AggregateRules, Controller, InventorySettings
 
 
@@ -19,6 +21,14 @@ def _refuse_unreadable(text: str) -> str:
         shlex.split(text)
     except ValueError as exc:
         raise refuse("must be a command; a quotation mark is open") from exc
+    return text
+
+
+def _refuse_no_address(text: str) -> str:
+    try:
+        split_address(text)
+    except InvalidRequestError as exc:
+        raise refuse(exc.message) from exc
     return text
 
 
@@ -35,7 +45,7 @@ class AggregatesDocument(DocumentModel):
 class ControllerDocument(DocumentModel):
     """A host of the control plane that SSH reaches, and how Nova's commands are called there."""
 
-    address: Text
+    address: Annotated[Text, AfterValidator(_refuse_no_address)]
     nova_manage: OrNull[Command] = "nova-manage"
     nova_status: OrNull[Command] = "nova-status"
 

@@ -22,7 +22,7 @@ from escalator.settings.sharing import refuse_private
 
 BUSY_SECONDS = 30
 """How long a SQLite writer waits for another."""
-UPGRADE_COMMAND = "python -m escalator.ledger upgrade"
+UPGRADE_COMMAND = "escalator ledger upgrade"
 _READ_ONLY = "escalator_read_only"
 _UNDEFINED = ("no such table", "no such column", "UndefinedTable", "UndefinedColumn")
 

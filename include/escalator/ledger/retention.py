@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from escalator.ledger.facts import LEASES, RELEASED_AT, read_facts
 from escalator.ledger.given_back import read_given_back
 from escalator.ledger.records import Document
+from escalator.ledger.released import find_only_told
 from escalator.ledger.switch_book import read_switches
 from escalator.ledger.tables import CampaignRow, DocumentRow, FactRow, NodeRow
 from escalator.ledger.vim_tables import QuotaHolderRow, SessionRow, SessionRunRow, SwitchRow
@@ -108,9 +109,12 @@ def delete_run(session: Session, run: OldRun) -> None:
 
 
 def find_need(session: Session, key: int, campaign: str, run_id: str, cloud: str) -> str:
-    """Return why a run is still needed; empty: it is not."""
-    of_nodes = _list_needs_of_nodes(session, key, cloud)
-    return next(chain(of_nodes, _list_needs_of_others(session, campaign, run_id)), "")
+    """Return why a run is still needed; empty: it is not. One of which that cannot be read is."""
+    try:
+        of_nodes = _list_needs_of_nodes(session, key, cloud)
+        return next(chain(of_nodes, _list_needs_of_others(session, campaign, run_id)), "")
+    except InvalidRequestError as exc:
+        return exc.message
 
 
 def _list_needs_of_nodes(session: Session, key: int, cloud: str) -> Iterator[str]:
@@ -123,6 +127,8 @@ def _list_needs_of_nodes(session: Session, key: int, cloud: str) -> Iterator[str
         yield "it was not concluded: clear its task conclude"
     if leased := _find_leased(session, key, cloud):
         yield f"{name_some(leased)} may still be out under its lease: see escalator leases"
+    if told := find_only_told(session, key, cloud):
+        yield f"it alone tells that {name_some(told)} went through its bundle: they would go again"
 
 
 def _list_needs_of_others(session: Session, campaign: str, run_id: str) -> Iterator[str]:

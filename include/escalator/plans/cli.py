@@ -82,7 +82,8 @@ def _number(kind: type[int | float], least: float, most: float = _MOST) -> Calla
     def read(text: str) -> float:
         value = kind(text)
         if not least <= value <= most:
-            wanted = f"at least {least}" if most == _MOST else f"from {least} to {most}"
+            limit = f"at most {most:.0f}" if value > most else f"at least {least}"
+            wanted = limit if most == _MOST else f"from {least} to {most}"
             raise argparse.ArgumentTypeError(f"{text} is not {wanted}")
         return value
 

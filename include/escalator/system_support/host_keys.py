@@ -28,10 +28,12 @@ _WORDS = 3
 class AcceptedKeys:
     """What proves a node: keys under its server name, and authorities that sign certificates of it.
 
+    :ivar keys: the first of each type, by server name; :ivar known: all of them, as ``type base64``.
     :ivar authorities: public keys as ``type base64``; :ivar revoked: keys that prove nothing any more.
     """
 
     keys: paramiko.HostKeys = field(default_factory=paramiko.HostKeys)
+    known: frozenset[str] = frozenset()
     authorities: frozenset[str] = frozenset()
     revoked: frozenset[str] = frozenset()
 
@@ -55,7 +57,7 @@ class Judge(paramiko.MissingHostKeyPolicy):
         certificate = self._find_fault(key)
         if _write_key(key) in self._accepted.revoked:
             said = f"the host key {offered} of {hostname} is revoked"
-        elif certificate == "" or recorded.get(key.get_name()) == key:
+        elif certificate == "" or _write_key(key) in self._accepted.known:
             return
         elif certificate is not None:
             said = f"the host certificate of {hostname} does not prove it: {certificate}"
@@ -108,17 +110,20 @@ def find_accepted_keys(target: SshTarget) -> AcceptedKeys:
     if target.host_key is not None:
         key = parse_public_key(target.host_key)
         found.add(name, key.get_name(), key)
-        return AcceptedKeys(keys=found)
+        return AcceptedKeys(keys=found, known=frozenset({_write_key(key)}))
     lines = [line.split() for line in _read_lines(find_known_hosts_file(target))]
+    known: set[str] = set()
     aliases = (name, _name(target.host, target.port))
     for text in _find_keys(lines, aliases):
         with suppress(InvalidRequestError):  # other lines count all the same
             key = parse_public_key(text)
+            known.add(_write_key(key))
             if key.get_name() not in (found.lookup(name) or {}):
                 found.add(name, key.get_name(), key)
     names = (*aliases, target.address, target.host)
     return AcceptedKeys(
         keys=found,
+        known=frozenset(known),
         authorities=frozenset(_find_keys(lines, names, _AUTHORITY)),
         revoked=frozenset(_find_keys(lines, names, _REVOKED)),
     )

@@ -211,13 +211,12 @@ def run_to_end(
     def attempt(shell: Shell) -> JobStatus:
         nonlocal begun
         if not begun:
-            if read_state(shell, job_id, base=base).state in {JobState.EXITED, JobState.LOST}:
-                clean_up(shell, job_id, base=base)
+            _clean_up_old(shell, job_id, base=base)
             start(shell, job_id, script, base=base)
             begun = True
         status = _watch(shell, job_id, deadline=deadline, clock=clock, sleep=sleep, base=base)
         if status.succeeded:
-            with suppress(TransientError):
+            with suppress(TransientError, NodeFaultError):  # somebody else may have begun one since
                 clean_up(shell, job_id, base=base)
         return status
 
@@ -227,6 +226,17 @@ def run_to_end(
             return status
         restarts -= 1
         begun = False
+
+
+def _clean_up_old(shell: Shell, job_id: str, *, base: str) -> None:
+    """Remove what an ended or lost job left, unless somebody else has begun one meanwhile: it is joined."""
+    if read_state(shell, job_id, base=base).state not in {JobState.EXITED, JobState.LOST}:
+        return
+    try:
+        clean_up(shell, job_id, base=base)
+    except NodeFaultError:
+        if read_state(shell, job_id, base=base).state is not JobState.RUNNING:
+            raise
 
 
 def reach(

@@ -90,10 +90,12 @@ class NodeShell:
 
 def _not_begun(target: SshTarget, result: CommandResult) -> NodeFaultError:
     sudo = "" if target.user == ROOT else ", with sudo"
-    said = [line for line in result.stderr.splitlines() if "sudo" in line]  # among what the login prints
+    lines = [line for line in result.stderr.splitlines() if "sudo" in line]  # among what the login prints
+    said = lines[-1] if lines else result.last_words
+    if target.password:  # a login that runs something else may give back what sudo was told
+        said = said.replace(target.password, "***")
     return NodeFaultError(
-        f"{target.name}: user {target.user} cannot run commands as root{sudo}: "
-        f"{said[-1] if said else result.last_words}",
+        f"{target.name}: user {target.user} cannot run commands as root{sudo}: {said}",
         remedy=PRIVILEGE,
         code=Code.NODE_NO_PRIVILEGE,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Self
@@ -11,8 +11,12 @@ from escalator.model.errors import InvalidRequestError
 
 SSH_PORT = 22
 MAX_PORT = 65535
+LONGEST_SECONDS = 86400
+"""How long anything is waited for, at most: what is longer hangs, and Python's clocks end somewhere."""
 _UNVERIFIED = ("no_host_key_check", "ignore_hostkey_verification", "allow_host_key_change")
 """Extras of an Airflow ``ssh`` connection that would switch the check of the host key off."""
+_TEXTS = ("key_file", "private_key", "private_key_passphrase", "known_hosts", "host_key")
+_SECONDS = ("conn_timeout", "cmd_timeout")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,8 +58,12 @@ class SshTarget:
             raise InvalidRequestError(
                 f"{self.name}: key_file and private_key given", remedy="give one of both"
             )
-        if min(self.connect_timeout_seconds, self.command_timeout_seconds, self.keepalive_seconds) <= 0:
-            raise InvalidRequestError(f"{self.name}: a time-out is not above zero", remedy="give seconds")
+        waits = (self.connect_timeout_seconds, self.command_timeout_seconds, self.keepalive_seconds)
+        if not all(0 < seconds <= LONGEST_SECONDS for seconds in waits):
+            raise InvalidRequestError(
+                f"{self.name}: a time-out is not above zero and at most {LONGEST_SECONDS} seconds",
+                remedy="give seconds",
+            )
 
     @property
     def name(self) -> str:
@@ -80,14 +88,10 @@ class SshTarget:
             conn_timeout and cmd_timeout (seconds); others are left alone.
         :param host: nova-compute service host.
         :param address: where the node is: one connection serves many nodes, its own host is not used.
-        :raises InvalidRequestError: when an extra would switch host key verification off, or is malformed.
+        :raises InvalidRequestError: when extras would switch host key verification off, or are malformed:
+            names each of them.
         """
-        for name in _UNVERIFIED:
-            if str(extra.get(name, "false")).strip().lower() not in {"false", "0", "", "none"}:
-                raise InvalidRequestError(
-                    f"the SSH connection sets {name}: host keys are always verified",
-                    remedy=f"remove {name} and name a known_hosts file or a host_key",
-                )
+        _refuse_faults(_find_faults(extra))
         return cls(
             host=host,
             role=role,
@@ -105,13 +109,43 @@ class SshTarget:
         )
 
 
+def _find_faults(extra: Mapping[str, object]) -> Iterator[InvalidRequestError]:
+    """Find everything that is wrong with the extras."""
+    for name in _UNVERIFIED:
+        if str(extra.get(name, "false")).strip().lower() not in {"false", "0", "", "none"}:
+            yield InvalidRequestError(
+                f"the SSH connection sets {name}: host keys are always verified",
+                remedy=f"remove {name} and name a known_hosts file or a host_key",
+            )
+    for name in _TEXTS:
+        if not isinstance(extra.get(name) or "", str):
+            yield InvalidRequestError(
+                f"extra {name} of the SSH connection is not text", remedy=f"quote {name}"
+            )
+    if extra.get("key_file") and extra.get("private_key"):
+        yield InvalidRequestError(
+            "the SSH connection has key_file and private_key given", remedy="give one of both"
+        )
+    for name in _SECONDS:
+        if not 0 < _seconds(extra, name, 1.0) <= LONGEST_SECONDS:
+            words = f"is not a number of seconds above zero and at most {LONGEST_SECONDS}"
+            yield InvalidRequestError(
+                f"extra {name} of the SSH connection {words}", remedy=f"give a number as {name}"
+            )
+
+
+def _refuse_faults(found: Iterable[InvalidRequestError]) -> None:
+    faults = list(found)
+    if faults:
+        raise InvalidRequestError(
+            "; ".join(fault.message for fault in faults),
+            remedy="; ".join(fault.remedy for fault in faults if fault.remedy),
+        )
+
+
 def _text(extra: Mapping[str, object], name: str) -> str | None:
     value = extra.get(name)
-    if value is None or value == "":
-        return None
-    if not isinstance(value, str):
-        raise InvalidRequestError(f"extra {name} of the SSH connection is not text", remedy="quote it")
-    return value
+    return None if value is None or value == "" else str(value)
 
 
 def _path(extra: Mapping[str, object], name: str) -> Path | None:
@@ -120,12 +154,11 @@ def _path(extra: Mapping[str, object], name: str) -> Path | None:
 
 
 def _seconds(extra: Mapping[str, object], name: str, default: float) -> float:
+    """Return seconds; what is no number is none above zero."""
     value = extra.get(name)
     if value is None or value == "":
         return default
     try:
         return float(str(value))
     except ValueError:
-        raise InvalidRequestError(
-            f"extra {name} of the SSH connection is not a number of seconds", remedy="give a number"
-        ) from None
+        return 0.0

@@ -13,6 +13,7 @@ from tests.steps.worlds import World
 from escalator.model.campaign import NodeState
 from escalator.steps.campaign import prepare as module
 from escalator.steps.campaign.prepare import prepare, prepare_others
+from escalator.system_support.mechanisms import NodeJob
 
 
 @pytest.fixture
@@ -56,3 +57,30 @@ def test_after_the_window_no_other_is_begun(world: World, staged: list[str]) -> 
     over = replace(world.plan, window_end=campaign.clock() - timedelta(seconds=1))
     prepare_others(replace(campaign, record=replace(campaign.record, plan=over)))
     assert staged == []
+
+
+@pytest.mark.parametrize("why", ["turn", "window"])
+def test_nobody_waits_for_the_staging_of_a_node_whose_turn_has_come_or_cannot_come(
+    world: World, monkeypatch: pytest.MonkeyPatch, why: str
+) -> None:
+    monkeypatch.setattr(module, "NODES_AT_ONCE", 1)
+    campaign, tried = world.context(), []
+
+    class Endless:
+        brings_software = True
+
+        def stage(self, job: NodeJob) -> None:
+            tried.append(job.job_id)
+            for _ in range(3):
+                job.sleep(2.0)
+            if len(tried) > 1 or why == "window":
+                world.clock.sleep(3600.0)
+            else:
+                world.recorded.set_progress(world.plan.hosts[1], NodeState.ADMITTED, now=NOW)
+            job.sleep(2.0)
+            pytest.fail("it is waited for")
+
+    plan = replace(world.plan, window_end=campaign.clock() + timedelta(minutes=30))
+    campaign = replace(campaign, record=replace(campaign.record, plan=plan), mechanism=Endless())
+    assert prepare_others(campaign) == {}
+    assert len(tried) == (1 if why == "window" else 2)

@@ -140,6 +140,13 @@ def test_a_node_without_any_agent_is_not_said_to_answer() -> None:
     assert not any("answer" in condition.message for condition in report)
 
 
+def test_the_agent_of_a_node_is_not_said_to_be_that_of_another_one_that_is_called_alike() -> None:
+    nodes = [make_node("compute.one.org"), make_node("compute.two.org")]
+    snapshot = make_cloud(nodes, agents=(make_agent("compute.two.org"),))
+    (verdict,) = find_unmet(snapshot, make_plan("compute.one.org"))
+    assert verdict.message.startswith("Neutron lists 1 agent, none of them on compute.one.org")
+
+
 def test_a_dead_record_beside_a_living_agent_is_left_over_and_blocks_nothing() -> None:
     agents = (make_agent("a"), make_agent("a", "old", alive=False), make_agent("b", "b"))
     (verdict,) = find_unmet(make_cloud([make_node("a"), make_node("b")], agents=agents))

@@ -24,6 +24,17 @@ def test_an_agent_is_the_nodes_under_either_of_its_names_and_under_no_other() ->
     assert by_host.find(make_node("node-03")) == by_host.find_lookalikes(make_node("node-03")) == ()
 
 
+def test_an_agent_of_another_node_only_looks_alike_and_addresses_do_not() -> None:
+    nodes = [make_node(host) for host in ("compute.one.org", "compute.two.org", "192.0.2.1")]
+    agents = [agent(host, host) for host in ("compute.two.org", "compute.three.org", "192.0.2.9")]
+    by_host = AgentsByHost(agents, nodes)
+    assert [ids(by_host.find_lookalikes(node)) for node in nodes] == [
+        ["compute.three.org"],
+        ["compute.two.org", "compute.three.org"],
+        [],
+    ]
+
+
 def test_a_dead_record_is_left_over_only_beside_a_living_agent_of_its_kind() -> None:
     agents = (
         agent("1", "n"),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 
 from escalator.model.campaign import NodeState
@@ -33,8 +34,8 @@ def prepare(campaign: CampaignContext) -> dict[str, str]:
 def prepare_others(campaign: CampaignContext) -> dict[str, str]:
     """Stage on the nodes after the first ones, while these are worked on.
 
-    A node whose turn has come, or whose way has ended, is left to its own steps; after the window's end no
-    other is begun.
+    A node whose turn has come, or whose way has ended, is left to its own steps, also when it is staged at
+    that moment: they join what goes on there. After the window's end none is begun or waited for.
 
     :return: as :func:`prepare` does.
     """
@@ -62,11 +63,32 @@ def _stage_all(campaign: CampaignContext, hosts: list[str], *, waiting: bool = F
     hosts = [host for host in hosts if versions.get(host) != campaign.plan.target_version]
 
     def stage(host: str) -> str | None:
-        return _stage(campaign, host) if not waiting or _is_to_come(campaign, host) else None
+        return _stage_beside(campaign, host) if waiting else _stage(campaign, host)
 
     with ThreadPoolExecutor(NODES_AT_ONCE) as pool:
         answers = dict(zip(hosts, pool.map(stage, hosts), strict=True))
     return {host: fault for host, fault in answers.items() if fault is not None}
+
+
+class _LeftToItsStepsError(EscalatorError):
+    """A node's turn has come, or its way has ended."""
+
+
+def _stage_beside(campaign: CampaignContext, host: str) -> str | None:
+    """Stage on a node for as long as it waits for its turn; what goes on there then is not ended."""
+
+    def sleep(seconds: float) -> None:
+        campaign.sleep(seconds)
+        if not _is_to_come(campaign, host):
+            raise _LeftToItsStepsError(f"{host} does not wait any more")
+
+    if not _is_to_come(campaign, host):
+        return None
+    try:
+        return _stage(replace(campaign, sleep=sleep), host)
+    except _LeftToItsStepsError as exc:
+        log.info("%s: its own steps stage what lacks", exc)
+        return None
 
 
 def _is_to_come(campaign: CampaignContext, host: str) -> bool:
@@ -85,6 +107,8 @@ def _stage(campaign: CampaignContext, host: str) -> str | None:
     version = campaign.plan.target_version
     try:
         campaign.mechanism.stage(campaign.node_job(host, "stage", within=STAGE_WITHIN))
+    except _LeftToItsStepsError:
+        raise
     except EscalatorError as exc:
         log.error("%s: %s is not staged: %s", host, version, exc)  # noqa: TRY400
         return str(exc)

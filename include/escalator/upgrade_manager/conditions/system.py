@@ -55,7 +55,7 @@ def _services(question: Question, domain: str) -> Iterator[Condition]:
 def _agents(question: Question, domain: str) -> Iterator[Condition]:
     """Judge the agents of each node; where Neutron lists some, a node without any is no node that answers."""
     agents = question.snapshot.agents
-    by_host = AgentsByHost(agents)
+    by_host = AgentsByHost(agents, question.nodes.values())
     unheard, other = [], {}
     for host in question.hosts_of[domain] if agents else ():
         node = question.nodes[host]

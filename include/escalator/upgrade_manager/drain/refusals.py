@@ -28,7 +28,7 @@ _NEVER: Mapping[Feature, str] = MappingProxyType(
 _NOT_LIVE: Mapping[Feature, str] = MappingProxyType(
     {
         Feature.MEMORY_ENCRYPTION: "encrypted memory (hw:mem_encryption)",
-        Feature.VTPM: "a virtual TPM whose secret is its user's",
+        Feature.VTPM: "a virtual TPM whose secret is not the host's (hw:tpm_secret_security)",
         Feature.PCI: "a PCI device that is not marked live_migratable",
     }
 )

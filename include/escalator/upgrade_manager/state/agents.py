@@ -14,9 +14,13 @@ Agents = tuple[NetworkAgent, ...]
 
 
 class AgentsByHost:
-    """The agents of a cloud, to be asked for those of a node: each question costs the same in any cloud."""
+    """The agents of a cloud, to be asked for those of a node: each question costs the same in any cloud.
 
-    def __init__(self, agents: Iterable[NetworkAgent]) -> None:
+    :param nodes: those of the cloud: what reports under the name of one is no other's, however it is called.
+    """
+
+    def __init__(self, agents: Iterable[NetworkAgent], nodes: Iterable[Node] = ()) -> None:
+        self._taken = frozenset(name for node in nodes for name in _names(node))
         self._hosts: dict[str, list[NetworkAgent]] = {}
         self._labels: dict[str, list[NetworkAgent]] = {}
         for agent in agents:
@@ -29,8 +33,10 @@ class AgentsByHost:
 
     def find_lookalikes(self, node: Node) -> Agents:
         """Return the agents whose host is called as a node is, but for the domain or the case of letters."""
-        labels = dict.fromkeys(map(_first_label, _names(node)))
-        return tuple(agent for label in labels for agent in self._labels.get(label, ()))
+        names = _names(node)
+        labels = dict.fromkeys(map(_first_label, names))
+        alike = (agent for label in labels for agent in self._labels.get(label, ()))
+        return tuple(agent for agent in alike if agent.host in names or agent.host not in self._taken)
 
 
 def _names(node: Node) -> tuple[str, ...]:
@@ -55,4 +61,5 @@ def find_stale(agents: Iterable[NetworkAgent]) -> Agents:
 
 
 def _first_label(name: str) -> str:
-    return name.partition(".")[0].casefold()
+    label = name.partition(".")[0]
+    return name if label.isdecimal() else label.casefold()  # that of an address names no host

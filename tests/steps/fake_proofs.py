@@ -1,0 +1,80 @@
+"""What proves a node of the fake Nova: its hypervisor, its inventory, its agents, a canary."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+
+from tests.steps.fake_records import Guest, Host, request
+
+from escalator.cloud_manager.canary import NO_WISH
+from escalator.model.canary import CanaryFault, CanaryWish
+from escalator.model.cloud import ComputeService, Hypervisor, NetworkAgent, Node, ResourceInventory
+from escalator.model.errors import NodeFaultError, NotFoundError
+from escalator.model.feature import Feature
+
+
+class FakeProofs:
+    """The part of ``FakeCloud`` that verify asks; what it is of, that class has."""
+
+    hosts: dict[str, Host]
+    guests: dict[str, Guest]
+    canary_faults: tuple[CanaryFault, ...]
+    wishes: list[CanaryWish]
+
+    def _service(self, name: str) -> ComputeService:
+        raise NotImplementedError
+
+    def _wrote(self, verb: str, subject: str, detail: str, found: str | None = None) -> None:
+        raise NotImplementedError
+
+    @request
+    def fetch_hypervisor(self, host: str) -> Hypervisor:
+        service = self._service(host)
+        return Hypervisor(
+            id=f"provider-{host}",
+            hostname=f"{host}.example",
+            host=host,
+            state=self.hosts[host].hypervisor,
+            status=service.status,
+            host_ip="192.0.2.1",
+        )
+
+    @request
+    def fetch_inventory(
+        self, provider_id: str, *, classes: Collection[str] = ()
+    ) -> Mapping[str, ResourceInventory]:
+        del classes
+        found = self.hosts[provider_id.removeprefix("provider-")].inventory
+        if not found:
+            raise NotFoundError(f"HTTP 404: resource provider {provider_id}")
+        return found
+
+    @request
+    def fetch_port_features(self, host: str) -> dict[str, frozenset[Feature]]:
+        return {guest.id: guest.port_features for guest in self.guests.values() if guest.host == host}
+
+    @request
+    def fetch_agents(self, host: str) -> tuple[NetworkAgent, ...]:
+        return self.hosts[host].agents
+
+    @request
+    def fetch_canary_faults(
+        self, nodes: Sequence[Node], wish: CanaryWish, *, at_once: int
+    ) -> tuple[CanaryFault, ...]:
+        del nodes, wish, at_once
+        return self.canary_faults
+
+    @request
+    def run_canary(
+        self, host: str, *, tag: str, timeout_seconds: float = 120.0, wish: CanaryWish = NO_WISH
+    ) -> None:
+        del timeout_seconds
+        self.wishes.append(wish)
+        self._wrote("canary", host, tag)
+        if self.hosts[host].canary_fault:
+            raise NodeFaultError(f"the canary of {host} failed: {self.hosts[host].canary_fault}")
+
+    @request
+    def delete_canaries(self, host: str) -> int:
+        self._service(host)
+        return 0
