@@ -29,16 +29,16 @@ def record_found_switchover(
     :param servers: of the cloud, with the roles as the switchovers of the run have left them.
     :param holder: id of the member that is seen to have the service.
     """
-    actives = [s for s in servers if s.id in group.members and s.ha_role == ACTIVE]
+    members = {s.id: s for s in servers if s.id in group.members}
+    actives = [s for s in members.values() if s.ha_role == ACTIVE]
     if group.mode != ACTIVE_STANDBY or len(actives) != 1 or actives[0].id == holder:
         return
     before = actives[0]
     if any(r.group == group.id and r.ended_at is None for r in ctx.campaign.find_switches()):
         return
     now = ctx.now()
-    words = (
-        f"its service was found at {holder}, not at {before.id}: nobody here was told of a switchover in time"
-    )
+    there = members[holder].name if holder in members else holder
+    words = f"its service was found at {there}, not at {before.name}: no switchover was told here in time"
     record = SwitchRecord(
         campaign=ctx.plan.campaign,
         run_id=ctx.plan.run_id,
