@@ -48,7 +48,7 @@ test: install    ## everything: style, types, unit, lab, scheduler
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/escalator lab install
-	@command -v sudo >/dev/null || DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends sudo || echo "no sudo: its tests are skipped"
+	@command -v sudo >/dev/null || { apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends sudo; } || echo "no sudo: its tests are skipped"
 	$(BIN)/pytest -n 2 --dist loadscope
 
 proof: install   ## what is longer than a test may take: lives of nodes by the hundred, two installations on one cloud, VNFs of every kind
