@@ -32,4 +32,6 @@ def test_what_is_set_is_not_asked_for(given: str) -> None:
 
 
 def test_a_home_that_is_named_stands_in_for_both() -> None:
-    refuse_private(environment=SEVERAL | {"ESCALATOR_HOME": "/srv/escalator"})
+    named = SEVERAL | {"ESCALATOR_HOME": "/srv/escalator"}
+    assert list_private(named) == ()
+    refuse_private(environment=named)
