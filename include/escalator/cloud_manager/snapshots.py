@@ -23,7 +23,7 @@ from escalator.cloud_manager.snapshot_items import (
 )
 from escalator.cloud_manager.snapshot_models import ITEMS, SCHEMA, SnapshotDocument
 from escalator.documents.document_model import read_document
-from escalator.documents.faults import Fault
+from escalator.documents.faults import Fault, say_faults
 from escalator.documents.wording import show_value
 from escalator.model.cloud import CloudSnapshot
 from escalator.model.control_plane import ControlPlane
@@ -159,9 +159,8 @@ def _read_items(name: str, items: Iterator[object], faults: list[Fault], shared:
 
 
 def _refused(faults: Sequence[Fault]) -> InvalidRequestError:
-    more = f"; and {len(faults) - _SHOWN_FAULTS} more" if len(faults) > _SHOWN_FAULTS else ""
     return InvalidRequestError(
-        f"the snapshot has {len(faults)} fault(s): " + "; ".join(map(str, faults[:_SHOWN_FAULTS])) + more,
+        f"the snapshot has {len(faults)} fault(s): {say_faults(faults, _SHOWN_FAULTS)}",
         remedy=f"see {SCHEMA}",
     )
 

@@ -45,10 +45,10 @@ class Fault(NamedTuple):
         return f"{_path(self.at)}: {self.words}{where}"
 
 
-def say_faults(faults: Sequence[Fault | str]) -> str:
+def say_faults(faults: Sequence[Fault | str], most: int = MOST_SAID) -> str:
     """Say the first of some faults, and how many there are beside them: a message is read by people."""
-    more = f"; and {len(faults) - MOST_SAID} more" if len(faults) > MOST_SAID else ""
-    return "; ".join(map(str, faults[:MOST_SAID])) + more
+    more = f"; and {len(faults) - most} more" if len(faults) > most else ""
+    return "; ".join(map(str, faults[:most])) + more
 
 
 class LinedMapping(dict[Any, Any]):
