@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from escalator.doctor.findings import Finding, Health
-from escalator.documents.bundle_file import list_bundle_names, read_bundle_document
+from escalator.documents.bundle_file import find_bundle_dir, list_bundle_names, read_bundle_document
 from escalator.documents.bundles import parse_bundle
 from escalator.documents.window_file import NAME as WINDOWS
 from escalator.documents.window_file import read_window_document
@@ -18,8 +18,7 @@ from escalator.inventory.settings_file import ENDING, read_settings
 from escalator.model.errors import EscalatorError
 from escalator.settings import places
 from escalator.settings.sharing import INVENTORY_VARIABLE
-from escalator.vim_interface.registry import load_vnfms
-from escalator.vim_interface.registry.ha_sources import load_ha_sources
+from escalator.vim_interface.registry import find_vnf_dir, load_ha_sources, load_vnfms
 from escalator.vim_interface.registry.vnfms import NAME as VNFMS
 
 DEFAULT = "default"
@@ -75,7 +74,7 @@ def _read_windows(folder: Path) -> None:
 
 
 def _look_at_bundles(environment: Mapping[str, str]) -> Iterator[Finding]:
-    folder = Path(environment.get(places.BUNDLE_VARIABLE) or places.find_own_bundle_dir())
+    folder = find_bundle_dir(environment)
     names = list_bundle_names(folder)
     there = ", ".join(names) if names else "no bundle" if folder.is_dir() else "there is no such folder"
     yield Finding(
@@ -94,7 +93,7 @@ def _read_bundle(folder: Path, name: str) -> None:
 
 
 def _look_at_vnf_files(environment: Mapping[str, str]) -> Finding:
-    folder = Path(environment.get(places.VNF_VARIABLE) or places.find_own_vnf_dir())
+    folder = find_vnf_dir(environment)
     source = _source(environment, places.VNF_VARIABLE)
     try:
         load_ha_sources(folder)

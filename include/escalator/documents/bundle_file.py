@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from escalator.documents.yaml_lines import read_yaml
@@ -10,12 +11,12 @@ from escalator.model.errors import InvalidRequestError
 from escalator.settings.places import BUNDLE_VARIABLE, find_own_bundle_dir
 
 
-def find_bundle_dir() -> Path:
+def find_bundle_dir(environment: Mapping[str, str] = os.environ) -> Path:
     """Return the folder of the bundles: ``ESCALATOR_BUNDLE_DIR``, else the one that comes along.
 
     Forms, checks, plans and campaigns have this one folder, wherever plugins and DAG files were copied to.
     """
-    return Path(os.environ.get(BUNDLE_VARIABLE) or find_own_bundle_dir())
+    return Path(environment.get(BUNDLE_VARIABLE) or find_own_bundle_dir())
 
 
 def list_bundle_names(folder: Path) -> tuple[str, ...]:

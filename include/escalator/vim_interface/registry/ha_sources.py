@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from escalator.model.errors import InvalidRequestError
@@ -15,9 +16,9 @@ from escalator.vim_interface.registry.vnf_files import VnfFiles, read_vnf_files
 log = logging.getLogger(__name__)
 
 
-def find_vnf_dir() -> Path:
+def find_vnf_dir(environment: Mapping[str, str] = os.environ) -> Path:
     """Return the folder of the VNF files: ``ESCALATOR_VNF_DIR``, else the one that comes along."""
-    return Path(os.environ.get(VNF_VARIABLE) or find_own_vnf_dir())
+    return Path(environment.get(VNF_VARIABLE) or find_own_vnf_dir())
 
 
 def read_vnf_names(folder: Path | None = None) -> dict[str, str]:
