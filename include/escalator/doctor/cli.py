@@ -13,7 +13,14 @@ from typing import TYPE_CHECKING
 
 import escalator
 from escalator.doctor.airflow_look import AirflowFacts, ask_airflow, judge_airflow
-from escalator.doctor.findings import Finding, Health, findings_to_document, list_lines
+from escalator.doctor.findings import (
+    Finding,
+    Health,
+    describe_fault,
+    find_source,
+    findings_to_document,
+    list_lines,
+)
 from escalator.doctor.places import judge_places
 from escalator.documents.wording import did_you_mean
 from escalator.ledger.database import Database, ledger_url, parse_url
@@ -86,14 +93,12 @@ def _look_at_code() -> Finding:
 
 
 def _look_at_ledger(environment: Mapping[str, str]) -> Finding:
-    source = LEDGER_VARIABLE if environment.get(LEDGER_VARIABLE) else "default"
+    source = find_source(environment, LEDGER_VARIABLE)
     try:
         database = Database(parse_url(ledger_url(environment)))
         database.require_head()
     except EscalatorError as exc:
-        return Finding(
-            about="ledger", found=exc.message, source=source, health=Health.FAULT, remedy=exc.remedy
-        )
+        return describe_fault("ledger", exc, source)
     return Finding(about="ledger", found=f"{database.shown}, schema {database.revision()}", source=source)
 
 

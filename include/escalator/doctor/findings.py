@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
+from escalator.model.errors import EscalatorError
+
 SCHEMA = "escalator.doctor/1"
+DEFAULT = "default"
 
 
 class Health(StrEnum):
@@ -30,6 +33,17 @@ class Finding:
     source: str = ""
     health: Health = Health.WELL
     remedy: str | None = None
+
+
+def find_source(environment: Mapping[str, str], name: str) -> str:
+    """Return the variable that says so; ``default`` when it is not set."""
+    return name if environment.get(name) else DEFAULT
+
+
+def describe_fault(about: str, exc: Exception, source: str = "") -> Finding:
+    """Say an error as a fault, in its own words."""
+    message, remedy = (exc.message, exc.remedy) if isinstance(exc, EscalatorError) else (str(exc), None)
+    return Finding(about=about, found=message, source=source, health=Health.FAULT, remedy=remedy)
 
 
 def list_lines(findings: Sequence[Finding]) -> Iterator[str]:

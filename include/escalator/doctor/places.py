@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 
-from escalator.doctor.findings import Finding, Health
+from escalator.doctor.findings import Finding, Health, describe_fault, find_source
 from escalator.documents.bundle_file import find_bundle_dir, list_bundle_names, read_bundle_document
 from escalator.documents.bundles import parse_bundle
 from escalator.documents.window_file import NAME as WINDOWS
@@ -21,8 +21,6 @@ from escalator.settings.sharing import INVENTORY_VARIABLE
 from escalator.vim_interface.registry import find_vnf_dir, load_ha_sources, load_vnfms
 from escalator.vim_interface.registry.vnfms import NAME as VNFMS
 
-DEFAULT = "default"
-
 
 def judge_places(environment: Mapping[str, str]) -> Iterator[Finding]:
     """Look at every folder."""
@@ -33,11 +31,11 @@ def judge_places(environment: Mapping[str, str]) -> Iterator[Finding]:
 
 
 def _look_at_inventories(environment: Mapping[str, str]) -> Iterator[Finding]:
-    source = _source(environment, INVENTORY_VARIABLE)
+    source = find_source(environment, INVENTORY_VARIABLE)
     try:
         folder = places.find_inventory_dir(environment)
     except EscalatorError as exc:
-        yield _faulty("inventory folder", exc, source)
+        yield describe_fault("inventory folder", exc, source)
         return
     if not folder.is_dir():
         yield Finding(
@@ -80,7 +78,7 @@ def _look_at_bundles(environment: Mapping[str, str]) -> Iterator[Finding]:
     yield Finding(
         about="bundle folder",
         found=f"{folder}: {there}",
-        source=_source(environment, places.BUNDLE_VARIABLE),
+        source=find_source(environment, places.BUNDLE_VARIABLE),
         health=Health.WELL if names else Health.FAULT,
         remedy=f"put a bundle there, or set {places.BUNDLE_VARIABLE} to the folder that has them",
     )
@@ -94,11 +92,11 @@ def _read_bundle(folder: Path, name: str) -> None:
 
 def _look_at_vnf_files(environment: Mapping[str, str]) -> Finding:
     folder = find_vnf_dir(environment)
-    source = _source(environment, places.VNF_VARIABLE)
+    source = find_source(environment, places.VNF_VARIABLE)
     try:
         load_ha_sources(folder)
     except EscalatorError as exc:
-        return _faulty("VNF files", exc, source)
+        return describe_fault("VNF files", exc, source)
     count = len([path for path in folder.glob("*.yaml") if path.name != VNFMS])
     return Finding(about="VNF files", found=f"{folder}: {count}", source=source)
 
@@ -110,7 +108,7 @@ def _look_at_reports(environment: Mapping[str, str]) -> Finding:
     return Finding(
         about="report folder",
         found=f"{folder}{'' if writable else ' cannot be written by this user'}",
-        source=_source(environment, places.REPORT_VARIABLE),
+        source=find_source(environment, places.REPORT_VARIABLE),
         health=Health.WELL if writable else Health.WARNING,
         remedy=f"set {places.REPORT_VARIABLE} to a folder that workers can write",
     )
@@ -121,13 +119,4 @@ def _faults(about: str, read: Callable[[], object]) -> Iterator[Finding]:
     try:
         read()
     except (EscalatorError, OSError) as exc:
-        yield _faulty(about, exc)
-
-
-def _faulty(about: str, exc: Exception, source: str = "") -> Finding:
-    message, remedy = (exc.message, exc.remedy) if isinstance(exc, EscalatorError) else (str(exc), None)
-    return Finding(about=about, found=message, source=source, health=Health.FAULT, remedy=remedy)
-
-
-def _source(environment: Mapping[str, str], name: str) -> str:
-    return name if environment.get(name) else DEFAULT
+        yield describe_fault(about, exc)
