@@ -19,6 +19,7 @@ ABORTS_WITHIN = timedelta(seconds=30)
 QUEUED_FOR = 10
 """Times the limit that a migration may wait in Nova's queue."""
 _MOMENTS = ("running_since", "forced_at", "aborted_at", "confirmed_at", "refused_at", "landed_at")
+"""Fields of a flight from which time is counted, as far as they are set."""
 _QUEUED = frozenset({MigrationStatus.ACCEPTED, MigrationStatus.QUEUED})
 
 
@@ -86,18 +87,7 @@ class Flight:
         """Give it that much more time: for so long nobody could see how it stands."""
         if not away:
             return self
-        later = {
-            name: since + away
-            for name in (
-                "running_since",
-                "forced_at",
-                "aborted_at",
-                "confirmed_at",
-                "refused_at",
-                "landed_at",
-            )
-            if (since := getattr(self, name)) is not None
-        }
+        later = {name: since + away for name in _MOMENTS if (since := getattr(self, name)) is not None}
         return replace(self, grace=self.grace + away, **later)
 
     def state(self, now: datetime, limit: timedelta) -> FlightState:
