@@ -48,7 +48,7 @@ def verify(ctx: StepContext) -> StepResult:
     ctx.progress(NodeState.VERIFIED, message=f"runs {ctx.plan.target_version}")
     ctx.ensure_phase(LeasePhase.VERIFIED)
     good = "service, version, hypervisor, inventory, agents" + (", hooks" if hooks.reports else "")
-    off = ctx.campaign.bundle.canary.over(ctx.cloud.canary).off
+    off = ctx.campaign.canary.off
     return StepResult(
         message=f"{good} are good; canaries are off" if off else f"{good} and canary are good",
         details=hooks.details,
@@ -218,7 +218,7 @@ def _hooks(ctx: StepContext, hooks: Hooks) -> tuple[Verdict, ...]:
 
 def _canary(ctx: StepContext) -> tuple[Verdict, ...]:
     """Boot a canary server on the node and delete it, unless the operator wants none."""
-    wish = ctx.campaign.bundle.canary.over(ctx.cloud.canary)
+    wish = ctx.campaign.canary
     if wish.off:
         log.warning("%s: no canary is booted: the operator switched canaries off", ctx.host)
         return ()

@@ -22,7 +22,7 @@ def check_canaries(
     if not nodes:
         return
     subject = Subject(type=SubjectType.CLOUD, id=snapshot.cloud)
-    wish = campaign.bundle.canary.over(campaign.cloud.canary)
+    wish = campaign.canary
     if wish.off:
         message = "canaries are off: a node is given back without a server having run on it"
         remedy = "name a flavor, an image and a network for them"

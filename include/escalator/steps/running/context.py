@@ -18,6 +18,7 @@ from escalator.ledger.run import CampaignRun
 from escalator.ledger.switch_book import SwitchBook
 from escalator.model.bundle import Bundle
 from escalator.model.campaign import CampaignPlan, NodeState, Step
+from escalator.model.canary import CanaryWish
 from escalator.model.cloud import CloudSnapshot, ComputeService, Server, ServiceStatus
 from escalator.model.errors import LeaseLostError, NotFoundError
 from escalator.model.inventory import Inventory
@@ -91,6 +92,11 @@ class CampaignContext:
     def bundle(self) -> Bundle:
         """Return what the nodes are brought to."""
         return self.record.bundle
+
+    @property
+    def canary(self) -> CanaryWish:
+        """Return what canaries are to be made of: as the bundle says, else as the connection of the cloud."""
+        return self.bundle.canary.over(self.cloud.canary)
 
     @property
     def run(self) -> CampaignRun:
