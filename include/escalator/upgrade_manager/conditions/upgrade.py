@@ -89,24 +89,13 @@ NEEDS: Mapping[Family, frozenset[CloudPart]] = {
 def check_upgrade(question: Question) -> CheckReport:
     """Find everything that speaks for and against an upgrade; what is not met says what can be done."""
     unread = find_unread(question)
+    cloud, domain = _judgeable(CLOUD_FAMILIES, unread), _judgeable(DOMAIN_FAMILIES, unread)
+    conditions = (*check_unread(question), *check_families(question, cloud=cloud, domain=domain))
     if is_incomplete(question):
-        return CheckReport(
-            conditions=(
-                *check_unread(question),
-                *check_families(
-                    question,
-                    cloud=_judgeable(CLOUD_FAMILIES, unread),
-                    domain=_judgeable(DOMAIN_FAMILIES, unread),
-                ),
-            )
-        )
+        return CheckReport(conditions=conditions)
     spares = tuple(_spares(question))
     return CheckReport(
-        conditions=(
-            *check_unread(question),
-            *check_families(question, cloud=CLOUD_FAMILIES, domain=DOMAIN_FAMILIES),
-            *map(_spare_condition, spares),
-        ),
+        conditions=(*conditions, *map(_spare_condition, spares)),
         spare=spares[0] if spares else None,
         expected=timing.estimate_seconds(question),
     )
