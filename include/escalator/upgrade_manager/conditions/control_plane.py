@@ -113,4 +113,4 @@ def _cloud(question: Question) -> Subject:
     return Subject(type=SubjectType.CLOUD, id=question.snapshot.cloud)
 
 
-FAMILY = Family(code=Code.CONTROL_PLANE, check=check_control_plane, says=lambda _question, _domain: "")
+FAMILY = Family(code=Code.CONTROL_PLANE, check=check_control_plane)

@@ -167,4 +167,4 @@ def _hosts(servers: Sequence[Server]) -> list[str]:
     return [server.host for server in servers if server.host is not None]
 
 
-FAMILY = Family(code=Code.GROUP_DEADLOCK, check=check_deadlocks, says=lambda _question, _domain: "")
+FAMILY = Family(code=Code.GROUP_DEADLOCK, check=check_deadlocks)

@@ -49,4 +49,4 @@ def check_orphans(leases: Iterable[KnownLease]) -> Iterator[Condition]:
             )
 
 
-FAMILY = Family(code=Code.PARALLEL_LIMIT, check=check_leases, says=lambda _question, _domain: "")
+FAMILY = Family(code=Code.PARALLEL_LIMIT, check=check_leases)

@@ -121,4 +121,4 @@ def _warn(domain: str, servers: Sequence[Server], code: Code, words: str, remedy
     )
 
 
-FAMILY = Family(code=Code.FIT_UNSURE, check=check_moves, says=lambda _question, _domain: "")
+FAMILY = Family(code=Code.FIT_UNSURE, check=check_moves)

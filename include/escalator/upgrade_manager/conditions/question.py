@@ -137,12 +137,12 @@ class Family:
     """Conditions of one kind: how they are looked for, and what is said when all of them are met.
 
     :ivar check: gives the conditions of a domain; of a family of the whole cloud, once with an empty domain.
-    :ivar says: what was looked at, of that domain; empty when there was nothing to look at.
+    :ivar says: what was looked at, of that domain; empty when there is nothing to say.
     """
 
     code: Code
     check: Callable[[Question, str], Iterator[Condition]]
-    says: Callable[[Question, str], str]
+    says: Callable[[Question, str], str] = lambda _question, _domain: ""
 
 
 def check_families(

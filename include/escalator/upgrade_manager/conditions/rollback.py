@@ -179,7 +179,7 @@ def _forecast(question: Question, domain: str) -> Iterator[Condition]:
         yield from check_point_of_no_return(question, domain)
 
 
-FORECAST = Family(code=Code.POINT_OF_NO_RETURN, check=_forecast, says=lambda _question, _domain: "")
+FORECAST = Family(code=Code.POINT_OF_NO_RETURN, check=_forecast)
 _FAMILIES: tuple[Family, ...] = (
     targets.HOLDERS,
     targets.REACH,
@@ -187,7 +187,7 @@ _FAMILIES: tuple[Family, ...] = (
     servers.FAMILY,
     redundancy.CAPACITY,
     deadlocks.FAMILY,
-    Family(code=Code.NO_WAY_BACK, check=_one_way, says=lambda _question, _domain: ""),
+    Family(code=Code.NO_WAY_BACK, check=_one_way),
     redundancy.PARALLEL,
     vnfs.FAMILY,
 )

@@ -173,5 +173,5 @@ def _says(question: Question, domain: str) -> str:
     return f"{count(total, 'server')} on the targets: none is in the way of its node"
 
 
-HOSTS = Family(code=Code.NODE_UNKNOWN, check=check_hosts, says=lambda _question, _domain: "")
+HOSTS = Family(code=Code.NODE_UNKNOWN, check=check_hosts)
 FAMILY = Family(code=Code.SERVERS_MOVABLE, check=check_methods, says=_says)

@@ -100,6 +100,6 @@ def _says_reach(question: Question, domain: str) -> str:
     return f"SSH reaches {count(len(tried), 'node')}" if tried else ""
 
 
-PRESENCE = Family(code=Code.TARGETS_KNOWN, check=check_presence, says=lambda _question, _domain: "")
+PRESENCE = Family(code=Code.TARGETS_KNOWN, check=check_presence)
 HOLDERS = Family(code=Code.TARGETS_KNOWN, check=check_holders, says=_says_targets)
 REACH = Family(code=Code.NODES_REACHABLE, check=check_reach, says=_says_reach)

@@ -92,4 +92,4 @@ def format_minutes(seconds: float) -> str:
     return f"{whole} min" if whole < 2 * 60 else f"{whole // 60} h {whole % 60:02} min"
 
 
-FAMILY = Family(code=Code.DURATION, check=check_timing, says=lambda _question, _domain: "")
+FAMILY = Family(code=Code.DURATION, check=check_timing)
