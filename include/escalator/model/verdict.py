@@ -37,6 +37,11 @@ class Subject:
     name: str | None = None
 
     @classmethod
+    def of_cloud(cls, cloud: str) -> Subject:
+        """Name a cloud."""
+        return cls(type=SubjectType.CLOUD, id=cloud)
+
+    @classmethod
     def of_node(cls, host: str) -> Subject:
         """Name a compute node by its nova-compute service host."""
         return cls(type=SubjectType.NODE, id=host)

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator
 
 from escalator.model.check_report import Condition
 from escalator.model.cloud import CloudSnapshot
-from escalator.model.verdict import Code, Severity, Subject, SubjectType
+from escalator.model.verdict import Code, Severity, Subject
 from escalator.steps.running.context import CampaignContext
 from escalator.upgrade_manager.conditions.question import met, unmet
 
@@ -21,7 +21,7 @@ def check_canaries(
     nodes = [node for node in snapshot.nodes if node.host in hosts]
     if not nodes:
         return
-    subject = Subject(type=SubjectType.CLOUD, id=snapshot.cloud)
+    subject = Subject.of_cloud(snapshot.cloud)
     wish = campaign.canary
     if wish.off:
         message = "canaries are off: a node is given back without a server having run on it"

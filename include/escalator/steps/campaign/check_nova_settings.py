@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from escalator.model.check_report import Condition
 from escalator.model.migration_settings import MigrationSettings
-from escalator.model.verdict import Subject, SubjectType
+from escalator.model.verdict import Subject
 from escalator.model.wording import name_some
 from escalator.upgrade_manager.conditions.question import Question, unmet
 from escalator.upgrade_manager.drain.busy_servers import check_settings
@@ -17,7 +17,7 @@ def check_nova_settings(question: Question, settings: Mapping[str, MigrationSett
 
     :param settings: host -> what was read there.
     """
-    subject = Subject(type=SubjectType.CLOUD, id=question.snapshot.cloud)
+    subject = Subject.of_cloud(question.snapshot.cloud)
     alike: dict[MigrationSettings, list[str]] = {}
     for host in question.pending:
         if host in settings:

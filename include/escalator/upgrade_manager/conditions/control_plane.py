@@ -25,7 +25,7 @@ def check_control_plane(question: Question, _domain: str) -> Iterator[Condition]
     if control is None:
         yield unmet(
             Code.NOT_CHECKED,
-            _cloud(question),
+            Subject.of_cloud(question.snapshot.cloud),
             "N/A: nobody asked for the release and the microversions of the control plane",
             "run `nova-status upgrade check` there",
             Severity.INFO,
@@ -35,7 +35,7 @@ def check_control_plane(question: Question, _domain: str) -> Iterator[Condition]
     if not is_enough(control.lowest, control.highest):
         yield unmet(
             Code.CONTROL_PLANE_BEHIND,
-            _cloud(question),
+            Subject.of_cloud(question.snapshot.cloud),
             f"Nova offers the microversions {control.lowest} to {control.highest}; a campaign needs those "
             f"from {NEEDED[0]} to {NEEDED[1]}",
             "upgrade the control plane first",
@@ -52,7 +52,7 @@ def _cells(question: Question, control: ControlPlane) -> Iterator[Condition]:
     if mixed:
         yield unmet(
             Code.CELLS_UNKNOWN,
-            _cloud(question),
+            Subject.of_cloud(question.snapshot.cloud),
             f"Nova has several cells, and it is not known which node is in which: {name_some(mixed)} are not "
             "all in one. No server moves from one cell to another",
             "write the cells into the inventory settings, or name a controller there on which "
@@ -107,10 +107,6 @@ def _behind(subject: Subject, control: ControlPlane, wanted: int, is_of: str) ->
 def _find_compute(question: Question) -> Component | None:
     components = question.bundle.components if question.bundle is not None else ()
     return next((component for component in components if component.name == COMPUTE), None)
-
-
-def _cloud(question: Question) -> Subject:
-    return Subject(type=SubjectType.CLOUD, id=question.snapshot.cloud)
 
 
 FAMILY = Family(code=Code.CONTROL_PLANE, check=check_control_plane)

@@ -149,7 +149,7 @@ def check_families(
     question: Question, *, cloud: Sequence[Family], domain: Sequence[Family]
 ) -> Iterator[Condition]:
     """Give the conditions of some families: those of the cloud once, the others for each target's domain."""
-    subject = Subject(type=SubjectType.CLOUD, id=question.snapshot.cloud)
+    subject = Subject.of_cloud(question.snapshot.cloud)
     for family in cloud:
         yield from _of_family(question, family, "", subject)
     for name in question.domains:

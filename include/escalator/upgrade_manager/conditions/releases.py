@@ -23,7 +23,7 @@ def check_releases(question: Question, _domain: str) -> Iterator[Condition]:
     if question.bundle is None:
         yield unmet(
             Code.NOT_CHECKED,
-            _cloud(question),
+            Subject.of_cloud(question.snapshot.cloud),
             "no bundle was named: the steps between versions were not judged",
             "name the bundle with --bundle",
             Severity.INFO,
@@ -100,7 +100,7 @@ def _mixed(question: Question) -> Iterator[Condition]:
         named = "; ".join(f"{version} on {name_some(hosts)}" for version, hosts in sorted(releases.items()))
         yield unmet(
             Code.MIXED_RELEASES,
-            _cloud(question),
+            Subject.of_cloud(question.snapshot.cloud),
             f"{COMPUTE} runs in {len(releases)} releases: {named}",
             "nothing, if that is what an upgrade in parts has left; else bring them to one release",
             Severity.INFO,
@@ -123,14 +123,10 @@ def _others(question: Question, bundle: Bundle) -> Iterator[Condition]:
     for version, hosts in behind.items():
         yield unmet(
             Code.VERSION_TOO_FAR,
-            _cloud(question),
+            Subject.of_cloud(question.snapshot.cloud),
             f"{name_some(hosts)} would stay at {COMPUTE} {version}, too far behind {component.to}",
             "upgrade them first, to a release between the two",
         )
-
-
-def _cloud(question: Question) -> Subject:
-    return Subject(type=SubjectType.CLOUD, id=question.snapshot.cloud)
 
 
 def _says(question: Question, _domain: str) -> str:

@@ -98,7 +98,7 @@ def mirror_cloud(snapshot: CloudSnapshot) -> CloudSnapshot:
 def _bundle(question: Question) -> Iterator[Condition]:
     bundle = question.bundle
     if bundle is None:
-        cloud = Subject(type=SubjectType.CLOUD, id=question.snapshot.cloud)
+        cloud = Subject.of_cloud(question.snapshot.cloud)
         message = "no bundle was named: whether it can go back was not looked at"
         yield unmet(Code.NOT_CHECKED, cloud, message, "name it with --bundle", Severity.INFO)
         return
@@ -116,7 +116,7 @@ def _bundle(question: Question) -> Iterator[Condition]:
 
 def _nothing(question: Question, returning: Collection[str]) -> Iterator[Condition]:
     if not returning:
-        cloud = Subject(type=SubjectType.CLOUD, id=question.snapshot.cloud)
+        cloud = Subject.of_cloud(question.snapshot.cloud)
         yield met(Code.NOTHING_UPGRADED, cloud, "nothing is to be done: none of the nodes is upgraded")
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from escalator.model.check_report import Condition
 from escalator.model.cloud import ServiceStatus
-from escalator.model.verdict import Code, Severity, Subject, SubjectType
+from escalator.model.verdict import Code, Severity, Subject
 from escalator.upgrade_manager.conditions.question import (
     Family,
     Question,
@@ -34,7 +34,7 @@ def check_presence(question: Question, _domain: str) -> Iterator[Condition]:
         if bar is not None and bar.code is Code.NODE_UNKNOWN:
             yield _unmet(bar, Severity.BLOCKER)
     there = [question.nodes[host] for host in question.plan.hosts if host in question.nodes]
-    subject = Subject(type=SubjectType.CLOUD, id=question.snapshot.cloud)
+    subject = Subject.of_cloud(question.snapshot.cloud)
     if all(n.upgraded and n.status is ServiceStatus.ENABLED for n in there):
         yield met(Code.ALREADY_UPGRADED, subject, "nothing is to be done: every target is upgraded already")
     elif not question.pending and not any(n.lease is not None or not is_up(n) for n in there):

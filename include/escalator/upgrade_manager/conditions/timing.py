@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from escalator.model.check_report import Condition
 from escalator.model.durations import Quantiles
-from escalator.model.verdict import Code, Severity, Subject, SubjectType
+from escalator.model.verdict import Code, Severity, Subject
 from escalator.upgrade_manager.conditions.question import Family, Question, count, met, unmet
 from escalator.upgrade_manager.drain.durations import estimate_node_seconds
 
@@ -36,7 +36,7 @@ def check_timing(question: Question, _domain: str) -> Iterator[Condition]:
         return
     yield from _window(question)
     expected, asked = estimate_seconds(question), question.plan.request.max_parallel
-    subject = Subject(type=SubjectType.CLOUD, id=question.snapshot.cloud)
+    subject = Subject.of_cloud(question.snapshot.cloud)
     samples = question.plan.expected.samples
     basis = f"learnt from {samples} nodes" if samples else "assumed"
     what = (
@@ -65,7 +65,7 @@ def _window(question: Question) -> Iterator[Condition]:
     if 0 < length < quickest:
         yield unmet(
             Code.WINDOW_CLOSED,
-            Subject(type=SubjectType.CLOUD, id=question.snapshot.cloud),
+            Subject.of_cloud(question.snapshot.cloud),
             f"the window ends in {format_minutes(length)}, and even the quickest node may take "
             f"{format_minutes(quickest)}: none would go out",
             "make the window longer, or start earlier in it",

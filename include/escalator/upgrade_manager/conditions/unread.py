@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from escalator.model.check_report import Condition
 from escalator.model.unread import CloudPart
-from escalator.model.verdict import Code, Severity, Subject, SubjectType
+from escalator.model.verdict import Code, Severity, Subject
 from escalator.upgrade_manager.conditions.question import Question, unmet
 
 POLICIES: Mapping[CloudPart, tuple[str, ...]] = {
@@ -73,7 +73,7 @@ def find_unread(question: Question) -> frozenset[CloudPart]:
 
 def check_unread(question: Question) -> Iterator[Condition]:
     """Name every list that was refused or shown in part, what is not known, and policies that allow it."""
-    subject = Subject(type=SubjectType.CLOUD, id=question.snapshot.cloud)
+    subject = Subject.of_cloud(question.snapshot.cloud)
     for unread in sorted(question.snapshot.unread, key=lambda unread: unread.part):
         how = "may lack something: of that" if unread.partly else "may not be read:"
         yield unmet(
