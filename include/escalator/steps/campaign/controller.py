@@ -7,6 +7,7 @@ from escalator.model.errors import EscalatorError
 from escalator.model.verdict import Code, Severity, Subject, Verdict
 from escalator.steps.running.context import CampaignContext
 from escalator.system_support.controller import read_upgrade_check
+from escalator.upgrade_manager.conditions.question import met, unmet
 
 
 def check_controller(campaign: CampaignContext) -> tuple[Condition, ...]:
@@ -21,23 +22,14 @@ def check_controller(campaign: CampaignContext) -> tuple[Condition, ...]:
         with campaign.shell(controller.address) as shell:
             verdicts = read_upgrade_check(shell, controller)
     except EscalatorError as exc:
-        unread = Verdict(
-            code=Code.NOT_CHECKED,
-            message=f"`nova-status upgrade check` was not run on {controller.address}: {exc.message}",
-            subject=Subject.of_node(controller.address),
-            severity=Severity.WARNING,
-            remedy="correct the controller in the inventory settings, or run it there by hand",
-        )
-        verdicts = (unread,)
+        message = f"`nova-status upgrade check` was not run on {controller.address}: {exc.message}"
+        remedy = "correct the controller in the inventory settings, or run it there by hand"
+        subject = Subject.of_node(controller.address)
+        return (unmet(Code.NOT_CHECKED, subject, message, remedy, Severity.WARNING),)
     return tuple(map(_condition, verdicts))
 
 
 def _condition(verdict: Verdict) -> Condition:
-    return Condition(
-        code=verdict.code,
-        met=verdict.code is Code.CONTROL_PLANE,
-        severity=verdict.severity,
-        subject=verdict.subject,
-        message=verdict.message,
-        remedy=verdict.remedy,
-    )
+    if verdict.code is Code.CONTROL_PLANE:
+        return met(verdict.code, verdict.subject, verdict.message)
+    return unmet(verdict.code, verdict.subject, verdict.message, verdict.remedy or "", verdict.severity)
