@@ -147,25 +147,25 @@ class PrepareOperator(BaseOperator):
 
     def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
         """Stage; nodes that could not be staged try again in their precheck, before a server is moved."""
-        faults = prepare(open_campaign(*run_of(context)))
+        return self._tell(prepare(open_campaign(*run_of(context))))
+
+    def _tell(self, faults: Mapping[str, str]) -> dict[str, Any]:
+        """Say in the log, and return, where the bundle is not staged and why."""
         for host, fault in faults.items():
             self.log.warning("%s is not staged: %s", host, fault)
         return {"schema_version": 1, "not_staged": faults}
 
 
-class PrepareOthersOperator(BaseOperator):
+class PrepareOthersOperator(PrepareOperator):
     """Stages the bundle on the nodes that do not go first, beside those that do; never fails the run."""
 
     def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
         """Stage; what could not be is staged by each node's precheck."""
         try:
-            faults = prepare_others(open_campaign(*run_of(context)))
+            return self._tell(prepare_others(open_campaign(*run_of(context))))
         except EscalatorError as exc:
             self.log.warning("nodes stage in their precheck: %s", exc)
-            return {"schema_version": 1, "not_staged": {}}
-        for host, fault in faults.items():
-            self.log.warning("%s is not staged: %s", host, fault)
-        return {"schema_version": 1, "not_staged": faults}
+            return self._tell({})
 
 
 class AnnounceOperator(BaseOperator):
