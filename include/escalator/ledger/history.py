@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from escalator.ledger.facts import DRAIN_PLAN, read_facts
+from escalator.ledger.rows import named_bundle
 from escalator.ledger.tables import CampaignRow, FactRow, MoveRow, NodeRow, StepRow
 from escalator.model.durations import History, MoveSample
 from escalator.model.moves import DrainPlan
@@ -19,8 +20,7 @@ MOST_ROWS = 2000
 
 def read_history(session: Session, *, cloud: str, bundle: str) -> History:
     """Read what the campaigns that brought a bundle to a cloud recorded, newest first."""
-    named = CampaignRow.plan["request"]["bundle"].as_string()
-    ours = sa.and_(CampaignRow.cloud == cloud, named == bundle)
+    ours = sa.and_(CampaignRow.cloud == cloud, named_bundle == bundle)
     query = (
         sa.select(StepRow.node_id, StepRow.step, StepRow.begun_at, StepRow.ended_at)
         .join(NodeRow, StepRow.node_id == NodeRow.id)

@@ -9,11 +9,11 @@ from sqlalchemy.orm import Session
 
 from escalator.ledger.documents import find_document, read_stored
 from escalator.ledger.records import Document
+from escalator.ledger.rows import named_bundle
 from escalator.ledger.tables import CampaignRow, DocumentRow, NodeRow
 from escalator.model.bundle import MechanismType
 from escalator.model.campaign import NodeState
 
-_named = CampaignRow.plan["request"]["bundle"].as_string()
 _released = NodeRow.state == NodeState.RELEASED.value
 
 Released = tuple[Any, frozenset[str]]
@@ -29,7 +29,7 @@ def read_released(session: Session, *, cloud: str, bundle: str, after: int = 0) 
     """
     runs = (
         sa.select(CampaignRow.id)
-        .where(CampaignRow.cloud == cloud, _named == bundle, CampaignRow.id > after)
+        .where(CampaignRow.cloud == cloud, named_bundle == bundle, CampaignRow.id > after)
         .where(sa.exists().where(NodeRow.campaign_id == CampaignRow.id, _released))
     )
     documents = sa.select(DocumentRow.campaign_id, DocumentRow.body).where(
@@ -55,7 +55,7 @@ def find_only_told(session: Session, key: int, cloud: str) -> list[str]:
     mechanism = document.get("mechanism") if isinstance(document, dict) else None
     if not isinstance(mechanism, dict) or mechanism.get("type") != MechanismType.NONE:
         return []
-    bundle = session.scalar(sa.select(_named).where(run)) or ""
+    bundle = session.scalar(sa.select(named_bundle).where(run)) or ""
     released = sa.select(NodeRow.host).where(NodeRow.campaign_id == key, _released)
     later = read_released(session, cloud=cloud, bundle=bundle, after=key)
     told = frozenset().union(*(hosts for other, hosts in later if other == document))

@@ -18,6 +18,9 @@ from escalator.model.errors import NotFoundError
 from escalator.model.step import Outcome
 from escalator.model.verdict import Code
 
+named_bundle = CampaignRow.plan["request"]["bundle"].as_string()
+"""The bundle that a run was asked to bring, by its name."""
+
 
 def insert_or_ignore(session: Session, row: type[Base], values: Mapping[str, Any]) -> None:
     """Insert a row unless one with the same unique key is there."""
