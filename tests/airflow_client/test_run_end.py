@@ -58,3 +58,10 @@ def test_a_run_whose_log_cannot_be_had_has_ended_all_the_same() -> None:
     airflow = FakeAirflow()
     assert find_report_of_run(airflow.client(), RUN, [failed("conclude")]) is None
     assert find_report_of_run(airflow.client(), RUN, []) is None
+
+
+def test_a_log_of_another_form_than_airflows_is_one_that_cannot_be_had() -> None:
+    for content in (7, [7], [{"error_detail": ["?"]}]):
+        airflow = FakeAirflow()
+        airflow.on("GET", f"{INSTANCES}/conclude/logs/1", (200, {"content": content}))
+        assert find_report_of_run(airflow.client(), RUN, [failed("conclude")]) is None

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from escalator.airflow_client.errors import refuse_other_forms
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 
+@refuse_other_forms
 def read_log_text(content: Sequence[Mapping[str, Any] | str]) -> str:
     """Return one line a record, and the lines of a traceback below the record that carries it."""
     return "\n".join(line for record in content for line in _lines(record))
