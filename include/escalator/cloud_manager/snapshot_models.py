@@ -7,16 +7,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
-from datetime import datetime
 from functools import partial
 from types import MappingProxyType
 from typing import Annotated, Any, Final, Literal, NamedTuple, TypeVar
 
-from pydantic import AfterValidator, BeforeValidator, Field, Strict, ValidationInfo
+from pydantic import AfterValidator, Field, Strict, ValidationInfo
 
-from escalator.documents.document_model import DocumentModel, Word, refuse
-from escalator.documents.moments import WITHIN, is_near
-from escalator.documents.wording import show_value
+from escalator.documents.document_model import DocumentModel, Moment, Word
 from escalator.model.cloud import (
     HaGroup,
     Migration,
@@ -42,18 +39,6 @@ _LARGEST_RATIO = 1e39
 _LONGEST_SECONDS = 10**9
 
 
-def _read_moment(value: object) -> datetime:
-    try:
-        moment = datetime.fromisoformat(value) if isinstance(value, str) else None
-    except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None:
-        raise refuse(f"must be a time with its offset, such as 2026-11-22T08:00:00Z, not {show_value(value)}")
-    if not is_near(moment):
-        raise refuse(f"must be {WITHIN}, not {show_value(value)}")
-    return moment
-
-
 def _share(value: T, info: ValidationInfo) -> T:
     """Return the equal value that was read before, when there is one, so that it is kept once."""
     if info.context is None:
@@ -69,7 +54,6 @@ Common = Annotated[AnyText, AfterValidator(sys.intern)]
 Amount = Annotated[int, Field(ge=0, le=_LARGEST)]
 Ratio = Annotated[float, Field(ge=0, le=_LARGEST_RATIO, allow_inf_nan=False)]
 Seconds = Annotated[float, Field(ge=0, le=_LONGEST_SECONDS, allow_inf_nan=False)]
-Moment = Annotated[datetime, BeforeValidator(_read_moment)]
 Amounts = Annotated[dict[AnyText, Amount], AfterValidator(_share)]
 Texts = Annotated[tuple[AnyText, ...], Strict(False)]
 Microversion = Annotated[str, Field(pattern=r"^[0-9]{1,4}\.[0-9]{1,6}$")]

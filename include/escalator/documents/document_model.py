@@ -6,6 +6,7 @@ Each model is the edge only: what is read goes on as a frozen dataclass of :mod:
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
 from typing import Annotated, Any, Self, TypeVar
 
 from pydantic import (
@@ -25,6 +26,7 @@ from pydantic import (
 from pydantic_core import InitErrorDetails, PydanticCustomError, PydanticUseDefault
 
 from escalator.documents.faults import SAID, Fault, LinedMapping, describe_fault
+from escalator.documents.moments import WITHIN, is_near
 from escalator.documents.wording import show_value
 
 T = TypeVar("T")
@@ -125,6 +127,18 @@ def _use_default_for_null(value: object) -> object:
     return value
 
 
+def _read_moment(value: object) -> datetime:
+    try:
+        moment = datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise refuse(f"must be a time with its offset, such as 2026-11-22T08:00:00Z, not {show_value(value)}")
+    if not is_near(moment):
+        raise refuse(f"must be {WITHIN}, not {show_value(value)}")
+    return moment
+
+
 def _refuse_blank(text: str) -> str:
     if not text.strip():
         raise refuse("must not be empty")
@@ -141,3 +155,5 @@ NAMED = "letters, digits, '.', '_' and '-', beginning with a letter or a digit"
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 Name = Annotated[str, Field(pattern=NAME_PATTERN), must_be(NAMED)]
 """A name that can be part of a file's name and of an id."""
+Moment = Annotated[datetime, BeforeValidator(_read_moment)]
+"""A time with its offset, in the form that Escalator writes: ISO 8601."""

@@ -9,16 +9,13 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
-from escalator.documents.document_model import DocumentModel, list_mappings, read_document, refuse
+from escalator.documents.document_model import DocumentModel, Moment, list_mappings, read_document
 from escalator.documents.faults import Fault, say_faults
-from escalator.documents.moments import WITHIN, is_near
-from escalator.documents.wording import show_value
 from escalator.inventory.settings_document import (
     AggregatesDocument,
     ControllerDocument,
@@ -37,21 +34,6 @@ _REMEDY = "write it anew: escalator inventory --cloud NAME"
 
 
 Words = Annotated[str, Field(min_length=1)]
-
-
-def _read_moment(value: object) -> object:
-    try:
-        moment = datetime.fromisoformat(value) if isinstance(value, str) else None
-    except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None:
-        raise refuse(f"must be a time with its offset, such as 2026-11-22T08:00:00Z, not {show_value(value)}")
-    if not is_near(moment):
-        raise refuse(f"must be {WITHIN}, not {show_value(value)}")
-    return moment
-
-
-Moment = Annotated[datetime, BeforeValidator(_read_moment)]
 
 
 class NodeDocument(DocumentModel):
