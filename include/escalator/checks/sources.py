@@ -15,17 +15,14 @@ from escalator.cloud_manager.snapshots import read_snapshot
 from escalator.documents.bundle_file import find_bundle_dir, read_bundle_document, read_bundle_file
 from escalator.documents.bundles import parse_bundle
 from escalator.documents.wording import did_you_mean
-from escalator.inventory.declared import find_declared
+from escalator.inventory.read_cloud import read_cloud_for_check
 from escalator.model.bundle import Bundle
 from escalator.model.campaign import OnBlocked, UpgradeMode
 from escalator.model.cloud import CloudSnapshot
 from escalator.model.errors import InvalidRequestError
 from escalator.model.unread import CloudPart
 from escalator.upgrade_manager.conditions.unread import OF_PLACES
-from escalator.upgrade_manager.state.domains import domain_of
 from escalator.upgrade_manager.state.targets import mark_targets
-from escalator.vim_interface.registry import add_ha_groups_of, load_ha_sources
-from escalator.vim_interface.registry.pushed import find_pushed_constraints
 
 
 class Source(NamedTuple):
@@ -95,19 +92,7 @@ def read_bundle(name: str) -> Bundle:
 
 def _read_cloud(args: argparse.Namespace) -> CloudSnapshot:
     counter, credentials = CallCounter(), name_cloud_of(args)
-    sources = load_ha_sources(pushed=find_pushed_constraints(credentials.label))
-    cloud = Cloud(connect(credentials, counter), counter)
-    return add_ha_groups_of(
-        cloud.fetch_snapshot(
-            credentials.label,
-            domain_of=domain_of,
-            with_agents=True,
-            with_control_plane=True,
-            may_lack=True,
-            **find_declared(credentials.label),
-        ),
-        sources,
-    )
+    return read_cloud_for_check(Cloud(connect(credentials, counter), counter), credentials.label)
 
 
 def _known_hosts(words: Sequence[str], snapshot: CloudSnapshot) -> tuple[str, ...]:

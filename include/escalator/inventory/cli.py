@@ -14,22 +14,19 @@ from escalator.cloud_manager.cloud import Cloud
 from escalator.cloud_manager.cloud_options import add_cloud_options, name_cloud_of
 from escalator.cloud_manager.connection import connect
 from escalator.cloud_manager.snapshots import write_snapshot
-from escalator.inventory.declared import find_declared
 from escalator.inventory.inventory_file import (
     find_inventory_path,
     inventory_dir,
     read_inventory,
     write_inventory,
 )
+from escalator.inventory.read_cloud import read_cloud_for_check
 from escalator.inventory.read_nodes import read_inventory_of_cloud
 from escalator.inventory.refresh import make_refresh
 from escalator.inventory.settings_file import read_settings
 from escalator.model.errors import InvalidRequestError
 from escalator.model.inventory import Inventory, split_address
 from escalator.system_support.controller import parse_cells
-from escalator.upgrade_manager.state.domains import domain_of
-from escalator.vim_interface.registry import add_ha_groups_of, load_ha_sources
-from escalator.vim_interface.registry.pushed import find_pushed_constraints
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - its only name
@@ -84,18 +81,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _snapshot(cloud: Cloud, args: argparse.Namespace) -> str:
-    sources = load_ha_sources(pushed=find_pushed_constraints(args.cloud))
-    snapshot = add_ha_groups_of(
-        cloud.fetch_snapshot(
-            args.cloud,
-            domain_of=domain_of,
-            with_agents=True,
-            with_control_plane=True,
-            may_lack=True,
-            **find_declared(args.cloud),
-        ),
-        sources,
-    )
+    snapshot = read_cloud_for_check(cloud, args.cloud)
     if args.output == STDOUT:
         write_snapshot(snapshot, sys.stdout)
     else:
