@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import Executor
 from datetime import datetime
 from itertools import chain
@@ -40,7 +40,7 @@ class Migrations:
             query["instance_uuid"] = server_id
         if since is not None:
             query["changes-since"] = since.isoformat()
-        return _newest_first([read_migration(r) for r in self._compute.pages(_PATH, "migrations", query)])
+        return newest_first([read_migration(r) for r in self._compute.pages(_PATH, "migrations", query)])
 
     def fetch_unfinished(self, pool: Executor) -> tuple[Migration, ...]:
         """Read every migration that may still be written to, the newest first.
@@ -53,7 +53,7 @@ class Migrations:
             found = [read_migration(record) for record in newest["migrations"]]
         else:
             found = list(chain.from_iterable(pool.map(self._of_status, _UNFINISHED)))
-        return _newest_first([migration for migration in found if migration.status.unfinished])
+        return newest_first([migration for migration in found if migration.status.unfinished])
 
     def follow(
         self, known: Mapping[str, Migration], *, since: datetime, pool: Executor
@@ -83,5 +83,6 @@ class Migrations:
         return [read_migration(r) for r in self._compute.pages(_PATH, "migrations", {"status": status.value})]
 
 
-def _newest_first(migrations: list[Migration]) -> tuple[Migration, ...]:
+def newest_first(migrations: Iterable[Migration]) -> tuple[Migration, ...]:
+    """Sort migrations."""
     return tuple(sorted(migrations, key=lambda migration: (migration.created_at, migration.id), reverse=True))

@@ -8,7 +8,7 @@ Neutron's agents are one call more, and its ports another. No call is made for o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -20,6 +20,7 @@ from escalator.cloud_manager.control_plane import fetch_control_plane
 from escalator.cloud_manager.hypervisors import Hypervisors
 from escalator.cloud_manager.listing import Listing, put_groups
 from escalator.cloud_manager.listing_reader import ListingReader
+from escalator.cloud_manager.migrations import newest_first
 from escalator.cloud_manager.placement import Placement, ProviderState
 from escalator.cloud_manager.ports import add_port_features, fetch_port_features
 from escalator.cloud_manager.records import server_group_of
@@ -32,6 +33,7 @@ from escalator.model.cloud import (
     CloudSnapshot,
     ComputeService,
     Hypervisor,
+    Migration,
     NetworkAgent,
     Node,
     Server,
@@ -81,18 +83,19 @@ class CloudLists:
     """What was read of a cloud, before anybody's words about its nodes.
 
     :ivar taken_at: when the reading began (aware).
+    :ivar aggregates: names of a host's aggregates, sorted, by host.
     :ivar hypervisors: by host; :ivar states: of resource providers, by id.
-    :ivar servers: sorted by name, with their groups.
+    :ivar servers: sorted by name, with their groups; :ivar migrations: the newest first.
     """
 
     taken_at: datetime
     services: tuple[ComputeService, ...]
-    aggregates: tuple[Record, ...]
+    aggregates: Mapping[str, Sequence[str]]
     hypervisors: Mapping[str, Hypervisor]
     states: Mapping[str, ProviderState]
     groups: tuple[ServerGroup, ...]
     servers: tuple[Server, ...]
-    listing: Listing
+    migrations: tuple[Migration, ...]
     agents: tuple[NetworkAgent, ...] = ()
     control_plane: ControlPlane | None = None
     unread: tuple[Unread, ...] = ()
@@ -214,12 +217,12 @@ class SnapshotReader:
             return CloudLists(
                 taken_at=taken_at,
                 services=found,
-                aggregates=member_of,
+                aggregates=list_memberships(member_of),
                 hypervisors=of_host,
                 states=states,
                 groups=grouped,
                 servers=make_servers(listing, grouped, port_features),
-                listing=listing,
+                migrations=newest_first(listing.migrations.values()),
                 agents=refused.take_list(CloudPart.AGENTS, agents.result) if agents else (),
                 control_plane=control.result() if control else None,
                 unread=tuple(refused.found),
@@ -290,7 +293,6 @@ class SnapshotReader:
 
 def make_snapshot(cloud_name: str, lists: CloudLists, domain_of: DomainOf, words: NodeWords) -> CloudSnapshot:
     """Put lists together, with what the caller knows of the nodes."""
-    migrations = sorted(lists.listing.migrations.values(), key=lambda m: (m.created_at, m.id), reverse=True)
     return CloudSnapshot(
         cloud=cloud_name,
         taken_at=lists.taken_at,
@@ -299,14 +301,14 @@ def make_snapshot(cloud_name: str, lists: CloudLists, domain_of: DomainOf, words
                 service,
                 lists.hypervisors.get(service.host),
                 lists.states,
-                lists.aggregates,
+                lists.aggregates.get(service.host, ()),
                 domain_of,
                 words,
             )
             for service in lists.services
         ),
         servers=lists.servers,
-        migrations=tuple(migrations),
+        migrations=lists.migrations,
         server_groups=lists.groups,
         agents=lists.agents,
         control_plane=lists.control_plane,
@@ -320,6 +322,15 @@ def make_servers(
     """Put servers together with their groups, and with what their ports say."""
     group_of = {member: group.id for group in groups for member in group.members}
     return add_port_features(put_groups(listing.servers.values(), group_of), port_features)
+
+
+def list_memberships(aggregates: Iterable[Record]) -> dict[str, list[str]]:
+    """Return the names of the aggregates of each host, sorted."""
+    names: dict[str, list[str]] = {}
+    for aggregate in sorted(aggregates, key=lambda a: a["name"]):
+        for host in set(aggregate["hosts"]):
+            names.setdefault(host, []).append(aggregate["name"])
+    return names
 
 
 def make_services(
@@ -349,7 +360,7 @@ def node_of(
     service: ComputeService,
     hypervisor: Hypervisor | None,
     states: Mapping[str, ProviderState],
-    aggregates: Iterable[Record],
+    aggregates: Iterable[str],
     domain_of: DomainOf,
     words: NodeWords,
 ) -> Node:
@@ -357,7 +368,7 @@ def node_of(
     host = service.host
     provider_id = hypervisor.id if hypervisor else None
     state = states.get(provider_id or "", _NO_PROVIDER)
-    member_of = words.aggregates.choose(sorted(a["name"] for a in aggregates if host in a["hosts"]))
+    member_of = words.aggregates.choose(aggregates)
     cell = words.cells.get(host, UNKNOWN_CELL if words.cells else DEFAULT_CELL)
     versions = {"nova-compute": words.versions.get(host), "hypervisor": hypervisor and hypervisor.version}
     return Node(
