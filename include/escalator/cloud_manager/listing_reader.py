@@ -62,13 +62,11 @@ class ListingReader:
         :param afresh: hosts whose servers are listed by themselves where only changes are read.
         """
         with self._lock:
-            if (
-                find_doubt(self._kept, self._clock(), self._nova_clock()) is not None
-                and self._store is not None
-            ):
-                self._kept = self._store.load()
             listing = self._kept
             doubt = find_doubt(listing, self._clock(), self._nova_clock())
+            if doubt is not None and self._store is not None:
+                self._kept = listing = self._store.load()
+                doubt = find_doubt(listing, self._clock(), self._nova_clock())
             if listing is None or doubt is not None:
                 return self._read_whole_in_turn(pool, doubt or "")
             listing = self._read_changes(listing, pool)
