@@ -57,20 +57,23 @@ class CanaryChecks:
         flavors, images = fetch_flavors(self._compute), fetch_images(self._image, wish.image)
         project_id = self._quotas.find_own_project()
         chosen: dict[str, Record] = {}
-        for kind in {frozenset(node.inventory.items()): node for node in nodes if node.inventory}.values():
+        kinds: dict[object, list[Node]] = {}
+        for node in nodes:
+            if node.inventory:
+                kinds.setdefault(frozenset(node.inventory.items()), []).append(node)
+        for alike in kinds.values():
             try:
-                flavor = choose_flavor(flavors, wish.flavor, kind.inventory)
+                flavor = choose_flavor(flavors, wish.flavor, alike[0].inventory)
                 image = choose_image(images, wish.image, flavor, project_id)
             except InvalidRequestError as exc:
-                hosts = [node.host for node in nodes if node.inventory == kind.inventory]
-                message = exc.message if wish.flavor else f"{name_some(hosts)}: {exc.message}"
+                message = exc.message if wish.flavor else f"{_name(alike)}: {exc.message}"
                 yield CanaryFault(message=message, remedy=exc.remedy or "see the message")
                 continue
             chosen[str(flavor["id"])] = flavor
-            yield from _find_unfit(flavor, nodes, kind)
+            yield from _find_unfit(flavor, alike)
             others = find_other_architectures(images, image, flavor, project_id)
             if others and wish.image is None:
-                yield _doubt_architecture(image, others, [n for n in nodes if n.inventory == kind.inventory])
+                yield _doubt_architecture(image, others, alike)
         yield from self._find_network_faults(wish, project_id, at_once)
         if chosen and project_id is not None:
             yield from self._find_quota_faults(list(chosen.values()), project_id, at_once)
@@ -114,30 +117,32 @@ class CanaryChecks:
 
 
 def _doubt_architecture(image: Record, others: Iterable[str], nodes: Sequence[Node]) -> CanaryFault:
-    hosts = name_some([node.host for node in nodes])
     return CanaryFault(
         message=f"the image chosen for canaries, {image['name']}, is for {read_architecture(image)}, and "
-        f"there are others for {', '.join(sorted(others))}: whether it boots on {hosts} is not known",
+        f"there are others for {', '.join(sorted(others))}: whether it boots on {_name(nodes)} is not known",
         remedy="name the image: canary_image in the connection, or canary in the bundle",
         sure=False,
     )
 
 
-def _find_unfit(flavor: Record, nodes: Sequence[Node], kind: Node) -> Iterator[CanaryFault]:
+def _find_unfit(flavor: Record, alike: Sequence[Node]) -> Iterator[CanaryFault]:
     """Find that the flavor does not land on nodes of a kind, or not on some for their traits."""
-    alike = [node for node in nodes if node.inventory == kind.inventory]
-    lacks = ", ".join(find_lacks(flavor, kind.inventory))
+    lacks = ", ".join(find_lacks(flavor, alike[0].inventory))
     if lacks:
         yield CanaryFault(
             message=f"flavor {flavor['name']} of canaries wants {lacks}, which does not fit on "
-            f"{name_some([node.host for node in alike])}",
+            f"{_name(alike)}",
             remedy="name a smaller flavor for canaries, or one for such nodes in a bundle of their own",
         )
     wanted = read_wanted_traits(flavor)
-    without = [node.host for node in alike if not wanted <= node.traits]
+    without = [node for node in alike if not wanted <= node.traits]
     if without:
         yield CanaryFault(
             message=f"flavor {flavor['name']} of canaries requires {', '.join(sorted(wanted))}, which "
-            f"{name_some(without)} has not",
+            f"{_name(without)} has not",
             remedy="name another flavor for canaries",
         )
+
+
+def _name(nodes: Iterable[Node]) -> str:
+    return name_some([node.host for node in nodes])
