@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from tests.cloud_manager.whole_cloud import service
 
 from escalator.cloud_manager.api import find_next_marker
 from escalator.cloud_manager.call_counter import CallCounter, make_label
@@ -17,17 +18,7 @@ from escalator.model.errors import (
     TransientError,
 )
 
-SERVICE = {
-    "binary": "nova-compute",
-    "host": "node-01",
-    "id": "41c38e9f-b267-4efa-a6c8-99d020935151",
-    "zone": "az1",
-    "status": "enabled",
-    "state": "up",
-    "updated_at": "2026-11-22T10:03:16.719451",
-    "disabled_reason": None,
-    "forced_down": False,
-}
+SERVICE = service("node-01")
 SERVICES = "/compute/v2.1/os-services"
 ACTION = "/compute/v2.1/servers/s-1/action"
 TOKENS = "POST {port}/identity/v3/auth/tokens"
