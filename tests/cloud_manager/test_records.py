@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from escalator.cloud_manager import records
+from escalator.cloud_manager.listing import put_groups
 from escalator.model.cloud import MigrationStatus, ServerGroup, ServiceState
 from escalator.model.errors import TransientError
 
@@ -64,7 +65,7 @@ def test_hypervisor_keeps_its_three_names_apart() -> None:
 
 
 def test_server_is_read() -> None:
-    server = records.read_server(SERVER, {"s-1": "g-1"})
+    (server,) = put_groups([records.read_server(SERVER)], {"s-1": "g-1"})
     assert server.resources == {"VCPU": 2, "MEMORY_MB": 2048, "DISK_GB": 13}
     assert (server.host, server.vm_state, server.power_state, server.migration) == (
         "node-01",

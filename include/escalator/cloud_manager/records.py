@@ -91,10 +91,9 @@ def read_dotted(version: int) -> str:
     return f"{version // 1_000_000}.{version // 1_000 % 1_000}.{version % 1_000}"
 
 
-def read_server(record: Record, server_groups: Mapping[str, str] | None = None) -> Server:
-    """Read one record of ``GET /servers/detail``.
+def read_server(record: Record) -> Server:
+    """Read one record of ``GET /servers/detail``, which does not tell the server's group.
 
-    :param server_groups: server id -> id of its group.
     :raises TransientError: its cell is down.
     """
     refuse_partial(record, "server")
@@ -118,7 +117,6 @@ def read_server(record: Record, server_groups: Mapping[str, str] | None = None) 
         features=read_features(specs, properties, resources),
         pinned_zone=record.get("pinned_availability_zone"),
         migration=_METHODS.get(vm_state, "none"),
-        server_group=(server_groups or {}).get(record["id"]),
         metadata=record.get("metadata", {}),
     )
 
