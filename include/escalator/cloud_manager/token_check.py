@@ -14,6 +14,7 @@ from keystoneauth1 import exceptions as ksa
 from keystoneauth1.plugin import AUTH_INTERFACE
 from openstack.connection import Connection
 
+from escalator.cloud_manager.roles import ADMIN
 from escalator.cloud_manager.translation import translate, translate_error
 from escalator.model.errors import TransientError
 
@@ -21,7 +22,6 @@ KEPT_FOR = timedelta(minutes=1)
 """For how long an answer of Keystone's holds: so long a token that was revoked still counts."""
 MOST_KEPT = 4096
 LONGEST_TOKEN = 8192
-ADMIN_ROLE = "admin"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +42,7 @@ class TokenFacts:
     @property
     def is_admin(self) -> bool:
         """Tell whether its user administers the cloud."""
-        return ADMIN_ROLE in self.roles
+        return ADMIN in self.roles
 
 
 class TokenCheck:
