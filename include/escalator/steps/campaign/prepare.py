@@ -8,9 +8,11 @@ earlier joins its own staging in its precheck. A second run finds what is staged
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
 from escalator.model.campaign import NodeState
 from escalator.model.errors import EscalatorError
@@ -21,6 +23,8 @@ log = logging.getLogger("escalator.steps.campaign.prepare")
 STAGE_WITHIN = timedelta(minutes=30)
 NODES_AT_ONCE = 4
 """Nodes that download and install side by side."""
+_StageOn = Callable[[CampaignContext, str], str | None]
+"""Stages on one node; returns why it could not."""
 
 
 def prepare(campaign: CampaignContext) -> dict[str, str]:
@@ -28,7 +32,7 @@ def prepare(campaign: CampaignContext) -> dict[str, str]:
 
     :return: for every node that could not be staged, why; its precheck tries once more, before its drain.
     """
-    return _stage_all(campaign, _find_hosts(campaign)[: _count_first(campaign)])
+    return _stage_all(campaign, _find_hosts(campaign)[: _count_first(campaign)], _stage)
 
 
 def prepare_others(campaign: CampaignContext) -> dict[str, str]:
@@ -39,7 +43,7 @@ def prepare_others(campaign: CampaignContext) -> dict[str, str]:
 
     :return: as :func:`prepare` does.
     """
-    return _stage_all(campaign, _find_hosts(campaign)[_count_first(campaign) :], waiting=True)
+    return _stage_all(campaign, _find_hosts(campaign)[_count_first(campaign) :], _stage_beside)
 
 
 def _count_first(campaign: CampaignContext) -> int:
@@ -54,19 +58,12 @@ def _find_hosts(campaign: CampaignContext) -> list[str]:
     return [h for h in campaign.plan.hosts if versions.get(h) != campaign.plan.target_version]
 
 
-def _stage_all(campaign: CampaignContext, hosts: list[str], *, waiting: bool = False) -> dict[str, str]:
-    """Stage on those that do not run the target yet, a few at a time.
-
-    :param waiting: only on nodes that still wait for their turn when theirs comes here.
-    """
+def _stage_all(campaign: CampaignContext, hosts: list[str], stage: _StageOn) -> dict[str, str]:
+    """Stage on those that do not run the target yet, a few at a time."""
     versions = campaign.known_versions()
     hosts = [host for host in hosts if versions.get(host) != campaign.plan.target_version]
-
-    def stage(host: str) -> str | None:
-        return _stage_beside(campaign, host) if waiting else _stage(campaign, host)
-
     with ThreadPoolExecutor(NODES_AT_ONCE) as pool:
-        answers = dict(zip(hosts, pool.map(stage, hosts), strict=True))
+        answers = dict(zip(hosts, pool.map(partial(stage, campaign), hosts), strict=True))
     return {host: fault for host, fault in answers.items() if fault is not None}
 
 
