@@ -69,9 +69,8 @@ def _component(question: Question, bundle: Bundle, component: Component) -> Iter
                 subject,
                 f"{component.name} {where}: {judgement.message}",
                 judgement.remedy or "choose another bundle",
-                hosts=hosts
-                if judgement.backwards
-                else (),  # one too far behind would stay so, and stop the others
+                # one too far behind would stay so, and stop the others
+                hosts=hosts if judgement.backwards else (),
             )
 
 
