@@ -25,8 +25,8 @@ from escalator.inventory.settings_document import (
 from escalator.model.errors import InvalidRequestError
 from escalator.model.inventory import SCHEMA, Inventory, InventoryNode
 from escalator.model.inventory_settings import ALL_AGGREGATES
+from escalator.settings.sharing import INVENTORY_VARIABLE
 
-DIRECTORY_VARIABLE = "ESCALATOR_INVENTORY_DIR"
 _CLOUD_NAME = re.compile(r"^[A-Za-z0-9_.-]+$")
 _MODE = 0o644
 _MOST_PARTS = 10**4
@@ -74,10 +74,10 @@ def inventory_dir(environ: Mapping[str, str] = os.environ) -> Path:
 
     :raises InvalidRequestError: ``ESCALATOR_INVENTORY_DIR`` is not set.
     """
-    folder = environ.get(DIRECTORY_VARIABLE)
+    folder = environ.get(INVENTORY_VARIABLE)
     if not folder:
         raise InvalidRequestError(
-            f"{DIRECTORY_VARIABLE} is not set", remedy="set it to the folder of the inventory files"
+            f"{INVENTORY_VARIABLE} is not set", remedy="set it to the folder of the inventory files"
         )
     return Path(folder)
 
