@@ -40,7 +40,7 @@ class Migrations:
             query["instance_uuid"] = server_id
         if since is not None:
             query["changes-since"] = since.isoformat()
-        return newest_first([read_migration(r) for r in self._compute.pages(_PATH, "migrations", query)])
+        return sort_newest_first([read_migration(r) for r in self._compute.pages(_PATH, "migrations", query)])
 
     def fetch_unfinished(self, pool: Executor) -> tuple[Migration, ...]:
         """Read every migration that may still be written to, the newest first.
@@ -53,7 +53,7 @@ class Migrations:
             found = [read_migration(record) for record in newest["migrations"]]
         else:
             found = list(chain.from_iterable(pool.map(self._of_status, _UNFINISHED)))
-        return newest_first([migration for migration in found if migration.status.unfinished])
+        return sort_newest_first([migration for migration in found if migration.status.unfinished])
 
     def follow(
         self, known: Mapping[str, Migration], *, since: datetime, pool: Executor
@@ -83,6 +83,6 @@ class Migrations:
         return [read_migration(r) for r in self._compute.pages(_PATH, "migrations", {"status": status.value})]
 
 
-def newest_first(migrations: Iterable[Migration]) -> tuple[Migration, ...]:
+def sort_newest_first(migrations: Iterable[Migration]) -> tuple[Migration, ...]:
     """Sort migrations."""
     return tuple(sorted(migrations, key=lambda migration: (migration.created_at, migration.id), reverse=True))

@@ -20,7 +20,7 @@ from escalator.cloud_manager.control_plane import fetch_control_plane
 from escalator.cloud_manager.hypervisors import Hypervisors
 from escalator.cloud_manager.listing import Listing, put_groups
 from escalator.cloud_manager.listing_reader import ListingReader
-from escalator.cloud_manager.migrations import newest_first
+from escalator.cloud_manager.migrations import sort_newest_first
 from escalator.cloud_manager.placement import Placement, ProviderState
 from escalator.cloud_manager.ports import add_port_features, fetch_port_features
 from escalator.cloud_manager.records import server_group_of
@@ -222,7 +222,7 @@ class SnapshotReader:
                 states=states,
                 groups=grouped,
                 servers=make_servers(listing, grouped, port_features),
-                migrations=newest_first(listing.migrations.values()),
+                migrations=sort_newest_first(listing.migrations.values()),
                 agents=refused.take_list(CloudPart.AGENTS, agents.result) if agents else (),
                 control_plane=control.result() if control else None,
                 unread=tuple(refused.found),
