@@ -9,7 +9,7 @@ from typing import Any
 
 from escalator.model.errors import InvalidRequestError, NodeFaultError
 from escalator.model.inventory_settings import Controller
-from escalator.model.verdict import Code, Severity, Subject, SubjectType, Verdict
+from escalator.model.verdict import Code, Severity, Subject, Verdict
 from escalator.system_support.shell import Shell
 
 COMMAND_SECONDS = 120.0
@@ -112,7 +112,7 @@ def _find_checks(text: str) -> list[Mapping[str, Any]] | None:
 
 
 def _verdict(shell: Shell, code: Code, severity: Severity, message: str, remedy: str | None) -> Verdict:
-    subject = Subject(type=SubjectType.NODE, id=shell.host)
+    subject = Subject.of_node(shell.host)
     return Verdict(code=code, message=message, subject=subject, severity=severity, remedy=remedy)
 
 
