@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from escalator.lab.errors import LabError
+from escalator.lab.install import ServicesHeldBack
 from escalator.lab.pins import digest
 
 if TYPE_CHECKING:
@@ -54,7 +55,6 @@ _ENCLOSED = (
     *("setpriv", "--pdeathsig", "KILL"),
     *("unshare", "--mount", "--pid", "--fork", "--kill-child=SIGKILL", "--mount-proc"),
 )
-_DENY_SERVICES = "#!/bin/sh\nexit 101\n"
 _ENVIRONMENT = {
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     "LC_ALL": "C.UTF-8",
@@ -114,10 +114,8 @@ class Layers:
             draft = _fresh(layer)
             policy = draft / "usr" / "sbin" / "policy-rc.d"
             policy.parent.mkdir(parents=True)
-            policy.write_text(_DENY_SERVICES)
-            policy.chmod(0o755)
-            run_inside(below, upper=draft, script=recipe.script, binds=recipe.binds)
-            policy.unlink()
+            with ServicesHeldBack(policy):
+                run_inside(below, upper=draft, script=recipe.script, binds=recipe.binds)
             draft.rename(layer)
         return (layer, *below)
 
