@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from escalator.lab.machine.machine import Machine
-from escalator.lab.machine.machine_files import MachineFiles
+from escalator.lab.machine.machine_files import REPOSITORY_MOUNT, MachineFiles
 from escalator.lab.processes import wait_until
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def make(store: MachineStore, number: int, layers: tuple[Path, ...]) -> Machine:
 def with_repository(machine: Machine, folder: Path, key: Path) -> Machine:
     """Return the machine with an apt repository that it trusts by a key."""
     files = replace(machine.files, repository_key=key.read_text())
-    return replace(machine, files=files, shown={folder: "/srv/lab-apt"})
+    return replace(machine, files=files, shown={folder: REPOSITORY_MOUNT})
 
 
 @contextmanager

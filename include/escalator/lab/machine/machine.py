@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from escalator.lab.errors import LabError, ServiceFailedError
 from escalator.lab.machine.cgroup import Cgroup
+from escalator.lab.machine.layers import PATH
 from escalator.lab.machine.machine_files import IDENTITY, MachineFiles
 from escalator.lab.pins import digest
 from escalator.lab.processes import wait_until
@@ -29,7 +30,6 @@ SHUT_DOWN_SECONDS = 30.0
 _POWER_OFF = signal.SIGRTMIN + 3
 """How systemd, as process 1, is told to shut down and switch off."""
 _JOIN = 'while [ "$1" != -- ]; do echo $$ >"$1/cgroup.procs" || exit 1; shift; done; shift; exec "$@"'
-_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,7 +177,7 @@ class Machine:
             capture_output=True,
             text=True,
             check=False,
-            env={"PATH": _PATH, "HOME": "/root", "LANG": "C.UTF-8"},
+            env={"PATH": PATH, "HOME": "/root", "LANG": "C.UTF-8"},
             cwd="/",
         )
         if check and done.returncode != 0:
@@ -232,7 +232,7 @@ class Machine:
                 stdout=output,
                 stderr=output,
                 start_new_session=True,
-                env={"PATH": _PATH, "SYSTEMD_NSPAWN_LOCK": "0"},
+                env={"PATH": PATH, "SYSTEMD_NSPAWN_LOCK": "0"},
                 cwd="/",
             )
         if not wait_until(lambda: self.is_on or process.poll() is not None, timeout_seconds=5.0):

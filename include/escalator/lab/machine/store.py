@@ -14,6 +14,7 @@ from escalator.lab.errors import LabError
 from escalator.lab.install import ensure_debian_packages
 from escalator.lab.machine import package_files
 from escalator.lab.machine.layers import BASE_RECIPE, Layers, Recipe
+from escalator.lab.machine.machine_files import REPOSITORY_MOUNT
 from escalator.lab.machine.package import PackageBuilder
 from escalator.lab.machine.possible import Computer, check_possible
 from escalator.lab.machine.repository import Repository
@@ -87,9 +88,9 @@ class MachineStore:
         package = repository.folder / name
         recipe = Recipe(
             name=f"nova-{release}",
-            script=f"apt-get -qy install /srv/lab-apt/{name}\napt-get clean\n",
+            script=f"apt-get -qy install {REPOSITORY_MOUNT}/{name}\napt-get clean\n",
             below=BASE_RECIPE,
-            binds={repository.folder: "/srv/lab-apt"},
+            binds={repository.folder: REPOSITORY_MOUNT},
             inputs=(str(package.stat().st_mtime_ns),),
         )
         with self._lock():
