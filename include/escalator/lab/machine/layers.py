@@ -113,7 +113,7 @@ class Layers:
         layer = self.folder / recipe.key
         if not layer.exists():
             self.progress.say(f"making the layer {recipe.name} of the machines' disks")
-            draft = _fresh(layer)
+            draft = make_draft(layer)
             policy = draft / "usr" / "sbin" / "policy-rc.d"
             policy.parent.mkdir(parents=True)
             with ServicesHeldBack(policy):
@@ -129,7 +129,7 @@ class Layers:
         root = self.folder / f"rootfs-{SUITE}-{ROOT_KEY}"
         if not root.exists():
             self.progress.say("making the root file system of the machines (about a minute)")
-            draft = _fresh(root)
+            draft = make_draft(root)
             _run(
                 ["mmdebstrap", "--variant=minbase", f"--include={','.join(ROOT_PACKAGES)}", SUITE, str(draft)]
             )
@@ -160,7 +160,7 @@ def run_inside(
         at.rmdir()
 
 
-def _fresh(final: Path) -> Path:
+def make_draft(final: Path) -> Path:
     """Return an empty folder beside the final one, to be given its name when it is complete."""
     draft = final.with_name(f"{final.name}.part")
     shutil.rmtree(draft, ignore_errors=True)

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 from escalator.lab.errors import LabError
 from escalator.lab.install import PACKAGE as LAB
 from escalator.lab.machine import package_files
-from escalator.lab.machine.layers import BASE_RECIPE, ROOT_KEY, Layers, run_inside
+from escalator.lab.machine.layers import BASE_RECIPE, ROOT_KEY, Layers, make_draft, run_inside
 from escalator.lab.pins import digest
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from escalator.lab.progress import Progress
 
@@ -62,7 +62,8 @@ class PackageBuilder:
         :return: the package.
         :raises LabError: when it cannot be built.
         """
-        venv_key = digest(ROOT_KEY, _VENV_SCRIPT, *fetch_pins(packages))
+        pins = fetch_pins(packages)
+        venv_key = digest(ROOT_KEY, _VENV_SCRIPT, *pins)
         texts = package_files.texts_of(release, revision)
         driver = [path.read_text() for path in sorted((LAB / "virt").glob("*.py"))]
         key = digest(venv_key, *texts, *texts.values(), *driver)
@@ -70,7 +71,7 @@ class PackageBuilder:
         mark = self.folder / f"{package.name}.{key}"
         if package.exists() and mark.exists():
             return package
-        venv = self._ensure_venv(release, venv_key, packages)
+        venv = self._ensure_venv(release, venv_key, pins)
         self.progress.say(f"building {package.name}")
         self._build(venv, texts, package)
         for old in self.folder.glob(f"{package.name}.*"):
@@ -78,20 +79,17 @@ class PackageBuilder:
         mark.touch()
         return package
 
-    def _ensure_venv(self, release: str, key: str, packages: Path) -> Path:
+    def _ensure_venv(self, release: str, key: str, pins: Sequence[str]) -> Path:
         """Install Nova by the machines' own Python, under the path that it has there."""
         venv = self.folder / f"venv-{release}-{key}"
         if venv.exists():
             return venv
         self.progress.say(f"installing Nova {release} for the machines")
         layers = self.layers.ensure(BASE_RECIPE)
-        draft = venv.with_name(f"{venv.name}.part")
-        upper = venv.with_name(f"{venv.name}.upper")
-        for folder in (draft, upper):
-            shutil.rmtree(folder, ignore_errors=True)
-        draft.mkdir(parents=True)
+        draft, upper = make_draft(venv), venv.with_name(f"{venv.name}.upper")
+        shutil.rmtree(upper, ignore_errors=True)
         (upper / "opt" / "nova").mkdir(parents=True)
-        (upper / "opt" / "nova" / "pins").write_text("\n".join(fetch_pins(packages)))
+        (upper / "opt" / "nova" / "pins").write_text("\n".join(pins))
         (upper / "usr" / "bin").mkdir(parents=True)
         shutil.copy2(self.uv, upper / "usr" / "bin" / "uv")
         self.uv_cache.mkdir(parents=True, exist_ok=True)
