@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from escalator.lab.config import ControlConfig, render
-from escalator.lab.errors import LabError, ServiceFailedError
+from escalator.lab.errors import LabError
+from escalator.lab.host_keys import ensure_host_key, write_known_host
 from escalator.lab.install import PACKAGE, node_caches
 from escalator.lab.processes import PidFile, children, ensure_stopped, spawn
 from escalator.lab.services import Service, ServiceRunner, clean_environment
-from escalator.lab.settings import NODE_SSH_PORT
 from escalator.lab.virt.faults import MigrationFault, NodeFaults
 
 if TYPE_CHECKING:
@@ -228,21 +228,15 @@ class Node:
         (self.directory / "etc-nova" / "nova.conf").write_text(render(self._nova_conf()))
         (self.directory / "units" / f"{UNIT}.json").write_text(json.dumps(self._unit()))
         self._write_programs()
-        self._make_host_key()
+        ensure_host_key(self.directory / "ssh_host_key", owner=self.host)
         (self.directory / "sshd_config").write_text(self._sshd_config())
         (self.directory / "node.json").write_text(json.dumps(self._node()))
         self._restore_release()
 
     def known_host(self) -> str:
         """Return the line of a known_hosts file that proves this node."""
-        kind, key = (self.directory / "ssh_host_key.pub").read_text().split()[:2]
-        port = self.settings.ssh_port
-        names = (
-            (self.address, self.host)
-            if port == NODE_SSH_PORT
-            else (f"[{self.address}]:{port}", f"[{self.host}]:{port}")
-        )
-        return f"{','.join(names)} {kind} {key}\n"
+        public_key = (self.directory / "ssh_host_key.pub").read_text()
+        return write_known_host(public_key, names=(self.address, self.host), port=self.settings.ssh_port)
 
     @property
     def _pid_file(self) -> PidFile:
@@ -341,14 +335,6 @@ class Node:
         client = shlex.quote(str(PACKAGE / "node" / "systemctl.py"))
         program.write_text(f'#!/bin/sh\nexec {shlex.quote(str(self.settings.python))} -IS {client} "$@"\n')
         program.chmod(0o755)
-
-    def _make_host_key(self) -> None:
-        key = self.directory / "ssh_host_key"
-        if not key.exists():
-            command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", self.host, "-f", str(key)]
-            done = subprocess.run(command, capture_output=True, text=True, check=False)
-            if done.returncode != 0:
-                raise ServiceFailedError(f"ssh-keygen failed: {done.stderr.strip()}")
 
     def _sshd_config(self) -> str:
         variables = " ".join(f'"{key}={value}"' for key, value in self._environment().items())

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
 import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from escalator.lab.errors import ServiceFailedError
+from escalator.lab.host_keys import ensure_host_key, write_known_host
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -50,14 +49,12 @@ class MachineFiles:
         identity = upper / "etc" / "machine-id"
         if not identity.exists():
             _write(identity, f"{uuid.uuid4().hex}\n")
-        self._ensure_host_key(upper / HOST_KEY)
+        ensure_host_key(upper / HOST_KEY, owner=self.name)
 
     def known_host(self, upper: Path) -> str:
         """Return the line of a known_hosts file that proves this machine."""
-        kind, key = (upper / f"{HOST_KEY}.pub").read_text().split()[:2]
-        names = (self.address, self.name)
-        written = names if self.ssh_port == 22 else [f"[{name}]:{self.ssh_port}" for name in names]  # noqa: PLR2004
-        return f"{','.join(written)} {kind} {key}\n"
+        public_key = (upper / f"{HOST_KEY}.pub").read_text()
+        return write_known_host(public_key, names=(self.address, self.name), port=self.ssh_port)
 
     def _texts(self) -> Mapping[str, str]:
         texts = {
@@ -91,14 +88,6 @@ class MachineFiles:
             "MaxStartups": "50:30:100",
         }
         return "".join(f"{key} {value}\n" for key, value in options.items())
-
-    def _ensure_host_key(self, key: Path) -> None:
-        if key.exists():
-            return
-        command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", self.name, "-f", str(key)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode != 0:
-            raise ServiceFailedError(f"ssh-keygen failed: {done.stderr.strip()}")
 
 
 def _write(path: Path, text: str) -> None:
