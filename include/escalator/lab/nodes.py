@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from escalator.lab.config import ControlConfig, render
+from escalator.lab.consoles import run_at_console
 from escalator.lab.errors import LabError
 from escalator.lab.host_keys import ensure_host_key, write_known_host
 from escalator.lab.install import PACKAGE, node_caches
@@ -168,18 +169,14 @@ class Node:
         inside = children(identity.pid) if identity is not None else ()
         if not inside:
             raise LabError(f"{self.host} is off", f"escalator lab node start {self.host}")
-        enter = ["nsenter", "--target", str(inside[0]), "--mount", "--pid", "--uts"]
-        done = subprocess.run(
-            [*enter, *command],
-            capture_output=True,
-            text=True,
-            check=False,
-            env=self._environment(),
-            cwd="/",
+        return run_at_console(
+            self.host,
+            command,
+            process=inside[0],
+            namespaces=("mount", "pid", "uts"),
+            environment=self._environment(),
+            check=check,
         )
-        if check and done.returncode != 0:
-            raise LabError(f"{self.host}: {shlex.join(command)}: {(done.stderr or done.stdout).strip()}")
-        return done
 
     # -- faults
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import shlex
 import shutil
 import signal
 import socket
@@ -15,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from escalator.lab.consoles import run_at_console
 from escalator.lab.errors import LabError, ServiceFailedError
 from escalator.lab.machine.cgroup import Cgroup
 from escalator.lab.machine.layers import PATH
@@ -171,18 +171,14 @@ class Machine:
         leader = self.find_leader()
         if leader is None:
             raise LabError(f"{self.name} is off", "switch it on first")
-        enter = ["nsenter", "--target", str(leader), "--mount", "--pid", "--uts", "--ipc", "--cgroup"]
-        done = subprocess.run(
-            [*enter, *command],
-            capture_output=True,
-            text=True,
-            check=False,
-            env={"PATH": PATH, "HOME": "/root", "LANG": "C.UTF-8"},
-            cwd="/",
+        return run_at_console(
+            self.name,
+            command,
+            process=leader,
+            namespaces=("mount", "pid", "uts", "ipc", "cgroup"),
+            environment={"PATH": PATH, "HOME": "/root", "LANG": "C.UTF-8"},
+            check=check,
         )
-        if check and done.returncode != 0:
-            raise LabError(f"{self.name}: {shlex.join(command)}: {(done.stderr or done.stdout).strip()}")
-        return done
 
     # -- start
 
