@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from escalator.model.errors import NodeFaultError
 from escalator.model.migration_settings import MigrationSettings
-from escalator.system_support.shell import Shell
+from escalator.system_support.shell import Shell, parse_pairs
 
 SCRIPT = r"""
 for f in /etc/nova/nova.conf /etc/nova/nova.conf.d/*.conf \
@@ -35,7 +35,7 @@ def read_migration_settings(shell: Shell) -> MigrationSettings | None:
 
 def parse_migration_settings(text: str) -> MigrationSettings | None:
     """Read what the script printed; a value that cannot be read counts as Nova's default."""
-    found = dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
+    found = parse_pairs(text)
     if "file" not in found:
         return None
     said = {name.removeprefix("live_migration_"): value.strip() for name, value in found.items()}

@@ -31,6 +31,11 @@ class CommandResult:
         return lines[-1] if lines else f"exit code {self.exit_code}, no output"
 
 
+def parse_pairs(text: str) -> dict[str, str]:
+    """Read the lines ``key=value`` of what a script printed; others are passed over."""
+    return dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
+
+
 class Shell(Protocol):
     """A shell on a node: every command runs there as root.
 

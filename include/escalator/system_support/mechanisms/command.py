@@ -18,7 +18,7 @@ from escalator.system_support.mechanisms.command_scripts import (
 from escalator.system_support.mechanisms.node_job import Effect, NodeJob
 from escalator.system_support.mechanisms.protocol import InstalledVersion, UnitState
 from escalator.system_support.mechanisms.questions import ask_service_state, find_lacking
-from escalator.system_support.shell import Shell
+from escalator.system_support.shell import Shell, parse_pairs
 
 SOURCE_SECONDS = 120.0
 """How long the source command may look for a version."""
@@ -77,7 +77,7 @@ class CommandOnNode:
         if not result.ok:
             said = f"exit code {result.exit_code}: {result.last_words}"
             raise NodeFaultError(f"node {shell.host}: the version command fails: {said}", remedy=remedy)
-        found = dict(line.split("=", 1) for line in result.stdout.splitlines() if "=" in line)
+        found = parse_pairs(result.stdout)
         version = found.get("version") or None
         if version is not None and not VERSION.fullmatch(version):
             said = f"the version command prints {version[:60]!r}, which is no version"

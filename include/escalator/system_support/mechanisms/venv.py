@@ -16,7 +16,7 @@ from escalator.system_support.mechanisms.venv_scripts import (
     write_source_script,
     write_stage_script,
 )
-from escalator.system_support.shell import Shell
+from escalator.system_support.shell import Shell, parse_pairs
 
 SOURCE_SECONDS = 120.0
 """How long an installer may look for a version."""
@@ -64,7 +64,7 @@ class VenvOnNode:
                 f"node {shell.host}: cannot read what is installed: {result.last_words}",
                 remedy=f"see that the folder of {self._mechanism.venv} exists",
             )
-        found = dict(line.split("=", 1) for line in result.stdout.splitlines() if "=" in line)
+        found = parse_pairs(result.stdout)
         return InstalledVersion(
             package=self._mechanism.package,
             place=self._mechanism.venv,
