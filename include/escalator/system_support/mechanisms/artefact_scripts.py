@@ -11,13 +11,13 @@ import shlex
 from collections.abc import Sequence
 
 from escalator.model.bundle import Artefact
+from escalator.system_support.mechanisms.shared_scripts import WORDS
 
 FOLDER = "/var/lib/escalator/artefacts"
 VARIABLE = "ESCALATOR_ARTEFACTS"
 """In the environment of what is run after a look: the folder of the files."""
 
 _FUNCTIONS = """\
-fail() {{ printf 'escalator: %s\\n' "$1" >&2; exit 1; }}
 folder={folder}
 sum() {{ sha256sum <"$1" | cut -d' ' -f1; }}
 has_sum() {{ [ -f "$1" ] && [ "$(sum "$1")" = "$2" ]; }}
@@ -151,5 +151,5 @@ def _write(functions: str, artefacts: Sequence[Artefact], base: str) -> str:
         " ".join(["bring", *map(shlex.quote, (a.name, a.source, a.sha256, a.signature or "", a.keyring))])
         for a in artefacts
     ]
-    own = _FUNCTIONS.format(folder=folder) + functions.format() + "\n".join(calls)
+    own = WORDS + _FUNCTIONS.format(folder=folder) + functions.format() + "\n".join(calls)
     return f"set -eu\n(\n{own}\n)\nexport {VARIABLE}={folder}\n"

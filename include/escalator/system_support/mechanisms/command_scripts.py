@@ -17,7 +17,13 @@ import re
 import shlex
 
 from escalator.model.bundle import CommandMechanism
-from escalator.model.errors import InvalidRequestError
+from escalator.system_support.mechanisms.shared_scripts import (
+    CHECK_ROOT,
+    PROCESSES,
+    WORDS,
+    read_plain,
+    write_check_tools,
+)
 
 STATE = "/var/lib/escalator/command"
 """Folder of the records on a node."""
@@ -26,12 +32,12 @@ VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+!@:~^-]*")
 
 _SERVICE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]*")
 
-RUN = """\
-say() {{ printf 'escalator: %s\\n' "$1"; }}
-fail() {{ printf 'escalator: %s\\n' "$1" >&2; exit 1; }}
+RUN = (
+    WORDS
+    + """\
 # Run command $3, called $1, for $2 seconds at most, and say how it ended. Nothing that it leaves behind holds
 # our lock.
-run() {{
+run() {
   code=0
   log="/proc/$$/fd/1"
   old=$(wc -c <"$log")
@@ -39,11 +45,12 @@ run() {{
   [ "$code" != 0 ] || return 0
   words=$(tail -c "+$((old + 1))" "$log" | tail -c 4000 | grep -v '^[[:space:]]*$' | tail -n 1) || words=
   case $code in
-    124|137) fail "the $1 command was ended after $2 s, its limit${{words:+; its last words: $words}}" ;;
-    *) fail "the $1 command ended with exit code $code: ${{words:-no output}}" ;;
+    124|137) fail "the $1 command was ended after $2 s, its limit${words:+; its last words: $words}" ;;
+    *) fail "the $1 command ended with exit code $code: ${words:-no output}" ;;
   esac
-}}
+}
 """
+)
 """Runs a command of an operator's in a script whose output is a job's log."""
 
 _HEAD = """\
@@ -60,14 +67,11 @@ ask_version() {{
 }}
 active() {{ systemctl is-active "$service" 2>/dev/null || true; }}
 is_active() {{ case $(active) in active|reloading) return 0 ;; *) return 1 ;; esac; }}
-main_pid() {{
-  systemctl show --property=MainPID "$service" 2>/dev/null | sed -n 's/^MainPID=//p' | grep -v '^0$'
-}}
-# Which process the service has: boot, process id and when it began, in ticks since the boot.
+{processes}
+# Which process the service has: boot, process id and when it began.
 process() {{
   pid=$(main_pid) || return 0
-  began=$(sed 's/.*) //' "/proc/$pid/stat" 2>/dev/null | cut -d' ' -f20)
-  printf '%s %s %s\\n' "$(cat /proc/sys/kernel/random/boot_id)" "$pid" "$began"
+  printf '%s %s %s\\n' "$(boot)" "$pid" "$(began "$pid")"
 }}
 answer=$(mktemp)
 trap 'rm -f "$answer"' EXIT
@@ -132,13 +136,9 @@ if [ "$(head -n 1 "$state/staged-$ESCALATOR_VERSION" 2>/dev/null)" = {key} ]; th
 timeout --kill-after=10 {seconds} /bin/sh -e -c {source}
 """
 
-_CHECK = """\
-[ "$(id -u)" = 0 ] || echo 'privilege|the user is not root'
+_CHECK_FOLDERS = """\
 for folder in {folders}; do
   mkdir -p "$folder" 2>/dev/null && [ -w "$folder" ] || echo "path|the folder $folder cannot be written"
-done
-for tool in {tools}; do
-  command -v "$tool" >/dev/null 2>&1 || echo "tool|the command $tool is not on the PATH of the user"
 done
 """
 
@@ -183,7 +183,7 @@ def write_source_script(
     :param source: the operator's command that says whether it is to be had; :param seconds: its limit.
     """
     own = _SOURCE.format(
-        target=shlex.quote(_plain(VERSION, "version", version)),
+        target=shlex.quote(read_plain(VERSION, "version", version)),
         key=_digest(mechanism, version),
         seconds=f"{seconds:g}",
         source=shlex.quote(source),
@@ -196,28 +196,33 @@ def write_check_script(mechanism: CommandMechanism, jobs: str, state: str = STAT
 
     :param jobs: folder of the remote jobs.
     """
-    _plain(_SERVICE, "service", mechanism.service)
+    read_plain(_SERVICE, "service", mechanism.service)
     folders = f"{shlex.quote(jobs)} {shlex.quote(state)}"
-    return _CHECK.format(folders=folders, tools="flock setsid systemctl timeout mktemp")
+    return _write_check(folders, "flock setsid systemctl timeout mktemp")
 
 
 def write_hook_check_script(jobs: str) -> str:
     """Write the script that says likewise what keeps hooks from being run."""
-    return _CHECK.format(folders=shlex.quote(jobs), tools="flock setsid timeout")
+    return _write_check(shlex.quote(jobs), "flock setsid timeout")
+
+
+def _write_check(folders: str, tools: str) -> str:
+    return CHECK_ROOT + _CHECK_FOLDERS.format(folders=folders) + write_check_tools(tools)
 
 
 def _write_head(mechanism: CommandMechanism, state: str) -> str:
     return _HEAD.format(
-        service=shlex.quote(_plain(_SERVICE, "service", mechanism.service)),
+        service=shlex.quote(read_plain(_SERVICE, "service", mechanism.service)),
         state=shlex.quote(state),
-        run=RUN.format(),
+        run=RUN,
+        processes=PROCESSES,
         version_seconds=f"{mechanism.version_seconds:g}",
         version_command=shlex.quote(mechanism.version),
     )
 
 
 def _write_locked(mechanism: CommandMechanism, version: str) -> str:
-    plain = shlex.quote(_plain(VERSION, "version", version))
+    plain = shlex.quote(read_plain(VERSION, "version", version))
     return _LOCKED.format(target=plain, key=_digest(mechanism, version))
 
 
@@ -225,11 +230,3 @@ def _digest(mechanism: CommandMechanism, version: str) -> str:
     """Return what tells these commands, for this version, from others."""
     parts = (mechanism.service, mechanism.version, mechanism.stage, mechanism.activate, version)
     return hashlib.sha256(repr(parts).encode()).hexdigest()
-
-
-def _plain(pattern: re.Pattern[str], name: str, text: str) -> str:
-    if not pattern.fullmatch(text):
-        raise InvalidRequestError(
-            f"{name} {text!r} of the mechanism is not possible", remedy="correct the bundle"
-        )
-    return text

@@ -58,4 +58,4 @@ def _write_script(job: NodeJob, hook: HookCommands) -> str:
         f"run hooks.{hook.when}[{index}] {hook.limit_seconds:g} {shlex.quote(command)}\n"
         for index, command in enumerate(hook.commands)
     )
-    return f"set -eu\numask 022\n{RUN.format()}{exported}{calls}"
+    return f"set -eu\numask 022\n{RUN}{exported}{calls}"

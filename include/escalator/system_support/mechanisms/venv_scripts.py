@@ -17,6 +17,13 @@ from pathlib import PurePosixPath
 
 from escalator.model.bundle import VenvMechanism
 from escalator.model.errors import InvalidRequestError
+from escalator.system_support.mechanisms.shared_scripts import (
+    CHECK_ROOT,
+    PROCESSES,
+    WORDS,
+    read_plain,
+    write_check_tools,
+)
 
 MARKER = ".escalator-complete"
 """The file in an environment that says that it was made to the end, and in which boot of the machine."""
@@ -35,18 +42,13 @@ package={package}
 service={service}
 home=$(readlink -f "$(dirname "$link")")
 base="$home/$(basename "$link")"
-say() {{ printf 'escalator: %s\\n' "$1"; }}
-fail() {{ printf 'escalator: %s\\n' "$1" >&2; exit 1; }}
+{words}
 metadata() {{
   "$1/bin/python" -I -c 'import importlib.metadata, sys
 print(importlib.metadata.version(sys.argv[1]))' "$package"
 }}
-main_pid() {{
-  found=$(systemctl show --property=MainPID "$service" 2>/dev/null | sed -n 's/^MainPID=//p')
-  [ "${{found:-0}}" != 0 ] && printf '%s\\n' "$found"
-}}
+{processes}
 ticks() {{ read -r up _ </proc/uptime; printf '%s\\n' "$up" | tr -d .; }}
-boot() {{ cat /proc/sys/kernel/random/boot_id; }}
 # A digest of what was installed into $1, by path, size and time: cheap, and the same until a file changes.
 fingerprint() {{
   "$1/bin/python" -I -S -c {fingerprint} "$1"
@@ -71,13 +73,13 @@ loaded() {{
     {{ i = index($0, p) }}
     i {{ rest = substr($0, i + length(p)); sub("/.*", "", rest); print rest; exit }}'
 }}
-# Whether process $1 began after the link was switched to $2. The kernel counts ticks of 1/100 s.
+# Whether process $1 began after the link was switched to $2.
 began_after_switch() {{
   read -r switched_boot switched_at switched_to <"$link.switched" 2>/dev/null || return 1
   [ "$switched_to" = "$2" ] || return 1
   [ "$switched_boot" = "$(boot)" ] || return 0
-  began=$(sed 's/.*) //' "/proc/$1/stat" 2>/dev/null | cut -d' ' -f20)
-  [ -n "$began" ] && [ "$began" -ge "$switched_at" ]
+  began_at=$(began "$1")
+  [ -n "$began_at" ] && [ "$began_at" -ge "$switched_at" ]
 }}
 """
 
@@ -230,14 +232,10 @@ fi
 printf 'running=%s\\n' "$running"
 """
 
-_CHECK = """\
-[ "$(id -u)" = 0 ] || echo 'privilege|the user is not root'
+_CHECK_PATHS = """\
 mkdir -p {jobs} 2>/dev/null && [ -w {jobs} ] || echo 'path|the job folder cannot be written'
 [ -d "$home" ] && [ -w "$home" ] || echo 'path|the folder of the link cannot be written'
 [ -L "$link" ] || [ ! -e "$link" ] || echo 'path|the link is a folder or a file, not a symbolic link'
-for tool in flock setsid systemctl awk {tools}; do
-  command -v "$tool" >/dev/null 2>&1 || echo "tool|the command $tool is not on the PATH of the user"
-done
 """
 _CHECK_PIP = """\
 {python} -c 'import venv, ensurepip' 2>/dev/null || echo 'tool|the interpreter lacks venv or ensurepip'
@@ -307,7 +305,9 @@ def write_check_script(mechanism: VenvMechanism, jobs: str) -> str:
     :param jobs: folder of the remote jobs.
     """
     own = mechanism.installer if uses_uv(mechanism) else mechanism.python
-    text = _functions(mechanism) + _CHECK.format(jobs=shlex.quote(jobs), tools=shlex.quote(own))
+    paths = CHECK_ROOT + _CHECK_PATHS.format(jobs=shlex.quote(jobs))
+    tools = write_check_tools(f"flock setsid systemctl awk {shlex.quote(own)}")
+    text = _functions(mechanism) + paths + tools
     return text if uses_uv(mechanism) else text + _CHECK_PIP.format(python=shlex.quote(mechanism.python))
 
 
@@ -334,6 +334,8 @@ def _functions(mechanism: VenvMechanism) -> str:
             f"mechanism.installer {mechanism.installer!r} is not known", remedy="use pip, uv or a path of uv"
         )
     return _FUNCTIONS.format(
+        words=WORDS,
+        processes=PROCESSES,
         link=shlex.quote(str(link)),
         package=shlex.quote(_plain("package", mechanism.package)),
         service=shlex.quote(_plain("service", mechanism.service)),
@@ -345,8 +347,4 @@ def _functions(mechanism: VenvMechanism) -> str:
 
 
 def _plain(name: str, text: str) -> str:
-    if not _PLAIN.fullmatch(text):
-        raise InvalidRequestError(
-            f"{name} {text!r} of the mechanism is not possible", remedy="correct the bundle"
-        )
-    return text
+    return read_plain(_PLAIN, name, text)
