@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from escalator.lab.processes import ProcessIdentity, identify, wait_until
+from escalator.lab.processes import ProcessIdentity, identify, is_alive, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -86,7 +86,7 @@ def end_family(
     known = find_identities(find_family(leader, read_process_table()))
     if leader.is_alive():
         _signal(leader.pid, sig)
-        wait_until(lambda: not _alive(leader), timeout_seconds=grace_seconds)
+        wait_until(lambda: not is_alive(leader), timeout_seconds=grace_seconds)
     kill_all((*known, *find_identities(find_family(leader, read_process_table()))))
 
 
@@ -96,20 +96,12 @@ def kill_all(processes: Iterable[ProcessIdentity]) -> None:
     for process in doomed:
         if process.is_alive():
             _signal(process.pid, signal.SIGKILL)
-    wait_until(lambda: not any(_alive(process) for process in doomed), timeout_seconds=KILL_SECONDS)
+    wait_until(lambda: not any(map(is_alive, doomed)), timeout_seconds=KILL_SECONDS)
 
 
 def find_identities(pids: Iterable[int]) -> tuple[ProcessIdentity, ...]:
     """Return who the processes are that run under these ids now."""
     return tuple(identity for pid in pids if (identity := identify(pid)) is not None)
-
-
-def _alive(process: ProcessIdentity) -> bool:
-    try:
-        os.waitpid(process.pid, os.WNOHANG)  # bury it in case it is a child of this very process
-    except ChildProcessError:
-        return process.is_alive()
-    return process.is_alive()
 
 
 def _signal(pid: int, sig: signal.Signals) -> None:
