@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import threading
 import time
@@ -256,7 +257,7 @@ def test_a_relative_folder_is_refused(local: LocalShell) -> None:
 @settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0\r\n"), max_size=40))
 def test_any_text_in_a_script_arrives_unchanged(local: LocalShell, base: str, text: str) -> None:
-    remote_job.start(local, "job", f"cat <<'%%%'\n{text}\n%%%\n", base=base)
+    remote_job.start(local, "job", f"printf '%s\\n' {shlex.quote(text)}", base=base)
     status = settled(local, "job", base)
     remote_job.clean_up(local, "job", base=base)
     assert status.output == f"{text}\n"
