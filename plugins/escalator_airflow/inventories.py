@@ -66,7 +66,7 @@ def judge_inventories() -> Inventories:
     faults = [*found.faults, *_find_faults_of_settings()]
     if faults:
         raise InvalidRequestError(
-            "; ".join(faults).encode(errors="backslashreplace").decode(),  # names of files may be no text
+            "; ".join(faults),
             remedy="mend what is named; the DAGs of all others are there",
         )
     return found

@@ -31,6 +31,7 @@ class EscalatorError(Exception):
         request_id: str | None = None,
         code: Code | None = None,
     ) -> None:
+        message = message.encode(errors="backslashreplace").decode()  # names of files may be no text
         super().__init__(message)
         self.message = message
         self.remedy = remedy
