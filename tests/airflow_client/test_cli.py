@@ -5,6 +5,7 @@ import pytest
 from fake_airflow import URL, FakeAirflow, dag_document, run_document, task_document
 
 from escalator.airflow_client import cli
+from escalator.documents.requests import CampaignDocument
 from escalator.model.errors import InvalidRequestError
 
 DAG = "upgrade__lab__cell1-az1-general"
@@ -36,6 +37,8 @@ def test_the_options_become_the_parameters_of_the_run(
         *("--mode", "non-smooth", "--spill", "0.02", "--on-blocked", "skip"),
         *("--on-interruption", "stop", "--leave-standbys"),
         *("--on-slow-move", "force_complete"),
+        *("--migration-timeout-seconds", "600", "--migration-timeout-seconds-per-gib", "7.5"),
+        *("--window-end", "2026-11-29T06:00:00Z"),
     )
     assert args.run(args) == 0
     assert airflow.sent("POST", RUNS)[-1]["conf"] == {
@@ -50,8 +53,25 @@ def test_the_options_become_the_parameters_of_the_run(
         "on_interruption": "stop",
         "move_standbys": False,
         "on_slow_move": "force_complete",
+        "migration_timeout_seconds": 600,
+        "migration_timeout_seconds_per_gib": 7.5,
+        "window_end": "2026-11-29T06:00:00Z",
     }
     assert "run manual__1" in capsys.readouterr().out
+
+
+def test_whatever_the_form_asks_has_an_option_with_the_same_default() -> None:
+    conf = cli.read_conf(parse("--bundle", "nova-34"))
+    fields = CampaignDocument.model_fields
+    assert conf.keys() == fields.keys()
+    defaults = {name: field.get_default() for name, field in fields.items() if name != "bundle"}
+    assert {name: value for name, value in conf.items() if name != "bundle"} == defaults
+
+
+@pytest.mark.parametrize("number", ["nan", "inf", "long"])
+def test_seconds_that_are_no_number_are_refused(number: str) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        parse("--bundle", "b", "--migration-timeout-seconds-per-gib", number)
 
 
 @pytest.mark.parametrize(("state", "code"), [("success", 0), ("failed", 1)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import sys
 from pathlib import Path
@@ -89,6 +90,29 @@ def _add_limits(how: argparse._ArgumentGroup) -> None:
         help="a live move that takes too long: abort (the default), or force_complete: its guest pauses",
     )
     how.add_argument("--dry-run", action="store_true", help="decide everything, write nothing")
+    _add_time_limits(how)
+
+
+def _add_time_limits(how: argparse._ArgumentGroup) -> None:
+    how.add_argument(
+        "--migration-timeout-seconds",
+        type=int,
+        default=900,
+        metavar="SECONDS",
+        help="a migration that takes longer is aborted and tried elsewhere (900)",
+    )
+    how.add_argument(
+        "--migration-timeout-seconds-per-gib",
+        type=_finite,
+        default=0.0,
+        metavar="SECONDS",
+        help="so long for each GiB of the server's memory, where that is more (0: all the same)",
+    )
+    how.add_argument(
+        "--window-end",
+        metavar="TIME",
+        help="no node goes out after it, such as 2026-11-22T08:00:00Z; those in flight finish",
+    )
 
 
 def add_airflow_options(parser: argparse.ArgumentParser) -> None:
@@ -101,6 +125,14 @@ def add_airflow_options(parser: argparse.ArgumentParser) -> None:
         type=Path,
         help=f"file with the password ({PASSWORD_FILE_VARIABLE}; the password itself: {PASSWORD_VARIABLE})",
     )
+
+
+def _finite(text: str) -> float:
+    """Read a number; NaN and infinity are no JSON."""
+    number = float(text)
+    if not math.isfinite(number):
+        raise argparse.ArgumentTypeError(f"{text} is not a number of seconds")
+    return number
 
 
 def _share(text: str) -> float:
@@ -183,6 +215,9 @@ def read_conf(args: argparse.Namespace) -> dict[str, Any]:
         "on_interruption": args.on_interruption,
         "move_standbys": args.move_standbys,
         "on_slow_move": args.on_slow_move,
+        "migration_timeout_seconds": args.migration_timeout_seconds,
+        "migration_timeout_seconds_per_gib": args.migration_timeout_seconds_per_gib,
+        "window_end": args.window_end,
     }
 
 
