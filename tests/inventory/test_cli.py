@@ -15,6 +15,7 @@ from escalator.inventory.cli import read_addresses
 from escalator.inventory.inventory_file import read_inventory
 from escalator.model.cloud import CloudSnapshot, Node
 from escalator.model.errors import InvalidRequestError
+from escalator.settings.places import find_inventory_dir
 
 
 @pytest.mark.parametrize(
@@ -60,7 +61,7 @@ def test_other_forms_are_refused(tmp_path: Path, text: str | None, fault: str) -
 
 
 def write_from(
-    monkeypatch: pytest.MonkeyPatch, folder: Path, *nodes: Node, options: tuple[str, ...] = ()
+    monkeypatch: pytest.MonkeyPatch, folder: Path | None, *nodes: Node, options: tuple[str, ...] = ()
 ) -> int:
     """Write the inventory of a cloud of these nodes, as a person does from a shell."""
 
@@ -72,7 +73,8 @@ def write_from(
     monkeypatch.setattr(cli, "name_cloud_of", lambda args: CloudCredentials(cloud=args.cloud))
     monkeypatch.setattr(cli, "connect", lambda *_: None)
     monkeypatch.setattr(cli, "Cloud", lambda *_: cloud)
-    return escalator.main(["inventory", "--cloud", "lab", "-o", str(folder), *options])
+    where = ["-o", str(folder)] if folder else []
+    return escalator.main(["inventory", "--cloud", "lab", *where, *options])
 
 
 def test_cells_are_read_from_what_nova_prints_and_kept(
@@ -123,3 +125,16 @@ def test_an_inventory_that_cannot_be_read_is_written_anew_and_said(
     assert write_from(monkeypatch, tmp_path, make_node("node-01")) == 0
     assert domains(tmp_path) == {"node-01": "cell1/az1/general"}
     assert "warning: written anew, nodes may change their DAG" in capsys.readouterr().err
+
+
+def test_the_folder_is_the_one_that_dags_and_all_other_verbs_use(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("ESCALATOR_INVENTORY_DIR", raising=False)
+    monkeypatch.setenv("ESCALATOR_HOME", str(tmp_path))
+    assert write_from(monkeypatch, None, make_node("node-01")) == 0
+    assert domains(find_inventory_dir()) == {"node-01": "cell1/az1/general"}
+    monkeypatch.delenv("ESCALATOR_HOME")
+    monkeypatch.setenv("ESCALATOR_SHARED", "Airflow's executor is CeleryExecutor")
+    assert write_from(monkeypatch, None, make_node("node-01")) == 2
+    assert "ESCALATOR_INVENTORY_DIR is not set" in capsys.readouterr().err

@@ -17,7 +17,6 @@ from tests.upgrade_manager.clouds import few
 
 from escalator.inventory.inventory_file import (
     find_inventory_path,
-    inventory_dir,
     inventory_from_document,
     inventory_to_document,
     read_inventory,
@@ -193,12 +192,6 @@ def test_bytes_that_are_no_text(tmp_path: Path) -> None:
     path.write_bytes(b"\xff\xfe")
     with pytest.raises(InvalidRequestError, match="is not JSON"):
         read_inventory(path)
-
-
-def test_folder_comes_from_the_environment() -> None:
-    assert inventory_dir({"ESCALATOR_INVENTORY_DIR": "/x"}) == Path("/x")
-    with pytest.raises(InvalidRequestError, match="ESCALATOR_INVENTORY_DIR"):
-        inventory_dir({})
 
 
 @pytest.mark.parametrize("cloud", ["../etc/passwd", "a/b", "", "..", "a b"])

@@ -14,18 +14,14 @@ from escalator.cloud_manager.cloud import Cloud
 from escalator.cloud_manager.cloud_options import add_cloud_options, name_cloud_of
 from escalator.cloud_manager.connection import connect
 from escalator.cloud_manager.snapshots import write_snapshot
-from escalator.inventory.inventory_file import (
-    find_inventory_path,
-    inventory_dir,
-    read_inventory,
-    write_inventory,
-)
+from escalator.inventory.inventory_file import find_inventory_path, read_inventory, write_inventory
 from escalator.inventory.read_cloud import read_cloud_for_check
 from escalator.inventory.read_nodes import read_inventory_of_cloud
 from escalator.inventory.refresh import make_refresh
 from escalator.inventory.settings_file import read_settings
 from escalator.model.errors import InvalidRequestError
 from escalator.model.inventory import Inventory, split_address
+from escalator.settings.places import find_inventory_dir
 from escalator.system_support.controller import parse_cells
 
 if TYPE_CHECKING:
@@ -45,7 +41,11 @@ def add_parser(subparsers: Subparsers) -> None:
     inventory = subparsers.add_parser("inventory", help="write the inventory that the DAGs are made from")
     add_cloud_options(inventory)
     inventory.add_argument(
-        "-o", "--output", type=Path, metavar="DIR", help="the folder; default: ESCALATOR_INVENTORY_DIR"
+        "-o",
+        "--output",
+        type=Path,
+        metavar="DIR",
+        help="the folder; default: ESCALATOR_INVENTORY_DIR, else inventory in ESCALATOR_HOME",
     )
     inventory.add_argument(
         "--addresses",
@@ -96,7 +96,7 @@ def _snapshot(cloud: Cloud, args: argparse.Namespace) -> str:
 
 
 def _inventory(cloud: Cloud, args: argparse.Namespace) -> str:
-    path = find_inventory_path(args.output or inventory_dir(), args.cloud)
+    path = find_inventory_path(args.output or find_inventory_dir(), args.cloud)
     settings = read_settings(path.parent, args.cloud)
     addresses = read_addresses(args.addresses) if args.addresses else {}
     before = _read_before(path)

@@ -25,7 +25,6 @@ from escalator.inventory.settings_document import (
 from escalator.model.errors import InvalidRequestError
 from escalator.model.inventory import SCHEMA, Inventory, InventoryNode
 from escalator.model.inventory_settings import ALL_AGGREGATES
-from escalator.settings.sharing import INVENTORY_VARIABLE
 
 _CLOUD_NAME = re.compile(r"^[A-Za-z0-9_.-]+$")
 _MODE = 0o644
@@ -67,19 +66,6 @@ class InventoryDocument(DocumentModel):
         doubles = sorted(host for host, times in hosts.items() if times > 1)
         if doubles:
             yield Fault(("nodes",), f"more than once: {', '.join(doubles)}")
-
-
-def inventory_dir(environ: Mapping[str, str] = os.environ) -> Path:
-    """Return the folder of the inventory files.
-
-    :raises InvalidRequestError: ``ESCALATOR_INVENTORY_DIR`` is not set.
-    """
-    folder = environ.get(INVENTORY_VARIABLE)
-    if not folder:
-        raise InvalidRequestError(
-            f"{INVENTORY_VARIABLE} is not set", remedy="set it to the folder of the inventory files"
-        )
-    return Path(folder)
 
 
 def find_inventory_path(folder: Path, cloud: str) -> Path:

@@ -24,7 +24,10 @@ def add_parser(subparsers: Subparsers) -> None:
     parser.add_argument("--json", action="store_true", help=f"print {SCHEMA} and nothing else")
     parser.add_argument("--cloud", metavar="NAME", help="only those of one cloud")
     parser.add_argument(
-        "--inventory", type=Path, metavar="DIR", help="the folder; default: ESCALATOR_INVENTORY_DIR"
+        "--inventory",
+        type=Path,
+        metavar="DIR",
+        help="the folder; default: ESCALATOR_INVENTORY_DIR, else inventory in ESCALATOR_HOME",
     )
 
 
