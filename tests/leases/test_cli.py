@@ -17,6 +17,8 @@ from tests.steps.worlds import NODE, World
 from escalator import cli as escalator
 from escalator.cloud_manager.credentials import CloudCredentials
 from escalator.leases import cli
+from escalator.ledger.records import Document
+from escalator.ledger.retention import Retention
 from escalator.model.campaign import NodeState, Step
 from escalator.model.lease import LeaseMark, LeasePhase
 from escalator.model.verdict import Code
@@ -211,8 +213,51 @@ def test_a_node_without_a_lease_is_refused(world: World, run: Type, action: str,
 
 def test_settle(run: Type) -> None:
     code, out, _ = run("settle")
-    assert (code, len(out.splitlines())) == (0, 3)
+    assert (code, len(out.splitlines())) == (0, 4)
+    assert "over without a report, settled by" in out.splitlines()[-1]
     assert run("settle")[1] == "nothing is to be settled\n"
+
+
+def test_the_ledger_may_forget_a_deleted_run_once_it_is_settled(world: World, run: Type) -> None:
+    everything = Retention(age=timedelta(), runs=0)
+    (before,) = world.ledger.prune(everything, world.clock.now + timedelta(days=1))
+    assert before.needed
+    run("settle")
+    (after,) = world.ledger.prune(everything, world.clock.now + timedelta(days=1))
+    assert (after.needed, world.ledger.campaigns()) == ("", ())
+
+
+def test_a_deleted_run_that_was_never_concluded_is_settled_though_its_nodes_are_at_their_end(
+    world: World, run: Type
+) -> None:
+    for host in world.plan.hosts:
+        world.recorded.set_progress(host, NodeState.SKIPPED, now=world.clock.now)
+    assert (
+        "not concluded"
+        in world.ledger.prune(
+            Retention(age=timedelta(), runs=0), world.clock.now + timedelta(days=1), dry_run=True
+        )[0].needed
+    )
+    assert len(run("settle")[1].splitlines()) == 1
+    assert run("settle")[1] == "nothing is to be settled\n"
+
+
+@pytest.mark.parametrize("state", ["running", "failed"])
+def test_a_run_that_airflow_has_is_never_settled_without_its_report(
+    world: World, airflow: FakeAirflow, run: Type, state: str
+) -> None:
+    stands(airflow, world, state)
+    for host in world.plan.hosts:
+        world.recorded.set_progress(host, NodeState.SKIPPED, now=world.clock.now)
+    assert run("settle")[1] == "nothing is to be settled\n"
+    assert world.recorded.document(Document.SETTLED) is None
+
+
+def test_a_deleted_run_with_a_lease_is_not_settled(world: World, run: Type) -> None:
+    world.take()
+    out = run("settle")[1]
+    assert f"{NODE}: left, it has a lease" in out
+    assert world.recorded.document(Document.SETTLED) is None
 
 
 def test_settle_closes_what_the_run_had_at_work(world: World, run: Type) -> None:

@@ -202,7 +202,7 @@ def _name_person() -> str:
 
 def _settle(where: _Where, cloud: str) -> int:
     services = where.cloud.fetch_services()
-    runs = [(run, where.find_life(run.dag_id, run.run_id)) for run in where.ledger.open_runs(cloud)]
+    runs = [(run, where.find_life(run.dag_id, run.run_id)) for run in where.ledger.unsettled_runs(cloud)]
     unknown = sorted({run.run_id for run, life in runs if life is RunLife.NOT_ASKED})
     lines = list(settle_runs(where.ledger, runs, services, who=_name_person(), now=utcnow()))
     for line in lines or ["nothing is to be settled"]:

@@ -8,6 +8,7 @@ from datetime import datetime
 from escalator.leases.discrepancies import describe_service, has_lease_of
 from escalator.ledger.ledger import Ledger
 from escalator.ledger.open_runs import OpenRun
+from escalator.ledger.records import Document
 from escalator.model.campaign import NodeProgress, NodeState
 from escalator.model.cloud import ComputeService
 from escalator.model.run_life import RunLife
@@ -25,27 +26,31 @@ def settle_runs(
     """Record the end of nodes that a run which is over has open, and say each; a second run finds none.
 
     A node that has a lease of its run stays as it is: the lease has to be ended first. Nodes that wait are
-    ended with a run that was deleted only: one that Airflow has can be cleared.
+    ended with a run that was deleted only: one that Airflow has can be cleared. A deleted run whose nodes are
+    all at their end and that has no report is recorded as settled: the ledger may forget it when it is old.
 
-    :param runs: the open runs of the ledger, and what Airflow says of each.
+    :param runs: the unsettled runs of the ledger, and what Airflow says of each.
     :param now: an aware time.
     """
     by_host = {service.host: service for service in services}
     for run, life in runs:
         if not life.is_over:
             continue
-        for node in run.nodes:
+        handle, open_still = ledger.run(run.campaign, run.run_id), False
+        for node in run.unfinished:
             service, state = by_host.get(node.host), _find_end(node, life)
-            if state is None:
-                continue
-            if has_lease_of(run, service):
-                yield f"{node.host}: left, it has a lease of run {run.run_id} still"
+            if state is None or has_lease_of(run, service):
+                open_still = True
+                if state is not None:
+                    yield f"{node.host}: left, it has a lease of run {run.run_id} still"
                 continue
             message = f"its run was {life}; settled by {who}; in the cloud it is {describe_service(service)}"
-            handle = ledger.run(run.campaign, run.run_id)
             handle.set_progress(node.host, state, code=Code.CUT_OFF, message=message, now=now)
             handle.close_steps(found_by=who, now=now)
             yield f"{node.host}: {state} in run {run.run_id} of {run.dag_id}: {message}"
+        if life is RunLife.DELETED and not (open_still or run.concluded):
+            handle.set_document(Document.SETTLED, {"by": who, "at": now.isoformat()})
+            yield f"run {run.run_id} of {run.dag_id}: over without a report, settled by {who}"
 
 
 def _find_end(node: NodeProgress, life: RunLife) -> NodeState | None:

@@ -15,7 +15,7 @@ from escalator.ledger.database import Database, ledger_url, parse_url
 from escalator.ledger.gap_book import GapBook
 from escalator.ledger.lease_runs import LeaseRun, RunKey, read_lease_runs
 from escalator.ledger.notice_book import NoticeBook
-from escalator.ledger.open_runs import OpenRun, read_open_runs
+from escalator.ledger.open_runs import OpenRun, read_open_runs, read_unsettled_runs
 from escalator.ledger.quota_book import QuotaBook
 from escalator.ledger.records import CampaignSummary, plan_of
 from escalator.ledger.retention import OldRun, Retention, delete_run, find_need, find_old_runs
@@ -90,6 +90,11 @@ class Ledger:
         """Return the runs in a cloud that have a node whose way is not at its end, the newest first."""
         with self._database.reading() as session:
             return read_open_runs(session, cloud)
+
+    def unsettled_runs(self, cloud: str) -> tuple[OpenRun, ...]:
+        """Return the runs in a cloud that are open, or that nobody concluded and nobody settled."""
+        with self._database.reading() as session:
+            return read_unsettled_runs(session, cloud)
 
     def lease_runs(self) -> Mapping[RunKey, LeaseRun]:
         """Return every run by the words that its leases name it with."""

@@ -16,7 +16,7 @@ from escalator.model.campaign import NodeProgress, NodeState
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenRun:
-    """A run of which the ledger has a node whose way is not at its end.
+    """A run that is not over in the ledger: of most a node's way is not at its end.
 
     :ivar nodes: how all its nodes stand.
     :ivar concluded: its report was written.
@@ -47,14 +47,19 @@ class OpenRun:
 
 def read_open_runs(session: Session, cloud: str) -> tuple[OpenRun, ...]:
     """Read the runs in a cloud that have a node whose way is not at its end, the newest first."""
-    ended = [state.value for state in NodeState if state.ended]
-    unfinished = sa.exists().where(NodeRow.campaign_id == CampaignRow.id, NodeRow.state.not_in(ended))
-    report = sa.exists().where(
-        DocumentRow.campaign_id == CampaignRow.id, DocumentRow.kind == Document.REPORT.value
-    )
+    return _read_runs(session, cloud, _has_unfinished())
+
+
+def read_unsettled_runs(session: Session, cloud: str) -> tuple[OpenRun, ...]:
+    """Read the runs in a cloud that are open, or that nobody concluded or settled."""
+    ended = _has_document(Document.REPORT, Document.SETTLED)
+    return _read_runs(session, cloud, sa.or_(_has_unfinished(), ~ended))
+
+
+def _read_runs(session: Session, cloud: str, which: sa.ColumnElement[bool]) -> tuple[OpenRun, ...]:
     query = (
-        sa.select(CampaignRow, report)
-        .where(unfinished, CampaignRow.cloud == cloud)
+        sa.select(CampaignRow, _has_document(Document.REPORT))
+        .where(which, CampaignRow.cloud == cloud)
         .order_by(CampaignRow.id.desc())
     )
     return tuple(
@@ -67,4 +72,15 @@ def read_open_runs(session: Session, cloud: str) -> tuple[OpenRun, ...]:
             concluded=bool(concluded),
         )
         for row, concluded in session.execute(query)
+    )
+
+
+def _has_unfinished() -> sa.Exists:
+    ended = [state.value for state in NodeState if state.ended]
+    return sa.exists().where(NodeRow.campaign_id == CampaignRow.id, NodeRow.state.not_in(ended))
+
+
+def _has_document(*kinds: Document) -> sa.Exists:
+    return sa.exists().where(
+        DocumentRow.campaign_id == CampaignRow.id, DocumentRow.kind.in_([kind.value for kind in kinds])
     )

@@ -23,7 +23,10 @@ END_UNKNOWN = "end_unknown"
 
 
 class Document(StrEnum):
-    """The documents that a campaign keeps."""
+    """The documents that a campaign keeps.
+
+    SETTLED stands in for the report of a run that was deleted in Airflow: nobody will conclude it any more.
+    """
 
     BUNDLE = "bundle"
     SNAPSHOT_BEFORE = "snapshot_before"
@@ -32,6 +35,7 @@ class Document(StrEnum):
     PLAN = "plan"
     REPORT = "report"
     SCALING = "scaling"
+    SETTLED = "settled"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

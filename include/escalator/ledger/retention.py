@@ -123,8 +123,8 @@ def _list_needs_of_nodes(session: Session, key: int, cloud: str) -> Iterator[str
     if unfinished := session.scalars(query.order_by(NodeRow.id)).all():
         yield f"the way of {name_some(unfinished)} is not at its end"
     kinds = session.scalars(sa.select(DocumentRow.kind).where(DocumentRow.campaign_id == key)).all()
-    if Document.REPORT.value not in kinds:
-        yield "it was not concluded: clear its task conclude"
+    if not {Document.REPORT.value, Document.SETTLED.value} & set(kinds):
+        yield "it was not concluded: clear its task conclude; deleted in Airflow, escalator leases settle"
     if leased := _find_leased(session, key, cloud):
         yield f"{name_some(leased)} may still be out under its lease: see escalator leases"
     if told := find_only_told(session, key, cloud):
