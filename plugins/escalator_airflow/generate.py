@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, timedelta
 
 from airflow.sdk import DAG, Param
 
 from escalator.documents.bundle_file import find_bundle_dir, list_bundle_names
 from escalator.documents.bundle_list import describe_bundles
+from escalator.documents.faults import say_faults
+from escalator.inventory.inventory_folder import Inventories
 from escalator.inventory.parts import list_parts
 from escalator.model.errors import EscalatorError, InvalidRequestError
+from escalator.model.inventory import Inventory
 from escalator.model.naming import make_dag_id, make_tag
 from escalator.model.procedure import Procedure
-from escalator.model.window import Windows
+from escalator.model.window import Window, Windows
+from escalator.model.wording import name_some
 from escalator.vim_interface.registry.vnfms import NAME, Vnfms, load_vnfms
-from escalator_airflow.graph import build_campaign_dag
-from escalator_airflow.inventories import Inventories, find_inventories
+from escalator_airflow.graph import build_campaign_dag, make_group_id
+from escalator_airflow.inventories import find_inventories
 from escalator_airflow.operators.check_cloud import CheckOperator
 from escalator_airflow.operators.inventory import InventoryOperator
 from escalator_airflow.operators.reconcile import ReconcileOperator
@@ -40,24 +46,77 @@ def _is_wanted(dag_id: str, wanted: str | None, found: Inventories) -> bool:
     return wanted in {None, dag_id} and found.is_own(dag_id)
 
 
-def build_campaign_dags(procedure: Procedure, wanted: str | None = None) -> Iterator[DAG]:
-    """Declare a procedure's DAGs of every inventory; when a task needs one of them, only that one."""
-    bundles = describe_bundles(find_bundle_dir())
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Campaign:
+    """What one DAG of a procedure is made of."""
+
+    dag_id: str
+    inventory: Inventory
+    domain: str
+    hosts: tuple[str, ...]
+    part: int | None
+    window: Window | None
+
+    def build(self, procedure: Procedure, hosts: tuple[str, ...], bundles: Mapping[str, str]) -> DAG:
+        """Declare it for these of its hosts."""
+        return build_campaign_dag(
+            procedure, self.inventory, self.domain, hosts, bundles, part=self.part, window=self.window
+        )
+
+
+def _list_campaigns(procedure: Procedure) -> Iterator[_Campaign]:
     windows = _good_windows() if procedure.in_windows else NO_WINDOWS
     found = list_inventories()
     for inventory in found.good:
         for domain in inventory.domains():
-            window = windows.of(inventory.cloud, domain)
             for part, hosts in list_parts(inventory, domain).items():
                 dag_id = make_dag_id(procedure.name, inventory.cloud, domain, part)
-                if not _is_wanted(dag_id, wanted, found):
-                    continue
-                try:
-                    yield build_campaign_dag(
-                        procedure, inventory, domain, hosts, bundles, part=part, window=window
+                if _is_wanted(dag_id, None, found):
+                    yield _Campaign(
+                        dag_id=dag_id,
+                        inventory=inventory,
+                        domain=domain,
+                        hosts=hosts,
+                        part=part,
+                        window=windows.of(inventory.cloud, domain),
                     )
-                except Exception:  # whatever it is, it is no reason to hide the other clouds
-                    log.exception("left out: DAG %s", dag_id)
+
+
+def build_campaign_dags(procedure: Procedure, wanted: str | None = None) -> Iterator[DAG]:
+    """Declare a procedure's DAGs of every inventory; when a task needs one of them, only that one."""
+    bundles = describe_bundles(find_bundle_dir())
+    for campaign in _list_campaigns(procedure):
+        if wanted in {None, campaign.dag_id}:
+            try:
+                yield campaign.build(procedure, campaign.hosts, bundles)
+            except Exception:  # whatever it is, it is no reason to hide the other clouds
+                log.exception("left out: DAG %s", campaign.dag_id)
+
+
+def judge_campaigns(procedure: Procedure) -> None:
+    """Try every DAG of a procedure, with one of its nodes: the others differ in their names alone.
+
+    :raises InvalidRequestError: names each DAG that cannot be built, and why.
+    """
+    bundles, faults = describe_bundles(find_bundle_dir()), []
+    for campaign in _list_campaigns(procedure):
+        try:
+            campaign.build(procedure, campaign.hosts[:1], bundles)
+            _refuse_shared_groups(campaign.hosts)
+        except Exception as exc:  # noqa: BLE001 - whatever it is, it is named
+            faults.append(f"DAG {campaign.dag_id} cannot be built: {type(exc).__name__}: {exc}")
+    if faults:
+        raise InvalidRequestError(
+            say_faults(faults),
+            remedy="the DAGs of all others are there; the log of the DAG processor says more",
+        )
+
+
+def _refuse_shared_groups(hosts: tuple[str, ...]) -> None:
+    groups = Counter(make_group_id(host) for host in hosts)
+    shared = [host for host in hosts if groups[make_group_id(host)] > 1]
+    if shared:
+        raise InvalidRequestError(f"{name_some(shared)} would have one group of tasks")
 
 
 def build_check_dags(wanted: str | None = None) -> Iterator[DAG]:

@@ -84,6 +84,7 @@ def build_campaign_dag(
         default_args={"weight_rule": "absolute"},
         tags=["escalator", make_tag(inventory.cloud), make_tag(domain)],
         is_paused_upon_creation=False,
+        auto_register=False,  # a file that has it names it: another one only tries whether it can be built
     )
     with dag:
         check = CheckConditionsOperator(

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.dags.conftest import ROOT, Parse
+from tests.dags.conftest import Parse
 from tests.plugins.airflow_home import DOMAIN, write_inventory
 
 pytestmark = pytest.mark.airflow
@@ -125,5 +125,22 @@ def test_a_dag_that_cannot_be_built_hides_no_other(
 
     monkeypatch.setattr(generate, "build_campaign_dag", fail)
     write_inventory(folder, "other", {DOMAIN: 2})
-    bag = parse(ROOT / "dags" / "upgrade.py")
-    assert set(bag.dags) == {"upgrade__lab__cell1-az1-general"}
+    bag = parse()
+    assert set(bag.dags) == GOOD | {"check__other", "reconcile__other"}
+    ((name, said),) = bag.import_errors.items()
+    assert Path(name).name == "campaigns.py"
+    assert "DAG upgrade__other__cell1-az1-general cannot be built: ValueError: nobody has thought" in said
+
+
+def test_hosts_that_would_share_a_group_of_tasks_are_named(
+    folder: Path, parse: Parse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from escalator_airflow import generate, graph
+
+    assert folder
+    for module in (generate, graph):
+        monkeypatch.setattr(module, "make_group_id", lambda _host: "one")
+    bag = parse()
+    assert set(bag.dags) == GOOD - {"upgrade__lab__cell1-az1-general"}
+    ((_, said),) = bag.import_errors.items()
+    assert "general-001, general-002 would have one group of tasks" in said

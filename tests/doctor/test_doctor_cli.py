@@ -83,6 +83,21 @@ def test_every_file_that_cannot_be_read_is_named(environment: dict[str, str], tm
     }
 
 
+def test_names_that_would_share_a_dag_and_a_file_of_another_cloud_are_faults(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    nodes = [
+        {"host": host, "domain": domain, "address": "192.0.2.1"}
+        for host, domain in (("a", "az1-x/y"), ("b", "az1/x-y"))
+    ]
+    (tmp_path / "inventory" / "lab.json").write_text(json.dumps({**INVENTORY, "nodes": nodes}))
+    (tmp_path / "inventory" / "else.json").write_text(json.dumps(INVENTORY))
+    found = findings(environment)
+    assert "'az1-x/y' of cloud 'lab' and domain 'az1/x-y' of cloud 'lab'" in found["DAGs"].found
+    assert "is of cloud 'lab'" in found["inventory else"].found
+    assert found["DAGs"].health is found["inventory else"].health is Health.FAULT
+
+
 def test_a_bundle_folder_that_is_not_there_is_a_fault(environment: dict[str, str]) -> None:
     found = findings(environment | {"ESCALATOR_BUNDLE_DIR": "/nowhere"})["bundle folder"]
     assert (found.health, "/nowhere" in found.found) == (Health.FAULT, True)

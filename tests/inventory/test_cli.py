@@ -138,3 +138,13 @@ def test_the_folder_is_the_one_that_dags_and_all_other_verbs_use(
     monkeypatch.setenv("ESCALATOR_SHARED", "Airflow's executor is CeleryExecutor")
     assert write_from(monkeypatch, None, make_node("node-01")) == 2
     assert "ESCALATOR_INVENTORY_DIR is not set" in capsys.readouterr().err
+
+
+def test_names_that_would_share_a_dag_are_said_when_the_file_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one, other = make_node("node-01", domain="az1-x/y"), make_node("node-02", domain="az1/x-y")
+    assert write_from(monkeypatch, tmp_path, one, other) == 0
+    said = capsys.readouterr().err
+    assert "warning: domain 'az1-x/y' of cloud 'lab' and domain 'az1/x-y' of cloud 'lab' would have" in said
+    assert "is renamed" in said

@@ -13,7 +13,13 @@ from escalator.documents.bundles import parse_bundle
 from escalator.documents.window_file import NAME as WINDOWS
 from escalator.documents.window_file import read_window_document
 from escalator.documents.windows import parse_windows
-from escalator.inventory.inventory_file import read_inventory
+from escalator.inventory.inventory_folder import (
+    RENAME,
+    find_clashes,
+    read_inventories,
+    read_own_inventory,
+    say_clashes,
+)
 from escalator.inventory.settings_file import ENDING, read_settings
 from escalator.model.errors import EscalatorError
 from escalator.settings import places
@@ -57,7 +63,9 @@ def _look_at_inventories(environment: Mapping[str, str]) -> Iterator[Finding]:
         remedy="run the DAG `inventory` for each cloud" if writable else "workers must be able to write it",
     )
     for path in paths:
-        yield from _faults(f"inventory {path.stem}", partial(read_inventory, path))
+        yield from _faults(f"inventory {path.stem}", partial(read_own_inventory, path))
+    for clash in say_clashes(find_clashes(read_inventories(folder).good)):
+        yield Finding(about="DAGs", found=clash, health=Health.FAULT, remedy=RENAME)
     for path in sorted(folder.glob(f"*{ENDING}")):
         cloud = path.name.removesuffix(ENDING)
         yield from _faults(f"inventory settings {cloud}", partial(read_settings, folder, cloud))

@@ -15,6 +15,7 @@ from escalator.cloud_manager.cloud_options import add_cloud_options, name_cloud_
 from escalator.cloud_manager.connection import connect
 from escalator.cloud_manager.snapshots import write_snapshot
 from escalator.inventory.inventory_file import find_inventory_path, read_inventory, write_inventory
+from escalator.inventory.inventory_folder import RENAME, list_clashes_of
 from escalator.inventory.read_cloud import read_cloud_for_check
 from escalator.inventory.read_nodes import read_inventory_of_cloud
 from escalator.inventory.refresh import make_refresh
@@ -119,6 +120,8 @@ def _inventory(cloud: Cloud, args: argparse.Namespace) -> str:
     write_inventory(path, made.inventory)
     for warning in found.warnings:
         print(f"warning: {warning}", file=sys.stderr)
+    for clash in list_clashes_of(path.parent, args.cloud):
+        print(f"warning: {clash}; {RENAME}", file=sys.stderr)
     for put_off in made.put_off:
         print(f"warning: put off: {put_off}", file=sys.stderr)
     return f"{path}: {len(made.inventory.nodes)} nodes in {len(made.inventory.domains())} domains"

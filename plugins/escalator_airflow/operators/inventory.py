@@ -10,6 +10,7 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
 
 from escalator.inventory.inventory_file import read_inventory, write_inventory
+from escalator.inventory.inventory_folder import RENAME, list_clashes_of
 from escalator.inventory.read_nodes import read_inventory_of_cloud
 from escalator.inventory.refresh import Refresh, find_moved, make_refresh
 from escalator.inventory.settings_file import read_settings
@@ -40,6 +41,8 @@ class InventoryOperator(BaseOperator):
             raise AirflowFailException(str(exc)) from exc
         inventory = made.inventory
         write_inventory(path, inventory)
+        for clash in list_clashes_of(path.parent, inventory.cloud):
+            self.log.warning("%s; %s", clash, RENAME)
         for put_off in made.put_off:
             self.log.warning("put off: %s", put_off)
         self.log.info("%d node(s) in %d domain(s): %s", len(inventory.nodes), len(inventory.domains()), path)
