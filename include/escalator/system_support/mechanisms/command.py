@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 from escalator.model.bundle import CommandMechanism
-from escalator.model.errors import NodeFaultError
 from escalator.model.verdict import Code, Subject, Verdict
 from escalator.system_support import remote_job
 from escalator.system_support.mechanisms.command_scripts import (
     STATE,
-    VERSION,
+    ask_service,
     write_activate_script,
     write_check_script,
-    write_read_script,
     write_source_script,
     write_stage_script,
 )
 from escalator.system_support.mechanisms.node_job import Effect, NodeJob
+from escalator.system_support.mechanisms.proof_scripts import MARGIN_SECONDS
 from escalator.system_support.mechanisms.protocol import InstalledVersion, UnitState
 from escalator.system_support.mechanisms.questions import ask_service_state, find_lacking
-from escalator.system_support.shell import Shell, parse_pairs
+from escalator.system_support.shell import Shell
 
 SOURCE_SECONDS = 120.0
 """How long the source command may look for a version."""
-_MARGIN_SECONDS = 30.0
-"""How much longer than a command's limit the connection waits for its answer."""
 
 
 class CommandOnNode:
@@ -55,7 +52,7 @@ class CommandOnNode:
         if source is None:
             return ()
         script = write_source_script(self._mechanism, version, source, SOURCE_SECONDS, self._state)
-        result = shell.run_as_root(script, SOURCE_SECONDS + _MARGIN_SECONDS)
+        result = shell.run_as_root(script, SOURCE_SECONDS + MARGIN_SECONDS)
         if result.ok:
             return ()
         verdict = Verdict(
@@ -71,28 +68,7 @@ class CommandOnNode:
 
         :raises NodeFaultError: the command fails, takes too long, or prints what is no version.
         """
-        limit = self._mechanism.version_seconds
-        result = shell.run_as_root(write_read_script(self._mechanism, self._state), limit + _MARGIN_SECONDS)
-        remedy = "try the version command of the bundle on the node: its last line is the version that runs"
-        if not result.ok:
-            said = f"exit code {result.exit_code}: {result.last_words}"
-            raise NodeFaultError(f"node {shell.host}: the version command fails: {said}", remedy=remedy)
-        found = parse_pairs(result.stdout)
-        version = found.get("version") or None
-        if version is not None and not VERSION.fullmatch(version):
-            said = f"the version command prints {version[:60]!r}, which is no version"
-            raise NodeFaultError(f"node {shell.host}: {said}", remedy=remedy)
-        active = found.get("active") == UnitState.ACTIVE
-        return InstalledVersion(
-            package=self._mechanism.service,
-            place="the version command of the bundle",
-            target=None,
-            version=version,
-            running=version if active else None,
-            previous=None,
-            main_pid=int(found["pid"]) if found.get("pid") else None,
-            active=active,
-        )
+        return ask_service(self._mechanism, self._state).read(shell)
 
     def service_state(self, shell: Shell) -> UnitState | None:
         """Read what systemd prints of the service."""
