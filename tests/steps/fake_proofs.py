@@ -54,6 +54,10 @@ class FakeProofs:
         return {guest.id: guest.port_features for guest in self.guests.values() if guest.host == host}
 
     @request
+    def fetch_share_features(self, server_ids: Sequence[str]) -> dict[str, frozenset[Feature]]:
+        return {id_: frozenset({Feature.SHARE}) for id_ in server_ids if self.guests[id_].has_share}
+
+    @request
     def fetch_agents(self, host: str) -> tuple[NetworkAgent, ...]:
         return self.hosts[host].agents
 

@@ -126,6 +126,7 @@ class Guest:
     faults_left: int = 99
     memory_mib: int = 512
     port_features: frozenset[Feature] = frozenset()
+    has_share: bool = False
 
 
 def server_of(guest: Guest) -> Server:

@@ -247,6 +247,7 @@ def test_a_node_has_a_hypervisor_with_an_inventory(stage: Stage) -> None:
     assert {"VCPU", "MEMORY_MB", "DISK_GB"} <= set(stage.cloud.fetch_inventory(hypervisor.id))
     assert {"VCPU"} <= set(stage.cloud.fetch_inventory(hypervisor.id, classes=("VCPU", "VGPU")))
     assert stage.cloud.fetch_port_features("node-01") == {}
+    assert stage.cloud.fetch_share_features([stage.boot()]) == {}
     snapshot = stage.cloud.fetch_snapshot(
         "lab",
         domain_of=domain_of,

@@ -11,7 +11,7 @@ from tests.steps.worlds import BUNDLE, NEW, NODE, World
 
 from escalator.model.bundle import NoMechanism
 from escalator.model.campaign import NodeState, Step
-from escalator.model.errors import NodeFaultError, SupersededError, TransientError
+from escalator.model.errors import ForbiddenError, NodeFaultError, SupersededError, TransientError
 from escalator.model.feature import Feature
 from escalator.model.step import Outcome
 from escalator.model.verdict import Code
@@ -234,6 +234,26 @@ def test_a_server_with_an_accelerator_on_a_port_holds_the_node_before_a_move(adm
     result = admitted.run(Step.PRECHECK)
     assert (result.outcome, result.code) == (Outcome.HELD, Code.SERVER_REFUSED)
     assert "neither live nor cold" in result.message
+
+
+def test_a_server_with_a_share_holds_the_node_and_the_remedy_is_to_detach_it(admitted: World) -> None:
+    admitted.boot("web")
+    admitted.cloud.boot("files", NODE).has_share = True
+    result = admitted.run(Step.PRECHECK)
+    assert (result.outcome, result.code) == (Outcome.HELD, Code.SERVER_REFUSED)
+    assert "files" in result.message
+    assert "a share of Manila" in result.message
+
+
+def test_shares_that_may_not_be_listed_are_left_to_nova(admitted: World) -> None:
+    admitted.boot("web")
+
+    def refuse(method: str) -> None:
+        if method == "fetch_share_features":
+            raise ForbiddenError("HTTP 403: no")
+
+    admitted.cloud.before = refuse
+    assert admitted.run(Step.PRECHECK).outcome is Outcome.OK
 
 
 def test_what_the_nodes_nova_allows_busy_servers_is_said_and_blocks_nothing(admitted: World) -> None:

@@ -244,7 +244,7 @@ def find_api(
 ) -> ServiceApi:
     """Make the API of one service of a connection.
 
-    :param service: compute, placement, network, image or load-balancer.
+    :param service: compute, placement, network, image, load-balancer, shared-file-system or sharev2.
     :param sleep: waits that many seconds before a read is sent again.
     """
     config = connection.config
@@ -266,5 +266,7 @@ def find_api(
             return ServiceApi(adapter, service, root="/v2.0", sleep=sleep)
         case "image":
             return ServiceApi(adapter, service, root="/v2", sleep=sleep)
+        case "shared-file-system" | "sharev2":
+            return ServiceApi(adapter, service, sleep=sleep)
         case _:
             raise ValueError(service)

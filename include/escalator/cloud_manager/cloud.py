@@ -29,6 +29,7 @@ from escalator.cloud_manager.roles import find_roles
 from escalator.cloud_manager.servers import Servers
 from escalator.cloud_manager.services import ComputeServices
 from escalator.cloud_manager.shared_look import Seen, SharedLook, WatchCost
+from escalator.cloud_manager.shares import Shares, find_manila
 from escalator.cloud_manager.snapshot_reader import CONCURRENT_CALLS, DomainOf, NodeWords, SnapshotReader
 from escalator.model.canary import CanaryFault, CanaryWish
 from escalator.model.cloud import (
@@ -69,8 +70,7 @@ class Cloud:
         listings: ListingStore | None = None,
         canary: CanaryWish = NO_WISH,
     ) -> None:
-        self.counter = counter
-        self.canary = canary
+        self.counter, self.canary = counter, canary
         compute = find_api(connection, "compute", sleep=sleep)
         self._network = find_api(connection, "network", sleep=sleep)
         self.network = Network(self._network)
@@ -97,6 +97,7 @@ class Cloud:
             clock=clock,
             roles=partial(find_roles, connection),
         )
+        self._shares = Shares(compute, partial(find_manila, connection))
         self._watched_services = SharedLook(self._services.fetch_all)
         image = find_api(connection, "image", sleep=sleep)
         self._canary_checks = CanaryChecks(compute, image, self._network, self.quotas)
@@ -136,11 +137,10 @@ class Cloud:
         :param targets: hosts that the campaign is to upgrade.
         :param cells: host -> name of its cell, where there is more than one: Nova's API does not tell.
         :param aggregates: which host aggregates count for the drain domains; the others are not shown.
-        :param with_agents: read Neutron's agents and ports as well: a check looks at those of all nodes.
+        :param with_agents: read Neutron's agents and ports, and shares of Manila, as well, as a check does.
         :param with_control_plane: read what Nova tells of its control plane as well, which a check looks at.
         :param afresh: hosts whose servers are listed by themselves: one call more for each, in a large cloud.
-        :param watched_within: a look that all who keep watch share will do when it was begun at most so many
-            seconds ago; its aggregates, hypervisors and server groups may be minutes old. None: read all now.
+        :param watched_within: so old (s) may a look of all who keep watch be, and its slow lists minutes.
         :param may_lack: for a check: what the user may not read is named in the snapshot, and empty there.
         :raises ForbiddenError: the user may not read a list; with ``may_lack``: not even the nodes' names.
         :raises TransientError: a cell is down, or a service does not answer.
@@ -152,7 +152,7 @@ class Cloud:
             cells=cells or {},
             aggregates=aggregates,
         )
-        return self._reader.fetch(
+        snapshot = self._reader.fetch(
             cloud_name,
             domain_of=domain_of,
             words=words,
@@ -162,6 +162,7 @@ class Cloud:
             watched_within=watched_within,
             may_lack=may_lack,
         )
+        return self._shares.add_to(snapshot) if with_agents else snapshot
 
     def watch_services(self, within: float) -> Seen[tuple[ComputeService, ...]]:
         """Read every nova-compute service, for who keeps watch; at most one call for all who do.
@@ -303,6 +304,15 @@ class Cloud:
     def fetch_port_features(self, host: str) -> dict[str, frozenset[Feature]]:
         """Read what the ports on a node say of its servers: server id -> features. One call."""
         return fetch_port_features(self._network, host=host)
+
+    def fetch_share_features(self, server_ids: Sequence[str]) -> dict[str, frozenset[Feature]]:
+        """Read which of some servers have a share of Manila: server id -> features.
+
+        One call for each where the cloud has Manila, and one the first time; elsewhere none.
+
+        :raises ForbiddenError: the user may not list them.
+        """
+        return self._shares.fetch_features(server_ids)
 
     def fetch_agents(self, host: str) -> tuple[NetworkAgent, ...]:
         """Read the Neutron agents of a host, which may report under its hypervisor's name. One call to three.

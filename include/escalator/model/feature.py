@@ -1,4 +1,4 @@
-"""Features: what a server has that decides whether Nova moves it, as its flavor, image and ports say."""
+"""Features: what a server has that decides whether Nova moves it: of flavor, image, ports and shares."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ class Feature(StrEnum):
     VGPU = "vgpu"
     SRIOV_PORT = "sriov_port"
     VDPA_PORT = "vdpa_port"
+    SHARE = "share"
     DEDICATED_CPUS = "dedicated_cpus"
     HUGE_PAGES = "huge_pages"
     NUMA_NODES = "numa_nodes"

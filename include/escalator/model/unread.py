@@ -18,13 +18,15 @@ class CloudPart(StrEnum):
     MIGRATIONS = "migrations"
     AGENTS = "agents"
     PORTS = "ports"
+    SHARES = "shares"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unread:
     """A list that was refused, and in which words.
 
-    :ivar partly: nothing was refused, but what belongs to other projects may be left out without a word.
+    :ivar partly: nothing was refused, but what belongs to other projects may be left out without a word; of
+        shares, not every server was asked for its own.
     """
 
     part: CloudPart

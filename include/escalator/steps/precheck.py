@@ -14,7 +14,7 @@ from typing import NamedTuple
 from escalator.cloud_manager.ports import add_port_features
 from escalator.model.campaign import NodeState
 from escalator.model.cloud import CloudSnapshot, Migration, MigrationStatus, Server
-from escalator.model.errors import LoginRefusedError, NodeFaultError
+from escalator.model.errors import ForbiddenError, LoginRefusedError, NodeFaultError
 from escalator.model.moves import DrainPlan
 from escalator.model.step import Outcome
 from escalator.model.verdict import Code, Subject, Verdict, find_blockers
@@ -138,10 +138,20 @@ def _plan(ctx: StepContext, snapshot: CloudSnapshot, besides: tuple[Verdict, ...
 
 
 def _fetch_snapshot(ctx: StepContext, patience: Patience) -> CloudSnapshot:
-    """Read the cloud, with what the ports of the node say of its servers: one call more."""
+    """Read the cloud, with what ports and shares of the node's servers say of their moves.
+
+    One call more for the ports, and one for each server where the cloud has Manila.
+    """
     snapshot = patience.ask(ctx.fetch_snapshot)
-    found = patience.ask(lambda: ctx.cloud.fetch_port_features(ctx.host))
-    return replace(snapshot, servers=add_port_features(snapshot.servers, found)) if found else snapshot
+    ports = patience.ask(lambda: ctx.cloud.fetch_port_features(ctx.host))
+    servers = add_port_features(snapshot.servers, ports)
+    here = [server.id for server in snapshot.servers_on(ctx.host)]
+    try:
+        shares = patience.ask(lambda: ctx.cloud.fetch_share_features(here))
+    except ForbiddenError as exc:
+        log.warning("whether servers have shares is not checked, Nova refuses their moves: %s", exc)
+        shares = {}
+    return replace(snapshot, servers=add_port_features(servers, shares))
 
 
 def _is_to_be_confirmed(ctx: StepContext, patience: Patience, ongoing: Iterable[Migration]) -> bool:

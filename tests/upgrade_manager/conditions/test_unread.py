@@ -21,6 +21,9 @@ KNOWN = make_cloud(
 )
 
 
+WARNED_OF = {CloudPart.AGENTS, CloudPart.SHARES}
+
+
 def lacking(*parts: CloudPart) -> CloudSnapshot:
     unread = tuple(Unread(part=part, message="HTTP 403: no") for part in parts)
     return make_cloud(KNOWN.nodes, () if CloudPart.SERVERS in parts else KNOWN.servers, unread=unread)
@@ -36,7 +39,7 @@ def test_every_list_that_was_not_read_is_named_with_the_policies_that_allow_it(p
     assert part.replace("_", " ") in condition.message
     assert "not known" in condition.message
     assert all(policy in str(condition.remedy) for policy in POLICIES[part])
-    assert condition.severity is (Severity.WARNING if part is CloudPart.AGENTS else Severity.BLOCKER)
+    assert condition.severity is (Severity.WARNING if part in WARNED_OF else Severity.BLOCKER)
 
 
 def test_what_needs_a_list_is_not_judged_without_it() -> None:

@@ -21,7 +21,7 @@ ANYWAY = (
     Feature.VGPU,
 )
 LIVE_ONLY_REFUSED = (Feature.MEMORY_ENCRYPTION, Feature.VTPM, Feature.PCI)
-FIXED = (Feature.ACCELERATOR, Feature.ACCELERATOR_PORT)
+FIXED = (Feature.ACCELERATOR, Feature.ACCELERATOR_PORT, Feature.SHARE)
 
 
 def with_feature(feature: Feature, **fields: str) -> Server:
@@ -55,6 +55,15 @@ def test_what_does_not_move_at_all(feature: Feature, fields: dict[str, str]) -> 
     (verdict,) = check_server(server)
     assert "neither live nor cold" in verdict.message
     assert choose_move_method(server) is None
+
+
+def test_a_share_is_detached_where_nothing_else_keeps_the_server() -> None:
+    (verdict,) = check_server(with_feature(Feature.SHARE))
+    assert "detach" in (verdict.remedy or "")
+    (verdict,) = check_server(
+        make_server("s", "a", features=frozenset({Feature.SHARE, Feature.ACCELERATOR, Feature.PCI}))
+    )
+    assert "detach" not in (verdict.remedy or "")
 
 
 def test_every_feature_is_judged() -> None:

@@ -39,6 +39,7 @@ POLICIES: Mapping[CloudPart, tuple[str, ...]] = {
     ),
     CloudPart.AGENTS: ("get_agent",),
     CloudPart.PORTS: ("context_is_advsvc",),
+    CloudPart.SHARES: ("os_compute_api:os-server-shares:index",),
 }
 """The policies of Nova, Placement and Neutron that let a user read each list."""
 _UNKNOWN: Mapping[CloudPart, str] = {
@@ -51,9 +52,11 @@ _UNKNOWN: Mapping[CloudPart, str] = {
     CloudPart.MIGRATIONS: "whether servers are on their way is not known",
     CloudPart.AGENTS: "whether the network works on the nodes is not known",
     CloudPart.PORTS: "which servers have network cards that do not move is not known",
+    CloudPart.SHARES: "which servers have a share of Manila, and are not moved for it, is not known",
 }
-_WARNED_OF = frozenset({CloudPart.AGENTS})
-"""What a campaign goes on without; all else blocks, as what is not known is not free of blockers."""
+_WARNED_OF = frozenset({CloudPart.AGENTS, CloudPart.SHARES})
+"""What a campaign goes on without; all else blocks, as what is not known is not free of blockers. Nova
+refuses the move of a server with a share before it has begun."""
 OF_PLACES = frozenset(
     {
         CloudPart.SERVERS,
@@ -64,6 +67,12 @@ OF_PLACES = frozenset(
     }
 )
 """What has to be known to say where servers find places."""
+
+_LATER = "nothing: the precheck of each node asks for all servers of its own, before one is moved"
+
+
+def _name_policies(part: CloudPart) -> str:
+    return f"allow this user {', '.join(POLICIES[part])}"
 
 
 def find_unread(question: Question) -> frozenset[CloudPart]:
@@ -80,7 +89,7 @@ def check_unread(question: Question) -> Iterator[Condition]:
             Code.NOT_LOOKED_AT,
             subject,
             f"the list of {unread.part.replace('_', ' ')} {how} {_UNKNOWN[unread.part]} ({unread.message})",
-            f"allow this user {', '.join(POLICIES[unread.part])}",
+            _LATER if unread.partly and unread.part is CloudPart.SHARES else _name_policies(unread.part),
             Severity.WARNING if unread.partly or unread.part in _WARNED_OF else Severity.BLOCKER,
         )
 

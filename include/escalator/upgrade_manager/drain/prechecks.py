@@ -11,7 +11,12 @@ from datetime import datetime, timedelta
 
 from escalator.model.cloud import ON_NO_NODE, Migration, MigrationStatus, Server
 from escalator.model.verdict import Code, Severity, Subject, SubjectType, Verdict
-from escalator.upgrade_manager.drain.refusals import find_fixed, find_not_live, is_powered_off
+from escalator.upgrade_manager.drain.refusals import (
+    find_fixed,
+    find_not_live,
+    is_fixed_by_share,
+    is_powered_off,
+)
 from escalator.upgrade_manager.state.capacity import is_moved_cold
 from escalator.upgrade_manager.versions.release_version import ReleaseVersion
 
@@ -62,6 +67,11 @@ class ServerContext:
     hypervisor: ReleaseVersion | None = None
 
 
+_MAKE_ANEW = "delete it or make it anew elsewhere, with its owner's consent; or leave the node out"
+_DETACH = (
+    "with its owner's consent stop it and detach its shares (GET, then DELETE /servers/ID/shares/SHARE, "
+    "microversion 2.97): it moves cold then; attach them and start it afterwards; or leave the node out"
+)
 ServerFilter = Callable[[Server, ServerContext], Verdict | None]
 
 
@@ -155,7 +165,7 @@ def check_refusals(server: Server, context: ServerContext) -> Verdict | None:
     fixed = find_fixed(server)
     if fixed:
         message = f"Nova moves it neither live nor cold: it has {' and '.join(fixed)}"
-        remedy = "delete it or make it anew elsewhere, with its owner's consent; or leave the node out"
+        remedy = _DETACH if is_fixed_by_share(server) else _MAKE_ANEW
         return _verdict(server, Code.SERVER_REFUSED, message, remedy)
     bound = () if is_moved_cold(server) else find_not_live(server, context.hypervisor)
     if not bound:

@@ -22,6 +22,7 @@ _NEVER: Mapping[Feature, str] = MappingProxyType(
     {
         Feature.ACCELERATOR: "an accelerator (accel:device_profile)",
         Feature.ACCELERATOR_PORT: "a port with an accelerator",
+        Feature.SHARE: "a share of Manila",
     }
 )
 """What Nova moves neither live nor cold."""
@@ -38,6 +39,11 @@ _NOT_LIVE: Mapping[Feature, str] = MappingProxyType(
 def find_fixed(server: Server) -> tuple[str, ...]:
     """Return in words what of a server Nova moves neither live nor cold."""
     return tuple(words for feature, words in _NEVER.items() if feature in server.features)
+
+
+def is_fixed_by_share(server: Server) -> bool:
+    """Tell whether a share alone keeps a server where it is: what can be detached."""
+    return server.features & _NEVER.keys() == {Feature.SHARE}
 
 
 def find_not_live(server: Server, hypervisor: ReleaseVersion | None = None) -> tuple[str, ...]:
