@@ -9,6 +9,7 @@ from escalator.model.bundle import (
     Impact,
     MechanismType,
     NoMechanism,
+    RebootPolicy,
     VenvMechanism,
 )
 
@@ -30,6 +31,14 @@ def test_the_target_of_a_bundle() -> None:
 def test_members_stay_only_while_no_guest_is_touched(impact: Impact) -> None:
     bundle = Bundle(name="b", components=(), mechanism=BUNDLE.mechanism, impact=impact)
     assert bundle.members_stay == (impact is Impact.CONTROL)
+
+
+def test_where_the_machine_may_restart_no_guest_runs_on_and_no_member_simply_stays() -> None:
+    for reboot in RebootPolicy:
+        bundle = Bundle(name="b", components=(), mechanism=BUNDLE.mechanism, reboot=reboot)
+        assert bundle.restarts_machine == (reboot is not RebootPolicy.NEVER)
+        assert bundle.members_stay == (reboot is RebootPolicy.NEVER)
+    assert Bundle(name="b", components=(), mechanism=BUNDLE.mechanism, impact=Impact.REBOOT).restarts_machine
 
 
 def test_a_mechanism_knows_its_type() -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from tests.steps.fake_power import FakePower, Power
 from tests.steps.fake_proofs import FakeProofs
 from tests.steps.fake_records import (
     WRONG_COLD,
@@ -49,7 +50,7 @@ from escalator.model.inventory_settings import ALL_AGGREGATES, AggregateRules
 
 
 @dataclass
-class FakeCloud(FakeProofs):
+class FakeCloud(FakeProofs, FakePower):
     """A cloud of equal nodes.
 
     :ivar errors: method -> what its next calls raise.
@@ -62,6 +63,7 @@ class FakeCloud(FakeProofs):
     hosts: dict[str, Host] = field(default_factory=dict)
     guests: dict[str, Guest] = field(default_factory=dict)
     moves: list[Move] = field(default_factory=list)
+    powers: list[Power] = field(default_factory=list)
     writes: list[Write] = field(default_factory=list)
     errors: dict[str, list[Exception]] = field(default_factory=dict)
     before: Callable[[str], None] | None = None
@@ -164,10 +166,12 @@ class FakeCloud(FakeProofs):
     @request
     def fetch_servers(self, host: str) -> tuple[Server, ...]:
         self._service(host)
+        self._look()
         return tuple(server_of(g) for g in self._sorted() if g.host == host)
 
     @request
     def fetch_server(self, server_id: str) -> Server:
+        self._look()
         return server_of(self._guest(server_id))
 
     @request

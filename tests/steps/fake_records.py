@@ -124,7 +124,9 @@ class Guest:
     task_state: str | None = None
     fault: Fault = Fault.NONE
     faults_left: int = 99
+    power_fault: str = ""
     memory_mib: int = 512
+    features: frozenset[Feature] = frozenset()
     port_features: frozenset[Feature] = frozenset()
     has_share: bool = False
 
@@ -140,6 +142,7 @@ def server_of(guest: Guest) -> Server:
         power_state=POWER_STATES.get(guest.vm_state, "running"),
         migration=METHODS.get(guest.vm_state, "none"),
         resources={"VCPU": 1, "MEMORY_MB": guest.memory_mib, "DISK_GB": 1},
+        features=guest.features,
     )
 
 

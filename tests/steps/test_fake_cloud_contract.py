@@ -215,6 +215,29 @@ def test_a_migration_that_hangs_is_aborted(stage: Stage) -> None:
         stage.cloud.abort_migration(server_id, running.id)
 
 
+def test_a_server_is_stopped_and_started_where_it_is(stage: Stage) -> None:
+    server_id = stage.boot()
+    with pytest.raises(ConflictError):
+        stage.cloud.start_server(server_id)
+    stage.cloud.ensure_disabled("node-01", "broken fan")
+    stage.cloud.stop_server(server_id)
+    assert stage.cloud.fetch_server(server_id).task_state in {"powering-off", None}
+    server = stage.until(lambda: s if (s := rested(stage, server_id)) and s.vm_state == "stopped" else None)
+    assert (server.host, server.power_state) == ("node-01", "shutdown")
+    with pytest.raises(ConflictError):
+        stage.cloud.stop_server(server_id)
+    stage.cloud.start_server(server_id)
+    server = stage.until(lambda: s if (s := rested(stage, server_id)) and s.vm_state == "active" else None)
+    assert (server.host, server.power_state) == ("node-01", "running")
+
+
+def test_a_paused_server_is_not_stopped(stage: Stage) -> None:
+    server_id = stage.boot("PAUSED")
+    with pytest.raises(ConflictError):
+        stage.cloud.stop_server(server_id)
+    assert stage.cloud.fetch_server(server_id).vm_state == "paused"
+
+
 def test_a_disabled_destination_is_accepted_and_ends_in_error(stage: Stage) -> None:
     server_id = stage.boot()
     stage.cloud.ensure_disabled("node-02", "broken fan")
@@ -237,6 +260,8 @@ def test_unknown_names_are_refused(stage: Stage) -> None:
     for ask in (
         lambda: stage.cloud.fetch_server(nobody),
         lambda: stage.cloud.start_live_migration(nobody, "node-02"),
+        lambda: stage.cloud.stop_server(nobody),
+        lambda: stage.cloud.start_server(nobody),
     ):
         with pytest.raises(NotFoundError):
             ask()
@@ -264,9 +289,9 @@ def test_a_node_has_a_hypervisor_with_an_inventory(stage: Stage) -> None:
 def asked_by_the_steps() -> set[str]:
     return {
         name
-        for path in STEPS.glob("*.py")
+        for path in STEPS.rglob("*.py")
         for name in re.findall(
-            r"\bcloud\.((?:fetch|ensure|start|confirm|abort|run|delete)_\w+)\(", path.read_text()
+            r"\bcloud\.((?:fetch|ensure|start|confirm|abort|run|delete|stop)_\w+)\(", path.read_text()
         )
     }
 

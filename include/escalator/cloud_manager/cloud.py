@@ -277,6 +277,20 @@ class Cloud:
         """Let a running live migration end now, with a pause of the server."""
         self._servers.force_complete(server_id, migration_id)
 
+    def stop_server(self, server_id: str) -> None:
+        """Ask Nova to stop a server; a guest that does not shut down in Nova's time is powered off.
+
+        :raises ConflictError: it is not active, or it is busy.
+        """
+        self._servers.stop(server_id)
+
+    def start_server(self, server_id: str) -> None:
+        """Ask Nova to start a server where it is; its node may be disabled.
+
+        :raises ConflictError: it is not shut off, or it is busy.
+        """
+        self._servers.start(server_id)
+
     # what proves a node
 
     def fetch_hypervisor(self, host: str) -> Hypervisor:

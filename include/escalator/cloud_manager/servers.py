@@ -1,4 +1,4 @@
-"""Servers: reading them, and the requests that move them."""
+"""Servers: reading them, and the requests that move, stop and start them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _DELETED = "DELETED"
 
 
 class Servers:
-    """Reads servers and asks Nova to move them. A request that is accepted is not a move that succeeded."""
+    """Reads servers and asks Nova to act on them. A request that is accepted is not one that succeeded."""
 
     def __init__(self, compute: ServiceApi, services: ComputeServices) -> None:
         self._compute = compute
@@ -110,6 +110,23 @@ class Servers:
         """
         path = f"/servers/{server_id}/migrations/{migration_id}/action"
         self._compute.post(path, {"force_complete": None})
+
+    def stop(self, server_id: str) -> None:
+        """Ask Nova to stop a server: its guest is asked to shut down, and powered off when it does not.
+
+        How long it is given is Nova's: ``shutdown_timeout`` of the node, or ``os_shutdown_timeout`` of the
+        image. An administrator stops a locked server as well.
+
+        :raises ConflictError: the server's state forbids it: it is not active, or it is busy.
+        """
+        self._act(server_id, {"os-stop": None})
+
+    def start(self, server_id: str) -> None:
+        """Ask Nova to start a server that is shut off, on the node where it is, disabled or not.
+
+        :raises ConflictError: the server's state forbids it: it is not shut off, or it is busy.
+        """
+        self._act(server_id, {"os-start": None})
 
     def _read(self, query: Query) -> ServersRead:
         asked = {"all_tenants": "True", "limit": PAGE, **query}

@@ -162,7 +162,12 @@ class Bundle:
         An upgrade of the agent alone does not touch the guests. One that touches the data plane or restarts
         the machine stops them: members are moved then, like any server.
         """
-        return self.impact is Impact.CONTROL
+        return self.impact is Impact.CONTROL and not self.restarts_machine
+
+    @property
+    def restarts_machine(self) -> bool:
+        """Tell whether the machine may restart: no guest on it may run then."""
+        return self.impact is Impact.REBOOT or self.reboot is not RebootPolicy.NEVER
 
     @property
     def has_hooks(self) -> bool:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from escalator.model.stops import PlannedStop
 from escalator.model.verdict import Code, Verdict
 
 
@@ -92,13 +93,20 @@ NO_AGREEMENT = Agreement()
 class DrainPlan:
     """How a node is emptied: the moves, in order, and the findings about every server.
 
-    :ivar staying: ids of the servers that stay: members of HA groups, and what was agreed on.
+    :ivar staying: ids of the servers that stay: members of HA groups, what was agreed on, and ``stopping``.
+    :ivar stopping: those of them that must not run while the node is upgraded, in the order of their start.
     """
 
     host: str
     moves: tuple[PlannedMove, ...] = ()
     verdicts: tuple[Verdict, ...] = ()
     staying: tuple[str, ...] = ()
+    stopping: tuple[PlannedStop, ...] = ()
+
+    @property
+    def unmovable(self) -> frozenset[str]:
+        """Return the ids of the servers that are stopped as they cannot be moved."""
+        return frozenset(stop.server_id for stop in self.stopping if stop.unmovable)
 
     @property
     def feasible(self) -> bool:

@@ -13,6 +13,7 @@ from escalator.model.step import Step
 from escalator.model.verdict import Code
 from escalator.simulator.engine import play_campaign
 from escalator.simulator.options import SimulationOptions
+from escalator.upgrade_manager.drain.stops import mark_unmovable
 from escalator.upgrade_manager.state.capacity import CapacityBook
 
 SCHEMA = "escalator.plan/1"
@@ -68,6 +69,7 @@ def make_plan(
 
     :param left_out: nodes that were asked for and are no targets of the snapshot, as something blocks them.
     """
+    snapshot = mark_unmovable(snapshot, options.mode)
     trace, order = play_campaign(snapshot, options)
     result = trace["result"]
     nodes = _nodes(snapshot, trace, options)
@@ -125,7 +127,9 @@ def _nodes(snapshot: CloudSnapshot, trace: Document, options: SimulationOptions)
     book = CapacityBook(snapshot, members_stay=options.members_stay)
     for host, part in parts.items():
         here = (s for s in book.servers(host) if where[s.id] == host)
-        part["staying"] = [_staying(s) for s in here if book.stays(s) or s.migration == "none"]
+        staying = [s for s in here if book.stays(s) or s.migration == "none"]
+        part["staying"] = [_staying(s) for s in staying]
+        part["stopping"] = [s.name for s in staying if _is_stopped(book, s)]
     return list(parts.values())
 
 
@@ -142,6 +146,7 @@ def _part(event: Document, domains: Mapping[str, str], wave: int, first: Mapping
         "moves": [],
         "switchovers": [],
         "staying": [],
+        "stopping": [],
     }
 
 
@@ -169,6 +174,11 @@ def _move(server: Server, event: Document) -> Document:
         "from": event["from"],
         "to": event["to"],
     }
+
+
+def _is_stopped(book: CapacityBook, server: Server) -> bool:
+    """Tell whether a server runs and is stopped as it cannot be moved; a member stays as it is."""
+    return not book.stays(server) and server.migration == "none" and server.vm_state == "active"
 
 
 def _staying(server: Server) -> Document:

@@ -47,8 +47,11 @@ def list_plan_lines(document: Mapping[str, Any]) -> Iterator[str]:
 def _node_lines(number: int, node: Mapping[str, Any], *, detailed: bool) -> Iterator[str]:
     methods = Counter(move["method"] for move in node["moves"])
     what = [f"{count} {_METHODS[method]}" for method, count in sorted(methods.items())]
-    if node["staying"]:
-        what.append(f"{len(node['staying'])} stay")
+    stopping = node["stopping"]
+    if len(node["staying"]) > len(stopping):
+        what.append(f"{len(node['staying']) - len(stopping)} stay")
+    if stopping:
+        what.append(f"{len(stopping)} stopped and started")
     if node["switchovers"]:
         what.append(f"{len(node['switchovers'])} to switch over")
     times = f"{format_minutes(node['starts_at_seconds'])} to {format_minutes(node['ends_at_seconds'])}"
@@ -61,6 +64,10 @@ def _node_lines(number: int, node: Mapping[str, Any], *, detailed: bool) -> Iter
         yield f"      {move['name']}: {move['method']}, {move['from']} -> {move['to']}"
     if len(node["moves"]) > _SHOWN:
         yield f"      and {len(node['moves']) - _SHOWN} more"
+    for name in stopping[:_SHOWN]:
+        yield f"      {name}: stopped before the upgrade, started after it"
+    if len(stopping) > _SHOWN:
+        yield f"      and {len(stopping) - _SHOWN} more"
 
 
 def list_trace_lines(trace: Mapping[str, Any]) -> Iterator[str]:

@@ -56,6 +56,7 @@ def check_trace(
         members_stay=_members_stay(snapshot, read, known),
         stays=read.stays,
         leaves=read.leaves,
+        rests={event.subject for event in read.events if event.name == "stop"},
     )
     start = Start.of(world)
     spreads = check_affinity_spreads(world)

@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator
 
 from escalator.model.cloud import CloudSnapshot, HaGroup, Node, Server
+from escalator.model.feature import Feature
 from escalator.replay.events import Event
 from escalator.replay.report import ReplayOptions, Violation, ViolationCode
 
@@ -18,6 +19,10 @@ COMMON_CLASSES = frozenset({"VCPU", "PCPU", "MEMORY_MB", "DISK_GB"})
 STAYING_MODES = frozenset({"active-standby", "load-balanced"})
 """Modes of HA groups whose members can stay on a node that is upgraded."""
 ACTIVE_STANDBY = "active-standby"
+NEVER_MOVED = frozenset({Feature.ACCELERATOR, Feature.ACCELERATOR_PORT})
+"""What Nova moves in no way."""
+REFUSED = NEVER_MOVED | {Feature.MEMORY_ENCRYPTION, Feature.VTPM, Feature.PCI, Feature.VGPU}
+"""What Nova does not move live, or not under every hypervisor: a non-smooth campaign may stop it instead."""
 
 
 class PlayedNode:
@@ -83,10 +88,12 @@ class ReplayedCloud:
         members_stay: bool,
         stays: Collection[str] = (),
         leaves: Collection[str] = (),
+        rests: Collection[str] = (),
     ) -> None:
         self.options = options
         self.members_stay = members_stay
         self._agreed_stays, self._agreed_leaves = stays, leaves
+        self._rests = rests
         self.now = 0.0
         self.nodes = {node.host: PlayedNode(node) for node in snapshot.nodes}
         self.classes = COMMON_CLASSES.union(*(node.inventory for node in snapshot.nodes))
@@ -151,8 +158,15 @@ class ReplayedCloud:
         )
 
     def must_leave(self, server_id: str) -> bool:
-        """Tell whether a server has to be elsewhere before its node is upgraded."""
+        """Tell whether a server has to be elsewhere before its node is upgraded.
+
+        One that Nova refuses to move does not have to where the trace stops it, or where it is shut off.
+        """
         server = self.servers[server_id]
+        if not REFUSED.isdisjoint(server.features):
+            off = server.vm_state == "stopped" and not NEVER_MOVED.isdisjoint(server.features)
+            if off or server_id in self._rests:
+                return False
         return server.migration != "none" and server.vm_state not in UNMOVED and not self.stays(server_id)
 
     def leavers(self, host: str) -> Iterator[Server]:

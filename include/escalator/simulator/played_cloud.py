@@ -10,6 +10,7 @@ from escalator.model.decisions import AdmissionDecision
 from escalator.model.lease import Lease
 from escalator.model.verdict import Code, SubjectType, Verdict
 from escalator.simulator.options import SimulationOptions
+from escalator.upgrade_manager.drain.stops import mark_unmovable
 from escalator.upgrade_manager.schedule.limits import find_leases_beside, find_limit, wait_for_places
 from escalator.upgrade_manager.schedule.planning import TargetOrder, order_targets
 from escalator.upgrade_manager.schedule.round import Round
@@ -122,6 +123,7 @@ _UNSEEN = (str(Code.CAPACITY), "nodes before it in the order have no room")
 def open_played_cloud(snapshot: CloudSnapshot, options: SimulationOptions) -> PlayedCloud:
     """Prepare a campaign over the targets of a snapshot."""
     targets = find_targets(snapshot)
+    snapshot = mark_unmovable(snapshot, options.mode)
     book = CapacityBook(snapshot, members_stay=options.members_stay, pending=set(targets), in_flight=False)
     order = order_targets(book, targets, mode=options.mode, seed=options.seed, hard_first=options.hard_first)
     away = {node.host for node in snapshot.nodes if not node.eligible_destination}

@@ -11,6 +11,7 @@ from escalator.model.campaign import CampaignPlan
 from escalator.model.check_report import Condition
 from escalator.model.cloud import CloudSnapshot, Node, Server
 from escalator.model.verdict import Code, Severity, Subject, SubjectType, Verdict
+from escalator.upgrade_manager.drain.stops import mark_unmovable
 from escalator.upgrade_manager.feasibility.alternatives import Trial
 from escalator.upgrade_manager.feasibility.scale_in import find_scale_in
 from escalator.upgrade_manager.feasibility.sequence import DrainSequence, drain_in_turn
@@ -34,6 +35,7 @@ class Question:
     :ivar brings: the hypervisor that a node has afterwards; None: the one it has.
     :ivar sequence: how far it goes when they are emptied one after the other.
     :ivar scalable: ids of the servers whose managers can be asked to scale in.
+    :ivar manager_of: server id -> id of the manager that is told of it; None: nobody knows the managers.
     :ivar interrupted: HA group -> its longest interruption that is on record (s).
     :ivar scale_in: domain that lacks room -> the fewest of those that would have to go; of domains that
         nobody can help so there is nothing.
@@ -52,6 +54,7 @@ class Question:
     brings: ReleaseVersion | None
     sequence: DrainSequence
     scalable: frozenset[str] = frozenset()
+    manager_of: Mapping[str, str] | None = None
     interrupted: Mapping[str, float] = field(default_factory=dict)
     scale_in: Mapping[str, tuple[Server, ...]] = field(default_factory=dict)
 
@@ -77,15 +80,18 @@ def ask(
     lacking: Mapping[str, Sequence[Verdict]] = MappingProxyType({}),
     brings: ReleaseVersion | None = None,
     scalable: frozenset[str] = frozenset(),
+    manager_of: Mapping[str, str] | None = None,
     interrupted: Mapping[str, float] = MappingProxyType({}),
 ) -> Question:
     """Put a question, as :class:`Question` describes it.
 
     :param brings: the hypervisor that a node has afterwards; None: what the bundle brings.
     :param scalable: ids of the servers whose managers can be asked to scale in.
+    :param manager_of: server id -> id of the manager that is told of it; None: nobody knows the managers.
     :param interrupted: HA group -> its longest interruption that is on record (s).
     """
     brings = brings or find_brought_version(bundle)
+    snapshot = mark_unmovable(snapshot, plan.request.mode)
     nodes = {node.host: node for node in snapshot.nodes}
     hosts_of: dict[str, list[str]] = {}
     for node in sorted(snapshot.nodes, key=lambda n: n.host):
@@ -105,6 +111,7 @@ def ask(
         brings=brings,
         sequence=drain_in_turn(snapshot, pending, members_stay=plan.members_stay, brings=brings),
         scalable=scalable,
+        manager_of=manager_of,
         interrupted=interrupted,
     )
     return replace(question, scale_in=_find_scale_in(question)) if scalable else question

@@ -19,6 +19,8 @@ from escalator.upgrade_manager.conditions.question import (
     met,
     unmet,
 )
+from escalator.upgrade_manager.conditions.timing import format_minutes
+from escalator.upgrade_manager.drain.durations import estimate_silent_seconds
 from escalator.upgrade_manager.drain.prechecks import (
     MOVABLE_STATES,
     PASSING,
@@ -26,6 +28,7 @@ from escalator.upgrade_manager.drain.prechecks import (
     check_server,
     find_ongoing,
 )
+from escalator.upgrade_manager.drain.stops import find_why_unmovable, is_stoppable
 from escalator.upgrade_manager.state.hypervisors import hypervisor_of
 
 ONE_BY_ONE = 200
@@ -39,6 +42,7 @@ class Method(StrEnum):
     COLD = "cold"
     STAY = "stay"
     STOP = "stop"
+    REST = "rest"
 
 
 _SAYS = {
@@ -46,6 +50,7 @@ _SAYS = {
     Method.COLD: "it moves cold",
     Method.STAY: "it stays: its HA group serves without it meanwhile",
     Method.STOP: "it is stopped before the upgrade of its node, and started again after",
+    Method.REST: "it stays, shut off as it is: it is not started after the upgrade either",
 }
 
 
@@ -58,7 +63,7 @@ def choose_method(question: Question, server: Server) -> Method | None:
     if server.vm_state not in MOVABLE_STATES:
         return None
     if server.migration == "none":
-        return Method.STOP
+        return Method.STOP if server.vm_state == "active" else Method.REST
     live = server.migration == "live" and server.vm_state in {"active", "paused"}
     return Method.LIVE if live else Method.COLD
 
@@ -78,10 +83,30 @@ def check_methods(question: Question, domain: str) -> Iterator[Condition]:
                 continue
             methods[method] += 1
             if one_by_one:
-                yield met(Code.SERVER_METHOD, server.subject, f"on {host}: {_SAYS[method]}")
+                yield met(Code.SERVER_METHOD, server.subject, f"on {host}: {_say(question, server, method)}")
         yield met(
             Code.SERVER_METHOD, Subject.of_node(host), _counted(methods, len(question.book.servers(host)))
         )
+
+
+def _say(question: Question, server: Server, method: Method) -> str:
+    """Say what becomes of a server; of one that is stopped why, for how long, and who is told."""
+    if method is not Method.STOP:
+        return _SAYS[method]
+    node = question.nodes.get(server.host or "")
+    why = find_why_unmovable(server, None if node is None else hypervisor_of(node))
+    silent = estimate_silent_seconds(question.plan.expected)
+    return (
+        f"{_SAYS[method]}, as {why}: it is silent for about {format_minutes(silent.p50)}, "
+        f"in nine cases of ten for at most {format_minutes(silent.p90)}; {_say_who_is_told(question, server)}"
+    )
+
+
+def _say_who_is_told(question: Question, server: Server) -> str:
+    if question.manager_of is None:
+        return "its VNF manager, if it has one, is told before"
+    manager = question.manager_of.get(server.id)
+    return f"VNF manager {manager} is told before" if manager else "nobody manages it: tell its owner"
 
 
 def check_hosts(question: Question, _domain: str) -> Iterator[Condition]:
@@ -112,7 +137,11 @@ def _findings(
     )
     for verdict in check_server(server, context):
         if verdict.code is Code.SERVER_PINNED and server.migration == "none":
-            if question.book.stays(server) or question.plan.request.mode is UpgradeMode.NON_SMOOTH:
+            stops = question.plan.request.mode is UpgradeMode.NON_SMOOTH and is_stoppable(server)
+            if question.book.stays(server) or stops:
+                continue
+            if question.plan.request.mode is UpgradeMode.NON_SMOOTH:
+                yield _unmet(server, replace(verdict, remedy=_PAUSED_REMEDY))
                 continue
             yield _unmet(server, replace(verdict, remedy=_PINNED_REMEDY))
         elif verdict.severity is Severity.INFO:
@@ -126,6 +155,12 @@ def _findings(
 _PINNED_REMEDY = (
     "upgrade in non-smooth mode, which stops it and starts it again; or take it off the node by hand, "
     "or allow its move, or leave the node out"
+)
+
+
+_PAUSED_REMEDY = (
+    "Nova stops no paused server: unpause it with its owner's consent, then it is stopped and started again; "
+    "or leave the node out"
 )
 
 

@@ -19,6 +19,7 @@ from escalator.model.verdict import Code, Verdict, find_blockers
 from escalator.upgrade_manager.drain.placing import Placing, place
 from escalator.upgrade_manager.drain.prechecks import check_server
 from escalator.upgrade_manager.drain.refusals import is_refused
+from escalator.upgrade_manager.drain.stops import NO_STOPS, StopRule, plan_stops
 from escalator.upgrade_manager.state.capacity import MEMORY, CapacityBook, sort_largest_first
 
 _AT_WORK = frozenset({Code.SERVER_BUSY, Code.MIGRATION_UNFINISHED, Code.SERVER_UNKNOWN_STATE})
@@ -36,6 +37,7 @@ def plan_drain(
     members_stay: bool = True,
     order: Sequence[str] = (),
     agreement: Agreement = NO_AGREEMENT,
+    stops: StopRule = NO_STOPS,
 ) -> DrainPlan:
     """Plan the move of every server off a node, largest memory first.
 
@@ -49,27 +51,31 @@ def plan_drain(
     :param members_stay: members of HA groups stay on the node.
     :param order: hosts of the campaign in the order in which they go.
     :param agreement: what was agreed with the managers of the servers; it goes before ``members_stay``.
+    :param stops: which servers are stopped around the upgrade: they stay on the node.
     :return: the moves, and all findings; a server without a place is a blocker of code NO_DESTINATION.
     """
     book = CapacityBook(snapshot, members_stay=members_stay)
     book.expect_order(order)
     here = snapshot.servers_on(host)
     staying = {s.id for s in here if _stays(s, book, agreement)}
+    unmovable = stops.find_unmovable((s for s in here if s.id not in staying), book.nodes.get(host))
+    resting = [s for s in here if s.id in unmovable or (stops.restarts and s.id in staying)]
+    staying.update(unmovable)
     kept = tuple(v for v in verdicts if not (v.blocks and v.subject.id in staying) or v.code in _AT_WORK)
     blocked = {v.subject.id for v in kept if v.blocks}
     free = [_as_agreed(s, agreement) for s in sort_largest_first(here) if s.id not in blocked | staying]
     methods = {s.id: method for s in free if (method := choose_move_method(s)) is not None}
     placing = place(book, [s for s in free if s.id in methods], closed={host, *out})
-    simulation = placing.simulation()
-    moves = tuple(
-        _planned(server, methods[server.id], placing, first=simulation.placements[server.id])
-        for server in free
-        if server.id in simulation.placements
-    )
+    placed = placing.placements
+    moves = (_planned(s, methods[s.id], placing, first=placed[s.id]) for s in free if s.id in placed)
     findings = [v for s in free if s.id not in methods for v in find_blockers(check_server(s))]
-    homeless = [replace(v, code=Code.NO_DESTINATION) for v in simulation.unplaced]
+    homeless = [replace(v, code=Code.NO_DESTINATION) for v in placing.unplaced]
     return DrainPlan(
-        host=host, moves=moves, verdicts=(*kept, *findings, *homeless), staying=tuple(sorted(staying))
+        host=host,
+        moves=tuple(moves),
+        verdicts=(*kept, *findings, *homeless),
+        staying=tuple(sorted(staying)),
+        stopping=plan_stops(resting, book.memberships, unmovable),
     )
 
 

@@ -79,6 +79,12 @@ def estimate_move_seconds(memory_mib: int, expected: Durations) -> Quantiles:
     return Quantiles(p50=seconds, p90=seconds * _SLOW_MOVE)
 
 
+def estimate_silent_seconds(expected: Durations) -> Quantiles:
+    """Return for how long a server does not run that is stopped around the upgrade of its node (s)."""
+    steps = (expected.of(Step.UPGRADE), expected.of(Step.VERIFY))
+    return Quantiles(p50=sum(q.p50 for q in steps), p90=sum(q.p90 for q in steps))
+
+
 def compute_step_limit_seconds(stage: Stage, expected: Durations) -> float:
     """Return after how many seconds a step hangs: several times what nine in ten take, never too soon."""
     longest = 0.9 * stage.last_resort_seconds  # so that the step can say itself that it hangs

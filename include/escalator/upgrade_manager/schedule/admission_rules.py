@@ -12,6 +12,7 @@ from escalator.model.decisions import Admission, AdmissionDecision
 from escalator.model.lease import Lease, LeasePhase
 from escalator.model.verdict import Code
 from escalator.upgrade_manager.drain.durations import estimate_node_seconds
+from escalator.upgrade_manager.drain.stops import mark_unmovable
 from escalator.upgrade_manager.state.capacity import CapacityBook
 from escalator.upgrade_manager.state.domains import are_neighbours
 from escalator.upgrade_manager.state.eligibility import Bar, find_bar
@@ -56,6 +57,7 @@ class AdmissionState:
         cls, snapshot: CloudSnapshot, plan: CampaignPlan, ledger: LedgerView, now: datetime
     ) -> AdmissionState:
         """Look at the cloud and the ledger as they are at a moment (aware)."""
+        snapshot = mark_unmovable(snapshot, plan.request.mode)
         leases = {node.host: lease for node in snapshot.nodes if (lease := node.lease) is not None}
         of_this_run = {n.host for n in snapshot.nodes if ledger.leases.get(n.host) and plan.owns(n)}
         own = frozenset(

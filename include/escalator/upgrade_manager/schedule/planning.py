@@ -17,7 +17,8 @@ from escalator.model.errors import InvalidRequestError, PlanInfeasibleError
 from escalator.model.lease import NO_INSTALLATION
 from escalator.model.verdict import Code, Subject, Verdict
 from escalator.upgrade_manager.drain.placing import simulate
-from escalator.upgrade_manager.drain.prechecks import MOVABLE_STATES, PASSING, ServerContext, check_server
+from escalator.upgrade_manager.drain.prechecks import PASSING, ServerContext, check_server
+from escalator.upgrade_manager.drain.stops import is_stoppable, mark_unmovable
 from escalator.upgrade_manager.schedule.ordering import order_hosts
 from escalator.upgrade_manager.state.availability import Availability
 from escalator.upgrade_manager.state.capacity import CapacityBook
@@ -105,8 +106,7 @@ def plan_campaign(
     :param run_id: id of the run.
     :param bundle: what ``request.bundle`` names.
     :param hosts: the nodes that a request means which names none; empty: all of its domain.
-    :param window_end: end of the maintenance window that the run is in (aware), if it is in one; what the
-        request says goes before it.
+    :param window_end: end (aware) of the maintenance window of the run; what the request says goes before it.
     :param installation: id of the installation that the campaign is of.
     :param left_out: nodes of the request that are not to be upgraded after all.
     :raises InvalidRequestError: the bundle does not say which release nova-compute is to have.
@@ -130,7 +130,8 @@ def plan_campaign(
         installation=installation,
         left_out=tuple(left_out),
     )
-    book = CapacityBook(snapshot, members_stay=plan.members_stay, pending=wanted, in_flight=False)
+    marked = mark_unmovable(snapshot, request.mode)
+    book = CapacityBook(marked, members_stay=plan.members_stay, pending=wanted, in_flight=False)
     own = _find_own(book, plan)
     _refuse_hopeless(snapshot, book, wanted, own)
     return replace(plan, hosts=order_targets(book, wanted, mode=request.mode, ours=own).hosts)
@@ -160,6 +161,7 @@ def revalidate_plan(plan: CampaignPlan, snapshot: CloudSnapshot) -> CampaignPlan
     now = compute_fingerprint(snapshot, plan.hosts)
     if plan.fingerprint in {"", now}:
         return plan
+    snapshot = mark_unmovable(snapshot, plan.request.mode)
     book = CapacityBook(snapshot, members_stay=plan.members_stay, pending=plan.hosts, in_flight=False)
     order = order_targets(book, plan.hosts, mode=plan.request.mode, ours=_find_own(book, plan))
     return replace(plan, hosts=order.hosts, fingerprint=now)
@@ -218,7 +220,7 @@ def _find_stuck_server(book: CapacityBook, host: str, mode: UpgradeMode) -> Verd
     for server in book.servers(host):
         if book.stays(server) or server.on_no_node:
             continue
-        pinned = server.migration == "none" and server.vm_state in MOVABLE_STATES
+        pinned = server.migration == "none" and is_stoppable(server)
         findings = check_server(server, context)
         verdict = next((v for v in findings if v.blocks and not _passes(book, host, v, pinned)), None)
         if verdict is not None:
