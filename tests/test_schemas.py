@@ -57,7 +57,9 @@ def test_schema_refuses_an_unknown_key(name: str) -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        {"mechanism": {"type": "apt"}},
+        {"mechanism": {"type": "ansible"}},
+        {"mechanism": {"type": "apt", "packages": []}},
+        {"mechanism": {"type": "apt", "packages": [{"name": "nova=1"}]}},
         {"mechanism": {"type": "venv", "venv": "opt"}},
         {"components": []},
         {"components": [{"name": "nova-compute", "to": 34.0}]},

@@ -67,7 +67,10 @@ def make_context(
         inventory=inventory,
         cloud=open_cloud(inventory.cloud_conn_id),
         mechanism=choose_mechanism(
-            record.bundle.mechanism, record.bundle.artefacts, runs_hooks=record.bundle.has_hooks
+            record.bundle.mechanism,
+            record.bundle.artefacts,
+            impact=record.bundle.impact,
+            runs_hooks=record.bundle.has_hooks,
         ),
         connect=NodeShellHook(inventory).get_conn(),
         clock=utcnow,

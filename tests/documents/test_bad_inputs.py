@@ -166,7 +166,11 @@ ROWS: tuple[Row, ...] = (
     (read_bundle, BUNDLE + "---\n" + BUNDLE, "expected a single document"),
     (read_bundle, "!!python/name:os.system x\n", "could not determine a constructor"),
     (read_bundle, "a: &a [*a]\n", "a: is not known"),
-    (read_bundle, BUNDLE.replace("type: none", "type: apt"), "apt is not supported in this release"),
+    (
+        read_bundle,
+        BUNDLE.replace("type: none", "type: kolla-ansible"),
+        "kolla-ansible is not supported in this release",
+    ),
     # windows
     (read_windows, "windows: [", "windows.yaml cannot be read"),
     (read_windows, NO_TEXT, "windows.yaml cannot be read"),

@@ -145,7 +145,7 @@ def test_artefacts_of_one_name_are_refused() -> None:
         ({"components": {"name": "x"}}, "components: must be a list, not a mapping"),
         ({"mechanism": "venv"}, "mechanism: must be a mapping, not 'venv'"),
         ({"mechanism": {}}, "mechanism.type: is required"),
-        ({"mechanism": mechanism(type="apt")}, "mechanism.type: apt is not supported in this release"),
+        ({"mechanism": mechanism(type="dnf")}, "mechanism.type: dnf is not supported in this release"),
         ({"mechanism": mechanism(type="vnev")}, "mechanism.type: is 'vnev', must be one of venv"),
         ({"mechanism": mechanism(venv="opt/venv")}, "mechanism.venv: must be an absolute path"),
         ({"mechanism": mechanism(venv="/opt/../etc")}, "mechanism.venv: must be an absolute path"),

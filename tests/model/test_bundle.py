@@ -3,12 +3,14 @@ from tests.builders import BUNDLE
 
 from escalator.model.bundle import (
     SUPPORTED_MECHANISMS,
+    AptMechanism,
     Bundle,
     CommandMechanism,
     Component,
     Impact,
     MechanismType,
     NoMechanism,
+    Package,
     RebootPolicy,
     VenvMechanism,
 )
@@ -45,7 +47,19 @@ def test_a_mechanism_knows_its_type() -> None:
     venv = VenvMechanism(venv="/opt/nova/venv", package="nova", service="nova-compute")
     assert (venv.type, NoMechanism().type) == (MechanismType.VENV, MechanismType.NONE)
     assert COMMANDS.type is MechanismType.COMMAND
-    assert set(SUPPORTED_MECHANISMS) == {MechanismType.VENV, MechanismType.COMMAND, MechanismType.NONE}
+    assert AptMechanism(packages=()).type is MechanismType.APT
+    assert set(SUPPORTED_MECHANISMS) == {
+        MechanismType.VENV,
+        MechanismType.COMMAND,
+        MechanismType.APT,
+        MechanismType.NONE,
+    }
+
+
+def test_the_package_of_nova_compute() -> None:
+    nova = Package(name="nova-compute-kvm", version="3:34.0.0-1", component="nova-compute")
+    qemu = Package(name="qemu-system-x86", version="1:10.0-1", component="qemu")
+    assert AptMechanism(packages=(qemu, nova)).compute is nova
 
 
 def test_the_longest_limit_of_its_own_commands() -> None:

@@ -6,9 +6,8 @@ from collections.abc import Iterator
 
 from escalator.documents.bundles import find_bundle_faults, parse_bundle
 from escalator.documents.faults import Fault, LinedMapping
-from escalator.model.bundle import Bundle
+from escalator.model.bundle import COMPUTE, Bundle
 from escalator.upgrade_manager.conditions.bundles import list_unserved
-from escalator.upgrade_manager.state.targets import COMPUTE
 
 
 def find_faults(document: object) -> list[Fault]:

@@ -30,6 +30,7 @@ from escalator.documents.mechanisms import (
     Service,
     read_mechanism,
 )
+from escalator.documents.packages import find_package_faults
 from escalator.documents.wording import show_value
 from escalator.model.bundle import (
     Bundle,
@@ -148,6 +149,8 @@ class BundleDocument(DocumentModel):
         named = isinstance(service, str) and re.fullmatch(SERVICE_PATTERN, service) is not None
         if named and names and service not in names:
             yield Fault(("components",), f"none is named {show_value(service)}, the service of the mechanism")
+        if keys.get("type") == "apt":
+            yield from find_package_faults(values, keys)
 
 
 def find_bundle_faults(document: object) -> list[Fault]:
@@ -171,7 +174,7 @@ def parse_bundle(document: object) -> Bundle:
     return Bundle(
         name=found.name,
         components=tuple(Component(name=c.name, to=c.to, scheme=c.scheme) for c in found.components),
-        mechanism=read_mechanism(found.mechanism),
+        mechanism=read_mechanism(found.mechanism, {c.name: c.to for c in found.components}),
         impact=found.impact,
         reboot=found.reboot,
         artefacts=tuple(map(read_artefact, found.artefacts)),

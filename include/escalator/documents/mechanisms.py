@@ -2,25 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Literal, assert_never
 
 from pydantic import AfterValidator, ConfigDict, Field
 
-from escalator.documents.document_model import NAMED, DocumentModel, Name, OrNull, Text, must_be, refuse
+from escalator.documents.artefacts import FilePath
+from escalator.documents.document_model import (
+    NAMED,
+    DocumentModel,
+    Name,
+    OrNull,
+    Text,
+    Word,
+    must_be,
+    refuse,
+)
 from escalator.model.bundle import (
     SUPPORTED_MECHANISMS,
+    AptMechanism,
     CommandMechanism,
+    ConffilePolicy,
     Mechanism,
     NoMechanism,
+    Package,
     VenvMechanism,
 )
 from escalator.model.errors import InvalidRequestError
 
 SERVICE_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._@-]*$"
+DEB_VERSION_PATTERN = r"^(?:[0-9]+:)?[0-9][A-Za-z0-9.+~-]*$"
 LONGEST_COMMAND = 7200.0
 """The longest limit of a command (s): a step that takes longer counts as hung."""
 LONGEST_LOOK = 60.0
 """The longest limit of a command that only looks (s)."""
+MOST_PACKAGES = 200
+"""The longest list of packages, and of their names: all of them go to the node in one argument."""
 MOST_CHARACTERS = 8000
 """The longest command: all of them go to the node in one argument."""
 
@@ -33,6 +50,18 @@ LinkPath = Annotated[
 Program = Annotated[
     str, Field(pattern=r"^/?[A-Za-z0-9_][A-Za-z0-9._+/-]*$"), must_be("a program's name or path")
 ]
+DebName = Annotated[
+    str,
+    Field(pattern=r"^[a-z0-9][a-z0-9+.-]*[a-z0-9+](?::[a-z0-9-]+)?$", max_length=100),
+    must_be("a package's name, as apt has it"),
+]
+DebVersion = Annotated[
+    str,
+    Field(pattern=DEB_VERSION_PATTERN, max_length=100),
+    must_be("an exact version of dpkg's, epoch and revision included, such as 3:34.0.0-1"),
+]
+DebNames = OrNull[Annotated[list[DebName], Field(max_length=MOST_PACKAGES)]]
+ServiceNames = OrNull[Annotated[list[Service], Field(max_length=MOST_PACKAGES)]]
 Limit = Annotated[
     float,
     Field(gt=0, le=LONGEST_COMMAND, allow_inf_nan=False),
@@ -84,6 +113,29 @@ class CommandDocument(DocumentModel):
     stage_seconds: Limit = 900.0
 
 
+class DebDocument(DocumentModel):
+    """A package and its exact version; the one that carries nova-compute says its service."""
+
+    name: DebName
+    version: DebVersion | None = None
+    component: Service | None = None
+    service: Service | None = None
+
+
+class AptDocument(DocumentModel):
+    """Packages by apt; what is not named here is neither removed, nor restarted, nor touched in its hold."""
+
+    type: Literal["apt"]
+    packages: Annotated[list[DebDocument], Field(min_length=1, max_length=MOST_PACKAGES)]
+    sources: FilePath | None = None
+    keyring: FilePath | None = None
+    conffiles: OrNull[Word[ConffilePolicy]] = ConffilePolicy.KEEP
+    lift_holds: DebNames = Field(default=[])
+    removes: DebNames = Field(default=[])
+    restarts: ServiceNames = Field(default=[])
+    downgrade: OrNull[bool] = False
+
+
 class NoneDocument(DocumentModel):
     """The bundle brings nothing to a node."""
 
@@ -99,16 +151,17 @@ class UnservedDocument(DocumentModel):
     """A mechanism that this release cannot carry out: only the type is looked at, and refused."""
 
     model_config = ConfigDict(extra="ignore", json_schema_extra={"not": {}})
-    type: Annotated[Literal["apt", "dnf", "kolla-ansible", "ansible"], AfterValidator(_refuse_unserved)]
+    type: Annotated[Literal["dnf", "kolla-ansible", "ansible"], AfterValidator(_refuse_unserved)]
 
 
-MechanismDocument = VenvDocument | CommandDocument | NoneDocument | UnservedDocument
+MechanismDocument = VenvDocument | CommandDocument | AptDocument | NoneDocument | UnservedDocument
 """One model for each type; which one a mapping is says its key ``type``."""
 
 
-def read_mechanism(document: MechanismDocument) -> Mechanism:
+def read_mechanism(document: MechanismDocument, versions: Mapping[str, str]) -> Mechanism:
     """Return the mechanism that a document without fault describes.
 
+    :param versions: component of the bundle -> the version that it comes in.
     :raises InvalidRequestError: this release cannot carry it out.
     """
     match document:
@@ -122,9 +175,33 @@ def read_mechanism(document: MechanismDocument) -> Mechanism:
             )
         case CommandDocument():
             return CommandMechanism(**document.model_dump(exclude={"type"}))
+        case AptDocument():
+            return _read_apt(document, versions)
         case NoneDocument():
             return NoMechanism()
         case UnservedDocument():
             raise InvalidRequestError(f"mechanism {document.type} is not supported in this release")
         case _:
             assert_never(document)
+
+
+def _read_apt(document: AptDocument, versions: Mapping[str, str]) -> AptMechanism:
+    packages = (
+        Package(
+            name=row.name,
+            version=row.version or versions[row.component or ""],
+            component=row.component,
+            service=row.service,
+        )
+        for row in document.packages
+    )
+    return AptMechanism(
+        packages=tuple(packages),
+        sources=document.sources,
+        keyring=document.keyring,
+        conffiles=document.conffiles,
+        lift_holds=tuple(document.lift_holds),
+        removes=tuple(document.removes),
+        restarts=tuple(document.restarts),
+        downgrade=document.downgrade,
+    )

@@ -12,6 +12,8 @@ from escalator.model.canary import CanaryWish
 SCHEMA = "escalator.bundle/1"
 KEYRING = "/etc/escalator/artefacts.gpg"
 """Where a node has the keys that may sign artefacts, unless the bundle says otherwise."""
+COMPUTE = "nova-compute"
+"""The component whose version tells first whether a node is upgraded."""
 
 
 class MechanismType(StrEnum):
@@ -40,6 +42,13 @@ class RebootPolicy(StrEnum):
     NEVER = "never"
     IF_REQUIRED = "if-required"
     ALWAYS = "always"
+
+
+class ConffilePolicy(StrEnum):
+    """What becomes of a configuration file of a package that was edited on the node."""
+
+    KEEP = "keep"
+    REPLACE = "replace"
 
 
 class HookTime(StrEnum):
@@ -122,18 +131,64 @@ class CommandMechanism:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Package:
+    """A package of the operating system that a bundle brings, in one exact version.
+
+    :ivar version: in the words of the packager, epoch and revision included.
+    :ivar component: the component of the bundle that it carries; None: none that is looked at.
+    :ivar service: the systemd service that has to run it afterwards; None: nothing of it has to run.
+    """
+
+    name: str
+    version: str
+    component: str | None = None
+    service: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AptMechanism:
+    """Packages of Debian or Ubuntu in exact versions; whatever else apt would do has to be named.
+
+    :ivar packages: one of them carries ``COMPUTE``, and says its service.
+    :ivar sources: file on the node with the only sources of apt's that count; None: those that the node has.
+    :ivar keyring: file on the node with the keys that may sign those of ``sources`` that name no key.
+    :ivar conffiles: what becomes of configuration files that were edited on the node.
+    :ivar lift_holds: packages whose hold is lifted for the installation, and put back.
+    :ivar removes: packages that may be removed.
+    :ivar restarts: services, of packages that are not among ``packages``, that may be restarted.
+    :ivar downgrade: packages may go back to an older version.
+    """
+
+    type: ClassVar[MechanismType] = MechanismType.APT
+    packages: tuple[Package, ...]
+    sources: str | None = None
+    keyring: str | None = None
+    conffiles: ConffilePolicy = ConffilePolicy.KEEP
+    lift_holds: tuple[str, ...] = ()
+    removes: tuple[str, ...] = ()
+    restarts: tuple[str, ...] = ()
+    downgrade: bool = False
+
+    @property
+    def compute(self) -> Package:
+        """Return the package that carries nova-compute."""
+        return next(package for package in self.packages if package.component == COMPUTE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NoMechanism:
     """The bundle brings nothing to a node."""
 
     type: ClassVar[MechanismType] = MechanismType.NONE
 
 
-Mechanism = VenvMechanism | CommandMechanism | NoMechanism
+Mechanism = VenvMechanism | CommandMechanism | AptMechanism | NoMechanism
 """How a bundle is brought: one dataclass for each type that this release can carry out."""
 
 SUPPORTED_MECHANISMS: tuple[MechanismType, ...] = (
     VenvMechanism.type,
     CommandMechanism.type,
+    AptMechanism.type,
     NoMechanism.type,
 )
 """The types of mechanism that this release can carry out; a bundle that names another one is refused."""
@@ -181,6 +236,6 @@ class Bundle:
             return 0.0
         return max(self.mechanism.stage_seconds, self.mechanism.activate_seconds)
 
-    def target_version(self, component: str = "nova-compute") -> str | None:
+    def target_version(self, component: str = COMPUTE) -> str | None:
         """Return the version the bundle brings of a component."""
         return next((c.to for c in self.components if c.name == component), None)

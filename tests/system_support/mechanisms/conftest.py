@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.system_support.mechanisms.apt_node import AptNode, make_machine, renew
 from tests.system_support.mechanisms.command_node import CommandNode, make_command_node
 
 from escalator.model.bundle import VenvMechanism
@@ -138,3 +139,16 @@ def command_node(sshd: Sshd, tmp_path: Path) -> Iterator[CommandNode]:
     node = make_command_node(sshd, tmp_path)
     yield node
     node.end()
+
+
+@pytest.fixture(scope="session")
+def apt_machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AptNode]:
+    folder = tmp_path_factory.mktemp("apt")
+    for parent in (folder, *folder.parents[:2]):
+        parent.chmod(0o755)  # the machine's user of downloads reads the repository
+    yield from make_machine(folder)
+
+
+@pytest.fixture
+def apt_node(apt_machine: AptNode) -> AptNode:
+    return renew(apt_machine)

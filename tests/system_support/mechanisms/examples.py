@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.system_support.mechanisms.jobs import make_job
 
-from escalator.model.bundle import CommandMechanism, Mechanism, NoMechanism, VenvMechanism
+from escalator.model.bundle import AptMechanism, CommandMechanism, Mechanism, NoMechanism, VenvMechanism
 from escalator.model.errors import TransientError
 from escalator.system_support.mechanisms import Effect, InstalledVersion, NodeMechanism, UnitState
 from escalator.system_support.mechanisms.none import NothingOnNode
 from escalator.system_support.shell import Connect, Shell, ShellOnDemand
 
 if TYPE_CHECKING:
+    from tests.system_support.mechanisms.apt_node import AptNode
     from tests.system_support.mechanisms.command_node import CommandNode
     from tests.system_support.mechanisms.conftest import VenvNode
 
@@ -85,6 +86,16 @@ def make_command(request: pytest.FixtureRequest) -> Example:
     )
 
 
+def make_apt(request: pytest.FixtureRequest) -> Example:
+    node: AptNode = request.getfixturevalue("apt_node")
+    return Example(
+        mechanism=node.on_node(),
+        connect_really=node.shell,
+        count_restarts=node.starts,
+        break_service=node.break_service,
+    )
+
+
 def make_none(request: pytest.FixtureRequest) -> Example:
     def nothing() -> None:
         return None
@@ -100,5 +111,6 @@ def make_none(request: pytest.FixtureRequest) -> Example:
 EXAMPLES: dict[type[Mechanism], Callable[[pytest.FixtureRequest], Example]] = {
     VenvMechanism: make_venv,
     CommandMechanism: make_command,
+    AptMechanism: make_apt,
     NoMechanism: make_none,
 }

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
-from escalator.model.bundle import Artefact, CommandMechanism, NoMechanism, VenvMechanism
+from escalator.model.bundle import AptMechanism, Artefact, CommandMechanism, NoMechanism, VenvMechanism
 from escalator.system_support.mechanisms import choose_mechanism
+from escalator.system_support.mechanisms.apt import AptOnNode
 from escalator.system_support.mechanisms.command import CommandOnNode
 from escalator.system_support.mechanisms.extras import WithExtras
 from escalator.system_support.mechanisms.none import NothingOnNode
@@ -13,6 +14,7 @@ def test_the_dataclass_of_the_bundle_chooses() -> None:
     assert isinstance(choose_mechanism(venv), VenvOnNode)
     command = CommandMechanism(version="true", activate="true", service="nova-compute")
     assert isinstance(choose_mechanism(command), CommandOnNode)
+    assert isinstance(choose_mechanism(AptMechanism(packages=())), AptOnNode)
     assert isinstance(choose_mechanism(NoMechanism()), NothingOnNode)
 
 

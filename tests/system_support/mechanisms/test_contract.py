@@ -5,27 +5,33 @@ from __future__ import annotations
 from typing import get_args
 
 import pytest
+from _pytest.mark import ParameterSet
 from tests.system_support.mechanisms.examples import EXAMPLES, NEW, OLD, Example
 
-from escalator.model.bundle import SUPPORTED_MECHANISMS, Mechanism, NoMechanism
+from escalator.model.bundle import SUPPORTED_MECHANISMS, AptMechanism, Mechanism, NoMechanism
 from escalator.model.errors import NodeFaultError, TransientError
 from escalator.model.verdict import Code
 from escalator.system_support.mechanisms import Effect, UnitState
 
-BRINGING = [kind for kind in EXAMPLES if kind is not NoMechanism]
+ON_MACHINES = {AptMechanism}
+"""Mechanisms whose node is a machine of the lab's."""
 
 
-def name(kind: type[Mechanism]) -> str:
-    return str(kind.type)
+def list_kinds(*, bringing: bool) -> list[ParameterSet]:
+    return [
+        pytest.param(kind, id=str(kind.type), marks=[pytest.mark.lab] if kind in ON_MACHINES else [])
+        for kind in EXAMPLES
+        if not bringing or kind is not NoMechanism
+    ]
 
 
-@pytest.fixture(params=EXAMPLES, ids=name)
+@pytest.fixture(params=list_kinds(bringing=False))
 def example(request: pytest.FixtureRequest) -> Example:
     """Each mechanism in turn."""
     return EXAMPLES[request.param](request)
 
 
-@pytest.fixture(params=BRINGING, ids=name)
+@pytest.fixture(params=list_kinds(bringing=True))
 def bringing(request: pytest.FixtureRequest) -> Example:
     """Each mechanism that brings software."""
     return EXAMPLES[request.param](request)

@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import assert_never
 
-from escalator.model.bundle import Artefact, CommandMechanism, Mechanism, NoMechanism, VenvMechanism
+from escalator.model.bundle import (
+    AptMechanism,
+    Artefact,
+    CommandMechanism,
+    Impact,
+    Mechanism,
+    NoMechanism,
+    VenvMechanism,
+)
+from escalator.system_support.mechanisms.apt import AptOnNode
 from escalator.system_support.mechanisms.command import CommandOnNode
 from escalator.system_support.mechanisms.extras import WithExtras
 from escalator.system_support.mechanisms.none import NothingOnNode
@@ -14,22 +23,28 @@ from escalator.system_support.mechanisms.venv import VenvOnNode
 
 
 def choose_mechanism(
-    mechanism: Mechanism, artefacts: Sequence[Artefact] = (), *, runs_hooks: bool = False
+    mechanism: Mechanism,
+    artefacts: Sequence[Artefact] = (),
+    *,
+    impact: Impact = Impact.CONTROL,
+    runs_hooks: bool = False,
 ) -> NodeMechanism:
     """Return what carries a bundle's mechanism out, with the files and hooks that belong to the bundle.
 
     A type without its case here does not pass mypy.
     """
-    chosen = _choose(mechanism)
+    chosen = _choose(mechanism, impact)
     return WithExtras(chosen, artefacts, runs_hooks=runs_hooks) if artefacts or runs_hooks else chosen
 
 
-def _choose(mechanism: Mechanism) -> NodeMechanism:
+def _choose(mechanism: Mechanism, impact: Impact) -> NodeMechanism:
     match mechanism:
         case VenvMechanism():
             return VenvOnNode(mechanism)
         case CommandMechanism():
             return CommandOnNode(mechanism)
+        case AptMechanism():
+            return AptOnNode(mechanism, impact)
         case NoMechanism():
             return NothingOnNode()
         case _:

@@ -6,7 +6,8 @@ opens no connection. ``restore`` and ``needs_reboot`` come with rollback and reb
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol, Self
 
@@ -47,6 +48,8 @@ class InstalledVersion:
     :ivar version: version of the package there.
     :ivar running: version that the service has loaded; None when it does not run or this cannot be told.
     :ivar previous: target before the last switch.
+    :ivar components: component of the bundle -> the version that the node counts as having, nova-compute
+        among them; None: it has none, or nobody can say. Empty: the mechanism brings nova-compute alone.
     """
 
     package: str
@@ -57,6 +60,7 @@ class InstalledVersion:
     previous: str | None
     main_pid: int | None
     active: bool
+    components: Mapping[str, str | None] = field(default_factory=dict)
 
 
 class NodeMechanism(Protocol):

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from escalator.model.bundle import Bundle, Impact, RebootPolicy, VenvMechanism
+from escalator.model.bundle import COMPUTE, Bundle, Impact, RebootPolicy, VenvMechanism
 from escalator.model.check_report import Condition
 from escalator.model.errors import InvalidRequestError
 from escalator.model.verdict import Code, Severity, Subject, SubjectType
 from escalator.upgrade_manager.conditions.question import Family, Question, unmet
-from escalator.upgrade_manager.state.targets import COMPUTE
 
 
 def check_bundle(question: Question, _domain: str) -> Iterator[Condition]:

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from escalator.model.bundle import Component
+from escalator.model.bundle import COMPUTE, Component
 from escalator.model.check_report import Condition
 from escalator.model.control_plane import ControlPlane
 from escalator.model.errors import InvalidRequestError
 from escalator.model.verdict import Code, Severity, Subject, SubjectType
 from escalator.model.wording import name_some
 from escalator.upgrade_manager.conditions.question import Family, Question, met, unmet
-from escalator.upgrade_manager.state.targets import COMPUTE
 from escalator.upgrade_manager.versions.compatibility import find_floor, find_nova_major
 from escalator.upgrade_manager.versions.microversions import NEEDED, find_majors, is_enough
 

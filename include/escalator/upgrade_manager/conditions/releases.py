@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 
-from escalator.model.bundle import Bundle, Component
+from escalator.model.bundle import COMPUTE, Bundle, Component
 from escalator.model.check_report import Condition
 from escalator.model.errors import InvalidRequestError
 from escalator.model.verdict import Code, Severity, Subject, SubjectType
 from escalator.model.wording import name_some
 from escalator.upgrade_manager.conditions.question import Family, Question, count, met, unmet
 from escalator.upgrade_manager.state.hypervisors import HYPERVISOR, is_hypervisor
-from escalator.upgrade_manager.state.targets import COMPUTE
 from escalator.upgrade_manager.versions.compatibility import StepJudgement, judge_step
 from escalator.upgrade_manager.versions.release_version import Scheme
 

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from escalator.model.bundle import Bundle
+from escalator.model.bundle import COMPUTE, Bundle
 from escalator.model.campaign import CampaignPlan, CampaignRequest, LeftOut, UpgradeMode
 from escalator.model.cloud import CloudSnapshot
 from escalator.model.errors import InvalidRequestError, PlanInfeasibleError
@@ -25,7 +25,6 @@ from escalator.upgrade_manager.state.capacity import CapacityBook
 from escalator.upgrade_manager.state.domains import find_neighbours
 from escalator.upgrade_manager.state.eligibility import find_bar
 from escalator.upgrade_manager.state.hypervisors import hypervisor_of
-from escalator.upgrade_manager.state.targets import COMPUTE
 
 _NO_OBSTACLE = frozenset({Code.ALREADY_UPGRADED, Code.LEASED_BY_OTHERS})
 """What bars a node without being in the way of a campaign: nothing is to be done, or only later."""

@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import replace
 
-from escalator.model.bundle import Bundle, Component
+from escalator.model.bundle import COMPUTE, Bundle, Component
 from escalator.model.cloud import CloudSnapshot, Node
 from escalator.upgrade_manager.state.hypervisors import HYPERVISOR, is_hypervisor
 from escalator.upgrade_manager.versions.comparison import Order, compare_versions
-
-COMPUTE = "nova-compute"
-"""The component whose version tells first whether a node is upgraded."""
 
 
 def mark_targets(

@@ -1,0 +1,190 @@
+"""What apt would do on a node, as a script of the mechanism tells it, and what speaks against it: pure."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from escalator.model.bundle import AptMechanism, Impact
+from escalator.model.data_plane import is_service_for_guests, is_under_guests
+from escalator.model.verdict import Code, Severity, Subject, Verdict
+from escalator.model.wording import name_some
+
+_APPROVABLE = ("plan", "unit", "held")
+_UNKNOWN = re.compile(r"was not found|Unable to locate package|no installation candidate")
+"""Words of apt's for a version that its lists do not have."""
+_NAMED = "name it in the bundle, or find out why apt wants it"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """A package that apt would install or upgrade; ``old`` is ``-`` where it is not installed."""
+
+    package: str
+    old: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outlook:
+    """What apt would do, and what it would meet.
+
+    :ivar lines: plan, services and holds in the script's words: what an installation is held against.
+    :ivar removed: package -> the version that would go.
+    :ivar services: running service -> the package that would change under it.
+    :ivar held: packages of the plan that are held.
+    :ivar broken: packages that dpkg did not bring to an end.
+    :ivar begun: packages that an unfinished run of this very bundle was to install.
+    :ivar locked: who holds dpkg's lock; empty: nobody.
+    :ivar trouble: why apt finds no way; empty: it does.
+    :ivar known: package -> the versions that there are, where the wanted one is not.
+    :ivar space: file system -> KiB that are needed and KiB that are free.
+    """
+
+    lines: tuple[str, ...] = ()
+    changes: tuple[Change, ...] = ()
+    removed: dict[str, str] = field(default_factory=dict)
+    services: dict[str, str] = field(default_factory=dict)
+    held: tuple[str, ...] = ()
+    broken: tuple[str, ...] = ()
+    begun: frozenset[str] = frozenset()
+    locked: str = ""
+    trouble: str = ""
+    known: dict[str, str] = field(default_factory=dict)
+    space: dict[str, tuple[int, int]] = field(default_factory=dict)
+
+    @property
+    def is_unknown(self) -> bool:
+        """Tell whether apt only lacks the version in its lists: reading the sources may bring it."""
+        return _UNKNOWN.search(self.trouble) is not None
+
+    def describe(self) -> str:
+        """Say in one sentence what apt would do."""
+        said = [f"{c.package} {c.old} -> {c.new}" for c in self.changes]
+        said += [f"remove {name} {version}" for name, version in self.removed.items()]
+        said += [f"restart {service}" for service in self.services]
+        return ", ".join(said) or "nothing"
+
+
+def read_outlook(text: str) -> Outlook:
+    """Read the lines ``kind|…`` of a script; lines of other kinds are passed over."""
+    rows: defaultdict[str, list[list[str]]] = defaultdict(list)
+    lines = tuple(text.splitlines())
+    for line in lines:
+        kind, *rest = line.split("|")
+        rows[kind].append(rest)
+    plan = rows["plan"]
+    space: dict[str, tuple[int, int]] = {}
+    for mount, need, free, *_ in rows["space"]:
+        space[mount] = (space.get(mount, (0, 0))[0] + int(need), int(free))
+    return Outlook(
+        lines=tuple(line for line in lines if line.split("|", 1)[0] in _APPROVABLE),
+        changes=tuple(Change(package=row[1], old=row[2], new=row[3]) for row in plan if row[0] == "Inst"),
+        removed={row[1]: row[2] for row in plan if row[0] == "Remv"},
+        services={service: package for package, service in rows["unit"]},
+        held=tuple(row[0] for row in rows["held"]),
+        broken=tuple(row[0] for row in rows["broken"]),
+        begun=frozenset(_without_architecture(row[0]) for row in rows["begun"]),
+        locked="".join(row[0] for row in rows["locked"]),
+        trouble="".join("|".join(row) for row in rows["trouble"]),
+        known={row[0]: row[1] for row in rows["known"]},
+        space=space,
+    )
+
+
+def judge_outlook(
+    outlook: Outlook, mechanism: AptMechanism, impact: Impact, subject: Subject
+) -> tuple[Verdict, ...]:
+    """Find everything that keeps an installation from being begun; it may do what the bundle names, no more.
+
+    A version that apt's lists do not have is no finding: whether there is one is asked of the sources.
+    """
+    found = (
+        *_judge_states(outlook),
+        *_judge_changes(outlook, mechanism),
+        *(_judge_impact(outlook) if impact is Impact.CONTROL else ()),
+        *_judge_space(outlook),
+    )
+    return tuple(
+        Verdict(code=code, message=message, remedy=remedy, subject=subject, severity=severity)
+        for code, message, remedy, severity in found
+    )
+
+
+_Finding = tuple[Code, str, str, Severity]
+
+
+def _finding(code: Code, message: str, remedy: str, severity: Severity = Severity.BLOCKER) -> _Finding:
+    return code, message, remedy, severity
+
+
+def _judge_states(outlook: Outlook) -> Iterator[_Finding]:
+    """Judge the states of dpkg: a broken one may be ours, or of one who is at work right now."""
+    if outlook.locked:
+        words = f"dpkg is locked: {outlook.locked}; its state cannot be judged now"
+        yield _finding(
+            Code.NODE_PACKAGES_LOCKED, words, "nothing: the upgrade waits for it", Severity.WARNING
+        )
+        return
+    foreign = [name for name in outlook.broken if not outlook.begun or name not in {*outlook.begun, "dpkg"}]
+    if foreign:
+        yield _finding(
+            Code.NODE_PACKAGES_BROKEN,
+            f"dpkg has packages in a broken state: {name_some(foreign)}",
+            "mend them on the node: dpkg --audit, then dpkg --configure -a, or install them again",
+        )
+    if outlook.trouble and not outlook.is_unknown:
+        words = f"apt finds no way to what the bundle names: {outlook.trouble}"
+        yield _finding(Code.NODE_PACKAGES_REFUSED, words, "try apt-get -s install with these versions there")
+
+
+def _judge_changes(outlook: Outlook, mechanism: AptMechanism) -> Iterator[_Finding]:
+    """Judge what apt would do by what the bundle names."""
+    for package, version in outlook.removed.items():
+        if not _is_among(package, mechanism.removes):
+            words = f"apt would remove {package} {version}, which the bundle does not name"
+            yield _finding(Code.NODE_PACKAGES_REFUSED, words, f"put it under removes, or {_NAMED}")
+    packages = tuple(package.name for package in mechanism.packages)
+    services = {package.service for package in mechanism.packages} | set(mechanism.restarts)
+    named = {service.removesuffix(".service") for service in services if service}
+    for service, package in outlook.services.items():
+        if service.removesuffix(".service") not in named and not _is_among(package, packages):
+            words = f"apt would change {package} under the running {service}, which the bundle does not name"
+            yield _finding(Code.NODE_PACKAGES_REFUSED, words, f"put the service under restarts, or {_NAMED}")
+    for package in outlook.held:
+        if not _is_among(package, mechanism.lift_holds):
+            yield _finding(
+                Code.NODE_PACKAGE_HELD,
+                f"{package} is held on the node",
+                "find out who held it; then apt-mark unhold, or put it under lift_holds",
+            )
+
+
+def _judge_impact(outlook: Outlook) -> Iterator[_Finding]:
+    """Find what guests run on in what would be touched, where the bundle says that only the agent is."""
+    packages = [*(c.package for c in outlook.changes), *outlook.removed]
+    touched = [*filter(is_under_guests, packages), *filter(is_service_for_guests, outlook.services)]
+    if touched:
+        yield _finding(
+            Code.IMPACT_CONTRADICTED,
+            f"the bundle says impact: control, but guests run on what apt would touch: {name_some(touched)}",
+            "say impact: data or reboot in the bundle, or hold these packages back",
+        )
+
+
+def _judge_space(outlook: Outlook) -> Iterator[_Finding]:
+    for mount, (need, free) in outlook.space.items():
+        if need > free:
+            words = f"{mount} has {free // 1024} MiB free, {need // 1024 + 1} MiB are needed"
+            yield _finding(Code.NODE_DISK_FULL, words, "make room there; apt-get clean removes old downloads")
+
+
+def _is_among(package: str, names: tuple[str, ...]) -> bool:
+    """Tell whether a package is named, with its architecture or without."""
+    return package in names or _without_architecture(package) in names
+
+
+def _without_architecture(package: str) -> str:
+    return package.partition(":")[0]
