@@ -14,6 +14,7 @@ from escalator.documents.document_model import (
     DocumentModel,
     Name,
     OrNull,
+    Service,
     Text,
     Word,
     list_mappings,
@@ -22,15 +23,9 @@ from escalator.documents.document_model import (
     refuse,
 )
 from escalator.documents.faults import Fault, say_faults
-from escalator.documents.mechanisms import (
-    SERVICE_PATTERN,
-    Command,
-    Limit,
-    MechanismDocument,
-    Service,
-    read_mechanism,
-)
+from escalator.documents.mechanisms import Command, Limit, MechanismDocument, read_mechanism
 from escalator.documents.packages import find_package_faults
+from escalator.documents.venv_mechanism import find_venv_faults
 from escalator.documents.wording import show_value
 from escalator.model.bundle import (
     Bundle,
@@ -145,10 +140,8 @@ class BundleDocument(DocumentModel):
                 yield Fault(("artefacts", index), f"the name {name} stands there twice")
             called.add(name)
         keys = mechanism if isinstance(mechanism, Mapping) else {}
-        service = keys.get("service") if keys.get("type") == "venv" else None
-        named = isinstance(service, str) and re.fullmatch(SERVICE_PATTERN, service) is not None
-        if named and names and service not in names:
-            yield Fault(("components",), f"none is named {show_value(service)}, the service of the mechanism")
+        if keys.get("type") == "venv":
+            yield from find_venv_faults(keys, names, called)
         if keys.get("type") == "apt":
             yield from find_package_faults(values, keys)
 

@@ -155,5 +155,8 @@ NAMED = "letters, digits, '.', '_' and '-', beginning with a letter or a digit"
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 Name = Annotated[str, Field(pattern=NAME_PATTERN), must_be(NAMED)]
 """A name that can be part of a file's name and of an id."""
+SERVICE_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._@-]*$"
+Service = Annotated[str, Field(pattern=SERVICE_PATTERN), must_be(NAMED)]
+"""A unit of systemd, or a component that is called like its unit."""
 Moment = Annotated[datetime, BeforeValidator(_read_moment)]
 """A time with its offset, in the form that Escalator writes: ISO 8601."""

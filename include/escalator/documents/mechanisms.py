@@ -8,16 +8,8 @@ from typing import Annotated, Literal, assert_never
 from pydantic import AfterValidator, ConfigDict, Field
 
 from escalator.documents.artefacts import FilePath
-from escalator.documents.document_model import (
-    NAMED,
-    DocumentModel,
-    Name,
-    OrNull,
-    Text,
-    Word,
-    must_be,
-    refuse,
-)
+from escalator.documents.document_model import DocumentModel, OrNull, Service, Text, Word, must_be, refuse
+from escalator.documents.venv_mechanism import VenvDocument, read_venv
 from escalator.model.bundle import (
     SUPPORTED_MECHANISMS,
     AptMechanism,
@@ -26,11 +18,9 @@ from escalator.model.bundle import (
     Mechanism,
     NoMechanism,
     Package,
-    VenvMechanism,
 )
 from escalator.model.errors import InvalidRequestError
 
-SERVICE_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._@-]*$"
 DEB_VERSION_PATTERN = r"^(?:[0-9]+:)?[0-9][A-Za-z0-9.+~-]*$"
 LONGEST_COMMAND = 7200.0
 """The longest limit of a command (s): a step that takes longer counts as hung."""
@@ -41,15 +31,6 @@ MOST_PACKAGES = 200
 MOST_CHARACTERS = 8000
 """The longest command: all of them go to the node in one argument."""
 
-Service = Annotated[str, Field(pattern=SERVICE_PATTERN), must_be(NAMED)]
-LinkPath = Annotated[
-    str,
-    Field(pattern=r"^(?:/[A-Za-z0-9_+-][A-Za-z0-9._+-]*)+$"),
-    must_be("an absolute path in plain characters"),
-]
-Program = Annotated[
-    str, Field(pattern=r"^/?[A-Za-z0-9_][A-Za-z0-9._+/-]*$"), must_be("a program's name or path")
-]
 DebName = Annotated[
     str,
     Field(pattern=r"^[a-z0-9][a-z0-9+.-]*[a-z0-9+](?::[a-z0-9-]+)?$", max_length=100),
@@ -85,17 +66,6 @@ def _refuse_unfit(command: str) -> str:
 
 Command = Annotated[Text, AfterValidator(_refuse_unfit)]
 """What ``sh -e`` runs on a node; several lines are several commands, and the first that fails ends it."""
-
-
-class VenvDocument(DocumentModel):
-    """Each version is a virtual environment; a link says which one the service uses."""
-
-    type: Literal["venv"]
-    venv: LinkPath
-    package: Name
-    service: Service
-    installer: OrNull[Literal["pip", "uv"]] = "pip"
-    python: OrNull[Program] = "python3"
 
 
 class CommandDocument(DocumentModel):
@@ -166,13 +136,7 @@ def read_mechanism(document: MechanismDocument, versions: Mapping[str, str]) -> 
     """
     match document:
         case VenvDocument():
-            return VenvMechanism(
-                venv=document.venv,
-                package=document.package,
-                service=document.service,
-                installer=document.installer,
-                python=document.python,
-            )
+            return read_venv(document)
         case CommandDocument():
             return CommandMechanism(**document.model_dump(exclude={"type"}))
         case AptDocument():

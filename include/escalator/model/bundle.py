@@ -14,6 +14,10 @@ KEYRING = "/etc/escalator/artefacts.gpg"
 """Where a node has the keys that may sign artefacts, unless the bundle says otherwise."""
 COMPUTE = "nova-compute"
 """The component whose version tells first whether a node is upgraded."""
+ARTEFACTS_FOLDER = "$ESCALATOR_ARTEFACTS"
+"""How a bundle names the folder of its artefacts on the node, and begins the place of one of them."""
+ARCHIVES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst")
+"""How the names of archives end, which are unpacked before they are used."""
 
 
 class MechanismType(StrEnum):
@@ -95,6 +99,14 @@ class VenvMechanism:
     :ivar service: the systemd service that is restarted.
     :ivar installer: pip, uv or a path of uv.
     :ivar python: the interpreter that makes the environment.
+    :ivar extras: of the package, as in ``nova[osprofiler]``.
+    :ivar requirements: what is installed beside the package.
+    :ivar constraints: a file of versions: its URL, its path on the node, or an artefact of the bundle.
+    :ivar index: URL of the index in place of the installer's own; ``extra_indexes`` are asked beside it.
+    :ivar wheels: a folder or an archive (tar) of packages, and no index is asked: a path on the node, an
+        artefact, or all of them.
+    :ivar system_site_packages: the environment sees the packages of the interpreter, too.
+    :ivar imports: modules that must load in the environment before it counts as staged.
     """
 
     type: ClassVar[MechanismType] = MechanismType.VENV
@@ -103,6 +115,19 @@ class VenvMechanism:
     service: str
     installer: str = "pip"
     python: str = "python3"
+    extras: tuple[str, ...] = ()
+    requirements: tuple[str, ...] = ()
+    constraints: str | None = None
+    index: str | None = None
+    extra_indexes: tuple[str, ...] = ()
+    wheels: str | None = None
+    system_site_packages: bool = False
+    imports: tuple[str, ...] = ()
+
+
+def is_archive(place: str) -> bool:
+    """Tell whether a file is an archive of other files, by its name."""
+    return place.endswith(ARCHIVES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -48,19 +48,24 @@ esac
 """
 
 
-def make_wheel(folder: Path, version: str, *, module: str = "") -> None:
-    """Write a wheel of ``demo_agent``, by hand, so that no index is needed."""
+def make_wheel(
+    folder: Path, version: str, *, module: str = "", name: str = "demo_agent", needs: str = ""
+) -> Path:
+    """Write a wheel, by hand, so that no index is needed; ``needs`` are lines of its metadata."""
     folder.mkdir(exist_ok=True)
-    info = f"demo_agent-{version}.dist-info"
+    info = f"{name}-{version}.dist-info"
+    named = f"Name: {name.replace('_', '-')}\nVersion: {version}\n"
     files = {
-        "demo_agent.py": module or f"VERSION = {version!r}\n",
-        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: demo-agent\nVersion: {version}\n",
+        f"{name}.py": module or f"VERSION = {version!r}\n",
+        f"{info}/METADATA": f"Metadata-Version: 2.1\n{named}{needs}",
         f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
     }
-    record = "".join(f"{name},,\n" for name in [*files, f"{info}/RECORD"])
-    with zipfile.ZipFile(folder / f"demo_agent-{version}-py3-none-any.whl", "w") as wheel:
-        for name, text in [*files.items(), (f"{info}/RECORD", record)]:
-            wheel.writestr(name, text)
+    record = "".join(f"{file},,\n" for file in [*files, f"{info}/RECORD"])
+    path = folder / f"{name}-{version}-py3-none-any.whl"
+    with zipfile.ZipFile(path, "w") as wheel:
+        for file, text in [*files.items(), (f"{info}/RECORD", record)]:
+            wheel.writestr(file, text)
+    return path
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,6 +137,26 @@ def venv_node(sshd: Sshd, uv: str, tmp_path: Path) -> Iterator[VenvNode]:
     node = VenvNode(sshd=sshd, folder=state, mechanism=mechanism)
     yield node
     node.end()
+
+
+@pytest.fixture
+def driver_node(venv_node: VenvNode, tmp_path: Path) -> VenvNode:
+    """A node without a network, that has packages and constraints; the agent needs a driver beside it."""
+    house = tmp_path / "wheel house"
+    for version in ("1.0.0", "2.0.0"):
+        make_wheel(house, version, needs="Provides-Extra: fast\nRequires-Dist: speed; extra == 'fast'\n")
+        make_wheel(house, version, name="demo_driver")
+    make_wheel(house, "1.0", name="speed")
+    (tmp_path / "constraints.txt").write_text("demo-driver<2\n")
+    mechanism = replace(
+        venv_node.mechanism,
+        extras=("fast",),
+        requirements=("demo-driver",),
+        constraints=str(tmp_path / "constraints.txt"),
+        wheels=str(house),
+        imports=("demo_agent", "demo_driver", "speed"),
+    )
+    return replace(venv_node, mechanism=mechanism)
 
 
 @pytest.fixture

@@ -66,14 +66,18 @@ class Example:
             return self.mechanism.service_state(shell)
 
 
-def make_venv(request: pytest.FixtureRequest) -> Example:
-    node: VenvNode = request.getfixturevalue("venv_node")
+def make_venv(request: pytest.FixtureRequest, fixture: str = "venv_node") -> Example:
+    node: VenvNode = request.getfixturevalue(fixture)
     return Example(
         mechanism=node.on_node,
         connect_really=node.sshd.shell,
         count_restarts=node.restarts,
         break_service=node.break_service,
     )
+
+
+def make_venv_with_driver(request: pytest.FixtureRequest) -> Example:
+    return make_venv(request, "driver_node")
 
 
 def make_command(request: pytest.FixtureRequest) -> Example:
@@ -114,3 +118,8 @@ EXAMPLES: dict[type[Mechanism], Callable[[pytest.FixtureRequest], Example]] = {
     AptMechanism: make_apt,
     NoMechanism: make_none,
 }
+
+VARIANTS: dict[str, Callable[[pytest.FixtureRequest], Example]] = {
+    "venv with options": make_venv_with_driver,
+}
+"""The same mechanisms, told to do it in another way; what brings no software has none."""

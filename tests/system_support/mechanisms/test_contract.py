@@ -6,35 +6,36 @@ from typing import get_args
 
 import pytest
 from _pytest.mark import ParameterSet
-from tests.system_support.mechanisms.examples import EXAMPLES, NEW, OLD, Example
+from tests.system_support.mechanisms.examples import EXAMPLES, NEW, OLD, VARIANTS, Example
 
 from escalator.model.bundle import SUPPORTED_MECHANISMS, AptMechanism, Mechanism, NoMechanism
 from escalator.model.errors import NodeFaultError, TransientError
 from escalator.model.verdict import Code
 from escalator.system_support.mechanisms import Effect, UnitState
 
-ON_MACHINES = {AptMechanism}
+ON_MACHINES = {AptMechanism.type}
 """Mechanisms whose node is a machine of the lab's."""
+MAKERS = {str(kind.type): make for kind, make in EXAMPLES.items()} | VARIANTS
 
 
 def list_kinds(*, bringing: bool) -> list[ParameterSet]:
     return [
-        pytest.param(kind, id=str(kind.type), marks=[pytest.mark.lab] if kind in ON_MACHINES else [])
-        for kind in EXAMPLES
-        if not bringing or kind is not NoMechanism
+        pytest.param(kind, id=kind, marks=[pytest.mark.lab] if kind in ON_MACHINES else [])
+        for kind in MAKERS
+        if not bringing or kind != NoMechanism.type
     ]
 
 
 @pytest.fixture(params=list_kinds(bringing=False))
 def example(request: pytest.FixtureRequest) -> Example:
     """Each mechanism in turn."""
-    return EXAMPLES[request.param](request)
+    return MAKERS[request.param](request)
 
 
 @pytest.fixture(params=list_kinds(bringing=True))
 def bringing(request: pytest.FixtureRequest) -> Example:
     """Each mechanism that brings software."""
-    return EXAMPLES[request.param](request)
+    return MAKERS[request.param](request)
 
 
 def test_every_mechanism_that_is_supported_goes_through_this_suite() -> None:

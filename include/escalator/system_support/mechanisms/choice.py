@@ -33,14 +33,14 @@ def choose_mechanism(
 
     A type without its case here does not pass mypy.
     """
-    chosen = _choose(mechanism, impact)
+    chosen = _choose(mechanism, artefacts, impact)
     return WithExtras(chosen, artefacts, runs_hooks=runs_hooks) if artefacts or runs_hooks else chosen
 
 
-def _choose(mechanism: Mechanism, impact: Impact) -> NodeMechanism:
+def _choose(mechanism: Mechanism, artefacts: Sequence[Artefact], impact: Impact) -> NodeMechanism:
     match mechanism:
         case VenvMechanism():
-            return VenvOnNode(mechanism)
+            return VenvOnNode(mechanism, artefacts)
         case CommandMechanism():
             return CommandOnNode(mechanism)
         case AptMechanism():

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from escalator.model.bundle import VenvMechanism
+from collections.abc import Sequence
+
+from escalator.model.bundle import Artefact, VenvMechanism
 from escalator.model.errors import NodeFaultError
 from escalator.model.verdict import Code, Subject, Verdict
 from escalator.system_support import remote_job
+from escalator.system_support.mechanisms.artefact_scripts import FOLDER
 from escalator.system_support.mechanisms.node_job import Effect, NodeJob
 from escalator.system_support.mechanisms.protocol import InstalledVersion, UnitState
 from escalator.system_support.mechanisms.questions import ask_service_state, find_lacking
@@ -25,12 +28,22 @@ SOURCE_SECONDS = 120.0
 class VenvOnNode:
     """Makes environments beside a link, and switches the link.
 
-    :param base: folder of the remote jobs on the nodes.
+    :param artefacts: of the bundle: constraints and wheels may be among them.
+    :param base: folder of the remote jobs on the nodes; :param folder: that of the artefacts.
     """
 
-    def __init__(self, mechanism: VenvMechanism, *, base: str = remote_job.DEFAULT_BASE) -> None:
+    def __init__(
+        self,
+        mechanism: VenvMechanism,
+        artefacts: Sequence[Artefact] = (),
+        *,
+        base: str = remote_job.DEFAULT_BASE,
+        folder: str = FOLDER,
+    ) -> None:
         self._mechanism = mechanism
+        self._artefacts = tuple(artefacts)
         self._base = base
+        self._folder = folder
 
     @property
     def brings_software(self) -> bool:
@@ -43,7 +56,8 @@ class VenvOnNode:
 
     def check_source(self, shell: Shell, version: str) -> tuple[Verdict, ...]:
         """Ask the installer for a version that is not staged, without installing it."""
-        result = shell.run_as_root(write_source_script(self._mechanism, version), SOURCE_SECONDS)
+        script = write_source_script(self._mechanism, version, self._artefacts, self._folder)
+        result = shell.run_as_root(script, SOURCE_SECONDS)
         if result.ok:
             return ()
         package = self._mechanism.package
@@ -82,12 +96,12 @@ class VenvOnNode:
 
     def stage(self, job: NodeJob) -> Effect:
         """Make the version's environment; a second run only verifies it."""
-        script = write_stage_script(self._mechanism, job.version)
+        script = write_stage_script(self._mechanism, job.version, self._artefacts, self._folder)
         trouble = f"{self._mechanism.package} {job.version} cannot be staged"
         return job.run(script, trouble=trouble, base=self._base)
 
     def activate(self, job: NodeJob) -> Effect:
         """Point the link to the environment and restart the service; the way back is the same."""
-        script = write_activate_script(self._mechanism, job.version)
+        script = write_activate_script(self._mechanism, job.version, self._artefacts)
         trouble = f"{self._mechanism.service} cannot be brought to {job.version}"
         return job.run(script, trouble=trouble, base=self._base)

@@ -6,23 +6,38 @@ Beside the link ``<venv>`` of a mechanism lie, for each version, ``<venv>-<versi
 processes, so that setting the time of day cannot make an old process look new.
 
 An environment is made under its own name, as it cannot be moved: it counts only with its marker, which is
-written last, and its manifest, a digest of its files that every later look compares.
+written last, and its manifest, a digest of its files that every later look compares. What is installed beside
+the package, and where from, is in its name (:func:`venv_install.name_environment`).
 """
 
 from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Sequence
 from pathlib import PurePosixPath
 
-from escalator.model.bundle import VenvMechanism
+from escalator.model.bundle import Artefact, VenvMechanism, is_archive
 from escalator.model.errors import InvalidRequestError
+from escalator.system_support.mechanisms.artefact_scripts import FOLDER
 from escalator.system_support.mechanisms.shared_scripts import (
     CHECK_ROOT,
     PROCESSES,
     WORDS,
     read_plain,
     write_check_tools,
+)
+from escalator.system_support.mechanisms.venv_install import (
+    DIGEST_MARK,
+    METADATA,
+    PROVE,
+    name_environment,
+    uses_uv,
+    write_agree,
+    write_ask,
+    write_build,
+    write_imports,
+    write_own_path,
 )
 
 MARKER = ".escalator-complete"
@@ -44,8 +59,7 @@ home=$(readlink -f "$(dirname "$link")")
 base="$home/$(basename "$link")"
 {words}
 metadata() {{
-  "$1/bin/python" -I -c 'import importlib.metadata, sys
-print(importlib.metadata.version(sys.argv[1]))' "$package"
+  "$1/bin/python" -I -c {metadata} "$package"
 }}
 {processes}
 ticks() {{ read -r up _ </proc/uptime; printf '%s\\n' "$up" | tr -d .; }}
@@ -64,15 +78,22 @@ complete() {{
 mark_complete() {{
   fingerprint "$1" >"$1/{manifest}"
   boot >"$1/{marker}"
-  trap - EXIT
+  unproved=
   ( sync -f "$1" && : >"$1/{durable}" ) >/dev/null 2>&1 7>&- 9>&- &
 }}
-# The version that process $1 runs: by the files it has in memory, else by its command line.
+# The environment that process $1 runs: by the files it has in memory, else by its command line.
 loaded() {{
   {{ cat "/proc/$1/maps"; tr '\\0' '\\n' <"/proc/$1/cmdline"; }} 2>/dev/null | awk -v p="$base-" '
     {{ i = index($0, p) }}
     i {{ rest = substr($0, i + length(p)); sub("/.*", "", rest); print rest; exit }}'
 }}
+unproved=
+house=
+tidy() {{
+  [ -z "$unproved" ] || rm -rf "$unproved"
+  [ -z "$house" ] || rm -rf "$house"
+}}
+trap tidy EXIT
 # Whether process $1 began after the link was switched to $2.
 began_after_switch() {{
   read -r switched_boot switched_at switched_to <"$link.switched" 2>/dev/null || return 1
@@ -85,7 +106,8 @@ began_after_switch() {{
 
 _STAGE = """\
 version={version}
-target="$base-$version"
+environment={environment}
+target="$base-$environment"
 exec 7>"$link.lock"
 flock 7
 verified() {{
@@ -94,32 +116,29 @@ verified() {{
 }}
 in_use() {{
   [ "$(readlink -f "$link")" = "$target" ] && return 0
-  pid=$(main_pid) && [ "$(loaded "$pid")" = "$version" ]
+  pid=$(main_pid) && [ "$(loaded "$pid")" = "$environment" ]
 }}
 # What it was installed for loads, and every file that the installer noted is there as it was noted.
 proved() {{
   why=$(cd / && "$target/bin/python" -s -c {prove} "$package" "$service" 2>&1) && why=$({agree} 2>&1) ||
     {{ printf '%s\\n' "$why" >&2; why=$(printf '%s\\n' "$why" | tail -n 1); return 1; }}
 }}
-if complete "$target" && whole "$target" && verified; then say already-staged; exit 0; fi
+{imports}
+if complete "$target" && whole "$target" && verified && imported; then say already-staged; exit 0; fi
 if [ -e "$target" ] && in_use; then
   verified || fail "$target is in use and is not $package $version"
+  imported || fail "$target is in use, and $why"
 else
   rm -rf "$target"
-  trap 'rm -rf "$target"' EXIT
+  unproved=$target
   {build}
   verified || fail "the installer brought another version than $version"
   proved || fail "what the installer brought is not whole: $why"
+  imported || fail "what the installer brought is not enough: $why"
 fi
 mark_complete "$target"
 say staged
 """
-
-_BUILD_PIP = """\
-{python} -m venv "$target"
-  "$target/bin/python" -m pip install --no-input --disable-pip-version-check --compile {requirement}"""
-_AGREE_PIP = '"$target/bin/python" -m pip check --disable-pip-version-check'
-_AGREE_UV = '{uv} pip check --python "$target/bin/python"'
 
 _FINGERPRINT = """\
 import hashlib, os, sys
@@ -136,54 +155,16 @@ for top in ("bin", "lib"):
             digest.update(repr((os.path.relpath(path, sys.argv[1]), what)).encode("utf-8", "replace"))
 print(digest.hexdigest())
 """
-_PROVE = """\
-import base64, hashlib, importlib, importlib.metadata as metadata, sys
-package, service = sys.argv[1:]
-own = metadata.distribution(package)
-def unlike(file, of_own):
-    path = file.locate()
-    if not path.exists():
-        return "is missing"
-    if file.size is not None and path.stat().st_size != file.size:
-        return "has another size"
-    if of_own and file.hash is not None:
-        read = hashlib.new(file.hash.mode, path.read_bytes()).digest()
-        if base64.urlsafe_b64encode(read).rstrip(b"=").decode() != file.hash.value:
-            return "has another checksum"
-    return ""
-for brought in metadata.distributions():
-    of_own = brought.metadata["Name"] == own.metadata["Name"]
-    for file in brought.files or ():
-        if file.suffix != ".pyc" and file.name != "RECORD" and (wrong := unlike(file, of_own)):
-            sys.exit(f"{file} of {brought.metadata['Name']} {wrong}")
-starts = [p for p in own.entry_points if p.group == "console_scripts" and p.name == service]
-for point in starts:
-    point.load()
-for file in () if starts else own.files or ():
-    if file.suffix == ".py" and (len(file.parts) == 1 or file.parts[1:] == ("__init__.py",)):
-        importlib.import_module(file.parts[0].removesuffix(".py"))
-"""
 _SOURCE = """\
 version={version}
-target="$base-$version"
+target="$base-"{environment}
 if complete "$target" && whole "$target" && [ "$(metadata "$target")" = "$version" ]; then exit 0; fi
-probe=$(mktemp -d)
-trap 'rm -rf "$probe"' EXIT
 {ask}
 """
-_ASK_PIP = """\
-{python} -m venv "$probe/venv"
-"$probe/venv/bin/python" -m pip download --no-input --disable-pip-version-check --quiet --no-deps \\
-  --dest "$probe/got" {requirement} >/dev/null"""
-_ASK_UV = """\
-{uv} pip install --no-progress --dry-run --no-deps{python} --target "$probe/none" {requirement} >/dev/null"""
-_BUILD_UV = """\
-{uv} venv --no-progress{python} "$target"
-  {uv} pip install --no-progress --compile-bytecode --python "$target/bin/python" {requirement}"""
 
 _ACTIVATE = """\
-version={version}
-target="$base-$version"
+environment={environment}
+target="$base-$environment"
 exec 7>"$link.lock"
 flock 7
 complete "$target" || fail "$target is not staged"
@@ -204,7 +185,7 @@ fi
 fresh() {{
   pid=$(main_pid) || return 1
   running=$(loaded "$pid")
-  if [ -n "$running" ]; then [ "$running" = "$version" ]; else began_after_switch "$pid" "$target"; fi
+  if [ -n "$running" ]; then [ "$running" = "$environment" ]; else began_after_switch "$pid" "$target"; fi
 }}
 outcome=already-active
 if ! fresh; then
@@ -229,7 +210,7 @@ if [ -n "$pid" ]; then
   running=$(loaded "$pid") || true
   if [ -z "$running" ] && began_after_switch "$pid" "$target"; then running="${{target#"$base-"}}"; fi
 fi
-printf 'running=%s\\n' "$running"
+printf 'running=%s\\n' "${{running%%"{mark}"*}}"
 """
 
 _CHECK_PATHS = """\
@@ -242,7 +223,9 @@ _CHECK_PIP = """\
 """
 
 
-def write_stage_script(mechanism: VenvMechanism, version: str) -> str:
+def write_stage_script(
+    mechanism: VenvMechanism, version: str, artefacts: Sequence[Artefact] = (), base: str = FOLDER
+) -> str:
     """Write the script that makes ``<venv>-<version>`` beside the link; run again it only verifies.
 
     An environment that was not made to the end, may not have reached the disk before a loss of power, or is
@@ -251,39 +234,40 @@ def write_stage_script(mechanism: VenvMechanism, version: str) -> str:
     proved is removed at once.
 
     :param version: exact version, as ``importlib.metadata`` says it.
+    :param artefacts: of the bundle; :param base: the folder of the folders of artefacts.
     :raises InvalidRequestError: when the mechanism or the version is not usable.
     """
-    requirement = shlex.quote(f"{mechanism.package}=={_plain('version', version)}")
-    if uses_uv(mechanism):
-        uv, python = shlex.quote(mechanism.installer), _uv_python(mechanism)
-        build = _BUILD_UV.format(uv=uv, python=python, requirement=requirement)
-        agree = _AGREE_UV.format(uv=uv)
-    else:
-        build = _BUILD_PIP.format(python=shlex.quote(mechanism.python), requirement=requirement)
-        agree = _AGREE_PIP
+    named = _plain("version", version)
     return _functions(mechanism) + _STAGE.format(
-        version=shlex.quote(version), build=build, prove=shlex.quote(_PROVE), agree=agree
+        version=shlex.quote(named),
+        environment=shlex.quote(name_environment(mechanism, named, artefacts)),
+        build=write_build(mechanism, named, artefacts, base),
+        prove=shlex.quote(write_own_path(PROVE, mechanism)),
+        agree=write_agree(mechanism),
+        imports=write_imports(mechanism),
     )
 
 
-def write_source_script(mechanism: VenvMechanism, version: str) -> str:
+def write_source_script(
+    mechanism: VenvMechanism, version: str, artefacts: Sequence[Artefact] = (), base: str = FOLDER
+) -> str:
     """Write the script that fails, in the installer's words, where a version is neither staged nor to be had.
 
-    The installer is asked without installing anything; what it needs for that is removed.
+    The installer is asked without installing anything; what it needs for that is removed. Where it needs an
+    artefact that is not there before stage, nobody can say.
 
     :param version: exact version, as ``importlib.metadata`` says it.
     :raises InvalidRequestError: when the mechanism or the version is not usable.
     """
-    requirement = shlex.quote(f"{mechanism.package}=={_plain('version', version)}")
-    if uses_uv(mechanism):
-        uv, python = shlex.quote(mechanism.installer), _uv_python(mechanism)
-        ask = _ASK_UV.format(uv=uv, python=python, requirement=requirement)
-    else:
-        ask = _ASK_PIP.format(python=shlex.quote(mechanism.python), requirement=requirement)
-    return _functions(mechanism) + _SOURCE.format(version=shlex.quote(version), ask=ask)
+    named = _plain("version", version)
+    return _functions(mechanism) + _SOURCE.format(
+        version=shlex.quote(named),
+        environment=shlex.quote(name_environment(mechanism, named, artefacts)),
+        ask=write_ask(mechanism, named, artefacts, base),
+    )
 
 
-def write_activate_script(mechanism: VenvMechanism, version: str) -> str:
+def write_activate_script(mechanism: VenvMechanism, version: str, artefacts: Sequence[Artefact] = ()) -> str:
     """Write the script that points the link to a staged version and restarts the service.
 
     Run again it changes nothing when the link is there and the service runs that version or, where that
@@ -291,12 +275,13 @@ def write_activate_script(mechanism: VenvMechanism, version: str) -> str:
 
     :raises InvalidRequestError: when the mechanism or the version is not usable.
     """
-    return _functions(mechanism) + _ACTIVATE.format(version=shlex.quote(_plain("version", version)))
+    environment = name_environment(mechanism, _plain("version", version), artefacts)
+    return _functions(mechanism) + _ACTIVATE.format(environment=shlex.quote(environment))
 
 
 def write_read_script(mechanism: VenvMechanism) -> str:
     """Write the script that says, as ``key=value`` lines, what is installed and what runs."""
-    return _functions(mechanism) + _READ.format()
+    return _functions(mechanism) + _READ.format(mark=DIGEST_MARK)
 
 
 def write_check_script(mechanism: VenvMechanism, jobs: str) -> str:
@@ -306,19 +291,10 @@ def write_check_script(mechanism: VenvMechanism, jobs: str) -> str:
     """
     own = mechanism.installer if uses_uv(mechanism) else mechanism.python
     paths = CHECK_ROOT + _CHECK_PATHS.format(jobs=shlex.quote(jobs))
-    tools = write_check_tools(f"flock setsid systemctl awk {shlex.quote(own)}")
+    unpacking = " tar find" if mechanism.wheels is not None and is_archive(mechanism.wheels) else ""
+    tools = write_check_tools(f"flock setsid systemctl awk {shlex.quote(own)}{unpacking}")
     text = _functions(mechanism) + paths + tools
     return text if uses_uv(mechanism) else text + _CHECK_PIP.format(python=shlex.quote(mechanism.python))
-
-
-def _uv_python(mechanism: VenvMechanism) -> str:
-    """Name the interpreter only when the bundle does: else uv chooses, or UV_PYTHON on the node."""
-    return "" if mechanism.python == "python3" else f" --python {shlex.quote(mechanism.python)}"
-
-
-def uses_uv(mechanism: VenvMechanism) -> bool:
-    """Tell whether the installer is uv, by name or by path."""
-    return PurePosixPath(mechanism.installer).name == "uv"
 
 
 def _functions(mechanism: VenvMechanism) -> str:
@@ -342,6 +318,7 @@ def _functions(mechanism: VenvMechanism) -> str:
         marker=MARKER,
         durable=DURABLE,
         manifest=MANIFEST,
+        metadata=shlex.quote(write_own_path(METADATA, mechanism)),
         fingerprint=shlex.quote(_FINGERPRINT),
     )
 
