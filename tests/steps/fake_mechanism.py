@@ -10,6 +10,7 @@ from tests.steps.fake_records import Fuse
 from escalator.model.errors import EscalatorError
 from escalator.model.verdict import Code, Subject, SubjectType, Verdict
 from escalator.system_support.mechanisms import Effect, InstalledVersion, NodeJob, UnitState
+from escalator.system_support.node_software import SCRIPT as VERSIONS
 from escalator.system_support.nova_settings import SCRIPT
 from escalator.system_support.shell import CommandResult, Shell
 
@@ -34,6 +35,7 @@ class NodeSoftware:
     lacks: tuple[str, ...] = ()
     no_source: str = ""
     nova_conf: str = ""
+    versions: str = ""
 
     def stage(self, version: str) -> Effect:
         self.fuse.burn()
@@ -65,6 +67,7 @@ class NodeSoftware:
             READ: json.dumps([self.installed, self.running]),
             ACTIVE: f"{self.unit}\n",
             SCRIPT: self.nova_conf,
+            VERSIONS: self.versions.format(installed=self.installed),
         }[command]
         return CommandResult(exit_code=0, stdout=stdout, stderr="")
 

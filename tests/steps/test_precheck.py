@@ -263,3 +263,13 @@ def test_what_the_nodes_nova_allows_busy_servers_is_said_and_blocks_nothing(admi
     assert result.outcome is Outcome.OK
     (said,) = [words for words in result.details["verdicts"] if "migration_settings" in words]
     assert "is aborted after 1600 s" in said
+
+
+def test_what_the_node_runs_before_it_is_touched_is_recorded(admitted: World) -> None:
+    admitted.nodes[NODE].versions = "program.qemu=QEMU emulator version 7.2.15\n"
+    before = len(admitted.connections)
+    assert admitted.run(Step.PRECHECK).details["software"] == {"qemu": "7.2.15"}
+    admitted.nodes[NODE].versions = ""
+    assert admitted.run(Step.PRECHECK).details["software"] == {}
+    asked = admitted.connections[before:]
+    assert asked == [NODE] * 4  # twice: to stage, and to look

@@ -320,3 +320,11 @@ def test_without_a_canary_the_rest_proves_the_node(upgraded: World) -> None:
     break_canary(upgraded)
     assert upgraded.run(Step.VERIFY).outcome is Outcome.OK
     assert "canary" not in upgraded.verbs()
+
+
+def test_what_the_node_runs_after_the_switch_is_recorded_good_or_not(upgraded: World) -> None:
+    upgraded.nodes[NODE].versions = "deb.qemu-system-x86=ii |1:10.0.2+ds-2\n"
+    assert upgraded.run(Step.VERIFY).details["software"] == {"qemu": "1:10.0.2+ds-2"}
+    break_canary(upgraded)
+    failed = upgraded.run(Step.VERIFY)
+    assert (failed.outcome, failed.details["software"]) == (Outcome.FAILED, {"qemu": "1:10.0.2+ds-2"})

@@ -109,7 +109,8 @@ def _plan(args: argparse.Namespace) -> int:
     )
     name = source.bundle.name if source.bundle else None
     snapshot = leave_nodes_out(source.snapshot, left_out)
-    document = make_plan(snapshot, options, bundle=name, left_out=left_out).document
+    components = source.bundle.components if source.bundle else ()
+    document = make_plan(snapshot, options, bundle=name, components=components, left_out=left_out).document
     _put(args, document, list_plan_lines)
     return DONE if document["feasible"] else INFEASIBLE
 

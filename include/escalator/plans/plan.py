@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from escalator.model.bundle import Component
 from escalator.model.campaign import LeftOut, UpgradeMode
 from escalator.model.cloud import CloudSnapshot, Server
 from escalator.model.digest import compute_digest
 from escalator.model.durations import Durations
 from escalator.model.step import Step
 from escalator.model.verdict import Code
+from escalator.plans.version_steps import list_steps
 from escalator.simulator.engine import play_campaign
 from escalator.simulator.options import SimulationOptions
 from escalator.upgrade_manager.drain.stops import mark_unmovable
@@ -61,12 +63,14 @@ def make_plan(
     options: SimulationOptions,
     *,
     bundle: str | None,
+    components: Sequence[Component] = (),
     left_out: Sequence[LeftOut] = (),
 ) -> MadePlan:
     """Plan a campaign: when each node goes, why, and where its servers go.
 
     The ``sha256`` of the document is that of all its other keys, as canonical JSON.
 
+    :param components: what the bundle brings.
     :param left_out: nodes that were asked for and are no targets of the snapshot, as something blocks them.
     """
     snapshot = mark_unmovable(snapshot, options.mode)
@@ -81,6 +85,7 @@ def make_plan(
         "max_parallel": options.max_parallel,
         "feasible": not any(held["code"] not in SKIPPED for held in result["held"]),
         "nodes": nodes,
+        "versions": list_steps(snapshot, [node["host"] for node in nodes], components),
         "held": result["held"],
         "left_out": [{"host": n.host, "code": n.code.value, "reason": n.message} for n in left_out],
         "expected": {

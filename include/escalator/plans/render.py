@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from escalator.plans.version_steps import list_step_lines
 from escalator.upgrade_manager.conditions.timing import format_minutes
 
 _METHODS = {"live": "moved live", "cold": "moved cold", "standby": "standby to move"}
@@ -35,6 +36,7 @@ def list_plan_lines(document: Mapping[str, Any]) -> Iterator[str]:
             "a service is switched over where its VNF manager agrees or its VNF file says how, and a standby "
             "moves first in the latter case; other members of HA groups stay on their node as they are"
         )
+    yield from list_step_lines(document.get("versions", ()))
     for number, node in enumerate(nodes, start=1):
         yield from _node_lines(number, node, detailed=len(nodes) <= _SMALL)
     for held in document["held"]:

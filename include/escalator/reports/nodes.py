@@ -12,6 +12,7 @@ from escalator.reports.askings import find_waits
 from escalator.reports.facts import CampaignFacts, StepRun
 from escalator.reports.interruptions import GuestEvents
 from escalator.reports.node_times import NodeTimes, measure
+from escalator.reports.software import describe_software
 
 NOT_MEASURED = "not measured"
 NOT_RUNNING = "was not running"
@@ -69,6 +70,7 @@ def _describe(
         "own_overhead_seconds": round_seconds(times.own_overhead_seconds),
         "steps": steps,
         "hooks": _describe_hooks(runs),
+        "software": describe_software(facts, host),
         "api_calls": {row["step"]: row["api_calls"] for row in steps},
         "moves": [_describe_move(move, states, events) for move in facts.moves_of(host)],
     }

@@ -12,6 +12,7 @@ from escalator.model.campaign import Step
 from escalator.model.verdict import Severity
 from escalator.reports import formatting
 from escalator.reports.document import CampaignOutcome
+from escalator.reports.software import list_changes, make_table
 from escalator.reports.timeline import lay_out
 
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -66,6 +67,8 @@ def _render(template: str, document: Mapping[str, Any]) -> str:
         api_rows=_api_rows(document),
         steps=[str(step) for step in Step],
         timeline=lay_out(document),
+        changes=list_changes(document["nodes"]),
+        software=make_table(document["nodes"]),
         marks=_MARKS,
     )
 

@@ -21,6 +21,7 @@ from escalator.model.verdict import Code, Subject, Verdict, find_blockers
 from escalator.steps.running.context import StepContext
 from escalator.steps.running.patience import Patience
 from escalator.steps.running.results import StepResult
+from escalator.system_support.node_software import read_software
 from escalator.system_support.nova_settings import read_migration_settings
 from escalator.upgrade_manager.drain.busy_servers import check_settings
 from escalator.upgrade_manager.drain.drains import plan_drain
@@ -47,11 +48,12 @@ def precheck(ctx: StepContext) -> StepResult:
     plan, servers, last, totals, leaving = _settled_plan(ctx)
     if ctx.facts.upgrade_begun is None:
         ctx.remember(totals=totals)
-    verdicts = plan.verdicts + _node_verdicts(ctx, leaving)
+    of_node, software = _look_at_node(ctx, leaving)
+    verdicts = plan.verdicts + of_node
     for verdict in verdicts:
         log.log(logging.WARNING if verdict.blocks else logging.INFO, "%s", verdict)
     blocking = find_blockers(verdicts)
-    details = {"servers": servers, "verdicts": [str(v) for v in verdicts]}
+    details = {"servers": servers, "verdicts": [str(v) for v in verdicts], "software": dict(software)}
     if blocking:
         message = f"{len(blocking)} blocker(s): " + "; ".join(str(v) for v in blocking)
         return StepResult(outcome=Outcome.HELD, code=blocking[0].code, message=message, details=details)
@@ -177,12 +179,18 @@ def _unsettled(host: str) -> Verdict:
     )
 
 
-def _node_verdicts(ctx: StepContext, leaving: tuple[Server, ...]) -> tuple[Verdict, ...]:
-    """Check what the upgrade will need on the node itself, and what its Nova allows those that leave."""
+def _look_at_node(
+    ctx: StepContext, leaving: tuple[Server, ...]
+) -> tuple[tuple[Verdict, ...], Mapping[str, str]]:
+    """Check what the upgrade will need on the node itself, and what its Nova allows those that leave.
+
+    :return: what was found, and what the node runs now.
+    """
     mechanism, subject = ctx.campaign.mechanism, Subject.of_node(ctx.host)
     with ctx.campaign.shell(ctx.host) as shell:
         found = mechanism.check(shell)
         settings = read_migration_settings(shell) if leaving and mechanism.brings_software else None
-    if settings is None:
-        return found
-    return (*found, *check_settings(settings, leaving, ctx.plan.expected, subject))
+        software = read_software(shell) if ctx.campaign.reads_software else {}
+    if settings is not None:
+        found = (*found, *check_settings(settings, leaving, ctx.plan.expected, subject))
+    return found, software

@@ -5,8 +5,9 @@ from __future__ import annotations
 import itertools
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 from escalator.model.bundle import HookTime
 from escalator.model.campaign import NodeState
@@ -14,6 +15,7 @@ from escalator.model.cloud import ServiceState
 from escalator.model.errors import EscalatorError, LoginRefusedError, NotFoundError, TransientError
 from escalator.model.lease import LeasePhase
 from escalator.model.node_facts import Proof
+from escalator.model.node_software import Software
 from escalator.model.step import Outcome
 from escalator.model.verdict import Code, Subject, Verdict
 from escalator.steps.running.context import StepContext
@@ -21,6 +23,7 @@ from escalator.steps.running.hooks import HookFailedError, Hooks
 from escalator.steps.running.patience import Patience
 from escalator.steps.running.results import StepResult
 from escalator.system_support.mechanisms import UnitState
+from escalator.system_support.node_software import read_software
 from escalator.upgrade_manager.state.agents import find_dead
 from escalator.upgrade_manager.state.resources import find_lost
 
@@ -41,18 +44,30 @@ def verify(ctx: StepContext) -> StepResult:
     """Prove the node, and remember the proof: in the ledger first, then in the lease."""
     ctx.ensure_phase(LeasePhase.UPGRADING)
     ctx.remember(verified=None)
-    hooks = Hooks(ctx=ctx)
-    refused = _prove(ctx, hooks)
+    notes = _Notes(hooks=Hooks(ctx=ctx))
+    refused = _prove(ctx, notes)
     if refused is not None:
         return refused
     ctx.progress(NodeState.VERIFIED, message=f"runs {ctx.plan.target_version}")
     ctx.ensure_phase(LeasePhase.VERIFIED)
-    good = "service, version, hypervisor, inventory, agents" + (", hooks" if hooks.reports else "")
+    good = "service, version, hypervisor, inventory, agents" + (", hooks" if notes.hooks.reports else "")
     off = ctx.campaign.canary.off
     return StepResult(
         message=f"{good} are good; canaries are off" if off else f"{good} and canary are good",
-        details=hooks.details,
+        details=notes.details,
     )
+
+
+@dataclass(kw_only=True)
+class _Notes:
+    """What an attempt remembers: its hooks, and what the node was seen to run after the switch."""
+
+    hooks: Hooks
+    software: Software = field(default_factory=dict)
+
+    @property
+    def details(self) -> dict[str, Any]:
+        return {**self.hooks.details, "software": dict(self.software)}
 
 
 def prove(ctx: StepContext) -> StepResult | None:
@@ -60,24 +75,24 @@ def prove(ctx: StepContext) -> StepResult | None:
 
     :return: what is wrong; None when all is good.
     """
-    return _prove(ctx, Hooks(ctx=ctx))
+    return _prove(ctx, _Notes(hooks=Hooks(ctx=ctx)))
 
 
-def _prove(ctx: StepContext, hooks: Hooks) -> StepResult | None:
+def _prove(ctx: StepContext, notes: _Notes) -> StepResult | None:
     wait = _Wait(ctx=ctx, patience=Patience(ctx=ctx), deadline=ctx.now() + SERVICE_WITHIN)
     faults = _service(wait)
     if not faults:
-        wrong = _version(ctx)
+        wrong = _version(ctx, notes)
         faults = (*wrong, *wait.until_good(_all_up, lambda: bool(wrong)))
     if not faults:
-        faults = _hooks(ctx, hooks)
+        faults = _hooks(ctx, notes.hooks)
     if not faults:
         faults = _canary(ctx)
     for fault in faults:
         log.error("%s", fault)
     if faults:
         message = "; ".join(str(fault) for fault in faults)
-        code, details = faults[0].code, hooks.details
+        code, details = faults[0].code, notes.details
         return StepResult(outcome=Outcome.FAILED, code=code, message=message, details=details)
     ctx.ensure_leased()
     version = ctx.plan.target_version
@@ -163,10 +178,13 @@ def _ask_systemd(ctx: StepContext) -> UnitState | None:
         return None
 
 
-def _version(ctx: StepContext) -> tuple[Verdict, ...]:
-    """Compare what runs with what the bundle brings."""
+def _version(ctx: StepContext, notes: _Notes) -> tuple[Verdict, ...]:
+    """Compare what runs with what the bundle brings; note everything else that the node runs now."""
     with ctx.campaign.shell(ctx.host) as shell:
         found = ctx.campaign.mechanism.installed(shell)
+        told = read_software(shell) if ctx.campaign.reads_software else {}
+    brought = {} if found is None else {name: one for name, one in found.components.items() if one}
+    notes.software = {**told, **brought}
     if found is None or found.running == ctx.plan.target_version:
         return ()
     said = f"runs {found.running}, not {ctx.plan.target_version}"

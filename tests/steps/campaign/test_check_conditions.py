@@ -291,3 +291,19 @@ def test_what_nova_allows_busy_servers_is_said_once_for_nodes_that_are_alike(wor
     warning, note = (c for c in report.conditions if c.code is Code.MIGRATION_SETTINGS)
     assert (warning.severity, note.severity) == (Severity.WARNING, Severity.INFO)
     assert all(host in warning.message for host in world.hosts)
+
+
+def test_what_the_nodes_run_is_in_plan_and_snapshot_and_their_drift_is_a_warning(world: World) -> None:
+    for host, qemu in zip(world.hosts, ("7.2.15", "7.2.15", "7.2.9"), strict=True):
+        world.nodes[host].versions = f"program.qemu=QEMU emulator version {qemu}\n"
+    _, report = checked(world)
+    (drift,) = (c for c in report.unmet if c.code is Code.VERSIONS_DIFFER)
+    assert drift.message == f"its nodes differ in qemu: 7.2.15 on 2; 7.2.9 on {world.hosts[-1]}"
+    snapshot = world.recorded.document(Document.SNAPSHOT_BEFORE)
+    assert [node["versions"]["qemu"] for node in snapshot["nodes"]] == ["7.2.15", "7.2.15", "7.2.9"]
+    (step,) = world.recorded.document(Document.PLAN)["versions"]
+    assert (step["component"], step["to"], [one["version"] for one in step["from"]]) == (
+        "nova-compute",
+        NEW,
+        [OLD],
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from tests.steps.fake_records import START
@@ -49,7 +50,7 @@ def test_a_node_that_does_not_say_its_version_is_at_fault(
 def test_many_nodes_are_read_over_one_connection_each(world: World) -> None:
     world.nodes["node-02"].lacks = ("no flock", "no awk")
     world.nodes["node-03"].unreachable = [TransientError("no route")]
-    versions, faults, lacking, _ = read_versions(world.context(), NODES)
+    versions, faults, lacking, *_ = read_versions(world.context(), NODES)
     assert versions == {NODE: OLD, "node-02": OLD}
     assert faults[NODE] is faults["node-02"] is None
     assert [verdict.message for verdict in lacking.pop("node-02")] == ["no flock", "no awk"]
@@ -74,7 +75,10 @@ def test_every_node_says_whether_its_source_has_the_version(world: World) -> Non
 def test_a_bundle_that_brings_nothing_leaves_the_versions_unknown_and_the_nodes_unasked(world: World) -> None:
     world.bundle = replace(BUNDLE, mechanism=NoMechanism())
     assert read_version(world.context(), NODE) == ""
-    assert read_versions(world.context(), NODES) == (dict.fromkeys(NODES, ""), dict.fromkeys(NODES), {}, {})
+    assert read_versions(world.context(), NODES) == (
+        *(dict.fromkeys(NODES, ""), dict.fromkeys(NODES)),
+        *({}, {}, {}),
+    )
     assert world.connections == []
 
 
@@ -124,3 +128,20 @@ def test_sudo_that_refuses_is_a_lack_of_privilege_and_no_lack_of_reach(world: Wo
     assert (verdict.code, verdict.message) == (Code.NODE_NO_PRIVILEGE, "sudo: a password is required")
     assert verdict.blocks
     assert verdict.remedy
+
+
+def test_what_the_mechanism_reads_of_other_components_goes_before_what_the_node_tells(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context = world.context()
+    world.nodes[
+        NODE
+    ].versions = "program.qemu=QEMU emulator version 7.2.15\nprogram.ovn=ovn-controller 24.03.1\n"
+    asked = type(context.mechanism).installed
+
+    def installed(mechanism: Any, shell: Any) -> InstalledVersion:
+        components = {"nova-compute": OLD, "qemu": "1:7.2+dfsg-7", "libvirt": None}
+        return replace(asked(mechanism, shell), components=components)
+
+    monkeypatch.setattr(type(context.mechanism), "installed", installed)
+    assert read_versions(context, (NODE,)).software == {NODE: {"qemu": "1:7.2+dfsg-7", "ovn": "24.03.1"}}

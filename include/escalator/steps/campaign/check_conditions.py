@@ -10,6 +10,7 @@ from typing import Any
 from escalator.checks.render import list_lines
 from escalator.cloud_manager.snapshots import snapshot_to_document
 from escalator.ledger.records import Document
+from escalator.model.bundle import Bundle
 from escalator.model.campaign import CampaignPlan, OnBlocked, UpgradeMode
 from escalator.model.check_report import CheckReport, check_to_document
 from escalator.model.cloud import CloudSnapshot
@@ -36,6 +37,7 @@ from escalator.upgrade_manager.conditions.upgrade import check_upgrade
 from escalator.upgrade_manager.drain.durations import learn
 from escalator.upgrade_manager.feasibility.alternatives import leave_servers_out
 from escalator.upgrade_manager.schedule.planning import plan_campaign
+from escalator.upgrade_manager.state.drift import add_software
 
 log = logging.getLogger("escalator.steps.campaign.check_conditions")
 
@@ -73,7 +75,8 @@ def judge(campaign: CampaignContext, hosts: Sequence[str], *, look: Look = check
         expected=learn(history, bundle),
     )
     read = read_versions(campaign, plan.hosts)
-    snapshot = campaign.fetch_snapshot(targets=plan.hosts, versions=read.versions, for_check=True)
+    look_now = campaign.fetch_snapshot(targets=plan.hosts, versions=read.versions, for_check=True)
+    snapshot = add_software(look_now, read.software)
     question = ask(
         plan,
         snapshot,
@@ -153,7 +156,7 @@ def check(
         left_out=judged.plan.left_out,
     )
     plan = replace(planned, procedure=campaign.plan.procedure, expected=judged.plan.expected)
-    made = _make_plan(plan, judged.hoped)
+    made = _make_plan(plan, judged.hoped, campaign.bundle)
     for line in list_plan_lines(made.document):
         log.info("%s", line)
     plan = replace(plan, hosts=tuple(dict.fromkeys((*made.hosts, *plan.hosts))))  # as shown, so kept
@@ -180,7 +183,7 @@ def _check_start(question: Question) -> CheckReport:
     return replace(report, conditions=(*report.conditions, *pinned))
 
 
-def _make_plan(plan: CampaignPlan, snapshot: CloudSnapshot) -> MadePlan:
+def _make_plan(plan: CampaignPlan, snapshot: CloudSnapshot, bundle: Bundle) -> MadePlan:
     """Say what the campaign is expected to do, with the reason of each node's turn."""
     request = plan.request
     options = make_options(
@@ -193,6 +196,7 @@ def _make_plan(plan: CampaignPlan, snapshot: CloudSnapshot) -> MadePlan:
         snapshot,
         replace(options, spill=request.spill, move_standbys=request.move_standbys),
         bundle=request.bundle,
+        components=bundle.components,
         left_out=plan.left_out,
     )
 

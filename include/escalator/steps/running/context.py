@@ -30,6 +30,7 @@ from escalator.model.run_life import FindLife, ask_nobody
 from escalator.model.switch import SwitchRecord
 from escalator.model.verdict import Code
 from escalator.system_support.mechanisms import NodeJob, NodeMechanism, RunHook, run_hook
+from escalator.system_support.node_software import is_wanted
 from escalator.system_support.shell import ShellOnDemand
 from escalator.system_support.ssh import NodeShell
 from escalator.upgrade_manager.drain.durations import compute_job_limit_seconds
@@ -159,6 +160,11 @@ class CampaignContext:
             watched_within=watched_within,
         )
         return apply_switchovers(self.add_ha_groups(snapshot), self.find_switches())
+
+    @property
+    def reads_software(self) -> bool:
+        """Tell whether nodes are asked what they run: their bundle may change it."""
+        return is_wanted(brings_software=self.mechanism.brings_software, reboot=self.bundle.reboot)
 
     def find_switches(self) -> tuple[SwitchRecord, ...]:
         """Return the switchovers of the run so far."""

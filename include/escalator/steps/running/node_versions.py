@@ -6,14 +6,18 @@ import logging
 from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from types import MappingProxyType
 from typing import NamedTuple
 
+from escalator.model.bundle import COMPUTE
 from escalator.model.errors import EscalatorError, LoginRefusedError, NodeFaultError
 from escalator.model.migration_settings import MigrationSettings
+from escalator.model.node_software import Software
 from escalator.model.verdict import Code, Subject, Verdict, find_blockers
 from escalator.model.wording import name_some
 from escalator.steps.running.context import CampaignContext
 from escalator.steps.running.done_before import find_done_before
+from escalator.system_support.node_software import read_software
 from escalator.system_support.nova_settings import read_migration_settings
 from escalator.system_support.shell import Shell
 
@@ -34,20 +38,21 @@ def read_version(campaign: CampaignContext, host: str) -> str:
     :raises NodeFaultError: it can, but does not say.
     """
     with campaign.shell(host) as shell:
-        return _version(campaign, shell)
+        return _read_installed(campaign, shell)[0]
 
 
-def _version(campaign: CampaignContext, shell: Shell) -> str:
+def _read_installed(campaign: CampaignContext, shell: Shell) -> tuple[str, Software]:
+    """Return the release, and the versions of the other components that the mechanism brings."""
     found = campaign.mechanism.installed(shell)
     if found is None:
-        return ""
+        return "", {}
     version = found.running or found.version
     if version is None:
         raise NodeFaultError(
             f"{shell.host} does not say which {found.package} it has",
             remedy=f"look at {found.place} on the node",
         )
-    return version
+    return version, {name: one for name, one in found.components.items() if one and name != COMPUTE}
 
 
 class NodesRead(NamedTuple):
@@ -55,25 +60,27 @@ class NodesRead(NamedTuple):
 
     ``versions`` of the nodes that answered; ``faults``: for every node None, or why it did not answer;
     ``lacking``: what the mechanism lacks on nodes that did; ``settings``: what their Nova allows live
-    migrations.
+    migrations; ``software``: what they tell of all their components.
     """
 
     versions: dict[str, str]
     faults: dict[str, str | None]
     lacking: dict[str, tuple[Verdict, ...]]
     settings: dict[str, MigrationSettings]
+    software: dict[str, Software]
 
 
 def _look(campaign: CampaignContext, host: str) -> _Answer:
     """Find what a node runs, and what the mechanism lacks there; only a good node asks the source."""
     target, mechanism = campaign.plan.target_version, campaign.mechanism
     with campaign.shell(host) as shell:
-        version = _version(campaign, shell)
+        version, brought = _read_installed(campaign, shell)
         lacking = find_blockers(mechanism.check(shell))
         if not lacking and target and version != target:
             lacking = find_blockers(mechanism.check_source(shell, target))
         settings = read_migration_settings(shell) if mechanism.brings_software else None
-    return _Answer(host, version, lacking, settings=settings)
+        software = {**read_software(shell), **brought} if campaign.reads_software else brought
+    return _Answer(host, version, lacking, settings=settings, software=software)
 
 
 class _Answer(NamedTuple):
@@ -84,6 +91,7 @@ class _Answer(NamedTuple):
     lacking: tuple[Verdict, ...] = ()
     fault: EscalatorError | None = None
     settings: MigrationSettings | None = None
+    software: Software = MappingProxyType({})
 
 
 def read_versions(campaign: CampaignContext, hosts: tuple[str, ...]) -> NodesRead:
@@ -106,6 +114,7 @@ def read_versions(campaign: CampaignContext, hosts: tuple[str, ...]) -> NodesRea
         faults={host: None if a.fault is None else str(a.fault) for host, a in answers.items()},
         lacking={host: a.lacking for host, a in answers.items() if a.lacking},
         settings={host: a.settings for host, a in answers.items() if a.settings is not None},
+        software={host: a.software for host, a in answers.items() if a.software},
     )
 
 

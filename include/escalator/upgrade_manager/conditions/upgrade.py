@@ -18,6 +18,7 @@ from escalator.upgrade_manager.conditions import (
     bundles,
     control_plane,
     deadlocks,
+    drift,
     leases,
     moves,
     redundancy,
@@ -59,6 +60,7 @@ DOMAIN_FAMILIES: tuple[Family, ...] = (
     targets.HOLDERS,
     leases.FAMILY,
     targets.REACH,
+    drift.FAMILY,
     system.FAMILY,
     servers.FAMILY,
     moves.FAMILY,
@@ -76,6 +78,7 @@ NEEDS: Mapping[Family, frozenset[CloudPart]] = {
     releases.FAMILY: frozenset(),
     servers.HOSTS: frozenset({CloudPart.SERVERS}),
     targets.REACH: frozenset({CloudPart.AGGREGATES}),
+    drift.FAMILY: frozenset({CloudPart.AGGREGATES}),
     targets.HOLDERS: frozenset({CloudPart.SERVICES, CloudPart.AGGREGATES}),
     leases.FAMILY: frozenset({CloudPart.SERVICES, CloudPart.AGGREGATES}),
     system.FAMILY: frozenset(
