@@ -85,8 +85,8 @@ def _mode() -> Param:
         type="string",
         enum=[str(mode) for mode in UpgradeMode],
         title="Mode",
-        description="smooth: servers keep running; non-smooth: those that cannot be moved may be stopped "
-        "(a check says which; no campaign of this release stops one)",
+        description="smooth: servers keep running; non-smooth: those that cannot be moved are stopped for "
+        "the upgrade of their node and started after it (a check says which)",
     )
 
 

@@ -85,7 +85,7 @@ def test_who_was_moved_is_told_although_the_step_was_killed_before_it_could(
     def be_killed(_: object) -> None:
         raise KilledError
 
-    monkeypatch.setattr("escalator.steps.migrate.tell_of_moved", be_killed)
+    monkeypatch.setattr("escalator.steps.migrate.tell_of_done", be_killed)
     with pytest.raises(KilledError):
         loaded.run(Step.MIGRATE)
     monkeypatch.undo()

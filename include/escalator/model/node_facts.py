@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import TypedDict
 
 from escalator.model.moves import Agreement, DrainPlan, StandbyMove
+from escalator.model.stops import ServerStop
 
 
 class PersonWord(StrEnum):
@@ -61,6 +62,8 @@ class NodeFacts:
     :ivar standby_move: a standby's move that was about to be asked for, and is not seen to its end yet.
     :ivar refused_at: when a manager's refusal made the node give way to the others; None: it did not.
     :ivar login_refused_at: since when the node refuses the log-in; None: it does not.
+    :ivar stops: the servers that ran and were stopped for the upgrade, or were about to be; they are never
+        forgotten, whatever begins anew.
     :ivar person_word: what a person decided about a node that was refused again.
     """
 
@@ -87,6 +90,7 @@ class NodeFacts:
     refused_at: datetime | None = None
     login_refused_at: datetime | None = None
     person_word: PersonWord | None = None
+    stops: tuple[ServerStop, ...] = ()
 
     @property
     def touched(self) -> bool:
@@ -121,3 +125,4 @@ class FactChanges(TypedDict, total=False):
     refused_at: datetime | None
     login_refused_at: datetime | None
     person_word: PersonWord | None
+    stops: tuple[ServerStop, ...]

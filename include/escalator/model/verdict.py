@@ -108,6 +108,8 @@ class Code(StrEnum):
     SERVER_POWER_STATE = "server_power_state"
     SERVER_REFUSED = "server_refused"
     SERVER_LOCKED = "server_locked"
+    SERVER_NOT_STOPPED = "server_not_stopped"
+    SERVER_NOT_STARTED = "server_not_started"
     SERVER_GROUP = "server_group"
     SERVERS_UNSETTLED = "servers_unsettled"
     NO_DESTINATION = "no_destination"

@@ -19,7 +19,7 @@ COMMON_CLASSES = frozenset({"VCPU", "PCPU", "MEMORY_MB", "DISK_GB"})
 STAYING_MODES = frozenset({"active-standby", "load-balanced"})
 """Modes of HA groups whose members can stay on a node that is upgraded."""
 ACTIVE_STANDBY = "active-standby"
-NEVER_MOVED = frozenset({Feature.ACCELERATOR, Feature.ACCELERATOR_PORT})
+NEVER_MOVED = frozenset({Feature.ACCELERATOR, Feature.ACCELERATOR_PORT, Feature.SHARE})
 """What Nova moves in no way."""
 REFUSED = NEVER_MOVED | {Feature.MEMORY_ENCRYPTION, Feature.VTPM, Feature.PCI, Feature.VGPU}
 """What Nova does not move live, or not under every hypervisor: a non-smooth campaign may stop it instead."""

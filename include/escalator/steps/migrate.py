@@ -24,7 +24,8 @@ from escalator.steps.moving.flights import Flight, FlightState
 from escalator.steps.moving.pace import DrainPace
 from escalator.steps.running.context import StepContext
 from escalator.steps.running.results import StepResult
-from escalator.steps.switching.managers import tell_of_moved
+from escalator.steps.stopping.rule import find_stop_rule
+from escalator.steps.switching.managers import tell_of_done
 from escalator.upgrade_manager.drain.drains import plan_drain
 from escalator.upgrade_manager.drain.prechecks import LIVE, check_servers, find_ongoing
 
@@ -65,15 +66,17 @@ def migrate(ctx: StepContext) -> StepResult:
     ctx.progress(NodeState.MIGRATING, message=f"{len(drain.waiting) + len(drain.flying)} server(s) to move")
     left = _empty(ctx, drain, faults)
     ended = drain.record.ended
-    tell_of_moved(ctx)
+    tell_of_done(ctx)
     details = {"moved": sum(r.succeeded for r in ended), "attempts": len(ended)}
     if left:
         message = "; ".join(str(verdict) for verdict in left)
         return StepResult(outcome=Outcome.HELD, code=left[0].code, message=message, details=details)
     _remember_pace(ctx, drain)
     ctx.progress(NodeState.EMPTY, message=f"{details['moved']} server(s) moved")
-    stay = len(_last_plan(ctx).staying)
+    plan = _last_plan(ctx)
+    stay, stop = len(plan.staying) - len(plan.stopping), len(plan.stopping)
     rest = f"only {stay} member(s) of HA groups stay" if stay else "all that were to move"
+    rest += f", {stop} server(s) stay that must not run" if stop else ""
     return StepResult(message=f"{details['moved']} server(s) moved, {rest}", details=details)
 
 
@@ -154,6 +157,7 @@ def _resume(ctx: StepContext, drain: Drain) -> tuple[Verdict, ...]:
         members_stay=ctx.plan.members_stay,
         order=ctx.plan.hosts,
         agreement=ctx.facts.agreement or NO_AGREEMENT,
+        stops=find_stop_rule(ctx),
     )
     names = names | {server.id: server.name for server in known.values()}
     flights = tuple(_adopted(m, names) for m in away)
@@ -161,6 +165,7 @@ def _resume(ctx: StepContext, drain: Drain) -> tuple[Verdict, ...]:
         host=ctx.host,
         moves=flights + tuple(m for m in replanned.moves if m.server_id not in moving),
         staying=replanned.staying,
+        stopping=replanned.stopping,
     )
     ctx.remember(drain_plan=plan)
     drain.adopt(plan, away)

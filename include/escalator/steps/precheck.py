@@ -21,6 +21,7 @@ from escalator.model.verdict import Code, Subject, Verdict, find_blockers
 from escalator.steps.running.context import StepContext
 from escalator.steps.running.patience import Patience
 from escalator.steps.running.results import StepResult
+from escalator.steps.stopping.rule import describe_staying, find_stop_rule
 from escalator.system_support.node_software import read_software
 from escalator.system_support.nova_settings import read_migration_settings
 from escalator.upgrade_manager.drain.busy_servers import check_settings
@@ -60,8 +61,7 @@ def precheck(ctx: StepContext) -> StepResult:
     ctx.remember(drain_plan=plan, last_migration=last, drain_started=None, cold_asked=(), verified=None)
     ctx.remember(asked_round=None, addresses=None, holders=None, agreement=None)
     ctx.remember(agents=tuple(agent.binary for agent in ctx.cloud.fetch_agents(ctx.host) if agent.alive))
-    stay = f", {len(plan.staying)} stay as members of HA groups" if plan.staying else ""
-    message = f"{len(plan.moves)} server(s) to move{stay}, no blocker"
+    message = f"{len(plan.moves)} server(s) to move{describe_staying(plan)}, no blocker"
     ctx.progress(NodeState.CHECKED, message=message)
     return StepResult(message=message, details=details)
 
@@ -133,7 +133,14 @@ def _plan(ctx: StepContext, snapshot: CloudSnapshot, besides: tuple[Verdict, ...
     here = [m for m in moving if ctx.host in {m.source_host, m.dest_host}]
     hypervisor = None if node is None else hypervisor_of(node)
     verdicts = (*check_servers(on_node, here, host=ctx.host, hypervisor=hypervisor), *besides)
-    plan = plan_drain(snapshot, ctx.host, verdicts, members_stay=ctx.plan.members_stay, order=ctx.plan.hosts)
+    plan = plan_drain(
+        snapshot,
+        ctx.host,
+        verdicts,
+        members_stay=ctx.plan.members_stay,
+        order=ctx.plan.hosts,
+        stops=find_stop_rule(ctx, anew=True),
+    )
     moved = {move.server_id for move in plan.moves}
     leaving = tuple(server for server in on_node if server.id in moved)
     return _Settled(plan, len(on_node), last, count_totals(node), leaving)

@@ -27,6 +27,8 @@ from escalator.model.verdict import Code
 from escalator.steps.running.context import StepContext
 from escalator.steps.running.login_patience import bear_refusal
 from escalator.steps.running.results import StepResult
+from escalator.steps.stopping.start_servers import start_left
+from escalator.steps.stopping.stop_book import StopBook
 from escalator.steps.switching.managers import tell_of_return
 from escalator.steps.switching.own_means import restore_services
 from escalator.steps.switching.standby_moves import settle_standby_move
@@ -45,6 +47,13 @@ def release(ctx: StepContext) -> StepResult:
     with suppress(LeaseLostError):
         settle_standby_move(ctx)
     service = ctx.cloud.fetch_service(ctx.host)
+    result = _end_or_leave(ctx, service)
+    left = start_left(ctx, ctx.cloud.fetch_service(ctx.host)) if StopBook(ctx=ctx).list_down() else ()
+    said = "".join(f"; {verdict}" for verdict in left)
+    return replace(result, message=f"{result.message}{said}") if left else result
+
+
+def _end_or_leave(ctx: StepContext, service: ComputeService) -> StepResult:
     try:
         if ctx.holds(service) and service.lease is not None:
             ctx.ensure_current()

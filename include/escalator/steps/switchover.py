@@ -20,6 +20,7 @@ from escalator.model.verdict import Code, Verdict, find_blockers
 from escalator.model.vnfm import OnNack, OnSilence
 from escalator.steps.running.context import StepContext
 from escalator.steps.running.results import StepResult
+from escalator.steps.stopping.rule import describe_staying, find_stop_rule
 from escalator.steps.switching.manager_switches import record_switchovers
 from escalator.steps.switching.managers import ask_managers, judge
 from escalator.steps.switching.own_means import OwnMeans, Switched
@@ -188,6 +189,7 @@ def _plan_by(ctx: StepContext, snapshot: CloudSnapshot, agreement: Agreement) ->
         members_stay=ctx.plan.members_stay,
         order=ctx.plan.hosts,
         agreement=agreement,
+        stops=find_stop_rule(ctx),
     )
 
 
@@ -211,12 +213,12 @@ def _leave_to_migrate(ctx: StepContext) -> StepResult:
     names = [move.server_name for move in plan.moves]
     for name in names:
         log.info("%s: server %s: no VNF manager is asked to switch it over, migrate moves it", ctx.host, name)
-    for server_id in plan.staying:
+    resting = {stop.server_id for stop in plan.stopping}
+    for server_id in (staying for staying in plan.staying if staying not in resting):
         log.info(
             "%s: server %s stays: its HA group does without it, and the upgrade does not touch guests",
             ctx.host,
             server_id,
         )
-    stay = f", {len(plan.staying)} stay as members of HA groups" if plan.staying else ""
-    message = f"no VNF manager is asked: {len(names)} server(s) to move{stay}"
+    message = f"no VNF manager is asked: {len(names)} server(s) to move{describe_staying(plan)}"
     return StepResult(outcome=Outcome.OK, message=message, details={"servers": names})

@@ -21,6 +21,7 @@ from escalator.steps.running.context import StepContext
 from escalator.steps.running.hooks import Hooks
 from escalator.steps.running.patience import Patience
 from escalator.steps.running.results import StepResult
+from escalator.steps.stopping.stop_servers import find_resting, stop_servers
 from escalator.system_support.mechanisms import Effect
 from escalator.system_support.remote_job import JobOverdueError
 from escalator.upgrade_manager.drain.prechecks import describe_remedy, find_ongoing
@@ -42,7 +43,7 @@ def upgrade(ctx: StepContext) -> StepResult:
     hooks = Hooks(ctx=ctx)
     try:
         ctx.campaign.mechanism.stage(ctx.node_job("stage"))
-        held = _prove_empty(ctx)
+        held = _prove_empty(ctx) or _stop(ctx)
         if held is not None:
             return held
         ctx.ensure_phase(LeasePhase.UPGRADING)
@@ -85,6 +86,13 @@ def _not_upgraded(ctx: StepContext, fault: NodeFaultError, hooks: Hooks) -> Step
         code = Code.STEP_HUNG
     outcome = Outcome.HELD if staged_only else Outcome.FAILED
     return StepResult(outcome=outcome, code=code, message=str(fault), details=hooks.details)
+
+
+def _stop(ctx: StepContext) -> StepResult | None:
+    """Stop the servers that must not run meanwhile; that takes time, so the node is looked at once more."""
+    if not find_resting(ctx):
+        return None
+    return stop_servers(ctx) or _prove_empty(ctx)
 
 
 def _going_on(ctx: StepContext) -> tuple[Migration, ...]:

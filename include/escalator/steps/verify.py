@@ -17,11 +17,14 @@ from escalator.model.lease import LeasePhase
 from escalator.model.node_facts import Proof
 from escalator.model.node_software import Software
 from escalator.model.step import Outcome
+from escalator.model.stops import StopEnd
 from escalator.model.verdict import Code, Subject, Verdict
 from escalator.steps.running.context import StepContext
 from escalator.steps.running.hooks import HookFailedError, Hooks
 from escalator.steps.running.patience import Patience
 from escalator.steps.running.results import StepResult
+from escalator.steps.stopping.start_servers import start_servers
+from escalator.steps.switching.managers import tell_of_done
 from escalator.system_support.mechanisms import UnitState
 from escalator.system_support.node_software import read_software
 from escalator.upgrade_manager.state.agents import find_dead
@@ -46,14 +49,18 @@ def verify(ctx: StepContext) -> StepResult:
     ctx.remember(verified=None)
     notes = _Notes(hooks=Hooks(ctx=ctx))
     refused = _prove(ctx, notes)
+    if refused is None:
+        refused = _start(ctx, notes)
     if refused is not None:
         return refused
     ctx.progress(NodeState.VERIFIED, message=f"runs {ctx.plan.target_version}")
     ctx.ensure_phase(LeasePhase.VERIFIED)
     good = "service, version, hypervisor, inventory, agents" + (", hooks" if notes.hooks.reports else "")
     off = ctx.campaign.canary.off
+    started = sum(stop.end is StopEnd.RUNS for stop in ctx.facts.stops)
+    again = f"; {started} server(s) that were stopped run again" if started else ""
     return StepResult(
-        message=f"{good} are good; canaries are off" if off else f"{good} and canary are good",
+        message=f"{good} are good; canaries are off{again}" if off else f"{good} and canary are good{again}",
         details=notes.details,
     )
 
@@ -68,6 +75,17 @@ class _Notes:
     @property
     def details(self) -> dict[str, Any]:
         return {**self.hooks.details, "software": dict(self.software)}
+
+
+def _start(ctx: StepContext, notes: _Notes) -> StepResult | None:
+    """Start the servers again that were stopped for the upgrade: a node that cannot run them is not good."""
+    faults = start_servers(ctx)
+    tell_of_done(ctx)
+    if not faults:
+        return None
+    message = "; ".join(map(str, faults))
+    code = Code.SERVER_NOT_STARTED
+    return StepResult(outcome=Outcome.FAILED, code=code, message=message, details=notes.details)
 
 
 def prove(ctx: StepContext) -> StepResult | None:

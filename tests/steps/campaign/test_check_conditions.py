@@ -17,6 +17,7 @@ from escalator.model.campaign import CampaignPlan, OnBlocked, Step, UpgradeMode
 from escalator.model.check_report import CheckReport, check_to_document
 from escalator.model.decisions import Admission
 from escalator.model.errors import InvalidRequestError, NodeFaultError, PlanInfeasibleError, TransientError
+from escalator.model.feature import Feature
 from escalator.model.interruption import Gap, ProbeMethod
 from escalator.model.known_lease import KnownLease, LeaseOwner
 from escalator.model.procedure import UPGRADE
@@ -224,14 +225,22 @@ def test_a_judgement_writes_nothing_anywhere(world: World) -> None:
     assert world.cloud.writes == []
 
 
-def test_a_campaign_that_would_have_to_stop_a_server_does_not_start(make_world: MakeWorld) -> None:
-    world = make_world(mode=UpgradeMode.NON_SMOOTH)
-    world.plan = replace(world.plan, run_id=f"{world.plan.run_id}-check", hosts=())
-    world.pinned = frozenset({"sriov"})
-    world.boot("sriov")
-    with pytest.raises(PlanInfeasibleError, match=r"server sriov .*stop no server"):
-        checked(world)
-    assert world.recorded.plan() is None
+def test_only_a_non_smooth_campaign_starts_that_has_to_stop_a_server(make_world: MakeWorld) -> None:
+    for mode in UpgradeMode:
+        world = make_world(mode=mode)
+        world.plan = replace(world.plan, run_id=f"{world.plan.run_id}-check", hosts=())
+        world.pinned = frozenset({"sriov"})
+        world.boot("sriov")
+        world.boot("gpu", features=frozenset({Feature.PCI}))
+        if mode is UpgradeMode.SMOOTH:
+            with pytest.raises(PlanInfeasibleError, match=r"server sriov .*must not be moved"):
+                checked(world)
+            assert world.recorded.plan() is None
+        else:
+            checked(world)
+            report = judge(world.context(), world.hosts).report
+            said = [c.message for c in report.conditions if c.subject.name in {"sriov", "gpu"}]
+            assert [words.endswith("nobody manages it: tell its owner") for words in said] == [True, True]
 
 
 def test_a_lease_that_nobody_ends_is_warned_of(world: World) -> None:

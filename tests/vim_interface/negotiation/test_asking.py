@@ -6,6 +6,7 @@ from escalator.model.cloud import Server
 from escalator.model.notice import InstanceAction, NoticeEvent, NoticeState
 from escalator.model.vnfm import ManagerRole, Vnfm, VnfmKind
 from escalator.vim_interface.negotiation.asking import (
+    STOPPED,
     list_concerns,
     make_done_notices,
     make_host_notices,
@@ -61,6 +62,25 @@ def test_dialect_a_gets_one_notice_a_project_and_b_one_a_server() -> None:
             assert notice.reply_at == NOW + timedelta(seconds=40)
             assert notice.actions_at is not None
             assert notice.actions_at > notice.reply_at
+
+
+def test_the_metadata_names_the_servers_of_a_notice_that_will_be_stopped() -> None:
+    for kind, told in (
+        (VnfmKind.FENIX_A, ["s1,s3"]),
+        (VnfmKind.FENIX_B, ["s1", None, "s3"]),
+    ):
+        manager = vnfm(kind=kind)
+        concerns = list_concerns([server("s1"), server("s2"), server("s3")], lambda _, m=manager: m)
+        notices = make_node_notices(
+            concerns,
+            session_id=SESSION,
+            host="node-01",
+            asking=0,
+            now=NOW,
+            bundle="nova-34",
+            stops={"s3", "s1", "of-another"},
+        )
+        assert [notice.metadata.get(STOPPED) for notice in notices] == told
 
 
 def test_who_is_given_a_lead_time_may_take_it_to_answer_within_bounds() -> None:

@@ -11,13 +11,12 @@ from escalator.checks.render import list_lines
 from escalator.cloud_manager.snapshots import snapshot_to_document
 from escalator.ledger.records import Document
 from escalator.model.bundle import Bundle
-from escalator.model.campaign import CampaignPlan, OnBlocked, UpgradeMode
+from escalator.model.campaign import CampaignPlan, OnBlocked
 from escalator.model.check_report import CheckReport, check_to_document
 from escalator.model.cloud import CloudSnapshot
 from escalator.model.errors import PlanInfeasibleError
 from escalator.model.interruption import YEAR, sum_gaps
 from escalator.model.procedure import find_procedure
-from escalator.model.verdict import Code
 from escalator.plans.plan import MadePlan, make_options, make_plan
 from escalator.plans.render import list_plan_lines
 from escalator.steps.campaign.check_canaries import check_canaries
@@ -32,7 +31,7 @@ from escalator.upgrade_manager.conditions.leaving_out import (
     leave_blocked_out,
     leave_nodes_out,
 )
-from escalator.upgrade_manager.conditions.question import Question, ask, unmet
+from escalator.upgrade_manager.conditions.question import ask
 from escalator.upgrade_manager.conditions.upgrade import check_upgrade
 from escalator.upgrade_manager.drain.durations import learn
 from escalator.upgrade_manager.feasibility.alternatives import leave_servers_out
@@ -84,6 +83,7 @@ def judge(campaign: CampaignContext, hosts: Sequence[str], *, look: Look = check
         reachable=read.faults,
         lacking=read.lacking,
         scalable=campaign.vnfms.list_scalable(snapshot, plan.hosts),
+        manager_of=_find_managers(campaign, snapshot, plan.hosts),
         interrupted=_find_interruptions(campaign),
     )
     if request.on_blocked is OnBlocked.SKIP:
@@ -104,6 +104,17 @@ def judge(campaign: CampaignContext, hosts: Sequence[str], *, look: Look = check
         versions=read.versions,
         report=replace(found.report, conditions=(*found.report.conditions, *besides)),
     )
+
+
+def _find_managers(
+    campaign: CampaignContext, snapshot: CloudSnapshot, hosts: Sequence[str]
+) -> dict[str, str]:
+    """Return who manages the servers of some nodes: server id -> id of its manager."""
+    cloud, known = snapshot.cloud, campaign.vnfms
+    if not known.of_cloud(cloud):
+        return {}
+    servers = (server for server in snapshot.servers if server.host in hosts)
+    return {s.id: vnfm.id for s in servers if (vnfm := known.manager_of(cloud, s)) is not None}
 
 
 def _find_interruptions(campaign: CampaignContext) -> dict[str, float]:
@@ -141,7 +152,7 @@ def check(
     :raises PlanInfeasibleError: the request cannot be carried out; carries every reason; nothing was written.
     """
     find_procedure(campaign.plan.procedure)
-    judged = judge(campaign, campaign.plan.request.hosts or tuple(known_hosts), look=_check_start)
+    judged = judge(campaign, campaign.plan.request.hosts or tuple(known_hosts), look=check_upgrade)
     log_report(judged.report)
     refuse_unmet(judged.report, what="the campaign cannot start")
     planned = plan_campaign(
@@ -162,25 +173,6 @@ def check(
     plan = replace(plan, hosts=tuple(dict.fromkeys((*made.hosts, *plan.hosts))))  # as shown, so kept
     recorded = _open(campaign, plan, judged, bundle_document=bundle_document, plan_document=made.document)
     return recorded, judged.report
-
-
-def _check_start(question: Question) -> CheckReport:
-    """Check an upgrade, and that no server has to be stopped: the steps move servers, or let them stay."""
-    report = check_upgrade(question)
-    if question.plan.request.mode is UpgradeMode.SMOOTH:
-        return report  # which names each of them already
-    pinned = (
-        unmet(
-            Code.SERVER_PINNED,
-            server.subject,
-            f"it cannot be moved off {server.host}, and the steps of a campaign stop no server",
-            "take it off the node by hand, or leave the node out",
-        )
-        for host in question.pending
-        for server in question.book.servers(host)
-        if server.migration == "none" and not server.on_no_node and not question.book.stays(server)
-    )
-    return replace(report, conditions=(*report.conditions, *pinned))
 
 
 def _make_plan(plan: CampaignPlan, snapshot: CloudSnapshot, bundle: Bundle) -> MadePlan:

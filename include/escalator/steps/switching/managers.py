@@ -7,7 +7,9 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from escalator.model.cloud import CloudSnapshot
+from escalator.model.moves import DrainPlan
 from escalator.model.notice import NoticeRecord, NoticeState
+from escalator.model.stops import ServerStop, StopEnd
 from escalator.steps.running.context import StepContext
 from escalator.steps.switching.found_switches import record_found_switchover
 from escalator.steps.switching.own_means import OwnMeans
@@ -33,7 +35,7 @@ def ask_managers(ctx: StepContext, desk: VimDesk) -> tuple[NoticeRecord, ...]:
     """
     asking = _find_asking(ctx, desk)
     if not desk.find_asked(ctx.host, asking):
-        snapshot = ctx.fetch_snapshot()
+        snapshot, plan = ctx.fetch_snapshot(), ctx.facts.drain_plan
         concerns = desk.list_concerns(snapshot.servers_on(ctx.host))
         _remember_services(ctx, snapshot, concerns)  # before: who asks first, sees first
         notices = make_node_notices(
@@ -44,6 +46,7 @@ def ask_managers(ctx: StepContext, desk: VimDesk) -> tuple[NoticeRecord, ...]:
             now=ctx.now(),
             bundle=ctx.plan.request.bundle,
             leads=list_lead_seconds(snapshot, snapshot.servers_on(ctx.host)),
+            stops=plan.unmovable if isinstance(plan, DrainPlan) else (),
         )
         desk.ask(notices, ctx.now())
     _tell_of_host(ctx, desk, NoticeState.IN_MAINTENANCE, asking)
@@ -73,15 +76,16 @@ def find_first_refusals(desk: VimDesk, host: str) -> dict[str, datetime]:
     return first
 
 
-def tell_of_moved(ctx: StepContext) -> None:
-    """Say INSTANCE_ACTION_DONE of the servers that were asked about, and moved since, in whatever attempt.
+def tell_of_done(ctx: StepContext) -> None:
+    """Say INSTANCE_ACTION_DONE of the servers that were asked about, in whatever attempt.
 
-    A second run tells nobody twice.
+    They were moved since, or stopped and started again. A second run tells nobody twice.
     """
     desk, asking, since = ctx.campaign.desk, ctx.facts.asked_round, ctx.facts.drain_started
     if desk is None or asking is None or since is None:
         return
     moved = {move.server_id for move in ctx.run.moves(ctx.host) if move.succeeded and move.ended_at >= since}
+    moved |= {stop.server_id for stop in ctx.facts.stops if stop.end is StopEnd.RUNS and _is_of(stop, since)}
     asked = {i for r in desk.find_asked(ctx.host, asking) for i in r.notice.instance_ids} & moved
     servers = [server for one in sorted(asked) if (server := ctx.find_server(one)) is not None]
     if not servers:
@@ -90,6 +94,10 @@ def tell_of_moved(ctx: StepContext) -> None:
         desk.list_concerns(servers), session_id=desk.session_id, host=ctx.host, asking=asking, now=ctx.now()
     )
     desk.tell(notices, ctx.now())
+
+
+def _is_of(stop: ServerStop, since: datetime) -> bool:
+    return stop.ended_at is not None and stop.ended_at >= since
 
 
 def tell_of_return(ctx: StepContext) -> None:

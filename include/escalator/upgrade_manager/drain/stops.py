@@ -12,7 +12,8 @@ from enum import StrEnum
 
 from escalator.model.campaign import UpgradeMode
 from escalator.model.cloud import CloudSnapshot, Node, Server
-from escalator.model.stops import PlannedStop, ServerStop
+from escalator.model.stops import RUNNING, PlannedStop, ServerStop
+from escalator.model.verdict import Code
 from escalator.upgrade_manager.drain.refusals import find_fixed, find_not_live
 from escalator.upgrade_manager.state.capacity import is_moved_cold
 from escalator.upgrade_manager.state.hypervisors import hypervisor_of
@@ -191,7 +192,7 @@ def decide_start(server: Server | None, *, asked: bool) -> StartStep:
         return StartStep.WAIT
     match server.vm_state:
         case "active":
-            return StartStep.RUNS
+            return StartStep.RUNS if server.power_state == RUNNING else StartStep.WAIT
         case "stopped":
             return StartStep.FAILED if asked else StartStep.ASK
         case "error":
@@ -203,3 +204,26 @@ def decide_start(server: Server | None, *, asked: bool) -> StartStep:
 def list_ranks(stops: Sequence[ServerStop]) -> tuple[int, ...]:
     """Return the ranks of stops in the order of their start: each waits for the one before it."""
     return tuple(sorted({stop.rank for stop in stops}))
+
+
+def find_why_left_off(*, ours: bool, service_up: bool, upgrade_begun: bool, code: Code | None) -> str:
+    """Say why servers that are down must not be started now, though their node was not proved; else nothing.
+
+    Where the node's nova-compute answers they are started: it is better that they run on a node that stays
+    out than that they do not run. While a job may go on there they are not: it may stop them as it likes.
+
+    :param ours: the node is out under the campaign's lease, or in service.
+    :param service_up: its nova-compute is up.
+    :param upgrade_begun: its software was about to be changed.
+    :param code: why its way ended.
+    """
+    if not ours:
+        return "its node is not this run's any more"
+    if not service_up:
+        return "nova-compute of its node is not up"
+    if upgrade_begun and code in _MAY_GO_ON:
+        return "the job that upgrades its node may go on"
+    return ""
+
+
+_MAY_GO_ON = frozenset({Code.STEP_HUNG, Code.CUT_OFF})

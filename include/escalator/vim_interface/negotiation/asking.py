@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import MappingProxyType
@@ -13,6 +13,8 @@ from escalator.model.vnfm import LONGEST_REPLY_SECONDS, ManagerRole, Vnfm, VnfmK
 
 AT_ONCE = timedelta(seconds=1)
 """Between the last moment for a reply and the first for the action."""
+STOPPED = "stopped_instances"
+"""Key of a notice's metadata: ids, with commas, of the servers that are stopped and started again."""
 NO_LEADS: Mapping[str, float] = MappingProxyType({})
 
 
@@ -52,6 +54,7 @@ def make_node_notices(
     now: datetime,
     bundle: str,
     leads: Mapping[str, float] = NO_LEADS,
+    stops: Collection[str] = (),
 ) -> tuple[Notice, ...]:
     """Make PLANNED_MAINTENANCE of a node: one a project, or one a server in dialect B.
 
@@ -61,6 +64,7 @@ def make_node_notices(
     :param asking: how often this was asked before.
     :param bundle: what comes; it is told in the metadata.
     :param leads: server id -> its lead time (s), of those that have one.
+    :param stops: servers that cannot be moved: they are stopped and started again, and the metadata says so.
     """
 
     def reply_at(concern: Concern, ids: Sequence[str]) -> datetime:
@@ -80,7 +84,7 @@ def make_node_notices(
             allowed_actions=tuple(InstanceAction),
             reply_at=reply_at(concern, ids),
             actions_at=reply_at(concern, ids) + AT_ONCE,
-            metadata={"bundle": bundle},
+            metadata={"bundle": bundle, **_name_stops(ids, stops)},
         )
         for concern in concerns
         for ids, one in _about(concern)
@@ -164,6 +168,12 @@ def make_host_notices(
         for nfvo in nfvos
         for project in nfvo.projects
     )
+
+
+def _name_stops(ids: Iterable[str], stops: Collection[str]) -> dict[str, str]:
+    """Return what the metadata says of servers that will be stopped."""
+    stopped = ",".join(sorted(set(ids) & set(stops)))
+    return {STOPPED: stopped} if stopped else {}
 
 
 def _find_lead(leads: Mapping[str, float], server_ids: Iterable[str]) -> float:
