@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,6 +27,7 @@ from escalator.lab.machine.store import MachineStore
 from escalator.lab.progress import Progress
 from escalator.lab.settings import LabSettings
 from escalator.model.bundle import AptMechanism, Impact, Package
+from escalator.system_support import remote_job
 from escalator.system_support.mechanisms import Effect, InstalledVersion
 from escalator.system_support.mechanisms.apt import AptOnNode
 from escalator.system_support.mechanisms.apt_scripts import STATE
@@ -91,11 +91,9 @@ class AptNode:
         """Run a command at the machine's console, and return what it prints."""
         return self.machine.console("sh", "-c", command, check=check).stdout.strip()
 
-    def start(self, command: str) -> subprocess.Popen[bytes]:
-        """Start a command on the machine that goes on beside the test."""
-        unit = ["systemd-run", "--quiet", "--collect", "sh", "-c", command]
-        self.machine.console(*unit)
-        return subprocess.Popen(["true"])
+    def begin(self, shell: NodeShell, job_id: str, script: str) -> None:
+        """Start a job, and leave it."""
+        assert remote_job.start(shell, job_id, script)
 
     def stage(self, version: str = "2.0.0", impact: Impact = Impact.CONTROL, **changes: Any) -> Effect:
         return self.on_node(impact, **changes).stage(make_job(self.shell, "stage", version))

@@ -62,6 +62,13 @@ def test_a_restart_has_to_be_named_by_its_package_or_by_itself() -> None:
     assert judge(text, packages=(*APT.packages, Package(name="cron", version="2"))) == []
 
 
+def test_an_older_version_has_to_be_allowed() -> None:
+    ((code, message),) = judge(GOOD + "down|nova\n")
+    assert code is Code.NODE_PACKAGES_REFUSED
+    assert "older version of nova" in message
+    assert judge(GOOD + "down|nova\n", downgrade=True) == []
+
+
 def test_a_hold_is_lifted_by_name() -> None:
     assert judge(GOOD + "held|nova\n")[0][0] is Code.NODE_PACKAGE_HELD
     assert judge(GOOD + "held|nova\n", lift_holds=("nova-common",))[0][0] is Code.NODE_PACKAGE_HELD

@@ -183,10 +183,12 @@ look() {
           fi ;;
       esac
     fi
-    if [ "$status" != installed ]; then
-      before=${rest#*|}
-      [ -n "$before" ] || before=$(log_of "${package%%:*}" '' | tail -n 1)
-    fi
+    case $status in
+      installed|not-installed|config-files) ;;
+      *)
+        before=${rest#*|}
+        [ -n "$before" ] || before=$(log_of "${package%%:*}" '' | tail -n 1) ;;
+    esac
     echo "$package|$version|$component|$service|$status|${rest%%|*}|$before|$activity|$pid"
   done
 }
@@ -232,9 +234,13 @@ are_whole() {
 drop_broken() {
   while read -r file; do is_whole "$file" || rm -f "$folder/$file"; done <"$work/wanted"
 }
-# The plan, and unit|package|service of what runs of its packages, and held|package of those that are held.
+# The plan, and down|package of what would go back, unit|package|service of what runs of its packages, and
+# held|package of those that are held.
 outlook() {
   cat "$work/plan"
+  awk -F'|' '$2 == "Inst" && $4 != "-" { print $3, $4, $5 }' "$work/plan" | while read -r package old new; do
+    if dpkg --compare-versions "$new" lt "$old"; then echo "down|$package"; fi
+  done
   systemctl list-units --type=service --state=active,reloading,activating --plain --no-legend --no-pager |
     awk '{ print $1 }' >"$work/running"
   cut -d'|' -f3 "$work/plan" | while read -r package; do

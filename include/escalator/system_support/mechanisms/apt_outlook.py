@@ -12,7 +12,7 @@ from escalator.model.data_plane import is_service_for_guests, is_under_guests
 from escalator.model.verdict import Code, Severity, Subject, Verdict
 from escalator.model.wording import name_some
 
-_APPROVABLE = ("plan", "unit", "held")
+_APPROVABLE = ("plan", "down", "unit", "held")
 _UNKNOWN = re.compile(r"was not found|Unable to locate package|no installation candidate")
 """Words of apt's for a version that its lists do not have."""
 _NAMED = "name it in the bundle, or find out why apt wants it"
@@ -34,7 +34,7 @@ class Outlook:
     :ivar lines: plan, services and holds in the script's words: what an installation is held against.
     :ivar removed: package -> the version that would go.
     :ivar services: running service -> the package that would change under it.
-    :ivar held: packages of the plan that are held.
+    :ivar held: packages of the plan that are held; :ivar down: those that would go back to an older version.
     :ivar broken: packages that dpkg did not bring to an end.
     :ivar begun: packages that an unfinished run of this very bundle was to install.
     :ivar locked: who holds dpkg's lock; empty: nobody.
@@ -48,6 +48,7 @@ class Outlook:
     removed: dict[str, str] = field(default_factory=dict)
     services: dict[str, str] = field(default_factory=dict)
     held: tuple[str, ...] = ()
+    down: tuple[str, ...] = ()
     broken: tuple[str, ...] = ()
     begun: frozenset[str] = frozenset()
     locked: str = ""
@@ -85,6 +86,7 @@ def read_outlook(text: str) -> Outlook:
         removed={row[1]: row[2] for row in plan if row[0] == "Remv"},
         services={service: package for package, service in rows["unit"]},
         held=tuple(row[0] for row in rows["held"]),
+        down=tuple(row[0] for row in rows["down"]),
         broken=tuple(row[0] for row in rows["broken"]),
         begun=frozenset(_without_architecture(row[0]) for row in rows["begun"]),
         locked="".join(row[0] for row in rows["locked"]),
@@ -146,6 +148,9 @@ def _judge_changes(outlook: Outlook, mechanism: AptMechanism) -> Iterator[_Findi
         if not _is_among(package, mechanism.removes):
             words = f"apt would remove {package} {version}, which the bundle does not name"
             yield _finding(Code.NODE_PACKAGES_REFUSED, words, f"put it under removes, or {_NAMED}")
+    if outlook.down and not mechanism.downgrade:
+        words = f"apt would go back to an older version of {name_some(outlook.down)}"
+        yield _finding(Code.NODE_PACKAGES_REFUSED, words, "say downgrade: true, or name a newer version")
     packages = tuple(package.name for package in mechanism.packages)
     services = {package.service for package in mechanism.packages} | set(mechanism.restarts)
     named = {service.removesuffix(".service") for service in services if service}

@@ -52,7 +52,7 @@ say staged
 
 _ACTIVATE = """\
 printf '%s\\n' "$approved" >"$work/approved"
-if is_ours; then grep -E '^(plan|unit|held)[|]' "$state/begun" >>"$work/approved" || true; fi
+if is_ours; then grep -E '^(plan|down|unit|held)[|]' "$state/begun" >>"$work/approved" || true; fi
 sort_out
 if is_reached && [ ! -e "$state/begun" ]; then
   put_holds_back || fail "a hold cannot be put back: $words"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -12,6 +13,8 @@ from escalator.system_support.remote_job import Clock, JobState, JobStatus, Slee
 from escalator.system_support.shell import Connect
 
 _PREFIX = "escalator: "
+
+log = logging.getLogger(__name__)
 
 
 class Effect(StrEnum):
@@ -55,7 +58,7 @@ class NodeJob:
     before: str = ""
 
     def run(self, script: str, *, trouble: str, base: str = remote_job.DEFAULT_BASE) -> Effect:
-        """Run an idempotent script to its end and return what it says that it did.
+        """Run an idempotent script to its end and return what it says that it did; the log has the rest.
 
         :param trouble: begins the message of a failure, such as ``nova 34.0.0 cannot be staged``.
         :param base: folder of the remote jobs on the node.
@@ -71,6 +74,9 @@ class NodeJob:
                 status=status,
                 remedy=f"read {base}/{self.job_id}/log on the node",
             )
+        for line in lines[:-1]:
+            if line.startswith(_PREFIX):
+                log.info("%s: %s", self.job_id, line.removeprefix(_PREFIX))
         return Effect(said)
 
     def run_to_status(self, script: str, *, trouble: str, base: str = remote_job.DEFAULT_BASE) -> JobStatus:
