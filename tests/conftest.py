@@ -79,9 +79,24 @@ def _slowness(item: pytest.Item) -> int:
     return max((SLOWNESS.index(mark) + 1 for mark in SLOWNESS if item.get_closest_marker(mark)), default=0)
 
 
+@cache
+def _why_no_lab() -> str:
+    """Return the sentence that says what a lab lacks here; empty where there can be one."""
+    from escalator.lab.errors import LabError
+    from escalator.lab.machine.possible import Computer, check_rights
+
+    try:
+        check_rights(Computer.this())
+    except LabError as impossible:
+        return impossible.message
+    return ""
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Note for which piece of work the first test that needs a lab starts it."""
+    """Skip what needs a lab where there can be none; note for which piece of work the first one starts it."""
+    if item.get_closest_marker("lab") is not None and (why := _why_no_lab()):
+        pytest.skip(why)
     piece = _piece(item.nodeid)
     if piece is not None:
         item.config.stash.setdefault(_PIECE, piece)

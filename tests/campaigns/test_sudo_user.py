@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
@@ -18,11 +17,7 @@ from escalator.lab.nodes import Node
 from tests.campaigns.harness import NEW, Harness
 from tests.system_support.accounts import BASHRC
 
-pytestmark = [
-    pytest.mark.lab,
-    pytest.mark.stack,
-    pytest.mark.skipif(shutil.which("sudo") is None, reason="the Debian package sudo is not installed"),
-]
+pytestmark = [pytest.mark.lab, pytest.mark.stack]
 HOST, USER, PORT = "node-04", "ops", 2022
 PASSWORD = "it's a $ecret"  # a test's
 SSHD_LOG, SUDO_LOG = "/var/log/ops-sshd.log", "/var/log/ops-sudo.log"
@@ -30,28 +25,24 @@ SSHD_LOG, SUDO_LOG = "/var/log/ops-sshd.log", "/var/log/ops-sudo.log"
 _ACCOUNT = r"""
 set -eu
 home=/var/lib/ops
-printf 'ops:x:47110:65534::%s:/bin/bash\n' $home >>/etc/passwd
-printf 'ops:%s:19000:0:99999:7:::\n' "$1" >>/etc/shadow
-mkdir -p $home/.ssh /etc/sudoers.d
+useradd --home-dir $home --create-home --shell /bin/bash --password "$1" ops
 printf '%s' "$2" >$home/.bashrc
+install -d -o ops $home/.ssh
 printf '%s\n' "$3" >$home/.ssh/authorized_keys
-chown -R ops $home
-cat >/etc/sudoers <<END
-Defaults !env_reset, logfile=@SUDO_LOG@, loglinelen=0, secure_path="$PATH"
-root ALL=(ALL:ALL) ALL
+cat >/etc/sudoers.d/ops <<END
+Defaults env_keep += "UV_* PYTHONPYCACHEPREFIX", logfile=@SUDO_LOG@, loglinelen=0
 ops ALL=(ALL:ALL) ALL
 END
-chmod 0440 /etc/sudoers
-sed -e 's/^Port .*/Port @PORT@/' -e 's/^AllowUsers .*/AllowUsers ops/' -e "s,HOME=[^\"]*,HOME=$home," \
-  -e '/^AuthorizedKeysFile/d' -e '/^PidFile/d' "$4" >/etc/ops-sshd
-printf 'AuthorizedKeysFile .ssh/authorized_keys\nPidFile /run/ops-sshd.pid\n' >>/etc/ops-sshd
+chmod 0440 /etc/sudoers.d/ops
+cat /etc/ssh/sshd_config.d/*.conf | sed 's/^Port .*/Port @PORT@/' >/etc/ops-sshd
+printf 'AllowUsers ops\nUsePAM yes\nPidFile /run/ops-sshd.pid\n' >>/etc/ops-sshd
 /usr/sbin/sshd -f /etc/ops-sshd -E @SSHD_LOG@
 """
-"""Makes the account, its sudo and an sshd for it, in the node's own /etc and /var."""
+"""Makes the account, its sudo and an sshd for it."""
 _AWAY = """
 kill "$(cat /run/ops-sshd.pid)"
-rm -rf /etc/ops-sshd /etc/sudoers @SSHD_LOG@ @SUDO_LOG@ /var/lib/ops
-sed -i '/^ops:/d' /etc/passwd /etc/shadow
+rm -rf /etc/ops-sshd /etc/sudoers.d/ops @SSHD_LOG@ @SUDO_LOG@
+userdel --force --remove ops
 """
 
 
@@ -66,7 +57,7 @@ def give_account(node: Node) -> None:
         ["openssl", "passwd", "-6", "-stdin"], input=PASSWORD, capture_output=True, text=True, check=True
     ).stdout.strip()
     key = node.settings.ssh_key.with_suffix(".pub").read_text().strip()
-    in_node(node, _ACCOUNT, hashed, BASHRC, key, str(node.directory / "sshd_config"))
+    in_node(node, _ACCOUNT, hashed, BASHRC, key)
 
 
 def tell_airflow(harness: Harness, node: Node) -> None:
@@ -78,7 +69,7 @@ def tell_airflow(harness: Harness, node: Node) -> None:
         replace(n, address=f"{USER}@{n.address}:{PORT}") if n.host == HOST else n for n in inventory.nodes
     )
     write_inventory(path, replace(inventory, nodes=tuple(nodes)))
-    public = " ".join((node.directory / "ssh_host_key.pub").read_text().split()[:2])
+    public = " ".join(node.known_host().split()[1:3])
     known = world.folder / "known_hosts"
     known.write_text(f"[{node.address}]:{PORT} {public}\n")
     harness.client.ensure_connection(

@@ -50,13 +50,21 @@ def test_what_cannot_be_done_is_told_with_a_remedy(
     assert second.startswith("what to do: ")
 
 
-def test_up_needs_root(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("verb", ["up", "install"])
+def test_who_cannot_run_machines_is_told_in_one_sentence_and_nothing_is_made(
+    verb: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("os.geteuid", lambda: 1000)
-    assert cli.main(["up"]) == 2
-    assert "needs root" in capsys.readouterr().err
-    assert not (tmp_path / "run-6").exists()
+    assert cli.main([verb]) == 2
+    said, _ = capsys.readouterr().err.splitlines()
+    assert said.startswith("escalator lab: machines cannot run here: root")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_how_nova_is_on_the_nodes_is_one_of_two(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        cli.main(["up", "--nova", "snap"])
+    assert "invalid choice: 'snap'" in capsys.readouterr().err
 
 
 def test_an_instance_that_is_no_number(

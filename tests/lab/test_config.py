@@ -70,34 +70,3 @@ def test_lab_json_tells_how_to_reach_the_nodes() -> None:
     }
     assert [node["address"] for node in about["nodes"]] == ["127.0.12.1", "127.0.12.2"]
     assert len(about["events"]) == 2
-
-
-def test_a_node_gets_its_files_and_its_first_release(tmp_path: Path) -> None:
-    settings = LabSettings(home=tmp_path, nodes=1, ssh_port=2222)
-    node = Node(host="node-01", config=ControlConfig(settings=settings))
-    node.write()
-    assert node.release == settings.from_release
-    assert node.known_host().startswith("[127.0.10.1]:2222,[node-01]:2222 ssh-ed25519 ")
-    conf = configparser.ConfigParser(interpolation=None)
-    conf.read(node.directory / "etc-nova" / "nova.conf")
-    assert conf["DEFAULT"]["compute_driver"] == "lab.driver.LabDriver"
-    assert conf["DEFAULT"]["my_ip"] == "127.0.10.1"
-    sshd = (node.directory / "sshd_config").read_text()
-    assert "PasswordAuthentication no\n" in sshd
-    assert "ListenAddress 127.0.10.1\nPort 2222\n" in sshd
-    about = json.loads((node.directory / "node.json").read_text())
-    assert about["layers"][0][2] == "/opt/nova"
-
-
-def test_a_node_that_is_off_is_reset_by_its_files(tmp_path: Path) -> None:
-    settings = LabSettings(home=tmp_path, nodes=1)
-    node = Node(host="node-01", config=ControlConfig(settings=settings))
-    node.write()
-    opt = node.directory / "opt"
-    (opt / "venv-34.0.0" / "bin").mkdir(parents=True)
-    (opt / "venv").unlink()
-    (opt / "venv").symlink_to("venv-34.0.0")
-    assert node.release == "34.0.0"
-    node.write()
-    assert node.release == "33.0.2"
-    assert not (opt / "venv-34.0.0").exists()

@@ -8,6 +8,7 @@ import time
 
 import pytest
 from tests.conftest import CHOSEN_LAB
+from tests.lab.machine.machines import running_traces
 
 from escalator.lab import services
 from escalator.lab.lab import Lab
@@ -28,11 +29,14 @@ def test_down_ends_everything_and_nothing_else(lab: Lab) -> None:
     try:
         assert lab.status().is_up
         processes = [PidFile(path=path).read() for path in (lab.settings.run / "pid").glob("*.json")]
-        assert len(processes) == 11 + lab.settings.nodes
+        machines = [node.compute.machine for node in lab.nodes()]
+        assert len(processes) == 11
+        assert all(machine.is_on for machine in machines)
         start = time.monotonic()
         assert lab.down()
         assert time.monotonic() - start < 15
         assert not any(process is not None and process.is_alive() for process in processes)
+        assert [left for machine in machines for left in running_traces(machine)] == []
         assert listening_on(lab.settings) == []
         assert not lab.down()
         assert runner.is_alive(neighbour.name)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.lab
 
 SECONDS = 60.0
+BOOT_ID = "/proc/sys/kernel/random/boot_id"
 
 
 @pytest.fixture
@@ -223,6 +224,21 @@ def test_a_node_is_upgraded_over_ssh_in_seconds_and_reset_brings_it_back(clean: 
     assert len(set(clean.release_versions().values())) == 1
 
 
+def test_a_node_is_a_machine_with_its_own_systemd_and_comes_back_from_a_reboot(clean: Lab) -> None:
+    node = clean.node("node-04")
+    about = json.loads((clean.settings.run / "lab.json").read_text())
+    assert ssh(
+        about, node.address, "cat /proc/1/comm; dpkg-query -Wf '${db:Status-Status}' systemd"
+    ).stdout == ("systemd\ninstalled")
+    before = node.console("cat", BOOT_ID).stdout
+    server = clean.boot(ServerSpec(name="sleeper", host="node-04"))
+    ssh(about, node.address, "systemctl reboot")
+    wait(lambda: ssh(about, node.address, f"cat {BOOT_ID}").stdout not in {before, ""}, "another boot")
+    wait(node.is_compute_active, "nova-compute starts with the machine")
+    settled(clean, server, "ACTIVE", "node-04")
+    wait(lambda: clean.status().is_up, "Nova hears from it")
+
+
 def test_ssh_checks_the_host_key_and_refuses_a_foreign_one(lab: Lab) -> None:
     about = json.loads((lab.settings.run / "lab.json").read_text())
     assert ssh(about, about["nodes"][0]["address"], "hostname").stdout.strip() == "node-01"
@@ -271,15 +287,18 @@ def test_reset_enables_a_node_that_was_disabled(lab: Lab) -> None:
 
 
 def test_up_a_second_time_changes_nothing_and_mends_what_died(lab: Lab) -> None:
-    pid_files = sorted((lab.settings.run / "pid").glob("*.json"))
-    before = {path.name: path.read_text() for path in pid_files}
+    def read() -> dict[str, str]:
+        files = {path.name: path.read_text() for path in (lab.settings.run / "pid").glob("*.json")}
+        return files | {node.host: node.console("cat", BOOT_ID).stdout for node in lab.nodes()}
+
+    before = read()
     lab.up()
-    assert {path.name: path.read_text() for path in pid_files} == before
+    assert read() == before
     lab.node("node-01").stop()
     lab.up()
-    assert lab.node("node-01").is_on
-    changed = [path.name for path in pid_files if path.read_text() != before[path.name]]
-    assert changed == ["node-01.json"]
+    after = read()
+    assert after.keys() == before.keys()
+    assert [name for name in after if after[name] != before[name]] == ["node-01"]
 
 
 def test_a_lab_of_another_shape_is_refused(lab: Lab) -> None:

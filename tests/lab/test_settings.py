@@ -72,6 +72,4 @@ def test_another_interpreter_has_other_environments() -> None:
     one = LabSettings(home=Path("/x"), python=Path("/usr/bin/python3.11"))
     two = LabSettings(home=Path("/x"), python=Path("/usr/bin/python3.12"))
     assert one.control_venv != two.control_venv
-    assert one.release_tree("34.0.0") != two.release_tree("34.0.0")
-    assert one.release_tree("34.0.0") != one.release_tree("33.0.2")
     assert pins.control_plane_digest(one.python) in one.control_venv.name

@@ -15,6 +15,7 @@ from escalator.airflow_stack.stack import AirflowStack
 from escalator.demo.demo_world import CLOUD, DemoWorld
 from escalator.demo.vnfs import start_pair
 from escalator.lab.lab import Lab
+from escalator.lab.machine.possible import Computer, check_rights
 from escalator.lab.progress import Progress
 from escalator.lab.settings import LabSettings
 from escalator.model.clock import utcnow
@@ -58,6 +59,7 @@ def run(args: argparse.Namespace) -> int:
         stack.down()
         world.lab.down()
         return 0
+    check_rights(Computer.this())
     is_lab_new = not world.lab.is_running
     try:
         bring_up(world, stack)

@@ -8,10 +8,11 @@ import sys
 from typing import TYPE_CHECKING, TypeAlias
 
 from escalator.lab.errors import LabError
-from escalator.lab.install import Installer
 from escalator.lab.lab import Lab
+from escalator.lab.machine.store import MachineStore
+from escalator.lab.prepare import prepare
 from escalator.lab.progress import Progress
-from escalator.lab.settings import LabSettings
+from escalator.lab.settings import LabSettings, NovaForm
 from escalator.lab.virt.faults import MigrationFault
 
 if TYPE_CHECKING:
@@ -37,6 +38,12 @@ def add_commands(lab: argparse.ArgumentParser) -> None:
             "--from-release", default="33.0.2", metavar="V", help="Nova of the nodes (33.0.2)"
         )
         parser.add_argument("--to-release", default="34.0.0", metavar="V", help="Nova to upgrade to (34.0.0)")
+        parser.add_argument(
+            "--nova",
+            choices=list(NovaForm),
+            default=NovaForm.VENV,
+            help="nova-compute on the nodes: a link to a virtual environment (venv), or a Debian package",
+        )
     up.add_argument("--nodes", type=int, default=4, metavar="N", help="compute nodes (4)")
     up.add_argument("--servers", type=int, default=12, metavar="M", help="servers to boot (12)")
     up.add_argument("--zones", type=int, default=1, metavar="Z", help="availability zones (1)")
@@ -81,18 +88,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _install(args: argparse.Namespace) -> int:
-    chosen = {"from_release": args.from_release, "to_release": args.to_release}
+    settings = _choose_settings(args, "from_release", "to_release")
     progress = Progress()
-    Installer(settings=LabSettings.from_environment(**chosen), progress=progress).ensure()
+    prepare(settings, progress)
+    MachineStore(settings=settings, progress=progress).prune()
     progress.say("everything is installed")
     return OK
 
 
 def _up(args: argparse.Namespace) -> int:
-    names = ("nodes", "servers", "zones", "from_release", "to_release")
-    settings = LabSettings.from_environment(**{name: getattr(args, name) for name in names})
+    settings = _choose_settings(args, "nodes", "servers", "zones", "from_release", "to_release")
     Lab(settings, progress=Progress()).up()
     return OK
+
+
+def _choose_settings(args: argparse.Namespace, *names: str) -> LabSettings:
+    chosen = {name: getattr(args, name) for name in names}
+    return LabSettings.from_environment(**chosen, nova=NovaForm(args.nova))
 
 
 def _down(args: argparse.Namespace) -> int:  # noqa: ARG001

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import json
-import os
 import shutil
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -17,24 +16,26 @@ from escalator.lab import services
 from escalator.lab.api import NOT_FOUND, Cloud
 from escalator.lab.bootstrap import Databases, make_catalogue, make_resources
 from escalator.lab.clients import write_client_files
+from escalator.lab.computes import COMPUTE_SECONDS, POLL_SECONDS, ComputeRecords
 from escalator.lab.config import ControlConfig
 from escalator.lab.errors import ApiError, LabError
-from escalator.lab.install import Installer
+from escalator.lab.machine.possible import Computer, check_rights
 from escalator.lab.nodes import Node
 from escalator.lab.ports import Endpoint, check_free, fetch_listeners
+from escalator.lab.prepare import prepare
 from escalator.lab.progress import Progress, silent
 from escalator.lab.servers import Servers, ServerSpec, standard_set
 from escalator.lab.services import VNF_PREFIX, Service, ServiceRunner
+from escalator.lab.settings import NovaForm
 from escalator.lab.status import LabStatus, fetch_status
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from escalator.lab.machine.node_disk import NodeDisk
     from escalator.lab.settings import LabSettings
 
 AGGREGATE = "general"
-COMPUTE_SECONDS = 120.0
-POLL_SECONDS = 0.3
 ENABLED_WITH_ROOM = "/allocation_candidates?resources=MEMORY_MB:1&required=!COMPUTE_STATUS_DISABLED"
 
 
@@ -56,6 +57,7 @@ class Lab:
         self.config = ControlConfig(settings=settings)
         self.cloud = Cloud(config=self.config)
         self.servers = Servers(cloud=self.cloud)
+        self._computes = ComputeRecords(settings=settings)
 
     # -- up and down
 
@@ -64,10 +66,7 @@ class Lab:
 
         :raises LabError: saying what is in the way.
         """
-        if os.geteuid() != 0:
-            raise LabError(
-                "the lab needs root: namespaces and port 22 of its nodes", "run it with root's rights"
-            )
+        check_rights(Computer.this())
         self._wanted.home.mkdir(parents=True, exist_ok=True)
         with self._wanted.run.with_suffix(".lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)  # another command may be bringing this very lab up
@@ -85,9 +84,9 @@ class Lab:
             self._use(self._wanted)
         self._refuse_other_shape()
         check_free(self._wanted_endpoints(), fetch_listeners())
-        Installer(settings=self.settings, progress=self._progress).ensure()
+        disk = prepare(self.settings, self._progress)
         if fresh:
-            self._up_from_nothing()
+            self._up_from_nothing(disk)
         else:
             self._start_what_is_down()
 
@@ -114,7 +113,7 @@ class Lab:
         since = datetime.now(UTC)  # from here on nobody but the new processes can report
         late = {s["host"] for s in self._compute_services() if s["state"] != "up"}
         again = {node.host for node, begun in zip(self.nodes(), restarted, strict=True) if begun}
-        self._wait_computes(sorted(late | again), since=since)
+        self._computes.wait_heard(sorted(late | again), since=since)
         self._wait_hypervisors()
 
     # -- what is there
@@ -153,7 +152,7 @@ class Lab:
 
     def release_versions(self) -> dict[str, int]:
         """Return Nova's service version by node (72 for release 33, 74 for 34), which no API tells."""
-        return {host: int(version) for host, version in self._compute_records("version").items()}
+        return self._computes.fetch_versions()
 
     # -- servers
 
@@ -174,8 +173,9 @@ class Lab:
 
     # -- from nothing
 
-    def _up_from_nothing(self) -> None:
+    def _up_from_nothing(self, disk: NodeDisk) -> None:
         self._clear_run()
+        disk.write(self.settings.run)
         databases = Databases(config=self.config, progress=self._progress)
         with ThreadPoolExecutor(max_workers=4) as pool:
             written = pool.submit(self._write_nodes)
@@ -239,7 +239,7 @@ class Lab:
     def _start_nodes(self) -> None:
         since = datetime.now(UTC)
         self._each_node(Node.start)
-        self._wait_computes([node.host for node in self.nodes()], since=since)
+        self._computes.wait_heard([node.host for node in self.nodes()], since=since)
         self._progress.say(f"{self.settings.nodes} nova-compute services are up")
 
     def _add_to_aggregates(self) -> None:
@@ -301,10 +301,10 @@ class Lab:
         self._wait_openstack()
         since = datetime.now(UTC)
         self._each_node(Node.start)
-        self._wait_computes([node.host for node in off], since=since)
+        self._computes.wait_heard([node.host for node in off], since=since)
 
     def _refuse_other_shape(self) -> None:
-        for name in ("nodes", "zones", "from_release", "ssh_port"):
+        for name in ("nodes", "zones", "from_release", "nova", "ssh_port"):
             there, wanted = getattr(self.settings, name), getattr(self._wanted, name)
             if there != wanted:
                 raise LabError(
@@ -315,8 +315,13 @@ class Lab:
         """Return the settings that the files in the run folder were made with; None when there are none."""
         try:
             kept = json.loads((self._wanted.run / "settings.json").read_text())
-            return type(self._wanted)(**(kept | {"home": self._wanted.home, "python": Path(kept["python"])}))
-        except (OSError, ValueError, KeyError):
+            found = {
+                "home": self._wanted.home,
+                "python": Path(kept["python"]),
+                "nova": NovaForm(kept.get("nova", NovaForm.VENV)),
+            }
+            return type(self._wanted)(**(kept | found))
+        except (OSError, ValueError, KeyError, TypeError):
             return None
 
     @property
@@ -324,7 +329,8 @@ class Lab:
         return self._wanted.run / "ready"
 
     def _is_anything_alive(self) -> bool:
-        return any(self._runner.is_alive(path.stem) for path in (self.settings.run / "pid").glob("*.json"))
+        names = [path.stem for path in (self.settings.run / "pid").glob("*.json")]
+        return any(map(self._runner.is_alive, names)) or any(node.is_on for node in self.nodes())
 
     # -- pieces
 
@@ -345,38 +351,6 @@ class Lab:
 
     def _compute_services(self) -> Sequence[dict[str, Any]]:
         return list(self.cloud.get("nova", "/os-services?binary=nova-compute")["services"])
-
-    def _last_heard(self) -> dict[str, datetime]:
-        """Return when Nova last heard from each node.
-
-        The API tells only of the last write to a service, which may be that of a new version at its start.
-        """
-        seen = self._compute_records("last_seen_up").items()
-        return {host: datetime.fromisoformat(f"{moment}+00:00") for host, moment in seen if moment}
-
-    def _compute_records(self, column: str) -> dict[str, str]:
-        """Read a column of the nova-compute services in Nova's database, by node."""
-        sql = f"SELECT host, {column} FROM services WHERE \"binary\" = 'nova-compute' AND deleted = 0"  # noqa: S608
-        rows = services.run_sql(self.settings, "nova_cell1", sql).splitlines()
-        return {host: value for host, _, value in (row.partition("|") for row in rows)}
-
-    def _wait_computes(self, hosts: Sequence[str], *, since: datetime) -> None:
-        """Wait until Nova has heard from the hosts after a moment.
-
-        :raises LabError: naming those that it has not heard from.
-        """
-        deadline = time.monotonic() + COMPUTE_SECONDS
-        while True:
-            heard = self._last_heard()
-            missing = [host for host in hosts if host not in heard or heard[host] < since]
-            if not missing:
-                return
-            if time.monotonic() > deadline:
-                logs = self.node(missing[0]).directory / "log"
-                raise LabError(
-                    f"nova-compute did not report from {', '.join(missing)}", f"read the logs in {logs}"
-                )
-            time.sleep(POLL_SECONDS)
 
     def _wanted_endpoints(self) -> list[Endpoint]:
         """Return what ``up`` will listen on, except where it does already."""

@@ -1,47 +1,36 @@
-"""The compute nodes: their files, their power switch, their faults."""
+"""The compute nodes: their power switch, their console, their faults."""
 
 from __future__ import annotations
 
-import json
-import shlex
-import shutil
-import signal
-import subprocess
-import uuid
+import contextlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, assert_never
 
-from escalator.lab.config import ControlConfig, render
-from escalator.lab.consoles import run_at_console
+from escalator.lab.config import ControlConfig
 from escalator.lab.errors import LabError
-from escalator.lab.host_keys import ensure_host_key, write_known_host
-from escalator.lab.install import PACKAGE, node_caches
-from escalator.lab.processes import PidFile, children, ensure_stopped, spawn
-from escalator.lab.services import Service, ServiceRunner, clean_environment
+from escalator.lab.machine.compute import ComputeMachine
+from escalator.lab.machine.machine import find_cgroup
+from escalator.lab.machine.node_disk import NodeDisk
+from escalator.lab.machine.nova_on_disk import UNIT
+from escalator.lab.machine.packaged_nova import PackagedNova
+from escalator.lab.machine.store import MachineStore
+from escalator.lab.machine.venv_nova import VenvNova
+from escalator.lab.progress import silent
+from escalator.lab.settings import NovaForm
 from escalator.lab.virt.faults import MigrationFault, NodeFaults
 
 if TYPE_CHECKING:
-    from escalator.lab.settings import LabSettings
+    import subprocess
 
-UNIT = "nova-compute"
-OPT = "/opt/nova"
-LINK = "venv"
-HARDWARE = {
-    "vcpus": 16,
-    "memory_mib": 65536,
-    "disk_gib": 1000,
-    "bandwidth_mib_per_second": 1024,
-    "cold_migration_seconds": 1.0,
-    "downtime_ms": 80,
-    "hypervisor_version": 8002000,
-}
-READY_SECONDS = 20.0
+    from escalator.lab.machine.cgroup import Cgroup
+    from escalator.lab.machine.nova_on_disk import NovaOnDisk
+    from escalator.lab.settings import LabSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Node:
-    """One compute node.
+    """One compute node: a machine with nova-compute.
 
     :param host: its name, as Nova has it.
     :param config: of the control plane that it belongs to.
@@ -56,14 +45,36 @@ class Node:
         return self.config.settings
 
     @property
+    def compute(self) -> ComputeMachine:
+        """Return the machine, with the disk that the lab was brought up with."""
+        settings = self.settings
+        nova: NovaOnDisk
+        match settings.nova:
+            case NovaForm.VENV:
+                nova, repository = VenvNova(settings=settings), None
+            case NovaForm.PACKAGE:
+                nova = PackagedNova()
+                repository = MachineStore(settings=settings, progress=silent()).repository
+            case _:
+                assert_never(settings.nova)
+        return ComputeMachine(
+            host=self.host,
+            address=self.address,
+            config=self.config,
+            layers=NodeDisk.read(settings.run).layers,
+            repository=repository,
+            nova=nova,
+        )
+
+    @property
     def address(self) -> str:
         """Return the address of its sshd."""
         return self.settings.address(self.host)
 
     @property
     def directory(self) -> Path:
-        """Return the folder of its files; /opt/nova, /etc/nova and so on are in it."""
-        return self.settings.run / "nodes" / self.host
+        """Return the folder of the machine; what it writes is in ``upper`` there."""
+        return self.settings.run / "machines" / self.host
 
     @property
     def hypervisor(self) -> Path:
@@ -82,40 +93,26 @@ class Node:
 
     @property
     def release(self) -> str:
-        """Return the release that /opt/nova/venv points to."""
-        return (self.directory / "opt" / LINK).readlink().name.removeprefix("venv-")
+        """Return the release of Nova on its disk, whether it is on or off."""
+        return self.compute.release
 
     @property
     def is_on(self) -> bool:
         """Tell whether the node has power."""
-        return self._pid_file.alive() is not None
+        return bool(self._cgroup.fetch_processes())
 
     # -- power
 
     def start(self) -> None:
-        """Switch the node on and wait for its sshd; one that is on stays as it is.
+        """Switch the node on and wait for its sshd; one that is on is only waited for.
 
         :raises ServiceFailedError: when it does not come up.
         """
-        if self.is_on:
-            return
-        unshare = ["unshare", "--pid", "--mount", "--uts", "--fork", "--kill-child=SIGKILL"]
-        init = [
-            str(self.settings.python),
-            "-IS",
-            str(PACKAGE / "node" / "init.py"),
-            str(self.directory / "node.json"),
-        ]
-        log = self.config.log / f"{self.host}.out"
-        environment = clean_environment() | {"PYTHONPYCACHEPREFIX": str(self.settings.pycache)}
-        spawn([*unshare, *init], pid_file=self._pid_file, log=log, environment=environment)
-        sshd = Service(name=self.host, command=(), port=self.settings.ssh_port)
-        runner = ServiceRunner(run=self.settings.run)
-        runner.wait_ready(sshd, address=self.address, timeout_seconds=READY_SECONDS)
+        self.compute.ensure_on()
 
     def stop(self) -> None:
         """Cut the power: everything in the node is gone at once. A second run does nothing."""
-        ensure_stopped(self._pid_file, sig=signal.SIGKILL)
+        self._cgroup.ensure_removed()
 
     def restart(self) -> None:
         """Cut the power and switch the node on again."""
@@ -127,15 +124,7 @@ class Node:
 
         :return: whether nova-compute had to be started again.
         """
-        self.clear_faults()
-        moved = self._restore_release()
-        if not self.is_on:
-            self.start()
-            return True
-        if moved or not self.is_compute_active():
-            self.systemctl("restart", UNIT)
-            return True
-        return False
+        return self.compute.reset()
 
     # -- what a person at the node's console can do
 
@@ -148,10 +137,9 @@ class Node:
 
     def is_compute_active(self) -> bool:
         """Tell whether nova-compute runs."""
-        return (
-            self.is_on
-            and self.console("systemctl", "is-active", UNIT, check=False).stdout.strip() == "active"
-        )
+        with contextlib.suppress(LabError):  # the power may go at any moment
+            return self.console("systemctl", "is-active", UNIT, check=False).stdout.strip() == "active"
+        return False
 
     def systemctl(self, *words: str) -> str:
         """Run systemctl in the node and return what it prints.
@@ -165,18 +153,9 @@ class Node:
 
         :raises LabError: when it fails (unless ``check`` is off) or the node is off.
         """
-        identity = self._pid_file.alive()
-        inside = children(identity.pid) if identity is not None else ()
-        if not inside:
+        if not self.is_on:
             raise LabError(f"{self.host} is off", f"escalator lab node start {self.host}")
-        return run_at_console(
-            self.host,
-            command,
-            process=inside[0],
-            namespaces=("mount", "pid", "uts"),
-            environment=self._environment(),
-            check=check,
-        )
+        return self.compute.machine.console(*command, check=check)
 
     # -- faults
 
@@ -214,144 +193,14 @@ class Node:
     # -- files
 
     def write(self) -> None:
-        """Make the node's files; those that are there already are kept where they hold state."""
-        folders = ("etc-nova", "state", "log", "opt", "units", "upper", "bin")
-        for folder in folders:
-            (self.directory / folder).mkdir(parents=True, exist_ok=True)
-        self.hypervisor.mkdir(parents=True, exist_ok=True)
-        (self.hypervisor / "hardware.json").write_text(json.dumps(HARDWARE))
-        self.events_file.touch()
-        (self.directory / "state" / "compute_id").write_text(str(uuid.uuid4()))
-        (self.directory / "etc-nova" / "nova.conf").write_text(render(self._nova_conf()))
-        (self.directory / "units" / f"{UNIT}.json").write_text(json.dumps(self._unit()))
-        self._write_programs()
-        ensure_host_key(self.directory / "ssh_host_key", owner=self.host)
-        (self.directory / "sshd_config").write_text(self._sshd_config())
-        (self.directory / "node.json").write_text(json.dumps(self._node()))
-        self._restore_release()
+        """Make the node's files; its host key is kept where there is one."""
+        self.compute.ensure_written()
 
     def known_host(self) -> str:
         """Return the line of a known_hosts file that proves this node."""
-        public_key = (self.directory / "ssh_host_key.pub").read_text()
-        return write_known_host(public_key, names=(self.address, self.host), port=self.settings.ssh_port)
+        machine = self.compute.machine
+        return machine.files.known_host(machine.upper)
 
     @property
-    def _pid_file(self) -> PidFile:
-        return PidFile(path=self.settings.run / "pid" / f"{self.host}.json")
-
-    @property
-    def _template(self) -> Path:
-        return self.settings.release_tree(self.settings.from_release)
-
-    @property
-    def _first_venv(self) -> str:
-        return f"venv-{self.settings.from_release}"
-
-    def _restore_release(self) -> bool:
-        """Point /opt/nova/venv at the first release and remove the others; tell whether it was elsewhere.
-
-        The node's folder is changed from inside while the node is on: the kernel has it mounted.
-        """
-        script = """
-            cd "$1"; was=$(readlink venv)
-            for entry in $(ls -A); do
-                case $entry in "$2"|venv|.escalator-lab) ;; *) rm -rf "$entry" ;; esac
-            done
-            [ -d "$2" ] || cp -a "$3/$2" .
-            ln -sfn "$2" venv; [ "$was" = "$2" ]
-        """
-        if self.is_on:
-            words = (OPT, self._first_venv, str(self._template))
-            return self.console("sh", "-c", script, "sh", *words, check=False).returncode != 0
-        opt = self.directory / "opt"
-        was = opt.joinpath(LINK).readlink().name if opt.joinpath(LINK).is_symlink() else ""
-        shutil.rmtree(opt, ignore_errors=True)
-        opt.mkdir(parents=True)
-        opt.joinpath(LINK).symlink_to(self._first_venv)
-        return was != self._first_venv
-
-    def _nova_conf(self) -> dict[str, dict[str, object]]:
-        content = self.config.compute(host=self.host, address=self.address)
-        content["DEFAULT"]["compute_driver"] = "lab.driver.LabDriver"
-        return content
-
-    def _unit(self) -> dict[str, object]:
-        launcher = PACKAGE / "virt" / "nova_compute.py"
-        config = "--config-file /etc/nova/nova.conf"
-        # the link is resolved first, so that every release finds its bytecode under a path of its own
-        start = f'exec "$(readlink -f /opt/nova/{LINK})/bin/python" {shlex.quote(str(launcher))} {config}'
-        return {
-            "command": ["/bin/sh", "-c", start],
-            "environment": {
-                "ESCALATOR_LAB_HYPERVISORS": str(self.hypervisor.parent),
-                "PYTHONWARNINGS": "ignore",
-            },
-            "log": f"/var/log/nova/{UNIT}.out",
-            "stop_seconds": 15,
-        }
-
-    def _environment(self) -> dict[str, str]:
-        path = ("/opt/lab/bin", "/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
-        return {
-            "PATH": ":".join(path),
-            "HOME": "/var/lib/root",
-            "LANG": "C.UTF-8",
-            "UV_OFFLINE": "1",
-            **node_caches(self.settings),
-        }
-
-    def _node(self) -> dict[str, object]:
-        here = self.directory
-        binds = [
-            (here / "etc-nova", "/etc/nova"),
-            (here / "state", "/var/lib/nova"),
-            (here / "log", "/var/log/nova"),
-            (here / "units", "/etc/lab-units"),
-            (here / "bin", "/opt/lab/bin"),
-        ]
-        real = Path("/usr/bin/systemctl")
-        if real.exists():
-            binds.append((here / "bin" / "systemctl", str(real)))
-        return {
-            "host": self.host,
-            "upper": str(here / "upper"),
-            "keep": [str(self.settings.home), str(PACKAGE)],
-            "binds": [(str(source), target) for source, target in binds],
-            "layers": [(str(self._template), str(here / "opt"), OPT)],
-            "environment": self._environment(),
-            "sshd_config": str(here / "sshd_config"),
-            "sshd_log": str(here / "log" / "sshd.log"),
-            "start": [UNIT],
-        }
-
-    def _write_programs(self) -> None:
-        uv = self.directory / "bin" / "uv"
-        uv.unlink(missing_ok=True)
-        uv.symlink_to(self.settings.control_venv / "bin" / "uv")
-        program = self.directory / "bin" / "systemctl"
-        client = shlex.quote(str(PACKAGE / "node" / "systemctl.py"))
-        program.write_text(f'#!/bin/sh\nexec {shlex.quote(str(self.settings.python))} -IS {client} "$@"\n')
-        program.chmod(0o755)
-
-    def _sshd_config(self) -> str:
-        variables = " ".join(f'"{key}={value}"' for key, value in self._environment().items())
-        options = {
-            "ListenAddress": self.address,
-            "Port": self.settings.ssh_port,
-            "HostKey": self.directory / "ssh_host_key",
-            "AuthorizedKeysFile": self.settings.ssh_key.with_suffix(".pub"),
-            "AllowUsers": "root",
-            "PermitRootLogin": "prohibit-password",
-            "PasswordAuthentication": "no",
-            "KbdInteractiveAuthentication": "no",
-            "UsePAM": "no",
-            "StrictModes": "no",
-            "UseDNS": "no",
-            "PidFile": "none",
-            "PrintMotd": "no",
-            "MaxSessions": 50,
-            "MaxStartups": "50:30:100",
-            "Subsystem": "sftp internal-sftp",
-            "SetEnv": variables,
-        }
-        return "".join(f"{key} {value}\n" for key, value in options.items())
+    def _cgroup(self) -> Cgroup:
+        return find_cgroup(self.host, self.directory)

@@ -36,8 +36,3 @@ def control_plane_digest(python: Path) -> str:
     """Return a name for the control plane of these packages, on an interpreter."""
     ours = [path.read_text() for path in sorted(ML2_DRIVER.glob("*.*"))]
     return digest(str(python), *CONTROL_PLANE, *ours)
-
-
-def nova(release: str) -> str:
-    """Return the requirement for Nova of a release."""
-    return f"nova=={release}"

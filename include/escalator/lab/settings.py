@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 
 from escalator.lab import pins
@@ -12,6 +13,13 @@ from escalator.lab.errors import LabError
 INSTANCES = range(10)
 MAX_NODES = 99
 NODE_SSH_PORT = 22
+
+
+class NovaForm(StrEnum):
+    """How nova-compute is on the nodes: by a link to a virtual environment, or as a Debian package."""
+
+    VENV = "venv"
+    PACKAGE = "package"
 
 
 def base_interpreter() -> Path:
@@ -74,7 +82,8 @@ class LabSettings:
     :param to_release: Nova release whose packages are made ready for an upgrade.
     :param ssh_port: port of the nodes' sshd, on an address of each node's own.
     :param zones: number of availability zones, each with one host aggregate.
-    :param python: the interpreter that every virtual environment of the lab is made from.
+    :param nova: how nova-compute is on the nodes.
+    :param python: the interpreter that the virtual environment of the control plane is made from.
     :raises LabError: when a value is out of range.
     """
 
@@ -86,6 +95,7 @@ class LabSettings:
     to_release: str = "34.0.0"
     ssh_port: int = NODE_SSH_PORT
     zones: int = 1
+    nova: NovaForm = NovaForm.VENV
     python: Path = field(default_factory=base_interpreter)
 
     def __post_init__(self) -> None:
@@ -135,6 +145,11 @@ class LabSettings:
         return self.home / "venvs" / f"control-{pins.control_plane_digest(self.python)}"
 
     @property
+    def uv(self) -> Path:
+        """Return the lab's own uv."""
+        return self.home / "bin" / "uv"
+
+    @property
     def uv_cache(self) -> Path:
         """Return the package cache that the nodes share."""
         return self.home / "uv-cache"
@@ -153,10 +168,6 @@ class LabSettings:
     def hosts(self) -> tuple[str, ...]:
         """Return the names of the nodes."""
         return tuple(f"node-{number:02d}" for number in range(1, self.nodes + 1))
-
-    def release_tree(self, release: str) -> Path:
-        """Return the folder that is seen as /opt/nova while the template of a release is made."""
-        return self.home / "releases" / f"{release}-{pins.digest(str(self.python), release)}"
 
     def address(self, host: str) -> str:
         """Return the loopback address of a node."""

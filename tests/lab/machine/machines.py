@@ -92,7 +92,12 @@ def reboot(store: MachineStore, machine: Machine) -> str:
 
 def traces(machine: Machine) -> list[str]:
     """Return what is left of a machine on this computer: processes, groups, mounts, files."""
+    return [*running_traces(machine), *([str(machine.folder)] if machine.folder.exists() else [])]
+
+
+def running_traces(machine: Machine) -> list[str]:
+    """Return what is left of a machine on this computer but for its files."""
     processes = [f"process {pid}" for pid in machine.cgroup.fetch_processes()]
     groups = [str(folder) for folder in machine.cgroup.folders if folder.exists()]
     mounts = [line for line in Path("/proc/mounts").read_text().splitlines() if str(machine.folder) in line]
-    return [*processes, *groups, *mounts, *([str(machine.folder)] if machine.folder.exists() else [])]
+    return [*processes, *groups, *mounts]

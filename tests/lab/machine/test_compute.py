@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from escalator.lab.config import ControlConfig
+from escalator.lab.machine.cgroup import Cgroup
 from escalator.lab.machine.compute import ComputeMachine
+from escalator.lab.machine.machine import Machine
 from escalator.lab.machine.package_files import texts_of
 from escalator.lab.machine.repository import Repository
 from escalator.lab.machine.signing import SigningKey
@@ -40,29 +42,6 @@ def test_the_driver_is_in_the_conffile_of_the_package_alone(node: ComputeMachine
     assert "compute_driver" in texts_of("33.0.2")["etc/nova/nova-compute.conf"]
 
 
-def test_the_release_is_what_dpkg_says_on_the_uppermost_disk(node: ComputeMachine) -> None:
-    def write(disk: Path, version: str) -> None:
-        status = disk / "var/lib/dpkg/status"
-        status.parent.mkdir(parents=True)
-        adduser = "Package: adduser\nStatus: install ok installed\nVersion: 3.134\n"
-        ours = (
-            f"Package: lab-nova-compute\nStatus: hold ok installed\nConffiles:\n /a 1\nVersion: {version}\n"
-        )
-        status.write_text(f"{adduser}\n{ours}\nPackage: zlib1g\nVersion: 1:1.2.13\n")
-
-    write(node.layers[0], "3:33.0.2-0lab1")
-    assert node.release == "33.0.2"
-    write(node.machine.upper, "3:34.0.0-0lab1")
-    assert node.release == "34.0.0"
-
-
-def test_a_disk_without_the_package_has_no_release(node: ComputeMachine) -> None:
-    status = node.layers[1] / "var/lib/dpkg/status"
-    status.parent.mkdir(parents=True)
-    status.write_text("Package: lab-nova-compute-x\nVersion: 3:1-0\n\nPackage: zlib1g\nVersion: 1:1.2.13-1\n")
-    assert node.release == ""
-
-
 def test_a_new_disk_keeps_what_a_machine_is_known_by(node: ComputeMachine) -> None:
     machine = node.machine
     machine.files.ensure_written(machine.upper)
@@ -85,6 +64,26 @@ def test_nodes_share_the_folder_of_the_hypervisors_as_guests_move_between_them(n
 def test_the_repository_is_seen_where_apt_looks_for_it(node: ComputeMachine, tmp_path: Path) -> None:
     machine = node.machine
     machine.files.ensure_written(tmp_path / "upper")
+    assert node.repository is not None
     source = (tmp_path / "upper/etc/apt/sources.list.d/escalator-lab.sources").read_text()
     assert f"URIs: copy:{machine.shown[node.repository.folder]}\n" in source
     assert (tmp_path / "upper/etc/nova/nova.conf").exists()
+
+
+def test_what_the_lab_and_the_users_of_machines_both_write_is_open_to_all(node: ComputeMachine) -> None:
+    node.ensure_written()
+    for name in ("", "guest-events.jsonl", "guests.lock", "faults.lock"):
+        path = node.hypervisor / name
+        assert path.stat().st_mode & 0o006 == 0o006, name
+    (node.hypervisor / "hardware.json").write_text("{}")
+    node.ensure_written()
+    assert (node.hypervisor / "hardware.json").read_text() == "{}"
+
+
+def test_the_files_of_a_machine_that_is_on_are_left_alone(
+    node: ComputeMachine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Cgroup, "fetch_processes", lambda _: frozenset({1}))
+    monkeypatch.setattr(Machine, "wait_for_sshd", lambda _: None)
+    node.ensure_on()
+    assert not node.machine.upper.exists()  # it is under a mount

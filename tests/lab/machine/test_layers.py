@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import os
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -68,3 +70,31 @@ def test_a_layer_keeps_no_trace_of_the_ban_on_services(
     layer = Layers(folder=tmp_path, progress=silent()).ensure(BASE_RECIPE)[0]
     assert banned == ["#!/bin/sh\nexit 101\n"]
     assert not (layer / "usr/sbin/policy-rc.d").exists()
+
+
+def test_a_layer_goes_when_nobody_asked_for_it_in_a_day_and_no_machine_has_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(layers, "run_inside", lambda *_, **__: None)
+    monkeypatch.setattr(layers, "_run", lambda _: None)
+    kept = Layers(folder=tmp_path, progress=silent())
+    top, *below = kept.ensure(TOP)
+    old = tmp_path / "old-0123456789"  # of before such notes were taken
+    half = tmp_path / "other-0123456789.part.work"
+    for folder in (old, half):
+        folder.mkdir()
+    now = datetime.now(UTC)
+    assert kept.prune(lambda _: False, now) == ()
+    assert not half.exists()
+    later = now + timedelta(days=2)
+    kept.ensure(BASE_RECIPE)
+    for path in (below[0], below[1]):
+        os.utime(path.with_name(f"{path.name}.asked"), (later.timestamp(), later.timestamp()))
+    assert kept.prune(lambda name: name == old.name, later) == (top.name,)
+    assert {path.name for path in tmp_path.iterdir() if path.is_dir()} == {
+        old.name,
+        *(path.name for path in below),
+    }
+    assert kept.prune(lambda _: False, later) == (old.name,)
+    assert not list(tmp_path.glob("*.part"))
+    assert kept.ensure(TOP) == (top, *below)

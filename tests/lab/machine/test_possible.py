@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from escalator.lab.errors import LabError
-from escalator.lab.machine.possible import PROGRAMS, Computer, check_possible
+from escalator.lab.machine.possible import PROGRAMS, Computer, check_possible, check_rights
 
 ABLE = Computer(
     user=0,
@@ -42,8 +42,14 @@ def test_all_that_is_missing_is_said_in_one_sentence() -> None:
     with pytest.raises(LabError) as refused:
         check_possible(computer)
     said = str(refused.value)
-    assert "machines cannot run here: root; the program systemd-nspawn" in said
+    assert "machines cannot run here: root; the program systemd-nspawn are missing" in said
     assert "\n" not in said
+
+
+def test_a_program_can_be_installed_a_right_cannot() -> None:
+    check_rights(replace(ABLE, programs=frozenset()))
+    with pytest.raises(LabError, match="root is missing"):
+        check_rights(replace(ABLE, user=1000, programs=frozenset()))
 
 
 def test_this_computer_can_be_asked() -> None:

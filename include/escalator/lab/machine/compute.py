@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-import re
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from escalator.lab.config import ControlConfig, render
 from escalator.lab.machine.machine import Machine
 from escalator.lab.machine.machine_files import REPOSITORY_MOUNT, MachineFiles
-from escalator.lab.machine.package_files import HYPERVISORS, PACKAGE, UNIT
-from escalator.lab.nodes import HARDWARE
+from escalator.lab.machine.nova_on_disk import UNIT, NovaOnDisk
+from escalator.lab.machine.package_files import HYPERVISORS
+from escalator.lab.machine.packaged_nova import PackagedNova
 from escalator.lab.virt.faults import NodeFaults
 
 if TYPE_CHECKING:
@@ -20,9 +20,17 @@ if TYPE_CHECKING:
 
     from escalator.lab.machine.repository import Repository
 
-_OPEN = 0o777
-_STATUS = "var/lib/dpkg/status"
-_VERSION = re.compile(rf"^Package: {PACKAGE}\n(?:\S.*\n|\s.*\n)*?Version: \d+:([^-\n]+)-", re.MULTILINE)
+HARDWARE = {
+    "vcpus": 16,
+    "memory_mib": 65536,
+    "disk_gib": 1000,
+    "bandwidth_mib_per_second": 1024,
+    "cold_migration_seconds": 1.0,
+    "downtime_ms": 80,
+    "hypervisor_version": 8002000,
+}
+_OPEN_FOLDER, _OPEN_FILE = 0o777, 0o666
+_SHARED = ("guest-events.jsonl", "guests.lock", "faults.lock")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,15 +40,17 @@ class ComputeMachine:
     :param host: its name, as Nova has it.
     :param address: of its sshd, on loopback.
     :param config: of the control plane that it belongs to.
-    :param layers: of its disk; nova-compute of the first release is installed in the uppermost one.
-    :param repository: that it takes packages from.
+    :param layers: of its disk; nova-compute of the first release is in the uppermost one.
+    :param repository: that it takes packages from; None where there is none.
+    :param nova: how nova-compute is on its disk.
     """
 
     host: str
     address: str
     config: ControlConfig
     layers: tuple[Path, ...]
-    repository: Repository
+    repository: Repository | None = None
+    nova: NovaOnDisk = field(default_factory=PackagedNova)
 
     @property
     def hypervisor(self) -> Path:
@@ -53,62 +63,69 @@ class ComputeMachine:
         return NodeFaults(folder=self.hypervisor)
 
     @property
+    def folder(self) -> Path:
+        """Return the folder of the machine: its disk, and the log of its console."""
+        return self.config.settings.run / "machines" / self.host
+
+    @property
     def release(self) -> str:
-        """Return the release of Nova that dpkg has on its disk, whether the machine is on or off."""
-        disks = (self.machine.upper, *self.layers)
-        status = next(disk / _STATUS for disk in disks if (disk / _STATUS).exists())
-        found = _VERSION.search(status.read_text())
-        return found[1] if found is not None else ""
+        """Return the release of Nova on its disk, whether the machine is on or off; empty without a disk."""
+        return self.nova.read_release((self.folder / "upper", *self.layers))
 
     @property
     def machine(self) -> Machine:
         """Return the machine."""
-        settings = self.config.settings
+        settings, repository = self.config.settings, self.repository
+        packages = {repository.folder: REPOSITORY_MOUNT} if repository is not None else {}
         return Machine(
             files=MachineFiles(
                 name=self.host,
                 address=self.address,
                 ssh_port=settings.ssh_port,
                 authorized_key=settings.ssh_key.with_suffix(".pub").read_text(),
-                repository_key=self.repository.key.public.read_text(),
+                repository_key=repository.key.public.read_text() if repository is not None else "",
                 texts=self._texts(),
             ),
-            folder=settings.run / "machines" / self.host,
+            folder=self.folder,
             layers=self.layers,
-            binds={self.hypervisor.parent: HYPERVISORS},
-            shown={self.repository.folder: REPOSITORY_MOUNT},
+            binds={self.hypervisor.parent: HYPERVISORS, **self.nova.binds},
+            shown={**packages, **self.nova.shown},
         )
 
-    def ensure_on(self) -> None:
-        """Make its hypervisor, where it has none, and switch it on. A second run changes nothing.
+    def ensure_written(self) -> None:
+        """Make its hypervisor and its files, before its first start. A second run changes nothing."""
+        self._ensure_hypervisor()
+        machine = self.machine
+        machine.files.ensure_written(machine.upper)
 
-        The folder is open to all: in a move, the user ``nova`` of one machine writes into that of another.
+    def ensure_on(self) -> None:
+        """Switch it on; one that is on is only waited for.
 
         :raises ServiceFailedError: when it does not come up.
         """
-        self.hypervisor.mkdir(parents=True, exist_ok=True)
-        for folder in (self.hypervisor.parent, self.hypervisor):
-            folder.chmod(_OPEN)
-        hardware = self.hypervisor / "hardware.json"
-        if not hardware.exists():
-            hardware.write_text(json.dumps(HARDWARE))
+        self._ensure_hypervisor()
         self.machine.ensure_on()
 
-    def reset(self, release: str) -> bool:
-        """Bring the node to a release without faults, running; its guests stay.
+    def reset(self) -> bool:
+        """Bring the node to its first release without faults, running; its guests stay.
 
-        :param release: that its layers hold.
         :return: whether nova-compute had to be started again.
-        :raises ServiceFailedError: when it does not come up.
+        :raises LabError: when it does not come up.
         """
         self.faults.clear()
-        if self.machine.is_on and self.release == release and self.is_compute_active():
-            return False
-        if self.release != release:
-            self.machine.renew_disk()
-        self.machine.ensure_cut()
+        machine = self.machine
+        was_on = machine.is_on
+        if was_on:
+            machine.wait_for_sshd()
+        changed = self.nova.restore(machine)
+        stays_on = was_on and machine.is_on
         self.ensure_on()
-        return True
+        if not stays_on:
+            return True
+        if changed or not self.is_compute_active():
+            machine.console("systemctl", "restart", UNIT)
+            return True
+        return False
 
     def is_compute_active(self) -> bool:
         """Tell whether nova-compute runs."""
@@ -118,11 +135,26 @@ class ComputeMachine:
         return told.stdout.strip() == "active"
 
     def kill_compute(self) -> None:
-        """Kill nova-compute with SIGKILL; systemd starts it again after two seconds.
+        """Kill nova-compute with SIGKILL; systemd starts that of a package again after two seconds.
 
         :raises LabError: when the node is off.
         """
         self.machine.console("systemctl", "kill", "--signal=KILL", UNIT)
+
+    def _ensure_hypervisor(self) -> None:
+        """Make the folder of its hypervisor, where it has none.
+
+        It is open to all: in a move, the user ``nova`` of one machine writes into that of another.
+        """
+        self.hypervisor.mkdir(parents=True, exist_ok=True)
+        for folder in (self.hypervisor.parent, self.hypervisor):
+            folder.chmod(_OPEN_FOLDER)
+        for path in (self.hypervisor / name for name in _SHARED):
+            path.touch()
+            path.chmod(_OPEN_FILE)
+        hardware = self.hypervisor / "hardware.json"
+        if not hardware.exists():
+            hardware.write_text(json.dumps(HARDWARE))
 
     def _texts(self) -> dict[str, str]:
         """Return its files of Nova's; its identity is there, as one on its disk would go with the disk."""
@@ -130,4 +162,5 @@ class ComputeMachine:
         return {
             "etc/nova/nova.conf": render(self.config.compute(host=self.host, address=self.address)),
             "etc/nova/compute_id": str(identity),
+            **self.nova.texts,
         }

@@ -6,15 +6,16 @@ import os
 import shutil
 import subprocess
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from escalator.lab.debian_packages import ServicesHeldBack
 from escalator.lab.errors import LabError
-from escalator.lab.install import ServicesHeldBack
 from escalator.lab.pins import digest
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from escalator.lab.progress import Progress
 
@@ -63,6 +64,9 @@ _ENVIRONMENT = {
     "HOME": "/root",
     "DEBIAN_FRONTEND": "noninteractive",
 }
+
+_KEPT = timedelta(days=1)
+"""How long a layer stays that nobody asks for: another lab may be about to boot on it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +123,7 @@ class Layers:
             with ServicesHeldBack(policy):
                 run_inside(below, upper=draft, script=recipe.script, binds=recipe.binds)
             draft.rename(layer)
+        self._mark(layer)
         return (layer, *below)
 
     def ensure_root(self) -> Path:
@@ -134,7 +139,39 @@ class Layers:
                 ["mmdebstrap", "--variant=minbase", f"--include={','.join(ROOT_PACKAGES)}", SUITE, str(draft)]
             )
             draft.rename(root)
+        self._mark(root)
         return root
+
+    def prune(self, is_used: Callable[[str], bool], now: datetime) -> tuple[str, ...]:
+        """Remove the layers that nobody asked for in a day and no machine has, and what was left half-made.
+
+        Nobody may be making a layer meanwhile.
+
+        :param is_used: tells by the name of a layer whether a machine has it.
+        :return: the names of those that were removed.
+        """
+        for left in self.folder.glob("*.part*"):
+            shutil.rmtree(left)
+        removed = []
+        for layer in sorted(each for each in self.folder.glob("*") if each.is_dir()):
+            mark = _mark_of(layer)
+            asked = datetime.fromtimestamp((mark if mark.exists() else layer).stat().st_mtime, UTC)
+            if now - asked > _KEPT and not is_used(layer.name):
+                gone = make_draft(layer) / "gone"  # out of the way in one step, whenever this is killed
+                layer.rename(gone)
+                shutil.rmtree(gone.parent)
+                mark.unlink(missing_ok=True)
+                removed.append(layer.name)
+        return tuple(removed)
+
+    @staticmethod
+    def _mark(layer: Path) -> None:
+        """Note that a layer was asked for: the layer itself may be under a running machine."""
+        _mark_of(layer).touch()
+
+
+def _mark_of(layer: Path) -> Path:
+    return layer.with_name(f"{layer.name}.asked")
 
 
 def run_inside(

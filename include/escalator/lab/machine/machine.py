@@ -67,7 +67,7 @@ class Machine:
     @property
     def cgroup(self) -> Cgroup:
         """Return the control group of all its processes."""
-        return Cgroup.named(f"escalator-lab-{self.name}-{digest(str(self.folder))}")
+        return find_cgroup(self.name, self.folder)
 
     @property
     def is_on(self) -> bool:
@@ -235,6 +235,11 @@ class Machine:
             raise ServiceFailedError(f"the machine {self.name} does not start", f"read {self.console_log}")
         if process.poll() is None:
             process.returncode = 0  # it outlives us: no warning at exit, and nobody waits for it here
+
+
+def find_cgroup(name: str, folder: Path) -> Cgroup:
+    """Return the control group of the machine that has a name and a folder, whether it is on or off."""
+    return Cgroup.named(f"escalator-lab-{name}-{digest(str(folder))}")
 
 
 def _levels(pid: int) -> tuple[str, ...]:

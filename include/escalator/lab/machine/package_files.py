@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from escalator.lab.machine.nova_on_disk import UNIT
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 PACKAGE = "lab-nova-compute"
-UNIT = "nova-compute"
 VENV = "/opt/nova/venv"
 DRIVER = "/usr/lib/lab-nova/virt"
 HYPERVISORS = "/var/lib/lab-hypervisors"

@@ -59,8 +59,8 @@ class Computer:
             writable=bool(hierarchies) and all(os.access(each, os.W_OK) for each in hierarchies),
         )
 
-    def lacks(self) -> tuple[str, ...]:
-        """Return what is missing, the most basic first; nothing where machines can run."""
+    def lacks_rights(self) -> tuple[str, ...]:
+        """Return what is missing that no package brings, the most basic first."""
         missing = []
         if self.user != 0:
             missing.append("root")
@@ -68,12 +68,24 @@ class Computer:
             missing.append(f"{', '.join(lacking)} (a container without the rights?)")
         if self.architecture != "x86_64":
             missing.append(f"a processor of type x86_64 (this is {self.architecture})")
-        missing += [f"the program {name}" for name in PROGRAMS if name not in self.programs]
         if "overlay" not in self.file_systems.split():
             missing.append("the file system overlay (modprobe overlay)")
         if not self.writable:
             missing.append("a writable /sys/fs/cgroup")
         return tuple(missing)
+
+    def lacks(self) -> tuple[str, ...]:
+        """Return all that is missing; nothing where machines can run."""
+        programs = [f"the program {name}" for name in PROGRAMS if name not in self.programs]
+        return (*self.lacks_rights(), *programs)
+
+
+def check_rights(computer: Computer) -> None:
+    """Raise an error where machines could not run whatever was installed.
+
+    :raises LabError: with one sentence that names all that is missing.
+    """
+    _refuse(computer.lacks_rights())
 
 
 def check_possible(computer: Computer) -> None:
@@ -81,8 +93,12 @@ def check_possible(computer: Computer) -> None:
 
     :raises LabError: with one sentence that names all that is missing.
     """
-    if missing := computer.lacks():
+    _refuse(computer.lacks())
+
+
+def _refuse(missing: tuple[str, ...]) -> None:
+    if missing:
         raise LabError(
-            f"machines cannot run here: {'; '.join(missing)} is missing",
+            f"machines cannot run here: {'; '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing",
             "run as root on Debian or Ubuntu, in a virtual machine rather than in a container",
         )

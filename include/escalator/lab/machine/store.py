@@ -8,18 +8,21 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
-from escalator.lab.errors import LabError
-from escalator.lab.install import ensure_debian_packages
+from escalator.lab.debian_packages import ensure_debian_packages
 from escalator.lab.machine import package_files
 from escalator.lab.machine.layers import BASE_RECIPE, Layers, Recipe
 from escalator.lab.machine.machine_files import REPOSITORY_MOUNT
+from escalator.lab.machine.node_disk import NodeDisk
 from escalator.lab.machine.package import PackageBuilder
+from escalator.lab.machine.package_files import VENV
 from escalator.lab.machine.possible import Computer, check_possible
 from escalator.lab.machine.repository import Repository
 from escalator.lab.machine.signing import SigningKey
+from escalator.lab.machine.venv_nova import VenvNova
 from escalator.lab.pins import MACHINE_PACKAGES
+from escalator.lab.settings import NovaForm
 
 if TYPE_CHECKING:
     from escalator.lab.progress import Progress
@@ -61,16 +64,46 @@ class MachineStore:
         with self._lock():
             return self.layers.ensure(BASE_RECIPE)
 
+    def ensure_disk(self) -> NodeDisk:
+        """Make the disk of the nodes of a lab, and what they are upgraded to, where they are lacking.
+
+        :raises LabError: when machines cannot run here, or something cannot be made.
+        """
+        first, second = self.settings.from_release, self.settings.to_release
+        match self.settings.nova:
+            case NovaForm.VENV:
+                self.ensure_venv(
+                    second
+                )  # its packages are in the cache afterwards: nodes install without a network
+                return NodeDisk(layers=self.ensure_venv(first))
+            case NovaForm.PACKAGE:
+                self.ensure_repository((first, second))
+                return NodeDisk(layers=self.ensure_installed(first))
+            case _:
+                assert_never(self.settings.nova)
+
+    def ensure_venv(self, release: str) -> tuple[Path, ...]:
+        """Make the layers of a machine with a virtual environment of a release, where they are lacking.
+
+        :return: the layers, the uppermost first.
+        :raises LabError: when machines cannot run here, or a layer cannot be made.
+        """
+        recipe = VenvNova(settings=self.settings).make_recipe(release)
+        for cache in recipe.binds:
+            cache.mkdir(parents=True, exist_ok=True)
+        with self._lock():
+            return self.layers.ensure(recipe)
+
     def ensure_repository(self, releases: Iterable[str]) -> Repository:
         """Build the packages of these releases and publish them, where they are lacking.
 
         :raises LabError: when machines cannot run here, or a package cannot be built.
         """
+        found = {release: self._packages_of(release) for release in releases}
         with self._lock():
             repository = self.repository
             before = _state(repository.folder)
-            for release in releases:
-                packages = self._packages_of(release)
+            for release, packages in found.items():
                 self._builder.ensure(release, packages=packages, into=repository.folder)
             is_new = _state(repository.folder) != before
             if is_new or not repository.is_published:
@@ -96,22 +129,39 @@ class MachineStore:
         with self._lock():
             return self.layers.ensure(recipe)
 
+    def prune(self) -> None:
+        """Remove the layers that are of no use any more; those of a machine stay, whether it is on or off.
+
+        :raises LabError: when machines cannot run here.
+        """
+        with self._lock():
+            texts = [path.read_text() for path in self._descriptions()]
+            removed = self.layers.prune(
+                lambda name: any(f"/{name}" in text for text in texts), datetime.now(UTC)
+            )
+        if removed:
+            self.progress.say(f"removed layers that no machine uses: {', '.join(removed)}")
+
+    def _descriptions(self) -> Iterator[Path]:
+        """Go through the files that name the layers of the machines of all labs on this computer."""
+        home = self.settings.home
+        for pattern in ("run-*/node-disk.json", "run-*/machines/*/machine.json", "machines/*/*/machine.json"):
+            yield from home.glob(pattern)
+
     @property
     def _builder(self) -> PackageBuilder:
         return PackageBuilder(
             folder=self.folder / "build",
             layers=self.layers,
-            uv=self.settings.home / "bin" / "uv",
+            uv=self.settings.uv,
             uv_cache=self.settings.uv_cache,
             progress=self.progress,
         )
 
     def _packages_of(self, release: str) -> Path:
-        venv = self.settings.release_tree(release) / f"venv-{release}"
-        found = next(iter(venv.glob("lib/python3*/site-packages")), None)
-        if found is None:
-            raise LabError(f"Nova {release} is not installed for the lab", "escalator lab install")
-        return found
+        """Return the packages of a virtual environment, whose links are seen from here as from a machine."""
+        layer, *_ = self.ensure_venv(release)
+        return next(layer.glob(f"{VENV.lstrip('/')}-{release}/lib/python3*/site-packages"))
 
     @contextmanager
     def _lock(self) -> Iterator[None]:

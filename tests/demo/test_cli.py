@@ -1,0 +1,23 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from escalator.cli import main
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pytest
+
+
+def test_where_machines_cannot_run_the_demonstration_says_what_is_missing_and_starts_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for home in ("ESCALATOR_LAB_HOME", "ESCALATOR_STACK_HOME"):
+        monkeypatch.setenv(home, str(tmp_path / home))
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    assert main(["demo", "--folder", str(tmp_path / "demo")]) == 2
+    said = capsys.readouterr().err
+    assert "machines cannot run here: root" in said
+    assert "Traceback" not in said
+    assert not (tmp_path / "ESCALATOR_LAB_HOME").exists()
