@@ -243,6 +243,13 @@ def build_inventory_dag() -> DAG:
             ),
             "cloud_conn_id": Param("openstack_default", type="string", title="Connection of the cloud"),
             "ssh_conn_id": Param("escalator_ssh", type="string", title="Connection of its nodes"),
+            "versions": Param(
+                False,
+                type="boolean",
+                title="Read what the nodes run",
+                description="System, kernel, libvirt, QEMU and others, over SSH, for `escalator check`; a "
+                "campaign and the DAG check read them anyway",
+            ),
         },
         tags=["escalator"],
     ) as dag:

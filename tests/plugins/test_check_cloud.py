@@ -7,8 +7,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from tests.builders import make_cloud, make_node
 from tests.plugins.conftest import context
 
+from escalator.cloud_manager.snapshots import snapshot_from_document
 from escalator.model.check_report import CheckReport, Condition
 from escalator.model.durations import Quantiles
 from escalator.model.errors import TransientError
@@ -18,6 +20,7 @@ from escalator.upgrade_manager.conditions.upgrade import check_upgrade
 
 pytestmark = pytest.mark.airflow
 HOSTS = ("general-001", "general-002", "general-003")
+SEEN = make_cloud([make_node(host, versions={"qemu": "1:7.2"}) for host in HOSTS])
 NODE = Subject(type=SubjectType.NODE, id="general-001")
 
 
@@ -44,7 +47,7 @@ class Judge:
         self.asked = (campaign, tuple(hosts), look)
         if self.fault is not None:
             raise self.fault
-        return SimpleNamespace(report=self.report)
+        return SimpleNamespace(report=self.report, snapshot=SEEN)
 
 
 def run(monkeypatch: pytest.MonkeyPatch, judge: Judge, run_id: str = "run-1", **asked: Any) -> Any:
@@ -63,6 +66,8 @@ def test_a_check_that_is_met_leaves_its_report(folders: Path, monkeypatch: pytes
     assert (document["schema"], document["met"]) == ("escalator.check/1", True)
     assert [c["code"] for c in document["conditions"]] == ["system_normal", "service_down"]
     assert answer["met"] is True
+    beside = Path(answer["report"]).with_name("snapshot.json")
+    assert snapshot_from_document(json.loads(beside.read_text())) == SEEN
 
 
 def test_one_that_is_not_met_fails_with_one_message_and_leaves_its_report(

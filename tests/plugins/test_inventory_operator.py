@@ -143,3 +143,23 @@ def test_a_broken_inventory_is_refused_in_words(
     (folders / "inventory" / "lab.json").write_text("{")
     with pytest.raises(AirflowFailException, match=r"lab\.json is not JSON"):
         refresh(module, monkeypatch, *renamed())
+
+
+def test_what_the_nodes_run_is_read_where_it_is_asked_for(
+    module: Any, folders: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(PARAMS, "versions", True)
+    nodes = [make_node(host, domain=DOMAIN) for host in HOSTS]
+    refresh(module, monkeypatch, *nodes)
+    assert "no node is asked what it runs: no connection the_nodes" in capsys.readouterr().out
+
+    def tell(shell: str) -> dict[str, str]:
+        return {} if shell == HOSTS[1] else {"qemu": "7.2.15"}
+
+    monkeypatch.setattr("escalator.inventory.read_software.read_software", tell)
+    hook = SimpleNamespace(get_conn=lambda: nullcontext)
+    monkeypatch.setattr(module, "NodeShellHook", lambda _inventory: hook)
+    refresh(module, monkeypatch, *nodes)
+    found = {n.host: n.versions for n in read_inventory(folders / "inventory" / "lab.json").nodes}
+    assert found == {HOSTS[0]: {"qemu": "7.2.15"}, HOSTS[1]: {}, HOSTS[2]: {"qemu": "7.2.15"}}
+    assert f"what 1 node(s) run was not told: {HOSTS[1]}" in capsys.readouterr().out

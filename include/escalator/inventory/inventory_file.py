@@ -36,13 +36,14 @@ Words = Annotated[str, Field(min_length=1)]
 
 
 class NodeDocument(DocumentModel):
-    """One compute node: its service host, its drain domain, where SSH reaches it, its part of the domain."""
+    """One compute node: its host, its drain domain, where SSH reaches it, its part, its cell, what it ran."""
 
     host: Words
     domain: Words
     address: Words
     part: int | None = Field(default=None, ge=1, le=_MOST_PARTS)
     cell: Words | None = None
+    versions: dict[Words, Words] = Field(default={})
 
 
 class InventoryDocument(DocumentModel):
@@ -155,7 +156,8 @@ def inventory_to_document(inventory: Inventory) -> dict[str, Any]:
 
 
 def _node_to_document(node: InventoryNode) -> dict[str, Any]:
-    known = _without_none({"part": node.part, "cell": node.cell})
+    versions = dict(sorted(node.versions.items())) or None
+    known = _without_none({"part": node.part, "cell": node.cell, "versions": versions})
     return {"host": node.host, "domain": node.domain, "address": node.address, **known}
 
 

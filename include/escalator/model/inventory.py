@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from escalator.model.errors import InvalidRequestError
 from escalator.model.inventory_settings import ALL_AGGREGATES, AggregateRules, Controller
+from escalator.model.node_software import Software
 
 MAX_PORT = 65535
 _REMEDY = "correct it in the inventory, such as 192.0.2.7 or ops@192.0.2.7:2222"
@@ -51,6 +52,7 @@ class InventoryNode:
     :ivar address: ``[user@]address[:port]``; an IPv6 address that has a port stands in brackets.
     :ivar part: number of the DAG that has it, of a domain that is cut into several; None: the one without.
     :ivar cell: name of its cell; None: nobody told of cells.
+    :ivar versions: what it ran when the inventory was taken, where that was read; else empty.
     """
 
     host: str
@@ -58,6 +60,7 @@ class InventoryNode:
     address: str
     part: int | None = None
     cell: str | None = None
+    versions: Software = field(default_factory=dict, hash=False)
 
     @property
     def place(self) -> SshPlace:

@@ -10,14 +10,15 @@ from typing import Any
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
 
+from escalator.cloud_manager.snapshots import snapshot_to_document
 from escalator.documents.bundle_file import find_bundle_dir, list_bundle_names, read_bundle_document
 from escalator.documents.bundles import parse_bundle
 from escalator.documents.requests import parse_check
 from escalator.model.campaign import CampaignPlan
-from escalator.model.check_report import CheckReport, check_to_document
+from escalator.model.check_report import check_to_document
 from escalator.model.errors import EscalatorError, InvalidRequestError, PlanInfeasibleError
 from escalator.reports.files import write_document
-from escalator.steps.campaign.check_conditions import judge, log_report, refuse_unmet
+from escalator.steps.campaign.check_conditions import Judgement, judge, log_report, refuse_unmet
 from escalator.steps.campaign.conclude import make_folder_name
 from escalator.upgrade_manager.conditions.bundles import refuse_unserved
 from escalator.upgrade_manager.conditions.rollback import check_rollback
@@ -43,14 +44,16 @@ class CheckOperator(BaseOperator):
         self.hosts = tuple(hosts)
 
     def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
-        """Judge, say every condition in the log, leave ``check.json`` in the report folder."""
+        """Judge, say every condition in the log; leave ``check.json`` and ``snapshot.json``."""
         tell_what_is_used()
         try:
-            report = self._judge(context)
+            judged = self._judge(context)
         except InvalidRequestError as exc:
             raise AirflowFailException(f"Refused, nothing was looked at: {exc}") from exc
+        report, folder = judged.report, report_dir() / make_folder_name(*run_of(context))
         log_report(report)
-        path = self._write(report, report_dir() / make_folder_name(*run_of(context)) / "check.json")
+        path = self._write(check_to_document(report), folder / "check.json")
+        self._write(snapshot_to_document(judged.snapshot), folder / "snapshot.json")
         self.log.info("report: %s", path)
         try:
             refuse_unmet(report, what="The conditions are not met")
@@ -58,7 +61,7 @@ class CheckOperator(BaseOperator):
             raise AirflowFailException(str(exc)) from exc
         return {"schema_version": 1, "met": True, "report": str(path)}
 
-    def _judge(self, context: Mapping[str, Any]) -> CheckReport:
+    def _judge(self, context: Mapping[str, Any]) -> Judgement:
         dag_id, run_id = run_of(context)
         request, rollback = parse_check(
             read_asked_for(context),
@@ -81,11 +84,11 @@ class CheckOperator(BaseOperator):
             vnfms=load_vnfms(inventory_dir()),
         )
         look = check_rollback if rollback else check_upgrade
-        return judge(campaign, request.hosts or self.hosts, look=look).report
+        return judge(campaign, request.hosts or self.hosts, look=look)
 
-    def _write(self, report: CheckReport, path: Path) -> Path:
+    def _write(self, document: Mapping[str, Any], path: Path) -> Path:
         try:
-            write_document(path, check_to_document(report))
+            write_document(path, document)
         except OSError as exc:
             raise EscalatorError(
                 f"{path} cannot be written: {exc}", remedy="set ESCALATOR_REPORT_DIR to a folder that can be"

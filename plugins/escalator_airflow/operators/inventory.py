@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from airflow.sdk import BaseOperator
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.exceptions import AirflowFailException, AirflowNotFoundException
 
 from escalator.inventory.inventory_file import read_inventory, write_inventory
 from escalator.inventory.inventory_folder import RENAME, list_clashes_of
 from escalator.inventory.read_nodes import read_inventory_of_cloud
+from escalator.inventory.read_software import add_node_software
 from escalator.inventory.refresh import Refresh, find_moved, make_refresh
 from escalator.inventory.settings_file import read_settings
 from escalator.ledger.ledger import Ledger
@@ -19,6 +20,7 @@ from escalator.model.clock import utcnow
 from escalator.model.errors import InvalidRequestError, NodeFaultError
 from escalator.model.inventory import Inventory
 from escalator.model.inventory_settings import InventorySettings
+from escalator.model.wording import name_some
 from escalator.system_support.controller import read_cells
 from escalator_airflow.hooks.node_ssh import NodeShellHook
 from escalator_airflow.hooks.openstack import OpenStackCloudHook
@@ -39,7 +41,9 @@ class InventoryOperator(BaseOperator):
             made = self._refresh(context, path)
         except (InvalidRequestError, NodeFaultError) as exc:
             raise AirflowFailException(str(exc)) from exc
-        inventory = made.inventory
+        inventory = (
+            self._add_versions(made.inventory) if context["params"].get("versions") else made.inventory
+        )
         write_inventory(path, inventory)
         for clash in list_clashes_of(path.parent, inventory.cloud):
             self.log.warning("%s; %s", clash, RENAME)
@@ -52,6 +56,17 @@ class InventoryOperator(BaseOperator):
             "domains": list(inventory.domains()),
             "put_off": [str(put_off) for put_off in made.put_off],
         }
+
+    def _add_versions(self, inventory: Inventory) -> Inventory:
+        """Ask the nodes what they run; whoever does not tell keeps nothing from being written."""
+        try:
+            found, silent = add_node_software(inventory, NodeShellHook(inventory).get_conn())
+        except AirflowNotFoundException:
+            self.log.warning("no node is asked what it runs: no connection %s", inventory.ssh_conn_id)
+            return inventory
+        if silent:
+            self.log.warning("what %d node(s) run was not told: %s", len(silent), name_some(silent))
+        return found
 
     def _refresh(self, context: Mapping[str, Any], path: Path) -> Refresh:
         params = context["params"]
