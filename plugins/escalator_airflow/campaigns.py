@@ -71,6 +71,7 @@ def make_context(
             record.bundle.artefacts,
             impact=record.bundle.impact,
             runs_hooks=record.bundle.has_hooks,
+            reboots=record.bundle.may_reboot,
         ),
         connect=NodeShellHook(inventory).get_conn(),
         clock=utcnow,

@@ -37,12 +37,19 @@ impact: control
 UNSERVED = """\
 schema: escalator.bundle/1
 name: test-34
-impact: reboot
 components:
   - {name: neutron, to: "27.0.0"}
-mechanism: {type: none}
+  - {name: qemu, to: "10.0.0"}
+  - {name: libs, to: "11.0.0"}
+mechanism: {type: venv, venv: /opt/neutron, package: neutron, service: neutron}
+"""
+CONTRADICTION = (
+    GOOD
+    + """\
+impact: control
 reboot: always
 """
+)
 
 
 def lint(capsys: pytest.CaptureFixture[str], folder: Path, *texts: str) -> tuple[int, list[str]]:
@@ -78,11 +85,23 @@ def test_what_no_campaign_could_do_is_a_fault_too(capsys: pytest.CaptureFixture[
     assert lint(capsys, tmp_path, UNSERVED) == (
         1,
         [
-            "0.yaml:3: impact: this release does not do it: impact: reboot",
-            "0.yaml:4: components: none is nova-compute: nothing tells whether a node is upgraded",
-            "0.yaml:7: reboot: this release does not do it: reboot",
+            "0.yaml:3: components: none is nova-compute: nothing tells whether a node is upgraded",
+            "0.yaml:5: components[1]: this release does not do it: component qemu (venv brings neutron only)",
+            "0.yaml:6: components[2]: this release does not do it: component libs (venv brings neutron only)",
         ],
     )
+
+
+def test_a_reboot_of_a_node_that_is_not_emptied_is_a_fault(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    code, (said,) = lint(capsys, tmp_path, CONTRADICTION)
+    assert code == 1
+    assert said.startswith(
+        "0.yaml:7: reboot: is always, but impact is control: members of HA groups would stay"
+    )
+    good = CONTRADICTION.replace("control", "reboot")
+    assert lint(capsys, tmp_path, good) == (0, ["0.yaml: good: nova-compute 34.0.0 by none"])
 
 
 def test_of_several_files_each_is_judged(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

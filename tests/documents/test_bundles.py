@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -279,16 +280,27 @@ def test_any_document_is_a_bundle_or_refused(document: object) -> None:
     assert not told or "cannot be read: " in told
 
 
-@pytest.mark.parametrize(
-    ("change", "said"),
-    [
-        ({"reboot": "always"}, "reboot"),
-        ({"impact": "reboot"}, "impact: reboot"),
-    ],
-)
-def test_what_no_step_does_is_refused(change: dict[str, object], said: str) -> None:
-    with pytest.raises(InvalidRequestError, match=f"does not do: {said}"):
-        refuse_unserved(parse_bundle({**FULL, "hooks": {}, **change}))
+@pytest.mark.parametrize("reboot", ["if-required", "always"])
+@pytest.mark.parametrize(("impact", "said"), [("control", "control"), (None, "left out"), (..., "left out")])
+def test_a_reboot_under_servers_that_stay_is_refused(reboot: str, impact: object, said: str) -> None:
+    told = refusal({"reboot": reboot, "impact": impact})
+    assert f"reboot: is {reboot}, but impact is {said}" in told
+    assert "say impact: reboot, which drains it first" in told
+
+
+@pytest.mark.parametrize("impact", ["data", "reboot"])
+def test_a_reboot_of_an_emptied_node_has_a_limit_and_an_expected_time(impact: str) -> None:
+    plain = parse_bundle({**FULL, "reboot": "always", "impact": impact})
+    assert (plain.reboot_limit_seconds, plain.expected_reboot_seconds) == (1200, 300)
+    assert plain.expected_seconds == plain.expected_upgrade_seconds + 300
+    refuse_unserved(replace(plain, components=plain.components[:1]))
+    expected = {"upgrade_seconds": 30, "reboot_seconds": 60}
+    changed = {"impact": impact, "reboot": "if-required", "reboot_limit_seconds": 90, "expected": expected}
+    own = parse_bundle({**FULL, **changed})
+    assert (own.reboot_limit_seconds, own.expected_seconds) == (90, 90)
+    assert replace(own, reboot=RebootPolicy.NEVER).expected_seconds == 30
+    told = refusal({"impact": impact, "reboot_limit_seconds": 5})
+    assert "reboot_limit_seconds: must be a number of seconds from 30 to 3600" in told
 
 
 def test_a_bundle_that_asks_for_what_is_done_is_not_refused() -> None:

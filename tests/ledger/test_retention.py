@@ -176,7 +176,7 @@ def test_a_run_stays_that_alone_tells_that_a_node_went_through_a_bundle_which_br
     assert forgotten(ledger) == []
     (found, *_) = ledger.prune(ALL, NOW + DAY)
     assert "alone tells that node-01" in found.needed
-    assert run.released(cloud="lab", bundle=bundle)[-1] == (NOTHING, {HOST})
+    assert run.released(cloud="lab", bundle=bundle)[-1][:2] == (NOTHING, {HOST})
     past("again", 6, bundle_document=NOTHING)
     assert forgotten(ledger) == ["first"]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 
+from tests.steps.fake_boots import FakeBoots
 from tests.steps.fake_records import Fuse
 
 from escalator.model.errors import EscalatorError
@@ -36,6 +37,7 @@ class NodeSoftware:
     no_source: str = ""
     nova_conf: str = ""
     versions: str = ""
+    boots: FakeBoots = field(default_factory=FakeBoots)
 
     def stage(self, version: str) -> Effect:
         self.fuse.burn()
@@ -61,6 +63,9 @@ class NodeSoftware:
 
     def run_as_root(self, command: str, timeout_seconds: float | None = None) -> CommandResult:
         del timeout_seconds
+        answer = self.boots.answer(command, self.fuse)
+        if answer is not None:
+            return CommandResult(exit_code=0, stdout=answer, stderr="")
         stdout = {
             CHECK: "\n".join(self.lacks),
             SOURCE: self.no_source,

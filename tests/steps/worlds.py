@@ -12,6 +12,7 @@ from typing import Any, cast
 import pytest
 import sqlalchemy as sa
 from tests.builders import DOMAIN, make_plan
+from tests.steps.fake_boots import FakeBoots
 from tests.steps.fake_cloud import FakeCloud
 from tests.steps.fake_mechanism import FakeMechanism, NodeSoftware
 from tests.steps.fake_records import START, Clock, Fuse, Guest, KilledError
@@ -179,7 +180,10 @@ class World:
         for host in self.hosts:
             self.cloud.add_host(host)
         self.nodes = {
-            host: NodeSoftware(host=host, fuse=self.fuse, running=OLD, installed=OLD) for host in self.hosts
+            host: NodeSoftware(
+                host=host, fuse=self.fuse, running=OLD, installed=OLD, boots=FakeBoots(clock=self.clock)
+            )
+            for host in self.hosts
         }
         self.plan = self.make_plan(f"run-{next(_RUNS)}")
         self.ledger.fuse = self.fuse
@@ -269,6 +273,7 @@ class World:
         node = self.nodes[host]
         if node.unreachable:
             raise node.unreachable.pop(0)
+        node.boots.check_answers()
         return nullcontext(node)
 
     # what Airflow does

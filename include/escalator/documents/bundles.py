@@ -49,6 +49,11 @@ Seconds = Annotated[
 ]
 
 
+RebootLimit = Annotated[
+    float, Field(ge=30, le=3600, allow_inf_nan=False), must_be("a number of seconds from 30 to 3600")
+]
+
+
 class ComponentDocument(DocumentModel):
     """One piece of software that the bundle brings, and its version in the order of a scheme."""
 
@@ -80,6 +85,7 @@ class ExpectedDocument(DocumentModel):
     """What the upgrade of a node is expected to take."""
 
     upgrade_seconds: Seconds = 120.0
+    reboot_seconds: Seconds = 300.0
 
 
 class RollbackDocument(DocumentModel):
@@ -117,6 +123,7 @@ class BundleDocument(DocumentModel):
     mechanism: MechanismDocument = Field(discriminator="type")
     impact: OrNull[Word[Impact]] = Impact.CONTROL
     reboot: OrNull[Word[RebootPolicy]] = RebootPolicy.NEVER
+    reboot_limit_seconds: RebootLimit = 1200.0
     artefacts: OrNull[list[ArtefactDocument]] = Field(default=[])
     hooks: OrNull[HooksDocument] = Field(default_factory=HooksDocument)
     expected: OrNull[ExpectedDocument] = Field(default_factory=ExpectedDocument)
@@ -144,6 +151,19 @@ class BundleDocument(DocumentModel):
             yield from find_venv_faults(keys, names, called)
         if keys.get("type") == "apt":
             yield from find_package_faults(values, keys)
+        yield from _find_contradiction(values)
+
+
+def _find_contradiction(values: Mapping[Any, Any]) -> Iterator[Fault]:
+    """Find a reboot under servers that stay: only a node that is drained may be rebooted."""
+    reboot, impact = values.get("reboot"), values.get("impact")
+    if reboot in (RebootPolicy.IF_REQUIRED, RebootPolicy.ALWAYS) and impact in (None, Impact.CONTROL):
+        said = "is control" if impact else "is left out, which is control"
+        yield Fault(
+            ("reboot",),
+            f"is {reboot}, but impact {said}: members of HA groups would stay on a node that reboots; "
+            "say impact: reboot, which drains it first, or reboot: never",
+        )
 
 
 def find_bundle_faults(document: object) -> list[Fault]:
@@ -170,10 +190,12 @@ def parse_bundle(document: object) -> Bundle:
         mechanism=read_mechanism(found.mechanism, {c.name: c.to for c in found.components}),
         impact=found.impact,
         reboot=found.reboot,
+        reboot_limit_seconds=found.reboot_limit_seconds,
         artefacts=tuple(map(read_artefact, found.artefacts)),
         hooks={name: tuple(commands) for name, commands in hooks.items() if commands is not None},
         hook_seconds=found.hooks.limit_seconds,
         expected_upgrade_seconds=found.expected.upgrade_seconds,
+        expected_reboot_seconds=found.expected.reboot_seconds,
         rollback_supported=found.rollback.supported,
         canary=_canary(found.canary),
     )

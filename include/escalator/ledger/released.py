@@ -1,8 +1,9 @@
-"""Which nodes the runs of a bundle brought to their end, and what the bundle was then."""
+"""When the runs of a bundle began, which nodes they brought to their end, and what the bundle was then."""
 
 from __future__ import annotations
 
-from typing import Any
+from datetime import datetime
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -15,33 +16,41 @@ from escalator.model.bundle import MechanismType
 from escalator.model.campaign import NodeState
 
 _released = NodeRow.state == NodeState.RELEASED.value
+_is_dry = CampaignRow.plan["request"]["dry_run"].as_boolean()
 
-Released = tuple[Any, frozenset[str]]
-"""The document of a bundle as a run brought it, and the nodes that the run verified and gave back."""
+
+class Released(NamedTuple):
+    """A run of a bundle: the bundle's document as it was then, the nodes that it verified and gave back.
+
+    ``opened_at``: when it was opened; None: it was a dry run.
+    """
+
+    document: Any
+    hosts: frozenset[str]
+    opened_at: datetime | None
 
 
 def read_released(session: Session, *, cloud: str, bundle: str, after: int = 0) -> tuple[Released, ...]:
-    """Read what the runs of a bundle released in a cloud, the newest run first.
+    """Read what the runs of a bundle released in a cloud, the newest run first; also of those that did not.
 
     All of them: a node that is not told of would go out again.
 
     :param after: key of a run; only those that were opened after it.
     """
+    ours = sa.and_(CampaignRow.cloud == cloud, named_bundle == bundle, CampaignRow.id > after)
     runs = (
-        sa.select(CampaignRow.id)
-        .where(CampaignRow.cloud == cloud, named_bundle == bundle, CampaignRow.id > after)
-        .where(sa.exists().where(NodeRow.campaign_id == CampaignRow.id, _released))
+        sa.select(CampaignRow.id, CampaignRow.opened_at, _is_dry, DocumentRow.body)
+        .join(DocumentRow, DocumentRow.campaign_id == CampaignRow.id)
+        .where(ours, DocumentRow.kind == Document.BUNDLE.value)
+        .order_by(CampaignRow.id.desc())
     )
-    documents = sa.select(DocumentRow.campaign_id, DocumentRow.body).where(
-        DocumentRow.kind == Document.BUNDLE.value, DocumentRow.campaign_id.in_(runs)
-    )
-    nodes = sa.select(NodeRow.campaign_id, NodeRow.host).where(_released, NodeRow.campaign_id.in_(runs))
+    nodes = sa.select(NodeRow.campaign_id, NodeRow.host).join(CampaignRow).where(ours, _released)
     hosts: dict[int, set[str]] = {}
     for run, host in session.execute(nodes):
         hosts.setdefault(run, set()).add(host)
-    found = ((run, body) for run, body in session.execute(documents) if run in hosts)
     return tuple(
-        (read_stored(body), frozenset(hosts[run])) for run, body in sorted(found, key=lambda item: -item[0])
+        Released(read_stored(body), frozenset(hosts.get(run, ())), None if dry else opened_at)
+        for run, opened_at, dry, body in session.execute(runs)
     )
 
 
@@ -58,5 +67,5 @@ def find_only_told(session: Session, key: int, cloud: str) -> list[str]:
     bundle = session.scalar(sa.select(named_bundle).where(run)) or ""
     released = sa.select(NodeRow.host).where(NodeRow.campaign_id == key, _released)
     later = read_released(session, cloud=cloud, bundle=bundle, after=key)
-    told = frozenset().union(*(hosts for other, hosts in later if other == document))
+    told = frozenset().union(*(hosts for other, hosts, _ in later if other == document))
     return sorted(set(session.scalars(released)) - told)

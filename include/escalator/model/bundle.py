@@ -41,7 +41,7 @@ class Impact(StrEnum):
 
 
 class RebootPolicy(StrEnum):
-    """Whether the machine restarts."""
+    """Whether the machine restarts once the bundle was brought: never, if something asks for it, always."""
 
     NEVER = "never"
     IF_REQUIRED = "if-required"
@@ -221,17 +221,24 @@ SUPPORTED_MECHANISMS: tuple[MechanismType, ...] = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bundle:
-    """What to bring, how, with which impact, and how long it is expected to take."""
+    """What to bring, how, with which impact, and how long it is expected to take.
+
+    :ivar reboot: whether each node is rebooted, empty, after what the mechanism brings was activated.
+    :ivar reboot_limit_seconds: how long after the order a node may stay away.
+    :ivar expected_reboot_seconds: what a reboot is expected to take.
+    """
 
     name: str
     components: tuple[Component, ...]
     mechanism: Mechanism
     impact: Impact = Impact.CONTROL
     reboot: RebootPolicy = RebootPolicy.NEVER
+    reboot_limit_seconds: float = 1200.0
     artefacts: tuple[Artefact, ...] = ()
     hooks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     hook_seconds: float = 300.0
     expected_upgrade_seconds: float = 120.0
+    expected_reboot_seconds: float = 300.0
     rollback_supported: bool = False
     canary: CanaryWish = field(default_factory=CanaryWish)
 
@@ -248,6 +255,22 @@ class Bundle:
     def restarts_machine(self) -> bool:
         """Tell whether the machine may restart: no guest on it may run then."""
         return self.impact is Impact.REBOOT or self.reboot is not RebootPolicy.NEVER
+
+    @property
+    def may_reboot(self) -> bool:
+        """Tell whether its nodes are rebooted, or those that ask for it."""
+        return self.reboot is not RebootPolicy.NEVER
+
+    @property
+    def only_reboots(self) -> bool:
+        """Tell whether a reboot is all that it does to a node."""
+        changes = self.hooks.get(HookTime.PRE) or self.hooks.get(HookTime.POST)
+        return self.may_reboot and isinstance(self.mechanism, NoMechanism) and not changes
+
+    @property
+    def expected_seconds(self) -> float:
+        """Return how long a node is expected to be worked on (s), with its reboot: it may be required."""
+        return self.expected_upgrade_seconds + (self.expected_reboot_seconds if self.may_reboot else 0.0)
 
     @property
     def has_hooks(self) -> bool:

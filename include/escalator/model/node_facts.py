@@ -36,6 +36,21 @@ class UnreadablePlan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RebootOrder:
+    """A reboot that was about to be ordered, and what came of it. Times are aware.
+
+    :ivar boot_id: of the boot that was to end: the node in another one has rebooted.
+    :ivar answered_at: when the node answered last in that boot.
+    :ivar back_at: when it was seen in another boot; None: it was not yet.
+    """
+
+    boot_id: str
+    ordered_at: datetime
+    answered_at: datetime
+    back_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NodeFacts:
     """What is remembered of a node in one campaign; None: nothing. Times are aware.
 
@@ -44,6 +59,7 @@ class NodeFacts:
     :ivar drain_started: when servers were about to be moved off the node, since its last precheck.
     :ivar upgrade_begun: when its software was about to be changed.
     :ivar restarted_at: when its service had been restarted with the new software.
+    :ivar reboot: the reboot that was ordered last; None: none was.
     :ivar version: release of nova-compute that was last seen on the node.
     :ivar from_version: release that was seen first.
     :ivar drain_plan: how the node is emptied, without the findings about its servers.
@@ -72,6 +88,7 @@ class NodeFacts:
     drain_started: datetime | None = None
     upgrade_begun: datetime | None = None
     restarted_at: datetime | None = None
+    reboot: RebootOrder | None = None
     version: str | None = None
     from_version: str | None = None
     drain_plan: DrainPlan | UnreadablePlan | None = None
@@ -107,6 +124,7 @@ class FactChanges(TypedDict, total=False):
     drain_started: datetime | None
     upgrade_begun: datetime | None
     restarted_at: datetime | None
+    reboot: RebootOrder | None
     version: str | None
     from_version: str | None
     drain_plan: DrainPlan | None

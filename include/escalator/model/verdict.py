@@ -125,6 +125,8 @@ class Code(StrEnum):
     STAGE_FAILED = "stage_failed"
     UPGRADE_FAILED = "upgrade_failed"
     HOOK_FAILED = "hook_failed"
+    REBOOT_FAILED = "reboot_failed"
+    REBOOT_OVERDUE = "reboot_overdue"
     NODE_UNREACHABLE = "node_unreachable"
     NODE_NO_PRIVILEGE = "node_no_privilege"
     NODE_PATH_UNUSABLE = "node_path_unusable"
@@ -161,6 +163,7 @@ class Code(StrEnum):
     VERSION_STEP = "version_step"
     VERSIONS_ALIKE = "versions_alike"
     BUNDLE_COMPLETE = "bundle_complete"
+    REBOOTS = "reboots"
     DURATION = "duration"
     NOT_CHECKED = "not_checked"
     # conditions that are not met

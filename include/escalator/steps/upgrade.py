@@ -1,13 +1,14 @@
 """Upgrade: bring the bundle to the empty node, over SSH, as a job that survives a lost connection.
 
-Killed and run again, it joins the job that runs on the node, and does not restart what was restarted.
+Killed and run again, it joins the job that runs on the node, and does not restart what was restarted, nor
+reboot what was rebooted.
 """
 
 from __future__ import annotations
 
 import logging
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from escalator.model.bundle import HookTime
 from escalator.model.campaign import NodeState
@@ -17,6 +18,7 @@ from escalator.model.lease import LeasePhase
 from escalator.model.step import Outcome
 from escalator.model.verdict import Code
 from escalator.steps.migrate import ROUNDS, find_busy_members, find_servers_left, migrate
+from escalator.steps.rebooting.reboots import Rebooted, finish_reboot, reboot_node
 from escalator.steps.running.context import StepContext
 from escalator.steps.running.hooks import Hooks
 from escalator.steps.running.patience import Patience
@@ -42,6 +44,9 @@ def upgrade(ctx: StepContext) -> StepResult:
     ctx.ensure_leased()
     hooks = Hooks(ctx=ctx)
     try:
+        rebooted = finish_reboot(ctx)
+        if rebooted is not None:
+            return _end(ctx, hooks, rebooted, began=ctx.now())
         ctx.campaign.mechanism.stage(ctx.node_job("stage"))
         held = _prove_empty(ctx) or _stop(ctx)
         if held is not None:
@@ -61,19 +66,34 @@ def _bring(ctx: StepContext, hooks: Hooks) -> StepResult:
         ctx.remember(upgrade_begun=ctx.now())
     began = ctx.now()
     hooks.run(HookTime.PRE)
-    if not mechanism.brings_software:
-        hooks.run(HookTime.POST)
-        return StepResult(message="the bundle brings nothing to the node", details=hooks.details)
-    switching = ctx.now()
-    effect = mechanism.activate(ctx.node_job("activate"))
-    if effect is Effect.ACTIVATED or ctx.facts.restarted_at is None:
-        ctx.remember(restarted_at=ctx.now())
-    activated = (ctx.now() - switching).total_seconds()
+    said, activated = "the bundle brings nothing to the node", False
+    if mechanism.brings_software:
+        switching = ctx.now()
+        activated = mechanism.activate(ctx.node_job("activate")) is Effect.ACTIVATED
+        if activated or ctx.facts.restarted_at is None:
+            ctx.remember(restarted_at=ctx.now())
+        said = f"activated in {(ctx.now() - switching).total_seconds():.1f} s"
+    return _end(ctx, hooks, reboot_node(ctx, activated=activated), said=said, began=began)
+
+
+def _end(
+    ctx: StepContext, hooks: Hooks, rebooted: Rebooted, *, began: datetime, said: str = ""
+) -> StepResult:
+    """Run what follows the reboot, and say what was done.
+
+    :param said: what was done before it; empty: an earlier attempt did that.
+    """
     hooks.run(HookTime.POST)
-    ctx.progress(NodeState.UPGRADED, message=f"to {ctx.plan.target_version}, not verified yet")
-    seconds = (ctx.now() - began).total_seconds()
-    details = {"upgrade_seconds": seconds, **hooks.details}
-    return StepResult(message=f"activated in {activated:.1f} s", details=details)
+    message = "; ".join(words for words in (said, rebooted.said) if words)
+    details = {**rebooted.details, **hooks.details}
+    if ctx.campaign.mechanism.brings_software:
+        ctx.progress(NodeState.UPGRADED, message=f"to {ctx.plan.target_version}, not verified yet")
+    elif not rebooted.details:
+        return StepResult(message=message, details=details)
+    else:
+        ctx.progress(NodeState.UPGRADED, message=f"{rebooted.said}, not verified yet")
+    details["upgrade_seconds"] = (ctx.now() - began).total_seconds()
+    return StepResult(message=message, details=details)
 
 
 def _not_upgraded(ctx: StepContext, fault: NodeFaultError, hooks: Hooks) -> StepResult:

@@ -9,10 +9,13 @@ import pytest
 from tests.steps.fake_records import START
 from tests.steps.worlds import BUNDLE, EMPTY_CLOUD, NEW, NODE, OLD, World
 
-from escalator.model.bundle import NoMechanism
+from escalator.model.boot import RebootSigns
+from escalator.model.bundle import Impact, NoMechanism, RebootPolicy
 from escalator.model.campaign import NodeState
 from escalator.model.errors import LoginRefusedError, NodeFaultError, TransientError
 from escalator.model.verdict import Code
+from escalator.steps.campaign.check_reboots import check_reboots
+from escalator.steps.running.context import CampaignContext
 from escalator.steps.running.node_versions import REFUSED_PAUSES_SECONDS, read_version, read_versions
 from escalator.system_support.mechanisms import InstalledVersion
 
@@ -77,7 +80,7 @@ def test_a_bundle_that_brings_nothing_leaves_the_versions_unknown_and_the_nodes_
     assert read_version(world.context(), NODE) == ""
     assert read_versions(world.context(), NODES) == (
         *(dict.fromkeys(NODES, ""), dict.fromkeys(NODES)),
-        *({}, {}, {}),
+        *({}, {}, {}, {}),
     )
     assert world.connections == []
 
@@ -104,6 +107,67 @@ def test_a_bundle_that_brings_nothing_comes_to_an_end(world: World) -> None:
     world.bundle = replace(world.bundle, expected_upgrade_seconds=1.0)  # no more the bundle that it was
     changed = world.context(world.make_plan("next", bundle=name))
     assert read_versions(changed, NODES).versions == dict.fromkeys(NODES, "")
+
+
+def reboots(world: World, name: str, policy: RebootPolicy) -> tuple[World, dict[str, object]]:
+    """Give a world a bundle that only reboots, and return its document."""
+    world.bundle = replace(BUNDLE, name=name, mechanism=NoMechanism(), impact=Impact.REBOOT, reboot=policy)
+    document = {
+        "schema": "escalator.bundle/1",
+        "name": name,
+        "components": [{"name": "nova-compute", "to": NEW}],
+        "mechanism": {"type": "none"},
+        "impact": "reboot",
+        "reboot": str(policy),
+    }
+    world.plan = world.make_plan(f"check of {name}", bundle=name)
+    return world, document
+
+
+def open_run(world: World, document: dict[str, object], run_id: str, **asked: object) -> CampaignContext:
+    plan = world.make_plan(f"{run_id} of {world.bundle.name}", bundle=world.bundle.name, **asked)
+    world.ledger.run(plan.campaign, plan.run_id).open(
+        plan,
+        dag_id=plan.campaign,
+        bundle_document=document,
+        snapshot_before=EMPTY_CLOUD,
+        now=world.clock.now,
+    )
+    return world.context(plan)
+
+
+def test_a_node_that_was_rebooted_since_the_first_run_of_the_bundle_is_done(world: World) -> None:
+    _, document = reboots(world, "reboot-rounds", RebootPolicy.ALWAYS)
+    boots = {host: world.nodes[host].boots for host in NODES}
+    boots["node-03"].reboot()
+    world.clock.sleep(120)
+    open_run(world, document, "rehearsal", dry_run=True)
+    boots["node-02"].reboot()  # after a dry run: that is no start
+    world.clock.sleep(120)
+    first = open_run(world, document, "first")
+    assert read_versions(first, NODES).versions == dict.fromkeys(NODES, "")
+    boots[NODE].reboot()
+    world.clock.sleep(86400)
+    window = open_run(world, document, "second")
+    assert read_versions(window, NODES).versions == {NODE: NEW, "node-02": "", "node-03": ""}
+    assert {host: boot.boot_id for host, boot in read_versions(window, NODES).boots.items()} == {
+        NODE: "boot-2",
+        "node-02": "boot-2",
+        "node-03": "boot-2",
+    }
+    world.bundle = replace(world.bundle, hooks={"pre": ("flash",)})
+    assert read_versions(world.context(), NODES).versions == dict.fromkeys(NODES, "")
+
+
+def test_of_a_bundle_that_reboots_what_asks_for_it_the_others_are_done(world: World) -> None:
+    reboots(world, "reboot-if-required", RebootPolicy.IF_REQUIRED)
+    world.nodes[NODE].boots.signs = RebootSigns(needs_restarting=1)
+    read = read_versions(world.context(), NODES)
+    assert read.versions == {NODE: "", "node-02": NEW, "node-03": NEW}
+    (condition,) = check_reboots(world.bundle, NODES, read.boots)
+    assert condition.message == (
+        f"of 3 nodes 1 would be rebooted as they are now: {NODE} (needs-restarting -r says so)"
+    )
 
 
 def test_nodes_that_refuse_the_login_are_asked_again_for_minutes(world: World) -> None:

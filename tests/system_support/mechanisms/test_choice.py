@@ -1,5 +1,10 @@
 from __future__ import annotations
 
+from pathlib import Path
+
+import pytest
+from tests.system_support.conftest import LocalShell
+
 from escalator.model.bundle import AptMechanism, Artefact, CommandMechanism, NoMechanism, VenvMechanism
 from escalator.system_support.mechanisms import choose_mechanism
 from escalator.system_support.mechanisms.apt import AptOnNode
@@ -23,3 +28,17 @@ def test_files_of_the_bundle_come_with_any_mechanism() -> None:
     chosen = choose_mechanism(NoMechanism(), (file,))
     assert isinstance(chosen, WithExtras)
     assert not chosen.brings_software
+
+
+def test_a_bundle_that_reboots_asks_its_nodes_for_what_that_needs(
+    local: LocalShell, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    chosen = choose_mechanism(NoMechanism(), reboots=True)
+    assert not chosen.brings_software
+    tool = tmp_path / "id"
+    tool.write_text("#!/bin/sh\necho 0\n")
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert [v.message for v in chosen.check(local)] == [
+        "the command systemctl is not on the PATH of the user"
+    ]

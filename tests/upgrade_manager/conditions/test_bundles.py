@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from tests.builders import BUNDLE, make_cloud, make_node
 
 from escalator.model.bundle import Bundle, Component, Impact, RebootPolicy, VenvMechanism
@@ -45,15 +46,34 @@ def test_a_bundle_without_nova_compute_is_incomplete() -> None:
     ]
 
 
-def test_what_no_step_does_is_refused() -> None:
-    unserved = replace(
-        GOOD,
-        impact=Impact.REBOOT,
-        reboot=RebootPolicy.ALWAYS,
-    )
-    assert unmet(unserved) == [(Code.BUNDLE_UNSERVED, Severity.BLOCKER)]
-    (message,) = [c.message for c in conditions(unserved) if c.code is Code.BUNDLE_UNSERVED]
-    assert message.endswith("impact: reboot, reboot")
+ONLY = replace(GOOD, impact=Impact.REBOOT, reboot=RebootPolicy.ALWAYS)
+VENV = replace(ONLY, mechanism=VenvMechanism(venv="/opt/nova", package="nova", service="nova-compute"))
+
+
+@pytest.mark.parametrize(
+    ("bundle", "said"),
+    [
+        (ONLY, "each node is emptied and rebooted, unless it was since the campaign began"),
+        (replace(ONLY, reboot=RebootPolicy.IF_REQUIRED), "the nodes that ask for a reboot are emptied"),
+        (replace(ONLY, hooks={"pre": ("a",)}), "each node is rebooted when it is empty"),
+        (VENV, "each node is rebooted when it is empty"),
+        (replace(VENV, reboot=RebootPolicy.IF_REQUIRED), "a node is rebooted if it asks for that once"),
+        (replace(VENV, reboot=RebootPolicy.NEVER), "impact: reboot has each node emptied, but reboot: never"),
+        (replace(GOOD, hooks={"post": ("a",)}), "no node is rebooted: hooks are all that is done to it"),
+        (GOOD, "nothing is brought and no node is rebooted: each is emptied, proved and given back"),
+    ],
+)
+def test_what_is_done_beside_bringing_software_is_said(bundle: Bundle, said: str) -> None:
+    assert unmet(bundle) == []
+    (message,) = [c.message for c in conditions(bundle) if c.code is Code.REBOOTS]
+    assert message.startswith(said)
+    limit = "one that is not back 20 min after the order is failed"
+    assert message.endswith(limit) is bundle.may_reboot
+
+
+def test_of_a_bundle_that_reboots_nothing_nothing_is_said() -> None:
+    plain = replace(VENV, impact=Impact.CONTROL, reboot=RebootPolicy.NEVER)
+    assert [c for c in conditions(plain) if c.code is Code.REBOOTS] == []
 
 
 def test_no_way_back_is_said_before_the_start() -> None:

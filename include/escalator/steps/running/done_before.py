@@ -1,16 +1,20 @@
-"""What earlier runs did of a bundle that brings nothing: no node can say it, the ledger can.
+"""What is done already of a bundle that brings nothing: its nodes do not say a version that tells it.
 
-Without that, such a bundle would come to no end: every maintenance window would begin with all nodes again.
+The ledger says which nodes went through it, and a node's boot whether a reboot is still to come. Without
+that, such a bundle would come to no end: every maintenance window would begin with all nodes again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from datetime import datetime
 
 from escalator.documents.bundles import parse_bundle
-from escalator.model.bundle import Bundle
+from escalator.model.boot import Boot
+from escalator.model.bundle import Bundle, RebootPolicy
 from escalator.model.errors import InvalidRequestError
 from escalator.steps.running.context import CampaignContext
+from escalator.upgrade_manager.state.boots import find_reboot_reasons
 
 
 def find_done_before(campaign: CampaignContext, hosts: Iterable[str]) -> frozenset[str]:
@@ -22,8 +26,51 @@ def find_done_before(campaign: CampaignContext, hosts: Iterable[str]) -> frozens
         return frozenset()
     request = campaign.plan.request
     released = campaign.run.released(cloud=request.cloud, bundle=request.bundle)
-    done = (nodes for document, nodes in released if _reads_as(document, campaign.bundle))
+    done = (run.hosts for run in released if run.hosts and _reads_as(run.document, campaign.bundle))
     return frozenset(hosts).intersection(frozenset().union(*done))
+
+
+def find_rebooted(campaign: CampaignContext, boots: Mapping[str, tuple[datetime, Boot]]) -> frozenset[str]:
+    """Return the nodes on which a bundle that only reboots finds nothing left to do, by their boots.
+
+    :param boots: of nodes, each with a time before it was read; with its signs where the bundle reboots what
+        asks for it.
+    """
+    if not campaign.bundle.only_reboots:
+        return frozenset()
+    if campaign.bundle.reboot is RebootPolicy.IF_REQUIRED:
+        signs = {host: boot.signs for host, (_, boot) in boots.items()}
+        return frozenset(
+            h for h, found in signs.items() if found is not None and not find_reboot_reasons(found)
+        )
+    opened = _find_opened(campaign)
+    return frozenset(h for h, (asked_at, boot) in boots.items() if _is_since(boot.began(asked_at), opened))
+
+
+def find_boot_since(campaign: CampaignContext, boot: Boot, asked_at: datetime) -> datetime | None:
+    """Return when a boot began that counts as the reboot which the bundle wants; None: it does not count.
+
+    That is one since the first run of the very same bundle was opened, whoever ordered it; but only where
+    nothing is brought before the reboot.
+
+    :param asked_at: a time before the boot was read: what began in between counts as before.
+    """
+    bundle, began = campaign.bundle, boot.began(asked_at)
+    if not bundle.only_reboots or bundle.reboot is not RebootPolicy.ALWAYS:
+        return None
+    return began if _is_since(began, _find_opened(campaign)) else None
+
+
+def _find_opened(campaign: CampaignContext) -> datetime | None:
+    """Return when the first run of the very same bundle was opened, dry runs aside."""
+    request = campaign.plan.request
+    runs = campaign.run.released(cloud=request.cloud, bundle=request.bundle)
+    ours = (run.opened_at for run in runs if run.opened_at and _reads_as(run.document, campaign.bundle))
+    return min(ours, default=None)
+
+
+def _is_since(began: datetime, opened: datetime | None) -> bool:
+    return opened is not None and began >= opened
 
 
 def _reads_as(document: object, bundle: Bundle) -> bool:

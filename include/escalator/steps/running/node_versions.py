@@ -5,18 +5,21 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from functools import partial
 from types import MappingProxyType
 from typing import NamedTuple
 
-from escalator.model.bundle import COMPUTE
+from escalator.model.boot import Boot
+from escalator.model.bundle import COMPUTE, RebootPolicy
 from escalator.model.errors import EscalatorError, LoginRefusedError, NodeFaultError
 from escalator.model.migration_settings import MigrationSettings
 from escalator.model.node_software import Software
 from escalator.model.verdict import Code, Subject, Verdict, find_blockers
 from escalator.model.wording import name_some
 from escalator.steps.running.context import CampaignContext
-from escalator.steps.running.done_before import find_done_before
+from escalator.steps.running.done_before import find_done_before, find_rebooted
+from escalator.system_support.boots import read_boot
 from escalator.system_support.node_software import read_software
 from escalator.system_support.nova_settings import read_migration_settings
 from escalator.system_support.shell import Shell
@@ -60,7 +63,8 @@ class NodesRead(NamedTuple):
 
     ``versions`` of the nodes that answered; ``faults``: for every node None, or why it did not answer;
     ``lacking``: what the mechanism lacks on nodes that did; ``settings``: what their Nova allows live
-    migrations; ``software``: what they tell of all their components.
+    migrations; ``software``: what they tell of all their components; ``boots``: which boots they are in,
+    where that tells whether a reboot is to come.
     """
 
     versions: dict[str, str]
@@ -68,11 +72,13 @@ class NodesRead(NamedTuple):
     lacking: dict[str, tuple[Verdict, ...]]
     settings: dict[str, MigrationSettings]
     software: dict[str, Software]
+    boots: dict[str, Boot]
 
 
 def _look(campaign: CampaignContext, host: str) -> _Answer:
     """Find what a node runs, and what the mechanism lacks there; only a good node asks the source."""
-    target, mechanism = campaign.plan.target_version, campaign.mechanism
+    target, mechanism, bundle = campaign.plan.target_version, campaign.mechanism, campaign.bundle
+    asked_at = campaign.clock()
     with campaign.shell(host) as shell:
         version, brought = _read_installed(campaign, shell)
         lacking = find_blockers(mechanism.check(shell))
@@ -80,11 +86,17 @@ def _look(campaign: CampaignContext, host: str) -> _Answer:
             lacking = find_blockers(mechanism.check_source(shell, target))
         settings = read_migration_settings(shell) if mechanism.brings_software else None
         software = {**read_software(shell), **brought} if campaign.reads_software else brought
-    return _Answer(host, version, lacking, settings=settings, software=software)
+        signs = bundle.reboot is RebootPolicy.IF_REQUIRED
+        boot = read_boot(shell, signs=signs) if signs or bundle.only_reboots else None
+    booted = None if boot is None else (asked_at, boot)
+    return _Answer(host, version, lacking, settings=settings, software=software, booted=booted)
 
 
 class _Answer(NamedTuple):
-    """What one node said: its version and what it lacks, or why it did not answer."""
+    """What one node said: its version and what it lacks, or why it did not answer.
+
+    ``booted``: the boot that it is in, after a time before that was asked.
+    """
 
     host: str
     version: str | None = None
@@ -92,13 +104,14 @@ class _Answer(NamedTuple):
     fault: EscalatorError | None = None
     settings: MigrationSettings | None = None
     software: Software = MappingProxyType({})
+    booted: tuple[datetime, Boot] | None = None
 
 
 def read_versions(campaign: CampaignContext, hosts: tuple[str, ...]) -> NodesRead:
     """Read many nodes at once, and whether the bundle's mechanism has what it needs there.
 
     Nodes that refuse the log-in are asked again, for some minutes. Of a bundle that brings nothing, the nodes
-    that it was carried out on before count as having its version.
+    that it was carried out on before count as having its version, and so do those that need no reboot for it.
     """
     answers = _ask(campaign, hosts)
     for pause in REFUSED_PAUSES_SECONDS:
@@ -108,13 +121,16 @@ def read_versions(campaign: CampaignContext, hosts: tuple[str, ...]) -> NodesRea
         log.warning("%s refuse the log-in: asked again in %.0f s", name_some(refused), pause)
         campaign.sleep(pause)
         answers |= _ask(campaign, refused)
-    done = dict.fromkeys(find_done_before(campaign, hosts), campaign.plan.target_version)
+    booted = {host: a.booted for host, a in answers.items() if a.booted is not None}
+    done = find_done_before(campaign, hosts) | find_rebooted(campaign, booted)
     return NodesRead(
-        versions={host: a.version for host, a in answers.items() if a.version is not None} | done,
+        versions={host: a.version for host, a in answers.items() if a.version is not None}
+        | dict.fromkeys(done, campaign.plan.target_version),
         faults={host: None if a.fault is None else str(a.fault) for host, a in answers.items()},
         lacking={host: a.lacking for host, a in answers.items() if a.lacking},
         settings={host: a.settings for host, a in answers.items() if a.settings is not None},
         software={host: a.software for host, a in answers.items() if a.software},
+        boots={host: boot for host, (_, boot) in booted.items()},
     )
 
 

@@ -28,13 +28,16 @@ def choose_mechanism(
     *,
     impact: Impact = Impact.CONTROL,
     runs_hooks: bool = False,
+    reboots: bool = False,
 ) -> NodeMechanism:
-    """Return what carries a bundle's mechanism out, with the files and hooks that belong to the bundle.
+    """Return what carries a bundle's mechanism out, with the files, hooks and reboots of the bundle.
 
     A type without its case here does not pass mypy.
     """
     chosen = _choose(mechanism, artefacts, impact)
-    return WithExtras(chosen, artefacts, runs_hooks=runs_hooks) if artefacts or runs_hooks else chosen
+    if not (artefacts or runs_hooks or reboots):
+        return chosen
+    return WithExtras(chosen, artefacts, runs_hooks=runs_hooks, reboots=reboots)
 
 
 def _choose(mechanism: Mechanism, artefacts: Sequence[Artefact], impact: Impact) -> NodeMechanism:

@@ -1,7 +1,7 @@
-"""A mechanism whose bundle has files and hooks of its own.
+"""A mechanism whose bundle has files and hooks of its own, or reboots the nodes.
 
-The files are brought in stage, and proved again before activate. What hooks need is looked for with the rest:
-also where the mechanism brings nothing, and asks the node nothing.
+The files are brought in stage, and proved again before activate. What hooks and a reboot need is looked for
+with the rest: also where the mechanism brings nothing, and asks the node nothing.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from escalator.system_support.mechanisms.command_scripts import write_hook_check
 from escalator.system_support.mechanisms.node_job import Effect, NodeJob
 from escalator.system_support.mechanisms.protocol import InstalledVersion, NodeMechanism, UnitState
 from escalator.system_support.mechanisms.questions import find_lacking
+from escalator.system_support.mechanisms.shared_scripts import CHECK_ROOT, write_check_tools
 from escalator.system_support.shell import Shell
 
 _SOURCE_SECONDS = 300.0
@@ -33,6 +34,7 @@ class WithExtras:
 
     :param mechanism: brings the software, or nothing.
     :param runs_hooks: the bundle has commands of its own; :mod:`escalator.system_support.mechanisms.hooks`.
+    :param reboots: the bundle reboots nodes; :mod:`escalator.system_support.boots`.
     :param base: folder of the remote jobs; :param folder: that of the artefacts.
     """
 
@@ -42,12 +44,14 @@ class WithExtras:
         artefacts: Sequence[Artefact],
         *,
         runs_hooks: bool = False,
+        reboots: bool = False,
         base: str = remote_job.DEFAULT_BASE,
         folder: str = FOLDER,
     ) -> None:
         self._mechanism = mechanism
         self._artefacts = tuple(artefacts)
         self._runs_hooks = runs_hooks
+        self._reboots = reboots
         self._base = base
         self._folder = folder
 
@@ -57,8 +61,10 @@ class WithExtras:
         return self._mechanism.brings_software
 
     def check(self, shell: Shell) -> tuple[Verdict, ...]:
-        """Find what the mechanism lacks, and programs, keys and folders that artefacts and hooks need."""
+        """Find what the mechanism lacks, and what artefacts, hooks and a reboot need."""
         script = write_hook_check_script(self._base) if self._runs_hooks else ""
+        if self._reboots:
+            script += CHECK_ROOT + write_check_tools("systemctl")
         if self._artefacts:
             script += write_check_script(self._artefacts, self._folder)
         return tuple(dict.fromkeys((*self._mechanism.check(shell), *find_lacking(shell, script))))

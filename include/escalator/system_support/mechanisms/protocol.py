@@ -1,7 +1,8 @@
 """What a step may ask of a mechanism, whatever its type.
 
 A mechanism is asked over a shell that connects at its first command: one that needs nothing from the node
-opens no connection. ``restore`` and ``needs_reboot`` come with rollback and reboots.
+opens no connection. ``restore`` comes with rollback. Whether a node has to reboot is no mechanism's to say:
+the node itself is asked (:mod:`escalator.system_support.boots`).
 """
 
 from __future__ import annotations

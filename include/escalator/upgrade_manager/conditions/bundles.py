@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import assert_never
 
-from escalator.model.bundle import COMPUTE, Bundle, Impact, RebootPolicy, VenvMechanism
+from escalator.model.bundle import (
+    COMPUTE,
+    Bundle,
+    HookTime,
+    Impact,
+    NoMechanism,
+    RebootPolicy,
+    VenvMechanism,
+)
 from escalator.model.check_report import Condition
 from escalator.model.errors import InvalidRequestError
 from escalator.model.verdict import Code, Severity, Subject, SubjectType
-from escalator.upgrade_manager.conditions.question import Family, Question, unmet
+from escalator.upgrade_manager.conditions.question import Family, Question, met, unmet
 
 
 def check_bundle(question: Question, _domain: str) -> Iterator[Condition]:
@@ -24,6 +33,9 @@ def check_bundle(question: Question, _domain: str) -> Iterator[Condition]:
             f"it brings no {COMPUTE}: nothing tells whether a node is upgraded",
             f"name {COMPUTE} among its components",
         )
+    doings = describe_doings(bundle)
+    if doings:
+        yield met(Code.REBOOTS, subject, doings)
     asked = find_unserved(bundle)
     if asked:
         yield unmet(
@@ -42,6 +54,36 @@ def check_bundle(question: Question, _domain: str) -> Iterator[Condition]:
         )
 
 
+def describe_doings(bundle: Bundle) -> str:
+    """Say what is done to a node beside bringing software to it: reboots, or nothing where that surprises."""
+    limit = f"one that is not back {bundle.reboot_limit_seconds / 60:g} min after the order is failed"
+    match bundle.reboot:
+        case RebootPolicy.ALWAYS if bundle.only_reboots:
+            return f"each node is emptied and rebooted, unless it was since the campaign began; {limit}"
+        case RebootPolicy.IF_REQUIRED if bundle.only_reboots:
+            return f"the nodes that ask for a reboot are emptied and rebooted; {limit}"
+        case RebootPolicy.ALWAYS:
+            return (
+                f"each node is rebooted when it is empty and its commands and software were brought; {limit}"
+            )
+        case RebootPolicy.IF_REQUIRED:
+            return f"a node is rebooted if it asks for that once the bundle was brought; {limit}"
+        case RebootPolicy.NEVER:
+            return _describe_rest(bundle)
+        case _:
+            assert_never(bundle.reboot)
+
+
+def _describe_rest(bundle: Bundle) -> str:
+    if bundle.impact is Impact.REBOOT:
+        return "impact: reboot has each node emptied, but reboot: never has none rebooted"
+    if not isinstance(bundle.mechanism, NoMechanism):
+        return ""
+    if bundle.hooks.get(HookTime.PRE) or bundle.hooks.get(HookTime.POST):
+        return "no node is rebooted: hooks are all that is done to it"
+    return "nothing is brought and no node is rebooted: each is emptied, proved and given back"
+
+
 def find_unserved(bundle: Bundle) -> tuple[str, ...]:
     """Return what a bundle asks for and no step of this release does."""
     return tuple(wish for _, wish in list_unserved(bundle))
@@ -49,12 +91,7 @@ def find_unserved(bundle: Bundle) -> tuple[str, ...]:
 
 def list_unserved(bundle: Bundle) -> tuple[tuple[tuple[str | int, ...], str], ...]:
     """Return what a bundle asks for and no step of this release does, each with its place in the document."""
-    wishes = {
-        "impact: reboot": (("impact",), bundle.impact is Impact.REBOOT),
-        "reboot": (("reboot",), bundle.reboot is not RebootPolicy.NEVER),
-    }
-    asked = ((at, name) for name, (at, wanted) in wishes.items() if wanted)
-    return (*asked, *_find_not_brought(bundle))
+    return tuple(_find_not_brought(bundle))
 
 
 def _find_not_brought(bundle: Bundle) -> Iterator[tuple[tuple[str | int, ...], str]]:

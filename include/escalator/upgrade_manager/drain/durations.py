@@ -32,9 +32,9 @@ _HANGS_AFTER = 4.0
 def learn(history: History, bundle: Bundle) -> Durations:
     """Return the expected durations: learnt where there are samples enough, else assumed.
 
-    Before anything is learnt, an upgrade is taken to last as long as the bundle says.
+    Before anything is learnt, an upgrade is taken to last as long as the bundle says, its reboot included.
     """
-    assumed = {**DEFAULT_DURATIONS.steps, Step.UPGRADE: _told(bundle.expected_upgrade_seconds)}
+    assumed = {**DEFAULT_DURATIONS.steps, Step.UPGRADE: _told(bundle.expected_seconds)}
     learnt = {
         step: compute_quantiles(history.steps[step])
         for step in assumed
