@@ -10,7 +10,7 @@ from tests.reports import campaigns as made
 from escalator.model.campaign import Step
 from escalator.reports.document import build_report
 from escalator.reports.render import render_html, render_markdown
-from escalator.reports.software import list_changes, make_table
+from escalator.reports.software import list_changes, list_verified_software, make_table
 
 BEFORE = {"os": "Debian GNU/Linux 12.9", "qemu": "1:7.2+dfsg-7", "nova-compute": "3:33.0.2-0lab1"}
 AFTER = {"os": "Debian GNU/Linux 12.9", "qemu": "1:10.0.2+ds-2", "ovn": "24.03.2"}
@@ -92,3 +92,10 @@ def test_a_report_shows_them_and_one_of_before_has_none() -> None:
     for node in document["nodes"]:
         del node["software"]
     assert "## Versions" not in render_markdown(document)
+
+
+def test_only_nodes_that_were_verified_are_compared_afterwards() -> None:
+    assert list_verified_software(made.facts()) == {}
+    verify = next(s for s in made.STEPS if s.host == "node-01" and s.step is Step.VERIFY)
+    steps = (replace(verify, details={"software": AFTER}),)
+    assert list_verified_software(made.facts(steps=steps)) == {"node-01": AFTER}

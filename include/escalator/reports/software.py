@@ -37,6 +37,12 @@ def describe_software(facts: CampaignFacts, host: str) -> list[Row]:
     ]
 
 
+def list_verified_software(facts: CampaignFacts) -> dict[str, Software]:
+    """Return what the nodes that the run verified were seen to run then, by host."""
+    found = {host: _first(tuple(reversed(facts.steps_of(host))), Step.VERIFY) for host in facts.plan.hosts}
+    return {host: software for host, software in found.items() if software}
+
+
 def _begun_with(facts: CampaignFacts, host: str) -> Software:
     node = None if facts.before is None else facts.before.node(host)
     return {} if node is None else {name: v for name, v in node.versions.items() if name != _OF_THE_API}

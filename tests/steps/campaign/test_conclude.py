@@ -221,3 +221,29 @@ def test_a_node_that_failed_before_the_window_closed_is_a_fault(
     conclusion = conclude(world.context(), tmp_path)
     assert conclusion.left == ("node-03",)
     assert "node-02" in str(conclusion.faults)
+
+
+def drift(world: World, tmp_path: Path) -> list[str]:
+    found = json.loads(conclude(world.context(), tmp_path).paths.json.read_text())["findings"]
+    return [finding["message"] for finding in found if finding["code"] == Code.VERSIONS_DIFFER]
+
+
+def test_the_drift_that_is_left_is_found_and_the_one_that_was_is_not(world: World, tmp_path: Path) -> None:
+    before = Condition(
+        code=Code.VERSIONS_DIFFER,
+        met=False,
+        severity=Severity.WARNING,
+        subject=Subject(type=SubjectType.DOMAIN, id="d"),
+        message="they differed",
+        remedy="see",
+    )
+    world.recorded.set_document(Document.CHECK, check_to_document(CheckReport(conditions=(before,))))
+    for host in world.hosts:
+        world.nodes[host].versions = "program.qemu=QEMU emulator version 10.0.2\n"
+    first, second, last = world.hosts
+    whole_life(world, first)
+    assert drift(world, tmp_path) == ["they differed"]
+    world.nodes[second].versions = "program.qemu=QEMU emulator version 10.0.3\n"
+    for host in (second, last):
+        whole_life(world, host)
+    assert drift(world, tmp_path) == [f"its nodes differ in qemu: 10.0.2 on 2; 10.0.3 on {second}"]

@@ -16,7 +16,9 @@ def nodes(*versions: dict[str, str]) -> list[Node]:
 
 
 def said(*versions: dict[str, str], bundle: Bundle | None = None) -> list[str]:
-    return [str(drift) for drift in find_drift(nodes(*versions), bundle)]
+    return [
+        str(drift) for drift in find_drift({node.host: node.versions for node in nodes(*versions)}, bundle)
+    ]
 
 
 def test_the_version_of_most_is_counted_and_the_odd_nodes_are_named() -> None:

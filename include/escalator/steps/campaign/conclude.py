@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -22,12 +22,15 @@ from escalator.model.errors import EscalatorError, InvalidRequestError
 from escalator.model.interruption import YEAR
 from escalator.model.notice import NoticeRecord
 from escalator.model.quota import FrozenQuota
+from escalator.model.verdict import Code
 from escalator.reports.document import build_report
 from escalator.reports.facts import CampaignFacts, RecordedSnapshot, StepRun
 from escalator.reports.files import ReportPaths, write_report
 from escalator.reports.interruptions import read_guest_events
+from escalator.reports.software import list_verified_software
 from escalator.steps.running.context import CampaignContext
 from escalator.steps.running.node_versions import read_version
+from escalator.upgrade_manager.state.drift import judge_drift
 from escalator.vim_interface.registry import read_vnf_names
 
 log = logging.getLogger("escalator.steps.campaign.conclude")
@@ -61,7 +64,7 @@ def conclude(campaign: CampaignContext, report_dir: Path) -> Conclusion:
     _look_at_failed(campaign)
     snapshot = campaign.fetch_snapshot()
     campaign.run.set_document(Document.SNAPSHOT_AFTER, snapshot_to_document(snapshot))
-    report = build_report(_facts(campaign), read_guest_events())
+    report = build_report(_judge_drift(_facts(campaign)), read_guest_events())
     campaign.run.set_document(Document.REPORT, report)
     try:
         paths = write_report(
@@ -153,6 +156,15 @@ def _facts(campaign: CampaignContext) -> CampaignFacts:
         year_gaps=run.gaps().since(campaign.plan.request.cloud, ended - YEAR),
         vnf_of=read_vnf_names(),
     )
+
+
+def _judge_drift(facts: CampaignFacts) -> CampaignFacts:
+    """Add in what the verified nodes differ; once all are, the check's word of how they were is left out."""
+    software = list_verified_software(facts)
+    known = facts.verdicts
+    if software and software.keys() >= set(facts.plan.hosts):
+        known = tuple(verdict for verdict in known if verdict.code is not Code.VERSIONS_DIFFER)
+    return replace(facts, verdicts=(*known, *judge_drift(facts.plan.request.domain, software)))
 
 
 def _recorded(document: Mapping[str, Any] | None) -> RecordedSnapshot | None:

@@ -7,21 +7,16 @@ from collections.abc import Iterator
 from escalator.model.check_report import Condition
 from escalator.model.cloud import Node
 from escalator.model.node_software import sort_components
-from escalator.model.verdict import Code, Severity
-from escalator.upgrade_manager.conditions.question import Family, Question, count, name_domain, unmet
-from escalator.upgrade_manager.state.drift import JUDGED_ELSEWHERE, find_drift
+from escalator.model.verdict import Code
+from escalator.upgrade_manager.conditions.question import Family, Question, count, unmet
+from escalator.upgrade_manager.state.drift import JUDGED_ELSEWHERE, judge_drift
 
 
 def check_drift(question: Question, domain: str) -> Iterator[Condition]:
     """Name each component of which the nodes of a domain have different versions, and the odd nodes."""
-    for drift in find_drift(_nodes(question, domain), question.bundle):
-        yield unmet(
-            Code.VERSIONS_DIFFER,
-            name_domain(domain),
-            f"its nodes differ in {drift}",
-            "bring the odd ones to what the others run, or see that the bundle brings it to all",
-            Severity.WARNING,
-        )
+    software = {node.host: node.versions for node in _nodes(question, domain)}
+    for found in judge_drift(domain, software, question.bundle):
+        yield unmet(found.code, found.subject, found.message, found.remedy or "", found.severity)
 
 
 def _nodes(question: Question, domain: str) -> tuple[Node, ...]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from escalator.model.bundle import COMPUTE, Bundle
-from escalator.model.cloud import CloudSnapshot, Node
+from escalator.model.cloud import CloudSnapshot
 from escalator.model.node_software import Software, sort_components
+from escalator.model.verdict import Code, Severity, Subject, SubjectType, Verdict
 from escalator.model.wording import name_some
 from escalator.upgrade_manager.state.hypervisors import HYPERVISOR
 
@@ -50,17 +51,34 @@ def add_software(snapshot: CloudSnapshot, software: Mapping[str, Software]) -> C
     return replace(snapshot, nodes=tuple(nodes))
 
 
-def find_drift(nodes: Iterable[Node], bundle: Bundle | None = None) -> tuple[Drift, ...]:
+def judge_drift(
+    domain: str, software: Mapping[str, Software], bundle: Bundle | None = None
+) -> tuple[Verdict, ...]:
+    """Say each component of which the nodes of a domain have different versions, and the odd nodes."""
+    return tuple(
+        Verdict(
+            code=Code.VERSIONS_DIFFER,
+            message=f"its nodes differ in {drift}",
+            subject=Subject(type=SubjectType.DOMAIN, id=domain),
+            severity=Severity.WARNING,
+            remedy="bring the odd ones to what the others run, or see that the bundle brings it to all",
+        )
+        for drift in find_drift(software, bundle)
+    )
+
+
+def find_drift(software: Mapping[str, Software], bundle: Bundle | None = None) -> tuple[Drift, ...]:
     """Find the components of which some nodes have different versions, as far as they tell.
 
-    Nodes that have what the bundle brings already are no drift beside those that have not.
+    :param software: host -> what is known of it.
+    :param bundle: nodes that have what it brings are no drift beside those that have not; None: they are.
     """
     brings = {c.name: c.to for c in bundle.components} if bundle is not None else {}
     hosts_of: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
-    for node in nodes:
-        for name, version in node.versions.items():
+    for host, versions in software.items():
+        for name, version in versions.items():
             if name not in JUDGED_ELSEWHERE and version != brings.get(name):
-                hosts_of[name][version].append(node.host)
+                hosts_of[name][version].append(host)
     return tuple(
         Drift(component=name, hosts_of=_sort(hosts_of[name]))
         for name in sort_components(hosts_of)
