@@ -56,6 +56,20 @@ def test_what_only_the_mechanism_reads_is_known_from_the_beginning_of_the_campai
     assert "hypervisor" not in {row[0] for row in rows}
 
 
+def test_of_a_bundle_that_only_restarts_machines_nova_compute_is_what_its_package_says() -> None:
+    document = build_report(
+        made.facts(
+            steps=tuple(
+                replace(s, details={"software": BEFORE})
+                for s in made.STEPS
+                if s.step in {Step.PRECHECK, Step.VERIFY}
+            ),
+            versions_before={},
+        )
+    )
+    assert ("nova-compute", "3:33.0.2-0lab1", "3:33.0.2-0lab1") in read_rows(document)
+
+
 def test_the_first_precheck_counts_and_the_last_verify() -> None:
     first = next(s for s in made.STEPS if s.host == "node-01" and s.step is Step.PRECHECK)
     last = next(s for s in made.STEPS if s.host == "node-01" and s.step is Step.VERIFY)

@@ -27,10 +27,11 @@ def describe_software(facts: CampaignFacts, host: str) -> list[Row]:
     if before:
         before = {**_begun_with(facts, host), **before}
     after = _first(tuple(reversed(runs)), Step.VERIFY)
-    if before and (known := facts.versions_before.get(host)):
-        before = {**before, COMPUTE: known}
-    if after and (known := facts.versions_after.get(host)):
-        after = {**after, COMPUTE: known}
+    first, last = facts.versions_before.get(host), facts.versions_after.get(host)
+    if before and first:
+        before = {**before, COMPUTE: first}
+    if after and first and last:  # a mechanism that brings nothing reads none, and counts as the target's
+        after = {**after, COMPUTE: last}
     return [
         {"component": name, "before": before.get(name), "after": after.get(name)}
         for name in sort_components((*before, *after))
