@@ -13,6 +13,8 @@ from escalator.lab.status import LabStatus, NodeStatus, ServerStatus
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from escalator.lab.settings import LabSettings
+
 
 @pytest.fixture(autouse=True)
 def empty_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -38,6 +40,7 @@ def test_down_of_a_lab_that_was_never_up(capsys: pytest.CaptureFixture[str]) -> 
     [
         (["up", "--nodes", "0"], "a lab of 0 nodes is not possible"),
         (["up", "--servers", "-1"], "-1 servers are not possible"),
+        (["up", "--hypervisor", "qemu", "--nova", "venv"], "real guests have nova-compute as a package"),
         (["node", "start", "node-77"], "the lab has no node node-77"),
     ],
 )
@@ -48,6 +51,14 @@ def test_what_cannot_be_done_is_told_with_a_remedy(
     first, second = capsys.readouterr().err.splitlines()
     assert told in first
     assert second.startswith("what to do: ")
+
+
+def test_nodes_with_real_guests_have_nova_as_a_package_unasked(monkeypatch: pytest.MonkeyPatch) -> None:
+    chosen: list[LabSettings] = []
+    monkeypatch.setattr(cli.Lab, "up", lambda lab: chosen.append(lab.settings))
+    assert cli.main(["up", "--hypervisor", "qemu", "--nodes", "2"]) == 0
+    assert cli.main(["up"]) == 0
+    assert [(one.hypervisor, one.nova) for one in chosen] == [("qemu", "package"), ("sim", "venv")]
 
 
 @pytest.mark.parametrize("verb", ["up", "install"])

@@ -9,7 +9,8 @@ import yaml
 from escalator.lab.clients import clouds_yaml, lab_json, openrc
 from escalator.lab.config import ControlConfig, render
 from escalator.lab.nodes import Node
-from escalator.lab.settings import LabSettings
+from escalator.lab.services import write_rabbitmq_config, wsgi
+from escalator.lab.settings import Hypervisor, LabSettings, NovaForm
 
 SETTINGS = LabSettings(home=Path("/lab"), instance=2, nodes=2)
 CONFIG = ControlConfig(settings=SETTINGS)
@@ -43,6 +44,16 @@ def test_every_address_is_on_loopback_with_the_ports_of_the_instance() -> None:
     assert CONFIG.endpoint("nova") == "http://127.0.0.1:21202/v2.1"
     assert CONFIG.endpoint("placement") == "http://127.0.0.1:21201"
     assert CONFIG.database("nova_api").endswith("@127.0.0.1:21208/nova_api")
+
+
+def test_services_answer_at_every_address_that_the_control_plane_has(tmp_path: Path) -> None:
+    settings = LabSettings(home=tmp_path, instance=2, nova=NovaForm.PACKAGE, hypervisor=Hypervisor.QEMU)
+    words = wsgi(ControlConfig(settings=settings), "glance", "glance.wsgi.api", {}).command
+    sockets = [words[at + 1] for at, word in enumerate(words) if word == "--http-socket"]
+    assert sockets == ["127.0.0.1:21203", "10.213.2.1:21203"]
+    write_rabbitmq_config(settings)
+    broker = (settings.run / "state/rabbitmq/rabbitmq.conf").read_text()
+    assert "listeners.tcp.1 = 127.0.0.1:21205\nlisteners.tcp.2 = 10.213.2.1:21205\n" in broker
 
 
 def test_clouds_yaml_is_complete() -> None:

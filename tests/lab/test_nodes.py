@@ -9,8 +9,9 @@ import pytest
 from escalator.lab.config import ControlConfig
 from escalator.lab.errors import LabError
 from escalator.lab.machine.node_disk import NodeDisk
+from escalator.lab.machine.qemu_node import QemuMachine
 from escalator.lab.nodes import Node
-from escalator.lab.settings import LabSettings, NovaForm
+from escalator.lab.settings import Hypervisor, LabSettings, NovaForm
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,6 +31,15 @@ def node(tmp_path: Path) -> Node:
     settings.run.mkdir()
     NodeDisk(layers=(layer,)).write(settings.run)
     return Node(host="node-01", config=ControlConfig(settings=settings))
+
+
+def test_a_node_with_real_guests_is_on_the_bridge_and_has_no_faults_to_order(tmp_path: Path) -> None:
+    settings = LabSettings(home=tmp_path, nodes=1, nova=NovaForm.PACKAGE, hypervisor=Hypervisor.QEMU)
+    node = Node(host="node-01", config=ControlConfig(settings=settings))
+    assert isinstance(node.compute, QemuMachine)
+    assert node.address == node.compute.address == "10.213.0.11"
+    with pytest.raises(LabError, match="knows no faults"):
+        node.fault(migrate="fail")
 
 
 def test_a_node_gets_its_files_and_its_first_release(node: Node) -> None:

@@ -38,7 +38,8 @@ class FakeCloud:
             name = path.partition("name=")[2]
             return {"networks": [] if name == "nowhere" else [{"id": f"id-of-{name}"}]}
         if service == "glance":
-            return {"images": [{"id": "image"}]}
+            name = path.partition("name=")[2]
+            return {"images": [] if name == "nothing" else [{"id": f"id-of-{name}"}]}
         wanted = re.search(r"status=(\w+)", path)
         found = [each for each in self.servers.values() if wanted is None or each["status"] == wanted[1]]
         return {"servers": found}
@@ -109,6 +110,13 @@ def test_a_server_is_booted_in_its_project_network_and_group(cloud: FakeCloud, s
     assert other["server"]["networks"] == [{"uuid": "id-of-lab-net"}]
     assert "os:scheduler_hints" not in other
     assert sorted(cloud.projects) == ["admin", "vnf-a"]
+
+
+def test_an_image_that_there_is_not_is_refused(cloud: FakeCloud, servers: Servers) -> None:
+    servers.boot([ServerSpec(name="member", image="guest")])
+    assert cloud.bodies[0]["server"]["imageRef"] == "id-of-guest"
+    with pytest.raises(LabError, match="no image nothing"):
+        servers.boot([ServerSpec(name="member", image="nothing")])
 
 
 def test_a_network_that_there_is_not_is_refused(servers: Servers) -> None:

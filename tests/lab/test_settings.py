@@ -6,7 +6,7 @@ import pytest
 
 from escalator.lab import pins
 from escalator.lab.errors import LabError
-from escalator.lab.settings import LabSettings, Ports, find_home
+from escalator.lab.settings import Hypervisor, LabSettings, NovaForm, Ports, find_home
 
 
 def test_ports_of_all_instances_are_distinct_and_away_from_usual_services() -> None:
@@ -22,6 +22,12 @@ def test_addresses_tell_instance_and_node() -> None:
     assert settings.hosts[-1] == "node-12"
     assert settings.address("node-12") == "127.0.13.12"
     assert settings.run == Path("/x/run-3")
+
+
+def test_the_control_plane_answers_on_the_bridge_where_nodes_with_real_guests_are() -> None:
+    assert LabSettings(home=Path("/x"), instance=3).listen_addresses == ("127.0.0.1",)
+    settings = LabSettings(home=Path("/x"), instance=3, nova=NovaForm.PACKAGE, hypervisor=Hypervisor.QEMU)
+    assert settings.listen_addresses == ("127.0.0.1", "10.213.3.1")
 
 
 @pytest.mark.parametrize(
@@ -55,9 +61,10 @@ def test_the_environment_chooses_instance_and_ssh_port() -> None:
         {"nodes": 100},
         {"servers": -1},
         {"nodes": 2, "zones": 3},
+        {"hypervisor": Hypervisor.QEMU},
     ],
 )
-def test_what_is_out_of_range_is_refused_with_a_remedy(wrong: dict[str, int]) -> None:
+def test_what_is_out_of_range_is_refused_with_a_remedy(wrong: dict[str, int | str]) -> None:
     with pytest.raises(LabError) as refused:
         LabSettings(home=Path("/x"), **wrong)  # type: ignore[arg-type]
     assert refused.value.remedy

@@ -12,7 +12,7 @@ from escalator.lab.lab import Lab
 from escalator.lab.machine.store import MachineStore
 from escalator.lab.prepare import prepare
 from escalator.lab.progress import Progress
-from escalator.lab.settings import LabSettings, NovaForm
+from escalator.lab.settings import Hypervisor, LabSettings, NovaForm
 from escalator.lab.virt.faults import MigrationFault
 
 if TYPE_CHECKING:
@@ -41,8 +41,14 @@ def add_commands(lab: argparse.ArgumentParser) -> None:
         parser.add_argument(
             "--nova",
             choices=list(NovaForm),
-            default=NovaForm.VENV,
-            help="nova-compute on the nodes: a link to a virtual environment (venv), or a Debian package",
+            help="nova-compute on the nodes: by a link to a virtual environment (venv, usual with sim), "
+            "or as a Debian package (package, with qemu)",
+        )
+        parser.add_argument(
+            "--hypervisor",
+            choices=list(Hypervisor),
+            default=Hypervisor.SIM,
+            help="what guests run on: the lab's own (sim), or libvirt and QEMU with real guests (qemu)",
         )
     up.add_argument("--nodes", type=int, default=4, metavar="N", help="compute nodes (4)")
     up.add_argument("--servers", type=int, default=12, metavar="M", help="servers to boot (12)")
@@ -104,7 +110,9 @@ def _up(args: argparse.Namespace) -> int:
 
 def _choose_settings(args: argparse.Namespace, *names: str) -> LabSettings:
     chosen = {name: getattr(args, name) for name in names}
-    return LabSettings.from_environment(**chosen, nova=NovaForm(args.nova))
+    hypervisor = Hypervisor(args.hypervisor)
+    usual = NovaForm.PACKAGE if hypervisor == Hypervisor.QEMU else NovaForm.VENV
+    return LabSettings.from_environment(**chosen, nova=NovaForm(args.nova or usual), hypervisor=hypervisor)
 
 
 def _down(args: argparse.Namespace) -> int:  # noqa: ARG001

@@ -6,6 +6,8 @@ import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from escalator.lab.settings import LOOPBACK
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
@@ -41,9 +43,11 @@ class ControlConfig:
     """Everything that the services of one lab instance read.
 
     :param settings: of the lab.
+    :param seen_at: address of the control plane, as the reader sees it.
     """
 
     settings: LabSettings
+    seen_at: str = LOOPBACK
 
     @property
     def etc(self) -> Path:
@@ -63,19 +67,19 @@ class ControlConfig:
     @property
     def auth_url(self) -> str:
         """Return the address of Keystone."""
-        return f"http://127.0.0.1:{self.settings.ports.keystone}/v3"
+        return f"http://{self.seen_at}:{self.settings.ports.keystone}/v3"
 
     @property
     def transport_url(self) -> str:
         """Return the address of RabbitMQ."""
-        return f"rabbit://guest:guest@127.0.0.1:{self.settings.ports.rabbitmq}/"
+        return f"rabbit://guest:guest@{self.seen_at}:{self.settings.ports.rabbitmq}/"
 
     def endpoint(self, service: str) -> str:
-        """Return the address of a service, as the catalogue has it."""
+        """Return the address of a service; on loopback it is that of the catalogue."""
         path = "/v2.1" if service == "nova" else ""
         if service == "octavia":
-            return f"http://127.0.0.1:{self.settings.octavia_port}"
-        return f"http://127.0.0.1:{self.settings.ports.as_dict()[service]}{path}"
+            return f"http://{self.seen_at}:{self.settings.octavia_port}"
+        return f"http://{self.seen_at}:{self.settings.ports.as_dict()[service]}{path}"
 
     def database(self, name: str) -> str:
         """Return the address of a database."""

@@ -24,9 +24,10 @@ from escalator.lab.nodes import Node
 from escalator.lab.ports import Endpoint, check_free, fetch_listeners
 from escalator.lab.prepare import prepare
 from escalator.lab.progress import Progress, silent
-from escalator.lab.servers import Servers, ServerSpec, standard_set
+from escalator.lab.real_guests import RealGuests
+from escalator.lab.servers import Servers, ServerSpec
 from escalator.lab.services import VNF_PREFIX, Service, ServiceRunner
-from escalator.lab.settings import NovaForm
+from escalator.lab.settings import Hypervisor, NovaForm
 from escalator.lab.status import LabStatus, fetch_status
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ class Lab:
         self.cloud = Cloud(config=self.config)
         self.servers = Servers(cloud=self.cloud)
         self._computes = ComputeRecords(settings=settings)
+        self._guests = RealGuests(settings=settings)
 
     # -- up and down
 
@@ -100,10 +102,16 @@ class Lab:
             nodes = list(pool.map(lambda node: (node.is_on, node.stop()), self.nodes()))
             front = list(pool.map(self._runner.ensure_stopped, services.openstack_services(self.config)))
             back = list(pool.map(self._runner.ensure_stopped, self._base_services()))
-        return any(was_on for was_on, _ in nodes) or any((vnfs, *front, *back))
+        bridge = self._guests.ensure_bridge_removed()
+        return any(was_on for was_on, _ in nodes) or any((vnfs, bridge, *front, *back))
 
     def reset(self) -> None:
-        """Bring every node back to the first release, enabled in Nova, without faults."""
+        """Bring every node back to the first release, enabled in Nova, without faults.
+
+        Real guests are booted anew: their disks are on those of the nodes.
+        """
+        if self._guests.are_there:
+            self.servers.delete_all()
         for service in self._compute_services():
             if service["status"] != "enabled" or service["forced_down"]:
                 body = {"status": "enabled", "forced_down": False}
@@ -115,6 +123,8 @@ class Lab:
         again = {node.host for node, begun in zip(self.nodes(), restarted, strict=True) if begun}
         self._computes.wait_heard(sorted(late | again), since=since)
         self._wait_hypervisors()
+        if self._guests.are_there:
+            self.servers.boot(self._guests.standard_set())
 
     # -- what is there
 
@@ -168,14 +178,14 @@ class Lab:
         :param fresh: replace those too that are as they should be.
         :return: the ids by name.
         """
-        standard = standard_set(self.settings.hosts, self.settings.servers)
-        return self.servers.ensure(standard if specs is None else specs, fresh=fresh)
+        return self.servers.ensure(self._guests.standard_set() if specs is None else specs, fresh=fresh)
 
     # -- from nothing
 
     def _up_from_nothing(self, disk: NodeDisk) -> None:
         self._clear_run()
         disk.write(self.settings.run)
+        self._guests.ensure_bridge()
         databases = Databases(config=self.config, progress=self._progress)
         with ThreadPoolExecutor(max_workers=4) as pool:
             written = pool.submit(self._write_nodes)
@@ -196,10 +206,11 @@ class Lab:
             databases.save_template()
         databases.map_hosts(self.settings.hosts)
         self._wait_openstack()
+        self._guests.ensure_resources(self.cloud)
         self._progress.say("control plane answers; starting the nodes")
         self._start_nodes()
         self._add_to_aggregates()
-        shape = standard_set(self.settings.hosts, self.settings.servers)
+        shape = self._guests.standard_set()
         self._progress.say(f"booting {len(shape)} servers")
         self.servers.boot(shape)
         self._ready_mark.touch()
@@ -295,6 +306,7 @@ class Lab:
             self._progress.say("everything runs already")
             return
         self._progress.say(f"starting again: {', '.join((*down, *(node.host for node in off)))}")
+        self._guests.ensure_bridge()
         for service in self._base_services():
             self._ensure_running(service)
         self._start_openstack()
@@ -304,7 +316,7 @@ class Lab:
         self._computes.wait_heard([node.host for node in off], since=since)
 
     def _refuse_other_shape(self) -> None:
-        for name in ("nodes", "zones", "from_release", "nova", "ssh_port"):
+        for name in ("nodes", "zones", "from_release", "nova", "hypervisor", "ssh_port"):
             there, wanted = getattr(self.settings, name), getattr(self._wanted, name)
             if there != wanted:
                 raise LabError(
@@ -319,6 +331,7 @@ class Lab:
                 "home": self._wanted.home,
                 "python": Path(kept["python"]),
                 "nova": NovaForm(kept.get("nova", NovaForm.VENV)),
+                "hypervisor": Hypervisor(kept.get("hypervisor", Hypervisor.SIM)),
             }
             return type(self._wanted)(**(kept | found))
         except (OSError, ValueError, KeyError, TypeError):

@@ -14,10 +14,12 @@ from escalator.lab.machine.machine import find_cgroup
 from escalator.lab.machine.node_disk import NodeDisk
 from escalator.lab.machine.nova_on_disk import UNIT
 from escalator.lab.machine.packaged_nova import PackagedNova
+from escalator.lab.machine.qemu_node import QemuMachine
+from escalator.lab.machine.qemu_store import QemuStore
 from escalator.lab.machine.store import MachineStore
 from escalator.lab.machine.venv_nova import VenvNova
 from escalator.lab.progress import silent
-from escalator.lab.settings import NovaForm
+from escalator.lab.settings import Hypervisor, NovaForm
 from escalator.lab.virt.faults import MigrationFault, NodeFaults
 
 if TYPE_CHECKING:
@@ -48,6 +50,8 @@ class Node:
     def compute(self) -> ComputeMachine:
         """Return the machine, with the disk that the lab was brought up with."""
         settings = self.settings
+        if settings.hypervisor == Hypervisor.QEMU:
+            return self._find_qemu()
         nova: NovaOnDisk
         match settings.nova:
             case NovaForm.VENV:
@@ -64,6 +68,18 @@ class Node:
             layers=NodeDisk.read(settings.run).layers,
             repository=repository,
             nova=nova,
+        )
+
+    def _find_qemu(self) -> QemuMachine:
+        store = QemuStore(settings=self.settings, progress=silent())
+        return QemuMachine(
+            host=self.host,
+            address=self.address,
+            config=self.config,
+            layers=NodeDisk.read(self.settings.run).layers,
+            repository=store.repository,
+            newer=store.newer,
+            nova_key=store.nova_key,
         )
 
     @property
@@ -175,7 +191,12 @@ class Node:
         :param hypervisor_version: the version to report, as one number (8002000 for 8.2.0).
         :param refuse_start_release: the Nova release whose nova-compute exits at its start.
         :param once: whether the migration fault, or the refusal, is gone after it struck.
+        :raises LabError: when the node has another hypervisor than the lab's own.
         """
+        if self.settings.hypervisor != Hypervisor.SIM:
+            raise LabError(
+                f"the hypervisor of {self.host} knows no faults", "bring the lab up with --hypervisor sim"
+            )
         changes: dict[str, Any] = {}
         if migrate is not None or seconds is not None:
             kind = MigrationFault(migrate or "")

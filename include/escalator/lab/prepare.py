@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 from escalator.lab.install import Installer
 from escalator.lab.machine.possible import Computer, check_rights
+from escalator.lab.machine.qemu_store import QemuStore
 from escalator.lab.machine.store import MachineStore
+from escalator.lab.settings import Hypervisor
 
 if TYPE_CHECKING:
     from escalator.lab.machine.node_disk import NodeDisk
@@ -26,6 +28,7 @@ def prepare(settings: LabSettings, progress: Progress) -> NodeDisk:
     installer.ensure_tools()
     with ThreadPoolExecutor(max_workers=2) as pool:
         control_plane = pool.submit(installer.ensure_control_plane)
-        disk = pool.submit(MachineStore(settings=settings, progress=progress).ensure_disk)
+        kind = QemuStore if settings.hypervisor == Hypervisor.QEMU else MachineStore
+        disk = pool.submit(kind(settings=settings, progress=progress).ensure_disk)
         control_plane.result()
         return disk.result()

@@ -39,6 +39,7 @@ class ServerSpec:
     :param state: its status in the end: ACTIVE, SHUTOFF, PAUSED, SUSPENDED, RESCUE, VERIFY_RESIZE or ERROR.
     :param metadata: of the server; orders faults.
     :param network: name of the network that its port is in.
+    :param image: name of its image.
     :param project: name of its project.
     :param group: id of its server group; None: it is in none.
     """
@@ -49,6 +50,7 @@ class ServerSpec:
     state: str = "ACTIVE"
     metadata: Mapping[str, str] = field(default_factory=dict)
     network: str = NETWORK
+    image: str = IMAGE
     project: str = "admin"
     group: str | None = None
 
@@ -94,12 +96,14 @@ class Servers:
         wanted = {spec.name: spec for spec in specs}
         if not wanted:
             return {}
-        image = self.cloud.get("glance", f"/v2/images?name={IMAGE}")["images"][0]["id"]
+        images = {name: self._find_image(name) for name in {spec.image for spec in wanted.values()}}
         networks = {name: self._find_network(name) for name in {spec.network for spec in wanted.values()}}
         projects = {name: self.cloud.within(name) for name in {spec.project for spec in wanted.values()}}
         with ThreadPoolExecutor(max_workers=PARALLEL) as pool:
             created = pool.map(
-                lambda spec: _create(projects[spec.project], spec, image, networks[spec.network]),
+                lambda spec: _create(
+                    projects[spec.project], spec, images[spec.image], networks[spec.network]
+                ),
                 wanted.values(),
             )
             ids = dict(zip(wanted, created, strict=True))
@@ -197,6 +201,12 @@ class Servers:
     def act(self, server_id: str, action: Mapping[str, Any]) -> None:
         """Order an action on a server."""
         self.cloud.post("nova", f"/servers/{server_id}/action", dict(action))
+
+    def _find_image(self, name: str) -> str:
+        found = self.cloud.get("glance", f"/v2/images?name={name}")["images"]
+        if not found:
+            raise LabError(f"there is no image {name}", "name one that there is")
+        return str(found[0]["id"])
 
     def _find_network(self, name: str) -> str:
         found = self.cloud.get("neutron", f"/v2.0/networks?name={name}")["networks"]

@@ -208,8 +208,12 @@ def write_rabbitmq_config(settings: LabSettings) -> None:
     """Write what the broker reads at its start."""
     base = settings.run / "state" / "rabbitmq"
     base.mkdir(parents=True, exist_ok=True)
+    listeners = "".join(
+        f"listeners.tcp.{number} = {address}:{settings.ports.rabbitmq}\n"
+        for number, address in enumerate(settings.listen_addresses, 1)
+    )
     (base / "rabbitmq.conf").write_text(
-        f"listeners.tcp.1 = 127.0.0.1:{settings.ports.rabbitmq}\n"
+        f"{listeners}"
         "loopback_users = none\n"
         "disk_free_limit.absolute = 50MB\n"
         "log.console = true\nlog.console.level = warning\nlog.file = false\n"
@@ -257,6 +261,11 @@ def wsgi(
     :param words: its arguments.
     """
     port, venv = port or config.settings.ports.as_dict()[name], config.settings.control_venv
+    sockets = (
+        word
+        for address in config.settings.listen_addresses
+        for word in ("--http-socket", f"{address}:{port}")
+    )
     flags = (
         "--master",
         "--need-app",
@@ -269,7 +278,8 @@ def wsgi(
         name=name,
         command=(
             venv / "bin/uwsgi",
-            *("--http-socket", f"127.0.0.1:{port}", "--module", module, "--virtualenv", venv),
+            *sockets,
+            *("--module", module, "--virtualenv", venv),
             *("--processes", "1", "--threads", "8", "--buffer-size", "65535", "--listen", "100"),
             *("--http-chunked-input", "--add-header", "Connection: close"),
             *flags,

@@ -9,7 +9,9 @@ from pathlib import Path
 
 from escalator.lab import pins
 from escalator.lab.errors import LabError
+from escalator.lab.machine.bridge import Bridge
 
+LOOPBACK = "127.0.0.1"
 INSTANCES = range(10)
 MAX_NODES = 99
 NODE_SSH_PORT = 22
@@ -20,6 +22,13 @@ class NovaForm(StrEnum):
 
     VENV = "venv"
     PACKAGE = "package"
+
+
+class Hypervisor(StrEnum):
+    """What the guests of a lab run on: the lab's own hypervisor, or libvirt and QEMU."""
+
+    SIM = "sim"
+    QEMU = "qemu"
 
 
 def base_interpreter() -> Path:
@@ -84,6 +93,7 @@ class LabSettings:
     :param zones: number of availability zones, each with one host aggregate.
     :param nova: how nova-compute is on the nodes.
     :param python: the interpreter that the virtual environment of the control plane is made from.
+    :param hypervisor: what the guests run on; real ones are on a bridge of the lab's own.
     :raises LabError: when a value is out of range.
     """
 
@@ -97,6 +107,7 @@ class LabSettings:
     zones: int = 1
     nova: NovaForm = NovaForm.VENV
     python: Path = field(default_factory=base_interpreter)
+    hypervisor: Hypervisor = Hypervisor.SIM
 
     def __post_init__(self) -> None:
         """Check the ranges."""
@@ -106,6 +117,8 @@ class LabSettings:
             raise LabError(f"a lab of {self.nodes} nodes is not possible", f"choose 1 to {MAX_NODES}")
         if self.servers < 0:
             raise LabError(f"{self.servers} servers are not possible", "choose 0 or more")
+        if self.hypervisor == Hypervisor.QEMU and self.nova != NovaForm.PACKAGE:
+            raise LabError("nodes with real guests have nova-compute as a package", "leave --nova out")
         if not 1 <= self.zones <= self.nodes:
             raise LabError(f"{self.zones} zones are not possible", "choose 1 up to the number of nodes")
 
@@ -169,8 +182,24 @@ class LabSettings:
         """Return the names of the nodes."""
         return tuple(f"node-{number:02d}" for number in range(1, self.nodes + 1))
 
+    def release_tree(self, release: str) -> Path:
+        """Return the folder that is seen as /opt/nova while the template of a release is made."""
+        return self.home / "releases" / f"{release}-{pins.digest(str(self.python), release)}"
+
+    @property
+    def bridge(self) -> Bridge:
+        """Return the network of nodes with real guests; those of the lab's own hypervisor are on loopback."""
+        return Bridge(instance=self.instance)
+
+    @property
+    def listen_addresses(self) -> tuple[str, ...]:
+        """Return the addresses that the control plane answers at."""
+        return (LOOPBACK, self.bridge.address) if self.hypervisor == Hypervisor.QEMU else (LOOPBACK,)
+
     def address(self, host: str) -> str:
-        """Return the loopback address of a node."""
+        """Return the address of a node: on loopback, or on the bridge of real guests."""
+        if self.hypervisor == Hypervisor.QEMU:
+            return self.bridge.address_of(host)
         return f"127.0.{10 + self.instance}.{int(host.rpartition('-')[2])}"
 
 

@@ -48,6 +48,7 @@ mount -t overlay overlay -o "$1" "$2"; at=$2; shift 2
 mount -t proc proc "$at/proc"
 mount --rbind /dev "$at/dev"
 mount -t tmpfs tmpfs "$at/run"
+[ ! -f "$at/etc/resolv.conf" ] || mount --bind /etc/resolv.conf "$at/etc/resolv.conf"
 while [ "$1" != -- ]; do mkdir -p "$at$2"; mount --bind "$1" "$at$2"; shift 2; done
 shift
 exec chroot "$at" "$@"

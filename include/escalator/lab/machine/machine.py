@@ -19,11 +19,14 @@ from escalator.lab.errors import LabError, ServiceFailedError
 from escalator.lab.machine.cgroup import Cgroup
 from escalator.lab.machine.layers import PATH
 from escalator.lab.machine.machine_files import IDENTITY, MachineFiles
+from escalator.lab.machine.power_loop import NETWORK
 from escalator.lab.pins import digest
 from escalator.lab.processes import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from escalator.lab.machine.bridge import Cable
 
 BOOT_SECONDS = 30.0
 SHUT_DOWN_SECONDS = 30.0
@@ -41,6 +44,7 @@ class Machine:
     :param layers: the read-only layers of its disk, the uppermost first, the root file system last.
     :param binds: folder of this computer -> where the machine sees it, writable.
     :param shown: folder of this computer -> where the machine sees it, read-only.
+    :param cables: to its own network; without any it is in the network of this computer.
     """
 
     files: MachineFiles
@@ -48,6 +52,7 @@ class Machine:
     layers: tuple[Path, ...]
     binds: Mapping[Path, str]
     shown: Mapping[Path, str]
+    cables: tuple[Cable, ...] = ()
 
     @property
     def name(self) -> str:
@@ -141,6 +146,8 @@ class Machine:
     def ensure_removed(self) -> None:
         """Cut the power and remove all that the machine was. A second run finds nothing."""
         self.cgroup.ensure_removed()
+        for cable in self.cables:
+            cable.ensure_removed()
         if self.folder.exists():
             shutil.rmtree(self.folder)
 
@@ -175,7 +182,7 @@ class Machine:
             self.name,
             command,
             process=leader,
-            namespaces=("mount", "pid", "uts", "ipc", "cgroup"),
+            namespaces=("mount", "pid", "uts", "ipc", "net", "cgroup"),
             environment={"PATH": PATH, "HOME": "/root", "LANG": "C.UTF-8"},
             check=check,
         )
@@ -191,6 +198,7 @@ class Machine:
             "overlay": f"lowerdir={lower},upperdir={self.upper},workdir={self.folder / 'work'}",
             "root": str(self.folder / "root"),
             "command": self._command(),
+            "cables": [cable.as_json() for cable in self.cables],
             "stays_off": str(self._stays_off),
         }
         self._description.write_text(json.dumps(content))
@@ -204,14 +212,20 @@ class Machine:
         return self.folder / "stays-off"
 
     def _command(self) -> Sequence[str]:
+        own_network = (f"--network-namespace-path={NETWORK}", "--capability=CAP_NET_ADMIN")
+        network = own_network if self.cables else ()
         return (
             *("systemd-nspawn", "--quiet", "--directory", str(self.folder / "root"), "--boot"),
             *("--machine", self.name, "--register=no", "--keep-unit", "--link-journal=no", "--console=pipe"),
-            f"--kill-signal={_POWER_OFF}",
+            *(f"--kill-signal={_POWER_OFF}", *network),
             *(f"--bind={source}:{target}" for source, target in self.binds.items()),
             *(f"--bind-ro={source}:{target}" for source, target in self.shown.items()),
             "systemd.log_target=journal",
         )
+
+    @property
+    def _rights(self) -> Mapping[str, str]:
+        return {"SYSTEMD_NSPAWN_API_VFS_WRITABLE": "network"} if self.cables else {}
 
     def _spawn(self, cgroup: Cgroup) -> None:
         """Start the power loop: in the group from its first moment on, so that it is never lost."""
@@ -228,7 +242,7 @@ class Machine:
                 stdout=output,
                 stderr=output,
                 start_new_session=True,
-                env={"PATH": PATH, "SYSTEMD_NSPAWN_LOCK": "0"},
+                env={"PATH": PATH, "SYSTEMD_NSPAWN_LOCK": "0", **self._rights},
                 cwd="/",
             )
         if not wait_until(lambda: self.is_on or process.poll() is not None, timeout_seconds=5.0):

@@ -67,10 +67,7 @@ class MachineFiles:
         }
         if self.repository_key:
             texts[KEYRING.removeprefix("/")] = self.repository_key
-            texts["etc/apt/sources.list.d/escalator-lab.sources"] = (
-                # copy, not file: a download goes to the cache of archives as it does from a server
-                f"Types: deb\nURIs: copy:{REPOSITORY_MOUNT}\nSuites: ./\nSigned-By: {KEYRING}\n"
-            )
+            texts["etc/apt/sources.list.d/escalator-lab.sources"] = source_of(REPOSITORY_MOUNT)
         return {**texts, **self.texts}
 
     def _sshd(self) -> str:
@@ -88,6 +85,12 @@ class MachineFiles:
             "MaxStartups": "50:30:100",
         }
         return "".join(f"{key} {value}\n" for key, value in options.items())
+
+
+def source_of(mount: str) -> str:
+    """Return what makes apt take packages from a repository of the lab's, by where a machine sees it."""
+    # copy, not file: a download goes to the cache of archives as it does from a server
+    return f"Types: deb\nURIs: copy:{mount}\nSuites: ./\nSigned-By: {KEYRING}\n"
 
 
 def _write(path: Path, text: str) -> None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from escalator.lab.progress import Progress
 
 _VENV_SCRIPT = f"""
-uv venv -q --python /usr/bin/python3 {package_files.VENV}
+uv venv -q --system-site-packages --python /usr/bin/python3 {package_files.VENV}
 install="uv pip install -q --no-deps --link-mode copy -p {package_files.VENV} -r /opt/nova/pins"
 $install --offline 2>/dev/null || $install
 cd {package_files.VENV}

@@ -110,9 +110,10 @@ class MachineStore:
                 repository.publish(datetime.now(UTC))
             return repository
 
-    def ensure_installed(self, release: str) -> tuple[Path, ...]:
+    def ensure_installed(self, release: str, *, on: Recipe = BASE_RECIPE) -> tuple[Path, ...]:
         """Make the layers of a machine with nova-compute of a release installed, where they are lacking.
 
+        :param on: the layer that it is installed on.
         :return: the layers, the uppermost first.
         :raises LabError: when machines cannot run here, or a layer cannot be made.
         """
@@ -122,7 +123,7 @@ class MachineStore:
         recipe = Recipe(
             name=f"nova-{release}",
             script=f"apt-get -qy install {REPOSITORY_MOUNT}/{name}\napt-get clean\n",
-            below=BASE_RECIPE,
+            below=on,
             binds={repository.folder: REPOSITORY_MOUNT},
             inputs=(str(package.stat().st_mtime_ns),),
         )
