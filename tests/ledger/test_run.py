@@ -299,6 +299,11 @@ def test_one_fact_of_all_nodes_is_read_by_host(run: CampaignRun) -> None:
     run.remember("node-03", version=None)
     assert list(run.versions().items()) == [("node-01", "33.0.2"), ("node-02", "34.0.0")]
     assert run.versions_before() == {"node-02": "33.0.2"}
+    assert run.find_behind() == frozenset()
+    run.remember("node-02", behind=("qemu 1:7.2-1",))
+    assert run.find_behind() == {"node-02"}
+    run.remember("node-02", behind=())
+    assert run.find_behind() == frozenset()
     assert run.move_slowness() == {"node-02": 0.5}
 
 

@@ -36,6 +36,8 @@ class NodeSoftware:
     lacks: tuple[str, ...] = ()
     no_source: str = ""
     nova_conf: str = ""
+    components: dict[str, str | None] = field(default_factory=dict)
+    brings: dict[str, str | None] = field(default_factory=dict)
     versions: str = ""
     boots: FakeBoots = field(default_factory=FakeBoots)
 
@@ -50,8 +52,10 @@ class NodeSoftware:
 
     def activate(self, version: str) -> Effect:
         self.fuse.burn()
-        if (self.installed, self.running) == (version, version):
+        whole = self.brings.items() <= self.components.items()
+        if whole and (self.installed, self.running) == (version, version):
             return Effect.ALREADY_ACTIVE
+        self.components |= self.brings
         self.switched += 1
         self.installed = version
         if self.activate_faults:
@@ -69,7 +73,7 @@ class NodeSoftware:
         stdout = {
             CHECK: "\n".join(self.lacks),
             SOURCE: self.no_source,
-            READ: json.dumps([self.installed, self.running]),
+            READ: json.dumps([self.installed, self.running, self.components]),
             ACTIVE: f"{self.unit}\n",
             SCRIPT: self.nova_conf,
             VERSIONS: self.versions.format(installed=self.installed),
@@ -95,7 +99,7 @@ class FakeMechanism:
         )
 
     def installed(self, shell: Shell) -> InstalledVersion:
-        version, running = json.loads(shell.run_as_root(READ).stdout)
+        version, running, components = json.loads(shell.run_as_root(READ).stdout)
         active = self.service_state(shell) is UnitState.ACTIVE
         return InstalledVersion(
             package="nova",
@@ -106,6 +110,7 @@ class FakeMechanism:
             previous=None,
             main_pid=1 if active else None,
             active=active,
+            components=components,
         )
 
     def service_state(self, shell: Shell) -> UnitState | None:

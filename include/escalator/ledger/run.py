@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from escalator.ledger.codec import to_json
 from escalator.ledger.database import Database
 from escalator.ledger.documents import find_document, put_document
-from escalator.ledger.facts import FROM_VERSION, MOVE_SLOWNESS, VERSION, read_facts, write_fact_values
+from escalator.ledger.facts import BEHIND, FROM_VERSION, MOVE_SLOWNESS, VERSION, read_facts, write_fact_values
 from escalator.ledger.gap_book import GapBook
 from escalator.ledger.given_back import record_given_back
 from escalator.ledger.history import read_history
@@ -370,6 +370,10 @@ class CampaignRun:
         """Return the release of nova-compute that was first seen on each node, by host."""
         found = self._fact_of_all(FROM_VERSION)
         return {host: facts.from_version for host, facts in found if facts.from_version is not None}
+
+    def find_behind(self) -> frozenset[str]:
+        """Return the nodes of which another component than nova-compute was last seen not at its target."""
+        return frozenset(host for host, facts in self._fact_of_all(BEHIND) if facts.behind)
 
     def move_slowness(self) -> dict[str, float]:
         """Return how many times what was expected the moves off each node took, by host."""

@@ -62,6 +62,8 @@ class NodeFacts:
     :ivar reboot: the reboot that was ordered last; None: none was.
     :ivar version: release of nova-compute that was last seen on the node.
     :ivar from_version: release that was seen first.
+    :ivar behind: other components of the bundle, with their versions, that were last seen not to be what it
+        brings; the node is not at its target, whatever its nova-compute is.
     :ivar drain_plan: how the node is emptied, without the findings about its servers.
     :ivar last_migration: id of the newest migration of the node at its precheck (0: none).
     :ivar verified: the proof of verify; only a node that has one is enabled after its software was touched.
@@ -91,6 +93,7 @@ class NodeFacts:
     reboot: RebootOrder | None = None
     version: str | None = None
     from_version: str | None = None
+    behind: tuple[str, ...] = ()
     drain_plan: DrainPlan | UnreadablePlan | None = None
     last_migration: int = 0
     verified: Proof | None = None
@@ -127,6 +130,7 @@ class FactChanges(TypedDict, total=False):
     reboot: RebootOrder | None
     version: str | None
     from_version: str | None
+    behind: tuple[str, ...] | None
     drain_plan: DrainPlan | None
     last_migration: int | None
     verified: Proof | None

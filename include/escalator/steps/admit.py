@@ -93,7 +93,7 @@ def find_decision_for(host: str, decisions: Mapping[str, AdmissionDecision]) -> 
 def _upgraded_meanwhile(ctx: StepContext) -> AdmissionDecision | None:
     """Look on the node itself: another run may have upgraded it since this one began."""
     try:
-        version = read_version(ctx.campaign, ctx.host)
+        has = read_version(ctx.campaign, ctx.host)
     except NodeFaultError as exc:
         passing = isinstance(exc, LoginRefusedError) and bear_refusal(ctx, exc)
         return AdmissionDecision(
@@ -103,16 +103,16 @@ def _upgraded_meanwhile(ctx: StepContext) -> AdmissionDecision | None:
             message=str(exc),
         )
     forget_refusal(ctx)
-    ctx.remember(version=version)
+    ctx.remember(version=has.version, behind=has.behind)
     if ctx.facts.from_version is None:
-        ctx.remember(from_version=version)
-    if version != ctx.plan.target_version:
+        ctx.remember(from_version=has.version)
+    if not has.is_at(ctx.plan.target_version):
         return None
     return AdmissionDecision(
         host=ctx.host,
         admission=Admission.SKIP,
         code=Code.ALREADY_UPGRADED,
-        message=f"{ctx.host} already runs {version}",
+        message=f"{ctx.host} already runs {has.version}",
     )
 
 

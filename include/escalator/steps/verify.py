@@ -114,7 +114,7 @@ def _prove(ctx: StepContext, notes: _Notes) -> StepResult | None:
         return StepResult(outcome=Outcome.FAILED, code=code, message=message, details=details)
     ctx.ensure_leased()
     version = ctx.plan.target_version
-    ctx.remember(verified=Proof(version=version, at=ctx.now()), version=version)
+    ctx.remember(verified=Proof(version=version, at=ctx.now()), version=version, behind=())
     return None
 
 
@@ -203,9 +203,15 @@ def _version(ctx: StepContext, notes: _Notes) -> tuple[Verdict, ...]:
         told = read_software(shell) if ctx.campaign.reads_software else {}
     brought = {} if found is None else {name: one for name, one in found.components.items() if one}
     notes.software = {**told, **brought}
-    if found is None or found.running == ctx.plan.target_version:
+    if found is None:
         return ()
-    said = f"runs {found.running}, not {ctx.plan.target_version}"
+    behind = found.find_behind(ctx.campaign.bundle.components)
+    if found.running == ctx.plan.target_version and not behind:
+        return ()
+    if found.running == ctx.plan.target_version:
+        said = f"has {', '.join(behind)}, which is not what the bundle brings"
+    else:
+        said = f"runs {found.running}, not {ctx.plan.target_version}"
     return _fault(ctx, Code.VERSION_MISMATCH, said, "restart the service on the node and clear this task")
 
 

@@ -25,9 +25,9 @@ NODES = (NODE, "node-02", "node-03")
 def test_what_runs_is_the_version_and_of_a_service_that_does_not_run_what_is_installed(world: World) -> None:
     node = world.nodes[NODE]
     node.installed = NEW
-    assert read_version(world.context(), NODE) == OLD
+    assert read_version(world.context(), NODE).version == OLD
     node.running = None
-    assert read_version(world.context(), NODE) == NEW
+    assert read_version(world.context(), NODE).version == NEW
 
 
 def test_a_node_that_does_not_say_its_version_is_at_fault(
@@ -77,10 +77,10 @@ def test_every_node_says_whether_its_source_has_the_version(world: World) -> Non
 
 def test_a_bundle_that_brings_nothing_leaves_the_versions_unknown_and_the_nodes_unasked(world: World) -> None:
     world.bundle = replace(BUNDLE, mechanism=NoMechanism())
-    assert read_version(world.context(), NODE) == ""
+    assert read_version(world.context(), NODE).version == ""
     assert read_versions(world.context(), NODES) == (
         *(dict.fromkeys(NODES, ""), dict.fromkeys(NODES)),
-        *({}, {}, {}, {}),
+        *({}, {}, {}, {}, {}),
     )
     assert world.connections == []
 

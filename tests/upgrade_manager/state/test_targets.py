@@ -6,7 +6,7 @@ import pytest
 from tests.builders import BUNDLE, make_cloud, make_node
 
 from escalator.model.bundle import Component
-from escalator.upgrade_manager.state.targets import is_upgraded_to, mark_targets
+from escalator.upgrade_manager.state.targets import is_upgraded_to, mark_pending, mark_targets
 
 
 def test_named_hosts_come_before_marked_ones_and_these_before_all() -> None:
@@ -66,6 +66,12 @@ def test_a_component_that_no_node_reports_keeps_none_pending() -> None:
     components = (*BUNDLE.components, Component(name="qemu", to="9.0.0"))
     assert brought(*components, nova_compute="34.0.0")
     assert not brought(*components[1:], hypervisor="9.0.0")
+
+
+def test_who_knows_more_of_a_host_keeps_it_pending() -> None:
+    cloud = make_cloud([make_node("a", upgraded=True), make_node("b", upgraded=True), make_node("c")])
+    assert [node.upgraded for node in mark_pending(cloud, {"b"}).nodes] == [True, False, False]
+    assert mark_pending(cloud, ()) is cloud
 
 
 def test_a_host_of_ironics_is_no_target() -> None:

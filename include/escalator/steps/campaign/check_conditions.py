@@ -49,13 +49,15 @@ class Judgement:
     :ivar plan: the plan that was judged, without the nodes that are left out and with what was learnt of
         durations.
     :ivar hoped: the cloud as it would be when the managers of VNFs scale in as they will be asked to.
-    :ivar versions: what the nodes that answered run.
+    :ivar versions: what the nodes that answered run; :ivar behind: other components that are not at their
+        target, of those nodes that have some.
     """
 
     plan: CampaignPlan
     snapshot: CloudSnapshot
     hoped: CloudSnapshot
     versions: Mapping[str, str]
+    behind: Mapping[str, tuple[str, ...]]
     report: CheckReport
 
 
@@ -75,7 +77,9 @@ def judge(campaign: CampaignContext, hosts: Sequence[str], *, look: Look = check
         expected=learn(history, bundle),
     )
     read = read_versions(campaign, plan.hosts)
-    look_now = campaign.fetch_snapshot(targets=plan.hosts, versions=read.versions, for_check=True)
+    look_now = campaign.fetch_snapshot(
+        targets=plan.hosts, versions=read.versions, behind=read.behind, for_check=True
+    )
     snapshot = add_software(look_now, read.software)
     question = ask(
         plan,
@@ -104,6 +108,7 @@ def judge(campaign: CampaignContext, hosts: Sequence[str], *, look: Look = check
         snapshot=rest,
         hoped=leave_servers_out(rest, [s for servers in found.question.scale_in.values() for s in servers]),
         versions=read.versions,
+        behind=read.behind,
         report=replace(found.report, conditions=(*found.report.conditions, *besides)),
     )
 
@@ -220,7 +225,7 @@ def _open(
         run.set_document(Document.PLAN, plan_document)
     known = run.versions_before()
     for host, version in judged.versions.items():
-        run.remember(host, version=version)
+        run.remember(host, version=version, behind=judged.behind.get(host, ()))
         if host not in known:
             run.remember(host, from_version=version)
     return recorded

@@ -87,7 +87,8 @@ def _look_at_failed(campaign: CampaignContext) -> None:
         if view.of(host).state in _GOOD or campaign.run.facts(host).upgrade_begun is None:
             continue
         try:
-            campaign.run.remember(host, version=read_version(campaign, host))
+            has = read_version(campaign, host)
+            campaign.run.remember(host, version=has.version, behind=has.behind)
         except EscalatorError as exc:
             log.warning("%s: what it runs now is not known: %s", host, exc)
             campaign.run.remember(host, version=None)

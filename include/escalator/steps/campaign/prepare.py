@@ -51,17 +51,21 @@ def _count_first(campaign: CampaignContext) -> int:
 
 
 def _find_hosts(campaign: CampaignContext) -> list[str]:
-    """Return the nodes of the plan to stage on, in order: those that did not run the target at the start."""
+    """Return the nodes of the plan to stage on, in order: those that did not run the target at the start.
+
+    With several components any of them may lack one: what it lacks now is asked when it is staged.
+    """
     if not campaign.mechanism.brings_software or campaign.plan.request.dry_run:
         return []
     versions = campaign.run.versions_before()
-    return [h for h in campaign.plan.hosts if versions.get(h) != campaign.plan.target_version]
+    target, is_single = campaign.plan.target_version, len(campaign.bundle.components) == 1
+    return [h for h in campaign.plan.hosts if versions.get(h) != target or not is_single]
 
 
 def _stage_all(campaign: CampaignContext, hosts: list[str], stage: _StageOn) -> dict[str, str]:
     """Stage on those that do not run the target yet, a few at a time."""
-    versions = campaign.known_versions()
-    hosts = [host for host in hosts if versions.get(host) != campaign.plan.target_version]
+    versions, behind = campaign.known_versions(), campaign.find_behind()
+    hosts = [h for h in hosts if versions.get(h) != campaign.plan.target_version or h in behind]
     with ThreadPoolExecutor(NODES_AT_ONCE) as pool:
         answers = dict(zip(hosts, pool.map(partial(stage, campaign), hosts), strict=True))
     return {host: fault for host, fault in answers.items() if fault is not None}

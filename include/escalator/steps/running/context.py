@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
@@ -36,6 +36,7 @@ from escalator.system_support.ssh import NodeShell
 from escalator.upgrade_manager.drain.durations import compute_job_limit_seconds
 from escalator.upgrade_manager.state.domains import domain_of
 from escalator.upgrade_manager.state.roles import apply_switchovers
+from escalator.upgrade_manager.state.targets import mark_pending
 from escalator.vim_interface.desk import VimDesk
 from escalator.vim_interface.registry import SwitchMeans, Vnfms
 
@@ -132,6 +133,7 @@ class CampaignContext:
         *,
         targets: Sequence[str] | None = None,
         versions: Mapping[str, str] | None = None,
+        behind: Collection[str] = (),
         for_check: bool = False,
         afresh: Sequence[str] = (),
         watched_within: float | None = None,
@@ -140,6 +142,7 @@ class CampaignContext:
 
         :param targets: hosts to upgrade; None: those of the plan.
         :param versions: what the nodes run; None: as this campaign last saw it.
+        :param behind: hosts of which another component is not at its target; counts beside ``versions``.
         :param for_check: read Neutron's agents and what Nova tells of its control plane as well: three calls
             more. What the user may not read is named in the snapshot, for the check to say.
         :param afresh: hosts whose own servers are what the caller decides about: they are always listed.
@@ -159,7 +162,12 @@ class CampaignContext:
             afresh=afresh,
             watched_within=watched_within,
         )
+        snapshot = mark_pending(snapshot, self.find_behind() if versions is None else behind)
         return apply_switchovers(self.add_ha_groups(snapshot), self.find_switches())
+
+    def find_behind(self) -> frozenset[str]:
+        """Return the nodes that have another component that is not at its target, as last seen."""
+        return self.run.find_behind() if len(self.bundle.components) > 1 else frozenset()
 
     @property
     def reads_software(self) -> bool:

@@ -32,30 +32,44 @@ REFUSED_PAUSES_SECONDS = (15.0, 30.0, 60.0, 60.0)
 """Pauses before nodes that refuse the log-in are asked again: a directory of accounts may be away."""
 
 
-def read_version(campaign: CampaignContext, host: str) -> str:
-    """Return the release that the node's service runs; of a service that does not run, what is installed.
+class NodeVersion(NamedTuple):
+    """What a node counts as having.
 
-    It is empty for a mechanism that brings no version.
+    ``version``: release of nova-compute; empty: the mechanism brings none. ``brought``: versions of the other
+    components that the mechanism brings; ``behind``: those of them that are not what the bundle brings.
+    """
+
+    version: str
+    brought: Software = MappingProxyType({})
+    behind: tuple[str, ...] = ()
+
+    def is_at(self, target: str) -> bool:
+        """Tell whether all that the bundle brings is there."""
+        return self.version == target and not self.behind
+
+
+def read_version(campaign: CampaignContext, host: str) -> NodeVersion:
+    """Return the release that the node's service runs; of a service that does not run, what is installed.
 
     :raises TransientError: the node cannot be reached.
     :raises NodeFaultError: it can, but does not say.
     """
     with campaign.shell(host) as shell:
-        return _read_installed(campaign, shell)[0]
+        return _read_installed(campaign, shell)
 
 
-def _read_installed(campaign: CampaignContext, shell: Shell) -> tuple[str, Software]:
-    """Return the release, and the versions of the other components that the mechanism brings."""
+def _read_installed(campaign: CampaignContext, shell: Shell) -> NodeVersion:
     found = campaign.mechanism.installed(shell)
     if found is None:
-        return "", {}
+        return NodeVersion("")
     version = found.running or found.version
     if version is None:
         raise NodeFaultError(
             f"{shell.host} does not say which {found.package} it has",
             remedy=f"look at {found.place} on the node",
         )
-    return version, {name: one for name, one in found.components.items() if one and name != COMPUTE}
+    brought = {name: one for name, one in found.components.items() if one and name != COMPUTE}
+    return NodeVersion(version, brought, found.find_behind(campaign.bundle.components))
 
 
 class NodesRead(NamedTuple):
@@ -64,7 +78,8 @@ class NodesRead(NamedTuple):
     ``versions`` of the nodes that answered; ``faults``: for every node None, or why it did not answer;
     ``lacking``: what the mechanism lacks on nodes that did; ``settings``: what their Nova allows live
     migrations; ``software``: what they tell of all their components; ``boots``: which boots they are in,
-    where that tells whether a reboot is to come.
+    where that tells whether a reboot is to come; ``behind``: components of theirs, nova-compute aside, that
+    are not what the bundle brings.
     """
 
     versions: dict[str, str]
@@ -73,6 +88,7 @@ class NodesRead(NamedTuple):
     settings: dict[str, MigrationSettings]
     software: dict[str, Software]
     boots: dict[str, Boot]
+    behind: dict[str, tuple[str, ...]]
 
 
 def _look(campaign: CampaignContext, host: str) -> _Answer:
@@ -80,16 +96,16 @@ def _look(campaign: CampaignContext, host: str) -> _Answer:
     target, mechanism, bundle = campaign.plan.target_version, campaign.mechanism, campaign.bundle
     asked_at = campaign.clock()
     with campaign.shell(host) as shell:
-        version, brought = _read_installed(campaign, shell)
+        has = _read_installed(campaign, shell)
         lacking = find_blockers(mechanism.check(shell))
-        if not lacking and target and version != target:
+        if not lacking and target and not has.is_at(target):
             lacking = find_blockers(mechanism.check_source(shell, target))
         settings = read_migration_settings(shell) if mechanism.brings_software else None
-        software = {**read_software(shell), **brought} if campaign.reads_software else brought
+        software = {**read_software(shell), **has.brought} if campaign.reads_software else has.brought
         signs = bundle.reboot is RebootPolicy.IF_REQUIRED
         boot = read_boot(shell, signs=signs) if signs or bundle.only_reboots else None
     booted = None if boot is None else (asked_at, boot)
-    return _Answer(host, version, lacking, settings=settings, software=software, booted=booted)
+    return _Answer(host, has, lacking, settings=settings, software=software, booted=booted)
 
 
 class _Answer(NamedTuple):
@@ -99,7 +115,7 @@ class _Answer(NamedTuple):
     """
 
     host: str
-    version: str | None = None
+    has: NodeVersion | None = None
     lacking: tuple[Verdict, ...] = ()
     fault: EscalatorError | None = None
     settings: MigrationSettings | None = None
@@ -124,13 +140,14 @@ def read_versions(campaign: CampaignContext, hosts: tuple[str, ...]) -> NodesRea
     booted = {host: a.booted for host, a in answers.items() if a.booted is not None}
     done = find_done_before(campaign, hosts) | find_rebooted(campaign, booted)
     return NodesRead(
-        versions={host: a.version for host, a in answers.items() if a.version is not None}
+        versions={host: a.has.version for host, a in answers.items() if a.has is not None}
         | dict.fromkeys(done, campaign.plan.target_version),
         faults={host: None if a.fault is None else str(a.fault) for host, a in answers.items()},
         lacking={host: a.lacking for host, a in answers.items() if a.lacking},
         settings={host: a.settings for host, a in answers.items() if a.settings is not None},
         software={host: a.software for host, a in answers.items() if a.software},
         boots={host: boot for host, (_, boot) in booted.items()},
+        behind={host: a.has.behind for host, a in answers.items() if a.has is not None and a.has.behind},
     )
 
 

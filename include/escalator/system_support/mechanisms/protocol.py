@@ -7,11 +7,12 @@ the node itself is asked (:mod:`escalator.system_support.boots`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol, Self
 
+from escalator.model.bundle import COMPUTE, Component
 from escalator.model.verdict import Verdict
 from escalator.system_support.mechanisms.node_job import Effect, NodeJob
 from escalator.system_support.shell import Shell
@@ -62,6 +63,14 @@ class InstalledVersion:
     main_pid: int | None
     active: bool
     components: Mapping[str, str | None] = field(default_factory=dict)
+
+    def find_behind(self, wanted: Iterable[Component]) -> tuple[str, ...]:
+        """Say which components, nova-compute aside, the mechanism tells of and are not what is wanted."""
+        return tuple(
+            f"{one.name} {self.components[one.name] or 'missing'}"
+            for one in wanted
+            if one.name != COMPUTE and self.components.get(one.name, one.to) != one.to
+        )
 
 
 class NodeMechanism(Protocol):

@@ -25,6 +25,14 @@ def mark_targets(
     return replace(snapshot, nodes=tuple(replace(node, target=node.host in targets) for node in nodes))
 
 
+def mark_pending(snapshot: CloudSnapshot, hosts: Collection[str]) -> CloudSnapshot:
+    """Return a snapshot in which these hosts do not count as upgraded, whatever their nova-compute is."""
+    if not hosts:
+        return snapshot
+    nodes = (replace(node, upgraded=node.upgraded and node.host not in hosts) for node in snapshot.nodes)
+    return replace(snapshot, nodes=tuple(nodes))
+
+
 def is_upgraded_to(node: Node, bundle: Bundle | None) -> bool:
     """Tell whether a node reports all that a bundle brings; without a bundle it does not.
 
