@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from escalator.lab.machine import layers
+from escalator.lab.machine.layers import Layers, Recipe
+from escalator.lab.machine.node_disk import NodeDisk
+from escalator.lab.machine.store import MachineStore
+from escalator.lab.progress import Progress
+from escalator.lab.settings import LabSettings, NovaForm
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture
+def made(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of the layers that were asked for; none is really made."""
+    names: list[str] = []
+
+    def ensure(self: Layers, recipe: Recipe) -> tuple[Path, ...]:
+        names.append(recipe.name)
+        return (self.folder / recipe.name,)
+
+    @contextmanager
+    def alone(_: MachineStore) -> Iterator[None]:
+        yield
+
+    monkeypatch.setattr(Layers, "ensure", ensure)
+    monkeypatch.setattr(MachineStore, "_lock", alone)
+    return names
+
+
+def make_store(home: Path, said: list[str], nova: NovaForm) -> MachineStore:
+    settings = LabSettings(home=home, nova=nova)
+    settings.uv.parent.mkdir(parents=True)
+    settings.uv.write_text("uv")
+    return MachineStore(settings=settings, progress=Progress(said.append))
+
+
+def test_nodes_start_with_the_first_release_and_find_the_second_one_in_the_cache(
+    tmp_path: Path, made: list[str]
+) -> None:
+    disk = make_store(tmp_path, [], NovaForm.VENV).ensure_disk()
+    assert [layer.name for layer in disk.layers] == ["venv-33.0.2"]
+    assert sorted(made) == ["venv-33.0.2", "venv-34.0.0"]
+    assert (tmp_path / "uv-cache").is_dir()
+
+
+def test_nodes_with_packages_have_the_first_one_installed_and_both_offered(
+    tmp_path: Path, made: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    offered: list[tuple[str, ...]] = []
+    monkeypatch.setattr(MachineStore, "ensure_repository", lambda _, releases: offered.append(releases))
+    monkeypatch.setattr(
+        MachineStore, "ensure_installed", lambda store, release: (store.folder / f"nova-{release}",)
+    )
+    disk = make_store(tmp_path, [], NovaForm.PACKAGE).ensure_disk()
+    assert [layer.name for layer in disk.layers] == ["nova-33.0.2"]
+    assert offered == [("33.0.2", "34.0.0")]
+    assert made == []
+
+
+def test_layers_stay_that_a_machine_of_any_lab_names(
+    tmp_path: Path, made: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    store = make_store(tmp_path, said, NovaForm.VENV)
+    for name in ("of-a-lab", "of-a-machine", "of-a-proof", "of-nobody"):
+        (store.layers.folder / name).mkdir(parents=True)
+    (tmp_path / "run-4").mkdir()
+    NodeDisk(layers=(store.layers.folder / "of-a-lab",)).write(tmp_path / "run-4")
+    for folder, layer in (("run-5/machines/node-01", "of-a-machine"), ("machines/proofs/p", "of-a-proof")):
+        (tmp_path / folder).mkdir(parents=True)
+        overlay = f"lowerdir={store.layers.folder / layer},upperdir=/x"
+        (tmp_path / folder / "machine.json").write_text(f'{{"overlay": "{overlay}"}}')
+    monkeypatch.setattr(layers, "_KEPT", timedelta(days=-1))
+    store.prune()
+    assert sorted(path.name for path in store.layers.folder.iterdir()) == [
+        "of-a-lab",
+        "of-a-machine",
+        "of-a-proof",
+    ]
+    assert said[0].endswith("removed layers that no machine uses: of-nobody")
+    assert made == []
