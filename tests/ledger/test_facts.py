@@ -20,6 +20,7 @@ from escalator.model.durations import MoveSample
 from escalator.model.errors import InvalidRequestError
 from escalator.model.moves import DrainPlan, MoveMethod, MoveRecord, PlannedMove
 from escalator.model.node_facts import NodeFacts, Proof, UnreadablePlan
+from escalator.model.stops import RUNNING, PlannedStop, ServerStop, StopEnd
 from escalator.model.verdict import Code, Subject, SubjectType, Verdict
 
 HOST = "node-01"
@@ -34,6 +35,16 @@ MOVES = (
     PlannedMove(server_id="2", server_name="db", method=MoveMethod.COLD, destinations=()),
 )
 PLAN = DrainPlan(host=HOST, moves=MOVES, staying=("sbc-a",))
+STOP = ServerStop(
+    server_id="pin",
+    server_name="pin",
+    power_state=RUNNING,
+    noted_at=NOW,
+    rank=1,
+    asked_at=NOW,
+    ended_at=NOW + timedelta(seconds=60),
+    end=StopEnd.RUNS,
+)
 FINDING = Verdict(
     code=Code.SERVER_METHOD, message="cold", subject=Subject(type=SubjectType.SERVER, id="2", name="db")
 )
@@ -152,13 +163,24 @@ def test_a_fact_that_cannot_be_read_says_what_to_do(
         run.facts(HOST)
 
 
+def test_a_plan_that_stops_servers_is_one_that_an_earlier_release_does_not_read(
+    ledger: Ledger, run: CampaignRun
+) -> None:
+    plan = DrainPlan(
+        host=HOST, staying=("pin",), stopping=(PlannedStop(server_id="pin", server_name="pin", rank=1),)
+    )
+    run.remember(HOST, drain_plan=plan, stops=(STOP,))
+    assert stored(ledger, HOST)["drain_plan"]["schema_version"] == 2
+    assert (run.facts(HOST).drain_plan, run.facts(HOST).stops) == (plan, (STOP,))
+
+
 @pytest.mark.parametrize(
     "document",
     [
         [],
         "plan",
         {},
-        {"schema_version": 2, "host": HOST, "moves": []},
+        {"schema_version": 3, "host": HOST, "moves": []},
         {"schema_version": 1, "host": HOST, "moves": [{"server_id": "1"}]},
         {**STORED["drain_plan"], "moves": [{**STORED["drain_plan"]["moves"][0], "method": "beamed"}]},
     ],
@@ -187,7 +209,7 @@ def test_what_is_learnt_of_moves_goes_without_a_drain_plan_that_cannot_be_read(
         started_at=NOW,
         ended_at=NOW + timedelta(seconds=9),
     )
-    for host, version in ((HOST, 2), ("node-02", 1)):
+    for host, version in ((HOST, 3), ("node-02", 1)):
         store(ledger, host, {"drain_plan": {**STORED["drain_plan"], "schema_version": version}})
         run.record_move(host, record)
     assert run.history(cloud="lab", bundle="nova-34").moves == (MoveSample(memory_mib=512, seconds=9),)

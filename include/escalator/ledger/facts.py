@@ -12,6 +12,8 @@ from escalator.model.moves import DrainPlan
 from escalator.model.node_facts import FactChanges, NodeFacts, UnreadablePlan
 
 DRAIN_PLAN_VERSION = 1
+WITH_STOPS_VERSION = 2
+"""Of a plan that stops servers: an earlier release must not take it for one that lets them run."""
 _KEYS = {field.name: field.name for field in fields(NodeFacts)}
 # A key that is no field of NodeFacts fails when this module is imported.
 RELEASED_AT = _KEYS["released_at"]
@@ -21,6 +23,7 @@ BEHIND = _KEYS["behind"]
 DRAIN_PLAN = _KEYS["drain_plan"]
 MOVE_SLOWNESS = _KEYS["move_slowness"]
 LEASES = _KEYS["leases"]
+STOPS = _KEYS["stops"]
 
 
 def read_facts(host: str, rows: Mapping[str, Any]) -> NodeFacts:
@@ -61,15 +64,17 @@ def _plan_values(plan: DrainPlan) -> dict[str, Any]:
     """Write a drain plan with its version, and without the findings: they are told by the step itself."""
     document = to_json(plan)
     del document["verdicts"]
-    return {"schema_version": DRAIN_PLAN_VERSION, **document}
+    if not plan.stopping:
+        del document["stopping"]
+    version = WITH_STOPS_VERSION if plan.stopping else DRAIN_PLAN_VERSION
+    return {"schema_version": version, **document}
 
 
 def _read_plan(document: Any) -> DrainPlan | UnreadablePlan:  # noqa: ANN401  (JSON)
     version = document.get("schema_version") if isinstance(document, Mapping) else None
-    if version != DRAIN_PLAN_VERSION:
-        return UnreadablePlan(
-            why=f"its drain plan has version {version}, this release reads {DRAIN_PLAN_VERSION}"
-        )
+    if version not in {DRAIN_PLAN_VERSION, WITH_STOPS_VERSION}:
+        read = f"{DRAIN_PLAN_VERSION} and {WITH_STOPS_VERSION}"
+        return UnreadablePlan(why=f"its drain plan has version {version}, this release reads {read}")
     try:
         return from_json(DrainPlan, document)
     except InvalidRequestError as exc:

@@ -1,4 +1,4 @@
-"""The gaps that probes measured in services."""
+"""Interruptions: the gaps that probes measured in services, and the stops of servers that were planned."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from sqlalchemy.orm import Session
 
 from escalator.ledger.database import Database
 from escalator.ledger.rows import insert_or_update
+from escalator.ledger.stop_rows import HostStop, read_stops
+from escalator.ledger.tables import CampaignRow
 from escalator.ledger.vim_tables import GapRow
 from escalator.model.interruption import YEAR, Breach, Gap, ProbeMethod, find_breaches
 
@@ -45,6 +47,16 @@ class GapBook:
     def since(self, cloud: str, moment: datetime) -> tuple[Gap, ...]:
         """Return the gaps of a cloud that began at a moment or later, by their start."""
         return self._read(GapRow.cloud == cloud, GapRow.started_at >= moment)
+
+    def stops_of_run(self, campaign: str, run_id: str) -> tuple[HostStop, ...]:
+        """Return the servers that a run has stopped for the upgrade of their nodes, by their time."""
+        with self._database.reading() as rows:
+            return read_stops(rows, CampaignRow.campaign == campaign, CampaignRow.run_id == run_id)
+
+    def stops(self, cloud: str | None = None) -> tuple[HostStop, ...]:
+        """Return the servers that the runs of the ledger have stopped, of one cloud or of all."""
+        with self._database.reading() as rows:
+            return read_stops(rows, *(() if cloud is None else (CampaignRow.cloud == cloud,)))
 
     def clouds(self) -> tuple[str, ...]:
         """Return the clouds in which something was measured, by name."""

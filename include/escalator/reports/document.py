@@ -17,6 +17,7 @@ from escalator.reports.negotiations import describe_negotiations
 from escalator.reports.node_times import NodeTimes
 from escalator.reports.nodes import NOT_MEASURED, describe_nodes, format_time, measure_nodes, round_seconds
 from escalator.reports.service_gaps import describe_service_gaps
+from escalator.reports.stops import describe_stops
 from escalator.reports.trace import build_trace
 
 SCHEMA = "escalator.report/1"
@@ -65,6 +66,7 @@ def build_report(facts: CampaignFacts, events: GuestEvents | None = None) -> dic
         "findings": find(facts, watched, [move for node in nodes for move in node["moves"]]),
         "negotiations": describe_negotiations(facts),
         "service_interruptions": describe_service_gaps(facts),
+        "stops": describe_stops(facts),
         "trace": build_trace(facts, times),
         "snapshot_before": _document_of(facts.snapshot_before),
         "snapshot_after": _document_of(facts.snapshot_after),

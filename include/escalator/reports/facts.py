@@ -13,6 +13,7 @@ from escalator.model.interruption import Gap
 from escalator.model.moves import MoveRecord
 from escalator.model.notice import NoticeRecord
 from escalator.model.quota import FrozenQuota
+from escalator.model.stops import ServerStop
 from escalator.model.switch import SwitchRecord
 from escalator.model.verdict import Verdict
 
@@ -70,6 +71,7 @@ class CampaignFacts:
     :ivar notices: what managers of VNFs were told and asked, with their answers.
     :ivar scaling: what was found when quotas were frozen (``freeze``) and restored (``restore``), by project.
     :ivar frozen: the quotas that the run still keeps frozen.
+    :ivar stops: host -> the servers that were stopped for its upgrade, by their time.
     :ivar year_gaps: those of all runs in the cloud in the year up to its end.
     :ivar vnf_of: id of an HA group -> name of its VNF, as far as VNF files say.
     """
@@ -96,6 +98,7 @@ class CampaignFacts:
     vnf_of: Mapping[str, str] = field(default_factory=dict)
     scaling: Mapping[str, Mapping[str, Sequence[str]]] = field(default_factory=dict)
     frozen: tuple[FrozenQuota, ...] = ()
+    stops: Mapping[str, tuple[ServerStop, ...]] = field(default_factory=dict)
 
     @property
     def before(self) -> CloudSnapshot | None:

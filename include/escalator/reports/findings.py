@@ -12,6 +12,7 @@ from escalator.model.verdict import Code, Severity, SubjectType
 from escalator.reports.facts import CampaignFacts
 from escalator.reports.interruptions import GuestEvents
 from escalator.reports.service_gaps import find_service_gaps
+from escalator.reports.stops import find_down
 
 Row = dict[str, Any]
 INTERRUPTION_LIMIT_MS = 1000.0
@@ -48,6 +49,7 @@ def find(facts: CampaignFacts, events: GuestEvents, moves: Iterable[Row]) -> lis
         *_nodes(facts),
         *_interruptions(moves, facts.before),
         *find_service_gaps(facts),
+        *find_down(facts),
     ]
     rows += [*_switchovers(facts), *_not_restored(facts), *_quotas(facts)]
     before, after = facts.before, facts.after

@@ -9,6 +9,7 @@ from typing import Any
 from escalator.model.campaign import NodeState, Step
 from escalator.model.digest import compute_digest
 from escalator.model.moves import MoveMethod
+from escalator.model.stops import StopEnd
 from escalator.model.switch import SwitchMethod
 from escalator.model.verdict import Code
 from escalator.reports.facts import CampaignFacts
@@ -18,12 +19,14 @@ from escalator.reports.nodes import list_moved
 SCHEMA = "escalator.trace/1"
 _ORDER = (
     "upgrade_end",
+    "start",
     "move_end",
     "release",
     "admit",
     "found_active",
     "switchover",
     "move_start",
+    "stop",
     "upgrade_start",
 )
 """Events of one moment: what ends comes before what begins."""
@@ -38,7 +41,7 @@ def build_trace(facts: CampaignFacts, times: Mapping[str, NodeTimes]) -> dict[st
     """
     moments = [*_moves(facts), *_switchovers(facts), *_found(facts)]
     for host in facts.plan.hosts:
-        moments += [*_outages(host, times[host]), *_upgrades(facts, host)]
+        moments += [*_outages(host, times[host]), *_upgrades(facts, host), *_stops(facts, host)]
     moments.sort(key=lambda m: (m[0], _ORDER.index(m[1]["event"])))
     start = facts.started_at
     events = [{"t": round((at - start).total_seconds(), 3), **event} for at, event in moments]
@@ -124,10 +127,37 @@ def _upgrades(facts: CampaignFacts, host: str) -> list[_Moment]:
     jobs = upgrade_jobs(runs[:1])
     begin = jobs[0].start if jobs else runs[0].started_at
     ended = [run.ended_at for run in runs if run.result == "ok" and run.ended_at is not None]
+    stops = _asked_stops(facts, host)
+    if stops:  # a try that was killed has not said when its job began: not before the servers were down
+        begin = max(begin, *(min(times) for times in stops.values()))
     moments: list[_Moment] = [(begin, {"event": "upgrade_start", "host": host})]
     if ended:
         moments.append((max(ended), {"event": "upgrade_end", "host": host}))
     return moments
+
+
+def _stops(facts: CampaignFacts, host: str) -> list[_Moment]:
+    """Write each server that was stopped: from its first stop to its last start, if its node came back.
+
+    On a node that stays out what runs again is no part of an upgrade that was carried out.
+    """
+    moments: list[_Moment] = []
+    back = facts.view.of(host).state is NodeState.RELEASED
+    for server_id, times in _asked_stops(facts, host).items():
+        moments.append((min(times), {"event": "stop", "server": server_id}))
+        ends = [s.ended_at for s in facts.stops[host] if s.server_id == server_id and s.ended_at is not None]
+        if back and ends:
+            moments.append((max(ends), {"event": "start", "server": server_id}))
+    return moments
+
+
+def _asked_stops(facts: CampaignFacts, host: str) -> dict[str, list[datetime]]:
+    """Return when Nova was asked to stop each server of a node, in whatever attempt."""
+    found: dict[str, list[datetime]] = {}
+    for stop in facts.stops.get(host, ()):
+        if stop.asked_at is not None and stop.end is not StopEnd.NOT_OURS:
+            found.setdefault(stop.server_id, []).append(stop.asked_at)
+    return found
 
 
 def _result(

@@ -21,7 +21,7 @@ from escalator.model.node_facts import NodeFacts
 from escalator.model.step import Outcome
 from escalator.steps.campaign.prepare import prepare
 
-OF_TOMORROW = {"schema_version": 2, "host": NODE, "moves": []}
+OF_TOMORROW = {"schema_version": 3, "host": NODE, "moves": []}
 
 
 def store(world: World, key: str, value: object) -> None:

@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.builders import make_plan
 
 from escalator.cli import main
 from escalator.ledger.ledger import Ledger
 from escalator.model.clock import utcnow
 from escalator.model.interruption import NOT_MEASURED, Gap, ProbeMethod
+from escalator.model.stops import ServerStop, StopEnd
 
 
 @pytest.fixture
@@ -40,6 +42,38 @@ def test_nothing_was_probed_yet(ledger: Ledger, capsys: pytest.CaptureFixture[st
     assert "no service was probed yet" in capsys.readouterr().out
     assert main(["interruptions", "--cloud", "elsewhere"]) == 0
     assert "no service was probed yet" in capsys.readouterr().out
+
+
+def test_planned_stops_of_servers_are_summed_beside_the_gaps_and_breach_no_limit(
+    ledger: Ledger, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = ledger.run("upgrade", "run-1")
+    plan = make_plan("node-01", run_id="run-1")
+    run.open(plan, dag_id="upgrade", bundle_document={}, snapshot_before={}, now=utcnow())
+    asked = utcnow() - timedelta(hours=1)
+    stops = tuple(
+        ServerStop(
+            server_id=name,
+            server_name=name,
+            power_state="running",
+            noted_at=asked,
+            ha_group=group,
+            asked_at=asked,
+            ended_at=None if name == "down" else asked + timedelta(seconds=400),
+            end=None if name == "down" else StopEnd.RUNS,
+        )
+        for name, group in (("a", "sbc"), ("b", "sbc"), ("down", None))
+    )
+    run.remember("node-01", stops=stops)
+    assert main(["interruptions"]) == 0
+    out = capsys.readouterr().out
+    assert "planned, last 365 days: VNF sbc stopped 2 time(s), longest 400.0 s, sum 800.0 s\n" in out
+    assert "server down stopped 1 time(s), longest 0.0 s, sum 0.0 s, 1 not started again\n" in out
+    assert main(["interruptions", "--json"]) == 0
+    (cloud,) = json.loads(capsys.readouterr().out)["clouds"]
+    assert [row["stops"] for row in cloud["planned"]] == [1, 2]
+    assert main(["interruptions", "--cloud", "other"]) == 0
+    assert "planned" not in capsys.readouterr().out
 
 
 def test_every_group_has_a_sum_for_the_last_year_and_for_each_year(

@@ -22,6 +22,7 @@ from escalator.model.errors import EscalatorError, InvalidRequestError
 from escalator.model.interruption import YEAR
 from escalator.model.notice import NoticeRecord
 from escalator.model.quota import FrozenQuota
+from escalator.model.stops import ServerStop
 from escalator.model.verdict import Code
 from escalator.reports.document import build_report
 from escalator.reports.facts import CampaignFacts, RecordedSnapshot, StepRun
@@ -103,6 +104,14 @@ def _find_frozen(campaign: CampaignContext) -> tuple[FrozenQuota, ...]:
     return tuple(quota for project_id in held for quota in book.frozen(cloud, project_id))
 
 
+def _find_stops(campaign: CampaignContext) -> dict[str, tuple[ServerStop, ...]]:
+    found: dict[str, tuple[ServerStop, ...]] = {}
+    run = campaign.run
+    for one in run.gaps().stops_of_run(run.campaign, run.run_id):
+        found[one.host] = (*found.get(one.host, ()), one.stop)
+    return found
+
+
 def _find_notices(campaign: CampaignContext) -> tuple[NoticeRecord, ...]:
     desk = campaign.desk
     return () if desk is None else desk.notices.find(desk.session_id)
@@ -153,6 +162,7 @@ def _facts(campaign: CampaignContext) -> CampaignFacts:
         notices=_find_notices(campaign),
         scaling=run.document(Document.SCALING) or {},
         frozen=_find_frozen(campaign),
+        stops=_find_stops(campaign),
         gaps=run.gaps().of_run(run.campaign, run.run_id),
         year_gaps=run.gaps().since(campaign.plan.request.cloud, ended - YEAR),
         vnf_of=read_vnf_names(),

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from escalator.ledger.ledger import Ledger
+from escalator.ledger.stop_rows import HostStop
 from escalator.model.clock import utcnow
 from escalator.model.interruption import (
     SWITCH_SECONDS,
@@ -19,6 +20,8 @@ from escalator.model.interruption import (
     name_vnfs,
     sum_gaps,
 )
+from escalator.model.stops import ServerStop
+from escalator.reports.stops import sum_stops
 from escalator.vim_interface.registry.ha_sources import read_vnf_names
 
 if TYPE_CHECKING:
@@ -50,9 +53,17 @@ def run(args: argparse.Namespace) -> int:
     """
     now = utcnow()
     book = Ledger().gaps()
-    clouds = book.clouds() if args.cloud is None else (args.cloud,)
+    stops = book.stops(args.cloud)
+    known = {*book.clouds(), *(one.cloud for one in stops)}
+    clouds = sorted(known) if args.cloud is None else (args.cloud,)
     names = read_vnf_names()
-    described = [describe_cloud(cloud, book.since(cloud, _BEGINNING), now, names) for cloud in clouds]
+    described = [
+        {
+            **describe_cloud(cloud, book.since(cloud, _BEGINNING), now, names),
+            "planned": describe_planned([s for s in stops if s.cloud == cloud], now, names),
+        }
+        for cloud in clouds
+    ]
     document = {
         "schema": SCHEMA,
         "taken_at": now.isoformat(),
@@ -81,6 +92,24 @@ def describe_cloud(
         of_group = [{"group": g, **_describe_periods([x for x in own if x.group == g], now)} for g in groups]
         vnfs.append({"vnf": vnf, **periods, "groups": of_group})
     return {"cloud": cloud, "vnfs": vnfs}
+
+
+def describe_planned(
+    stops: Sequence[HostStop], now: datetime, vnf_of: Mapping[str, str]
+) -> list[dict[str, Any]]:
+    """Sum the stops of servers in the last 365 days by VNF, those of no group by server.
+
+    They breach no limit: who asked for them knew of them.
+
+    :param vnf_of: id of a group -> name of its VNF; a group that is not there is a VNF of its own.
+    """
+    found: dict[tuple[str, str], list[ServerStop]] = {}
+    for _, _, stop in stops:
+        if stop.asked_at is not None and stop.asked_at >= now - YEAR:
+            group = stop.ha_group
+            key = ("server", stop.server_name) if group is None else ("vnf", vnf_of.get(group, group))
+            found.setdefault(key, []).append(stop)
+    return [{kind: name, **sum_stops(own)} for (kind, name), own in sorted(found.items())]
 
 
 def _describe_periods(gaps: Sequence[Gap], now: datetime) -> dict[str, Any]:
@@ -116,6 +145,13 @@ def list_lines(document: dict[str, Any]) -> Iterator[str]:
         yield f"cloud {cloud['cloud']}"
         if not cloud["vnfs"]:
             yield "  no service was probed yet"
+        for row in cloud["planned"]:
+            name = f"VNF {row['vnf']}" if "vnf" in row else f"server {row['server']}"
+            down = f", {row['down']} not started again" if row["down"] else ""
+            yield (
+                f"  planned, {LAST_YEAR}: {name} stopped {row['stops']} time(s), longest "
+                f"{row['longest_seconds']:.1f} s, sum {row['sum_seconds']:.1f} s{down}"
+            )
         for vnf in cloud["vnfs"]:
             yield f"  VNF {vnf['vnf']}"
             yield from (f"    {line}" for line in _list_periods(vnf))

@@ -1,0 +1,83 @@
+"""A server that cannot be moved is stopped, its node upgraded, and it runs again; who was off stays off."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from escalator.cloud_manager.snapshots import snapshot_from_document
+from escalator.lab.servers import ServerSpec
+from escalator.replay.judge import check_trace
+from tests.campaigns.harness import NEW, Harness, host_of
+
+pytestmark = [pytest.mark.lab, pytest.mark.stack]
+HOST = "node-01"
+SERVERS = (
+    ServerSpec(name="pin", host=HOST),
+    ServerSpec(name="off", host=HOST, state="SHUTOFF"),
+    ServerSpec(name="web", host=HOST),
+)
+VNF = """\
+schema: escalator.vnf/1
+name: pinned
+project_id: {project}
+groups:
+  - {{id: pin, mode: none, supported_migration_type: [NO_MIGRATION], members: [{{name: pin}}]}}
+  - {{id: off, mode: none, supported_migration_type: [NO_MIGRATION], members: [{{name: "off"}}]}}
+"""
+
+
+@pytest.fixture(scope="module")
+def campaign(harness: Harness) -> dict[str, Any]:
+    before = harness.fresh(SERVERS)
+    path = harness.world.vnf_dir / "pinned.yaml"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(VNF.format(project=before["pin"]["tenant_id"]))
+    try:
+        run = harness.trigger(hosts=[HOST], mode="non-smooth")
+        state = harness.wait(run)
+        said = harness.log(run, "check_conditions")
+        return {
+            "state": state,
+            "said": said,
+            "report": harness.report(run),
+            "before": before,
+            "after": harness.servers(),
+        }
+    finally:
+        path.unlink()
+
+
+def test_the_node_is_upgraded_and_given_back(harness: Harness, campaign: dict[str, Any]) -> None:
+    assert campaign["state"] == "success"
+    assert harness.running(HOST) == NEW
+    assert harness.services()[HOST].status == "enabled"
+
+
+def test_the_check_says_who_will_be_stopped(campaign: dict[str, Any]) -> None:
+    said = f"on {HOST}: it is stopped before the upgrade of its node, and started again after"
+    assert campaign["said"].count(said) == 1
+    assert f"on {HOST}: it stays, shut off as it is" in campaign["said"]
+
+
+def test_who_ran_runs_and_who_did_not_does_not(campaign: dict[str, Any]) -> None:
+    after = campaign["after"]
+    assert {name: (s["status"], host_of(s) == HOST) for name, s in after.items()} == {
+        "pin": ("ACTIVE", True),
+        "off": ("SHUTOFF", True),
+        "web": ("ACTIVE", False),
+    }
+    assert after["pin"]["OS-SRV-USG:launched_at"] == campaign["before"]["pin"]["OS-SRV-USG:launched_at"]
+
+
+def test_the_report_has_the_stop_and_its_trace_breaks_no_rule(campaign: dict[str, Any]) -> None:
+    report = campaign["report"]
+    (stop,) = report["stops"]
+    assert (stop["name"], stop["became"]) == ("pin", "runs again")
+    assert 0 < stop["silent_seconds"] < 300
+    events = [e["event"] for e in report["trace"]["events"] if "move" not in e["event"]]
+    assert events == ["admit", "stop", "upgrade_start", "upgrade_end", "start", "release"]
+    found = check_trace(snapshot_from_document(report["snapshot_before"]), report["trace"])
+    assert [str(violation) for violation in found.violations] == []
+    assert [f for f in report["findings"] if f["severity"] == "blocker"] == []
