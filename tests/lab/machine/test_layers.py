@@ -9,7 +9,7 @@ import pytest
 
 from escalator.lab.errors import LabError
 from escalator.lab.machine import layers
-from escalator.lab.machine.layers import BASE_RECIPE, Layers, Recipe
+from escalator.lab.machine.layers import BASE_RECIPE, Layers, Recipe, prune
 from escalator.lab.progress import silent
 
 if TYPE_CHECKING:
@@ -84,17 +84,17 @@ def test_a_layer_goes_when_nobody_asked_for_it_in_a_day_and_no_machine_has_it(
     for folder in (old, half):
         folder.mkdir()
     now = datetime.now(UTC)
-    assert kept.prune(lambda _: False, now) == ()
+    assert prune(tmp_path, is_used=lambda _: False, now=now) == ()
     assert not half.exists()
     later = now + timedelta(days=2)
     kept.ensure(BASE_RECIPE)
     for path in (below[0], below[1]):
         os.utime(path.with_name(f"{path.name}.asked"), (later.timestamp(), later.timestamp()))
-    assert kept.prune(lambda name: name == old.name, later) == (top.name,)
+    assert prune(tmp_path, is_used=lambda name: name == old.name, now=later) == (top.name,)
     assert {path.name for path in tmp_path.iterdir() if path.is_dir()} == {
         old.name,
         *(path.name for path in below),
     }
-    assert kept.prune(lambda _: False, later) == (old.name,)
+    assert prune(tmp_path, is_used=lambda _: False, now=later) == (old.name,)
     assert not list(tmp_path.glob("*.part"))
     assert kept.ensure(TOP) == (top, *below)

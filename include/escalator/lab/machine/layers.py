@@ -143,32 +143,34 @@ class Layers:
         self._mark(root)
         return root
 
-    def prune(self, is_used: Callable[[str], bool], now: datetime) -> tuple[str, ...]:
-        """Remove the layers that nobody asked for in a day and no machine has, and what was left half-made.
-
-        Nobody may be making a layer meanwhile.
-
-        :param is_used: tells by the name of a layer whether a machine has it.
-        :return: the names of those that were removed.
-        """
-        for left in self.folder.glob("*.part*"):
-            shutil.rmtree(left)
-        removed = []
-        for layer in sorted(each for each in self.folder.glob("*") if each.is_dir()):
-            mark = _mark_of(layer)
-            asked = datetime.fromtimestamp((mark if mark.exists() else layer).stat().st_mtime, UTC)
-            if now - asked > _KEPT and not is_used(layer.name):
-                gone = make_draft(layer) / "gone"  # out of the way in one step, whenever this is killed
-                layer.rename(gone)
-                shutil.rmtree(gone.parent)
-                mark.unlink(missing_ok=True)
-                removed.append(layer.name)
-        return tuple(removed)
-
     @staticmethod
     def _mark(layer: Path) -> None:
         """Note that a layer was asked for: the layer itself may be under a running machine."""
         _mark_of(layer).touch()
+
+
+def prune(folder: Path, *, is_used: Callable[[str], bool], now: datetime) -> tuple[str, ...]:
+    """Remove from a folder what nobody asked for in a day and no machine has, and what was left half-made.
+
+    Nobody may be making anything there meanwhile.
+
+    :param folder: of layers, or of others that are named by what they are made of.
+    :param is_used: tells by a name whether a machine has it.
+    :return: the names of those that were removed.
+    """
+    for left in folder.glob("*.part*"):
+        shutil.rmtree(left)
+    removed = []
+    for each in sorted(path for path in folder.glob("*") if path.is_dir()):
+        mark = _mark_of(each)
+        asked = datetime.fromtimestamp((mark if mark.exists() else each).stat().st_mtime, UTC)
+        if now - asked > _KEPT and not is_used(each.name):
+            gone = make_draft(each) / "gone"  # out of the way in one step, whenever this is killed
+            each.rename(gone)
+            shutil.rmtree(gone.parent)
+            mark.unlink(missing_ok=True)
+            removed.append(each.name)
+    return tuple(removed)
 
 
 def _mark_of(layer: Path) -> Path:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, assert_never
 
 from escalator.lab.debian_packages import ensure_debian_packages
 from escalator.lab.machine import package_files
-from escalator.lab.machine.layers import BASE_RECIPE, Layers, Recipe
+from escalator.lab.machine.layers import BASE_RECIPE, Layers, Recipe, prune
 from escalator.lab.machine.machine_files import REPOSITORY_MOUNT
 from escalator.lab.machine.node_disk import NodeDisk
 from escalator.lab.machine.package import PackageBuilder
@@ -131,15 +131,22 @@ class MachineStore:
             return self.layers.ensure(recipe)
 
     def prune(self) -> None:
-        """Remove the layers that are of no use any more; those of a machine stay, whether it is on or off.
+        """Remove the layers that are of no use any more, and what packages were built from.
+
+        The layers of a machine stay, whether it is on or off.
 
         :raises LabError: when machines cannot run here.
         """
         with self._lock():
             texts = [path.read_text() for path in self._descriptions()]
-            removed = self.layers.prune(
-                lambda name: any(f"/{name}" in text for text in texts), datetime.now(UTC)
+            removed = prune(
+                self.layers.folder,
+                is_used=lambda name: any(f"/{name}" in text for text in texts),
+                now=datetime.now(UTC),
             )
+            prune(
+                self._builder.folder, is_used=lambda _: False, now=datetime.now(UTC)
+            )  # packages are made of it
         if removed:
             self.progress.say(f"removed layers that no machine uses: {', '.join(removed)}")
 
