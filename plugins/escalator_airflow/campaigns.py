@@ -33,6 +33,7 @@ from escalator.vim_interface.registry.vnf_files import VnfFiles
 from escalator_airflow.desks import make_desk
 from escalator_airflow.hooks.node_ssh import NodeShellHook
 from escalator_airflow.hooks.openstack import OpenStackCloudHook
+from escalator_airflow.power import find_power
 from escalator_airflow.records import find_leases, read_campaign
 from escalator_airflow.settings import inventory_dir
 from escalator_airflow.shared_clouds import open_shared_cloud
@@ -62,6 +63,7 @@ def make_context(
     """
     ledger, inventory = Ledger(), load_inventory(record.plan.request.cloud)
     open_cloud = open_shared_cloud if shared_cloud else _open_cloud
+    connect = NodeShellHook(inventory).get_conn()
     return CampaignContext(
         record=record,
         inventory=inventory,
@@ -73,7 +75,8 @@ def make_context(
             runs_hooks=record.bundle.has_hooks,
             reboots=record.bundle.may_reboot,
         ),
-        connect=NodeShellHook(inventory).get_conn(),
+        connect=connect,
+        find_power=partial(find_power, inventory, connect),
         clock=utcnow,
         sleep=time.sleep,
         add_ha_groups=_add_ha_groups,

@@ -24,7 +24,7 @@ from escalator.inventory.inventory_file import (
 )
 from escalator.model.errors import InvalidRequestError
 from escalator.model.inventory import Inventory, InventoryNode
-from escalator.model.inventory_settings import AggregateRules, Controller
+from escalator.model.inventory_settings import AggregateRules, Controller, PowerCommands, PowerPlace
 
 INVENTORY = Inventory(
     cloud="lab",
@@ -61,6 +61,7 @@ def test_what_was_declared_of_the_cloud_is_read_back(tmp_path: Path) -> None:
         nodes=tuple(replace(node, cell="cell2") for node in INVENTORY.nodes),
         aggregates=AggregateRules(count=("general",), ignore=("rack-*",)),
         controller=Controller(address="ctl-01"),
+        power=PowerCommands(cycle="bmc cycle", run_on=PowerPlace.CONTROLLER),
     )
     write_inventory(path, declared)
     assert read_inventory(path) == declared

@@ -13,6 +13,7 @@ from escalator.model.inventory_settings import (
     AggregateRules,
     Controller,
     InventorySettings,
+    PowerCommands,
 )
 
 APART = ControlPlane(lowest="2.1", highest="2.104", apart=(("node-01", "node-02"),))
@@ -57,12 +58,14 @@ def test_settings_are_kept_in_the_inventory_and_asked_of_the_cloud() -> None:
         cells={"cell2": ("node-02",)},
         aggregates=AggregateRules(ignore=("rack-*",)),
         controller=Controller(address="ctl"),
+        power=PowerCommands(cycle="bmc cycle"),
     )
     nodes = make_node("node-01", cell="told"), make_node("node-02", cell="cell2")
     found, asked = read(*nodes, settings=settings, node_01="told", node_02="told")
     assert asked["cells"] == {"node-01": "told", "node-02": "cell2"}
     assert asked["aggregates"] == found.inventory.aggregates == settings.aggregates
     assert found.inventory.controller == settings.controller
+    assert found.inventory.power == settings.power
     assert found.inventory.cells() == {"node-01": "told", "node-02": "cell2"}
     assert found.warnings == ()
 

@@ -6,7 +6,13 @@ import pytest
 
 from escalator.inventory.settings_file import read_settings
 from escalator.model.errors import InvalidRequestError
-from escalator.model.inventory_settings import NOTHING_DECLARED, AggregateRules, Controller
+from escalator.model.inventory_settings import (
+    NOTHING_DECLARED,
+    AggregateRules,
+    Controller,
+    PowerCommands,
+    PowerPlace,
+)
 
 HEAD = "schema: escalator.inventory-settings/1\n"
 WHOLE = """
@@ -23,6 +29,25 @@ controller:
 
 def write(folder: Path, text: str) -> None:
     (folder / "lab.settings.yaml").write_text(text)
+
+
+POWER = """
+power:
+  cycle: bmc-cli cycle "$ESCALATOR_HOST"
+  is_on: bmc-cli power "$ESCALATOR_HOST"
+  conn_id: bmc
+"""
+
+
+def test_the_power_of_nodes_is_switched_by_commands(tmp_path: Path) -> None:
+    write(tmp_path, HEAD + POWER)
+    cycle, is_on = 'bmc-cli cycle "$ESCALATOR_HOST"', 'bmc-cli power "$ESCALATOR_HOST"'
+    assert read_settings(tmp_path, "lab").power == PowerCommands(cycle=cycle, is_on=is_on, conn_id="bmc")
+    there = "power: {switch_on: a, switch_off: b, run_on: controller, limit_seconds: 5}\n"
+    write(tmp_path, HEAD + "controller: {address: c}\n" + there)
+    assert read_settings(tmp_path, "lab").power == PowerCommands(
+        switch_on="a", switch_off="b", run_on=PowerPlace.CONTROLLER, limit_seconds=5.0
+    )
 
 
 def test_what_is_declared_is_read(tmp_path: Path) -> None:
@@ -61,6 +86,15 @@ def test_without_a_word_nothing_is_declared(tmp_path: Path, text: str | None) ->
             "controller.address: address '@ctl' is not [user@]address",
         ),
         (HEAD + 'controller: {address: c, nova_manage: "sh -c \'x"}\n', "a quotation mark is open"),
+        (HEAD + "power: {is_on: x}\n", "power: needs cycle, or switch_on and switch_off"),
+        (HEAD + "power: {switch_on: x}\n", "power: needs cycle, or switch_on and switch_off"),
+        (HEAD + "power: {cycle: x, run_on: bmc}\n", "power.run_on: is 'bmc', must be one of"),
+        (HEAD + "power: {cycle: x, run_on: controller}\n", "power.run_on: is controller, and no controller"),
+        (HEAD + "power: {cycle: x, limit_seconds: 6000}\n", "power.limit_seconds: must be a number"),
+        (
+            HEAD + "controller: {address: c}\npower: {cycle: x, run_on: controller, conn_id: bmc}\n",
+            "power.conn_id: is for run_on: worker",
+        ),
         ("{", "cannot be read"),
     ],
 )

@@ -50,6 +50,7 @@ from escalator.steps.running.giving_way import Ended, run_or_give_way
 from escalator.steps.running.results import StepResult
 from escalator.steps.running.run_step import begin, run_admit, run_step
 from escalator.system_support.mechanisms import HookCommands, NodeJob, NodeMechanism, choose_mechanism
+from escalator.system_support.power import PowerSwitch
 from escalator.vim_interface.desk import VimDesk
 from escalator.vim_interface.registry import SwitchMeans, Vnfms
 
@@ -169,6 +170,7 @@ class World:
     desk: VimDesk | None = None
     means: SwitchMeans | None = None
     find_life: FindLife = ask_nobody
+    power: PowerSwitch | None = None
     hooked: list[HookCommands] = field(default_factory=list)
     hook_faults: dict[str, EscalatorError] = field(default_factory=dict)
 
@@ -228,6 +230,7 @@ class World:
             find_means=(lambda _: means) if (means := self.means) is not None else None,
             vnfms=self.desk.vnfms if self.desk is not None else Vnfms(),
             run_hook=self.run_hook,
+            find_power=lambda _host: self.power,
         )
 
     def run_hook(self, job: NodeJob, hook: HookCommands) -> str:

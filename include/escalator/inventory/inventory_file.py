@@ -19,7 +19,9 @@ from escalator.documents.faults import Fault, say_faults
 from escalator.inventory.settings_document import (
     AggregatesDocument,
     ControllerDocument,
+    PowerDocument,
     controller_of,
+    power_of,
     rules_of,
 )
 from escalator.model.errors import InvalidRequestError
@@ -58,6 +60,7 @@ class InventoryDocument(DocumentModel):
     extra: dict[str, Words] = Field(default={})
     aggregates: AggregatesDocument = Field(default_factory=AggregatesDocument)
     controller: ControllerDocument | None = None
+    power: PowerDocument | None = None
 
     @classmethod
     def find_faults_between(cls, values: Mapping[Any, Any], asked: object) -> Iterator[Fault]:  # noqa: ARG003
@@ -143,6 +146,8 @@ def inventory_to_document(inventory: Inventory) -> dict[str, Any]:
         declared["aggregates"] = _without_none(asdict(inventory.aggregates))
     if inventory.controller is not None:
         declared["controller"] = asdict(inventory.controller)
+    if inventory.power is not None:
+        declared["power"] = _without_none(asdict(inventory.power))
     return {
         "schema": SCHEMA,
         "cloud": inventory.cloud,
@@ -186,4 +191,5 @@ def inventory_from_document(document: object) -> Inventory:
         extra=found.extra,
         aggregates=rules_of(found.aggregates),
         controller=controller_of(found.controller),
+        power=power_of(found.power),
     )

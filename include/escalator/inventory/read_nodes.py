@@ -72,6 +72,7 @@ def read_inventory_of_cloud(
         ssh_conn_id=ssh_conn_id,
         aggregates=settings.aggregates,
         controller=settings.controller,
+        power=settings.power,
     )
     return FoundNodes(
         inventory=inventory,

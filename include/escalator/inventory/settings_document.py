@@ -9,11 +9,17 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
-from escalator.documents.document_model import DocumentModel, OrNull, Text, refuse
+from escalator.documents.document_model import DocumentModel, OrNull, Text, Word, must_be, refuse
 from escalator.documents.faults import Fault
 from escalator.model.errors import InvalidRequestError
 from escalator.model.inventory import split_address
-from escalator.model.inventory_settings import AggregateRules, Controller, InventorySettings
+from escalator.model.inventory_settings import (
+    AggregateRules,
+    Controller,
+    InventorySettings,
+    PowerCommands,
+    PowerPlace,
+)
 
 
 def _refuse_unreadable(text: str) -> str:
@@ -50,6 +56,28 @@ class ControllerDocument(DocumentModel):
     nova_status: OrNull[Command] = "nova-status"
 
 
+class PowerDocument(DocumentModel):
+    """How the power of a node is switched from outside: commands for ``sh -e``."""
+
+    cycle: Text | None = None
+    switch_on: Text | None = None
+    switch_off: Text | None = None
+    is_on: Text | None = None
+    run_on: OrNull[Word[PowerPlace]] = PowerPlace.WORKER
+    limit_seconds: Annotated[
+        float, Field(gt=0, le=600, allow_inf_nan=False), must_be("a number of seconds above 0, at most 600")
+    ] = 120.0
+    conn_id: Text | None = None
+
+    @classmethod
+    def find_faults_between(cls, values: Mapping[Any, Any], asked: object) -> Iterator[Fault]:  # noqa: ARG003
+        """Find commands that cannot bring a node back, and a secret that others would see."""
+        if not values.get("cycle") and not (values.get("switch_on") and values.get("switch_off")):
+            yield Fault((), "needs cycle, or switch_on and switch_off")
+        if values.get("conn_id") and values.get("run_on") == PowerPlace.CONTROLLER:
+            yield Fault(("conn_id",), "is for run_on: worker; on the controller the commands have their own")
+
+
 class SettingsDocument(DocumentModel):
     """What an operator declares of one cloud that its API does not tell."""
 
@@ -57,10 +85,15 @@ class SettingsDocument(DocumentModel):
     cells: OrNull[dict[Text, Annotated[list[Text], Field(min_length=1)]]] = Field(default={})
     aggregates: OrNull[AggregatesDocument] = Field(default_factory=AggregatesDocument)
     controller: OrNull[ControllerDocument | None] = None
+    power: OrNull[PowerDocument | None] = None
 
     @classmethod
     def find_faults_between(cls, values: Mapping[Any, Any], asked: object) -> Iterator[Fault]:  # noqa: ARG003
-        """Find a host, or a pattern, that stands in two cells."""
+        """Find a host, or a pattern, that stands in two cells, and a power switch on no controller."""
+        power = values.get("power")
+        place = power.get("run_on") if isinstance(power, Mapping) else None
+        if place == PowerPlace.CONTROLLER and not values.get("controller"):
+            yield Fault(("power", "run_on"), "is controller, and no controller is named")
         cells = values.get("cells")
         lists = cells.values() if isinstance(cells, Mapping) else ()
         each = ({h for h in hosts if isinstance(h, str)} for hosts in lists if isinstance(hosts, list))
@@ -81,10 +114,16 @@ def controller_of(document: ControllerDocument | None) -> Controller | None:
     return Controller(**vars(document)) if document is not None else None
 
 
+def power_of(document: PowerDocument | None) -> PowerCommands | None:
+    """Make the commands of the power switch from their model."""
+    return PowerCommands(**vars(document)) if document is not None else None
+
+
 def settings_of(document: SettingsDocument) -> InventorySettings:
     """Make the settings from their model."""
     return InventorySettings(
         cells={cell: tuple(hosts) for cell, hosts in document.cells.items()},
         aggregates=rules_of(document.aggregates),
         controller=controller_of(document.controller),
+        power=power_of(document.power),
     )

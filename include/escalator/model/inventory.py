@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from escalator.model.errors import InvalidRequestError
-from escalator.model.inventory_settings import ALL_AGGREGATES, AggregateRules, Controller
+from escalator.model.inventory_settings import ALL_AGGREGATES, AggregateRules, Controller, PowerCommands
 from escalator.model.node_software import Software
 
 MAX_PORT = 65535
@@ -77,6 +77,7 @@ class Inventory:
 
     :ivar aggregates: which host aggregates made the drain domains.
     :ivar controller: a host of the control plane that SSH reaches; None: there is none to ask.
+    :ivar power: how the power of nodes is switched from outside; None: it is not.
     """
 
     cloud: str
@@ -87,6 +88,7 @@ class Inventory:
     extra: dict[str, str] = field(default_factory=dict)
     aggregates: AggregateRules = ALL_AGGREGATES
     controller: Controller | None = None
+    power: PowerCommands | None = None
 
     def domains(self) -> tuple[str, ...]:
         """Return the drain domains, sorted."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from fnmatch import fnmatchcase
 
 from escalator.model.errors import InvalidRequestError
@@ -49,16 +50,45 @@ class Controller:
     nova_status: str = "nova-status"
 
 
+class PowerPlace(StrEnum):
+    """Where the commands that switch the power of nodes are run."""
+
+    WORKER = "worker"
+    CONTROLLER = "controller"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PowerCommands:
+    """How the power of a node is switched from outside: an operator's commands, each for ``sh -e``.
+
+    :ivar cycle: takes the power away and gives it back; None: they are switched off, then on.
+    :ivar is_on: ends with 0 where the node has power, with 1 where it has none, with another code if it
+        cannot tell; None: nobody can.
+    :ivar limit_seconds: how long each may take.
+    :ivar conn_id: Airflow connection with the user and the password of the switch; None: they need none.
+    """
+
+    cycle: str | None = None
+    switch_on: str | None = None
+    switch_off: str | None = None
+    is_on: str | None = None
+    run_on: PowerPlace = PowerPlace.WORKER
+    limit_seconds: float = 120.0
+    conn_id: str | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InventorySettings:
     """What an operator declares of one cloud.
 
     :ivar cells: name of a cell -> its hosts, as names or patterns; none: they are not declared.
+    :ivar power: how the power of nodes is switched from outside; None: it is not.
     """
 
     cells: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     aggregates: AggregateRules = ALL_AGGREGATES
     controller: Controller | None = None
+    power: PowerCommands | None = None
 
     def assign_cells(self, hosts: Iterable[str]) -> dict[str, str]:
         """Return the cell of each host that is in one by these settings.

@@ -42,12 +42,14 @@ class RebootOrder:
     :ivar boot_id: of the boot that was to end: the node in another one has rebooted.
     :ivar answered_at: when the node answered last in that boot.
     :ivar back_at: when it was seen in another boot; None: it was not yet.
+    :ivar switched_at: when its power was about to be switched from outside, as it did not come back.
     """
 
     boot_id: str
     ordered_at: datetime
     answered_at: datetime
     back_at: datetime | None = None
+    switched_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,8 +11,9 @@ from tests.vim_interface.switching.test_act import ORDER
 
 from escalator.model.errors import InvalidRequestError, TransientError
 from escalator.model.vnf_means import CommandMeans
+from escalator.system_support.programs import Ended, run_program
 from escalator.vim_interface.switching import Seen, SwitchGroup, SwitchOutcome, switch_over
-from escalator.vim_interface.switching.command import CommandSwitcher, Ended, run_program
+from escalator.vim_interface.switching.command import CommandSwitcher
 
 MEANS = CommandMeans(
     argv=("/opt/switch", "--from={from_name}", "{to_id}", "{group}"), role_argv=("/opt/role", "{group}")

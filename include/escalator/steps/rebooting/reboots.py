@@ -19,6 +19,7 @@ from escalator.model.errors import LeaseLostError, NodeFaultError, TransientErro
 from escalator.model.node_facts import RebootOrder
 from escalator.model.verdict import Code
 from escalator.reports.formatting import format_duration
+from escalator.steps.rebooting.power import switch_power
 from escalator.steps.running.context import StepContext
 from escalator.steps.running.done_before import find_boot_since
 from escalator.system_support.boots import order_reboot, read_boot
@@ -113,7 +114,8 @@ def _tell(ctx: StepContext, order: RebootOrder) -> None:
 
 
 def _find_deadline(ctx: StepContext, order: RebootOrder) -> datetime:
-    return order.ordered_at + timedelta(seconds=ctx.campaign.bundle.reboot_limit_seconds)
+    begun = order.switched_at or order.ordered_at
+    return begun + timedelta(seconds=ctx.campaign.bundle.reboot_limit_seconds)
 
 
 def _look(ctx: StepContext) -> tuple[Boot | None, str]:
@@ -149,7 +151,10 @@ def _wait_for(ctx: StepContext, order: RebootOrder) -> Rebooted:
             log.info("%s: silent since %s, as it should be", ctx.host, order.answered_at.isoformat())
             ctx.remember(reboot=order)
         if now >= deadline:
-            raise _describe_overdue(ctx, order, boot, words)
+            switched = switch_power(ctx, order) if boot is None else None
+            if switched is None:
+                raise _describe_overdue(ctx, order, boot, words)
+            order, deadline = switched, _find_deadline(ctx, switched)
         stays = boot is not None and boot.system is not SystemState.STOPPING
         if stays and now - told >= ORDERED_AGAIN_AFTER:
             _tell(ctx, order)
@@ -168,6 +173,8 @@ def _come_back(ctx: StepContext, order: RebootOrder, boot: Boot) -> Rebooted:
         boot = _look(ctx)[0] or boot
     seconds = (now - order.ordered_at).total_seconds()
     said = f"rebooted in {format_duration(seconds)}"
+    if order.switched_at is not None:
+        said += f", when its power was switched from outside at {order.switched_at:%H:%M:%S}"
     if boot.system is not SystemState.RUNNING:
         failed = f": {', '.join(boot.failed_units)}" if boot.failed_units else ""
         said += f", its system is {boot.system}{failed}"
@@ -177,6 +184,7 @@ def _come_back(ctx: StepContext, order: RebootOrder, boot: Boot) -> Rebooted:
         "boot": boot.boot_id,
         "ordered_at": order.ordered_at,
         "back_at": now,
+        "power_switched_at": order.switched_at,
         "seconds": seconds,
         "system": str(boot.system),
         "failed_units": list(boot.failed_units),
@@ -187,6 +195,9 @@ def _come_back(ctx: StepContext, order: RebootOrder, boot: Boot) -> Rebooted:
 def _describe_overdue(ctx: StepContext, order: RebootOrder, boot: Boot | None, words: str) -> NodeFaultError:
     waited = format_duration((ctx.now() - order.ordered_at).total_seconds())
     since = order.answered_at.isoformat(timespec="seconds")
+    switched = ""
+    if order.switched_at is not None:
+        switched = f"its power was switched from outside at {order.switched_at:%H:%M:%S}, in vain; "
     if boot is not None:
         return NodeFaultError(
             f"{ctx.host} does not reboot: {waited} after the order it is still in the boot that was to end "
@@ -197,7 +208,7 @@ def _describe_overdue(ctx: StepContext, order: RebootOrder, boot: Boot | None, w
     return NodeFaultError(
         f"{ctx.host} did not come back from its reboot: ordered at "
         f"{order.ordered_at.isoformat(timespec='seconds')}, silent since {since}, its last answer; "
-        f"given up after {waited}: {words}",
+        f"{switched}given up after {waited}: {words}",
         remedy="bring it up at its console, then clear its upgrade with downstream: it is not rebooted again",
         code=Code.REBOOT_OVERDUE,
     )

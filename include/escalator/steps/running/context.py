@@ -31,6 +31,7 @@ from escalator.model.switch import SwitchRecord
 from escalator.model.verdict import Code
 from escalator.system_support.mechanisms import NodeJob, NodeMechanism, RunHook, run_hook
 from escalator.system_support.node_software import is_wanted
+from escalator.system_support.power import PowerSwitch
 from escalator.system_support.shell import ShellOnDemand
 from escalator.system_support.ssh import NodeShell
 from escalator.upgrade_manager.drain.durations import compute_job_limit_seconds
@@ -52,6 +53,11 @@ def find_no_leases(_snapshot: CloudSnapshot) -> tuple[KnownLease, ...]:
     return ()
 
 
+def find_no_power(_host: str) -> PowerSwitch | None:
+    """Find no switch: nobody switches the power of nodes from outside."""
+    return None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CampaignContext:
     """The campaign's side of a step: its record, and the means to carry it out.
@@ -66,6 +72,7 @@ class CampaignContext:
     :ivar vnfms: who is registered; who is spoken with has the desk.
     :ivar find_leases: says whose the leases of a snapshot are; who does not ask for them knows of none.
     :ivar find_life: says whether another run lives.
+    :ivar find_power: gives the switch of a node's power; None: the operator has declared none.
     """
 
     record: CampaignRecord
@@ -84,6 +91,7 @@ class CampaignContext:
     find_means: Callable[[CloudSnapshot], SwitchMeans] | None = None
     vnfms: Vnfms = field(default_factory=Vnfms)
     run_hook: RunHook = run_hook
+    find_power: Callable[[str], PowerSwitch | None] = find_no_power
 
     @property
     def plan(self) -> CampaignPlan:

@@ -2,33 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import signal
-import subprocess
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from escalator.model.cloud import Server
 from escalator.model.errors import InvalidRequestError, NodeFaultError, TransientError
 from escalator.model.switch import SwitchMethod, SwitchRecord
 from escalator.model.vnf_means import CommandMeans
+from escalator.system_support.programs import Ended, run_program
 from escalator.vim_interface.registry.placeholders import fill_placeholders
 from escalator.vim_interface.switching.switcher import Health, RoleView, SwitchGroup
-
-_MOST_CHARACTERS = 400
-"""So much is kept of what a program says, from its end."""
-_PASSED_ON = ("PATH", "LANG", "HOME")
-"""What a program gets of our environment, which may hold secrets."""
-
-
-class Ended(NamedTuple):
-    """How a program ended, and the end of what it said."""
-
-    code: int
-    said: str
-
 
 Run = Callable[[Sequence[str], float], Ended]
 
@@ -113,47 +96,3 @@ class CommandSwitcher:
                     remedy="use the id in place of the name in the VNF file",
                 )
         return argv
-
-
-def run_program(argv: Sequence[str], timeout_seconds: float) -> Ended:
-    """Run a program without a shell; when its time is over, it and its children are killed.
-
-    :raises InvalidRequestError: it cannot be started.
-    :raises TransientError: its time is over.
-    """
-    environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
-    with tempfile.TemporaryFile() as output:
-        try:
-            process = subprocess.Popen(
-                list(argv),
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                env=environment,
-                start_new_session=True,
-            )
-        except OSError as exc:
-            raise InvalidRequestError(
-                f"{argv[0]} cannot be started: {exc.strerror}",
-                remedy="see the VNF file, and the file's rights",
-            ) from exc
-        try:
-            code = process.wait(timeout_seconds)
-        except subprocess.TimeoutExpired as exc:
-            _kill(process)
-            raise TransientError(
-                f"{argv[0]} did not end within {timeout_seconds:g} s and was killed",
-                remedy="see what it does, or give it more time in the VNF file",
-            ) from exc
-        except BaseException:
-            _kill(process)
-            raise
-        end = output.seek(0, os.SEEK_END)
-        output.seek(max(0, end - 4 * _MOST_CHARACTERS))
-        return Ended(code, output.read().decode(errors="replace")[-_MOST_CHARACTERS:])
-
-
-def _kill(process: subprocess.Popen[bytes]) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()

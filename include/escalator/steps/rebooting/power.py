@@ -1,0 +1,42 @@
+"""The power of a node that does not come back from its reboot: switched from outside, once for an order."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+
+from escalator.model.errors import NodeFaultError
+from escalator.model.node_facts import RebootOrder
+from escalator.model.verdict import Code
+from escalator.steps.running.context import StepContext
+from escalator.system_support.power import bring_back
+
+log = logging.getLogger("escalator.steps.rebooting.power")
+
+
+def switch_power(ctx: StepContext, order: RebootOrder) -> RebootOrder | None:
+    """Switch the power of a silent node from outside, where the operator says how; remember it before.
+
+    :return: the order, from now on waited for anew; None: nobody can, or it was done for this order before.
+    :raises LeaseLostError: the node is not ours any more: whoever has it may be at work on it.
+    :raises NodeFaultError: the switch fails.
+    """
+    power = ctx.campaign.find_power(ctx.host)
+    if power is None or order.switched_at is not None:
+        return None
+    ctx.ensure_leased()
+    switched = replace(order, switched_at=ctx.now())
+    ctx.remember(reboot=switched)
+    since = order.answered_at.isoformat(timespec="seconds")
+    log.warning("%s: silent since %s: its power is switched from outside", ctx.host, since)
+    try:
+        done = bring_back(power)
+    except NodeFaultError as exc:
+        raise NodeFaultError(
+            f"{ctx.host} did not come back from its reboot, silent since {since}, its last answer; its power "
+            f"could not be switched from outside: {exc.message}",
+            remedy=exc.remedy,
+            code=Code.REBOOT_OVERDUE,
+        ) from exc
+    log.warning("%s: %s", ctx.host, done)
+    return switched
