@@ -44,11 +44,13 @@ def test_all_that_it_may_say() -> None:
             removes=["nova-compute-kvm"],
             restarts=["libvirtd.service"],
             downgrade=True,
+            lock_seconds=60,
         )
     ).mechanism
     assert isinstance(mechanism, AptMechanism)
     assert mechanism.packages[1] == Package(**QEMU)
     assert mechanism.conffiles is ConffilePolicy.REPLACE
+    assert mechanism.lock_seconds == 60
     assert mechanism.removes == ("nova-compute-kvm",)
     assert parse_bundle(bundle(lift_holds=None, removes=None, conffiles=None)) == parse_bundle(bundle())
 
@@ -80,8 +82,10 @@ def test_all_that_it_may_say() -> None:
         (bundle(NOVA, QEMU), "packages[1].name: qemu-system-x86: guests run on it, and impact is control"),
         (bundle(restarts=["libvirtd"]), "mechanism.restarts[0]: libvirtd: guests run on it"),
         (bundle(removes=["qemu-kvm"]), "mechanism.removes[0]: qemu-kvm: guests run on it"),
-        (bundle(keyring="/x"), "mechanism.keyring: is of no use without sources"),
-        (bundle(sources="x"), "mechanism.sources: must be an absolute path"),
+        (bundle(keyring="/x.asc"), "mechanism.keyring: is of no use without sources"),
+        (bundle(sources="/x.list", keyring="/x"), "mechanism.keyring: must be an absolute path"),
+        (bundle(sources="x.list"), "mechanism.sources: must be an absolute path"),
+        (bundle(sources="/x"), "that ends with .list or .sources"),
         (bundle(conffiles="ask"), "mechanism.conffiles: is 'ask', must be one of keep, replace"),
         (bundle(hold=["x"]), "mechanism.hold: is not known"),
         (

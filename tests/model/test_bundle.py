@@ -67,6 +67,11 @@ def test_the_longest_limit_of_its_own_commands() -> None:
     assert Bundle(name="b", components=(), mechanism=NoMechanism()).command_limit_seconds == 0.0
 
 
+def test_what_its_mechanism_waits_for_others() -> None:
+    assert Bundle(name="b", components=(), mechanism=AptMechanism(packages=())).lock_seconds == 600.0
+    assert Bundle(name="b", components=(), mechanism=COMMANDS).lock_seconds == 0.0
+
+
 def test_hooks_without_a_command_are_none() -> None:
     hooks: dict[str, tuple[str, ...]] = {"pre": (), "post": ()}
     assert not Bundle(name="b", components=(), mechanism=NoMechanism(), hooks=hooks).has_hooks

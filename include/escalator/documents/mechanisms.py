@@ -7,7 +7,6 @@ from typing import Annotated, Literal, assert_never
 
 from pydantic import AfterValidator, ConfigDict, Field
 
-from escalator.documents.artefacts import FilePath
 from escalator.documents.document_model import DocumentModel, OrNull, Service, Text, Word, must_be, refuse
 from escalator.documents.venv_mechanism import VenvDocument, read_venv
 from escalator.model.bundle import (
@@ -40,6 +39,16 @@ DebVersion = Annotated[
     str,
     Field(pattern=DEB_VERSION_PATTERN, max_length=100),
     must_be("an exact version of dpkg's, epoch and revision included, such as 3:34.0.0-1"),
+]
+SourcesPath = Annotated[
+    str,
+    Field(pattern=r"^/[A-Za-z0-9._/+-]+\.(?:list|sources)$"),
+    must_be("an absolute path in plain characters that ends with .list or .sources"),
+]
+KeyringPath = Annotated[
+    str,
+    Field(pattern=r"^/[A-Za-z0-9._/+-]+\.(?:gpg|asc)$"),
+    must_be("an absolute path in plain characters that ends with .gpg or .asc"),
 ]
 DebNames = OrNull[Annotated[list[DebName], Field(max_length=MOST_PACKAGES)]]
 ServiceNames = OrNull[Annotated[list[Service], Field(max_length=MOST_PACKAGES)]]
@@ -97,13 +106,14 @@ class AptDocument(DocumentModel):
 
     type: Literal["apt"]
     packages: Annotated[list[DebDocument], Field(min_length=1, max_length=MOST_PACKAGES)]
-    sources: FilePath | None = None
-    keyring: FilePath | None = None
+    sources: SourcesPath | None = None
+    keyring: KeyringPath | None = None
     conffiles: OrNull[Word[ConffilePolicy]] = ConffilePolicy.KEEP
     lift_holds: DebNames = Field(default=[])
     removes: DebNames = Field(default=[])
     restarts: ServiceNames = Field(default=[])
     downgrade: OrNull[bool] = False
+    lock_seconds: Limit = 600.0
 
 
 class NoneDocument(DocumentModel):
@@ -168,4 +178,5 @@ def _read_apt(document: AptDocument, versions: Mapping[str, str]) -> AptMechanis
         removes=tuple(document.removes),
         restarts=tuple(document.restarts),
         downgrade=document.downgrade,
+        lock_seconds=document.lock_seconds,
     )

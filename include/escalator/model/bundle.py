@@ -176,12 +176,14 @@ class AptMechanism:
 
     :ivar packages: one of them carries ``COMPUTE``, and says its service.
     :ivar sources: file on the node with the only sources of apt's that count; None: those that the node has.
-    :ivar keyring: file on the node with the keys that may sign those of ``sources`` that name no key.
+    :ivar keyring: file on the node with the keys of those of ``sources`` that name none; its suffix says its
+        form, ``gpg`` or ``asc``.
     :ivar conffiles: what becomes of configuration files that were edited on the node.
     :ivar lift_holds: packages whose hold is lifted for the installation, and put back.
     :ivar removes: packages that may be removed.
     :ivar restarts: services, of packages that are not among ``packages``, that may be restarted.
     :ivar downgrade: packages may go back to an older version.
+    :ivar lock_seconds: how long another program may hold dpkg's lock, or that of apt's lists.
     """
 
     type: ClassVar[MechanismType] = MechanismType.APT
@@ -193,6 +195,7 @@ class AptMechanism:
     removes: tuple[str, ...] = ()
     restarts: tuple[str, ...] = ()
     downgrade: bool = False
+    lock_seconds: float = 600.0
 
     @property
     def compute(self) -> Package:
@@ -283,6 +286,11 @@ class Bundle:
         if not isinstance(self.mechanism, CommandMechanism):
             return 0.0
         return max(self.mechanism.stage_seconds, self.mechanism.activate_seconds)
+
+    @property
+    def lock_seconds(self) -> float:
+        """Return how long its mechanism waits for another program's lock before it begins (s)."""
+        return self.mechanism.lock_seconds if isinstance(self.mechanism, AptMechanism) else 0.0
 
     def target_version(self, component: str = COMPUTE) -> str | None:
         """Return the version the bundle brings of a component."""

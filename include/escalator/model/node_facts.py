@@ -132,7 +132,7 @@ class FactChanges(TypedDict, total=False):
     reboot: RebootOrder | None
     version: str | None
     from_version: str | None
-    behind: tuple[str, ...] | None
+    behind: tuple[str, ...]
     drain_plan: DrainPlan | None
     last_migration: int | None
     verified: Proof | None

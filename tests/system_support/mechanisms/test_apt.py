@@ -113,7 +113,7 @@ def test_a_script_of_the_package_that_fails_is_no_success_and_is_mended_by_the_n
     found = apt_node.read()
     assert (found.version, found.running, found.active) == ("1.0.0", "1.0.0", True)
     assert check(apt_node) == []
-    assert codes(check(apt_node, removes=("other",))) == [Code.NODE_PACKAGES_BROKEN]  # another bundle's
+    assert codes(check(apt_node, **to("5.0.0"))) == [Code.NODE_PACKAGES_BROKEN]  # another bundle's
     apt_node.run(f"rm {FAIL_POSTINST}")
     assert apt_node.stage() is Effect.ALREADY_STAGED
     assert apt_node.activate() is Effect.ACTIVATED
@@ -315,6 +315,16 @@ def test_sources_of_the_bundles_own_are_the_only_ones(apt_node: AptNode) -> None
         assert apt_node.activate(sources=own) is Effect.ACTIVATED
     finally:
         apt_node.run("rm /etc/apt/sources.list.d/dead.list")
+
+
+def test_a_keyring_of_the_bundles_own_counts_for_sources_that_name_none(apt_node: AptNode) -> None:
+    deb822 = f"Types: deb\\nURIs: copy:{REPOSITORY_MOUNT}\\nSuites: ./\\n"
+    apt_node.run(f"printf '{deb822}' >/root/own.sources; cp {KEYRING} /root/own.asc; echo >/root/empty.asc")
+    own = {"sources": "/root/own.sources", "keyring": "/root/empty.asc"}
+    with pytest.raises(JobFailedError, match="cannot read its sources"):
+        apt_node.stage(**own)
+    assert apt_node.stage(**{**own, "keyring": "/root/own.asc"}) is Effect.STAGED
+    assert codes(check(apt_node, **{**own, "keyring": "/root/gone.asc"})) == [Code.NODE_PATH_UNUSABLE]
 
 
 def test_several_components_each_count_as_what_runs_or_is_whole(apt_node: AptNode) -> None:

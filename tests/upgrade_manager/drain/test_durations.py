@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tests.builders import BUNDLE, make_server
 from tests.upgrade_manager.clouds import few
 
-from escalator.model.bundle import CommandMechanism
+from escalator.model.bundle import AptMechanism, CommandMechanism
 from escalator.model.durations import DEFAULT_DURATIONS, Durations, History, MoveSample, Quantiles
 from escalator.model.procedure import UPGRADE, Stage
 from escalator.model.step import Step
@@ -118,6 +118,12 @@ def test_a_job_may_take_as_long_as_the_commands_of_its_bundle_and_a_little_more(
     commands = CommandMechanism(version="v", activate="a", service="nova-compute", activate_seconds=3600.0)
     bundle = replace(BUNDLE, mechanism=commands, expected_upgrade_seconds=20.0)
     assert compute_job_limit_seconds(bundle, DEFAULT_DURATIONS) == 3720
+
+
+def test_a_job_begins_after_the_lock_that_its_mechanism_waits_for() -> None:
+    apt = AptMechanism(packages=(), lock_seconds=60.0)
+    bundle = replace(BUNDLE, mechanism=apt, expected_upgrade_seconds=20.0)
+    assert compute_job_limit_seconds(bundle, DEFAULT_DURATIONS) == 360
 
 
 def test_a_node_is_out_for_its_steps_and_for_its_moves_side_by_side() -> None:

@@ -65,6 +65,12 @@ read_log() {
 _TOOLS = r"""
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+# Downloads are made by a user of apt's own, who has to read what lies here.
+chmod 0755 "$work"
+if [ -n "$keyring" ]; then
+  mkdir "$work/keys"
+  cp "$keyring" "$work/keys/" && chmod 0644 "$work/keys/"* || true
+fi
 words=
 lists=
 # A tool of apt's, with the bundle's own sources where it has some, and never with unsigned ones.
@@ -76,7 +82,7 @@ only() {
       -o APT::Get::List-Cleanup=0 "$@"
   fi
   if [ -n "$keyring" ]; then
-    set -- -o "Dir::Etc::Trusted=$keyring" -o Dir::Etc::TrustedParts=/dev/null "$@"
+    set -- -o Dir::Etc::Trusted=/dev/null -o "Dir::Etc::TrustedParts=$work/keys" "$@"
   fi
   "$tool" $lists -o APT::Get::AllowUnauthenticated=0 -o Acquire::AllowInsecureRepositories=0 \
     -o Acquire::Retries=3 -o Acquire::http::Timeout=60 -o Acquire::https::Timeout=60 "$@"

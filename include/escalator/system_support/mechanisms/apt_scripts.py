@@ -19,8 +19,6 @@ from escalator.system_support.mechanisms.shared_scripts import CHECK_ROOT, read_
 
 STATE = "/var/lib/escalator/apt"
 """Folder of the records on a node."""
-LOCK_SECONDS = 600
-"""How long another program may hold dpkg's lock, or that of apt's lists, before the work is given up (s)."""
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9+.-]*[a-z0-9+](?::[a-z0-9-]+)?")
 _VERSION = re.compile(r"(?:[0-9]+:)?[0-9][A-Za-z0-9.+~-]*")
@@ -94,7 +92,6 @@ fi
 _SOURCE = """\
 if is_reached || foresee; then exit 0; fi
 mkdir -p "$work/lists/partial"
-chmod 0755 "$work"
 lists="-o Dir::State::Lists=$work/lists -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache="
 if ! run ask update -o APT::Update::Error-Mode=any; then
   echo "trouble|apt cannot read its sources: $words"
@@ -186,11 +183,11 @@ def _write_head(mechanism: AptMechanism, version: str, state: str) -> str:
         "rows": rows,
         "wanted": " ".join(f"{p.name}={p.version}" for p in packages),
         "compute": mechanism.compute.name,
-        "key": hashlib.sha256(repr((replace(mechanism, packages=()), rows)).encode()).hexdigest(),
+        "key": hashlib.sha256(rows.encode()).hexdigest(),
         "lift": " ".join(read_plain(_NAME, "package", name) for name in mechanism.lift_holds),
         "policy": policy,
         "flags": _write_flags(mechanism),
-        "lock_seconds": str(LOCK_SECONDS),
+        "lock_seconds": f"{mechanism.lock_seconds:.0f}",
         "sources": mechanism.sources or "",
         "keyring": mechanism.keyring or "",
     }

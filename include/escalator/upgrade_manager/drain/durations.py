@@ -92,10 +92,11 @@ def compute_step_limit_seconds(stage: Stage, expected: Durations) -> float:
 
 
 def compute_job_limit_seconds(bundle: Bundle, expected: Durations) -> float:
-    """Return when the job that upgrades a node counts as hung (s): after its own commands' limits."""
+    """Return when the job that upgrades a node counts as hung (s): after its own limits and its waits."""
     learnt = expected.of(Step.UPGRADE).p90 if expected.samples else 0.0
     own = bundle.command_limit_seconds + _AFTER_A_COMMAND if bundle.command_limit_seconds else 0.0
-    return max(300.0, 5 * bundle.expected_upgrade_seconds, _HANGS_AFTER * learnt, own)
+    work = max(300.0, 5 * bundle.expected_upgrade_seconds, _HANGS_AFTER * learnt, own)
+    return bundle.lock_seconds + work
 
 
 def _told(seconds: float) -> Quantiles:
