@@ -26,7 +26,8 @@ def environment(tmp_path: Path) -> dict[str, str]:
     """Everything is well: a ledger, an inventory, a bundle."""
     (tmp_path / "inventory").mkdir()
     (tmp_path / "inventory" / "lab.json").write_text(json.dumps(INVENTORY))
-    shutil.copytree(ROOT / "include" / "bundles", tmp_path / "bundles")
+    (tmp_path / "bundles").mkdir()
+    shutil.copy(ROOT / "include" / "bundles" / "nova-34.yaml", tmp_path / "bundles")
     url = f"sqlite:///{tmp_path}/ledger.db"
     Ledger.create_or_upgrade(url)
     return {
