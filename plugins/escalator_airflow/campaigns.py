@@ -17,8 +17,11 @@ from escalator.model.cloud import CloudSnapshot
 from escalator.model.errors import InvalidRequestError
 from escalator.model.inventory import Inventory
 from escalator.model.run_life import FindLife, ask_nobody
+from escalator.settings.places import find_playbook_dir
 from escalator.steps.running.context import CampaignContext, find_no_leases
 from escalator.system_support.mechanisms import choose_mechanism
+from escalator.system_support.playbooks.ssh_files import Route
+from escalator.system_support.playbooks.worker import WorkerSide
 from escalator.vim_interface.desk import VimDesk
 from escalator.vim_interface.registry import (
     SwitchMeans,
@@ -62,8 +65,9 @@ def make_context(
     :param find_life: says whether a run lives; with it, the context knows whose leases are in the cloud.
     """
     ledger, inventory = Ledger(), load_inventory(record.plan.request.cloud)
+    nodes = NodeShellHook(inventory)
     open_cloud = open_shared_cloud if shared_cloud else _open_cloud
-    connect = NodeShellHook(inventory).get_conn()
+    connect = nodes.get_conn()
     return CampaignContext(
         record=record,
         inventory=inventory,
@@ -74,6 +78,7 @@ def make_context(
             impact=record.bundle.impact,
             runs_hooks=record.bundle.has_hooks,
             reboots=record.bundle.may_reboot,
+            worker=_find_worker(nodes),
         ),
         connect=connect,
         find_power=partial(find_power, inventory, connect),
@@ -87,6 +92,20 @@ def make_context(
         quotas=ledger.quotas(),
         find_means=_find_means if _is_any_declared() else None,
         vnfms=vnfms or (desk.vnfms if desk is not None else Vnfms()),
+    )
+
+
+def _find_worker(nodes: NodeShellHook) -> WorkerSide:
+    """Return what bundles find on this worker; connections are read when they are needed."""
+
+    def find_route(host: str) -> Route:
+        return nodes.find_routes()(host)
+
+    def find_password(conn_id: str) -> str:
+        return nodes.find_password(conn_id)
+
+    return WorkerSide(
+        find_route=find_route, find_password=find_password, playbooks=find_playbook_dir().absolute()
     )
 
 

@@ -13,6 +13,7 @@ from tests.conftest import ROOT
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())
 MANUAL = (ROOT / "docs" / "deployment.md").read_text()
 MOST_COMMANDS = 10
+FOLDERS = ("bundles", "playbooks", "schemas", "vnfs")
 
 
 def names(requirements: list[str]) -> set[str]:
@@ -29,9 +30,9 @@ def test_the_command_is_part_of_the_package() -> None:
     assert "pip install ." in MANUAL
 
 
-def test_bundles_schemas_and_vnf_files_come_along_where_the_package_looks_for_them() -> None:
+def test_bundles_playbooks_schemas_and_vnf_files_come_along_where_the_package_looks_for_them() -> None:
     brought = PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]
-    assert brought == {f"include/{name}": f"escalator/{name}" for name in ("bundles", "schemas", "vnfs")}
+    assert brought == {f"include/{name}": f"escalator/{name}" for name in FOLDERS}
     assert all((ROOT / folder).is_dir() for folder in brought)
 
 
@@ -46,8 +47,10 @@ def test_nothing_of_an_existing_airflow_is_held_back() -> None:
     assert not any(line.startswith("-") for line in required())
     assert "apache-airflow-providers-openstack" not in names(required())
     assert PROJECT["project"]["optional-dependencies"] == {
-        "connection-form": ["apache-airflow-providers-openstack"]
+        "connection-form": ["apache-airflow-providers-openstack"],
+        "ansible": ["ansible-core", "ansible-runner"],
     }
+    assert not any("ansible" in name for name in names(required()))
     assert "constraints-" in MANUAL
 
 

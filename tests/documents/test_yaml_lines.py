@@ -13,7 +13,7 @@ from escalator.documents.windows import parse_windows
 from escalator.documents.yaml_lines import load_yaml, read_yaml
 from escalator.model.errors import InvalidRequestError
 
-SERVED = "venv, command, apt and none"
+SERVED = "venv, command, apt, ansible, kolla-ansible and none"
 BUNDLE = """\
 schema: escalator.bundle/1
 name: nova-34

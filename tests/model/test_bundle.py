@@ -3,19 +3,24 @@ from tests.builders import BUNDLE
 
 from escalator.model.bundle import (
     SUPPORTED_MECHANISMS,
+    AnsibleMechanism,
     AptMechanism,
     Bundle,
     CommandMechanism,
     Component,
     Impact,
+    KollaAnsibleMechanism,
     MechanismType,
     NoMechanism,
     Package,
+    PlaybookRun,
     RebootPolicy,
     VenvMechanism,
 )
 
 COMMANDS = CommandMechanism(version="v", activate="a", service="nova-compute")
+PLAYBOOKS = AnsibleMechanism(version="v", activate=PlaybookRun(playbook="a.yml"), service="nova-compute")
+KOLLA = KollaAnsibleMechanism(version="v", inventory="/etc/kolla/multinode", service="nova-compute")
 
 
 def test_the_target_of_a_bundle() -> None:
@@ -48,10 +53,14 @@ def test_a_mechanism_knows_its_type() -> None:
     assert (venv.type, NoMechanism().type) == (MechanismType.VENV, MechanismType.NONE)
     assert COMMANDS.type is MechanismType.COMMAND
     assert AptMechanism(packages=()).type is MechanismType.APT
+    assert PLAYBOOKS.type is MechanismType.ANSIBLE
+    assert KOLLA.type is MechanismType.KOLLA_ANSIBLE
     assert set(SUPPORTED_MECHANISMS) == {
         MechanismType.VENV,
         MechanismType.COMMAND,
         MechanismType.APT,
+        MechanismType.ANSIBLE,
+        MechanismType.KOLLA_ANSIBLE,
         MechanismType.NONE,
     }
 
@@ -64,6 +73,8 @@ def test_the_package_of_nova_compute() -> None:
 
 def test_the_longest_limit_of_its_own_commands() -> None:
     assert Bundle(name="b", components=(), mechanism=COMMANDS).command_limit_seconds == 900.0
+    assert Bundle(name="b", components=(), mechanism=PLAYBOOKS).command_limit_seconds == 900.0
+    assert Bundle(name="b", components=(), mechanism=KOLLA).command_limit_seconds == 1800.0
     assert Bundle(name="b", components=(), mechanism=NoMechanism()).command_limit_seconds == 0.0
 
 

@@ -141,6 +141,30 @@ def test_nodes_may_be_behind_a_jump_host_with_a_connection_of_its_own(
     )
 
 
+def test_programs_that_connect_by_themselves_are_told_the_way(
+    shells: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connection(monkeypatch, "the_nodes", conn_type="ssh", extra=json.dumps({"jump_conn_id": "bastion"}))
+    connection(monkeypatch, "bastion", conn_type="ssh", host="192.0.2.1", login="me", port=2022)
+    route = shells.find_routes()("node-02")
+    assert (route.target.host, route.target.address, route.target.port) == ("node-02", "2001:db8::8", 22022)
+    assert (route.jump.address, route.jump.user) == ("192.0.2.1", "me")
+    connection(monkeypatch, "the_nodes", conn_type="ssh")
+    assert shells.find_routes()("node-01").jump is None
+
+
+def test_the_password_of_a_vault_is_that_of_its_connection(
+    shells: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connection(monkeypatch, "site_vault", conn_type="generic", password="open sesame")
+    assert shells.find_password("site_vault") == "open sesame"
+    connection(monkeypatch, "empty", conn_type="generic")
+    with pytest.raises(InvalidRequestError, match="the connection empty has no password"):
+        shells.find_password("empty")
+    with pytest.raises(InvalidRequestError, match="there is no connection absent"):
+        shells.find_password("absent")
+
+
 @pytest.mark.parametrize(
     ("fields", "said"),
     [

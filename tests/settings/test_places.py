@@ -30,6 +30,8 @@ def test_bundles_and_vnf_files_are_found_beside_the_package_of_a_checkout() -> N
     assert places.find_own_bundle_dir() == ROOT / "include" / "bundles"
     assert places.find_own_vnf_dir() == ROOT / "include" / "vnfs"
     assert places.find_own_schema_dir() == ROOT / "include" / "schemas"
+    assert places.find_playbook_dir({}) == ROOT / "include" / "playbooks"
+    assert places.find_playbook_dir({"ESCALATOR_PLAYBOOK_DIR": "/srv/playbooks"}) == Path("/srv/playbooks")
 
 
 def test_an_installed_package_has_them_inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

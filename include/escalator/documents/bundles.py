@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidatorFunctionWrapHandler, WrapValidator
 
 from escalator.documents.artefacts import ArtefactDocument, name_artefact, read_artefact
+from escalator.documents.commands import Command, Limit
 from escalator.documents.document_model import (
     NAME_PATTERN,
     DocumentModel,
@@ -23,7 +24,7 @@ from escalator.documents.document_model import (
     refuse,
 )
 from escalator.documents.faults import Fault, say_faults
-from escalator.documents.mechanisms import Command, Limit, MechanismDocument, read_mechanism
+from escalator.documents.mechanisms import MechanismDocument, read_mechanism
 from escalator.documents.packages import find_package_faults
 from escalator.documents.venv_mechanism import find_venv_faults
 from escalator.documents.wording import show_value

@@ -7,7 +7,9 @@ from typing import Annotated, Literal, assert_never
 
 from pydantic import AfterValidator, ConfigDict, Field
 
-from escalator.documents.document_model import DocumentModel, OrNull, Service, Text, Word, must_be, refuse
+from escalator.documents.commands import Command, Limit, LookLimit
+from escalator.documents.document_model import DocumentModel, OrNull, Service, Word, must_be, refuse
+from escalator.documents.playbooks import AnsibleDocument, KollaAnsibleDocument, read_playbooks
 from escalator.documents.venv_mechanism import VenvDocument, read_venv
 from escalator.model.bundle import (
     SUPPORTED_MECHANISMS,
@@ -21,14 +23,8 @@ from escalator.model.bundle import (
 from escalator.model.errors import InvalidRequestError
 
 DEB_VERSION_PATTERN = r"^(?:[0-9]+:)?[0-9][A-Za-z0-9.+~-]*$"
-LONGEST_COMMAND = 7200.0
-"""The longest limit of a command (s): a step that takes longer counts as hung."""
-LONGEST_LOOK = 60.0
-"""The longest limit of a command that only looks (s)."""
 MOST_PACKAGES = 200
 """The longest list of packages, and of their names: all of them go to the node in one argument."""
-MOST_CHARACTERS = 8000
-"""The longest command: all of them go to the node in one argument."""
 
 DebName = Annotated[
     str,
@@ -52,29 +48,6 @@ KeyringPath = Annotated[
 ]
 DebNames = OrNull[Annotated[list[DebName], Field(max_length=MOST_PACKAGES)]]
 ServiceNames = OrNull[Annotated[list[Service], Field(max_length=MOST_PACKAGES)]]
-Limit = Annotated[
-    float,
-    Field(gt=0, le=LONGEST_COMMAND, allow_inf_nan=False),
-    must_be(f"a number of seconds above 0, at most {LONGEST_COMMAND:g}"),
-]
-LookLimit = Annotated[
-    float,
-    Field(gt=0, le=LONGEST_LOOK, allow_inf_nan=False),
-    must_be(f"a number of seconds above 0, at most {LONGEST_LOOK:g}"),
-]
-
-
-def _refuse_unfit(command: str) -> str:
-    if len(command) > MOST_CHARACTERS:
-        said = f"has {len(command)} characters, more than {MOST_CHARACTERS}"
-        raise refuse(f"{said}: bring a script to the node, and call that")
-    if "\0" in command:
-        raise refuse("has a character that no command can have: NUL")
-    return command
-
-
-Command = Annotated[Text, AfterValidator(_refuse_unfit)]
-"""What ``sh -e`` runs on a node; several lines are several commands, and the first that fails ends it."""
 
 
 class CommandDocument(DocumentModel):
@@ -131,10 +104,18 @@ class UnservedDocument(DocumentModel):
     """A mechanism that this release cannot carry out: only the type is looked at, and refused."""
 
     model_config = ConfigDict(extra="ignore", json_schema_extra={"not": {}})
-    type: Annotated[Literal["dnf", "kolla-ansible", "ansible"], AfterValidator(_refuse_unserved)]
+    type: Annotated[Literal["dnf"], AfterValidator(_refuse_unserved)]
 
 
-MechanismDocument = VenvDocument | CommandDocument | AptDocument | NoneDocument | UnservedDocument
+MechanismDocument = (
+    VenvDocument
+    | CommandDocument
+    | AptDocument
+    | AnsibleDocument
+    | KollaAnsibleDocument
+    | NoneDocument
+    | UnservedDocument
+)
 """One model for each type; which one a mapping is says its key ``type``."""
 
 
@@ -151,6 +132,8 @@ def read_mechanism(document: MechanismDocument, versions: Mapping[str, str]) -> 
             return CommandMechanism(**document.model_dump(exclude={"type"}))
         case AptDocument():
             return _read_apt(document, versions)
+        case AnsibleDocument() | KollaAnsibleDocument():
+            return read_playbooks(document)
         case NoneDocument():
             return NoMechanism()
         case UnservedDocument():

@@ -204,19 +204,102 @@ class AptMechanism:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PlaybookRun:
+    """A playbook, and the part of it that is run.
+
+    :ivar playbook: path in the playbook folder of the worker.
+    :ivar tags: what is run; empty: all of it. :ivar skip_tags: what is not.
+    """
+
+    playbook: str
+    tags: tuple[str, ...] = ()
+    skip_tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KollaRun:
+    """A command of ``kolla-ansible``, such as ``pull`` or ``upgrade``, and the part of it that is run."""
+
+    action: str
+    tags: tuple[str, ...] = ()
+    skip_tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnsibleMechanism:
+    """Playbooks bring the bundle, run by the worker for one node at a time.
+
+    :ivar service: the systemd service that ``activate`` restarts.
+    :ivar version: a command on the node that prints, as its last line, the version that the service runs.
+    :ivar activate: switches to the version; :ivar stage: lays it down before; None: nothing has to be.
+    :ivar inventory: file or folder, in the playbook folder where it is not absolute; None: one of the node
+        alone, as Escalator itself reaches it.
+    :ivar inventory_host: what the inventory calls a node; ``{host}`` stands for its name in Nova.
+    :ivar extra_vars: variables of Ansible's; no secrets, they stand in the ledger.
+    :ivar vault: id of the connection whose password opens the vault; None: there is none.
+    :ivar check_mode: try the playbook in Ansible's check mode before a campaign begins.
+    :ivar version_seconds: how long ``version`` may take; the others likewise.
+    """
+
+    type: ClassVar[MechanismType] = MechanismType.ANSIBLE
+    service: str
+    version: str
+    activate: PlaybookRun
+    stage: PlaybookRun | None = None
+    inventory: str | None = None
+    inventory_host: str = "{host}"
+    extra_vars: Mapping[str, object] = field(default_factory=dict)
+    vault: str | None = None
+    check_mode: bool = True
+    version_seconds: float = 30.0
+    activate_seconds: float = 900.0
+    stage_seconds: float = 900.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KollaAnsibleMechanism:
+    """``kolla-ansible`` brings the bundle, run by the worker for one node at a time.
+
+    :ivar inventory: of kolla-ansible's, as :class:`AnsibleMechanism` has it, and so are the other keys.
+    :ivar program: the command, or its path on the worker.
+    :ivar config_dir: folder on the worker with ``globals.yml`` and ``passwords.yml``.
+    """
+
+    type: ClassVar[MechanismType] = MechanismType.KOLLA_ANSIBLE
+    service: str
+    version: str
+    inventory: str
+    activate: KollaRun = KollaRun(action="upgrade", tags=("nova",))
+    stage: KollaRun | None = KollaRun(action="pull", tags=("nova",))
+    inventory_host: str = "{host}"
+    extra_vars: Mapping[str, object] = field(default_factory=dict)
+    vault: str | None = None
+    check_mode: bool = False
+    program: str = "kolla-ansible"
+    config_dir: str = "/etc/kolla"
+    version_seconds: float = 30.0
+    activate_seconds: float = 1800.0
+    stage_seconds: float = 1800.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NoMechanism:
     """The bundle brings nothing to a node."""
 
     type: ClassVar[MechanismType] = MechanismType.NONE
 
 
-Mechanism = VenvMechanism | CommandMechanism | AptMechanism | NoMechanism
+Mechanism = (
+    VenvMechanism | CommandMechanism | AptMechanism | AnsibleMechanism | KollaAnsibleMechanism | NoMechanism
+)
 """How a bundle is brought: one dataclass for each type that this release can carry out."""
 
 SUPPORTED_MECHANISMS: tuple[MechanismType, ...] = (
     VenvMechanism.type,
     CommandMechanism.type,
     AptMechanism.type,
+    AnsibleMechanism.type,
+    KollaAnsibleMechanism.type,
     NoMechanism.type,
 )
 """The types of mechanism that this release can carry out; a bundle that names another one is refused."""
@@ -282,8 +365,8 @@ class Bundle:
 
     @property
     def command_limit_seconds(self) -> float:
-        """Return the longest that one of its own commands may take (s); 0.0: it has none."""
-        if not isinstance(self.mechanism, CommandMechanism):
+        """Return the longest that one of its own commands or playbooks may take (s); 0.0: it has none."""
+        if not isinstance(self.mechanism, CommandMechanism | AnsibleMechanism | KollaAnsibleMechanism):
             return 0.0
         return max(self.mechanism.stage_seconds, self.mechanism.activate_seconds)
 

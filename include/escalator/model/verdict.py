@@ -137,6 +137,7 @@ class Code(StrEnum):
     NODE_PACKAGE_HELD = "node_package_held"
     NODE_DISK_FULL = "node_disk_full"
     IMPACT_CONTRADICTED = "impact_contradicted"
+    WORKER_NOT_READY = "worker_not_ready"
     SERVICE_NOT_UP = "service_not_up"
     VERSION_MISMATCH = "version_mismatch"
     HYPERVISOR_DOWN = "hypervisor_down"

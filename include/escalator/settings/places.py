@@ -10,6 +10,7 @@ from escalator.settings.sharing import HOME_VARIABLE, INVENTORY_VARIABLE, refuse
 
 BUNDLE_VARIABLE = "ESCALATOR_BUNDLE_DIR"
 VNF_VARIABLE = "ESCALATOR_VNF_DIR"
+PLAYBOOK_VARIABLE = "ESCALATOR_PLAYBOOK_DIR"
 REPORT_VARIABLE = "ESCALATOR_REPORT_DIR"
 _PACKAGE = Path(__file__).resolve().parents[1]
 
@@ -33,6 +34,11 @@ def find_inventory_dir(environment: Mapping[str, str] = os.environ) -> Path:
 def find_report_dir(environment: Mapping[str, str] = os.environ) -> Path:
     """Return ``ESCALATOR_REPORT_DIR``, else ``reports`` in :func:`find_home`."""
     return Path(environment.get(REPORT_VARIABLE) or find_home(environment) / "reports")
+
+
+def find_playbook_dir(environment: Mapping[str, str] = os.environ) -> Path:
+    """Return ``ESCALATOR_PLAYBOOK_DIR``, else the folder of playbooks that came along."""
+    return Path(environment.get(PLAYBOOK_VARIABLE) or _find_beside("playbooks"))
 
 
 def find_own_bundle_dir() -> Path:

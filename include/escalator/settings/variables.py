@@ -55,6 +55,13 @@ VARIABLES: Final = (
         default="`vnfs` of the package, or `include/vnfs` of a checkout",
     ),
     Variable(
+        name="ESCALATOR_PLAYBOOK_DIR",
+        meaning="folder of the playbooks of bundles, and of their inventories",
+        default="`playbooks` of the package, or `include/playbooks` of a checkout",
+        readers="worker",
+        shared="the same for all workers",
+    ),
+    Variable(
         name="ESCALATOR_REPORT_DIR",
         meaning="folder that reports and checks are written to",
         default="`reports` in `ESCALATOR_HOME`",

@@ -57,6 +57,11 @@ class JumpHost:
         self._failure: EscalatorError | None = None
         self._failed_at = 0.0
 
+    @property
+    def target(self) -> SshTarget:
+        """Return how it is reached itself."""
+        return self._target
+
     def open_channel(self, to: SshTarget) -> paramiko.Channel:
         """Open a way to a node.
 

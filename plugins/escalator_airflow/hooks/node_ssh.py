@@ -10,6 +10,7 @@ from airflow.sdk.exceptions import AirflowNotFoundException
 from escalator.model.errors import InvalidRequestError
 from escalator.model.inventory import Inventory, InventoryNode
 from escalator.system_support.connecting import JumpHost
+from escalator.system_support.playbooks.ssh_files import Route
 from escalator.system_support.ssh import NodeShell
 from escalator.system_support.target import SshTarget
 
@@ -33,6 +34,44 @@ class NodeShellHook(BaseHook):
 
     def get_conn(self) -> Callable[[str], NodeShell]:
         """Return what opens a shell on a node by its nova-compute host, on a controller by its address."""
+        find_way = self._find_ways()
+
+        def open_shell(host: str) -> NodeShell:
+            target, jump = find_way(host)
+            return NodeShell(target, through=jump)
+
+        return open_shell
+
+    def find_routes(self) -> Callable[[str], Route]:
+        """Return what says how a node is reached, for programs that connect by themselves."""
+        find_way = self._find_ways()
+
+        def find_route(host: str) -> Route:
+            target, jump = find_way(host)
+            return Route(target=target, jump=None if jump is None else jump.target)
+
+        return find_route
+
+    def find_password(self, conn_id: str) -> str:
+        """Read the password of a connection, such as that of a vault.
+
+        :raises InvalidRequestError: there is no such connection, or it has no password.
+        """
+        try:
+            password = self.get_connection(conn_id).password
+        except AirflowNotFoundException as exc:
+            raise InvalidRequestError(
+                f"there is no connection {conn_id} with the password of the vault",
+                remedy="make it, or correct `vault` of the bundle",
+            ) from exc
+        if not password:
+            raise InvalidRequestError(
+                f"the connection {conn_id} has no password",
+                remedy="give it that of the vault, or correct `vault` of the bundle",
+            )
+        return str(password)
+
+    def _find_ways(self) -> Callable[[str], tuple[SshTarget, JumpHost | None]]:
         connection = self.get_connection(self.inventory.ssh_conn_id)
         nodes = {node.host: node for node in self.inventory.nodes}
         if (controller := self.inventory.controller) is not None:
@@ -44,7 +83,7 @@ class NodeShellHook(BaseHook):
         except InvalidRequestError as exc:
             jump = exc  # for who opens a shell: what needs no node goes on
 
-        def open_shell(host: str) -> NodeShell:
+        def find_way(host: str) -> tuple[SshTarget, JumpHost | None]:
             if host not in nodes:
                 raise InvalidRequestError(
                     f"{host} has no address in the inventory of {self.inventory.cloud}",
@@ -61,9 +100,9 @@ class NodeShellHook(BaseHook):
             )
             if isinstance(jump, InvalidRequestError):
                 raise jump
-            return NodeShell(target, through=jump)
+            return target, jump
 
-        return open_shell
+        return find_way
 
     def _find_jump_host(self, conn_id: object) -> JumpHost | None:
         """Return the host that all nodes of the cloud are reached through; None: there is none."""

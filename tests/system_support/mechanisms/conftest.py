@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.system_support.mechanisms.ansible_node import AnsibleNode, make_ansible_node, need_ansible
 from tests.system_support.mechanisms.apt_node import AptNode, make_machine, renew
 from tests.system_support.mechanisms.command_node import CommandNode, make_command_node
 
@@ -177,3 +178,11 @@ def apt_machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AptNode]:
 @pytest.fixture
 def apt_node(apt_machine: AptNode) -> AptNode:
     return renew(apt_machine)
+
+
+@pytest.fixture
+def ansible_node(sshd: Sshd, tmp_path: Path, place: Path) -> Iterator[AnsibleNode]:
+    need_ansible()
+    node = make_ansible_node(sshd, tmp_path, place)
+    yield node
+    node.commands.end()

@@ -4,19 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import pytest
 from tests.system_support.mechanisms.jobs import make_job
 
-from escalator.model.bundle import AptMechanism, CommandMechanism, Mechanism, NoMechanism, VenvMechanism
+from escalator.model.bundle import (
+    AnsibleMechanism,
+    AptMechanism,
+    CommandMechanism,
+    KollaAnsibleMechanism,
+    Mechanism,
+    NoMechanism,
+    VenvMechanism,
+)
 from escalator.model.errors import TransientError
 from escalator.system_support.mechanisms import Effect, InstalledVersion, NodeMechanism, UnitState
 from escalator.system_support.mechanisms.none import NothingOnNode
 from escalator.system_support.shell import Connect, Shell, ShellOnDemand
 
 if TYPE_CHECKING:
+    from tests.system_support.mechanisms.ansible_node import AnsibleNode
     from tests.system_support.mechanisms.apt_node import AptNode
     from tests.system_support.mechanisms.command_node import CommandNode
     from tests.system_support.mechanisms.conftest import VenvNode
@@ -100,6 +109,21 @@ def make_apt(request: pytest.FixtureRequest) -> Example:
     )
 
 
+def make_ansible(request: pytest.FixtureRequest) -> Example:
+    node: AnsibleNode = request.getfixturevalue("ansible_node")
+    return Example(
+        mechanism=node.on_worker(),
+        connect_really=node.sshd.shell,
+        count_restarts=node.commands.restarts,
+        break_service=node.commands.break_service,
+    )
+
+
+def make_kolla_ansible(request: pytest.FixtureRequest) -> Example:
+    node: AnsibleNode = request.getfixturevalue("ansible_node")
+    return replace(make_ansible(request), mechanism=node.carry_out(node.kolla_mechanism()))
+
+
 def make_none(request: pytest.FixtureRequest) -> Example:
     def nothing() -> None:
         return None
@@ -116,6 +140,8 @@ EXAMPLES: dict[type[Mechanism], Callable[[pytest.FixtureRequest], Example]] = {
     VenvMechanism: make_venv,
     CommandMechanism: make_command,
     AptMechanism: make_apt,
+    AnsibleMechanism: make_ansible,
+    KollaAnsibleMechanism: make_kolla_ansible,
     NoMechanism: make_none,
 }
 

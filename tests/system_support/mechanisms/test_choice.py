@@ -5,13 +5,27 @@ from pathlib import Path
 import pytest
 from tests.system_support.conftest import LocalShell
 
-from escalator.model.bundle import AptMechanism, Artefact, CommandMechanism, NoMechanism, VenvMechanism
+from escalator.model.bundle import (
+    AnsibleMechanism,
+    AptMechanism,
+    Artefact,
+    CommandMechanism,
+    KollaAnsibleMechanism,
+    NoMechanism,
+    PlaybookRun,
+    VenvMechanism,
+)
+from escalator.model.errors import InvalidRequestError
 from escalator.system_support.mechanisms import choose_mechanism
+from escalator.system_support.mechanisms.ansible import AnsibleOnWorker
 from escalator.system_support.mechanisms.apt import AptOnNode
 from escalator.system_support.mechanisms.command import CommandOnNode
 from escalator.system_support.mechanisms.extras import WithExtras
 from escalator.system_support.mechanisms.none import NothingOnNode
 from escalator.system_support.mechanisms.venv import VenvOnNode
+from escalator.system_support.playbooks.ssh_files import Route
+from escalator.system_support.playbooks.worker import WorkerSide
+from escalator.system_support.target import SshTarget
 
 
 def test_the_dataclass_of_the_bundle_chooses() -> None:
@@ -21,6 +35,21 @@ def test_the_dataclass_of_the_bundle_chooses() -> None:
     assert isinstance(choose_mechanism(command), CommandOnNode)
     assert isinstance(choose_mechanism(AptMechanism(packages=())), AptOnNode)
     assert isinstance(choose_mechanism(NoMechanism()), NothingOnNode)
+
+
+def test_what_a_worker_runs_is_given_the_worker() -> None:
+    worker = WorkerSide(
+        find_route=lambda host: Route(target=SshTarget(host=host, address=host)),
+        find_password=str,
+        playbooks=Path("/srv/playbooks"),
+    )
+    run = PlaybookRun(playbook="nova.yml")
+    playbooks = AnsibleMechanism(version="true", activate=run, service="nova-compute")
+    kolla = KollaAnsibleMechanism(version="true", inventory="/etc/kolla/multinode", service="nova-compute")
+    for mechanism in (playbooks, kolla):
+        assert isinstance(choose_mechanism(mechanism, worker=worker), AnsibleOnWorker)
+        with pytest.raises(InvalidRequestError, match="run by a worker"):
+            choose_mechanism(mechanism)
 
 
 def test_files_of_the_bundle_come_with_any_mechanism() -> None:

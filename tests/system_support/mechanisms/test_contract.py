@@ -8,19 +8,32 @@ import pytest
 from _pytest.mark import ParameterSet
 from tests.system_support.mechanisms.examples import EXAMPLES, NEW, OLD, VARIANTS, Example
 
-from escalator.model.bundle import SUPPORTED_MECHANISMS, AptMechanism, Mechanism, NoMechanism
+from escalator.model.bundle import (
+    SUPPORTED_MECHANISMS,
+    AptMechanism,
+    KollaAnsibleMechanism,
+    Mechanism,
+    NoMechanism,
+)
 from escalator.model.errors import NodeFaultError, TransientError
 from escalator.model.verdict import Code
 from escalator.system_support.mechanisms import Effect, UnitState
 
 ON_MACHINES = {AptMechanism.type}
 """Mechanisms whose node is a machine of the lab's."""
+LIKE_ANOTHER = {KollaAnsibleMechanism.type}
+"""Mechanisms that do what another one does, by another program: long, for little news."""
 MAKERS = {str(kind.type): make for kind, make in EXAMPLES.items()} | VARIANTS
+
+
+def find_marks(kind: str) -> list[pytest.MarkDecorator]:
+    lab = [pytest.mark.lab] if kind in ON_MACHINES else []
+    return [*lab, *([pytest.mark.proof] if kind in LIKE_ANOTHER else [])]
 
 
 def list_kinds(*, bringing: bool) -> list[ParameterSet]:
     return [
-        pytest.param(kind, id=kind, marks=[pytest.mark.lab] if kind in ON_MACHINES else [])
+        pytest.param(kind, id=kind, marks=find_marks(kind))
         for kind in MAKERS
         if not bringing or kind != NoMechanism.type
     ]

@@ -6,20 +6,25 @@ from collections.abc import Sequence
 from typing import assert_never
 
 from escalator.model.bundle import (
+    AnsibleMechanism,
     AptMechanism,
     Artefact,
     CommandMechanism,
     Impact,
+    KollaAnsibleMechanism,
     Mechanism,
     NoMechanism,
     VenvMechanism,
 )
+from escalator.model.errors import InvalidRequestError
+from escalator.system_support.mechanisms.ansible import AnsibleOnWorker
 from escalator.system_support.mechanisms.apt import AptOnNode
 from escalator.system_support.mechanisms.command import CommandOnNode
 from escalator.system_support.mechanisms.extras import WithExtras
 from escalator.system_support.mechanisms.none import NothingOnNode
 from escalator.system_support.mechanisms.protocol import NodeMechanism
 from escalator.system_support.mechanisms.venv import VenvOnNode
+from escalator.system_support.playbooks.worker import WorkerSide
 
 
 def choose_mechanism(
@@ -29,18 +34,24 @@ def choose_mechanism(
     impact: Impact = Impact.CONTROL,
     runs_hooks: bool = False,
     reboots: bool = False,
+    worker: WorkerSide | None = None,
 ) -> NodeMechanism:
     """Return what carries a bundle's mechanism out, with the files, hooks and reboots of the bundle.
 
+    :param worker: for what the worker itself runs.
+    :raises InvalidRequestError: the mechanism is run by a worker, and none is given.
+
     A type without its case here does not pass mypy.
     """
-    chosen = _choose(mechanism, artefacts, impact)
+    chosen = _choose(mechanism, artefacts, impact, worker)
     if not (artefacts or runs_hooks or reboots):
         return chosen
     return WithExtras(chosen, artefacts, runs_hooks=runs_hooks, reboots=reboots)
 
 
-def _choose(mechanism: Mechanism, artefacts: Sequence[Artefact], impact: Impact) -> NodeMechanism:
+def _choose(
+    mechanism: Mechanism, artefacts: Sequence[Artefact], impact: Impact, worker: WorkerSide | None
+) -> NodeMechanism:
     match mechanism:
         case VenvMechanism():
             return VenvOnNode(mechanism, artefacts)
@@ -48,6 +59,10 @@ def _choose(mechanism: Mechanism, artefacts: Sequence[Artefact], impact: Impact)
             return CommandOnNode(mechanism)
         case AptMechanism():
             return AptOnNode(mechanism, impact)
+        case AnsibleMechanism() | KollaAnsibleMechanism():
+            if worker is None:
+                raise InvalidRequestError(f"{mechanism.type} is run by a worker, which this is not")
+            return AnsibleOnWorker(mechanism, worker)
         case NoMechanism():
             return NothingOnNode()
         case _:

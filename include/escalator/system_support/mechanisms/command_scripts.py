@@ -133,15 +133,16 @@ def write_check_script(mechanism: CommandMechanism, jobs: str, state: str = STAT
     :param jobs: folder of the remote jobs; :param state: that of the records.
     """
     ask_service(mechanism, state).write_head()
-    return _write_check(f"{shlex.quote(jobs)} {shlex.quote(state)}", TOOLS)
+    return write_folder_check(f"{shlex.quote(jobs)} {shlex.quote(state)}", TOOLS)
 
 
 def write_hook_check_script(jobs: str) -> str:
     """Write the script that says likewise what keeps hooks from being run."""
-    return _write_check(shlex.quote(jobs), "flock setsid timeout")
+    return write_folder_check(shlex.quote(jobs), "flock setsid timeout")
 
 
-def _write_check(folders: str, tools: str) -> str:
+def write_folder_check(folders: str, tools: str) -> str:
+    """Write what says of folders and programs, quoted words of a shell, whether they can be used."""
     return CHECK_ROOT + _CHECK_FOLDERS.format(folders=folders) + write_check_tools(tools)
 
 

@@ -12,7 +12,8 @@ from escalator.system_support import remote_job
 from escalator.system_support.remote_job import Clock, JobState, JobStatus, Sleep
 from escalator.system_support.shell import Connect
 
-_PREFIX = "escalator: "
+PREFIX = "escalator: "
+"""What a script says of itself begins so."""
 
 log = logging.getLogger(__name__)
 
@@ -67,7 +68,7 @@ class NodeJob:
         """
         status = self.run_to_status(script, trouble=trouble, base=base)
         lines = _list_lines(status)
-        said = lines[-1].removeprefix(_PREFIX) if lines else "nothing"
+        said = lines[-1].removeprefix(PREFIX) if lines else "nothing"
         if said not in list(Effect):
             raise JobFailedError(
                 f"{trouble}: it ended well but does not say what it did: {said}",
@@ -75,8 +76,8 @@ class NodeJob:
                 remedy=f"read {base}/{self.job_id}/log on the node",
             )
         for line in lines[:-1]:
-            if line.startswith(_PREFIX):
-                log.info("%s: %s", self.job_id, line.removeprefix(_PREFIX))
+            if line.startswith(PREFIX):
+                log.info("%s: %s", self.job_id, line.removeprefix(PREFIX))
         return Effect(said)
 
     def run_to_status(self, script: str, *, trouble: str, base: str = remote_job.DEFAULT_BASE) -> JobStatus:
@@ -93,7 +94,7 @@ class NodeJob:
         if not status.succeeded:
             how = "the job was lost" if status.state is JobState.LOST else f"exit code {status.exit_code}"
             lines = _list_lines(status)
-            last = lines[-1].removeprefix(_PREFIX) if lines else "no output"
+            last = lines[-1].removeprefix(PREFIX) if lines else "no output"
             raise JobFailedError(
                 f"{trouble}: {how}: {last}",
                 status=status,
