@@ -23,7 +23,7 @@ from escalator.model.errors import (
 )
 from escalator.model.lease import Lease, LeaseMark, LeasePhase
 from escalator.model.step import Outcome
-from escalator.model.verdict import Code
+from escalator.model.verdict import Code, Verdict
 from escalator.steps.running.context import StepContext
 from escalator.steps.running.login_patience import bear_refusal
 from escalator.steps.running.results import StepResult
@@ -47,8 +47,11 @@ def release(ctx: StepContext) -> StepResult:
     with suppress(LeaseLostError):
         settle_standby_move(ctx)
     service = ctx.cloud.fetch_service(ctx.host)
+    before = ctx.run.progress(ctx.host)
     result = _end_or_leave(ctx, service)
-    left = start_left(ctx, ctx.cloud.fetch_service(ctx.host)) if StopBook(ctx=ctx).list_down() else ()
+    left: tuple[Verdict, ...] = ()
+    if StopBook(ctx=ctx).list_down():
+        left = start_left(ctx, ctx.cloud.fetch_service(ctx.host), before)
     said = "".join(f"; {verdict}" for verdict in left)
     return replace(result, message=f"{result.message}{said}") if left else result
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from tests.steps.conftest import MakeWorld
 from tests.steps.fake_power import PowerFault
+from tests.steps.fake_records import KilledError
 from tests.steps.worlds import NODE, World
 
 from escalator.model.campaign import NodeState, Step, UpgradeMode
@@ -124,3 +125,27 @@ def test_on_a_node_that_somebody_took_they_run_again_once_it_is_in_service(world
     else:
         assert states(world) == {"one": "stopped", "two": "stopped"}
         assert "not this run's any more" in result.message
+
+
+@pytest.mark.parametrize("step", [Step.UPGRADE, Step.VERIFY])
+def test_of_a_step_that_was_cut_off_only_an_upgrade_may_go_on(
+    world: World, step: Step, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.run_up_to(list(Step)[list(Step).index(step) - 1])
+    if step is Step.VERIFY:
+        world.kill(step, at=lambda called: called == "run_canary")
+    else:
+
+        def be_killed(_version: str) -> None:
+            raise KilledError
+
+        monkeypatch.setattr(world.nodes[NODE], "activate", be_killed)
+        with pytest.raises(KilledError):
+            world.run(step)
+    said = world.run(Step.RELEASE).message
+    assert world.progress().state is NodeState.FAILED
+    if step is Step.VERIFY:
+        assert states(world) == {"one": "active", "two": "active"}
+    else:
+        assert states(world) == {"one": "stopped", "two": "stopped"}
+        assert said.count("may go on") == 2

@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from escalator.model.campaign import NodeProgress, NodeState
 from escalator.model.cloud import ComputeService, Server, ServiceState, ServiceStatus
 from escalator.model.errors import ConflictError, NotFoundError
 from escalator.model.stops import ServerStop, StopEnd
@@ -26,6 +27,7 @@ START_WITHIN = timedelta(minutes=6)
 """How long the servers of one rank may take: Nova itself waits up to 5 min for their ports."""
 POLL_SECONDS, LONGEST_POLL_SECONDS = 1.0, 10.0
 """The pause between two looks, which grows."""
+_JOB_ENDED = frozenset({NodeState.UPGRADED, NodeState.VERIFIED})
 _ENDS = {
     StartStep.RUNS: StopEnd.RUNS,
     StartStep.BY_OWNER: StopEnd.BY_OWNER,
@@ -47,10 +49,11 @@ def start_servers(ctx: StepContext) -> tuple[Verdict, ...]:
     return tuple(faults)
 
 
-def start_left(ctx: StepContext, service: ComputeService) -> tuple[Verdict, ...]:
+def start_left(ctx: StepContext, service: ComputeService, before: NodeProgress) -> tuple[Verdict, ...]:
     """Start what is down still, whatever became of its node, where its node can run it; name the rest.
 
     :param service: the node's, as it is left.
+    :param before: how the node stood when its steps had ended.
     """
     book = StopBook(ctx=ctx)
     if not book.list_down():
@@ -59,7 +62,7 @@ def start_left(ctx: StepContext, service: ComputeService) -> tuple[Verdict, ...]
         ours=ctx.holds(service) or service.status is ServiceStatus.ENABLED,
         service_up=service.state is ServiceState.UP and not service.forced_down,
         upgrade_begun=ctx.facts.upgrade_begun is not None,
-        code=ctx.run.progress(ctx.host).code,
+        code=None if before.state in _JOB_ENDED else before.code,
     )
     if not why:
         return start_servers(ctx)

@@ -226,4 +226,4 @@ def find_why_left_off(*, ours: bool, service_up: bool, upgrade_begun: bool, code
     return ""
 
 
-_MAY_GO_ON = frozenset({Code.STEP_HUNG, Code.CUT_OFF})
+_MAY_GO_ON = frozenset({Code.STEP_HUNG, Code.CUT_OFF, Code.REBOOT_OVERDUE})
