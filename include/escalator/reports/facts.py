@@ -27,7 +27,8 @@ class StepRun:
     :ivar details: may hold ``leased_at`` (admit) and ``released_at`` (release) as ISO times, and
         ``upgrade_seconds`` (upgrade): how long the job on the node ran, up to the end of the attempt; and
         ``hooks`` (upgrade, verify): when which of the bundle's own commands were run, and what they printed;
-        and ``software`` (precheck, verify): component -> version, as it was read on the node.
+        and ``software`` (precheck, verify): component -> version, as it was read on the node;
+        and ``reboot`` (upgrade): when it was ordered, and the boots before and after it.
     """
 
     host: str

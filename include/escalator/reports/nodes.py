@@ -70,6 +70,7 @@ def _describe(
         "own_overhead_seconds": round_seconds(times.own_overhead_seconds),
         "steps": steps,
         "hooks": _describe_hooks(runs),
+        "reboots": [run.details["reboot"] for run in runs if run.details.get("reboot")],
         "software": describe_software(facts, host),
         "api_calls": {row["step"]: row["api_calls"] for row in steps},
         "moves": [_describe_move(move, states, events) for move in facts.moves_of(host)],

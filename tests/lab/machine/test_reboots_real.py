@@ -23,10 +23,13 @@ from escalator.lab.settings import LabSettings
 from escalator.model.boot import Boot, SystemState
 from escalator.model.bundle import Impact, NoMechanism, RebootPolicy
 from escalator.model.campaign import Step
+from escalator.model.inventory_settings import PowerCommands
 from escalator.model.step import Outcome
 from escalator.model.verdict import Code
 from escalator.steps.running.context import CampaignContext
 from escalator.system_support.boots import order_reboot, read_boot
+from escalator.system_support.power import CommandPower
+from escalator.system_support.programs import Ended
 from escalator.system_support.ssh import NodeShell
 from escalator.system_support.target import SshTarget
 from escalator.upgrade_manager.state.boots import find_reboot_reasons
@@ -86,6 +89,18 @@ class RealNode(World):
             time.sleep(self.kill_after)
             self.kill_after = None
             raise KilledError
+
+
+@dataclass(frozen=True)
+class SwitchedOn:
+    """A management board: whatever it is told, the machine has power afterwards."""
+
+    machine: Machine
+
+    def __call__(self, _command: str) -> Ended:
+        self.machine.ensure_cut()
+        self.machine.ensure_on()
+        return Ended(0, "")
 
 
 @pytest.fixture(scope="module")
@@ -211,4 +226,17 @@ def test_a_machine_that_does_not_come_back_is_failed_and_goes_on_when_a_person_s
     assert not machine.is_on
     machine.ensure_on()
     assert empty.run(Step.UPGRADE).outcome is Outcome.OK
+    assert count_boots(store, machine) == boots + 1
+
+
+def test_a_machine_that_does_not_come_back_gets_its_power_by_the_operators_command(
+    store: MachineStore, machine: Machine, empty: RealNode
+) -> None:
+    boots = count_boots(store, machine)
+    empty.bundle = replace(REBOOTS, reboot_limit_seconds=60.0)
+    empty.power = CommandPower(NODE, PowerCommands(cycle="power cycle"), SwitchedOn(machine))
+    machine.order_stay_off()
+    result = empty.run(Step.UPGRADE)
+    assert result.outcome is Outcome.OK, result.message
+    assert ", when its power was switched from outside at " in result.message
     assert count_boots(store, machine) == boots + 1
