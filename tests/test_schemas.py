@@ -57,7 +57,8 @@ def test_schema_refuses_an_unknown_key(name: str) -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        {"mechanism": {"type": "ansible"}},
+        {"mechanism": {"type": "helm"}},
+        {"mechanism": {"type": "dnf", "packages": [{"name": "nova=1"}]}},
         {"mechanism": {"type": "apt", "packages": []}},
         {"mechanism": {"type": "apt", "packages": [{"name": "nova=1"}]}},
         {"mechanism": {"type": "venv", "venv": "opt"}},

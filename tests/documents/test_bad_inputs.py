@@ -168,8 +168,8 @@ ROWS: tuple[Row, ...] = (
     (read_bundle, "a: &a [*a]\n", "a: is not known"),
     (
         read_bundle,
-        BUNDLE.replace("type: none", "type: dnf"),
-        "dnf is not supported in this release",
+        BUNDLE.replace("type: none", "type: helm"),
+        "mechanism.type: is 'helm', must be one of venv",
     ),
     # windows
     (read_windows, "windows: [", "windows.yaml cannot be read"),

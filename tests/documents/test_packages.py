@@ -10,7 +10,7 @@ from tests.documents.test_bundles import FULL, refused
 from escalator.checks.bundle_faults import find_faults
 from escalator.documents.bundles import parse_bundle
 from escalator.documents.yaml_lines import load_yaml
-from escalator.model.bundle import AptMechanism, ConffilePolicy, Package
+from escalator.model.bundle import AptMechanism, ConffilePolicy, DnfMechanism, Package
 
 TO = "3:34.0.0-0lab1"
 NOVA = {"name": "lab-nova-compute", "component": "nova-compute", "service": "nova-compute"}
@@ -120,3 +120,77 @@ mechanism:
         (5, "no package of the me"),
         (10, "openvswitch-switch: "),
     ]
+
+
+RPM = "1:34.0.0-1.el10"
+RPM_NOVA = {
+    "name": "openstack-nova-compute",
+    "component": "nova-compute",
+    "service": "openstack-nova-compute",
+}
+
+
+def rpm_bundle(*packages: object, to: str = RPM, scheme: str = "rpm", **changes: Any) -> dict[str, Any]:
+    brings = [{"name": "nova-compute", "to": to, "scheme": scheme}]
+    return bundle(*(packages or (RPM_NOVA,)), components=brings, type="dnf", **changes)
+
+
+def test_packages_of_rpm() -> None:
+    read = parse_bundle(
+        rpm_bundle(
+            RPM_NOVA,
+            {"name": "qemu-kvm", "version": "17:10.0.0-9.el10"},
+            impact="data",
+            repositories=["nova-34", "copr:copr.example.org:team:nova"],
+            lift_holds=["openstack-nova-compute"],
+            removes=["python3-old"],
+            restarts=["libvirtd"],
+            downgrade=True,
+        )
+    )
+    nova = Package(
+        name="openstack-nova-compute",
+        version=RPM,
+        component="nova-compute",
+        service="openstack-nova-compute",
+    )
+    assert read.mechanism == DnfMechanism(
+        packages=(nova, Package(name="qemu-kvm", version="17:10.0.0-9.el10")),
+        repositories=("nova-34", "copr:copr.example.org:team:nova"),
+        lift_holds=("openstack-nova-compute",),
+        removes=("python3-old",),
+        restarts=("libvirtd",),
+        downgrade=True,
+    )
+
+
+@pytest.mark.parametrize(
+    ("document", "fault"),
+    [
+        (rpm_bundle(scheme="deb"), "packages[0].component: nova-compute needs scheme: rpm"),
+        (
+            rpm_bundle(to="34.0.0"),
+            "packages[0].component: '34.0.0', to which nova-compute comes, is no version",
+        ),
+        (
+            rpm_bundle(RPM_NOVA | {"version": "0:34-1"}),
+            "packages[0].version: must be an exact version of rpm's",
+        ),
+        (
+            rpm_bundle(RPM_NOVA | {"name": "nova compute"}),
+            "packages[0].name: must be a package's name, as rpm",
+        ),
+        (
+            rpm_bundle(RPM_NOVA, {"name": "kernel-core", "version": "6-1"}),
+            "packages[1].name: kernel-core: guests",
+        ),
+        (
+            rpm_bundle(RPM_NOVA, {"name": "openvswitch3.3", "version": "6-1"}),
+            "packages[1].name: openvswitch3.3:",
+        ),
+        (rpm_bundle(conffiles="keep"), "conffiles: is not known"),
+        (rpm_bundle(repositories=["a b"]), "repositories[0]: must be the id of a repository of dnf's"),
+    ],
+)
+def test_packages_of_rpm_that_cannot_be(document: dict[str, Any], fault: str) -> None:
+    assert f"mechanism.{fault}" in refused(document)

@@ -13,7 +13,7 @@ from escalator.documents.windows import parse_windows
 from escalator.documents.yaml_lines import load_yaml, read_yaml
 from escalator.model.errors import InvalidRequestError
 
-SERVED = "venv, command, apt, ansible, kolla-ansible and none"
+SERVED = "venv, command, apt, dnf, ansible, kolla-ansible, none"
 BUNDLE = """\
 schema: escalator.bundle/1
 name: nova-34
@@ -22,7 +22,7 @@ components:
     to: 34.0
   - {name: nova-api, to: "34.0.0", shceme: pbr}
 mechanism:
-  type: dnf
+  type: helm
 impact: control
 impact: data
 rolback: {}
@@ -40,7 +40,7 @@ def test_every_fault_has_its_path_and_its_line_in_their_order() -> None:
     assert told_of(BUNDLE).partition("cannot be read: ")[2].split("; ") == [
         "components[0].to: must be text, not 34.0: put it in quotes (line 5)",
         "components[1].shceme: is not known, did you mean scheme? (line 6)",
-        f"mechanism.type: dnf is not supported in this release, which knows {SERVED} (line 8)",
+        f"mechanism.type: is 'helm', must be one of {SERVED} (line 8)",
         "impact: stands on line 9 already (line 10)",
         "rolback: is not known, did you mean rollback? (line 11)",
     ]

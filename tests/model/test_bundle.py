@@ -8,6 +8,7 @@ from escalator.model.bundle import (
     Bundle,
     CommandMechanism,
     Component,
+    DnfMechanism,
     Impact,
     KollaAnsibleMechanism,
     MechanismType,
@@ -59,6 +60,7 @@ def test_a_mechanism_knows_its_type() -> None:
         MechanismType.VENV,
         MechanismType.COMMAND,
         MechanismType.APT,
+        MechanismType.DNF,
         MechanismType.ANSIBLE,
         MechanismType.KOLLA_ANSIBLE,
         MechanismType.NONE,
@@ -80,6 +82,7 @@ def test_the_longest_limit_of_its_own_commands() -> None:
 
 def test_what_its_mechanism_waits_for_others() -> None:
     assert Bundle(name="b", components=(), mechanism=AptMechanism(packages=())).lock_seconds == 600.0
+    assert Bundle(name="b", components=(), mechanism=DnfMechanism(packages=())).lock_seconds == 600.0
     assert Bundle(name="b", components=(), mechanism=COMMANDS).lock_seconds == 0.0
 
 

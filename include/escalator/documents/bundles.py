@@ -150,7 +150,7 @@ class BundleDocument(DocumentModel):
         keys = mechanism if isinstance(mechanism, Mapping) else {}
         if keys.get("type") == "venv":
             yield from find_venv_faults(keys, names, called)
-        if keys.get("type") == "apt":
+        if keys.get("type") in ("apt", "dnf"):
             yield from find_package_faults(values, keys)
         yield from _find_contradiction(values)
 

@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal, assert_never
 
-from pydantic import AfterValidator, ConfigDict, Field
+from pydantic import Field
 
 from escalator.documents.commands import Command, Limit, LookLimit
-from escalator.documents.document_model import DocumentModel, OrNull, Service, Word, must_be, refuse
+from escalator.documents.document_model import DocumentModel, OrNull, Service, Word, must_be
 from escalator.documents.playbooks import AnsibleDocument, KollaAnsibleDocument, read_playbooks
 from escalator.documents.venv_mechanism import VenvDocument, read_venv
 from escalator.model.bundle import (
-    SUPPORTED_MECHANISMS,
     AptMechanism,
     CommandMechanism,
     ConffilePolicy,
+    DnfMechanism,
     Mechanism,
     NoMechanism,
     Package,
 )
-from escalator.model.errors import InvalidRequestError
 
 DEB_VERSION_PATTERN = r"^(?:[0-9]+:)?[0-9][A-Za-z0-9.+~-]*$"
+RPM_VERSION_PATTERN = r"^(?:[1-9][0-9]*:)?[A-Za-z0-9][A-Za-z0-9._+~^]*-[A-Za-z0-9][A-Za-z0-9._+~^]*$"
 MOST_PACKAGES = 200
 """The longest list of packages, and of their names: all of them go to the node in one argument."""
 
@@ -46,6 +46,20 @@ KeyringPath = Annotated[
     Field(pattern=r"^/[A-Za-z0-9._/+-]+\.(?:gpg|asc)$"),
     must_be("an absolute path in plain characters that ends with .gpg or .asc"),
 ]
+RpmName = Annotated[
+    str,
+    Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.+-]*$", max_length=100),
+    must_be("a package's name, as rpm has it"),
+]
+RpmVersion = Annotated[
+    str,
+    Field(pattern=RPM_VERSION_PATTERN, max_length=100),
+    must_be("an exact version of rpm's, with its release, and its epoch where it is not 0: 1:34.0.0-1.el9"),
+]
+RepositoryId = Annotated[
+    str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:-]*$"), must_be("the id of a repository of dnf's")
+]
+RpmNames = OrNull[Annotated[list[RpmName], Field(max_length=MOST_PACKAGES)]]
 DebNames = OrNull[Annotated[list[DebName], Field(max_length=MOST_PACKAGES)]]
 ServiceNames = OrNull[Annotated[list[Service], Field(max_length=MOST_PACKAGES)]]
 
@@ -89,32 +103,42 @@ class AptDocument(DocumentModel):
     lock_seconds: Limit = 600.0
 
 
+class RpmDocument(DocumentModel):
+    """A package and its exact version; the one that carries nova-compute says its service."""
+
+    name: RpmName
+    version: RpmVersion | None = None
+    component: Service | None = None
+    service: Service | None = None
+
+
+class DnfDocument(DocumentModel):
+    """Packages by dnf; what is not named here is neither removed, nor restarted, nor unlocked."""
+
+    type: Literal["dnf"]
+    packages: Annotated[list[RpmDocument], Field(min_length=1, max_length=MOST_PACKAGES)]
+    repositories: OrNull[Annotated[list[RepositoryId], Field(max_length=MOST_PACKAGES)]] = Field(default=[])
+    lift_holds: RpmNames = Field(default=[])
+    removes: RpmNames = Field(default=[])
+    restarts: ServiceNames = Field(default=[])
+    downgrade: OrNull[bool] = False
+    lock_seconds: Limit = 600.0
+
+
 class NoneDocument(DocumentModel):
     """The bundle brings nothing to a node."""
 
     type: Literal["none"]
 
 
-def _refuse_unserved(kind: str) -> str:
-    *first, last = SUPPORTED_MECHANISMS
-    raise refuse(f"{kind} is not supported in this release, which knows {', '.join(first)} and {last}")
-
-
-class UnservedDocument(DocumentModel):
-    """A mechanism that this release cannot carry out: only the type is looked at, and refused."""
-
-    model_config = ConfigDict(extra="ignore", json_schema_extra={"not": {}})
-    type: Annotated[Literal["dnf"], AfterValidator(_refuse_unserved)]
-
-
 MechanismDocument = (
     VenvDocument
     | CommandDocument
     | AptDocument
+    | DnfDocument
     | AnsibleDocument
     | KollaAnsibleDocument
     | NoneDocument
-    | UnservedDocument
 )
 """One model for each type; which one a mapping is says its key ``type``."""
 
@@ -134,26 +158,17 @@ def read_mechanism(document: MechanismDocument, versions: Mapping[str, str]) -> 
             return _read_apt(document, versions)
         case AnsibleDocument() | KollaAnsibleDocument():
             return read_playbooks(document)
+        case DnfDocument():
+            return _read_dnf(document, versions)
         case NoneDocument():
             return NoMechanism()
-        case UnservedDocument():
-            raise InvalidRequestError(f"mechanism {document.type} is not supported in this release")
         case _:
             assert_never(document)
 
 
 def _read_apt(document: AptDocument, versions: Mapping[str, str]) -> AptMechanism:
-    packages = (
-        Package(
-            name=row.name,
-            version=row.version or versions[row.component or ""],
-            component=row.component,
-            service=row.service,
-        )
-        for row in document.packages
-    )
     return AptMechanism(
-        packages=tuple(packages),
+        packages=_read_packages(document.packages, versions),
         sources=document.sources,
         keyring=document.keyring,
         conffiles=document.conffiles,
@@ -162,4 +177,30 @@ def _read_apt(document: AptDocument, versions: Mapping[str, str]) -> AptMechanis
         restarts=tuple(document.restarts),
         downgrade=document.downgrade,
         lock_seconds=document.lock_seconds,
+    )
+
+
+def _read_dnf(document: DnfDocument, versions: Mapping[str, str]) -> DnfMechanism:
+    return DnfMechanism(
+        packages=_read_packages(document.packages, versions),
+        repositories=tuple(document.repositories),
+        lift_holds=tuple(document.lift_holds),
+        removes=tuple(document.removes),
+        restarts=tuple(document.restarts),
+        downgrade=document.downgrade,
+        lock_seconds=document.lock_seconds,
+    )
+
+
+def _read_packages(
+    rows: Sequence[DebDocument] | Sequence[RpmDocument], versions: Mapping[str, str]
+) -> tuple[Package, ...]:
+    return tuple(
+        Package(
+            name=row.name,
+            version=row.version or versions[row.component or ""],
+            component=row.component,
+            service=row.service,
+        )
+        for row in rows
     )

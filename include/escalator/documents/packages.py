@@ -8,13 +8,18 @@ from typing import Any
 
 from escalator.documents.document_model import list_mappings
 from escalator.documents.faults import Fault
-from escalator.documents.mechanisms import DEB_VERSION_PATTERN
+from escalator.documents.mechanisms import DEB_VERSION_PATTERN, RPM_VERSION_PATTERN
 from escalator.documents.wording import show_value
 from escalator.model.bundle import COMPUTE, Impact
 from escalator.model.data_plane import is_service_for_guests, is_under_guests
 from escalator.upgrade_manager.versions.release_version import Scheme
 
 _AT = ("mechanism", "packages")
+_KINDS = {
+    "apt": (Scheme.DEB, DEB_VERSION_PATTERN, "dpkg"),
+    "dnf": (Scheme.RPM, RPM_VERSION_PATTERN, "rpm"),
+}
+"""Mechanism -> the scheme of its components, the form of its versions, and who has the packages."""
 
 
 def find_package_faults(bundle: Mapping[Any, Any], mechanism: Mapping[Any, Any]) -> Iterator[Fault]:
@@ -25,10 +30,11 @@ def find_package_faults(bundle: Mapping[Any, Any], mechanism: Mapping[Any, Any])
     components = {
         c["name"]: c for _, c in list_mappings(bundle, "components") if isinstance(c.get("name"), str)
     }
+    kind = _KINDS["dnf" if mechanism.get("type") == "dnf" else "apt"]
     carried: dict[str, str] = {}
     names: set[object] = set()
     for index, row in list_mappings(mechanism, "packages"):
-        yield from _find_faults_of(row, (*_AT, index), components)
+        yield from _find_faults_of(row, (*_AT, index), components, kind)
         name, component = row.get("name"), row.get("component")
         if isinstance(name, str) and name in names:
             yield Fault((*_AT, index, "name"), f"{name} stands there twice")
@@ -47,9 +53,13 @@ def find_package_faults(bundle: Mapping[Any, Any], mechanism: Mapping[Any, Any])
 
 
 def _find_faults_of(
-    row: Mapping[Any, Any], at: tuple[str | int, ...], components: Mapping[str, Mapping[Any, Any]]
+    row: Mapping[Any, Any],
+    at: tuple[str | int, ...],
+    components: Mapping[str, Mapping[Any, Any]],
+    kind: tuple[Scheme, str, str],
 ) -> Iterator[Fault]:
     """Find what is wrong between one package and the component that it carries."""
+    scheme, pattern, database = kind
     name, version = row.get("component"), row.get("version")
     if name is None:
         if version is None:
@@ -59,11 +69,13 @@ def _find_faults_of(
     if component is None:
         yield Fault((*at, "component"), f"no component is named {show_value(name)}")
         return
-    if component.get("scheme") not in {Scheme.DEB, "deb"}:
-        yield Fault((*at, "component"), f"{name} needs scheme: deb: its version is that of the package")
+    if component.get("scheme") not in {scheme, str(scheme)}:
+        yield Fault((*at, "component"), f"{name} needs scheme: {scheme}: its version is that of the package")
     to = component.get("to")
-    if version is None and isinstance(to, str) and not re.fullmatch(DEB_VERSION_PATTERN, to):
-        yield Fault((*at, "component"), f"{show_value(to)}, to which {name} comes, is no version of dpkg's")
+    if version is None and isinstance(to, str) and not re.fullmatch(pattern, to):
+        yield Fault(
+            (*at, "component"), f"{show_value(to)}, to which {name} comes, is no version of {database}'s"
+        )
     if isinstance(version, str) and isinstance(to, str) and version != to:
         yield Fault(
             (*at, "version"), f"is {show_value(version)}, but the component {name} comes to {show_value(to)}"

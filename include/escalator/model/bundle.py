@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import ClassVar
+from typing import ClassVar, get_args
 
 from escalator.model.canary import CanaryWish
 
@@ -171,26 +171,18 @@ class Package:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AptMechanism:
-    """Packages of Debian or Ubuntu in exact versions; whatever else apt would do has to be named.
+class PackageMechanism:
+    """Packages of the operating system in exact versions; whatever else its tool would do has to be named.
 
     :ivar packages: one of them carries ``COMPUTE``, and says its service.
-    :ivar sources: file on the node with the only sources of apt's that count; None: those that the node has.
-    :ivar keyring: file on the node with the keys of those of ``sources`` that name none; its suffix says its
-        form, ``gpg`` or ``asc``.
-    :ivar conffiles: what becomes of configuration files that were edited on the node.
-    :ivar lift_holds: packages whose hold is lifted for the installation, and put back.
-    :ivar removes: packages that may be removed.
+    :ivar lift_holds: packages whose hold, or versionlock, does not count; they are held again afterwards.
+    :ivar removes: packages that may be removed, or replaced by another one.
     :ivar restarts: services, of packages that are not among ``packages``, that may be restarted.
     :ivar downgrade: packages may go back to an older version.
-    :ivar lock_seconds: how long another program may hold dpkg's lock, or that of apt's lists.
+    :ivar lock_seconds: how long another program may hold the locks of the tool, or of the packages.
     """
 
-    type: ClassVar[MechanismType] = MechanismType.APT
     packages: tuple[Package, ...]
-    sources: str | None = None
-    keyring: str | None = None
-    conffiles: ConffilePolicy = ConffilePolicy.KEEP
     lift_holds: tuple[str, ...] = ()
     removes: tuple[str, ...] = ()
     restarts: tuple[str, ...] = ()
@@ -201,6 +193,33 @@ class AptMechanism:
     def compute(self) -> Package:
         """Return the package that carries nova-compute."""
         return next(package for package in self.packages if package.component == COMPUTE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AptMechanism(PackageMechanism):
+    """Packages of Debian or Ubuntu, by apt.
+
+    :ivar sources: file on the node with the only sources of apt's that count; None: those that the node has.
+    :ivar keyring: file on the node with the keys of those of ``sources`` that name none; its suffix says its
+        form, ``gpg`` or ``asc``.
+    :ivar conffiles: what becomes of configuration files that were edited on the node.
+    """
+
+    type: ClassVar[MechanismType] = MechanismType.APT
+    sources: str | None = None
+    keyring: str | None = None
+    conffiles: ConffilePolicy = ConffilePolicy.KEEP
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DnfMechanism(PackageMechanism):
+    """RPM packages, by dnf.
+
+    :ivar repositories: ids of the only repositories that count; empty: those that the node has enabled.
+    """
+
+    type: ClassVar[MechanismType] = MechanismType.DNF
+    repositories: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -290,18 +309,17 @@ class NoMechanism:
 
 
 Mechanism = (
-    VenvMechanism | CommandMechanism | AptMechanism | AnsibleMechanism | KollaAnsibleMechanism | NoMechanism
+    VenvMechanism
+    | CommandMechanism
+    | AptMechanism
+    | DnfMechanism
+    | AnsibleMechanism
+    | KollaAnsibleMechanism
+    | NoMechanism
 )
 """How a bundle is brought: one dataclass for each type that this release can carry out."""
 
-SUPPORTED_MECHANISMS: tuple[MechanismType, ...] = (
-    VenvMechanism.type,
-    CommandMechanism.type,
-    AptMechanism.type,
-    AnsibleMechanism.type,
-    KollaAnsibleMechanism.type,
-    NoMechanism.type,
-)
+SUPPORTED_MECHANISMS: tuple[MechanismType, ...] = tuple(kind.type for kind in get_args(Mechanism))
 """The types of mechanism that this release can carry out; a bundle that names another one is refused."""
 
 
@@ -373,7 +391,7 @@ class Bundle:
     @property
     def lock_seconds(self) -> float:
         """Return how long its mechanism waits for another program's lock before it begins (s)."""
-        return self.mechanism.lock_seconds if isinstance(self.mechanism, AptMechanism) else 0.0
+        return self.mechanism.lock_seconds if isinstance(self.mechanism, PackageMechanism) else 0.0
 
     def target_version(self, component: str = COMPUTE) -> str | None:
         """Return the version the bundle brings of a component."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 
 _PACKAGES = re.compile(
-    r"libvirt-(?:daemon|bin)|qemu-(?:system|kvm|block)|openvswitch-|ovn-|linux-(?:image|modules)-"
+    r"libvirt-(?:daemon|bin)|qemu-(?:system|kvm|block)|linux-(?:image|modules)-"
+    r"|(?:rdo-)?(?:openvswitch|ovn)(?:[0-9-]|$)|kernel(?:-rt)?(?:-(?:core|modules)|$)"
 )
 _SERVICES = re.compile(
     r"(?:libvirtd|virt[a-z]+d|ovs-vswitchd|ovsdb-server|ovn-controller|openvswitch-switch|openvswitch)(?:\.service)?"

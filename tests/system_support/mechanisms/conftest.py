@@ -16,6 +16,7 @@ import pytest
 from tests.system_support.mechanisms.ansible_node import AnsibleNode, make_ansible_node, need_ansible
 from tests.system_support.mechanisms.apt_node import AptNode, make_machine, renew
 from tests.system_support.mechanisms.command_node import CommandNode, make_command_node
+from tests.system_support.mechanisms.dnf_node import DnfNode, make_dnf_node
 
 from escalator.model.bundle import VenvMechanism
 from escalator.system_support.mechanisms.venv import VenvOnNode
@@ -158,6 +159,15 @@ def driver_node(venv_node: VenvNode, tmp_path: Path) -> VenvNode:
         imports=("demo_agent", "demo_driver", "speed"),
     )
     return replace(venv_node, mechanism=mechanism)
+
+
+@pytest.fixture
+def dnf_node(sshd: Sshd, tmp_path: Path) -> Iterator[DnfNode]:
+    node = make_dnf_node(sshd, tmp_path / "it's a node")
+    yield node
+    node.end()
+    for name in ("dnf", "rpm"):
+        (sshd.home / "bin" / name).unlink(missing_ok=True)
 
 
 @pytest.fixture

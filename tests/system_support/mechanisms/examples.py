@@ -14,6 +14,7 @@ from escalator.model.bundle import (
     AnsibleMechanism,
     AptMechanism,
     CommandMechanism,
+    DnfMechanism,
     KollaAnsibleMechanism,
     Mechanism,
     NoMechanism,
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from tests.system_support.mechanisms.apt_node import AptNode
     from tests.system_support.mechanisms.command_node import CommandNode
     from tests.system_support.mechanisms.conftest import VenvNode
+    from tests.system_support.mechanisms.dnf_node import DnfNode
 
 OLD, NEW = "1.0.0", "2.0.0"
 
@@ -109,6 +111,16 @@ def make_apt(request: pytest.FixtureRequest) -> Example:
     )
 
 
+def make_dnf(request: pytest.FixtureRequest) -> Example:
+    node: DnfNode = request.getfixturevalue("dnf_node")
+    return Example(
+        mechanism=node.on_node(),
+        connect_really=node.sshd.shell,
+        count_restarts=node.restarts,
+        break_service=node.break_service,
+    )
+
+
 def make_ansible(request: pytest.FixtureRequest) -> Example:
     node: AnsibleNode = request.getfixturevalue("ansible_node")
     return Example(
@@ -140,6 +152,7 @@ EXAMPLES: dict[type[Mechanism], Callable[[pytest.FixtureRequest], Example]] = {
     VenvMechanism: make_venv,
     CommandMechanism: make_command,
     AptMechanism: make_apt,
+    DnfMechanism: make_dnf,
     AnsibleMechanism: make_ansible,
     KollaAnsibleMechanism: make_kolla_ansible,
     NoMechanism: make_none,

@@ -7,6 +7,7 @@ a folder of its own, ``work``, a script keeps what apt said it would do: ``plan`
 
 from __future__ import annotations
 
+from escalator.system_support.mechanisms.package_functions import SHARED
 from escalator.system_support.mechanisms.shared_scripts import PROCESSES, WORDS
 
 READERS = r"""
@@ -144,19 +145,6 @@ list_broken() {
   if [ -z "$found" ] && ls /var/lib/dpkg/updates | grep -q '^[0-9]'; then found=dpkg; fi
   [ -z "$found" ] || printf '%s\n' "$found"
 }
-is_ours() { [ "$(head -n 1 "$state/begun" 2>/dev/null)" = "$key" ]; }
-# Which process a service has: boot, process id and when it began.
-process() { pid=$(main_pid) && printf '%s %s %s\n' "$(boot)" "$pid" "$(began "$pid")"; }
-# When $service began, in seconds since the boot: its process, or itself where it keeps none.
-began_seconds() {
-  if [ -n "$1" ]; then began "$1" | awk '{ printf "%.2f", $1 / 100 }'
-  else systemctl show -P ActiveEnterTimestampMonotonic "$service" | awk '{ printf "%.2f", $1 / 1000000 }'; fi
-}
-# The moment that lies $1 seconds after the boot, on the clock that dates files.
-moment() {
-  read -r up _ </proc/uptime
-  date +%s.%N | awk -v up="$up" -v at="$1" '{ printf "%.2f", $1 - up + at }'
-}
 # Whether process $1 has files of package $2 that are gone, or $service began ($3) before they were unpacked.
 is_old() {
   dpkg -L "$2" >"$work/files" 2>/dev/null || true
@@ -198,16 +186,6 @@ look() {
     echo "$package|$version|$component|$service|$status|${rest%%|*}|$before|$activity|$pid"
   done
 }
-# The rows that are not as the bundle wants them, and how they are; fails when there is one.
-list_behind() {
-  look | awk -F'|' -v compute="$compute" '
-    function tell(words) { printf "%s%s", (bad++ ? "; " : ""), words }
-    $5 != "installed" { tell($1 " is " $5); next }
-    $6 != $2 { tell($1 " is " $6); next }
-    $8 == "old" { tell("the process of " $4 " is from before " $1 " " $6) }
-    $8 != "new" && $1 == compute { tell($4 " does not run: systemd says " $8) }
-    END { exit (bad > 0) }'
-}
 is_reached() { list_behind >/dev/null && [ -z "$(list_broken)" ]; }
 """
 
@@ -247,18 +225,7 @@ outlook() {
   awk -F'|' '$2 == "Inst" && $4 != "-" { print $3, $4, $5 }' "$work/plan" | while read -r package old new; do
     if dpkg --compare-versions "$new" lt "$old"; then echo "down|$package"; fi
   done
-  systemctl list-units --type=service --state=active,reloading,activating --plain --no-legend --no-pager |
-    awk '{ print $1 }' >"$work/running"
-  cut -d'|' -f3 "$work/plan" | while read -r package; do
-    dpkg -L "$package" 2>/dev/null | sed -n 's|.*/systemd/system/\([^/]*\.service\)$|\1|p' | sort -u |
-      awk -v package="$package" '
-        NR == FNR { runs[$1] = 1; next }
-        { template = $1; sub(/\.service$/, "", template)
-          for (unit in runs)
-            if (unit == $1 || (template ~ /@$/ && index(unit, template) == 1))
-              print "unit|" package "|" unit }
-        ' "$work/running" -
-  done
+  list_units dpkg -L
   cut -d'|' -f3 "$work/plan" >"$work/names"
   apt-mark showhold | grep -xFf "$work/names" | sed 's/^/held|/' || true
 }
@@ -285,10 +252,6 @@ sort_out() {
       fail "dpkg has a package in a broken state that this bundle did not leave: $name"
   done
   patient mend || fail "dpkg --configure -a does not mend what an earlier run left: $words"
-}
-record() {
-  sync "$1.new" 2>/dev/null || sync
-  mv -T "$1.new" "$1"
 }
 # Note what is begun, which processes there were before it, and which holds it lifts.
 begin() {
@@ -323,20 +286,6 @@ show_conffiles() {
     done
   done
 }
-# Restart what still runs the old files; of others than nova-compute only what runs.
-restart_old() {
-  look | while IFS='|' read -r package _ _ service _ _ _ activity _; do
-    [ "$service" != - ] || continue
-    stayed=no
-    if grep -q "^plan|Inst|$package|" "$state/begun" &&
-      grep -qx "process|$service|$(process)" "$state/begun"; then stayed=yes; fi
-    case $package.$activity.$stayed in
-      *.new.no) ;;
-      "$compute".*|*.old.*|*.new.yes)
-        systemctl restart "$service" </dev/null 7>&- || fail "$service does not start" ;;
-    esac
-  done
-}
 """
 
 FUNCTIONS = (
@@ -348,6 +297,7 @@ case $policy in new) export UCF_FORCE_CONFFNEW=1 ;; *) export UCF_FORCE_CONFFOLD
 """
     + WORDS
     + PROCESSES
+    + SHARED
     + READERS
     + _TOOLS
     + _STATES

@@ -1,4 +1,4 @@
-"""What apt would do on a node, as a script of the mechanism tells it, and what speaks against it: pure."""
+"""What apt or dnf would do on a node, as their scripts tell it, and what speaks against it: pure."""
 
 from __future__ import annotations
 
@@ -7,15 +7,54 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from escalator.model.bundle import AptMechanism, Impact
+from escalator.model.bundle import Impact, PackageMechanism
 from escalator.model.data_plane import is_service_for_guests, is_under_guests
 from escalator.model.verdict import Code, Severity, Subject, Verdict
 from escalator.model.wording import name_some
 
 _APPROVABLE = ("plan", "down", "unit", "held")
-_UNKNOWN = re.compile(r"was not found|Unable to locate package|no installation candidate")
-"""Words of apt's for a version that its lists do not have."""
-_NAMED = "name it in the bundle, or find out why apt wants it"
+_UNKNOWN = re.compile(
+    r"was not found|Unable to locate package|no installation candidate"
+    r"|No match(?:es)? for|Unable to find a match|Cache-only enabled but no cache"
+)
+"""Words of apt's, then of dnf's, for a version that its lists do not have."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Words:
+    """Who brings packages, who has them, and what a person does there about a trouble.
+
+    :ivar broken: a way out of a broken state; :ivar refused: how to try what is refused.
+    :ivar held: how a hold is lifted; :ivar space: what makes room.
+    :ivar sees_under_lock: it tells what it would do also while another program has it locked.
+    """
+
+    tool: str
+    database: str
+    broken: str
+    refused: str
+    held: str
+    space: str
+    sees_under_lock: bool = True
+
+
+APT = Words(
+    tool="apt",
+    database="dpkg",
+    broken="dpkg --audit, then dpkg --configure -a, or install them again",
+    refused="try apt-get -s install with these versions there",
+    held="apt-mark unhold",
+    space="apt-get clean",
+)
+DNF = Words(
+    tool="dnf",
+    database="rpm",
+    broken="dnf check, then dnf remove --duplicates, or install them again",
+    refused="try dnf --assumeno install with these versions there",
+    held="dnf versionlock delete",
+    space="dnf clean packages",
+    sees_under_lock=False,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,17 +136,21 @@ def read_outlook(text: str) -> Outlook:
 
 
 def judge_outlook(
-    outlook: Outlook, mechanism: AptMechanism, impact: Impact, subject: Subject
+    outlook: Outlook,
+    mechanism: PackageMechanism,
+    impact: Impact,
+    subject: Subject,
+    words: Words = APT,
 ) -> tuple[Verdict, ...]:
     """Find everything that keeps an installation from being begun; it may do what the bundle names, no more.
 
-    A version that apt's lists do not have is no finding: whether there is one is asked of the sources.
+    A version that the node's lists do not have is no finding: whether there is one is asked of the sources.
     """
     found = (
-        *_judge_states(outlook),
-        *_judge_changes(outlook, mechanism),
-        *(_judge_impact(outlook) if impact is Impact.CONTROL else ()),
-        *_judge_space(outlook),
+        *_judge_states(outlook, words),
+        *_judge_changes(outlook, mechanism, words),
+        *(_judge_impact(outlook, words) if impact is Impact.CONTROL else ()),
+        *_judge_space(outlook, words),
     )
     return tuple(
         Verdict(code=code, message=message, remedy=remedy, subject=subject, severity=severity)
@@ -122,68 +165,70 @@ def _finding(code: Code, message: str, remedy: str, severity: Severity = Severit
     return code, message, remedy, severity
 
 
-def _judge_states(outlook: Outlook) -> Iterator[_Finding]:
-    """Judge the states of dpkg: a broken one may be ours, or of one who is at work right now."""
+def _judge_states(outlook: Outlook, words: Words) -> Iterator[_Finding]:
+    """Judge the states of packages: a broken one may be ours, or of one who is at work right now."""
     if outlook.locked:
-        words = f"dpkg is locked: {outlook.locked}; its state cannot be judged now"
-        yield _finding(
-            Code.NODE_PACKAGES_LOCKED, words, "nothing: the upgrade waits for it", Severity.WARNING
-        )
+        message = f"{words.database} is locked: {outlook.locked}; its state cannot be judged now"
+        remedy = "nothing: the upgrade waits for it"
+        yield _finding(Code.NODE_PACKAGES_LOCKED, message, remedy, Severity.WARNING)
         return
-    foreign = [name for name in outlook.broken if not outlook.begun or name not in {*outlook.begun, "dpkg"}]
+    ours = {*outlook.begun, words.database} if outlook.begun else set()
+    foreign = [name for name in outlook.broken if name not in ours]
     if foreign:
         yield _finding(
             Code.NODE_PACKAGES_BROKEN,
-            f"dpkg has packages in a broken state: {name_some(foreign)}",
-            "mend them on the node: dpkg --audit, then dpkg --configure -a, or install them again",
+            f"{words.database} has packages in a broken state: {name_some(foreign)}",
+            f"mend them on the node: {words.broken}",
         )
     if outlook.trouble and not outlook.is_unknown:
-        words = f"apt finds no way to what the bundle names: {outlook.trouble}"
-        yield _finding(Code.NODE_PACKAGES_REFUSED, words, "try apt-get -s install with these versions there")
+        message = f"{words.tool} finds no way to what the bundle names: {outlook.trouble}"
+        yield _finding(Code.NODE_PACKAGES_REFUSED, message, words.refused)
 
 
-def _judge_changes(outlook: Outlook, mechanism: AptMechanism) -> Iterator[_Finding]:
-    """Judge what apt would do by what the bundle names."""
+def _judge_changes(outlook: Outlook, mechanism: PackageMechanism, words: Words) -> Iterator[_Finding]:
+    """Judge what would be done by what the bundle names."""
+    by_name = f"name it in the bundle, or find out why {words.tool} wants it"
     for package, version in outlook.removed.items():
         if not _is_among(package, mechanism.removes):
-            words = f"apt would remove {package} {version}, which the bundle does not name"
-            yield _finding(Code.NODE_PACKAGES_REFUSED, words, f"put it under removes, or {_NAMED}")
+            message = f"{words.tool} would remove {package} {version}, which the bundle does not name"
+            yield _finding(Code.NODE_PACKAGES_REFUSED, message, f"put it under removes, or {by_name}")
     if outlook.down and not mechanism.downgrade:
-        words = f"apt would go back to an older version of {name_some(outlook.down)}"
-        yield _finding(Code.NODE_PACKAGES_REFUSED, words, "say downgrade: true, or name a newer version")
+        message = f"{words.tool} would go back to an older version of {name_some(outlook.down)}"
+        yield _finding(Code.NODE_PACKAGES_REFUSED, message, "say downgrade: true, or name a newer version")
     packages = tuple(package.name for package in mechanism.packages)
     services = {package.service for package in mechanism.packages} | set(mechanism.restarts)
     named = {service.removesuffix(".service") for service in services if service}
     for service, package in outlook.services.items():
         if service.removesuffix(".service") not in named and not _is_among(package, packages):
-            words = f"apt would change {package} under the running {service}, which the bundle does not name"
-            yield _finding(Code.NODE_PACKAGES_REFUSED, words, f"put the service under restarts, or {_NAMED}")
+            changed = f"{words.tool} would change {package} under the running {service}"
+            message = f"{changed}, which the bundle does not name"
+            remedy = f"put the service under restarts, or {by_name}"
+            yield _finding(Code.NODE_PACKAGES_REFUSED, message, remedy)
     for package in outlook.held:
         if not _is_among(package, mechanism.lift_holds):
-            yield _finding(
-                Code.NODE_PACKAGE_HELD,
-                f"{package} is held on the node",
-                "find out who held it; then apt-mark unhold, or put it under lift_holds",
-            )
+            remedy = f"find out who held it; then {words.held}, or put it under lift_holds"
+            yield _finding(Code.NODE_PACKAGE_HELD, f"{package} is held on the node", remedy)
 
 
-def _judge_impact(outlook: Outlook) -> Iterator[_Finding]:
+def _judge_impact(outlook: Outlook, words: Words) -> Iterator[_Finding]:
     """Find what guests run on in what would be touched, where the bundle says that only the agent is."""
     packages = [*(c.package for c in outlook.changes), *outlook.removed]
     touched = [*filter(is_under_guests, packages), *filter(is_service_for_guests, outlook.services)]
     if touched:
+        said = f"the bundle says impact: control, but guests run on what {words.tool} would touch"
         yield _finding(
             Code.IMPACT_CONTRADICTED,
-            f"the bundle says impact: control, but guests run on what apt would touch: {name_some(touched)}",
+            f"{said}: {name_some(touched)}",
             "say impact: data or reboot in the bundle, or hold these packages back",
         )
 
 
-def _judge_space(outlook: Outlook) -> Iterator[_Finding]:
+def _judge_space(outlook: Outlook, words: Words) -> Iterator[_Finding]:
     for mount, (need, free) in outlook.space.items():
         if need > free:
-            words = f"{mount} has {free // 1024} MiB free, {need // 1024 + 1} MiB are needed"
-            yield _finding(Code.NODE_DISK_FULL, words, "make room there; apt-get clean removes old downloads")
+            message = f"{mount} has {free // 1024} MiB free, {need // 1024 + 1} MiB are needed"
+            remedy = f"make room there; {words.space} removes old downloads"
+            yield _finding(Code.NODE_DISK_FULL, message, remedy)
 
 
 def _is_among(package: str, names: tuple[str, ...]) -> bool:

@@ -161,9 +161,9 @@ def write_source_script(mechanism: AptMechanism, version: str, state: str = STAT
     return _write_head(mechanism, version, state) + _SOURCE
 
 
-def write_read_script(mechanism: AptMechanism) -> str:
+def write_read_script(mechanism: AptMechanism, state: str = STATE) -> str:
     """Write the script that says, a line for each package, what dpkg has and what its service runs."""
-    return _write_head(mechanism, mechanism.compute.version, STATE) + "look\n"
+    return _write_head(mechanism, mechanism.compute.version, state) + "look\n"
 
 
 def _write_head(mechanism: AptMechanism, version: str, state: str) -> str:

@@ -10,6 +10,7 @@ from escalator.model.bundle import (
     AptMechanism,
     Artefact,
     CommandMechanism,
+    DnfMechanism,
     Impact,
     KollaAnsibleMechanism,
     Mechanism,
@@ -20,6 +21,7 @@ from escalator.model.errors import InvalidRequestError
 from escalator.system_support.mechanisms.ansible import AnsibleOnWorker
 from escalator.system_support.mechanisms.apt import AptOnNode
 from escalator.system_support.mechanisms.command import CommandOnNode
+from escalator.system_support.mechanisms.dnf import DnfOnNode
 from escalator.system_support.mechanisms.extras import WithExtras
 from escalator.system_support.mechanisms.none import NothingOnNode
 from escalator.system_support.mechanisms.protocol import NodeMechanism
@@ -59,6 +61,8 @@ def _choose(
             return CommandOnNode(mechanism)
         case AptMechanism():
             return AptOnNode(mechanism, impact)
+        case DnfMechanism():
+            return DnfOnNode(mechanism, impact)
         case AnsibleMechanism() | KollaAnsibleMechanism():
             if worker is None:
                 raise InvalidRequestError(f"{mechanism.type} is run by a worker, which this is not")

@@ -1,0 +1,63 @@
+"""Functions of sh that the mechanisms of packages share, over systemd and what ``look`` says: pure text."""
+
+from __future__ import annotations
+
+SHARED = r"""
+is_ours() { [ "$(head -n 1 "$state/begun" 2>/dev/null)" = "$key" ]; }
+# Which process a service has: boot, process id and when it began.
+process() { pid=$(main_pid) && printf '%s %s %s\n' "$(boot)" "$pid" "$(began "$pid")"; }
+# When $service began, in seconds since the boot: its process, or itself where it keeps none.
+began_seconds() {
+  if [ -n "$1" ]; then began "$1" | awk '{ printf "%.2f", $1 / 100 }'
+  else systemctl show -P ActiveEnterTimestampMonotonic "$service" | awk '{ printf "%.2f", $1 / 1000000 }'; fi
+}
+# The moment that lies $1 seconds after the boot, on the clock that dates files.
+moment() {
+  read -r up _ </proc/uptime
+  date +%s.%N | awk -v up="$up" -v at="$1" '{ printf "%.2f", $1 - up + at }'
+}
+# The rows that are not as the bundle wants them, and how they are; fails when there is one.
+list_behind() {
+  look | awk -F'|' -v compute="$compute" '
+    function tell(words) { printf "%s%s", (bad++ ? "; " : ""), words }
+    $5 != "installed" { tell($1 " is " $5); next }
+    $6 != $2 { tell($1 " is " $6); next }
+    $8 == "old" { tell("the process of " $4 " is from before " $1 " " $6) }
+    $8 != "new" && $1 == compute { tell($4 " does not run: systemd says " $8) }
+    END { exit (bad > 0) }'
+}
+# unit|package|service of what runs of the packages of the plan; $@ lists the files of a package.
+list_units() {
+  systemctl list-units --type=service --state=active,reloading,activating --plain --no-legend --no-pager |
+    awk '{ print $1 }' >"$work/running"
+  awk -F'|' '$1 == "plan" { print $3 }' "$work/plan" | while read -r package; do
+    "$@" "$package" 2>/dev/null | sed -n 's|.*/systemd/system/\([^/]*\.service\)$|\1|p' | sort -u |
+      awk -v package="$package" '
+        NR == FNR { runs[$1] = 1; next }
+        { template = $1; sub(/\.service$/, "", template)
+          for (unit in runs)
+            if (unit == $1 || (template ~ /@$/ && index(unit, template) == 1))
+              print "unit|" package "|" unit }
+        ' "$work/running" -
+  done
+}
+record() {
+  sync "$1.new" 2>/dev/null || sync
+  mv -T "$1.new" "$1"
+}
+# Restart what still runs the old files; of others than nova-compute only what runs.
+restart_old() {
+  look | while IFS='|' read -r package _ _ service _ _ _ activity _; do
+    [ "$service" != - ] || continue
+    stayed=no
+    if grep -q "^plan|Inst|$package|" "$state/begun" &&
+      grep -qx "process|$service|$(process)" "$state/begun"; then stayed=yes; fi
+    case $package.$activity.$stayed in
+      *.new.no) ;;
+      "$compute".*|*.old.*|*.new.yes)
+        systemctl restart "$service" </dev/null 7>&- || fail "$service does not start" ;;
+    esac
+  done
+}
+"""
+"""``look`` says package|version|component|service|status|installed|before|activity|process of every row."""
