@@ -69,6 +69,7 @@ class Lab:
         :raises LabError: saying what is in the way.
         """
         check_rights(Computer.this())
+        RealGuests(settings=self._wanted).check_possible()
         self._wanted.home.mkdir(parents=True, exist_ok=True)
         with self._wanted.run.with_suffix(".lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)  # another command may be bringing this very lab up

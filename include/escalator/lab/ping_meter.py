@@ -61,12 +61,14 @@ class PingMeter:
     _counted: list[Echoes] = field(default_factory=list)
 
     def start(self) -> None:
-        """Begin to send."""
+        """Begin to send; it is when this returns."""
         command = [sys.executable, "-m", "escalator.lab.ping_meter", self.address]
         path = os.pathsep.join(entry for entry in sys.path if entry)
         self._process = subprocess.Popen(
             command, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": path}
         )
+        if self._process.stdout is not None:
+            self._process.stdout.readline()
 
     def stop(self) -> Echoes:
         """End and return what was counted; a second call returns the same."""
@@ -77,6 +79,13 @@ class PingMeter:
             self._counted = [Echoes(**json.loads(told))]
         return self._counted[0]
 
+    def end(self) -> None:
+        """End without a count, where it still runs."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.communicate()
+            self._process = None
+
 
 @contextmanager
 def metered(address: str) -> Iterator[PingMeter]:
@@ -86,7 +95,7 @@ def metered(address: str) -> Iterator[PingMeter]:
     try:
         yield meter
     finally:
-        meter.stop()
+        meter.end()
 
 
 def answers(address: str, *, timeout_seconds: float = 0.5) -> bool:
@@ -178,6 +187,8 @@ def main(address: str) -> int:
     """Measure until SIGTERM, then print what was counted as JSON."""
     ended = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: ended.set())
+    sys.stdout.write("begun\n")
+    sys.stdout.flush()
     sys.stdout.write(json.dumps(asdict(measure(address, ended))))
     return 0
 

@@ -5,7 +5,7 @@ from functools import cache
 from pathlib import Path
 
 DEBIAN_PACKAGES = ("rabbitmq-server", "openssh-server", "postgresql", "openssl")
-MACHINE_PACKAGES = ("systemd-container", "mmdebstrap", "debian-archive-keyring", "gnupg")
+MACHINE_PACKAGES = ("systemd-container", "mmdebstrap", "debian-archive-keyring", "gnupg", "iproute2")
 """What it takes to make and run machines, beside the packages that every lab needs."""
 
 CONTROL_PLANE = (

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from escalator.lab.machine.guest import ensure_guest_resources, guest_set
+from escalator.lab.machine.qemu_bundle import make_bundle
 from escalator.lab.machine.qemu_store import QemuStore
 from escalator.lab.progress import silent
 from escalator.lab.servers import ServerSpec, standard_set
 from escalator.lab.settings import Hypervisor
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from escalator.lab.api import Cloud
     from escalator.lab.settings import LabSettings
 
@@ -30,6 +34,14 @@ class RealGuests:
         """Tell whether the lab's guests are real."""
         return self.settings.hypervisor == Hypervisor.QEMU
 
+    def check_possible(self) -> None:
+        """Refuse where real guests cannot be connected, before anything is made.
+
+        :raises LabError: saying what is missing, or what has the addresses.
+        """
+        if self.are_there:
+            self.settings.bridge.check_possible()
+
     def ensure_bridge(self) -> None:
         """Make the bridge of real guests; the control plane listens there.
 
@@ -43,10 +55,17 @@ class RealGuests:
         return self.are_there and self.settings.bridge.ensure_removed()
 
     def ensure_resources(self, cloud: Cloud) -> None:
-        """Make the image, the flavor and the network of real guests; what is there stays."""
+        """Make the image, the flavor and the network of real guests, and the bundle for their nodes."""
         if self.are_there:
             store = QemuStore(settings=self.settings, progress=silent())
             ensure_guest_resources(cloud, store.guest, self.settings.bridge)
+            bundle = make_bundle(self.settings.to_release, store.newer.read_versions())
+            self.bundle_file.write_text(json.dumps(bundle, indent=1) + "\n")
+
+    @property
+    def bundle_file(self) -> Path:
+        """Return the bundle that upgrades Nova and the hypervisor of the lab's nodes; JSON is YAML, too."""
+        return self.settings.run / "hypervisor.yaml"
 
     def standard_set(self) -> tuple[ServerSpec, ...]:
         """Return the servers of a new lab."""

@@ -1,11 +1,16 @@
 from __future__ import annotations
 
 from ipaddress import IPv4Network
+from typing import TYPE_CHECKING
 
 import pytest
 
 from escalator.lab.errors import LabError
+from escalator.lab.machine import bridge
 from escalator.lab.machine.bridge import Bridge, check_free, mac_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 BRIDGE = Bridge(instance=4)
 LONGEST_NAME = 15
@@ -40,6 +45,12 @@ def test_a_node_keeps_its_address_and_its_mac_address_and_its_guests_have_others
 
 def test_a_mac_address_tells_the_address() -> None:
     assert mac_of("10.213.4.110") == "02:00:0a:d5:04:6e"
+
+
+def test_real_guests_cannot_run_without_tun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bridge, "TUN", tmp_path / "tun")
+    with pytest.raises(LabError, match=r"tun is missing"):
+        BRIDGE.check_possible()
 
 
 def test_addresses_that_are_reached_by_the_default_route_or_the_bridge_itself_are_free() -> None:

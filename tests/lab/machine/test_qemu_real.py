@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import urllib.request
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.lab.machine.machines import out, reboot, running_traces, ssh
 
+from escalator.lab.computes import ComputeRecords
 from escalator.lab.lab import Lab
 from escalator.lab.machine.bridge import INTERFACES
 from escalator.lab.machine.compute import ComputeMachine
@@ -83,9 +85,10 @@ def hypervisors(lab: Lab) -> dict[str, dict[str, Any]]:
     return {each["hypervisor_hostname"]: each for each in found}
 
 
-def is_up(lab: Lab, node: ComputeMachine) -> bool:
+def is_ready(lab: Lab, node: ComputeMachine) -> bool:
+    """Tell whether Nova sends servers there; it disables a node whose libvirt went, until that is back."""
     found = lab.cloud.get("nova", f"/os-services?binary=nova-compute&host={node.host}")["services"]
-    return bool(found) and found[0]["state"] == "up"
+    return [(each["state"], each["status"]) for each in found] == [("up", "enabled")]
 
 
 def place(lab: Lab, server: str) -> tuple[str, str, str | None]:
@@ -137,6 +140,23 @@ def test_a_guest_answers_ping_and_http_and_is_moved_live(
         assert read(address) == told, "it was started anew"
 
 
+def test_a_stopped_guest_is_moved_cold_and_answers_when_it_is_started(
+    cloud: Lab, nodes: tuple[ComputeMachine, ...], guest: tuple[str, str]
+) -> None:
+    server, address = guest
+    there = place(cloud, server)[1]
+    cloud.servers.act(server, {"os-stop": None})
+    wait(lambda: place(cloud, server) == ("SHUTOFF", there, None), "it is stopped")
+    for to in sorted(nodes, key=lambda node: node.host == there):
+        cloud.servers.act(server, {"migrate": {"host": to.host}})
+        wait(lambda to=to: place(cloud, server) == ("VERIFY_RESIZE", to.host, None), "it is moved")
+        cloud.servers.act(server, {"confirmResize": None})
+        wait(lambda to=to: place(cloud, server) == ("SHUTOFF", to.host, None), "the move is confirmed")
+    cloud.servers.act(server, {"os-start": None})
+    wait(lambda: answers(address), "the guest answers")
+    assert read(address).startswith(f"guest {address}, boot ")
+
+
 def test_nova_is_upgraded_by_apt_under_a_guest_that_notices_nothing(
     cloud: Lab, store: MachineStore, nodes: tuple[ComputeMachine, ...], guest: tuple[str, str]
 ) -> None:
@@ -163,9 +183,26 @@ def test_an_emptied_node_gets_a_newer_hypervisor_and_reboots_and_takes_the_guest
     ssh(store, upgraded.machine, "apt-get -q update")
     ssh(store, upgraded.machine, f"{APT} install {' '.join(HYPERVISOR)}")
     assert out(store, upgraded.machine, "dpkg --audit") == ""
+    before = datetime.now(UTC)
     reboot(store, upgraded.machine)
+    ComputeRecords(settings=cloud.settings).wait_heard([upgraded.host], since=before)
     wait(lambda: hypervisors(cloud)[upgraded.host]["hypervisor_version"] >= QEMU_NEW, "Nova sees the new one")
-    wait(lambda: is_up(cloud, upgraded), "it reports")
+    wait(lambda: is_ready(cloud, upgraded), "servers may be sent there")
+    assert (upgraded.release, old.release) == (NEW, OLD)
     assert hypervisors(cloud)[old.host]["hypervisor_version"] < QEMU_NEW
     assert move(cloud, guest, upgraded).longest_silence_seconds < 2
     assert read(guest[1]) == told
+
+
+def test_a_node_that_loses_its_power_leaves_no_cable_and_comes_back(
+    cloud: Lab, nodes: tuple[ComputeMachine, ...]
+) -> None:
+    node = nodes[1]
+    cables = [cable.outside for cable in node.machine.cables]
+    assert set(cables) <= set(interfaces(cloud.settings))
+    node.machine.ensure_cut()
+    wait(lambda: set(cables).isdisjoint(interfaces(cloud.settings)), "its cables are gone", 10)
+    before = datetime.now(UTC)
+    node.ensure_on()
+    ComputeRecords(settings=cloud.settings).wait_heard([node.host], since=before)
+    assert set(cables) <= set(interfaces(cloud.settings))

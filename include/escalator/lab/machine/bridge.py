@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 INTERFACES = Path("/sys/class/net")
+TUN = Path("/dev/net/tun")
 ROUTES = Path("/proc/net/route")
 _ETHTOOL = 0x8946
 _SET_SEND_CHECKSUMS = 0x17
@@ -104,6 +105,17 @@ class Bridge:
         )
         return own, Cable(outside=f"{outside}g", inside=guests, bridge=self.name)
 
+    def check_possible(self) -> None:
+        """Refuse where real guests cannot be connected, before anything is made.
+
+        :raises LabError: saying what is missing, or what has the addresses.
+        """
+        if not TUN.exists():
+            raise LabError(
+                f"real guests cannot run here: {TUN} is missing", "modprobe tun, or use --hypervisor sim"
+            )
+        check_free(self.network, ROUTES.read_text(), but=self.name)
+
     def ensure(self) -> None:
         """Make the bridge; one that exists stays, with what is connected to it.
 
@@ -111,7 +123,7 @@ class Bridge:
 
         :raises LabError: when something else has these addresses, or the kernel refuses.
         """
-        check_free(self.network, ROUTES.read_text(), but=self.name)
+        self.check_possible()
         if not (INTERFACES / self.name).exists():
             _ip("link", "add", self.name, "type", "bridge", "forward_delay", "0")
         _ip("address", "replace", f"{self.address}/{self.network.prefixlen}", "dev", self.name)
@@ -178,4 +190,7 @@ def _send_whole_checksums(interface: str) -> None:
 def _ip(*arguments: str) -> None:
     done = subprocess.run(["ip", *arguments], capture_output=True, text=True, check=False)
     if done.returncode != 0:
-        raise LabError(f"ip {' '.join(arguments)}: {done.stderr.strip()}", "run as root")
+        raise LabError(
+            f"ip {' '.join(arguments)}: {done.stderr.strip()}",
+            "run as root, with a kernel that has bridges (modprobe bridge veth)",
+        )

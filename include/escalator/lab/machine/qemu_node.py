@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from escalator.lab.config import Ini, render
+from escalator.lab.machine.bridge import TUN
 from escalator.lab.machine.compute import ComputeMachine
 from escalator.lab.machine.machine_files import source_of
 from escalator.lab.machine.package_files import CONFFILES
 from escalator.lab.machine.qemu_layers import GUEST_INTERFACE
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from escalator.lab.machine.bridge import Bridge
     from escalator.lab.machine.machine import Machine
     from escalator.lab.machine.repository import Repository
 
 NEWER_MOUNT = "/srv/lab-apt-newer"
 """Where a machine sees the repository of what its hypervisor is upgraded to."""
-_TUN = Path("/dev/net/tun")
 _NOVA_KEY = "/etc/nova/nova_key"
 _SSH = f"""\
 Match localuser nova
@@ -60,7 +61,7 @@ class QemuMachine(ComputeMachine):
         plain = super(QemuMachine, self).machine  # slots make it another class than super() knows
         return replace(
             plain,
-            binds={**plain.binds, _TUN: str(_TUN)},
+            binds={**plain.binds, TUN: str(TUN)},
             shown={**plain.shown, self.newer.folder: NEWER_MOUNT},
             cables=self.bridge.cables_of(self.host, guests=GUEST_INTERFACE),
         )

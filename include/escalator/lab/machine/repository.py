@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import subprocess
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,7 +14,11 @@ from typing import TYPE_CHECKING
 from escalator.lab.errors import LabError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from escalator.lab.machine.signing import SigningKey
+
+_VERSION = re.compile(r"^Package: (\S+)\n(?:\S.*\n|\s.*\n)*?Version: (\S+)$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +36,16 @@ class Repository:
     def is_published(self) -> bool:
         """Tell whether there is a signed index."""
         return (self.folder / "InRelease").exists()
+
+    def read_versions(self) -> Mapping[str, str]:
+        """Return package -> version of all that is published; nothing where nothing is.
+
+        Each package is there once.
+        """
+        if not self.is_published:
+            return {}
+        index = (self.folder / "Packages").read_text()
+        return dict(_VERSION.findall(index))
 
     def publish(self, now: datetime) -> None:
         """Index all packages of the folder and sign the index.

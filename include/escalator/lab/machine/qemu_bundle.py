@@ -1,0 +1,45 @@
+"""The bundle that upgrades nodes with real guests: Nova, QEMU and libvirt in one go, with a reboot."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from escalator.lab.machine.nova_on_disk import UNIT
+from escalator.lab.machine.package_files import PACKAGE, version_of
+from escalator.lab.machine.qemu_layers import HYPERVISOR
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_CARRIES = {
+    "qemu-system-x86": {"component": "qemu"},
+    "libvirt-daemon-system": {"component": "libvirt"},
+}
+_RESTARTED = ("libvirtd", "virtlogd", "libvirt-guests")
+"""Services of packages that come along."""
+
+
+def make_bundle(release: str, newer: Mapping[str, str]) -> dict[str, object]:
+    """Return a bundle that brings a release of Nova and a newer hypervisor by apt.
+
+    :param newer: package -> version, of the repository of newer hypervisors.
+    """
+    nova = version_of(release)
+    versions = {each["component"]: newer[name] for name, each in _CARRIES.items()}
+    carried = [{"name": name, **_CARRIES.get(name, {"version": newer[name]})} for name in HYPERVISOR]
+    return {
+        "schema": "escalator.bundle/1",
+        "name": f"nova-{release.partition('.')[0]}-hypervisor",
+        "components": [
+            {"name": name, "to": version, "scheme": "deb"}
+            for name, version in {"nova-compute": nova, **versions}.items()
+        ],
+        "mechanism": {
+            "type": "apt",
+            "packages": [{"name": PACKAGE, "component": "nova-compute", "service": UNIT}, *carried],
+            "restarts": list(_RESTARTED),
+        },
+        "impact": "reboot",
+        "reboot": "always",
+        "expected": {"upgrade_seconds": 90, "reboot_seconds": 60},
+    }
