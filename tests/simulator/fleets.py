@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from tests.builders import DOMAINS, disabled, down, make_busy_node, make_cloud, make_server
 
 from escalator.model.cloud import CloudSnapshot, HaGroup, Node, Server, ServerGroup
+from escalator.model.feature import Feature
 
 some = settings(max_examples=150, deadline=None, derandomize=True)
 
@@ -51,6 +52,7 @@ def _server(draw: st.DrawFn, name: str, host: str) -> Server:
         vm_state=draw(st.sampled_from(["active"] * 6 + ["stopped", "paused"])),
         required_traits=draw(st.sampled_from([frozenset()] * 5 + [frozenset({"HW_SPECIAL"})])),
         migration=draw(st.sampled_from(["live"] * 6 + ["cold", "none"])),
+        features=frozenset(draw(st.sampled_from([()] * 6 + [(Feature.PCI,), (Feature.ACCELERATOR,)]))),
     )
 
 
