@@ -10,6 +10,7 @@ from tests.steps.worlds import NODE, World
 from escalator.model.campaign import NodeState, Step, UpgradeMode
 from escalator.model.notice import InstanceAction
 from escalator.model.step import Outcome
+from escalator.steps.campaign.check_conditions import judge
 from escalator.vim_interface.negotiation.asking import STOPPED
 
 
@@ -58,3 +59,10 @@ def test_one_that_acts_itself_keeps_its_server_as_it_is_while_no_machine_restart
     for step in (Step.MIGRATE, Step.UPGRADE, Step.VERIFY):
         assert world.run(step).outcome is Outcome.OK
     assert "stop" not in world.verbs()
+
+
+def test_a_check_says_which_manager_is_told(world: World) -> None:
+    register(world, refuse)
+    report = judge(world.context(), world.hosts).report
+    (said,) = (c.message for c in report.conditions if c.subject.name == "pin")
+    assert said.endswith("VNF manager m is told before")

@@ -130,3 +130,10 @@ def test_a_paused_server_that_cannot_move_blocks_in_non_smooth_mode_as_well() ->
     (found,) = (c for c in report.unmet if c.code is Code.SERVER_PINNED)
     assert found.blocks
     assert "Nova stops no paused server" in str(found.remedy)
+
+
+def test_a_smooth_check_offers_the_non_smooth_mode_for_what_nova_refuses_to_move() -> None:
+    gpu = make_server("gpu", "a", features=frozenset({Feature.PCI}))
+    report = check_upgrade(ask(PLAN, make_cloud([make_node("a"), make_node("b")], [gpu])))
+    (found,) = (c for c in report.unmet if c.code is Code.SERVER_REFUSED)
+    assert str(found.remedy).endswith("or upgrade in non-smooth mode, which stops it and starts it again")

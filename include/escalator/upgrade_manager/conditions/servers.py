@@ -144,6 +144,8 @@ def _findings(
                 yield _unmet(server, replace(verdict, remedy=_PAUSED_REMEDY))
                 continue
             yield _unmet(server, replace(verdict, remedy=_PINNED_REMEDY))
+        elif verdict.code is Code.SERVER_REFUSED and is_stoppable(server) and not question.book.stays(server):
+            yield _unmet(server, replace(verdict, remedy=f"{verdict.remedy}; {_OR_NON_SMOOTH}"))
         elif verdict.severity is Severity.INFO:
             yield met(verdict.code, verdict.subject, verdict.message)
         elif _passes(question, server, verdict) or question.book.stays(server):
@@ -152,6 +154,7 @@ def _findings(
             yield _unmet(server, verdict)
 
 
+_OR_NON_SMOOTH = "or upgrade in non-smooth mode, which stops it and starts it again"
 _PINNED_REMEDY = (
     "upgrade in non-smooth mode, which stops it and starts it again; or take it off the node by hand, "
     "or allow its move, or leave the node out"
