@@ -14,7 +14,7 @@ BUNDLE = """\
 schema: escalator.bundle/1
 name: test-34
 components: [{name: nova-compute, to: "34.0.0"}]
-mechanism: {type: none}
+mechanism: {type: venv, venv: /opt/nova, package: nova, service: nova-compute}
 """
 
 

@@ -8,7 +8,7 @@ from tests.builders import (
     make_node,
 )
 
-from escalator.model.bundle import Component
+from escalator.model.bundle import Component, VenvMechanism
 from escalator.model.verdict import Code
 from escalator.upgrade_manager.conditions.question import (
     ask,
@@ -16,7 +16,11 @@ from escalator.upgrade_manager.conditions.question import (
 from escalator.upgrade_manager.conditions.upgrade import check_upgrade, plan_of_check
 from escalator.upgrade_manager.state.targets import mark_targets
 
-GOOD = replace(BUNDLE, rollback_supported=True)
+GOOD = replace(
+    BUNDLE,
+    mechanism=VenvMechanism(venv="/opt/nova", package="nova", service="nova-compute"),
+    rollback_supported=True,
+)
 
 
 def test_a_component_that_is_not_novas_may_step_over_more_majors() -> None:

@@ -3,9 +3,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from tests.builders import BUNDLE, make_cloud, make_node
+from tests.builders import BUNDLE as NOTHING
+from tests.builders import make_cloud, make_node
 
-from escalator.model.bundle import Component
+from escalator.model.bundle import Component, VenvMechanism
 from escalator.upgrade_manager.state.targets import is_upgraded_to, mark_pending, mark_targets
 
 
@@ -17,6 +18,18 @@ def test_named_hosts_come_before_marked_ones_and_these_before_all() -> None:
     assert targets("b", "c", marked=True) == ["b", "c"]
     assert targets(marked=True) == ["a"]
     assert targets(marked=False) == ["a", "b"]
+
+
+BUNDLE = replace(NOTHING, mechanism=VenvMechanism(venv="/opt/nova", package="nova", service="nova-compute"))
+
+
+def test_of_a_bundle_that_brings_nothing_no_version_tells_that_it_was_carried_out() -> None:
+    nodes = [make_node("a", versions={"nova-compute": "34.0.0"}), make_node("b", upgraded=True)]
+    marked = mark_targets(make_cloud(nodes), NOTHING)
+    assert [(node.host, node.upgraded, node.target) for node in marked.nodes] == [
+        ("a", False, True),
+        ("b", True, False),
+    ]
 
 
 def test_a_node_that_runs_what_the_bundle_brings_is_upgraded() -> None:

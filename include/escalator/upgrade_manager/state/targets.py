@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import replace
 
-from escalator.model.bundle import COMPUTE, Bundle, Component
+from escalator.model.bundle import COMPUTE, Bundle, Component, NoMechanism
 from escalator.model.cloud import CloudSnapshot, Node
 from escalator.upgrade_manager.state.hypervisors import HYPERVISOR, is_hypervisor
 from escalator.upgrade_manager.versions.comparison import Order, compare_versions
@@ -38,9 +38,10 @@ def is_upgraded_to(node: Node, bundle: Bundle | None) -> bool:
 
     Of nova-compute it has to report that very version, another revision of the package is another version.
     Of any other component it must not report an older one; what it does not report of it keeps no node
-    pending. What cannot be read is not what the bundle brings.
+    pending. What cannot be read is not what the bundle brings. Of a bundle that brings nothing, no version
+    tells whether it was carried out on a node.
     """
-    if bundle is None or bundle.target_version(COMPUTE) is None:
+    if bundle is None or bundle.target_version(COMPUTE) is None or isinstance(bundle.mechanism, NoMechanism):
         return False
     return all(_runs(node, component) for component in bundle.components)
 
