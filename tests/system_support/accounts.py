@@ -6,22 +6,29 @@ The accounts exist in a mount namespace only: nothing of this machine is changed
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.conftest import ROOT
 from tests.system_support.conftest import Sshd
 
 PASSWORD = "it's a $ecret"  # a test's
-OPS, FREE, BARE = "ops", "free", "bare"
-"""May use sudo with a password, without one, not at all."""
-USERS = (OPS, FREE, BARE)
+OPS, FREE, BARE, LEAST = "ops", "free", "bare", "escalator"
+"""May use sudo with a password, without one, not at all, and as docs/deployment.md says."""
+USERS = (OPS, FREE, BARE, LEAST)
+DOCUMENTED = re.findall(
+    r"^```sudoers\n(.*?)^```$", (ROOT / "docs/deployment.md").read_text("utf-8"), re.MULTILINE | re.DOTALL
+)[0]
+RESTRICTED = 'restrict,from="127.0.0.1" '
+"""What stands before the key of LEAST."""
 SUDOERS = f"""\
 root ALL=(ALL:ALL) ALL
 {OPS} ALL=(ALL:ALL) ALL
 {FREE} ALL=(ALL:ALL) NOPASSWD: ALL
-"""
+{DOCUMENTED}"""
 BASHRC = """\
 echo "*** Welcome, $USER. Today: maintenance ***"
 printf 'and no end of line:'
@@ -36,7 +43,7 @@ for folder in /run/sudo /var/lib/sudo; do mkdir -p $folder; mount -t tmpfs tmpfs
 for user in $2; do
   mkdir -p /home/$user/.ssh
   cp "$1/bashrc" /home/$user/.bashrc
-  cp "$1/user_key.pub" /home/$user/.ssh/authorized_keys
+  cp "$1/keys_of_$user" /home/$user/.ssh/authorized_keys
   chown -R $user /home/$user
 done
 shift 2
@@ -61,6 +68,9 @@ class AccountsSshd(Sshd):
         (self.home / "sudoers").write_text(SUDOERS)
         (self.home / "sudoers").chmod(0o440)
         (self.home / "bashrc").write_text(BASHRC)
+        key = (self.home / "user_key.pub").read_text()
+        for user in USERS:
+            (self.home / f"keys_of_{user}").write_text(RESTRICTED + key if user == LEAST else key)
         self.options = {
             "AuthorizedKeysFile": ".ssh/authorized_keys",
             "PasswordAuthentication": "yes",

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import hashlib
+import subprocess
 import time
 from collections.abc import Iterator
 
 import paramiko
 import pytest
-from tests.system_support.accounts import BARE, FREE, OPS, PASSWORD, AccountsSshd, find_lacking
+from tests.system_support.accounts import BARE, FREE, LEAST, OPS, PASSWORD, AccountsSshd, find_lacking
+from tests.system_support.mechanisms.jobs import make_job
 from tests.system_support.mechanisms.test_venv import MECHANISM
 
+from escalator.model.bundle import AptMechanism, Artefact, CommandMechanism, DnfMechanism, Package
 from escalator.model.errors import LoginRefusedError, NodeFaultError
 from escalator.model.verdict import Code
 from escalator.system_support import remote_job
+from escalator.system_support.mechanisms import Effect, NodeMechanism
+from escalator.system_support.mechanisms.apt import AptOnNode
+from escalator.system_support.mechanisms.command import CommandOnNode
+from escalator.system_support.mechanisms.dnf import DnfOnNode
+from escalator.system_support.mechanisms.extras import WithExtras
+from escalator.system_support.mechanisms.none import NothingOnNode
 from escalator.system_support.mechanisms.venv import VenvOnNode
 from escalator.system_support.remote_job import JobState
 from escalator.system_support.ssh import NodeShell
@@ -115,3 +125,57 @@ def test_a_job_of_a_user_with_sudo_is_roots_and_outlives_the_login(machine: Acco
         while (status := remote_job.read_state(shell, "job", base=base)).state is JobState.RUNNING:
             pass
         assert status.output == "root\nend\n"
+
+
+def test_the_documented_line_of_sudo_is_good(machine: AccountsSshd) -> None:
+    subprocess.run(["visudo", "-cf", str(machine.home / "sudoers")], check=True, capture_output=True)
+
+
+def test_the_account_of_the_documents_may_run_a_shell_and_nothing_else(machine: AccountsSshd) -> None:
+    with shell_of(machine, LEAST) as shell:
+        assert shell.run_as_root("id -u").stdout == "0\n"
+        allowed = shell.run_as_root(f"sudo -l -U {LEAST} | tail -n 1").stdout.split()
+        own = f"setpriv --reuid={LEAST} --clear-groups sudo -n"
+        assert shell.run_as_root(f"{own} /bin/sh -c true").ok
+        assert "password is required" in shell.run_as_root(f"{own} /usr/bin/id").stderr
+    assert allowed == ["(root)", "NOPASSWD:", "/bin/sh"]
+
+
+def test_no_mechanism_lacks_a_privilege_with_it(machine: AccountsSshd) -> None:
+    folders = {"base": f"{machine.home}/jobs of least", "state": f"{machine.home}/state of least"}
+    nova = Package(name="nova-compute", version="34-1", component="nova-compute", service="nova-compute")
+    commands = CommandMechanism(version="true", activate="true", service="nova-compute")
+    mechanisms: list[NodeMechanism] = [
+        VenvOnNode(MECHANISM, base=folders["base"]),
+        CommandOnNode(commands, **folders),
+        AptOnNode(AptMechanism(packages=(nova,)), **folders),
+        DnfOnNode(DnfMechanism(packages=(nova,)), **folders),
+        WithExtras(NothingOnNode(), (), runs_hooks=True, base=folders["base"]),
+    ]
+    with shell_of(machine, LEAST) as shell:
+        found = [verdict.code for mechanism in mechanisms for verdict in mechanism.check(shell)]
+    assert Code.NODE_NO_PRIVILEGE not in found
+
+
+def test_it_stages_by_commands_with_artefacts(machine: AccountsSshd) -> None:
+    home = machine.home
+    (home / "tool").write_text("of the bundle\n")
+    artefact = Artefact(
+        name="tool", source=str(home / "tool"), sha256=hashlib.sha256(b"of the bundle\n").hexdigest()
+    )
+    commands = CommandMechanism(
+        version="true",
+        activate="false",
+        service="demo",
+        stage=f'id -un >"{home}/staged by"; cat "$ESCALATOR_ARTEFACTS/tool" >>"{home}/staged by"',
+    )
+    jobs = f"{home}/jobs of least"
+    on_node = WithExtras(
+        CommandOnNode(commands, base=jobs, state=f"{home}/state"),
+        [artefact],
+        base=jobs,
+        folder=f"{home}/artefacts",
+    )
+    job = make_job(lambda: shell_of(machine, LEAST), "stage", "1.0.0")
+    assert on_node.stage(job) is Effect.STAGED
+    assert (home / "staged by").read_text() == "root\nof the bundle\n"
