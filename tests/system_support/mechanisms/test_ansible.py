@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import os
 import signal
@@ -17,10 +18,11 @@ from tests.conftest import ROOT
 from tests.system_support.mechanisms.ansible_node import AnsibleNode, list_processes_of
 from tests.system_support.mechanisms.jobs import make_job
 
-from escalator.model.bundle import PlaybookRun
+from escalator.model.bundle import Artefact, PlaybookRun
 from escalator.model.errors import NodeFaultError
 from escalator.model.verdict import Code
 from escalator.system_support.mechanisms import Effect
+from escalator.system_support.mechanisms.extras import WithExtras
 
 LOG = "escalator.system_support.mechanisms.ansible"
 
@@ -244,3 +246,27 @@ def test_files_of_kolla_ansible_that_lack_are_said_before(ansible_node: AnsibleN
         found = ansible_node.carry_out(mechanism).check(shell)
     lacking = ("/nowhere/kolla-ansible", "/nowhere/globals.yml", "/nowhere/passwords.yml")
     assert [verdict.message.split()[5].rstrip(",") for verdict in found] == list(lacking)
+
+
+def test_artefacts_are_proved_before_the_playbook_and_their_folder_is_told(
+    ansible_node: AnsibleNode, tmp_path: Path
+) -> None:
+    source = tmp_path / "policy.yaml"
+    source.write_text("policy")
+    right = hashlib.sha256(b"policy").hexdigest()
+    run = ansible_node.write_tasks(
+        "{name: Use it, ansible.builtin.copy: {src: '{{ escalator_artefacts }}/policy.yaml',"
+        " dest: '{{ folder }}/used', remote_src: true}}",
+    )
+
+    def stage_with(digest: str) -> Effect:
+        file = Artefact(name="policy.yaml", source=str(source), sha256=digest)
+        folder = str(tmp_path / "artefacts")
+        extras = WithExtras(ansible_node.on_worker(stage=run), (file,), folder=folder)
+        return extras.stage(make_job(ansible_node.sshd.shell, "stage", "1.0.0"))
+
+    with pytest.raises(NodeFaultError, match="it is not used"):
+        stage_with("0" * 64)
+    assert not (ansible_node.folder / "used").exists()
+    assert stage_with(right) is Effect.STAGED
+    assert (ansible_node.folder / "used").read_text() == "policy"
