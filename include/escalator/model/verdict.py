@@ -165,6 +165,7 @@ class Code(StrEnum):
     VERSIONS_ALIKE = "versions_alike"
     BUNDLE_COMPLETE = "bundle_complete"
     REBOOTS = "reboots"
+    WOULD_CHANGE = "would_change"
     DURATION = "duration"
     NOT_CHECKED = "not_checked"
     # conditions that are not met

@@ -13,7 +13,7 @@ from escalator.model.boot import RebootSigns
 from escalator.model.bundle import Impact, NoMechanism, RebootPolicy
 from escalator.model.campaign import NodeState
 from escalator.model.errors import LoginRefusedError, NodeFaultError, TransientError
-from escalator.model.verdict import Code
+from escalator.model.verdict import Code, Severity, Subject, Verdict
 from escalator.steps.campaign.check_reboots import check_reboots
 from escalator.steps.running.context import CampaignContext
 from escalator.steps.running.node_versions import REFUSED_PAUSES_SECONDS, read_version, read_versions
@@ -75,12 +75,22 @@ def test_every_node_says_whether_its_source_has_the_version(world: World) -> Non
     assert "node-02" not in lacking
 
 
+def test_what_is_in_nobodys_way_is_told_beside_what_a_node_lacks(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = Verdict(code=Code.WOULD_CHANGE, message="x", subject=Subject.of_node(NODE), severity=Severity.INFO)
+    context = world.context()
+    monkeypatch.setattr(type(context.mechanism), "check_source", lambda *_: (told,))
+    read = read_versions(context, (NODE,))
+    assert (read.lacking, read.told) == ({}, {NODE: (told,)})
+
+
 def test_a_bundle_that_brings_nothing_leaves_the_versions_unknown_and_the_nodes_unasked(world: World) -> None:
     world.bundle = replace(BUNDLE, mechanism=NoMechanism())
     assert read_version(world.context(), NODE).version == ""
     assert read_versions(world.context(), NODES) == (
         *(dict.fromkeys(NODES, ""), dict.fromkeys(NODES)),
-        *({}, {}, {}, {}, {}),
+        *({}, {}, {}, {}, {}, {}),
     )
     assert world.connections == []
 

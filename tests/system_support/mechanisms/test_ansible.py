@@ -148,16 +148,12 @@ def wait_until(happened: Any) -> None:
         time.sleep(0.1)
 
 
-def test_check_mode_says_what_would_change_and_changes_nothing(
-    ansible_node: AnsibleNode, caplog: pytest.LogCaptureFixture
-) -> None:
-    caplog.set_level(logging.INFO, LOG)
+def test_check_mode_says_what_would_change_and_changes_nothing(ansible_node: AnsibleNode) -> None:
     with ansible_node.sshd.shell() as shell:
-        assert ansible_node.on_worker().check_source(shell, "1.0.0") == ()
+        (told,) = ansible_node.on_worker().check_source(shell, "1.0.0")
         (verdict,) = ansible_node.on_worker().check_source(shell, "9.9.9")
-    assert [record.getMessage() for record in caplog.records] == [
-        "node-01: playbook demo.yml would change: Lay the version down"
-    ]
+    assert (told.code, told.blocks) == (Code.WOULD_CHANGE, False)
+    assert told.message == "playbook demo.yml would change: Lay the version down"
     assert verdict.code is Code.STAGE_FAILED
     assert (
         "9.9.9 is not staged, and cannot be: playbook demo.yml, in check mode, failed: task"

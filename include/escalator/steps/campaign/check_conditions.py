@@ -21,6 +21,7 @@ from escalator.plans.plan import MadePlan, make_options, make_plan
 from escalator.plans.render import list_plan_lines
 from escalator.steps.campaign.check_canaries import check_canaries
 from escalator.steps.campaign.check_nova_settings import check_nova_settings
+from escalator.steps.campaign.check_outlook import check_outlook
 from escalator.steps.campaign.check_reboots import check_reboots
 from escalator.steps.campaign.controller import check_controller
 from escalator.steps.running.context import CampaignContext
@@ -100,6 +101,7 @@ def judge(campaign: CampaignContext, hosts: Sequence[str], *, look: Look = check
         *check_controller(campaign),
         *check_canaries(campaign, found.question.pending, snapshot),
         *check_nova_settings(found.question, read.settings),
+        *check_outlook(bundle, read.told),
         *check_reboots(bundle, found.question.pending, read.boots),
     )
     rest = leave_nodes_out(snapshot, found.left_out)

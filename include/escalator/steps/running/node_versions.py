@@ -76,7 +76,8 @@ class NodesRead(NamedTuple):
     """What many nodes said.
 
     ``versions`` of the nodes that answered; ``faults``: for every node None, or why it did not answer;
-    ``lacking``: what the mechanism lacks on nodes that did; ``settings``: what their Nova allows live
+    ``lacking``: what the mechanism lacks on nodes that did; ``told``: what it says that is in nobody's way;
+    ``settings``: what their Nova allows live
     migrations; ``software``: what they tell of all their components; ``boots``: which boots they are in,
     where that tells whether a reboot is to come; ``behind``: components of theirs, nova-compute aside, that
     are not what the bundle brings.
@@ -85,6 +86,7 @@ class NodesRead(NamedTuple):
     versions: dict[str, str]
     faults: dict[str, str | None]
     lacking: dict[str, tuple[Verdict, ...]]
+    told: dict[str, tuple[Verdict, ...]]
     settings: dict[str, MigrationSettings]
     software: dict[str, Software]
     boots: dict[str, Boot]
@@ -97,26 +99,27 @@ def _look(campaign: CampaignContext, host: str) -> _Answer:
     asked_at = campaign.clock()
     with campaign.shell(host) as shell:
         has = _read_installed(campaign, shell)
-        lacking = find_blockers(mechanism.check(shell))
-        if not lacking and target and not has.is_at(target):
-            lacking = find_blockers(mechanism.check_source(shell, target))
+        found = mechanism.check(shell)
+        if not find_blockers(found) and target and not has.is_at(target):
+            found += mechanism.check_source(shell, target)
         settings = read_migration_settings(shell) if mechanism.brings_software else None
         software = {**read_software(shell), **has.brought} if campaign.reads_software else has.brought
         signs = bundle.reboot is RebootPolicy.IF_REQUIRED
         boot = read_boot(shell, signs=signs) if signs or bundle.only_reboots else None
     booted = None if boot is None else (asked_at, boot)
-    return _Answer(host, has, lacking, settings=settings, software=software, booted=booted)
+    return _Answer(host, has, found, settings=settings, software=software, booted=booted)
 
 
 class _Answer(NamedTuple):
     """What one node said: its version and what it lacks, or why it did not answer.
 
-    ``booted``: the boot that it is in, after a time before that was asked.
+    ``found``: all that the mechanism said; ``booted``: the boot that it is in, after a time before that was
+    asked.
     """
 
     host: str
     has: NodeVersion | None = None
-    lacking: tuple[Verdict, ...] = ()
+    found: tuple[Verdict, ...] = ()
     fault: EscalatorError | None = None
     settings: MigrationSettings | None = None
     software: Software = MappingProxyType({})
@@ -143,12 +146,17 @@ def read_versions(campaign: CampaignContext, hosts: tuple[str, ...]) -> NodesRea
         versions={host: a.has.version for host, a in answers.items() if a.has is not None}
         | dict.fromkeys(done, campaign.plan.target_version),
         faults={host: None if a.fault is None else str(a.fault) for host, a in answers.items()},
-        lacking={host: a.lacking for host, a in answers.items() if a.lacking},
+        lacking={host: lacking for host, a in answers.items() if (lacking := find_blockers(a.found))},
+        told={host: told for host, a in answers.items() if (told := _find_told(a))},
         settings={host: a.settings for host, a in answers.items() if a.settings is not None},
         software={host: a.software for host, a in answers.items() if a.software},
         boots={host: boot for host, (_, boot) in booted.items()},
         behind={host: a.has.behind for host, a in answers.items() if a.has is not None and a.has.behind},
     )
+
+
+def _find_told(answer: _Answer) -> tuple[Verdict, ...]:
+    return tuple(verdict for verdict in answer.found if not verdict.blocks)
 
 
 def _ask(campaign: CampaignContext, hosts: Collection[str]) -> dict[str, _Answer]:
@@ -163,5 +171,5 @@ def _ask_one(campaign: CampaignContext, host: str) -> _Answer:
         if exc.code is Code.NODE_NO_PRIVILEGE:  # SSH gets there
             subject = Subject.of_node(host)
             verdict = Verdict(code=exc.code, message=exc.message, subject=subject, remedy=exc.remedy)
-            return _Answer(host, lacking=(verdict,))
+            return _Answer(host, found=(verdict,))
         return _Answer(host, fault=exc)

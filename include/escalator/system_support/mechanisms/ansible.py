@@ -15,7 +15,7 @@ from threading import BoundedSemaphore
 
 from escalator.model.bundle import PlaybookRun
 from escalator.model.errors import InvalidRequestError, NodeFaultError
-from escalator.model.verdict import Code, Subject, Verdict
+from escalator.model.verdict import Code, Severity, Subject, Verdict
 from escalator.system_support import remote_job
 from escalator.system_support.mechanisms.ansible_scripts import (
     STATE,
@@ -96,7 +96,7 @@ class AnsibleOnWorker:
     def check_source(self, shell: Shell, version: str) -> tuple[Verdict, ...]:
         """Try, in Ansible's check mode, what comes next: the stage run until that is staged, then the other.
 
-        What would change is said in the log.
+        What would change is told, and in nobody's way.
         """
         mechanism = self._mechanism
         if not mechanism.check_mode:
@@ -111,8 +111,13 @@ class AnsibleOnWorker:
             remedy = "correct it or what it needs; or set check_mode: false, where it cannot be tried"
             return (_refuse(shell.host, version, f"{_say(part)}, in check mode, {trouble}", remedy),)
         would = ", ".join(dict.fromkeys(outcome.changed)) or "nothing"
-        log.info("%s: %s would change: %s", shell.host, _say(part), would)
-        return ()
+        told = Verdict(
+            code=Code.WOULD_CHANGE,
+            message=f"{_say(part)} would change: {would}",
+            subject=Subject.of_node(shell.host),
+            severity=Severity.INFO,
+        )
+        return (told,)
 
     def installed(self, shell: Shell) -> InstalledVersion:
         """Ask the version command on the node, as the mechanism ``command`` does.

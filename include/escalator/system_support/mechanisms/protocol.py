@@ -88,8 +88,9 @@ class NodeMechanism(Protocol):
         """Find everything on the node that would keep the mechanism from working; empty: it will work."""
 
     def check_source(self, shell: Shell, version: str, /) -> tuple[Verdict, ...]:
-        """Find out whether a version that is not staged can be: empty when it is there, or its source has it.
+        """Find out whether a version that is not staged can be: what blocks says why not.
 
+        Nothing does when it is there, or its source has it. What would come of it may be told as well.
         Nothing is left on the node.
         """
 
