@@ -230,8 +230,8 @@ def main() -> None:
         said = keeper.run()
     except Exception as exc:  # noqa: BLE001  whatever it is, the other side has to hear of it
         said = {"code": None, "output": f"{type(exc).__name__}: {exc}"}
-    finally:
-        keeper.finish(said)
+    keeper.finish(said)
+    os._exit(0)  # a thread still reads the input, and Python would trip over that at its end
 
 
 if __name__ == "__main__":
