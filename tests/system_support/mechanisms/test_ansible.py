@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -146,6 +147,14 @@ def wait_until(happened: Any) -> None:
     while not happened():
         assert time.monotonic() < deadline
         time.sleep(0.1)
+
+
+def test_two_workers_with_the_same_work_do_it_once_one_after_the_other(ansible_node: AnsibleNode) -> None:
+    stage(ansible_node)
+    with ThreadPoolExecutor(2) as pool:
+        tries = [pool.submit(activate, ansible_node) for _ in range(2)]
+        assert {one.result() for one in tries} == {Effect.ACTIVATED, Effect.ALREADY_ACTIVE}
+    assert ansible_node.commands.restarts() == 1
 
 
 def test_check_mode_says_what_would_change_and_changes_nothing(ansible_node: AnsibleNode) -> None:
