@@ -166,10 +166,17 @@ class Harness:
 
 
 @contextmanager
-def airflow_beside(lab: Lab, instance: int, folder: Path) -> Iterator[Harness]:
-    """Start an Airflow that knows a lab, on an empty database; end it."""
+def airflow_beside(
+    lab: Lab, instance: int, folder: Path, *, more: Mapping[str, str] | None = None
+) -> Iterator[Harness]:
+    """Start an Airflow that knows a lab, on an empty database; end it.
+
+    :param more: bundles beside those of the checkout, by the name of their file.
+    """
     bundles = Path(shutil.copytree(ROOT / "include" / "bundles", folder / "bundles"))
     (bundles / "unreadable.yaml").write_text("schema: escalator.bundle/1\nname: [")
+    for name, text in (more or {}).items():
+        (bundles / name).write_text(text)
     world = DemoWorld(
         lab=lab,
         folder=folder,
