@@ -347,8 +347,7 @@ class CampaignRun:
             for key, value in write_fact_values(changes):
                 values = {"node_id": node.id, "key": key, "value": value}
                 insert_or_update(session, FactRow, values, key=("node_id", "key"))
-            released_at = changes.get("released_at")
-            if released_at is not None:
+            if (released_at := changes.get("released_at")) is not None:
                 cloud = session.get_one(CampaignRow, node.campaign_id).cloud
                 record_given_back(session, cloud, host, released_at)
 
@@ -363,28 +362,26 @@ class CampaignRun:
 
     def versions(self) -> dict[str, str]:
         """Return the release of nova-compute that was last seen on each node, by host."""
-        found = self._fact_of_all(VERSION)
-        return {host: facts.version for host, facts in found if facts.version is not None}
+        return self._fact_of_all(VERSION)
 
     def versions_before(self) -> dict[str, str]:
         """Return the release of nova-compute that was first seen on each node, by host."""
-        found = self._fact_of_all(FROM_VERSION)
-        return {host: facts.from_version for host, facts in found if facts.from_version is not None}
+        return self._fact_of_all(FROM_VERSION)
 
     def find_behind(self) -> frozenset[str]:
         """Return the nodes of which another component than nova-compute was last seen not at its target."""
-        return frozenset(host for host, facts in self._fact_of_all(BEHIND) if facts.behind)
+        return frozenset(host for host, names in self._fact_of_all(BEHIND).items() if names)
 
     def move_slowness(self) -> dict[str, float]:
         """Return how many times what was expected the moves off each node took, by host."""
-        found = self._fact_of_all(MOVE_SLOWNESS)
-        return {host: facts.move_slowness for host, facts in found if facts.move_slowness is not None}
+        return self._fact_of_all(MOVE_SLOWNESS)
 
-    def _fact_of_all(self, key: str) -> tuple[tuple[str, NodeFacts], ...]:
-        """Read one fact of all nodes, by host; the other facts, such as long drain plans, are not read."""
+    def _fact_of_all(self, key: str) -> dict[str, Any]:
+        """Read one fact of all nodes that have it; other facts, such as long drain plans, are not read."""
         query = self._fact_rows().where(FactRow.key == key).order_by(NodeRow.host)
         with self._database.reading() as session:
-            return tuple((host, read_facts(host, {key: value})) for host, _, value in session.execute(query))
+            rows = [(host, read_facts(host, {key: value})) for host, _, value in session.execute(query)]
+        return {host: found for host, facts in rows if (found := getattr(facts, key)) is not None}
 
     def _fact_rows(self) -> sa.Select[tuple[str, str, Any]]:
         return (
