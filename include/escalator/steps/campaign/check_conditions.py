@@ -12,7 +12,7 @@ from escalator.cloud_manager.snapshots import snapshot_to_document
 from escalator.ledger.records import Document
 from escalator.model.bundle import Bundle
 from escalator.model.campaign import CampaignPlan, OnBlocked
-from escalator.model.check_report import CheckReport, check_to_document
+from escalator.model.check_report import CheckReport, Condition, check_to_document
 from escalator.model.cloud import CloudSnapshot
 from escalator.model.errors import PlanInfeasibleError
 from escalator.model.interruption import YEAR, sum_gaps
@@ -25,7 +25,7 @@ from escalator.steps.campaign.check_outlook import check_outlook
 from escalator.steps.campaign.check_reboots import check_reboots
 from escalator.steps.campaign.controller import check_controller
 from escalator.steps.running.context import CampaignContext
-from escalator.steps.running.node_versions import read_versions
+from escalator.steps.running.node_versions import NodesRead, read_versions
 from escalator.upgrade_manager.conditions.leases import check_orphans
 from escalator.upgrade_manager.conditions.leaving_out import (
     Look,
@@ -96,14 +96,6 @@ def judge(campaign: CampaignContext, hosts: Sequence[str], *, look: Look = check
         found = leave_blocked_out(question, look)
     else:
         found = Remainder(question=question, report=look(question))
-    besides = (
-        *check_orphans(campaign.find_leases(snapshot)),
-        *check_controller(campaign),
-        *check_canaries(campaign, found.question.pending, snapshot),
-        *check_nova_settings(found.question, read.settings),
-        *check_outlook(bundle, read.told),
-        *check_reboots(bundle, found.question.pending, read.boots),
-    )
     rest = leave_nodes_out(snapshot, found.left_out)
     return Judgement(
         plan=replace(found.question.plan, left_out=found.left_out),
@@ -111,7 +103,25 @@ def judge(campaign: CampaignContext, hosts: Sequence[str], *, look: Look = check
         hoped=leave_servers_out(rest, [s for servers in found.question.scale_in.values() for s in servers]),
         versions=read.versions,
         behind=read.behind,
-        report=replace(found.report, conditions=(*found.report.conditions, *besides)),
+        report=replace(
+            found.report,
+            conditions=(*found.report.conditions, *_look_besides(campaign, found, snapshot, read)),
+        ),
+    )
+
+
+def _look_besides(
+    campaign: CampaignContext, found: Remainder, snapshot: CloudSnapshot, read: NodesRead
+) -> tuple[Condition, ...]:
+    """Find what is no part of the pure check: leases, the control plane, canaries, what nodes said."""
+    pending = found.question.pending
+    return (
+        *check_orphans(campaign.find_leases(snapshot)),
+        *check_controller(campaign),
+        *check_canaries(campaign, pending, snapshot),
+        *check_nova_settings(found.question, read.settings),
+        *check_outlook(campaign.bundle, read.told),
+        *check_reboots(campaign.bundle, pending, read.boots),
     )
 
 
