@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -40,7 +41,8 @@ if TYPE_CHECKING:
 
     from escalator.lab.machine.repository import Repository
 
-NUMBER = 1
+NUMBER = int(os.environ.get("ESCALATOR_TEST_MACHINE", "1"))
+"""Of the machine, its address and its folder: runs of these tests side by side need one each."""
 _AS_NEW = f"""
 umount /var/cache/apt/archives 2>/dev/null
 rm -rf {FAIL_POSTINST}* {SLOW_POSTINST} {WITHOUT_RESTART} /etc/systemd/system/demo-agent.service.d

@@ -231,7 +231,7 @@ def test_going_back_has_to_be_allowed(apt_node: AptNode) -> None:
     assert apt_node.read().running == "1.0.0"
 
 
-@pytest.mark.parametrize("cut", ["apt-get", "dpkg", "power"])
+@pytest.mark.parametrize("cut", ["apt-get", "dpkg", "power", "unpacking"])
 def test_an_installation_that_is_killed_is_mended_and_goes_on(apt_node: AptNode, cut: str) -> None:
     apt_node.bring("1.0.0")
     apt_node.stage()
@@ -246,7 +246,14 @@ def test_an_installation_that_is_killed_is_mended_and_goes_on(apt_node: AptNode,
         apt_node.machine.ensure_cut()
         apt_node.machine.ensure_on()
     else:
-        apt_node.run(f"pkill -9 -x {cut}; pkill -9 -f demo-agent.postinst", check=False)
+        victim = "dpkg" if cut == "unpacking" else cut
+        apt_node.run(f"pkill -9 -x {victim}; pkill -9 -f demo-agent.postinst", check=False)
+    if cut == "unpacking":
+        status = "/Package: demo-agent$/,/^Status/s/^Status.*/Status: install reinstreq half-installed/"
+        apt_node.run(
+            f"dpkg-query -W >/dev/null; rm -f /var/lib/dpkg/updates/*; sed -i '{status}' /var/lib/dpkg/status"
+        )
+        assert "in a mess" in apt_node.run("dpkg --audit")
     apt_node.run(f"rm {SLOW_POSTINST}")
     assert apt_node.stage() is Effect.ALREADY_STAGED
     assert apt_node.activate() is Effect.ACTIVATED

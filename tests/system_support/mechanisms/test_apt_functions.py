@@ -90,6 +90,15 @@ def test_a_simulation() -> None:
     assert read("read_plan", "0 upgraded, 0 newly installed, 0 to remove and 3 not upgraded.\n") == []
 
 
+def test_what_was_approved_is_compared_without_the_versions_of_before() -> None:
+    lines = "plan|Inst|nova|33|34|amd64\nplan|Remv|old|1\nunit|nova|nova-compute.service\n"
+    assert read(f"{FUNCTIONS[FUNCTIONS.index('strip_old()') :].splitlines()[0]}\nstrip_old", lines) == [
+        "plan|Inst|nova|34|amd64",
+        "plan|Remv|old|1",
+        "unit|nova|nova-compute.service",
+    ]
+
+
 def test_an_audit_names_what_was_not_brought_to_its_end() -> None:
     assert read("read_audit", AUDIT) == ["half-way", "lab-nova-compute", "libc6"]
     assert read("read_audit", "") == []
@@ -113,6 +122,10 @@ def test_the_reason_is_the_first_error_and_dpkgs_own_goes_before() -> None:
 def test_the_log_tells_what_was_replaced_since() -> None:
     assert read("read_log demo-agent ''", LOG) == ["0.9", "1.0", "2.0"]
     assert read("read_log demo-agent '2026-11-29 10:59:59'", LOG) == ["1.0", "2.0"]
+    assert read("read_log demo-agent '2026-11-28 10:00:00'", LOG) == [
+        "1.0",
+        "2.0",
+    ]  # began by it
     assert read("read_log demo-agent '2026-11-30 00:00:00'", LOG) == []
 
 

@@ -55,10 +55,10 @@ read_reason() {
     NF { last = $0 }
     END { print own != "" ? own : first != "" ? first : last }'
 }
-# The versions of package $1 that dpkg.log says were replaced since the moment $2, the first one first.
+# The versions of package $1 that dpkg.log says were replaced after the second $2, the first one first.
 read_log() {
   awk -v package="$1" -v since="$2" '
-    $3 == "upgrade" { name = $4; sub(/:.*/, "", name); if (name == package && $1 " " $2 >= since) print $5 }'
+    $3 == "upgrade" { name = $4; sub(/:.*/, "", name); if (name == package && $1 " " $2 > since) print $5 }'
 }
 """
 """Readers of what apt and dpkg print, each over its input."""
@@ -103,13 +103,28 @@ run() {
   words=$(read_reason <"$work/said")
   return "$code"
 }
-# Run a command that may find dpkg or apt's lists locked; what it says goes to the log.
+# Run a command, and let what it says go to the log at once; no pipe, which a daemon could keep open.
+tell() {
+  log="/proc/$$/fd/1"
+  if [ -f "$log" ]; then
+    code=0
+    old=$(wc -c <"$log")
+    "$@" 2>&1 7>&- || code=$?
+    tail -c "+$((old + 1))" <"$log" >"$work/said"  # opened in this order: some shells redirect themselves
+    words=$(read_reason <"$work/said")
+    return "$code"
+  fi
+  code=0
+  run "$@" || code=$?
+  cat "$work/said"
+  return "$code"
+}
+# Run a command that may find dpkg or apt's lists locked, until they are not.
 patient() {
   tries=$lock_seconds
   while :; do
     code=0
-    run "$@" || code=$?
-    cat "$work/said"
+    tell "$@" || code=$?
     [ "$code" != 0 ] || return 0
     grep -Eqi 'could not get lock|unable to (lock|acquire)|lock was locked|locked by another' "$work/said" &&
       [ "$tries" -gt 0 ] || return "$code"
@@ -229,6 +244,8 @@ outlook() {
   cut -d'|' -f3 "$work/plan" >"$work/names"
   apt-mark showhold | grep -xFf "$work/names" | sed 's/^/held|/' || true
 }
+# Lines of an outlook without the versions of before: of a package that was cut off these are others.
+strip_old() { sed 's/^\(plan|Inst|[^|]*\)|[^|]*/\1/'; }
 # space|mount|needed|free|what for, in KiB: what is to be downloaded, and all that is to be unpacked.
 space() {
   lack=0
@@ -251,7 +268,16 @@ sort_out() {
     [ "$name" = dpkg ] || grep -q "^plan|Inst|$name[|:]" "$state/begun" ||
       fail "dpkg has a package in a broken state that this bundle did not leave: $name"
   done
-  patient mend || fail "dpkg --configure -a does not mend what an earlier run left: $words"
+  patient mend || say "dpkg --configure -a does not mend all of it: $words"
+  recall || return 0
+  dpkg-query -W -f '${db:Status-Status} ${Package}\n' | sed -n 's/^half-installed //p' >"$work/half"
+  while read -r name; do unpack "$name" || exit 1; done <"$work/half"
+}
+# Unpack a package that was cut off while it was unpacked: apt does not, where its version is the right one.
+unpack() {
+  file=$(awk -v start="$1_" 'index($0, start) == 1 { print; exit }' "$work/wanted")
+  [ -n "$file" ] && is_whole "$file" || fail "$1 is half installed, and its archive is not as it was staged"
+  patient dpkg "--force-conf$policy" --unpack "$folder/$file" || fail "$1 cannot be unpacked again: $words"
 }
 # Note what is begun, which processes there were before it, and which holds it lifts.
 begin() {
@@ -292,7 +318,7 @@ FUNCTIONS = (
     r"""set -eu
 umask 022
 export LC_ALL=C DEBIAN_FRONTEND=noninteractive DEBIAN_PRIORITY=critical
-export NEEDRESTART_MODE=l NEEDRESTART_SUSPEND=1 APT_LISTCHANGES_FRONTEND=none
+export NEEDRESTART_MODE=l NEEDRESTART_SUSPEND=1 APT_LISTCHANGES_FRONTEND=none APT_LISTBUGS_FRONTEND=none
 case $policy in new) export UCF_FORCE_CONFFNEW=1 ;; *) export UCF_FORCE_CONFFOLD=1 ;; esac
 """
     + WORDS

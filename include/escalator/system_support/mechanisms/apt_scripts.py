@@ -59,7 +59,8 @@ if is_reached && [ ! -e "$state/begun" ]; then
 fi
 foresee || fail "apt finds no way to $wanted: $words"
 outlook >"$work/outlook"
-new=$(grep -vxFf "$work/approved" "$work/outlook") || new=
+strip_old <"$work/approved" >"$work/may"
+new=$(strip_old <"$work/outlook" | grep -vxFf "$work/may") || new=
 [ -z "$new" ] || fail "apt would do what it would not when it was looked at: $(echo $new)"
 are_whole || fail "$wanted is not staged: $lacking is not as it has to be"
 begin

@@ -55,6 +55,7 @@ restart_old() {
     case $package.$activity.$stayed in
       *.new.no) ;;
       "$compute".*|*.old.*|*.new.yes)
+        systemctl reset-failed "$service" 2>/dev/null || true
         systemctl restart "$service" </dev/null 7>&- || fail "$service does not start" ;;
     esac
   done
