@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,9 +11,17 @@ from tests.system_support.conftest import LocalShell
 from escalator.model.errors import NodeFaultError
 from escalator.model.inventory import Inventory
 from escalator.model.inventory_settings import Controller, PowerCommands, PowerPlace
-from escalator_airflow.power import find_power
 
 pytestmark = pytest.mark.airflow
+
+
+@pytest.fixture
+def find_power(airflow_home: Path) -> Any:
+    """What is asked; imported when Airflow has its home, as it looks for plugins once a process."""
+    assert airflow_home
+    from escalator_airflow.power import find_power as found
+
+    return found
 
 
 def connect(_host: str) -> Any:
@@ -23,12 +32,12 @@ def inventory(**settings: Any) -> Inventory:
     return Inventory(cloud="lab", taken_at=NOW, **settings)
 
 
-def test_without_a_word_there_is_no_switch() -> None:
+def test_without_a_word_there_is_no_switch(find_power: Any) -> None:
     assert find_power(inventory(), connect, "node-01") is None
 
 
 def test_secrets_of_the_connection_are_in_the_commands_environment(
-    monkeypatch: pytest.MonkeyPatch,
+    find_power: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from airflow.sdk import BaseHook
 
@@ -47,7 +56,9 @@ def test_secrets_of_the_connection_are_in_the_commands_environment(
     assert asked == ["bmc"]
 
 
-def test_a_connection_that_is_not_there_is_a_switch_that_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_connection_that_is_not_there_is_a_switch_that_fails(
+    find_power: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from airflow.sdk import BaseHook
     from airflow.sdk.exceptions import AirflowNotFoundException
 
@@ -61,7 +72,7 @@ def test_a_connection_that_is_not_there_is_a_switch_that_fails(monkeypatch: pyte
         power.cycle()
 
 
-def test_on_the_controller_they_are_run_over_its_connection() -> None:
+def test_on_the_controller_they_are_run_over_its_connection(find_power: Any) -> None:
     asked: list[str] = []
 
     def to_controller(host: str) -> Any:
