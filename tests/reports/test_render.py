@@ -144,6 +144,16 @@ def test_a_completed_campaign_with_grave_findings_does_not_look_good() -> None:
             "Not completed",
             "0 of 2 nodes upgraded to 34.0.0; 1 held, 1 waiting.",
         ),
+        (
+            {"bundle_document": {"mechanism": {"type": "none"}, "reboot": "always"}},
+            "Completed",
+            "2 of 2 nodes rebooted, proved and given back.",
+        ),
+        (
+            {"bundle_document": {"mechanism": {"type": "none"}}},
+            "Completed",
+            "2 of 2 nodes proved and given back.",
+        ),
     ],
 )
 def test_other_outcomes(changes: dict[str, Any], headline: str, sentence: str) -> None:

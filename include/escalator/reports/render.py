@@ -8,6 +8,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
+from escalator.model.bundle import MechanismType, RebootPolicy
 from escalator.model.campaign import Step
 from escalator.model.verdict import Severity
 from escalator.reports import formatting
@@ -85,12 +86,21 @@ def _summary(document: Mapping[str, Any]) -> str:
         case (
             CampaignOutcome.COMPLETED | CampaignOutcome.INCOMPLETE | CampaignOutcome.WINDOW_CLOSED
         ) as outcome:
-            target = document["bundle"]["target_version"]
             closed = outcome is CampaignOutcome.WINDOW_CLOSED
             words = {"waiting": "left for the next window"} if closed else {}
             others = [f"{n} {words.get(state, state)}" for state, n in states.items() if state != "released"]
             rest = f"; {', '.join(others)}" if others else ""
-            return f"{states.get('released', 0)} of {_count(total, 'node')} upgraded to {target}{rest}."
+            done = _say_done(document["bundle"])
+            return f"{states.get('released', 0)} of {_count(total, 'node')} {done}{rest}."
+
+
+def _say_done(bundle: Mapping[str, Any]) -> str:
+    """Say what became of a node that was given back: a bundle that brings nothing upgrades none."""
+    mechanism = bundle["document"].get("mechanism")
+    if not isinstance(mechanism, Mapping) or mechanism.get("type") != MechanismType.NONE:
+        return f"upgraded to {bundle['target_version']}"
+    rebooted = bundle["document"].get("reboot") == RebootPolicy.ALWAYS
+    return "rebooted, proved and given back" if rebooted else "proved and given back"
 
 
 def _count(number: int, word: str) -> str:

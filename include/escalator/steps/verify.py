@@ -53,7 +53,7 @@ def verify(ctx: StepContext) -> StepResult:
         refused = _start(ctx, notes)
     if refused is not None:
         return refused
-    ctx.progress(NodeState.VERIFIED, message=f"runs {ctx.plan.target_version}")
+    ctx.progress(NodeState.VERIFIED, message=_describe_end(ctx))
     ctx.ensure_phase(LeasePhase.VERIFIED)
     good = "service, version, hypervisor, inventory, agents" + (", hooks" if notes.hooks.reports else "")
     off = ctx.campaign.canary.off
@@ -86,6 +86,15 @@ def _start(ctx: StepContext, notes: _Notes) -> StepResult | None:
     message = "; ".join(map(str, faults))
     code = Code.SERVER_NOT_STARTED
     return StepResult(outcome=Outcome.FAILED, code=code, message=message, details=notes.details)
+
+
+def _describe_end(ctx: StepContext) -> str:
+    """Say what the node has now; where nothing is brought, no version was asked for."""
+    order = ctx.facts.reboot
+    booted = order.back_at if order is not None else None
+    rebooted = f", rebooted at {booted:%H:%M:%S}" if booted is not None else ""
+    brought = ctx.campaign.mechanism.brings_software
+    return (f"runs {ctx.plan.target_version}" if brought else "proved") + rebooted
 
 
 def prove(ctx: StepContext) -> StepResult | None:

@@ -61,6 +61,7 @@ def test_a_node_is_rebooted_when_its_software_was_switched_and_before_post(empty
     assert empty.facts().restarted_at == boots(empty).began > began
     assert float(str(result.details["upgrade_seconds"])) >= 34
     assert empty.run(Step.VERIFY).outcome is Outcome.OK
+    assert empty.progress().message.startswith(f"runs {NEW}, rebooted at ")
     empty.run(Step.RELEASE)
     assert empty.enabled()
 
@@ -254,6 +255,7 @@ def test_a_bundle_that_brings_nothing_reboots_each_node_once(world: World) -> No
     assert world.run(Step.UPGRADE).outcome is Outcome.OK
     assert boots(world).orders == 1
     assert world.run(Step.VERIFY).outcome is Outcome.OK
+    assert world.progress().message.startswith("proved, rebooted at ")
     world.run(Step.RELEASE)
     assert world.enabled()
 
