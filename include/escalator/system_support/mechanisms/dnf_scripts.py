@@ -82,7 +82,8 @@ fi
 """
 
 _SOURCE = """\
-if is_reached || foresee_within "$look_seconds"; then exit 0; fi
+if is_reached; then exit 0; fi
+if foresee_within "$look_seconds"; then outlook; exit 0; fi
 list_held >"$work/held"
 if [ -s "$work/held" ]; then exit 0; fi
 if ! patient only makecache --refresh >/dev/null; then
