@@ -176,6 +176,15 @@ def test_a_version_that_is_nowhere_names_those_that_are_there(apt_node: AptNode)
     assert "1.0.0 2.0.0" in (verdict.remedy or "")
 
 
+def test_what_would_be_done_is_told_before_anything_is_staged(apt_node: AptNode) -> None:
+    apt_node.bring("1.0.0")
+    with apt_node.shell() as shell:
+        (told,) = apt_node.on_node().check_source(shell, "2.0.0")
+        assert apt_node.on_node().check_source(shell, "1.0.0") == ()
+    assert (told.code, told.severity) == (Code.WOULD_CHANGE, Severity.INFO)
+    assert told.message == "apt would do: demo-agent 1.0.0 -> 2.0.0, restart demo-agent.service"
+
+
 def test_a_removal_that_nobody_named_is_refused(apt_node: AptNode) -> None:
     install(apt_node, "demo-old")
     (verdict,) = check(apt_node, **to("3.0.0"))

@@ -74,7 +74,8 @@ def test_what_comes_along_may_not_restart_what_nobody_named(dnf_node: DnfNode) -
     )
     dnf_node.put("repository", "demo-agent 2.0.0\nlibvirt-daemon 11-1\ncron 2-1\n")
     (dnf_node.folder / "more").unlink()
-    assert dnf_node.check_source(packages=named, impact=Impact.DATA) == []
+    found = dnf_node.check_source(packages=named, impact=Impact.DATA)
+    assert [code for code, _ in found] == ["would_change"]
     assert [code for code, _ in dnf_node.check(packages=named)] == ["impact_contradicted"]
     assert dnf_node.check(packages=named, impact=Impact.DATA) == []
 

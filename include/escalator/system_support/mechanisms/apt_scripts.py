@@ -91,7 +91,8 @@ fi
 """
 
 _SOURCE = """\
-if is_reached || foresee; then exit 0; fi
+if is_reached; then exit 0; fi
+if foresee; then outlook; space; exit 0; fi
 mkdir -p "$work/lists/partial"
 lists="-o Dir::State::Lists=$work/lists -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache="
 if ! run ask update -o APT::Update::Error-Mode=any; then
@@ -157,7 +158,7 @@ def write_outlook_script(mechanism: AptMechanism, version: str, state: str = STA
 def write_source_script(mechanism: AptMechanism, version: str, state: str = STATE) -> str:
     """Write the script that says what apt would do once it has read its sources, in a folder of its own.
 
-    Where the version is there or known it says nothing, and asks no source: the check says the rest.
+    Where the lists of the node know the version no source is asked; where all is there nothing is said.
     """
     return _write_head(mechanism, version, state) + _SOURCE
 

@@ -12,7 +12,7 @@ from typing import Generic, Protocol, TypeVar
 
 from escalator.model.bundle import COMPUTE, AptMechanism, DnfMechanism, Impact
 from escalator.model.errors import NodeFaultError
-from escalator.model.verdict import Code, Subject, Verdict, find_blockers
+from escalator.model.verdict import Code, Severity, Subject, Verdict, find_blockers
 from escalator.system_support import remote_job
 from escalator.system_support.mechanisms.apt_outlook import Outlook, Words, judge_outlook, read_outlook
 from escalator.system_support.mechanisms.apt_rows import NO_COMPONENT, read_row
@@ -89,11 +89,11 @@ class PackagesOnNode(Generic[M]):
         return lacking or self._judge(shell.host, self._look(shell, self._mechanism.compute.version))
 
     def check_source(self, shell: Shell, version: str) -> tuple[Verdict, ...]:
-        """Read the sources where the node's lists do not know a version yet."""
+        """Read the sources where the node's lists do not know a version yet, and tell what would be done."""
         script = self._scripts.write_source_script(self._mechanism, version, self._state)
-        outlook = self._ask(shell, script, SOURCE_SECONDS)
+        outlook: Outlook = self._ask(shell, script, SOURCE_SECONDS)
         if not outlook.trouble:
-            return self._judge(shell.host, outlook)
+            return (*self._judge(shell.host, outlook), *self._tell(shell.host, outlook))
         there = "; ".join(f"{name}: {versions or 'none'}" for name, versions in outlook.known.items())
         name = self._mechanism.compute.name
         verdict = Verdict(
@@ -173,6 +173,18 @@ class PackagesOnNode(Generic[M]):
         outlook = self._ask(shell, script, LOOK_SECONDS)
         log.info("%s: %s would do: %s", shell.host, self._words.tool, outlook.describe())
         return outlook
+
+    def _tell(self, host: str, outlook: Outlook) -> tuple[Verdict, ...]:
+        """Tell what would be installed, removed and restarted; that is in nobody's way."""
+        if not (outlook.changes or outlook.removed):
+            return ()
+        told = Verdict(
+            code=Code.WOULD_CHANGE,
+            message=f"{self._words.tool} would do: {outlook.describe()}",
+            subject=Subject.of_node(host),
+            severity=Severity.INFO,
+        )
+        return (told,)
 
     def _judge(self, host: str, outlook: Outlook) -> tuple[Verdict, ...]:
         return judge_outlook(outlook, self._mechanism, self._impact, Subject.of_node(host), self._words)
