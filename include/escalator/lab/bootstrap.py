@@ -60,11 +60,15 @@ class Databases:
         if not (self.template / "made-by.json").exists():
             return False
         for name in _KEEP:
-            subprocess.run(["cp", "-a", self.template / name, self.config.state / name], check=True)
+            # -T: into the folder that may be there already, not as a folder in it
+            subprocess.run(["cp", "-aT", self.template / name, self.config.state / name], check=True)
         return True
 
     def adopt(self) -> None:
-        """Rewrite the ports of the instance that made the template into our own. PostgreSQL must run."""
+        """Make ports and paths of the instance that made the template our own. PostgreSQL must run."""
+        images = f"file://{self.config.state / 'glance'}/"
+        location = f"regexp_replace(value, '^file://.*/', '{images}')"
+        run_sql(self.settings, "glance", f"UPDATE image_locations SET value = {location}")  # noqa: S608
         maker = Ports(**json.loads((self.template / "made-by.json").read_text()))
         if maker == self.settings.ports:
             return
