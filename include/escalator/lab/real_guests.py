@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from escalator.lab.machine.guest import ensure_guest_resources, guest_set
-from escalator.lab.machine.qemu_bundle import make_bundle
+from escalator.lab.machine.qemu_bundle import make_bundle, name_of
 from escalator.lab.machine.qemu_store import QemuStore
 from escalator.lab.progress import silent
 from escalator.lab.servers import ServerSpec, standard_set
@@ -65,7 +65,7 @@ class RealGuests:
     @property
     def bundle_file(self) -> Path:
         """Return the bundle that upgrades Nova and the hypervisor of the lab's nodes; JSON is YAML, too."""
-        return self.settings.run / "hypervisor.yaml"
+        return self.settings.run / f"{name_of(self.settings.to_release)}.yaml"
 
     def standard_set(self) -> tuple[ServerSpec, ...]:
         """Return the servers of a new lab."""

@@ -206,3 +206,15 @@ def test_a_node_that_loses_its_power_leaves_no_cable_and_comes_back(
     node.ensure_on()
     ComputeRecords(settings=cloud.settings).wait_heard([node.host], since=before)
     assert set(cables) <= set(interfaces(cloud.settings))
+
+
+def test_a_reset_brings_the_first_releases_back_and_guests_run_again(
+    cloud: Lab, nodes: tuple[ComputeMachine, ...]
+) -> None:
+    cloud.reset()
+    assert [node.release for node in nodes] == [OLD, OLD]
+    assert set(cloud.release_versions().values()) == {SERVICE_VERSIONS[OLD]}
+    assert all(each["hypervisor_version"] < QEMU_NEW for each in hypervisors(cloud).values())
+    server = cloud.boot(spec_of("guest-2", nodes[0].host))
+    address = next(iter(cloud.servers.fetch_one(server)["addresses"].values()))[0]["addr"]
+    wait(lambda: answers(address), "the guest answers")

@@ -125,7 +125,9 @@ class Bridge:
         """
         self.check_possible()
         if not (INTERFACES / self.name).exists():
-            _ip("link", "add", self.name, "type", "bridge", "forward_delay", "0")
+            # one of its own: it would take the lowest of its cables, and guests would answer the one before
+            mac = ("address", mac_of(self.address))
+            _ip("link", "add", self.name, *mac, "type", "bridge", "forward_delay", "0")
         _ip("address", "replace", f"{self.address}/{self.network.prefixlen}", "dev", self.name)
         _send_whole_checksums(self.name)
         _ip("link", "set", self.name, "up")

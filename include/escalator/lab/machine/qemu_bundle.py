@@ -19,6 +19,11 @@ _RESTARTED = ("libvirtd", "virtlogd", "libvirt-guests")
 """Services of packages that come along."""
 
 
+def name_of(release: str) -> str:
+    """Return the name of the bundle, and so of its file, for a release of Nova."""
+    return f"nova-{release.partition('.')[0]}-hypervisor"
+
+
 def make_bundle(release: str, newer: Mapping[str, str]) -> dict[str, object]:
     """Return a bundle that brings a release of Nova and a newer hypervisor by apt.
 
@@ -29,7 +34,7 @@ def make_bundle(release: str, newer: Mapping[str, str]) -> dict[str, object]:
     carried = [{"name": name, **_CARRIES.get(name, {"version": newer[name]})} for name in HYPERVISOR]
     return {
         "schema": "escalator.bundle/1",
-        "name": f"nova-{release.partition('.')[0]}-hypervisor",
+        "name": name_of(release),
         "components": [
             {"name": name, "to": version, "scheme": "deb"}
             for name, version in {"nova-compute": nova, **versions}.items()
