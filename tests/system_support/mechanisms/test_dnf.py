@@ -101,6 +101,14 @@ def test_a_version_that_is_nowhere_is_said_with_those_that_are(dnf_node: DnfNode
     assert "there are demo-agent: 1.0.0 2.0.0" in said
 
 
+def test_what_would_be_done_is_told_where_the_cache_knows_the_version(dnf_node: DnfNode) -> None:
+    dnf_node.bring("1.0.0")
+    ((code, told),) = dnf_node.check_source()
+    assert code == "would_change"
+    assert told.startswith("dnf would do: demo-agent 1.0.0 -> 2.0.0, restart demo-agent.service")
+    assert dnf_node.check_source("1.0.0") == []
+
+
 def test_repositories_that_do_not_answer_are_said(dnf_node: DnfNode) -> None:
     dnf_node.put("unreachable")
     ((_, said),) = dnf_node.check_source()

@@ -103,22 +103,6 @@ run() {
   words=$(read_reason <"$work/said")
   return "$code"
 }
-# Run a command, and let what it says go to the log at once; no pipe, which a daemon could keep open.
-tell() {
-  log="/proc/$$/fd/1"
-  if [ -f "$log" ]; then
-    code=0
-    old=$(wc -c <"$log")
-    "$@" 2>&1 7>&- || code=$?
-    tail -c "+$((old + 1))" <"$log" >"$work/said"  # opened in this order: some shells redirect themselves
-    words=$(read_reason <"$work/said")
-    return "$code"
-  fi
-  code=0
-  run "$@" || code=$?
-  cat "$work/said"
-  return "$code"
-}
 # Run a command that may find dpkg or apt's lists locked, until they are not.
 patient() {
   tries=$lock_seconds

@@ -49,13 +49,12 @@ run() {
   words=$(read_reason <"$work/said")
   return "$code"
 }
-# Run a command that may find dnf or rpm locked; what it says goes to the log.
+# Run a command that may find dnf or rpm locked, until they are not.
 patient() {
   tries=$lock_seconds
   while :; do
     code=0
-    run "$@" || code=$?
-    cat "$work/said"
+    tell "$@" || code=$?
     [ "$code" != 0 ] || return 0
     is_locked && [ "$tries" -gt 0 ] || return "$code"
     tries=$((tries - 2))

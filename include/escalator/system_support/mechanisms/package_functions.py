@@ -1,4 +1,4 @@
-"""Functions of sh that the mechanisms of packages share, over systemd and what ``look`` says: pure text."""
+"""Functions of sh that the mechanisms of packages share, over their own ``run`` and ``look``: pure text."""
 
 from __future__ import annotations
 
@@ -41,6 +41,22 @@ list_units() {
         ' "$work/running" -
   done
 }
+# Run a command, and let what it says go to the log at once; no pipe, which a daemon could keep open.
+tell() {
+  log="/proc/$$/fd/1"
+  if [ -f "$log" ]; then
+    code=0
+    old=$(wc -c <"$log")
+    "$@" 2>&1 7>&- || code=$?
+    tail -c "+$((old + 1))" <"$log" >"$work/said"  # opened in this order: some shells redirect themselves
+    words=$(read_reason <"$work/said")
+    return "$code"
+  fi
+  code=0
+  run "$@" || code=$?
+  cat "$work/said"
+  return "$code"
+}
 record() {
   sync "$1.new" 2>/dev/null || sync
   mv -T "$1.new" "$1"
@@ -61,4 +77,6 @@ restart_old() {
   done
 }
 """
-"""``look`` says package|version|component|service|status|installed|before|activity|process of every row."""
+"""``run`` leaves what a command says in ``$work/said``, and its reason in ``words``; ``look`` says of a row
+package|version|component|service|status|installed|before|activity|process.
+"""
