@@ -34,7 +34,9 @@ def test_a_layer_that_was_made_is_not_made_again(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(layers, "run_inside", lambda *_, script, **__: made.append(script))
     monkeypatch.setattr(layers, "_run", lambda command: made.append(command[0]))
     kept = Layers(folder=tmp_path, progress=silent())
+    assert kept.find(TOP) == ()
     first = kept.ensure(TOP)
+    assert kept.find(TOP) == first
     assert made == ["mmdebstrap", BASE_RECIPE.script, "true"]
     assert [path.name.partition("-")[0] for path in first] == ["top", "base", "rootfs"]
     assert kept.ensure(TOP) == first

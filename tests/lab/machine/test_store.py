@@ -32,6 +32,7 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         yield
 
     monkeypatch.setattr(Layers, "ensure", ensure)
+    monkeypatch.setattr(MachineStore, "_check", lambda _: None)
     monkeypatch.setattr(MachineStore, "_lock", alone)
     return names
 
@@ -87,4 +88,15 @@ def test_layers_stay_that_a_machine_of_any_lab_names(
         "of-a-proof",
     ]
     assert said[0].endswith("removed layers that no machine uses: of-nobody")
+    assert made == []
+
+
+def test_nobody_waits_for_layers_that_are_there(
+    tmp_path: Path, made: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = make_store(tmp_path, [], NovaForm.VENV)
+    there = (store.layers.folder / "base",)
+    monkeypatch.setattr(Layers, "find", lambda *_: there)
+    monkeypatch.setattr(MachineStore, "_lock", None)  # another lab has it
+    assert store.ensure_base() == there
     assert made == []

@@ -25,6 +25,7 @@ ROOT_PACKAGES = (
     *("iproute2", "iputils-ping", "sudo", "rsync", "adduser"),
 )
 ROOT_KEY = digest(SUITE, *ROOT_PACKAGES)
+_ROOT = f"rootfs-{SUITE}-{ROOT_KEY}"
 _MASKED = (
     *("getty.target", "console-getty.service", "apt-daily.timer", "apt-daily-upgrade.timer"),
     *("dpkg-db-backup.timer", "e2scrub_all.timer", "fstrim.timer", "systemd-timesyncd.service"),
@@ -127,12 +128,26 @@ class Layers:
         self._mark(layer)
         return (layer, *below)
 
+    def find(self, recipe: Recipe) -> tuple[Path, ...]:
+        """Return the layers of a recipe, the uppermost first; none where one of them has to be made."""
+        names: list[str] = []
+        each: Recipe | None = recipe
+        while each is not None:
+            names.append(each.key)
+            each = each.below
+        layers = tuple(self.folder / name for name in (*names, _ROOT))
+        if not all(layer.exists() for layer in layers):
+            return ()
+        for layer in layers:
+            self._mark(layer)
+        return layers
+
     def ensure_root(self) -> Path:
         """Make the root file system where it is lacking, and return it.
 
         :raises LabError: when it cannot be made.
         """
-        root = self.folder / f"rootfs-{SUITE}-{ROOT_KEY}"
+        root = self.folder / _ROOT
         if not root.exists():
             self.progress.say("making the root file system of the machines (about a minute)")
             draft = make_draft(root)

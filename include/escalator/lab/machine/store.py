@@ -61,8 +61,7 @@ class MachineStore:
         :return: the layers, the uppermost first.
         :raises LabError: when machines cannot run here, or a layer cannot be made.
         """
-        with self._lock():
-            return self.layers.ensure(BASE_RECIPE)
+        return self._ensure_layers(BASE_RECIPE)
 
     def ensure_disk(self) -> NodeDisk:
         """Make the disk of the nodes of a lab, and what they are upgraded to, where they are lacking.
@@ -72,9 +71,7 @@ class MachineStore:
         first, second = self.settings.from_release, self.settings.to_release
         match self.settings.nova:
             case NovaForm.VENV:
-                self.ensure_venv(
-                    second
-                )  # its packages are in the cache afterwards: nodes install without a network
+                self.ensure_venv(second)  # so that nodes find its packages in the cache, without a network
                 return NodeDisk(layers=self.ensure_venv(first))
             case NovaForm.PACKAGE:
                 self.ensure_repository((first, second))
@@ -91,8 +88,7 @@ class MachineStore:
         recipe = VenvNova(settings=self.settings).make_recipe(release)
         for cache in recipe.binds:
             cache.mkdir(parents=True, exist_ok=True)
-        with self._lock():
-            return self.layers.ensure(recipe)
+        return self._ensure_layers(recipe)
 
     def ensure_repository(self, releases: Iterable[str]) -> Repository:
         """Build the packages of these releases and publish them, where they are lacking.
@@ -127,8 +123,7 @@ class MachineStore:
             binds={repository.folder: REPOSITORY_MOUNT},
             inputs=(str(package.stat().st_mtime_ns),),
         )
-        with self._lock():
-            return self.layers.ensure(recipe)
+        return self._ensure_layers(recipe)
 
     def prune(self) -> None:
         """Remove the layers that are of no use any more, and what packages were built from.
@@ -171,11 +166,22 @@ class MachineStore:
         layer, *_ = self.ensure_venv(release)
         return next(layer.glob(f"{VENV.lstrip('/')}-{release}/lib/python3*/site-packages"))
 
+    def _ensure_layers(self, recipe: Recipe) -> tuple[Path, ...]:
+        """Make layers where they are lacking; nobody waits for layers that are there."""
+        self._check()
+        if found := self.layers.find(recipe):
+            return found
+        with self._lock():
+            return self.layers.ensure(recipe)
+
+    def _check(self) -> None:
+        ensure_debian_packages(MACHINE_PACKAGES, self.progress)
+        check_possible(Computer.this())
+
     @contextmanager
     def _lock(self) -> Iterator[None]:
         """Wait while another lab makes the same, after a look whether anything can be made here at all."""
-        ensure_debian_packages(MACHINE_PACKAGES, self.progress)
-        check_possible(Computer.this())
+        self._check()
         self.folder.mkdir(parents=True, exist_ok=True)
         with (self.folder / "lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
