@@ -33,6 +33,18 @@ NEW, OLD = "34.0.0", "33.0.2"
 RUN_SECONDS = 1500.0
 UNHURRIED = {"AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "900"}
 """The DAGs do not change while the tests run: they are read when Airflow starts."""
+REBOOT = "reboot-only"
+REBOOT_BUNDLE = f"""\
+schema: escalator.bundle/1
+name: {REBOOT}
+components: [{{name: nova-compute, to: "{OLD}"}}]
+mechanism: {{type: none}}
+impact: reboot
+reboot: always
+reboot_limit_seconds: 600
+expected: {{upgrade_seconds: 5, reboot_seconds: 30}}
+"""
+"""A bundle that reboots nodes and leaves the release that they run."""
 SERVICE_VERSIONS = {72: OLD, 74: NEW}
 """Version numbers of Nova's service objects."""
 
@@ -175,6 +187,7 @@ def airflow_beside(
     """
     bundles = Path(shutil.copytree(ROOT / "include" / "bundles", folder / "bundles"))
     (bundles / "unreadable.yaml").write_text("schema: escalator.bundle/1\nname: [")
+    (bundles / f"{REBOOT}.yaml").write_text(REBOOT_BUNDLE)
     for name, text in (more or {}).items():
         (bundles / name).write_text(text)
     world = DemoWorld(

@@ -1,4 +1,7 @@
-"""A server that cannot be moved is stopped, its node upgraded, and it runs again; who was off stays off."""
+"""A server that cannot be moved is stopped, its node upgraded, and it runs again; who was off stays off.
+
+The same where nothing is done to a node but a reboot.
+"""
 
 from __future__ import annotations
 
@@ -10,14 +13,15 @@ import pytest
 from escalator.cloud_manager.snapshots import snapshot_from_document
 from escalator.lab.servers import ServerSpec
 from escalator.replay.judge import check_trace
-from tests.campaigns.harness import NEW, Harness, host_of
+from tests.campaigns.harness import NEW, REBOOT, Harness, host_of
 
 pytestmark = [pytest.mark.lab, pytest.mark.stack]
-HOST = "node-01"
+HOST, OTHER = "node-01", "node-02"
 SERVERS = (
     ServerSpec(name="pin", host=HOST),
     ServerSpec(name="idle", host=HOST, state="SHUTOFF"),
     ServerSpec(name="web", host=HOST),
+    ServerSpec(name="anchor", host=OTHER),
 )
 VNF = """\
 schema: escalator.vnf/1
@@ -26,12 +30,13 @@ project_id: {project}
 groups:
   - {{id: pin, mode: none, supported_migration_type: [NO_MIGRATION], members: [{{name: pin}}]}}
   - {{id: idle, mode: none, supported_migration_type: [NO_MIGRATION], members: [{{name: idle}}]}}
+  - {{id: anchor, mode: none, supported_migration_type: [NO_MIGRATION], members: [{{name: anchor}}]}}
 """
 
 
 @pytest.fixture(scope="module")
 def servers(harness: Harness) -> Iterator[dict[str, Any]]:
-    """Servers of which two say that they must not be moved."""
+    """Servers of which three say that they must not be moved."""
     before = harness.fresh(SERVERS)
     path = harness.world.vnf_dir / "pinned.yaml"
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -69,7 +74,7 @@ def test_the_check_says_who_will_be_stopped(campaign: dict[str, Any]) -> None:
 
 def test_who_ran_runs_and_who_did_not_does_not(campaign: dict[str, Any]) -> None:
     after = campaign["after"]
-    there = {name: (s["status"], host_of(s) == HOST) for name, s in after.items()}
+    there = {name: (s["status"], host_of(s) == HOST) for name, s in after.items() if name != "anchor"}
     assert there == {
         "pin": ("ACTIVE", True),
         "idle": ("SHUTOFF", True),
@@ -92,3 +97,21 @@ def check(report: dict[str, Any]) -> None:
     found = check_trace(snapshot_from_document(report["snapshot_before"]), report["trace"])
     assert [str(violation) for violation in found.violations] == []
     assert [f for f in report["findings"] if f["severity"] == "blocker"] == []
+
+
+@pytest.mark.usefixtures("campaign")
+def test_a_reboot_is_all_and_the_server_that_cannot_move_runs_again(
+    harness: Harness,
+) -> None:
+    played = play(harness, bundle=REBOOT, hosts=[OTHER])
+    assert played["state"] == "success"
+    (node,) = [n for n in played["report"]["nodes"] if n["host"] == OTHER]
+    (reboot,) = node["reboots"]
+    assert reboot["boot"] != reboot["boot_before"]
+    (stop,) = played["report"]["stops"]
+    assert (stop["name"], stop["became"]) == ("anchor", "runs again")
+    assert stop["asked"] < reboot["ordered_at"] < reboot["back_at"] < stop["ended"]
+    anchor = played["after"]["anchor"]
+    assert (anchor["status"], host_of(anchor)) == ("ACTIVE", OTHER)
+    assert played["after"]["idle"]["status"] == "SHUTOFF"
+    check(played["report"])
