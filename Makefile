@@ -30,7 +30,7 @@ $(VENV)/.installed: requirements-dev.lock pyproject.toml | $(UV)
 	@touch $@
 	@echo "installed: $(BIN)/escalator"
 
-lab-install: install   ## the lab's Debian packages and virtual environments
+lab-install: install   ## the lab's Debian packages, its virtual environment, and what is under its nodes' disks
 	$(BIN)/escalator lab install
 
 demo: install    ## the main job: four nodes of a real OpenStack, Nova 33 -> 34, with a report
