@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 import pytest
@@ -95,6 +96,11 @@ def test_all_that_can_be_said() -> None:
         ({"inventory": "../hosts"}, "inventory: must be a path in the playbook folder, or an absolute one"),
         ({"inventory_host": "node-01"}, "inventory_host: must be a name with {host} in it"),
         ({"inventory_host": "{host},all"}, "inventory_host: must be a name with {host} in it"),
+        ({"inventory_host": "-{host}"}, "inventory_host: must be a name with {host} in it"),
+        ({"extra_vars": {"a": {"b": date(2026, 1, 1)}}}, "extra_vars.a.b: must be text, a number,"),
+        ({"extra_vars": {"a": date(2026, 1, 1)}}, "extra_vars.a: must be text, a number, true or"),
+        ({"extra_vars": {"a": [float("inf")]}}, "extra_vars: has a number that is infinite"),
+        ({"extra_vars": {"a": "\ud800"}}, "extra_vars: has a text with half a character"),
         ({"extra_vars": {"ansible_user": "x"}}, "extra_vars: ansible_user cannot be set here"),
         ({"extra_vars": {"escalator_host": "x"}}, "extra_vars: escalator_host cannot be set here"),
         ({"extra_vars": {"a b": 1}}, "extra_vars: 'a b' cannot be the name of a variable"),

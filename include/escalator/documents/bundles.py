@@ -27,7 +27,7 @@ from escalator.documents.faults import Fault, say_faults
 from escalator.documents.mechanisms import MechanismDocument, read_mechanism
 from escalator.documents.packages import find_package_faults
 from escalator.documents.venv_mechanism import find_venv_faults
-from escalator.documents.wording import show_value
+from escalator.documents.wording import show_name, show_value
 from escalator.model.bundle import (
     Bundle,
     Component,
@@ -138,14 +138,14 @@ class BundleDocument(DocumentModel):
         for index, component in list_mappings(values, "components"):
             name = component.get("name")
             if isinstance(name, str) and name in names:
-                yield Fault(("components", index, "name"), f"{name} stands there twice")
+                yield Fault(("components", index, "name"), f"{show_name(name)} stands there twice")
             names.add(name if isinstance(name, str) else None)
         mechanism = values.get("mechanism")
         called: set[str] = set()
         for index, artefact in list_mappings(values, "artefacts"):
             name = name_artefact(artefact)
             if name and name in called:
-                yield Fault(("artefacts", index), f"the name {name} stands there twice")
+                yield Fault(("artefacts", index), f"the name {show_name(name)} stands there twice")
             called.add(name)
         keys = mechanism if isinstance(mechanism, Mapping) else {}
         if keys.get("type") == "venv":

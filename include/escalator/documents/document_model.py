@@ -5,9 +5,10 @@ Each model is the edge only: what is read goes on as a frozen dataclass of :mod:
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
-from typing import Annotated, Any, Self, TypeVar
+from typing import Annotated, Any, Self, TypeGuard, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -95,8 +96,19 @@ def list_mappings(values: Mapping[Any, Any], key: str) -> Iterator[tuple[int, Ma
             yield index, item
 
 
+def is_name(value: object) -> TypeGuard[str]:
+    """Tell whether a value could be the name of a service or component; else its own fault says so."""
+    return isinstance(value, str) and re.fullmatch(SERVICE_PATTERN, value) is not None
+
+
+def is_whole(text: str) -> bool:
+    """Tell whether no character of a text is half of one: pydantic looks for these where there is a limit."""
+    return not any("\ud800" <= character <= "\udfff" for character in text)
+
+
 def refuse(words: str) -> PydanticCustomError:
-    """Make the error that refuses a value in an operator's words."""
+    """Make the error that refuses a value in an operator's words; half a character in them is an escape."""
+    words = words.encode(errors="backslashreplace").decode()
     return PydanticCustomError(SAID, "{words}", {"words": words})
 
 
@@ -142,6 +154,8 @@ def _read_moment(value: object) -> datetime:
 def _refuse_blank(text: str) -> str:
     if not text.strip():
         raise refuse("must not be empty")
+    if not is_whole(text):
+        raise refuse(f"{show_value(text)} is no text: it has half a character")
     return text
 
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from escalator.documents.wording import LONGEST, did_you_mean, hint_at_quotes, show_value
+from escalator.documents.wording import did_you_mean, hint_at_quotes, show_name, show_value
 
 Place = tuple[str | int, ...]
 """Keys and list indices from the document down to a value."""
@@ -160,6 +160,6 @@ def _path(at: Place) -> str:
         if isinstance(part, int):
             path += f"[{part}]"
         else:
-            name = part if part.isprintable() and len(part) <= LONGEST else show_value(part)
+            name = show_name(part)
             path += f".{name}" if path else name
     return path or "document"

@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from escalator.documents.document_model import list_mappings
+from escalator.documents.document_model import is_name, list_mappings
 from escalator.documents.faults import Fault
 from escalator.documents.mechanisms import DEB_VERSION_PATTERN, RPM_VERSION_PATTERN
-from escalator.documents.wording import show_value
+from escalator.documents.wording import show_name, show_value
 from escalator.model.bundle import COMPUTE, Impact
 from escalator.model.data_plane import is_service_for_guests, is_under_guests
 from escalator.upgrade_manager.versions.release_version import Scheme
@@ -27,9 +27,7 @@ def find_package_faults(bundle: Mapping[Any, Any], mechanism: Mapping[Any, Any])
 
     :param bundle: the document as it was written, of any form; :param mechanism: the part of it.
     """
-    components = {
-        c["name"]: c for _, c in list_mappings(bundle, "components") if isinstance(c.get("name"), str)
-    }
+    components = {c["name"]: c for _, c in list_mappings(bundle, "components") if is_name(c.get("name"))}
     kind = _KINDS["dnf" if mechanism.get("type") == "dnf" else "apt"]
     carried: dict[str, str] = {}
     names: set[object] = set()
@@ -37,14 +35,14 @@ def find_package_faults(bundle: Mapping[Any, Any], mechanism: Mapping[Any, Any])
         yield from _find_faults_of(row, (*_AT, index), components, kind)
         name, component = row.get("name"), row.get("component")
         if isinstance(name, str) and name in names:
-            yield Fault((*_AT, index, "name"), f"{name} stands there twice")
+            yield Fault((*_AT, index, "name"), f"{show_name(name)} stands there twice")
         names.add(name if isinstance(name, str) else None)
-        if isinstance(component, str) and component in carried:
+        if is_name(component) and component in carried:
             yield Fault((*_AT, index, "component"), f"{component} is carried by {carried[component]} already")
-        elif isinstance(component, str):
-            carried[component] = str(name)
+        elif is_name(component):
+            carried[component] = show_name(name)
     for index, component in list_mappings(bundle, "components"):
-        if isinstance(component.get("name"), str) and component["name"] not in carried:
+        if is_name(component.get("name")) and component["name"] not in carried:
             words = f"no package of the mechanism says component: {component['name']}"
             yield Fault(("components", index), words)
     yield from _find_contradictions(bundle, mechanism)
@@ -69,7 +67,7 @@ def _find_faults_of(
     if component is None:
         yield Fault((*at, "component"), f"no component is named {show_value(name)}")
         return
-    if component.get("scheme") not in {scheme, str(scheme)}:
+    if component.get("scheme") != scheme:
         yield Fault((*at, "component"), f"{name} needs scheme: {scheme}: its version is that of the package")
     to = component.get("to")
     if version is None and isinstance(to, str) and not re.fullmatch(pattern, to):
@@ -86,15 +84,15 @@ def _find_faults_of(
 
 def _find_contradictions(bundle: Mapping[Any, Any], mechanism: Mapping[Any, Any]) -> Iterator[Fault]:
     """Find what guests run on in a bundle that is said to touch the agent alone."""
-    if bundle.get("impact") not in {None, "control", Impact.CONTROL}:
+    if bundle.get("impact") not in (None, Impact.CONTROL):
         return
     remedy = "guests run on it, and impact is control: say impact: data or reboot, or leave it out"
     for index, row in list_mappings(mechanism, "packages"):
         for key, judge in (("name", is_under_guests), ("service", is_service_for_guests)):
             if isinstance(row.get(key), str) and judge(row[key]):
-                yield Fault((*_AT, index, key), f"{row[key]}: {remedy}")
+                yield Fault((*_AT, index, key), f"{show_name(row[key])}: {remedy}")
     for key, judge in (("removes", is_under_guests), ("restarts", is_service_for_guests)):
         items = mechanism.get(key)
         for index, name in enumerate(items if isinstance(items, list) else ()):
             if isinstance(name, str) and judge(name):
-                yield Fault(("mechanism", key, index), f"{name}: {remedy}")
+                yield Fault(("mechanism", key, index), f"{show_name(name)}: {remedy}")

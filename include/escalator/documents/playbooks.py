@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, JsonValue
+from pydantic import (
+    AfterValidator,
+    Field,
+    JsonValue,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
+from pydantic_core import InitErrorDetails
 
 from escalator.documents.commands import Command, Limit, LookLimit
-from escalator.documents.document_model import DocumentModel, OrNull, Service, must_be, refuse
+from escalator.documents.document_model import DocumentModel, OrNull, Service, is_whole, must_be, refuse
 from escalator.documents.venv_mechanism import Program
-from escalator.documents.wording import show_value
+from escalator.documents.wording import hint_at_quotes, show_value
 from escalator.model.bundle import AnsibleMechanism, KollaAnsibleMechanism, KollaRun, PlaybookRun
 
 MOST_TAGS = 50
@@ -35,7 +44,7 @@ FolderPath = Annotated[
 ]
 InventoryHost = Annotated[
     str,
-    Field(pattern=r"^[A-Za-z0-9._-]*\{host\}[A-Za-z0-9._-]*$"),
+    Field(pattern=r"^(?:[A-Za-z0-9_][A-Za-z0-9._-]*)?\{host\}[A-Za-z0-9._-]*$"),
     must_be("a name with {host} in it, such as {host}.example.org"),
 ]
 ConnectionId = Annotated[
@@ -56,12 +65,38 @@ def _refuse_unfit(variables: dict[str, JsonValue]) -> dict[str, JsonValue]:
     taken = [name for name in variables if name.startswith(RESERVED)]
     if taken:
         raise refuse(f"{', '.join(taken)} cannot be set here: the names {' and '.join(RESERVED)} are taken")
-    if len(repr(variables)) > MOST_CHARACTERS:
+    try:
+        text = json.dumps(variables, ensure_ascii=False, allow_nan=False)
+    except ValueError as exc:
+        raise refuse("has a number that is infinite, none, or too long: put it in quotes") from exc
+    if not is_whole(text):
+        raise refuse("has a text with half a character")
+    if len(text) > MOST_CHARACTERS:
         raise refuse(f"has more than {MOST_CHARACTERS} characters: keep them in the inventory")
     return variables
 
 
-ExtraVars = Annotated[dict[str, JsonValue], AfterValidator(_refuse_unfit)]
+def _name_unfit(values: object, read: ValidatorFunctionWrapHandler) -> object:
+    """Name what JSON has not, such as a date, by its own place."""
+    try:
+        return read(values)
+    except ValidationError as exc:
+        errors = exc.errors(include_url=False)
+        if {error["type"] for error in errors} != {"invalid-json-value"}:
+            raise
+        said = "must be text, a number, true or false, a list or a mapping"
+        details = [
+            InitErrorDetails(
+                type=refuse(f"{said}, not {show_value(error['input'])}{hint_at_quotes(error['input'])}"),
+                loc=error["loc"][::2],  # between two keys pydantic names the type of the outer value
+                input=None,
+            )
+            for error in errors
+        ]
+        raise ValidationError.from_exception_data("extra_vars", details) from exc
+
+
+ExtraVars = Annotated[dict[str, JsonValue], AfterValidator(_refuse_unfit), WrapValidator(_name_unfit)]
 
 
 class _PartDocument(DocumentModel):

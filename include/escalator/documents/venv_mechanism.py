@@ -11,11 +11,11 @@ from packaging.utils import canonicalize_name
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from escalator.documents.document_model import (
-    SERVICE_PATTERN,
     DocumentModel,
     Name,
     OrNull,
     Service,
+    is_name,
     must_be,
     refuse,
 )
@@ -147,8 +147,7 @@ def find_venv_faults(
             said = "is one file: an archive (.tar, .tar.gz) is needed"
             yield Fault(at, f"{said}, or {ARTEFACTS_FOLDER} for all")
     service = values.get("service")
-    named = isinstance(service, str) and re.fullmatch(SERVICE_PATTERN, service) is not None
-    if named and components and service not in components:
+    if is_name(service) and components and service not in components:
         yield Fault(("components",), f"none is named {show_value(service)}, the service of the mechanism")
 
 

@@ -26,6 +26,12 @@ def show_value(value: object) -> str:
     return "a list" if isinstance(value, list | tuple) else f"a {type(value).__name__}"
 
 
+def show_name(value: object) -> str:
+    """Write a name plainly where it is short and printable, and any other value as messages show values."""
+    is_plain = isinstance(value, str) and value.isprintable() and 0 < len(value) <= LONGEST
+    return str(value) if is_plain else show_value(value)
+
+
 def hint_at_quotes(value: object) -> str:
     """Return ``: put it in quotes`` for what YAML takes for something else than text, else nothing."""
     return ": put it in quotes" if isinstance(value, int | float | date) else ""
