@@ -128,6 +128,22 @@ def test_artefacts_that_cannot_be(artefact: dict[str, str], message: str) -> Non
     assert f"artefacts{message}" in refusal({"artefacts": [{**artefact, "sha256": SUM}]})
 
 
+@pytest.mark.parametrize(
+    "url", ["https://ci:s3cret@files.example.org/a", "HTTP://s3cret@files.example.org/a"]
+)
+@pytest.mark.parametrize("key", ["url", "signature"])
+def test_credentials_of_an_artefact_are_refused_and_not_said_again(key: str, url: str) -> None:
+    artefact = {"url": "https://files.example.org/a", "sha256": SUM, key: url}
+    told = refusal({"artefacts": [artefact]})
+    assert f"artefacts[0].{key}: has a name or a password before its @" in told
+    assert "s3cret" not in told
+
+
+def test_more_artefacts_than_an_argument_holds_are_refused() -> None:
+    many = [{"path": f"/srv/{number}", "sha256": SUM} for number in range(101)]
+    assert "artefacts: has too many entries, more than 100" in refusal({"artefacts": many})
+
+
 def test_artefacts_of_one_name_are_refused() -> None:
     twice = [{"path": "/x/a", "sha256": SUM}, {"path": "/y/a", "sha256": SUM}]
     assert "artefacts[1]: the name a stands there twice" in refusal({"artefacts": twice})

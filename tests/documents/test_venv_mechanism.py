@@ -116,9 +116,9 @@ def test_the_artefacts_of_a_bundle_that_has_none() -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["https://ops:pa55@pypi/simple", "https://pa55@pypi/simple", "https://pa55@?"]
+    "url", ["https://ops:pa55@pypi/simple", "HTTPS://pa55@pypi/simple", "https://pa55@?"]
 )
-@pytest.mark.parametrize("key", ["index", "constraints", "extra_indexes"])
+@pytest.mark.parametrize("key", ["index", "constraints", "extra_indexes", "wheels"])
 def test_credentials_are_refused_and_not_said_again(key: str, url: str) -> None:
     (found,) = find_faults(**{key: [url] if key == "extra_indexes" else url})
     assert "has a name or a password before its @" in found

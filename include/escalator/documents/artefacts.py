@@ -6,20 +6,37 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
 
-from pydantic import ConfigDict, Field
+from pydantic import BeforeValidator, ConfigDict, Field
 
-from escalator.documents.document_model import NAME_PATTERN, DocumentModel, Name, OrNull, must_be
+from escalator.documents.document_model import NAME_PATTERN, DocumentModel, Name, OrNull, must_be, refuse
 from escalator.documents.faults import Fault
 from escalator.model.bundle import KEYRING, Artefact
 
+MOST_ARTEFACTS = 100
+"""Of one bundle: all of them go to the node in one argument."""
+_CREDENTIALS = re.compile(r"[a-z]+://[^/?#]*@", re.IGNORECASE)
+
+
+def refuse_credentials(place: object) -> object:
+    """Refuse them before anything else is said: what is said shows the value."""
+    if isinstance(place, str) and _CREDENTIALS.match(place):
+        said = "has a name or a password before its @, and a bundle is in the ledger and in every report"
+        raise refuse(f"{said}: write it without, and put them into ~root/.netrc or the keyring of the nodes")
+    return place
+
+
 FilePath = Annotated[str, Field(pattern=r"^/[^\x00-\x1f]+$"), must_be("an absolute path, as the node has it")]
 Url = Annotated[
-    str, Field(pattern=r"^https?://[^\s\x00-\x1f]+$"), must_be("a URL that begins with http:// or https://")
+    str,
+    Field(pattern=r"^https?://[^\s\x00-\x1f]+$"),
+    must_be("a URL that begins with http:// or https://"),
+    BeforeValidator(refuse_credentials),
 ]
 Place = Annotated[
     str,
     Field(pattern=r"^(?:/[^\x00-\x1f]+|https?://[^\s\x00-\x1f]+)$"),
     must_be("a URL that begins with http:// or https://, or an absolute path, as the node has it"),
+    BeforeValidator(refuse_credentials),
 ]
 _NAME = re.compile(NAME_PATTERN)
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$"), must_be("64 hexadecimal digits in lower case")]

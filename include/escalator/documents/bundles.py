@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidatorFunctionWrapHandler, WrapValidator
 
-from escalator.documents.artefacts import ArtefactDocument, name_artefact, read_artefact
+from escalator.documents.artefacts import MOST_ARTEFACTS, ArtefactDocument, name_artefact, read_artefact
 from escalator.documents.commands import Command, Limit
 from escalator.documents.document_model import (
     NAME_PATTERN,
@@ -125,7 +125,7 @@ class BundleDocument(DocumentModel):
     impact: OrNull[Word[Impact]] = Impact.CONTROL
     reboot: OrNull[Word[RebootPolicy]] = RebootPolicy.NEVER
     reboot_limit_seconds: RebootLimit = 1200.0
-    artefacts: OrNull[list[ArtefactDocument]] = Field(default=[])
+    artefacts: OrNull[Annotated[list[ArtefactDocument], Field(max_length=MOST_ARTEFACTS)]] = Field(default=[])
     hooks: OrNull[HooksDocument] = Field(default_factory=HooksDocument)
     expected: OrNull[ExpectedDocument] = Field(default_factory=ExpectedDocument)
     rollback: OrNull[RollbackDocument] = Field(default_factory=RollbackDocument)

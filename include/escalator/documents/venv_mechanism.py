@@ -10,6 +10,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from escalator.documents.artefacts import refuse_credentials
 from escalator.documents.document_model import (
     DocumentModel,
     Name,
@@ -29,15 +30,6 @@ _FOLDER = re.escape(ARTEFACTS_FOLDER)
 _PATH = r"/[^\x00-\x1f$]+"
 _ARTEFACT = _FOLDER + r"/[A-Za-z0-9][A-Za-z0-9._-]*"
 _URL = r"https?://[^\s\x00-\x1f]+"
-_CREDENTIALS = re.compile(r"[a-z]+://[^/?#]*@")
-
-
-def _refuse_credentials(place: object) -> object:
-    """Refuse them before anything else is said: what is said shows the value."""
-    if isinstance(place, str) and _CREDENTIALS.match(place):
-        said = "has a name or a password before its @, and a bundle is in the ledger and in every report"
-        raise refuse(f"{said}: write it without, and put them into ~root/.netrc or the keyring of the nodes")
-    return place
 
 
 def _refuse_unfit_requirement(text: str) -> str:
@@ -73,13 +65,13 @@ Constraints = Annotated[
         f"a URL (http:// or https://), an absolute path, as the node has it, or {ARTEFACTS_FOLDER}/NAME, "
         "an artefact of the bundle"
     ),
-    BeforeValidator(_refuse_credentials),
+    BeforeValidator(refuse_credentials),
 ]
 Index = Annotated[
     str,
     Field(pattern=r"^(?:https?|file)://[^\s\x00-\x1f?#]+$"),
     must_be("the URL of an index (http://, https:// or file://), without ? and #"),
-    BeforeValidator(_refuse_credentials),
+    BeforeValidator(refuse_credentials),
 ]
 Wheels = Annotated[
     str,
@@ -88,6 +80,7 @@ Wheels = Annotated[
         f"an absolute path, as the node has it, {ARTEFACTS_FOLDER}, all artefacts of the bundle, or "
         f"{ARTEFACTS_FOLDER}/NAME, one of them"
     ),
+    BeforeValidator(refuse_credentials),
 ]
 
 

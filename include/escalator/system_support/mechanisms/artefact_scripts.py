@@ -34,7 +34,7 @@ get() {{
   case $1 in
     http://*|https://*)
       if command -v curl >/dev/null 2>&1; then
-        curl --fail --silent --show-error --location --retry 3 --connect-timeout 20 \\
+        curl --netrc-optional --fail --silent --show-error --location --retry 3 --connect-timeout 20 \\
           --speed-limit 1000 --speed-time 60 --output "$2" -- "$1"
       else
         wget --no-verbose --tries=3 --timeout=60 --output-document="$2" -- "$1"
@@ -82,8 +82,8 @@ reach() {{
   case $1 in
     http://*|https://*)
       if command -v curl >/dev/null 2>&1; then
-        curl --fail --silent --show-error --location --max-time 30 --head --output /dev/null -- "$1" ||
-          curl --fail --silent --show-error --location --max-time 30 --range 0-0 --output /dev/null -- "$1"
+        look() {{ curl --netrc-optional --fail --silent --location --max-time 30 --output /dev/null "$@"; }}
+        look --head -- "$1" || look --range 0-0 -- "$1"
       else
         wget --no-verbose --tries=1 --timeout=30 --spider -- "$1"
       fi >/dev/null 2>&1 ;;
