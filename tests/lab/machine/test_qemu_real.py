@@ -140,23 +140,6 @@ def test_a_guest_answers_ping_and_http_and_is_moved_live(
         assert read(address) == told, "it was started anew"
 
 
-def test_a_stopped_guest_is_moved_cold_and_answers_when_it_is_started(
-    cloud: Lab, nodes: tuple[ComputeMachine, ...], guest: tuple[str, str]
-) -> None:
-    server, address = guest
-    there = place(cloud, server)[1]
-    cloud.servers.act(server, {"os-stop": None})
-    wait(lambda: place(cloud, server) == ("SHUTOFF", there, None), "it is stopped")
-    for to in sorted(nodes, key=lambda node: node.host == there):
-        cloud.servers.act(server, {"migrate": {"host": to.host}})
-        wait(lambda to=to: place(cloud, server) == ("VERIFY_RESIZE", to.host, None), "it is moved")
-        cloud.servers.act(server, {"confirmResize": None})
-        wait(lambda to=to: place(cloud, server) == ("SHUTOFF", to.host, None), "the move is confirmed")
-    cloud.servers.act(server, {"os-start": None})
-    wait(lambda: answers(address), "the guest answers")
-    assert read(address).startswith(f"guest {address}, boot ")
-
-
 def test_nova_is_upgraded_by_apt_under_a_guest_that_notices_nothing(
     cloud: Lab, store: MachineStore, nodes: tuple[ComputeMachine, ...], guest: tuple[str, str]
 ) -> None:
@@ -206,15 +189,3 @@ def test_a_node_that_loses_its_power_leaves_no_cable_and_comes_back(
     node.ensure_on()
     ComputeRecords(settings=cloud.settings).wait_heard([node.host], since=before)
     assert set(cables) <= set(interfaces(cloud.settings))
-
-
-def test_a_reset_brings_the_first_releases_back_and_guests_run_again(
-    cloud: Lab, nodes: tuple[ComputeMachine, ...]
-) -> None:
-    cloud.reset()
-    assert [node.release for node in nodes] == [OLD, OLD]
-    assert set(cloud.release_versions().values()) == {SERVICE_VERSIONS[OLD]}
-    assert all(each["hypervisor_version"] < QEMU_NEW for each in hypervisors(cloud).values())
-    server = cloud.boot(spec_of("guest-2", nodes[0].host))
-    address = next(iter(cloud.servers.fetch_one(server)["addresses"].values()))[0]["addr"]
-    wait(lambda: answers(address), "the guest answers")
