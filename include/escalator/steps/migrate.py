@@ -285,16 +285,21 @@ def _adopted(migration: Migration, names: Mapping[str, str]) -> PlannedMove:
     )
 
 
+def find_staying(ctx: StepContext) -> Collection[str]:
+    """Return the servers that stay on the node, as its drain was planned last."""
+    return _last_plan(ctx).staying
+
+
 def find_servers_left(ctx: StepContext) -> tuple[str, ...]:
     """Say which servers keep the node from being empty; those that stay as the plan says do not."""
-    staying = _last_plan(ctx).staying
+    staying = find_staying(ctx)
     servers = [s for s in ctx.cloud.fetch_servers(ctx.host) if not s.on_no_node and s.id not in staying]
     return tuple(f"server {s.name} ({s.id}) is still on {ctx.host}, {s.vm_state}" for s in servers)
 
 
 def find_busy_members(ctx: StepContext) -> list[str]:
     """Say which servers that stay on the node are busy: their nova-compute must not be restarted now."""
-    staying = _last_plan(ctx).staying
+    staying = find_staying(ctx)
     if not staying:
         return []
     busy = (s for s in ctx.cloud.fetch_servers(ctx.host) if s.id in staying and s.task_state is not None)

@@ -7,17 +7,16 @@ reboot what was rebooted.
 from __future__ import annotations
 
 import logging
-from contextlib import suppress
 from datetime import datetime, timedelta
 
 from escalator.model.bundle import HookTime
 from escalator.model.campaign import NodeState
-from escalator.model.cloud import Migration
-from escalator.model.errors import LeaseLostError, LoginRefusedError, NodeFaultError, NotFoundError
+from escalator.model.errors import LeaseLostError, LoginRefusedError, NodeFaultError
 from escalator.model.lease import LeasePhase
 from escalator.model.step import Outcome
 from escalator.model.verdict import Code
 from escalator.steps.migrate import ROUNDS, find_busy_members, find_servers_left, migrate
+from escalator.steps.rebooting.last_look import find_going_on
 from escalator.steps.rebooting.reboots import Rebooted, finish_reboot, reboot_node
 from escalator.steps.running.context import StepContext
 from escalator.steps.running.hooks import Hooks
@@ -26,7 +25,7 @@ from escalator.steps.running.results import StepResult
 from escalator.steps.stopping.stop_servers import find_resting, stop_servers
 from escalator.system_support.mechanisms import Effect
 from escalator.system_support.remote_job import JobOverdueError
-from escalator.upgrade_manager.drain.prechecks import describe_remedy, find_ongoing
+from escalator.upgrade_manager.drain.prechecks import describe_remedy
 
 log = logging.getLogger("escalator.steps.upgrade")
 
@@ -115,17 +114,6 @@ def _stop(ctx: StepContext) -> StepResult | None:
     return stop_servers(ctx) or _prove_empty(ctx)
 
 
-def _going_on(ctx: StepContext) -> tuple[Migration, ...]:
-    """Return the migrations in or out of the node that really go on."""
-    unfinished = [m for m in ctx.cloud.fetch_migrations(host=ctx.host) if m.status.unfinished]
-    servers = []
-    for server_id in {migration.server_id for migration in unfinished}:
-        with suppress(NotFoundError):
-            servers.append(ctx.cloud.fetch_server(server_id))
-    there = {server.id for server in servers}
-    return find_ongoing([m for m in unfinished if m.server_id in there], servers, ctx.now())
-
-
 def _prove_empty(ctx: StepContext) -> StepResult | None:
     """Prove that the node is empty and quiet; what came after it was drained is moved as the others were.
 
@@ -151,7 +139,7 @@ def _wait_until_quiet(ctx: StepContext) -> str:
     patience = Patience(ctx=ctx)
     deadline = ctx.now() + QUIET_WITHIN
     while True:
-        moving = patience.ask(lambda: _going_on(ctx))
+        moving = patience.ask(lambda: find_going_on(ctx))
         named = [f"{m.type} {m.uuid} of {m.server_id} ({m.status})" for m in moving]
         work = named or patience.ask(lambda: find_busy_members(ctx))
         if not work:

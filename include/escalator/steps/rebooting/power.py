@@ -8,7 +8,9 @@ from dataclasses import replace
 from escalator.model.errors import NodeFaultError
 from escalator.model.node_facts import RebootOrder
 from escalator.model.verdict import Code
+from escalator.steps.rebooting.last_look import find_in_the_way
 from escalator.steps.running.context import StepContext
+from escalator.steps.running.patience import Patience
 from escalator.system_support.power import bring_back
 
 log = logging.getLogger("escalator.steps.rebooting.power")
@@ -19,15 +21,25 @@ def switch_power(ctx: StepContext, order: RebootOrder) -> RebootOrder | None:
 
     :return: the order, from now on waited for anew; None: nobody can, or it was done for this order before.
     :raises LeaseLostError: the node is not ours any more: whoever has it may be at work on it.
-    :raises NodeFaultError: the switch fails.
+    :raises NodeFaultError: the switch fails, or a server is there: nobody knows whether it runs.
     """
     power = ctx.campaign.find_power(ctx.host)
     if power is None or order.switched_at is not None:
         return None
-    ctx.ensure_leased()
+    since = order.answered_at.isoformat(timespec="seconds")
+    patience = Patience(ctx=ctx)
+    patience.ask(ctx.ensure_leased)
+    found = patience.ask(lambda: find_in_the_way(ctx))
+    if found:
+        raise NodeFaultError(
+            f"{ctx.host} did not come back from its reboot, silent since {since}, its last answer; its power "
+            f"is not switched: {found}",
+            remedy="find out who put it there, bring the node up at its console, then clear its upgrade with "
+            "downstream",
+            code=Code.REBOOT_OVERDUE,
+        )
     switched = replace(order, switched_at=ctx.now())
     ctx.remember(reboot=switched)
-    since = order.answered_at.isoformat(timespec="seconds")
     log.warning("%s: silent since %s: its power is switched from outside", ctx.host, since)
     try:
         done = bring_back(power)

@@ -15,10 +15,11 @@ from datetime import datetime, timedelta
 from escalator.model.boot import Boot, SystemState
 from escalator.model.bundle import RebootPolicy
 from escalator.model.campaign import NodeState
-from escalator.model.errors import LeaseLostError, NodeFaultError, TransientError
+from escalator.model.errors import LeaseLostError, LoginRefusedError, NodeFaultError, TransientError
 from escalator.model.node_facts import RebootOrder
 from escalator.model.verdict import Code
 from escalator.reports.formatting import format_duration
+from escalator.steps.rebooting.last_look import ensure_clear, find_in_the_way
 from escalator.steps.rebooting.power import switch_power
 from escalator.steps.running.context import StepContext
 from escalator.steps.running.done_before import find_boot_since
@@ -69,7 +70,7 @@ def reboot_node(ctx: StepContext, *, activated: bool) -> Rebooted:
 
     :param activated: this attempt changed what the node runs; a reboot before that does not count.
     :raises TransientError: the node cannot be reached, and nothing was ordered.
-    :raises NodeFaultError: it does not obey, or does not come back in time.
+    :raises NodeFaultError: it does not obey, or does not come back in time; or a server runs on it.
     """
     policy = ctx.campaign.bundle.reboot
     if policy is RebootPolicy.NEVER:
@@ -93,6 +94,7 @@ def reboot_node(ctx: StepContext, *, activated: bool) -> Rebooted:
 
 def _order(ctx: StepContext, boot: Boot, known: RebootOrder | None) -> RebootOrder:
     """Remember what is about to be ordered, then order it; what is not overdue stays the same order."""
+    ensure_clear(ctx)
     now = ctx.now()
     order = RebootOrder(boot_id=boot.boot_id, ordered_at=now, answered_at=now)
     if known is not None and known.boot_id == boot.boot_id and now < _find_deadline(ctx, known):
@@ -109,8 +111,25 @@ def _tell(ctx: StepContext, order: RebootOrder) -> None:
     try:
         with ctx.campaign.connect(ctx.host) as shell:
             order_reboot(shell, order.boot_id)
-    except TransientError as exc:  # the reboot itself may have cut the connection
+    except (TransientError, LoginRefusedError) as exc:  # the reboot itself may have cut the connection
         log.info("%s: whether the order to reboot arrived is not known: %s", ctx.host, exc)
+
+
+def _tell_again(ctx: StepContext, order: RebootOrder) -> str:
+    """Give the order again where the node still is ours and nothing runs on it; else say why not.
+
+    :raises LeaseLostError: somebody has taken the node meanwhile.
+    """
+    try:
+        ctx.ensure_leased()
+        found = find_in_the_way(ctx)
+    except TransientError as exc:
+        found = exc.message
+    if found:
+        log.warning("%s: the reboot is not ordered again: %s", ctx.host, found)
+    else:
+        _tell(ctx, order)
+    return found
 
 
 def _find_deadline(ctx: StepContext, order: RebootOrder) -> datetime:
@@ -138,7 +157,7 @@ def _wait_for(ctx: StepContext, order: RebootOrder) -> Rebooted:
     :raises NodeFaultError: it is not in time; says since when it is silent.
     """
     deadline = max(_find_deadline(ctx, order), ctx.now() + WAITED_AT_LEAST)
-    told, silent = ctx.now(), False
+    told, silent, refrained = ctx.now(), False, ""
     while True:
         boot, words = _look(ctx)
         if boot is not None and boot.boot_id != order.boot_id:
@@ -153,11 +172,11 @@ def _wait_for(ctx: StepContext, order: RebootOrder) -> Rebooted:
         if now >= deadline:
             switched = switch_power(ctx, order) if boot is None else None
             if switched is None:
-                raise _describe_overdue(ctx, order, boot, words)
+                raise _describe_overdue(ctx, order, boot, refrained if boot is not None else words)
             order, deadline = switched, _find_deadline(ctx, switched)
         stays = boot is not None and boot.system is not SystemState.STOPPING
         if stays and now - told >= ORDERED_AGAIN_AFTER:
-            _tell(ctx, order)
+            refrained = _tell_again(ctx, order)
             told = now
         ctx.campaign.sleep(POLL_SECONDS)
         ctx.ensure_current()
@@ -193,15 +212,17 @@ def _come_back(ctx: StepContext, order: RebootOrder, boot: Boot) -> Rebooted:
 
 
 def _describe_overdue(ctx: StepContext, order: RebootOrder, boot: Boot | None, words: str) -> NodeFaultError:
+    """Say that a reboot is overdue; ``words``: why no order was given again, or what is heard of the node."""
     waited = format_duration((ctx.now() - order.ordered_at).total_seconds())
     since = order.answered_at.isoformat(timespec="seconds")
     switched = ""
     if order.switched_at is not None:
         switched = f"its power was switched from outside at {order.switched_at:%H:%M:%S}, in vain; "
     if boot is not None:
+        refrained = f"; it was not ordered again: {words}" if words else ""
         return NodeFaultError(
             f"{ctx.host} does not reboot: {waited} after the order it is still in the boot that was to end "
-            f"({order.boot_id}), and systemd says {boot.system}",
+            f"({order.boot_id}), and systemd says {boot.system}{refrained}",
             remedy="see there what keeps it (systemctl list-jobs), then clear its upgrade with downstream",
             code=Code.REBOOT_OVERDUE,
         )
