@@ -15,6 +15,8 @@ ANSIBLE: dict[str, Any] = {
     "version": "v",
     "activate": {"playbook": "nova/upgrade.yml"},
 }
+RING: dict[str, Any] = {}
+RING["again"] = RING
 KOLLA: dict[str, Any] = {
     "type": "kolla-ansible",
     "service": "kolla-nova_compute-container",
@@ -100,6 +102,7 @@ def test_all_that_can_be_said() -> None:
         ({"extra_vars": {"a": {"b": date(2026, 1, 1)}}}, "extra_vars.a.b: must be text, a number,"),
         ({"extra_vars": {"a": date(2026, 1, 1)}}, "extra_vars.a: must be text, a number, true or"),
         ({"extra_vars": {"a": [float("inf")]}}, "extra_vars: has a number that is infinite"),
+        ({"extra_vars": {"a": RING}}, "extra_vars.a.again: has itself in it"),
         ({"extra_vars": {"a": "\ud800"}}, "extra_vars: has a text with half a character"),
         ({"extra_vars": {"ansible_user": "x"}}, "extra_vars: ansible_user cannot be set here"),
         ({"extra_vars": {"escalator_host": "x"}}, "extra_vars: escalator_host cannot be set here"),

@@ -82,18 +82,24 @@ def _name_unfit(values: object, read: ValidatorFunctionWrapHandler) -> object:
         return read(values)
     except ValidationError as exc:
         errors = exc.errors(include_url=False)
-        if {error["type"] for error in errors} != {"invalid-json-value"}:
+        if not {error["type"] for error in errors} <= {"invalid-json-value", "recursion_loop"}:
             raise
-        said = "must be text, a number, true or false, a list or a mapping"
         details = [
             InitErrorDetails(
-                type=refuse(f"{said}, not {show_value(error['input'])}{hint_at_quotes(error['input'])}"),
+                type=refuse(_say_unfit(error["type"], error["input"])),
                 loc=error["loc"][::2],  # between two keys pydantic names the type of the outer value
                 input=None,
             )
             for error in errors
         ]
         raise ValidationError.from_exception_data("extra_vars", details) from exc
+
+
+def _say_unfit(kind: str, value: object) -> str:
+    if kind == "recursion_loop":
+        return "has itself in it: an alias names what it stands in"
+    said = "must be text, a number, true or false, a list or a mapping"
+    return f"{said}, not {show_value(value)}{hint_at_quotes(value)}"
 
 
 ExtraVars = Annotated[dict[str, JsonValue], AfterValidator(_refuse_unfit), WrapValidator(_name_unfit)]
