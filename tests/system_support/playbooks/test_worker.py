@@ -102,6 +102,19 @@ def test_no_secret_stands_in_the_command_line_or_the_environment(
     assert made.env["ANSIBLE_HOST_KEY_CHECKING"] == "True"
 
 
+def test_a_folder_is_an_inventory_but_no_playbook(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "find_program", lambda name: f"/opt/bin/{name}")
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: name)
+    worker = make_worker(tmp_path)
+    worker.playbooks.joinpath("hosts").mkdir()
+    mechanism = replace(MECHANISM, inventory="hosts")
+    assert list(find_worker_faults(mechanism, worker)) == []
+    worker.playbooks.joinpath("nova.yml").unlink()
+    worker.playbooks.joinpath("nova.yml").mkdir()
+    (fault,) = find_worker_faults(mechanism, worker)
+    assert fault.message.endswith("nova.yml, may not read it, or it is a folder")
+
+
 def test_what_the_worker_lacks_is_said_all_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "find_program", lambda _name: None)
     monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)

@@ -70,9 +70,10 @@ def find_worker_faults(mechanism: WorkersMechanism, worker: WorkerSide) -> Itera
     if importlib.util.find_spec("ansible_runner") is None:
         yield InvalidRequestError(f"the worker {worker.name} has no ansible-runner", remedy=INSTALL)
     for path in _list_paths(mechanism, worker):
-        if not os.access(path, os.R_OK):
+        may_be_folder = mechanism.inventory is not None and path == worker.playbooks / mechanism.inventory
+        if not os.access(path, os.R_OK) or (path.is_dir() and not may_be_folder):
             yield InvalidRequestError(
-                f"the worker {worker.name} has no {path}, or may not read it",
+                f"the worker {worker.name} has no {path}, may not read it, or it is a folder",
                 remedy="put it there, or correct the bundle; ESCALATOR_PLAYBOOK_DIR is the playbook folder",
             )
     if mechanism.vault is not None:
