@@ -108,10 +108,21 @@ def _not_upgraded(ctx: StepContext, fault: NodeFaultError, hooks: Hooks) -> Step
 
 
 def _stop(ctx: StepContext) -> StepResult | None:
-    """Stop the servers that must not run meanwhile; that takes time, so the node is looked at once more."""
-    if not find_resting(ctx):
-        return None
-    return stop_servers(ctx) or _prove_empty(ctx)
+    """Stop the servers that must not run meanwhile; that takes time, so the node is looked at once more.
+
+    Who comes in that time is moved off or, where it cannot be, stopped as well.
+    """
+    known: frozenset[str] = frozenset()
+    for _ in range(ROUNDS):
+        resting = frozenset(stop.server_id for stop in find_resting(ctx))
+        if resting <= known:
+            return None
+        held = stop_servers(ctx) or _prove_empty(ctx)
+        if held is not None:
+            return held
+        known = resting
+    message = f"servers that cannot be moved still come to {ctx.host} -> find out who puts them there"
+    return StepResult(outcome=Outcome.HELD, code=Code.NODE_NOT_EMPTY, message=message)
 
 
 def _prove_empty(ctx: StepContext) -> StepResult | None:

@@ -140,6 +140,23 @@ def test_one_that_its_owner_starts_before_its_turn_is_stopped_and_started(world:
     assert states(world)["off"] == "active"
 
 
+def test_one_that_comes_while_the_others_are_stopped_is_stopped_too(world: World) -> None:
+    world.run_up_to(Step.MIGRATE)
+    world.pinned |= {"late"}
+
+    def come(method: str) -> None:
+        if method == "stop_server":
+            world.cloud.before = None
+            world.boot("late")
+
+    world.cloud.before = come
+    seen = watch_switch(world)
+    assert world.run(Step.UPGRADE).outcome is Outcome.OK
+    assert seen == [dict.fromkeys(("pin", "gpu", "off", "late"), "stopped")]
+    assert world.run(Step.VERIFY).outcome is Outcome.OK
+    assert states(world) == {"pin": "active", "gpu": "active", "off": "stopped", "late": "active"}
+
+
 def test_one_that_was_paused_meanwhile_holds_the_node(world: World) -> None:
     world.run_up_to(Step.MIGRATE)
     world.cloud.guests["pin"].vm_state = "paused"
