@@ -9,7 +9,7 @@ from tests.steps.fake_records import KilledError
 from tests.steps.worlds import NODE, World
 
 from escalator.model.campaign import NodeState, Step, UpgradeMode
-from escalator.model.errors import NodeFaultError
+from escalator.model.errors import LoginRefusedError, NodeFaultError
 from escalator.model.lease import LeaseMark
 from escalator.model.step import Outcome
 from escalator.model.stops import StopEnd
@@ -149,3 +149,23 @@ def test_of_a_step_that_was_cut_off_only_an_upgrade_may_go_on(
     else:
         assert states(world) == {"one": "stopped", "two": "stopped"}
         assert said.count("may go on") == 2
+
+
+@pytest.mark.parametrize("kind", [NodeFaultError, LoginRefusedError])
+def test_while_a_node_cannot_be_reached_its_job_may_go_on(world: World, kind: type[NodeFaultError]) -> None:
+    world.run_up_to(Step.MIGRATE)
+    world.nodes[NODE].activate_faults = [kind("no route to host", code=Code.NODE_UNREACHABLE)]
+    assert world.run(Step.UPGRADE, last_try=True).outcome is Outcome.FAILED
+    said = world.run(Step.RELEASE).message
+    assert states(world) == {"one": "stopped", "two": "stopped"}
+    assert said.count("may go on") == 2
+    assert "clear node-01.upgrade with downstream" in said
+
+
+def test_a_release_that_is_killed_before_it_started_them_is_followed_by_one_that_does(world: World) -> None:
+    world.run_up_to(Step.UPGRADE)
+    world.kill(Step.VERIFY, at=lambda called: called == "run_canary")
+    world.kill(Step.RELEASE, at=lambda called: called == "start_server")
+    assert (world.progress().state, world.progress().code) == (NodeState.FAILED, Code.CUT_OFF)
+    world.run(Step.RELEASE)
+    assert states(world) == {"one": "active", "two": "active"}

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from escalator.model.campaign import NodeProgress, NodeState
 from escalator.model.cloud import ComputeService, Server, ServiceState, ServiceStatus
 from escalator.model.errors import ConflictError, NotFoundError
+from escalator.model.step import Outcome, Step
 from escalator.model.stops import ServerStop, StopEnd
 from escalator.model.verdict import Code, Subject, Verdict
 from escalator.steps.running.context import StepContext
@@ -62,13 +63,26 @@ def start_left(ctx: StepContext, service: ComputeService, before: NodeProgress) 
         ours=ctx.holds(service) or service.status is ServiceStatus.ENABLED,
         service_up=service.state is ServiceState.UP and not service.forced_down,
         upgrade_begun=ctx.facts.upgrade_begun is not None,
-        code=None if before.state in _JOB_ENDED else before.code,
+        code=None if _has_job_ended(ctx, before) else before.code,
     )
     if not why:
         return start_servers(ctx)
     for stop in book.list_down():
         book.fail(stop.server_id, why)
-    return tuple(_name_fault(stop, ctx.host, why) for stop in book.list_down())
+    remedy = (
+        f"see on {ctx.host} that no job and no reboot goes on and that nova-compute is up, then clear "
+        f"{ctx.host}.upgrade with downstream, or start it (openstack server start)"
+    )
+    return tuple(_name_fault(stop, ctx.host, why, remedy) for stop in book.list_down())
+
+
+def _has_job_ended(ctx: StepContext, before: NodeProgress) -> bool:
+    """Tell whether the newest attempt at the upgrade saw its job end, whatever came after it."""
+    if before.state in _JOB_ENDED:
+        return True
+    attempts = (run for run in ctx.run.steps() if run.host == ctx.host and run.step is Step.UPGRADE)
+    newest = max(attempts, key=lambda run: run.fence, default=None)
+    return newest is not None and newest.result is Outcome.OK
 
 
 @dataclass(slots=True, kw_only=True)
@@ -130,11 +144,14 @@ class _Round:
         del self.waiting[stop.server_id]
 
 
-def _name_fault(stop: ServerStop, host: str, why: str) -> Verdict:
+def _name_fault(stop: ServerStop, host: str, why: str, remedy: str = "") -> Verdict:
+    mend = (
+        "read its fault (openstack server show) and nova-compute's log, mend that, then start it "
+        f"(openstack server start), or clear {host}.verify with downstream, which starts it again"
+    )
     return Verdict(
         code=Code.SERVER_NOT_STARTED,
         message=f"it ran before the upgrade of {host} and does not run now: {why}",
         subject=Subject.of_server(stop.server_id, stop.server_name),
-        remedy="read its fault (openstack server show) and nova-compute's log, mend that, then start it "
-        f"(openstack server start), or clear {host}.verify with downstream, which starts it again",
+        remedy=remedy or mend,
     )

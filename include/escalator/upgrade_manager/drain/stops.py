@@ -215,7 +215,7 @@ def find_why_left_off(*, ours: bool, service_up: bool, upgrade_begun: bool, code
     :param ours: the node is out under the campaign's lease, or in service.
     :param service_up: its nova-compute is up.
     :param upgrade_begun: its software was about to be changed.
-    :param code: why its way ended.
+    :param code: why its way ended; None: the job that upgrades it has ended.
     """
     if not ours:
         return "its node is not this run's any more"
@@ -226,4 +226,14 @@ def find_why_left_off(*, ours: bool, service_up: bool, upgrade_begun: bool, code
     return ""
 
 
-_MAY_GO_ON = frozenset({Code.STEP_HUNG, Code.CUT_OFF, Code.REBOOT_OVERDUE})
+_MAY_GO_ON = frozenset(
+    {
+        Code.STEP_HUNG,
+        Code.CUT_OFF,
+        Code.REBOOT_OVERDUE,
+        Code.NODE_UNREACHABLE,
+        Code.CLOUD_UNREACHABLE,
+        Code.INTERNAL,
+    }
+)
+"""With these the step ended, and nobody saw its job end: it does not care whether somebody looks."""
