@@ -20,6 +20,7 @@ from escalator.steps.rebooting.last_look import find_going_on
 from escalator.steps.rebooting.reboots import Rebooted, finish_reboot, reboot_node
 from escalator.steps.running.context import StepContext
 from escalator.steps.running.hooks import Hooks
+from escalator.steps.running.node_versions import read_version
 from escalator.steps.running.patience import Patience
 from escalator.steps.running.results import StepResult
 from escalator.steps.stopping.stop_servers import find_resting, stop_servers
@@ -67,12 +68,28 @@ def _bring(ctx: StepContext, hooks: Hooks) -> StepResult:
     hooks.run(HookTime.PRE)
     said, activated = "the bundle brings nothing to the node", False
     if mechanism.brings_software:
+        _forget_reboot(ctx)
         switching = ctx.now()
         activated = mechanism.activate(ctx.node_job("activate")) is Effect.ACTIVATED
         if activated or ctx.facts.restarted_at is None:
             ctx.remember(restarted_at=ctx.now())
         said = f"activated in {(ctx.now() - switching).total_seconds():.1f} s"
     return _end(ctx, hooks, reboot_node(ctx, activated=activated), said=said, began=began)
+
+
+def _forget_reboot(ctx: StepContext) -> None:
+    """Forget a reboot that was before what is activated now: that wants one of its own, whoever is killed."""
+    order = ctx.facts.reboot
+    if order is None or order.back_at is None:
+        return
+    try:
+        done = read_version(ctx.campaign, ctx.host).is_at(ctx.plan.target_version)
+    except LoginRefusedError:
+        raise
+    except NodeFaultError:
+        done = False
+    if not done:
+        ctx.remember(reboot=None)
 
 
 def _end(

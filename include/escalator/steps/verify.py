@@ -19,6 +19,7 @@ from escalator.model.node_software import Software
 from escalator.model.step import Outcome
 from escalator.model.stops import StopEnd
 from escalator.model.verdict import Code, Subject, Verdict
+from escalator.steps.rebooting.reboots import find_reboot_due
 from escalator.steps.running.context import StepContext
 from escalator.steps.running.hooks import HookFailedError, Hooks
 from escalator.steps.running.patience import Patience
@@ -107,7 +108,7 @@ def prove(ctx: StepContext) -> StepResult | None:
 
 def _prove(ctx: StepContext, notes: _Notes) -> StepResult | None:
     wait = _Wait(ctx=ctx, patience=Patience(ctx=ctx), deadline=ctx.now() + SERVICE_WITHIN)
-    faults = _service(wait)
+    faults = _service(wait) or _reboot(ctx)
     if not faults:
         wrong = _version(ctx, notes)
         faults = (*wrong, *wait.until_good(_all_up, lambda: bool(wrong)))
@@ -222,6 +223,13 @@ def _version(ctx: StepContext, notes: _Notes) -> tuple[Verdict, ...]:
     else:
         said = f"runs {found.running}, not {ctx.plan.target_version}"
     return _fault(ctx, Code.VERSION_MISMATCH, said, "restart the service on the node and clear this task")
+
+
+def _reboot(ctx: StepContext) -> tuple[Verdict, ...]:
+    """Check that no reboot is to come that the bundle wants: who proves a node lets servers onto it."""
+    due = find_reboot_due(ctx)
+    remedy = f"clear {ctx.host}.upgrade with downstream: it is rebooted there, or seen to be"
+    return _fault(ctx, Code.REBOOT_OVERDUE, f"{ctx.host} {due}", remedy) if due else ()
 
 
 def _hypervisor(ctx: StepContext) -> tuple[Verdict, ...]:

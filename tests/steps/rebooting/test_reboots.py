@@ -283,3 +283,51 @@ def test_a_node_that_asks_for_nothing_is_left_as_it_is(world: World) -> None:
     result = world.run(Step.UPGRADE)
     assert result.message == "the bundle brings nothing to the node; nothing asks for a reboot"
     assert boots(world).orders == 0
+
+
+def test_a_node_whose_reboot_is_still_to_come_is_not_proved(empty: World) -> None:
+    boots(empty).obeys = False
+    assert empty.run(Step.UPGRADE).code is Code.REBOOT_OVERDUE
+    result = empty.run(Step.VERIFY)  # a person clears that in place of the upgrade
+    assert (result.outcome, result.code) == (Outcome.FAILED, Code.REBOOT_OVERDUE)
+    assert "node-01 has not rebooted since it was ordered to at " in result.message
+    assert "clear node-01.upgrade with downstream" in result.message
+    empty.run(Step.RELEASE)
+    assert not empty.enabled()
+    boots(empty).obeys = True
+    boots(empty).reboot()  # by a person's hand
+    empty.clock.sleep(60)
+    assert empty.run(Step.VERIFY).outcome is Outcome.OK
+
+
+@pytest.mark.parametrize("brings", [True, False])
+def test_a_node_whose_upgrade_was_passed_over_before_its_reboot_is_not_proved(
+    world: World, *, brings: bool
+) -> None:
+    if brings:
+        emptied(world)
+        world.nodes[NODE].running = world.nodes[NODE].installed = NEW
+    else:
+        only_reboots(world, "reboot-passed-over")
+    world.run(Step.SWITCHOVER)
+    result = world.run(Step.VERIFY)
+    assert (result.outcome, result.code) == (Outcome.FAILED, Code.REBOOT_OVERDUE)
+    assert "was not rebooted by its upgrade" in result.message
+
+
+def test_what_is_activated_anew_is_rebooted_whoever_is_killed_in_between(empty: World) -> None:
+    empty.run(Step.UPGRADE)
+    node = empty.nodes[NODE]
+    node.running = OLD  # somebody went back
+    activate = node.activate
+
+    def killed(version: str) -> object:
+        node.activate = activate  # type: ignore[method-assign]
+        activate(version)
+        raise KilledError
+
+    node.activate = killed  # type: ignore[method-assign,assignment]
+    with pytest.raises(KilledError):
+        empty.run(Step.UPGRADE)
+    assert empty.run(Step.UPGRADE).outcome is Outcome.OK
+    assert (node.running, boots(empty).orders) == (NEW, 2)

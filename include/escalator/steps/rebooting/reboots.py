@@ -92,6 +92,31 @@ def reboot_node(ctx: StepContext, *, activated: bool) -> Rebooted:
     return _wait_for(ctx, _order(ctx, boot, order))
 
 
+def find_reboot_due(ctx: StepContext) -> str:
+    """Say which reboot of the node is still to come, in words; empty: none.
+
+    Asked by whoever proves a node: a person may have passed over its upgrade. The node is asked only where
+    the ledger does not say that it was seen in another boot.
+
+    :raises TransientError: the node cannot be reached.
+    """
+    order, policy = ctx.facts.reboot, ctx.campaign.bundle.reboot
+    if policy is RebootPolicy.NEVER or (order is not None and order.back_at is not None):
+        return ""
+    if order is None and policy is not RebootPolicy.ALWAYS:
+        return ""
+    asked_at = ctx.now()
+    with ctx.campaign.connect(ctx.host) as shell:
+        boot = read_boot(shell)
+    if order is not None:
+        at = order.ordered_at.isoformat(timespec="seconds")
+        return f"has not rebooted since it was ordered to at {at}" if boot.boot_id == order.boot_id else ""
+    begun = ctx.facts.restarted_at or ctx.facts.upgrade_begun
+    if begun is None and find_boot_since(ctx.campaign, boot, asked_at) is not None:
+        return ""
+    return "" if begun is not None and boot.began(asked_at) >= begun else "was not rebooted by its upgrade"
+
+
 def _order(ctx: StepContext, boot: Boot, known: RebootOrder | None) -> RebootOrder:
     """Remember what is about to be ordered, then order it; what is not overdue stays the same order."""
     ensure_clear(ctx)
