@@ -9,7 +9,7 @@ from tests.steps.fake_records import KilledError
 from tests.steps.worlds import NODE, World
 
 from escalator.model.campaign import NodeState, Step, UpgradeMode
-from escalator.model.errors import LoginRefusedError, NodeFaultError
+from escalator.model.errors import ForbiddenError, LoginRefusedError, NodeFaultError
 from escalator.model.lease import LeaseMark
 from escalator.model.step import Outcome
 from escalator.model.stops import StopEnd
@@ -169,3 +169,23 @@ def test_a_release_that_is_killed_before_it_started_them_is_followed_by_one_that
     assert (world.progress().state, world.progress().code) == (NodeState.FAILED, Code.CUT_OFF)
     world.run(Step.RELEASE)
     assert states(world) == {"one": "active", "two": "active"}
+
+
+@pytest.mark.parametrize("step", [Step.VERIFY, Step.RELEASE])
+def test_one_whose_start_nova_forbids_holds_up_none_of_the_others(world: World, step: Step) -> None:
+    world.run_up_to(Step.UPGRADE)
+    if step is Step.RELEASE:
+        world.kill(Step.VERIFY, at=lambda called: called == "run_canary")
+    start = world.cloud.start_server
+
+    def refused(server_id: str) -> None:
+        if server_id == "one":
+            raise ForbiddenError("HTTP 403: os_compute_api:servers:start")
+        start(server_id)
+
+    world.cloud.start_server = refused  # type: ignore[method-assign]
+    result = world.run(step, last_try=True)
+    assert states(world) == {"one": "stopped", "two": "active"}
+    assert "Nova does not start it: HTTP 403" in result.message
+    assert [stop.server_id for stop in world.facts().stops if stop.is_down] == ["one"]
+    assert not world.enabled()

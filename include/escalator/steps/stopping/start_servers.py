@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 from escalator.model.campaign import NodeProgress, NodeState
 from escalator.model.cloud import ComputeService, Server, ServiceState, ServiceStatus
-from escalator.model.errors import ConflictError, NotFoundError
+from escalator.model.errors import ConflictError, InvalidRequestError, NotFoundError
 from escalator.model.step import Outcome, Step
 from escalator.model.stops import ServerStop, StopEnd
 from escalator.model.verdict import Code, Subject, Verdict
@@ -124,19 +124,22 @@ class _Round:
         elif step is StartStep.FAILED or late:
             self._fail(stop, server)
         elif step is StartStep.ASK:
-            self._ask(stop)
+            self._ask(stop, server)
 
-    def _ask(self, stop: ServerStop) -> None:
+    def _ask(self, stop: ServerStop, server: Server | None) -> None:
         log.info("%s: server %s is started again", self.ctx.host, stop.server_name)
         self.ctx.ensure_current()
-        with suppress(ConflictError, NotFoundError):  # somebody acts at this moment: the next look shows it
-            self.ctx.cloud.start_server(stop.server_id)
-            self.asked.add(stop.server_id)
+        try:
+            with suppress(ConflictError, NotFoundError):  # somebody acts now: the next look shows it
+                self.ctx.cloud.start_server(stop.server_id)
+                self.asked.add(stop.server_id)
+        except InvalidRequestError as exc:  # refused for good, as a policy may: the others are started
+            self._fail(stop, server, exc.message)
 
-    def _fail(self, stop: ServerStop, server: Server | None) -> None:
+    def _fail(self, stop: ServerStop, server: Server | None, said: str = "") -> None:
         found = "gone" if server is None else server.vm_state
         busy = f", {server.task_state}" if server is not None and server.task_state is not None else ""
-        why = f"Nova does not start it: it is {found}{busy}"
+        why = f"Nova does not start it: {said or f'it is {found}{busy}'}"
         self.book.fail(stop.server_id, why)
         verdict = _name_fault(stop, self.ctx.host, why)
         log.error("%s: %s", self.ctx.host, verdict)
