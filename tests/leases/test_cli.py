@@ -21,6 +21,7 @@ from escalator.ledger.records import Document
 from escalator.ledger.retention import Retention
 from escalator.model.campaign import NodeState, Step
 from escalator.model.lease import LeaseMark, LeasePhase
+from escalator.model.stops import RUNNING, ServerStop
 from escalator.model.verdict import Code
 
 Type = Callable[..., tuple[int, str, str]]
@@ -225,6 +226,19 @@ def test_the_ledger_may_forget_a_deleted_run_once_it_is_settled(world: World, ru
     run("settle")
     (after,) = world.ledger.prune(everything, world.clock.now + timedelta(days=1))
     assert (after.needed, world.ledger.campaigns()) == ("", ())
+
+
+def test_settle_names_the_servers_that_a_deleted_run_left_down(world: World, run: Type) -> None:
+    now = world.clock.now
+    stop = ServerStop(server_id="s1", server_name="pin", power_state=RUNNING, noted_at=now, asked_at=now)
+    up = replace(stop, server_id="s2", ended_at=now)
+    world.recorded.remember(NODE, stops=(stop, up))
+    out = run("settle")[1]
+    assert f"{NODE}: server pin (s1) was stopped for its upgrade and not seen to run again: openstack" in out
+    assert "s2" not in out
+    everything = Retention(age=timedelta(), runs=0)
+    (after,) = world.ledger.prune(everything, now + timedelta(days=1))
+    assert after.needed == ""
 
 
 def test_a_deleted_run_that_was_never_concluded_is_settled_though_its_nodes_are_at_their_end(

@@ -23,6 +23,7 @@ from escalator.ledger.tables import FactRow
 from escalator.model.campaign import NodeState
 from escalator.model.errors import InvalidRequestError
 from escalator.model.maintenance_session import SessionState
+from escalator.model.stops import RUNNING, ServerStop
 
 Open = Callable[..., Any]
 HOST = "node-01"
@@ -104,6 +105,12 @@ def leased(ledger: Ledger, run: CampaignRun) -> None:
     run.set_progress(HOST, NodeState.FAILED, now=NOW)
 
 
+def down(ledger: Ledger, run: CampaignRun) -> None:
+    del ledger
+    stop = ServerStop(server_id="s1", server_name="pin", power_state=RUNNING, noted_at=NOW, asked_at=NOW)
+    run.remember(HOST, stops=(stop, replace(stop, server_id="s2", server_name="up", ended_at=NOW)))
+
+
 def frozen(ledger: Ledger, run: CampaignRun) -> None:
     ledger.quotas().hold("lab", "project", run.campaign, run.run_id)
 
@@ -121,6 +128,7 @@ def in_session(ledger: Ledger, run: CampaignRun) -> None:
     [
         (unfinished, "node-01 is not at its end"),
         (leased, "node-01 may still be out"),
+        (down, "it alone tells that pin ran before"),
         (frozen, "quotas of project frozen"),
         (switched, "not restored"),
         (in_session, "session has not ended"),

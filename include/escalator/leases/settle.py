@@ -9,8 +9,10 @@ from escalator.leases.discrepancies import describe_service, has_lease_of
 from escalator.ledger.ledger import Ledger
 from escalator.ledger.open_runs import OpenRun
 from escalator.ledger.records import Document
+from escalator.ledger.run import CampaignRun
 from escalator.model.campaign import NodeProgress, NodeState
 from escalator.model.cloud import ComputeService
+from escalator.model.errors import InvalidRequestError
 from escalator.model.run_life import RunLife
 from escalator.model.verdict import Code
 
@@ -27,7 +29,8 @@ def settle_runs(
 
     A node that has a lease of its run stays as it is: the lease has to be ended first. Nodes that wait are
     ended with a run that was deleted only: one that Airflow has can be cleared. A deleted run whose nodes are
-    all at their end and that has no report is recorded as settled: the ledger may forget it when it is old.
+    all at their end and that has no report is recorded as settled, and the servers that it left down are
+    named: the ledger may forget it when it is old.
 
     :param runs: the unsettled runs of the ledger, and what Airflow says of each.
     :param now: an aware time.
@@ -49,8 +52,25 @@ def settle_runs(
             handle.close_steps(found_by=who, now=now)
             yield f"{node.host}: {state} in run {run.run_id} of {run.dag_id}: {message}"
         if life is RunLife.DELETED and not (open_still or run.concluded):
+            yield from _name_down(handle, run)
             handle.set_document(Document.SETTLED, {"by": who, "at": now.isoformat()})
             yield f"run {run.run_id} of {run.dag_id}: over without a report, settled by {who}"
+
+
+def _name_down(handle: CampaignRun, run: OpenRun) -> Iterator[str]:
+    """Name the servers that a run stopped and did not see running again: nobody else will tell of them."""
+    for host in sorted(run.hosts):
+        try:
+            stops = handle.facts(host).stops
+        except InvalidRequestError as exc:
+            yield f"{host}: which servers it stopped is not known: {exc.message}"
+            continue
+        for stop in stops:
+            if stop.is_down:
+                yield (
+                    f"{host}: server {stop.server_name} ({stop.server_id}) was stopped for its upgrade and "
+                    f"not seen to run again: openstack server start {stop.server_id}"
+                )
 
 
 def _find_end(node: NodeProgress, life: RunLife) -> NodeState | None:

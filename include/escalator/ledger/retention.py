@@ -11,7 +11,7 @@ from typing import Self
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from escalator.ledger.facts import LEASES, RELEASED_AT, read_facts
+from escalator.ledger.facts import LEASES, RELEASED_AT, STOPS, read_facts
 from escalator.ledger.given_back import read_given_back
 from escalator.ledger.records import Document
 from escalator.ledger.released import find_only_told
@@ -127,6 +127,8 @@ def _list_needs_of_nodes(session: Session, key: int, cloud: str) -> Iterator[str
         yield "it was not concluded: clear its task conclude; deleted in Airflow, escalator leases settle"
     if leased := _find_leased(session, key, cloud):
         yield f"{name_some(leased)} may still be out under its lease: see escalator leases"
+    if Document.SETTLED.value not in kinds and (down := _find_down(session, key)):
+        yield f"it alone tells that {name_some(down)} ran before and may be down: see escalator interruptions"
     if told := find_only_told(session, key, cloud):
         yield f"it alone tells that {name_some(told)} went through its bundle: they would go again"
 
@@ -145,6 +147,17 @@ def _list_needs_of_others(session: Session, campaign: str, run_id: str) -> Itera
     )
     if not all(SessionState(state).ended for state in session.scalars(sessions)):
         yield "its maintenance session has not ended"
+
+
+def _find_down(session: Session, key: int) -> list[str]:
+    """Return the names of the servers that a run stopped and that it did not see running again."""
+    query = (
+        sa.select(NodeRow.host, FactRow.value)
+        .join(FactRow, FactRow.node_id == NodeRow.id)
+        .where(NodeRow.campaign_id == key, FactRow.key == STOPS)
+    )
+    found = [read_facts(host, {STOPS: value}).stops for host, value in session.execute(query)]
+    return sorted(stop.server_name for stops in found for stop in stops if stop.is_down)
 
 
 def _find_leased(session: Session, key: int, cloud: str) -> list[str]:
