@@ -166,6 +166,36 @@ def test_an_order_that_is_lost_on_its_way_is_given_again(empty: World) -> None:
     assert boots(empty).orders == 1
 
 
+def test_an_order_whose_answer_says_failed_counts_where_the_node_goes_down(
+    empty: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    goes_down = True
+
+    def order(_shell: object, _boot_id: str) -> None:
+        if goes_down:
+            boots(empty).reboot()
+        raise NodeFaultError("systemctl reboot: Transport endpoint", code=Code.REBOOT_FAILED)
+
+    monkeypatch.setattr("escalator.steps.rebooting.reboots.order_reboot", order)
+    assert empty.run(Step.UPGRADE).outcome is Outcome.OK
+    assert boots(empty).orders == 1
+    goes_down, empty.nodes[NODE].running = False, OLD
+    assert empty.run(Step.UPGRADE).code is Code.REBOOT_FAILED
+
+
+@pytest.mark.parametrize("refusal", [TransientError("reset"), LoginRefusedError("System is going down")])
+def test_an_order_that_is_cut_off_by_the_reboot_itself_is_good(
+    empty: World, monkeypatch: pytest.MonkeyPatch, refusal: Exception
+) -> None:
+    def order(_shell: object, _boot_id: str) -> None:
+        boots(empty).reboot()
+        raise refusal
+
+    monkeypatch.setattr("escalator.steps.rebooting.reboots.order_reboot", order)
+    assert empty.run(Step.UPGRADE).outcome is Outcome.OK
+    assert boots(empty).orders == 1
+
+
 @pytest.mark.parametrize(
     "refusal",
     [

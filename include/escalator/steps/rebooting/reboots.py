@@ -138,6 +138,11 @@ def _tell(ctx: StepContext, order: RebootOrder) -> None:
             order_reboot(shell, order.boot_id)
     except (TransientError, LoginRefusedError) as exc:  # the reboot itself may have cut the connection
         log.info("%s: whether the order to reboot arrived is not known: %s", ctx.host, exc)
+    except NodeFaultError as exc:
+        boot, _ = _look(ctx)
+        if boot is not None and boot.boot_id == order.boot_id and boot.system is not SystemState.STOPPING:
+            raise
+        log.info("%s: it goes down, though the order says: %s", ctx.host, exc)
 
 
 def _tell_again(ctx: StepContext, order: RebootOrder) -> str:
