@@ -186,6 +186,7 @@ def test_what_is_next_for_a_server_that_must_not_run(fields: dict[str, Any], ste
         ({"vm_state": "error"}, True, StartStep.FAILED),
         ({"vm_state": "shelved_offloaded"}, False, StartStep.BY_OWNER),
         ({"vm_state": "paused"}, False, StartStep.BY_OWNER),
+        ({"vm_state": "resized"}, False, StartStep.WAIT),
         ({"vm_state": "soft-delete"}, False, StartStep.GONE),
     ],
 )

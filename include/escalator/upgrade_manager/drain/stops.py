@@ -188,7 +188,7 @@ def decide_start(server: Server | None, *, asked: bool) -> StartStep:
     """
     if server is None or server.vm_state in {"deleted", "soft-delete"}:
         return StartStep.GONE
-    if server.task_state is not None:
+    if server.task_state is not None or server.vm_state == "resized":  # shut off again, once it is confirmed
         return StartStep.WAIT
     match server.vm_state:
         case "active":
