@@ -96,25 +96,9 @@ install() {
     -o "Dpkg::Options::=--force-conf$policy" --no-download $flags install $wanted
 }
 mend() { dpkg "--force-conf$policy" --configure -a; }
-# Run a command; where it fails, words say why. What it leaves behind holds no lock of ours.
-run() {
-  code=0
-  "$@" >"$work/said" 2>&1 7>&- || code=$?
-  words=$(read_reason <"$work/said")
-  return "$code"
-}
-# Run a command that may find dpkg or apt's lists locked, until they are not.
-patient() {
-  tries=$lock_seconds
-  while :; do
-    code=0
-    tell "$@" || code=$?
-    [ "$code" != 0 ] || return 0
-    grep -Eqi 'could not get lock|unable to (lock|acquire)|lock was locked|locked by another' "$work/said" &&
-      [ "$tries" -gt 0 ] || return "$code"
-    tries=$((tries - 2))
-    sleep 2
-  done
+# Whether the last command found dpkg or apt's lists locked.
+is_locked() {
+  grep -Eqi 'could not get lock|unable to (lock|acquire)|lock was locked|locked by another' "$work/said"
 }
 # Who holds a lock of dpkg's, without touching it; nobody can say where there is no perl.
 holder() {

@@ -42,25 +42,7 @@ unlocked() {
   done
   unshare --mount --propagation slave sh -ec '. "$1"; shift; exec "$@"' sh "$work/hide" "$@"
 }
-# Run a command; where it fails, words say why. What it leaves behind holds no lock of ours.
-run() {
-  code=0
-  "$@" >"$work/said" 2>&1 7>&- </dev/null || code=$?
-  words=$(read_reason <"$work/said")
-  return "$code"
-}
-# Run a command that may find dnf or rpm locked, until they are not.
-patient() {
-  tries=$lock_seconds
-  while :; do
-    code=0
-    tell "$@" || code=$?
-    [ "$code" != 0 ] || return 0
-    is_locked && [ "$tries" -gt 0 ] || return "$code"
-    tries=$((tries - 2))
-    sleep 2
-  done
-}
+# Whether the last command found dnf or rpm locked.
 is_locked() {
   grep -Eqi 'locked by|existing lock|another (copy|transaction) is|(obtain|get) .*lock|waiting for process' \
     "$work/said"

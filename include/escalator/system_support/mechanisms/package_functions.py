@@ -1,4 +1,4 @@
-"""Functions of sh that the mechanisms of packages share, over their own ``run`` and ``look``: pure text."""
+"""Functions of sh that the mechanisms of packages share, over their own ``look`` and ``is_locked``."""
 
 from __future__ import annotations
 
@@ -41,6 +41,25 @@ list_units() {
         ' "$work/running" -
   done
 }
+# Run a command; where it fails, words say why. What it leaves behind holds no lock of ours.
+run() {
+  code=0
+  "$@" >"$work/said" 2>&1 7>&- </dev/null || code=$?
+  words=$(read_reason <"$work/said")
+  return "$code"
+}
+# Run a command that may find the packages locked, until they are not.
+patient() {
+  tries=$lock_seconds
+  while :; do
+    code=0
+    tell "$@" || code=$?
+    [ "$code" != 0 ] || return 0
+    is_locked && [ "$tries" -gt 0 ] || return "$code"
+    tries=$((tries - 2))
+    sleep 2
+  done
+}
 # Run a command, and let what it says go to the log at once; no pipe, which a daemon could keep open.
 tell() {
   log="/proc/$$/fd/1"
@@ -77,6 +96,6 @@ restart_old() {
   done
 }
 """
-"""``run`` leaves what a command says in ``$work/said``, and its reason in ``words``; ``look`` says of a row
+"""``is_locked`` tells from ``$work/said`` whether a foreign lock was in the way; ``look`` says of a row
 package|version|component|service|status|installed|before|activity|process.
 """
