@@ -182,10 +182,6 @@ class LabSettings:
         """Return the names of the nodes."""
         return tuple(f"node-{number:02d}" for number in range(1, self.nodes + 1))
 
-    def release_tree(self, release: str) -> Path:
-        """Return the folder that is seen as /opt/nova while the template of a release is made."""
-        return self.home / "releases" / f"{release}-{pins.digest(str(self.python), release)}"
-
     @property
     def bridge(self) -> Bridge:
         """Return the network of nodes with real guests; those of the lab's own hypervisor are on loopback."""
