@@ -16,6 +16,7 @@ from escalator.model.check_report import CheckReport, Condition, check_to_docume
 from escalator.model.decisions import Admission
 from escalator.model.errors import EscalatorError, NodeFaultError
 from escalator.model.lease import LeaseMark
+from escalator.model.stops import RUNNING, ServerStop
 from escalator.model.verdict import Code, Severity, Subject, SubjectType
 from escalator.steps.campaign.conclude import conclude, make_folder_name
 
@@ -39,6 +40,19 @@ def test_a_campaign_that_is_complete_has_no_fault(world: World, tmp_path: Path) 
     assert report == world.recorded.document(Document.REPORT)
     assert world.recorded.document(Document.SNAPSHOT_AFTER)["cloud"] == "lab"
     assert conclusion.paths.json.parent == tmp_path / make_folder_name(world.plan.campaign, world.plan.run_id)
+
+
+def test_a_server_that_is_still_down_is_a_fault_though_its_node_is_in_service(
+    world: World, tmp_path: Path
+) -> None:
+    for host in world.hosts:
+        whole_life(world, host)
+    now = world.clock.now
+    stop = ServerStop(server_id="s1", server_name="pin", power_state=RUNNING, noted_at=now, asked_at=now)
+    up = replace(stop, server_id="s2", server_name="up", ended_at=now)
+    world.recorded.remember(NODE, stops=(stop, up))
+    (fault,) = conclude(world.context(), tmp_path).faults
+    assert fault == f"{NODE}: pin was stopped for its upgrade and does not run again: clear {NODE}.release"
 
 
 def test_every_node_that_is_not_as_it_should_be_is_named(world: World, tmp_path: Path) -> None:

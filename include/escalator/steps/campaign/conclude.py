@@ -24,6 +24,7 @@ from escalator.model.notice import NoticeRecord
 from escalator.model.quota import FrozenQuota
 from escalator.model.stops import ServerStop
 from escalator.model.verdict import Code
+from escalator.model.wording import name_some
 from escalator.reports.document import build_report
 from escalator.reports.facts import CampaignFacts, RecordedSnapshot, StepRun
 from escalator.reports.files import ReportPaths, write_report
@@ -118,11 +119,11 @@ def _find_notices(campaign: CampaignContext) -> tuple[NoticeRecord, ...]:
 
 
 def _judge(campaign: CampaignContext, snapshot: CloudSnapshot) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Name every node that is not upgraded or rightly left alone, or that still has our lease.
+    """Name every node that is not upgraded or rightly left alone, has our lease, or servers that are down.
 
     :return: these faults, and the hosts that are only left for the next window.
     """
-    view = campaign.run.view()
+    view, stops = campaign.run.view(), _find_stops(campaign)
     faults, left = [], []
     for host in campaign.plan.hosts:
         progress = view.of(host)
@@ -137,6 +138,12 @@ def _judge(campaign: CampaignContext, snapshot: CloudSnapshot) -> tuple[tuple[st
             faults.append(f"{host} is {progress.state}: {progress.message}{kept}")
         elif leased:
             faults.append(f"{host} is still out with our lease: clear {host}.release")
+        elif down := [stop.server_name for stop in stops.get(host, ()) if stop.is_down]:
+            who, do = name_some(down), "does" if len(down) == 1 else "do"
+            was = "was" if len(down) == 1 else "were"
+            faults.append(
+                f"{host}: {who} {was} stopped for its upgrade and {do} not run again: clear {host}.release"
+            )
     return tuple(faults), tuple(left)
 
 
