@@ -14,10 +14,13 @@ from escalator.airflow_stack.settings import find_home
 from escalator.airflow_stack.stack import AirflowStack
 from escalator.demo.demo_world import CLOUD, DemoWorld
 from escalator.demo.vnfs import start_pair
+from escalator.lab.guest_watch import guest_watch
 from escalator.lab.lab import Lab
 from escalator.lab.machine.possible import Computer, check_rights
 from escalator.lab.progress import Progress
-from escalator.lab.settings import LabSettings
+from escalator.lab.real_guests import RealGuests
+from escalator.lab.services import ServiceRunner
+from escalator.lab.settings import Hypervisor, LabSettings, NovaForm
 from escalator.model.clock import utcnow
 from escalator.model.naming import make_dag_id
 from escalator.model.procedure import UPGRADE
@@ -32,8 +35,15 @@ RUN_WITHIN_SECONDS = 1800.0
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the verb ``demo``."""
     parser = subparsers.add_parser("demo", help="the lab, Airflow, and one campaign from start to end")
-    parser.add_argument("--nodes", type=int, default=4)
-    parser.add_argument("--servers", type=int, default=12)
+    parser.add_argument(
+        "--hypervisor",
+        type=Hypervisor,
+        choices=list(Hypervisor),
+        default=Hypervisor.SIM,
+        help="qemu: real guests, under libvirt, upgraded with Nova by apt",
+    )
+    parser.add_argument("--nodes", type=int, help="default: 4; 3 with real guests")
+    parser.add_argument("--servers", type=int, help="default: 12; 4 with real guests")
     parser.add_argument("--folder", type=Path, default=Path("build/demo"), help="where the report goes")
     parser.add_argument("--keep", action="store_true", help="leave the lab and Airflow running")
     parser.add_argument("--no-campaign", action="store_true", help="start both and trigger nothing")
@@ -46,13 +56,16 @@ def run(args: argparse.Namespace) -> int:
     :return: 0 when every node was upgraded, 1 when not, 2 on bad input.
     """
     progress = Progress(print_line)
-    settings = LabSettings.from_environment(nodes=args.nodes, servers=args.servers)
+    settings = LabSettings.from_environment(os.environ, **_choose_shape(args))
+    guests = RealGuests(settings=settings)
+    checkout = Path(__file__).resolve().parents[3]
     world = DemoWorld(
         lab=Lab(settings, progress=progress),
         folder=args.folder.absolute(),
         stack_home=find_home(os.environ),
         instance=settings.instance,
-        checkout=Path(__file__).resolve().parents[3],
+        checkout=checkout,
+        bundle_dir=args.folder.absolute() / "bundles" if guests.are_there else None,
     )
     stack = world.stack(progress)
     if args.down:
@@ -63,10 +76,14 @@ def run(args: argparse.Namespace) -> int:
     is_lab_new = not world.lab.is_running
     try:
         bring_up(world, stack)
-        if is_lab_new:
+        bundle = BUNDLE
+        if guests.are_there:
+            progress.say("sending an echo every 5 ms to every guest")
+            bundle = watch_guests(world, guests)
+        elif is_lab_new:
             progress.say("starting a pair of servers that stand in for one another, and their manager")
             start_pair(world, stack.settings.url)
-        code = 0 if args.no_campaign else run_campaign(world, stack, progress)
+        code = 0 if args.no_campaign else run_campaign(world, stack, progress, bundle)
     except BaseException:
         if not args.keep:
             bring_down(world, stack)
@@ -76,6 +93,29 @@ def run(args: argparse.Namespace) -> int:
     else:
         bring_down(world, stack)
     return code
+
+
+def _choose_shape(args: argparse.Namespace) -> dict[str, int | str]:
+    """Return what the lab shall be: real guests are few, and have nova-compute as a package below them."""
+    if args.hypervisor is Hypervisor.QEMU:
+        kind: dict[str, int | str] = {"hypervisor": Hypervisor.QEMU, "nova": NovaForm.PACKAGE}
+        return {"nodes": args.nodes or 3, "servers": args.servers or 4, **kind}
+    return {"nodes": args.nodes or 4, "servers": args.servers or 12}
+
+
+def watch_guests(world: DemoWorld, guests: RealGuests) -> str:
+    """Offer the bundle of the lab's real nodes, watch its guests from outside, and return its name."""
+    bundles = world.checkout / "include" / "bundles"
+    shutil.copytree(bundles, world.folder / "bundles", dirs_exist_ok=True)
+    shutil.copy(guests.bundle_file, world.folder / "bundles")
+    addresses = {
+        server["id"]: address["addr"]
+        for server in world.lab.servers.fetch()
+        for network in server["addresses"].values()
+        for address in network
+    }
+    ServiceRunner(run=world.lab.settings.run).ensure_started(guest_watch(world.lab.settings, addresses))
+    return guests.bundle_file.stem
 
 
 def bring_up(world: DemoWorld, stack: AirflowStack) -> None:
@@ -104,12 +144,12 @@ def bring_down(world: DemoWorld, stack: AirflowStack) -> None:
     world.lab.down()
 
 
-def run_campaign(world: DemoWorld, stack: AirflowStack, progress: Progress) -> int:
+def run_campaign(world: DemoWorld, stack: AirflowStack, progress: Progress, bundle: str = BUNDLE) -> int:
     """Trigger the upgrade, follow it, keep its report in the demo's folder, and say how it went."""
     dag_id = make_dag_id(UPGRADE.name, CLOUD, DOMAIN)
     with stack.client() as client:
         wait_for_dag(client, dag_id, timeout_seconds=DAG_WITHIN_SECONDS)
-        run = client.trigger(dag_id, {"bundle": BUNDLE})
+        run = client.trigger(dag_id, {"bundle": bundle})
         progress.say(f"triggered {dag_id}, run {run.run_id}: {stack.settings.url}/dags/{dag_id}")
         ended = follow(client, run, Lines(print_line, clock=utcnow), timeout_seconds=RUN_WITHIN_SECONDS)
     progress.say(f"the run has ended: {ended.state}")

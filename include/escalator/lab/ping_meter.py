@@ -101,7 +101,7 @@ def metered(address: str) -> Iterator[PingMeter]:
 def answers(address: str, *, timeout_seconds: float = 0.5) -> bool:
     """Tell whether an address answers one echo."""
     token = os.urandom(_TOKEN_BYTES)
-    with _open(address) as link, suppress(OSError):  # nobody has the address
+    with open_link(address) as link, suppress(OSError):  # nobody has the address
         link.send(encode(token, 0))
         deadline = time.monotonic() + timeout_seconds
         while (left := deadline - time.monotonic()) > 0:
@@ -156,7 +156,7 @@ def measure(address: str, ended: threading.Event) -> Echoes:
     token = os.urandom(_TOKEN_BYTES)
     sent: list[float] = []
     answered: dict[int, float] = {}
-    with _open(address) as link:
+    with open_link(address) as link:
         begin = time.monotonic()
         last = None
         while last is None or time.monotonic() < last + LAST_ANSWERS_SECONDS:
@@ -176,7 +176,8 @@ def measure(address: str, ended: threading.Event) -> Echoes:
     return Echoes(sent=len(sent), answered=len(answered), longest_silence_seconds=silence)
 
 
-def _open(address: str) -> socket.socket:
+def open_link(address: str) -> socket.socket:
+    """Return a socket that sends to an address, and receives all ICMP from there; it never blocks."""
     link = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)
     link.setblocking(False)
     link.connect((address, 0))

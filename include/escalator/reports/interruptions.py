@@ -1,8 +1,9 @@
 """Interruptions of guests, measured by the hypervisors' own event logs.
 
 A log has one JSON object a line: ``{"t": seconds since the epoch, "guest": server id, "event": word, ...}``.
-A gap begins with ``paused`` or ``stopped`` and ends with ``resumed``, ``started`` or ``running`` of the same
-guest. What its owner asked for (``by`` is neither absent nor a migration) is no interruption of ours.
+A gap begins with ``paused``, ``stopped`` or ``silent`` and ends with ``resumed``, ``started``, ``running`` or
+``answering`` of the same guest; ``silent`` and ``answering`` are the words of a watch from outside.
+What its owner asked for (``by`` is neither absent nor a migration) is no interruption of ours.
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ VARIABLE = "ESCALATOR_GUEST_EVENTS"
 """Environment variable: patterns of the logs' paths, separated as in PATH."""
 _LATEST = 1e11
 """Times from here on (the year 5138) are no times."""
-_BEGINS = frozenset({"paused", "stopped"})
-_ENDS = frozenset({"resumed", "started", "running"})
+_BEGINS = frozenset({"paused", "stopped", "silent"})
+_ENDS = frozenset({"resumed", "started", "running", "answering"})
 _OURS = frozenset({None, "live-migration", "cold-migration"})
 
 
