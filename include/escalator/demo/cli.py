@@ -83,7 +83,7 @@ def run(args: argparse.Namespace) -> int:
         bundle = BUNDLE
         if guests.are_there:
             progress.say("sending an echo every 5 ms to every guest")
-            bundle = watch_guests(world, guests)
+            bundle = _watch_guests(world, guests)
         elif is_lab_new:
             progress.say("starting a pair of servers that stand in for one another, and their manager")
             start_pair(world, stack.settings.url)
@@ -107,7 +107,7 @@ def _choose_shape(args: argparse.Namespace) -> dict[str, int | str]:
     return {"nodes": args.nodes or 4, "servers": args.servers or 12}
 
 
-def watch_guests(world: DemoWorld, guests: RealGuests) -> str:
+def _watch_guests(world: DemoWorld, guests: RealGuests) -> str:
     """Offer the bundle of the lab's real nodes, watch its guests from outside, and return its name."""
     bundles = world.checkout / "include" / "bundles"
     shutil.copytree(bundles, world.folder / "bundles", dirs_exist_ok=True)
