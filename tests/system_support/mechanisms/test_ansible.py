@@ -221,7 +221,7 @@ def test_what_the_worker_lacks_is_said_before(ansible_node: AnsibleNode) -> None
     assert {verdict.code for verdict in found} == {Code.WORKER_NOT_READY}
     assert [verdict.message for verdict in found] == [
         f"the worker worker-1 has no {ansible_node.playbooks}/absent.yml, may not read it, or it is a folder",
-        f"the worker worker-1 has no {ansible_node.playbooks}/hosts, or may not read it",
+        f"the worker worker-1 has no {ansible_node.playbooks}/hosts, may not read it, or it is a folder",
         "there is no connection none",
     ]
 
