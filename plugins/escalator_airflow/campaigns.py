@@ -20,7 +20,6 @@ from escalator.model.run_life import FindLife, ask_nobody
 from escalator.settings.places import find_playbook_dir
 from escalator.steps.running.context import CampaignContext, find_no_leases
 from escalator.system_support.mechanisms import choose_mechanism
-from escalator.system_support.playbooks.ssh_files import Route
 from escalator.system_support.playbooks.worker import WorkerSide
 from escalator.vim_interface.desk import VimDesk
 from escalator.vim_interface.registry import (
@@ -97,15 +96,10 @@ def make_context(
 
 def _find_worker(nodes: NodeShellHook) -> WorkerSide:
     """Return what bundles find on this worker; connections are read when they are needed."""
-
-    def find_route(host: str) -> Route:
-        return nodes.find_routes()(host)
-
-    def find_password(conn_id: str) -> str:
-        return nodes.find_password(conn_id)
-
     return WorkerSide(
-        find_route=find_route, find_password=find_password, playbooks=find_playbook_dir().absolute()
+        find_route=nodes.find_route,
+        find_password=nodes.find_password,
+        playbooks=find_playbook_dir().absolute(),
     )
 
 

@@ -55,6 +55,8 @@ VNF = {
         }
     ],
 }
+NO_NODES = SimpleNamespace(get_conn=lambda: None, find_route=None, find_password=None)
+"""In place of the hook of the nodes: nobody connects."""
 
 
 @pytest.fixture
@@ -64,7 +66,7 @@ def opened(folders: Path, monkeypatch: pytest.MonkeyPatch) -> CampaignContext:
 
     monkeypatch.setenv("ESCALATOR_VNF_DIR", str(folders))
     monkeypatch.setattr(campaigns, "OpenStackCloudHook", lambda _id: SimpleNamespace(get_conn=lambda: None))
-    monkeypatch.setattr(campaigns, "NodeShellHook", lambda _inventory: SimpleNamespace(get_conn=lambda: None))
+    monkeypatch.setattr(campaigns, "NodeShellHook", lambda _inventory: NO_NODES)
     return campaigns.make_context(draft_campaign(PLAN, parse_bundle(BUNDLE)))
 
 
@@ -186,7 +188,7 @@ def test_who_asks_whether_runs_live_knows_whose_the_leases_are(
 
     assert folders
     monkeypatch.setattr(campaigns, "OpenStackCloudHook", lambda _id: SimpleNamespace(get_conn=lambda: None))
-    monkeypatch.setattr(campaigns, "NodeShellHook", lambda _inventory: SimpleNamespace(get_conn=lambda: None))
+    monkeypatch.setattr(campaigns, "NodeShellHook", lambda _inventory: NO_NODES)
     plan = replace(PLAN, run_id="lease", installation=Ledger().installation())
     run = Ledger().run(plan.campaign, plan.run_id)
     run.open(plan, dag_id="the_dag", bundle_document=BUNDLE, snapshot_before={}, now=NOW)

@@ -146,11 +146,11 @@ def test_programs_that_connect_by_themselves_are_told_the_way(
 ) -> None:
     connection(monkeypatch, "the_nodes", conn_type="ssh", extra=json.dumps({"jump_conn_id": "bastion"}))
     connection(monkeypatch, "bastion", conn_type="ssh", host="192.0.2.1", login="me", port=2022)
-    route = shells.find_routes()("node-02")
+    route = shells.find_route("node-02")
     assert (route.target.host, route.target.address, route.target.port) == ("node-02", "2001:db8::8", 22022)
     assert (route.jump.address, route.jump.user) == ("192.0.2.1", "me")
     connection(monkeypatch, "the_nodes", conn_type="ssh")
-    assert shells.find_routes()("node-01").jump is None
+    assert shells.find_route("node-01").jump is None
 
 
 def test_the_password_of_a_vault_is_that_of_its_connection(

@@ -42,15 +42,10 @@ class NodeShellHook(BaseHook):
 
         return open_shell
 
-    def find_routes(self) -> Callable[[str], Route]:
-        """Return what says how a node is reached, for programs that connect by themselves."""
-        find_way = self._find_ways()
-
-        def find_route(host: str) -> Route:
-            target, jump = find_way(host)
-            return Route(target=target, jump=None if jump is None else jump.target)
-
-        return find_route
+    def find_route(self, host: str) -> Route:
+        """Say how a node is reached, for programs that connect by themselves."""
+        target, jump = self._find_ways()(host)
+        return Route(target=target, jump=None if jump is None else jump.target)
 
     def find_password(self, conn_id: str) -> str:
         """Read the password of a connection, such as that of a vault.
