@@ -11,10 +11,11 @@ from typing import Self
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from escalator.ledger.facts import LEASES, RELEASED_AT, STOPS, read_facts
+from escalator.ledger.facts import LEASES, RELEASED_AT, read_facts
 from escalator.ledger.given_back import read_given_back
 from escalator.ledger.records import Document
 from escalator.ledger.released import find_only_told
+from escalator.ledger.stop_rows import read_stops
 from escalator.ledger.switch_book import read_switches
 from escalator.ledger.tables import CampaignRow, DocumentRow, FactRow, NodeRow
 from escalator.ledger.vim_tables import QuotaHolderRow, SessionRow, SessionRunRow, SwitchRow
@@ -151,13 +152,8 @@ def _list_needs_of_others(session: Session, campaign: str, run_id: str) -> Itera
 
 def _find_down(session: Session, key: int) -> list[str]:
     """Return the names of the servers that a run stopped and that it did not see running again."""
-    query = (
-        sa.select(NodeRow.host, FactRow.value)
-        .join(FactRow, FactRow.node_id == NodeRow.id)
-        .where(NodeRow.campaign_id == key, FactRow.key == STOPS)
-    )
-    found = [read_facts(host, {STOPS: value}).stops for host, value in session.execute(query)]
-    return sorted(stop.server_name for stops in found for stop in stops if stop.is_down)
+    stops = read_stops(session, CampaignRow.id == key)
+    return sorted(one.stop.server_name for one in stops if one.stop.is_down)
 
 
 def _find_leased(session: Session, key: int, cloud: str) -> list[str]:
