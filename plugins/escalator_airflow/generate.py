@@ -64,14 +64,14 @@ class _Campaign:
         )
 
 
-def _list_campaigns(procedure: Procedure) -> Iterator[_Campaign]:
+def _list_campaigns(procedure: Procedure, wanted: str | None = None) -> Iterator[_Campaign]:
     windows = _good_windows() if procedure.in_windows else NO_WINDOWS
     found = list_inventories()
     for inventory in found.good:
         for domain in inventory.domains():
             for part, hosts in list_parts(inventory, domain).items():
                 dag_id = make_dag_id(procedure.name, inventory.cloud, domain, part)
-                if _is_wanted(dag_id, None, found):
+                if _is_wanted(dag_id, wanted, found):
                     yield _Campaign(
                         dag_id=dag_id,
                         inventory=inventory,
@@ -85,12 +85,11 @@ def _list_campaigns(procedure: Procedure) -> Iterator[_Campaign]:
 def build_campaign_dags(procedure: Procedure, wanted: str | None = None) -> Iterator[DAG]:
     """Declare a procedure's DAGs of every inventory; when a task needs one of them, only that one."""
     bundles = describe_bundles(find_bundle_dir())
-    for campaign in _list_campaigns(procedure):
-        if wanted in {None, campaign.dag_id}:
-            try:
-                yield campaign.build(procedure, campaign.hosts, bundles)
-            except Exception:  # whatever it is, it is no reason to hide the other clouds
-                log.exception("left out: DAG %s", campaign.dag_id)
+    for campaign in _list_campaigns(procedure, wanted):
+        try:
+            yield campaign.build(procedure, campaign.hosts, bundles)
+        except Exception:  # whatever it is, it is no reason to hide the other clouds
+            log.exception("left out: DAG %s", campaign.dag_id)
 
 
 def judge_campaigns(procedure: Procedure) -> None:
