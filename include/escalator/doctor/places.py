@@ -13,15 +13,10 @@ from escalator.documents.bundles import parse_bundle
 from escalator.documents.window_file import NAME as WINDOWS
 from escalator.documents.window_file import read_window_document
 from escalator.documents.windows import parse_windows
-from escalator.inventory.inventory_folder import (
-    RENAME,
-    find_clashes,
-    read_inventories,
-    read_own_inventory,
-    say_clashes,
-)
+from escalator.inventory.inventory_folder import RENAME, find_clashes, read_own_inventory, say_clashes
 from escalator.inventory.settings_file import ENDING, read_settings
 from escalator.model.errors import EscalatorError
+from escalator.model.inventory import Inventory
 from escalator.settings import places
 from escalator.settings.sharing import INVENTORY_VARIABLE
 from escalator.vim_interface.registry import find_vnf_dir, load_ha_sources, load_vnfms
@@ -62,9 +57,13 @@ def _look_at_inventories(environment: Mapping[str, str]) -> Iterator[Finding]:
         health=Health.WELL if writable and paths else Health.WARNING,
         remedy="run the DAG `inventory` for each cloud" if writable else "workers must be able to write it",
     )
+    good: list[Inventory] = []
     for path in paths:
-        yield from _faults(f"inventory {path.stem}", partial(read_own_inventory, path))
-    for clash in say_clashes(find_clashes(read_inventories(folder).good)):
+        try:
+            good.append(read_own_inventory(path))
+        except EscalatorError as exc:
+            yield describe_fault(f"inventory {path.stem}", exc)
+    for clash in say_clashes(find_clashes(good)):
         yield Finding(about="DAGs", found=clash, health=Health.FAULT, remedy=RENAME)
     for path in sorted(folder.glob(f"*{ENDING}")):
         cloud = path.name.removesuffix(ENDING)
