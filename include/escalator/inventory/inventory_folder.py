@@ -28,16 +28,16 @@ class Inventories:
 
     :ivar good: the inventories in order, by the names of their files.
     :ivar faults: what is wrong with other files, and with names in these.
-    :ivar clashing: ids, without their verb, that two names would give.
+    :ivar clashes: ids of DAGs, without their verb, that several names would give, and whose they would be.
     """
 
     good: tuple[Inventory, ...]
-    faults: tuple[str, ...] = ()
-    clashing: frozenset[str] = frozenset()
+    faults: tuple[str, ...]
+    clashes: Mapping[str, tuple[str, ...]]
 
     def is_own(self, dag_id: str) -> bool:
         """Tell whether a DAG's id is that of one cloud, or of one of its domains, alone."""
-        return dag_id.partition("__")[2] not in self.clashing
+        return dag_id.partition("__")[2] not in self.clashes
 
 
 def read_inventories(folder: Path) -> Inventories:
@@ -49,7 +49,7 @@ def read_inventories(folder: Path) -> Inventories:
         except EscalatorError as exc:
             faults.append(str(exc))
     clashes = find_clashes(good)
-    return Inventories(good=tuple(good), faults=(*faults, *say_clashes(clashes)), clashing=frozenset(clashes))
+    return Inventories(good=tuple(good), faults=(*faults, *say_clashes(clashes)), clashes=clashes)
 
 
 def read_own_inventory(path: Path) -> Inventory:
@@ -83,7 +83,7 @@ def say_clashes(clashes: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
 def list_clashes_of(folder: Path, cloud: str) -> tuple[str, ...]:
     """Say in words which names of a cloud would share a DAG, with one another or another cloud."""
     owner = f"cloud {cloud!r}"
-    clashes = find_clashes(read_inventories(folder).good)
+    clashes = read_inventories(folder).clashes
     return say_clashes(
         {name: whose for name, whose in clashes.items() if any(one.endswith(owner) for one in whose)}
     )
