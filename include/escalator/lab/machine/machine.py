@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shlex
 import shutil
 import signal
 import socket
@@ -14,7 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from escalator.lab.consoles import run_at_console
 from escalator.lab.errors import LabError, ServiceFailedError
 from escalator.lab.machine.cgroup import Cgroup
 from escalator.lab.machine.layers import PATH
@@ -32,6 +32,8 @@ BOOT_SECONDS = 30.0
 SHUT_DOWN_SECONDS = 30.0
 _POWER_OFF = signal.SIGRTMIN + 3
 """How systemd, as process 1, is told to shut down and switch off."""
+_NAMESPACES = ("mount", "pid", "uts", "ipc", "net", "cgroup")
+"""What of a machine is entered at its console, in the words of ``nsenter``."""
 _JOIN = 'while [ "$1" != -- ]; do echo $$ >"$1/cgroup.procs" || exit 1; shift; done; shift; exec "$@"'
 
 
@@ -178,14 +180,17 @@ class Machine:
         leader = self.find_leader()
         if leader is None:
             raise LabError(f"{self.name} is off", "switch it on first")
-        return run_at_console(
-            self.name,
-            command,
-            process=leader,
-            namespaces=("mount", "pid", "uts", "ipc", "net", "cgroup"),
-            environment={"PATH": PATH, "HOME": "/root", "LANG": "C.UTF-8"},
-            check=check,
+        done = subprocess.run(
+            ["nsenter", "--target", str(leader), *(f"--{each}" for each in _NAMESPACES), *command],
+            capture_output=True,
+            text=True,
+            check=False,
+            env={"PATH": PATH, "HOME": "/root", "LANG": "C.UTF-8"},
+            cwd="/",
         )
+        if check and done.returncode != 0:
+            raise LabError(f"{self.name}: {shlex.join(command)}: {(done.stderr or done.stdout).strip()}")
+        return done
 
     # -- start
 
