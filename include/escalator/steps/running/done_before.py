@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from escalator.documents.bundles import parse_bundle
+from escalator.ledger.released import Released
 from escalator.model.boot import Boot
 from escalator.model.bundle import Bundle, RebootPolicy
 from escalator.model.errors import InvalidRequestError
@@ -24,10 +25,7 @@ def find_done_before(campaign: CampaignContext, hosts: Iterable[str]) -> frozens
     """
     if campaign.mechanism.brings_software:
         return frozenset()
-    request = campaign.plan.request
-    released = campaign.run.released(cloud=request.cloud, bundle=request.bundle)
-    done = (run.hosts for run in released if run.hosts and _reads_as(run.document, campaign.bundle))
-    return frozenset(hosts).intersection(frozenset().union(*done))
+    return frozenset(hosts) & frozenset().union(*(run.hosts for run in _list_runs(campaign)))
 
 
 def find_rebooted(campaign: CampaignContext, boots: Mapping[str, tuple[datetime, Boot]]) -> frozenset[str]:
@@ -63,10 +61,14 @@ def find_boot_since(campaign: CampaignContext, boot: Boot, asked_at: datetime) -
 
 def _find_opened(campaign: CampaignContext) -> datetime | None:
     """Return when the first run of the very same bundle was opened, dry runs aside."""
+    return min((run.opened_at for run in _list_runs(campaign) if run.opened_at), default=None)
+
+
+def _list_runs(campaign: CampaignContext) -> tuple[Released, ...]:
+    """Return the runs of the very same bundle: of that name, and what was brought was the same."""
     request = campaign.plan.request
     runs = campaign.run.released(cloud=request.cloud, bundle=request.bundle)
-    ours = (run.opened_at for run in runs if run.opened_at and _reads_as(run.document, campaign.bundle))
-    return min(ours, default=None)
+    return tuple(run for run in runs if _reads_as(run.document, campaign.bundle))
 
 
 def _is_since(began: datetime, opened: datetime | None) -> bool:
