@@ -60,7 +60,7 @@ def finish_reboot(ctx: StepContext) -> Rebooted | None:
     if order is None or order.back_at is not None:
         return None
     boot, _ = _look(ctx)
-    if boot is not None and boot.boot_id == order.boot_id and boot.system is not SystemState.STOPPING:
+    if _stays(boot, order):
         return None
     return _wait_for(ctx, order)
 
@@ -140,7 +140,7 @@ def _tell(ctx: StepContext, order: RebootOrder) -> None:
         log.info("%s: whether the order to reboot arrived is not known: %s", ctx.host, exc)
     except NodeFaultError as exc:
         boot, _ = _look(ctx)
-        if boot is not None and boot.boot_id == order.boot_id and boot.system is not SystemState.STOPPING:
+        if _stays(boot, order):
             raise
         log.info("%s: it goes down, though the order says: %s", ctx.host, exc)
 
@@ -181,6 +181,11 @@ def _look(ctx: StepContext) -> tuple[Boot | None, str]:
         return None, exc.message
 
 
+def _stays(boot: Boot | None, order: RebootOrder) -> bool:
+    """Tell whether a node answers in the boot that is to end, and does not go down."""
+    return boot is not None and boot.boot_id == order.boot_id and boot.system is not SystemState.STOPPING
+
+
 def _wait_for(ctx: StepContext, order: RebootOrder) -> Rebooted:
     """Wait until the node is in another boot, and its system is up.
 
@@ -204,8 +209,7 @@ def _wait_for(ctx: StepContext, order: RebootOrder) -> Rebooted:
             if switched is None:
                 raise _describe_overdue(ctx, order, boot, refrained if boot is not None else words)
             order, deadline = switched, _find_deadline(ctx, switched)
-        stays = boot is not None and boot.system is not SystemState.STOPPING
-        if stays and now - told >= ORDERED_AGAIN_AFTER:
+        if _stays(boot, order) and now - told >= ORDERED_AGAIN_AFTER:
             refrained = _tell_again(ctx, order)
             told = now
         ctx.campaign.sleep(POLL_SECONDS)
