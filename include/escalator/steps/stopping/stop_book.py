@@ -6,7 +6,7 @@ the campaign stopped is started again by it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 
 from escalator.model.cloud import Server
@@ -22,17 +22,14 @@ class StopBook:
 
     ctx: StepContext
 
-    def list_open(self) -> dict[str, ServerStop]:
-        """Return the stops that may still have to be ended: server id -> stop."""
-        return {stop.server_id: stop for stop in self.ctx.facts.stops if stop.is_open}
-
     def list_down(self) -> tuple[ServerStop, ...]:
         """Return the servers that are ours to start."""
         return tuple(stop for stop in self.ctx.facts.stops if stop.is_down)
 
     def note_running(self, planned: Iterable[PlannedStop], here: Iterable[Server]) -> None:
         """Write down which of these servers run now; those that are written down already stay as they are."""
-        known, now = self.list_open(), self.ctx.now()
+        before, now = self.ctx.facts.stops, self.ctx.now()
+        known = {stop.server_id for stop in before if stop.is_open}
         places = {stop.server_id: stop for stop in planned}
         found = tuple(
             ServerStop(
@@ -47,39 +44,41 @@ class StopBook:
             if server.id in places and server.id not in known and _runs(server)
         )
         if found:
-            self.ctx.remember(stops=(*self.ctx.facts.stops, *found))
+            self.ctx.remember(stops=(*before, *found))
 
-    def ask(self, server_id: str) -> None:
-        """Write down that Nova is about to be asked to stop a server."""
-        self._change(server_id, lambda stop: replace(stop, asked_at=stop.asked_at or self.ctx.now()))
+    def ask(self, server_id: str) -> bool:
+        """Write down that Nova is about to be asked to stop a server; tell whether that is new."""
+        return self._change({server_id}, lambda stop: replace(stop, asked_at=stop.asked_at or self.ctx.now()))
 
     def take_back(self, server_id: str) -> None:
         """Write down that Nova did not take the request: the server is not ours to start."""
-        self._change(server_id, lambda stop: replace(stop, asked_at=None))
+        self._change({server_id}, lambda stop: replace(stop, asked_at=None))
 
-    def see_stopped(self, server_id: str) -> None:
-        """Write down that a server is shut off: by us, or by its owner, whose it is then to start it."""
+    def see_stopped(self, server_ids: Collection[str]) -> None:
+        """Write down which servers are shut off: by us, or by owners, whose it is then to start them."""
 
         def change(stop: ServerStop) -> ServerStop:
             if stop.asked_at is None:
                 return replace(stop, ended_at=self.ctx.now(), end=StopEnd.NOT_OURS)
             return stop if stop.stopped_at is not None else replace(stop, stopped_at=self.ctx.now())
 
-        self._change(server_id, change)
+        self._change(server_ids, change)
 
     def end(self, server_id: str, end: StopEnd) -> None:
         """Write down that nothing more is to be done about a server."""
-        self._change(server_id, lambda stop: replace(stop, ended_at=self.ctx.now(), end=end, fault=""))
+        self._change({server_id}, lambda stop: replace(stop, ended_at=self.ctx.now(), end=end, fault=""))
 
     def fail(self, server_id: str, fault: str) -> None:
         """Write down why a server could not be started; it stays ours to start."""
-        self._change(server_id, lambda stop: replace(stop, fault=fault))
+        self._change({server_id}, lambda stop: replace(stop, fault=fault))
 
-    def _change(self, server_id: str, change: Change) -> None:
+    def _change(self, server_ids: Collection[str], change: Change) -> bool:
+        """Change the open stops of some servers; tell whether anything was to be written."""
         before = self.ctx.facts.stops
-        after = tuple(change(s) if s.is_open and s.server_id == server_id else s for s in before)
+        after = tuple(change(s) if s.is_open and s.server_id in server_ids else s for s in before)
         if after != before:
             self.ctx.remember(stops=after)
+        return after != before
 
 
 def _runs(server: Server) -> bool:

@@ -6,7 +6,7 @@ A second run finds who is down already, and stops only who runs.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -20,7 +20,7 @@ from escalator.steps.running.context import StepContext
 from escalator.steps.running.patience import Patience
 from escalator.steps.running.results import StepResult
 from escalator.steps.stopping.stop_book import StopBook
-from escalator.upgrade_manager.drain.stops import StopStep, decide_stop
+from escalator.upgrade_manager.drain.stops import StopStep, decide_stop, list_ranks
 
 log = logging.getLogger("escalator.steps.stopping")
 
@@ -48,7 +48,7 @@ def stop_servers(ctx: StepContext) -> StepResult | None:
     patience, book = Patience(ctx=ctx), StopBook(ctx=ctx)
     here = patience.ask(lambda: ctx.cloud.fetch_servers(ctx.host))
     book.note_running(stopping, here)
-    for rank in sorted({stop.rank for stop in stopping}, reverse=True):
+    for rank in reversed(list_ranks(stopping)):
         together = [stop for stop in stopping if stop.rank == rank]
         stuck = _Round(ctx=ctx, patience=patience, book=book, planned=together).run()
         if stuck:
@@ -74,35 +74,28 @@ class _Round:
             self.patience.ask(ctx.ensure_leased)
             servers = {s.id: s for s in self.patience.ask(lambda: ctx.cloud.fetch_servers(ctx.host))}
             self.book.note_running(self.planned, servers.values())
-            left = [stop for stop in self.planned if not self._is_done(stop, servers.get(stop.server_id))]
+            steps = {s.server_id: decide_stop(servers.get(s.server_id), ctx.host) for s in self.planned}
+            done = {server_id for server_id, step in steps.items() if step is StopStep.DONE}
+            self.book.see_stopped([i for i in done & servers.keys() if servers[i].vm_state == "stopped"])
+            left = [stop for stop in self.planned if stop.server_id not in done]
             late = ctx.now() > deadline + self.patience.away
-            stuck = [stop for stop in left if late or self._is_stuck(stop, servers)]
+            stuck = [stop for stop in left if late or self._is_stuck(stop, steps[stop.server_id])]
             if stuck or not left:
                 return tuple(_name_stuck(stop, servers[stop.server_id], ctx.host) for stop in stuck)
             for stop in left:
-                if decide_stop(servers[stop.server_id], ctx.host) is StopStep.ASK:
+                if steps[stop.server_id] is StopStep.ASK:
                     self._ask(stop)
             ctx.campaign.sleep(pause)
             pause = min(1.5 * pause, LONGEST_POLL_SECONDS)
 
-    def _is_done(self, stop: PlannedStop, server: Server | None) -> bool:
-        if decide_stop(server, self.ctx.host) is not StopStep.DONE:
-            return False
-        if server is not None and server.vm_state == "stopped":
-            self.book.see_stopped(stop.server_id)
-        return True
-
-    def _is_stuck(self, stop: PlannedStop, servers: Mapping[str, Server]) -> bool:
-        step = decide_stop(servers[stop.server_id], self.ctx.host)
+    def _is_stuck(self, stop: PlannedStop, step: StopStep) -> bool:
         often = self.asked.get(stop.server_id, 0) >= ASKED_AT_MOST
         return step is StopStep.STUCK or (step is StopStep.ASK and often)
 
     def _ask(self, stop: PlannedStop) -> None:
         """Ask Nova; what somebody else does with the server at the same moment the next look shows."""
-        known = self.book.list_open().get(stop.server_id)
-        first = known is not None and known.asked_at is None
         self.asked[stop.server_id] = self.asked.get(stop.server_id, 0) + 1
-        self.book.ask(stop.server_id)
+        first = self.book.ask(stop.server_id)
         log.info("%s: server %s is stopped: %s", self.ctx.host, stop.server_name, stop.why)
         try:
             self.ctx.ensure_current()

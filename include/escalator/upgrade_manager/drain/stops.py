@@ -201,7 +201,7 @@ def decide_start(server: Server | None, *, asked: bool) -> StartStep:
             return StartStep.BY_OWNER
 
 
-def list_ranks(stops: Sequence[ServerStop]) -> tuple[int, ...]:
+def list_ranks(stops: Sequence[ServerStop | PlannedStop]) -> tuple[int, ...]:
     """Return the ranks of stops in the order of their start: each waits for the one before it."""
     return tuple(sorted({stop.rank for stop in stops}))
 
