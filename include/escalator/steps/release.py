@@ -23,12 +23,11 @@ from escalator.model.errors import (
 )
 from escalator.model.lease import Lease, LeaseMark, LeasePhase
 from escalator.model.step import Outcome
-from escalator.model.verdict import Code, Verdict
+from escalator.model.verdict import Code
 from escalator.steps.running.context import StepContext
 from escalator.steps.running.login_patience import bear_refusal
 from escalator.steps.running.results import StepResult
 from escalator.steps.stopping.start_servers import start_left
-from escalator.steps.stopping.stop_book import StopBook
 from escalator.steps.switching.managers import tell_of_return
 from escalator.steps.switching.own_means import restore_services
 from escalator.steps.switching.standby_moves import settle_standby_move
@@ -49,11 +48,8 @@ def release(ctx: StepContext) -> StepResult:
     service = ctx.cloud.fetch_service(ctx.host)
     before = ctx.run.progress(ctx.host)
     result = _end_or_leave(ctx, service)
-    left: tuple[Verdict, ...] = ()
-    if StopBook(ctx=ctx).list_down():
-        left = start_left(ctx, ctx.cloud.fetch_service(ctx.host), before)
-    said = "".join(f"; {verdict}" for verdict in left)
-    return replace(result, message=f"{result.message}{said}") if left else result
+    said = "".join(f"; {verdict}" for verdict in start_left(ctx, before))
+    return replace(result, message=f"{result.message}{said}")
 
 
 def _end_or_leave(ctx: StepContext, service: ComputeService) -> StepResult:

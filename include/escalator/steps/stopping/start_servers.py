@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from escalator.model.campaign import NodeProgress, NodeState
-from escalator.model.cloud import ComputeService, Server, ServiceState, ServiceStatus
+from escalator.model.cloud import Server, ServiceState, ServiceStatus
 from escalator.model.errors import ConflictError, InvalidRequestError, NotFoundError
 from escalator.model.step import Outcome, Step
 from escalator.model.stops import ServerStop, StopEnd
@@ -50,15 +50,15 @@ def start_servers(ctx: StepContext) -> tuple[Verdict, ...]:
     return tuple(faults)
 
 
-def start_left(ctx: StepContext, service: ComputeService, before: NodeProgress) -> tuple[Verdict, ...]:
+def start_left(ctx: StepContext, before: NodeProgress) -> tuple[Verdict, ...]:
     """Start what is down still, whatever became of its node, where its node can run it; name the rest.
 
-    :param service: the node's, as it is left.
     :param before: how the node stood when its steps had ended.
     """
     book = StopBook(ctx=ctx)
     if not book.list_down():
         return ()
+    service = ctx.cloud.fetch_service(ctx.host)
     why = find_why_left_off(
         ours=ctx.holds(service) or service.status is ServiceStatus.ENABLED,
         service_up=service.state is ServiceState.UP and not service.forced_down,
