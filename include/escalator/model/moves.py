@@ -104,6 +104,12 @@ class DrainPlan:
     stopping: tuple[PlannedStop, ...] = ()
 
     @property
+    def undisturbed(self) -> tuple[str, ...]:
+        """Return the ids of the servers that stay and go on as they are."""
+        resting = {stop.server_id for stop in self.stopping}
+        return tuple(server_id for server_id in self.staying if server_id not in resting)
+
+    @property
     def unmovable(self) -> frozenset[str]:
         """Return the ids of the servers that are stopped as they cannot be moved."""
         return frozenset(stop.server_id for stop in self.stopping if stop.unmovable)

@@ -115,6 +115,11 @@ class NodeFacts:
     stops: tuple[ServerStop, ...] = ()
 
     @property
+    def unmovable(self) -> frozenset[str]:
+        """Return the ids of the servers that were found to be stopped as they cannot be moved."""
+        return self.drain_plan.unmovable if isinstance(self.drain_plan, DrainPlan) else frozenset()
+
+    @property
     def touched(self) -> bool:
         """Tell whether more than the lease of the node may have been changed since its last precheck."""
         touches = (self.drain_started, self.upgrade_begun, self.restarted_at)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 from statistics import median
 
@@ -74,7 +75,7 @@ def migrate(ctx: StepContext) -> StepResult:
     _remember_pace(ctx, drain)
     ctx.progress(NodeState.EMPTY, message=f"{details['moved']} server(s) moved")
     plan = _last_plan(ctx)
-    stay, stop = len(plan.staying) - len(plan.stopping), len(plan.stopping)
+    stay, stop = len(plan.undisturbed), len(plan.stopping)
     rest = f"only {stay} member(s) of HA groups stay" if stay else "all that were to move"
     rest += f", {stop} server(s) stay that must not run" if stop else ""
     return StepResult(message=f"{details['moved']} server(s) moved, {rest}", details=details)
@@ -161,12 +162,8 @@ def _resume(ctx: StepContext, drain: Drain) -> tuple[Verdict, ...]:
     )
     names = names | {server.id: server.name for server in known.values()}
     flights = tuple(_adopted(m, names) for m in away)
-    plan = DrainPlan(
-        host=ctx.host,
-        moves=flights + tuple(m for m in replanned.moves if m.server_id not in moving),
-        staying=replanned.staying,
-        stopping=replanned.stopping,
-    )
+    moves = flights + tuple(m for m in replanned.moves if m.server_id not in moving)
+    plan = replace(replanned, moves=moves, verdicts=())
     ctx.remember(drain_plan=plan)
     drain.adopt(plan, away)
     drain.after_id = max([drain.after_id, *(m.id for m in migrations)])

@@ -213,8 +213,7 @@ def _leave_to_migrate(ctx: StepContext) -> StepResult:
     names = [move.server_name for move in plan.moves]
     for name in names:
         log.info("%s: server %s: no VNF manager is asked to switch it over, migrate moves it", ctx.host, name)
-    resting = {stop.server_id for stop in plan.stopping}
-    for server_id in (staying for staying in plan.staying if staying not in resting):
+    for server_id in plan.undisturbed:
         log.info(
             "%s: server %s stays: its HA group does without it, and the upgrade does not touch guests",
             ctx.host,

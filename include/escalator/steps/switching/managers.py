@@ -7,7 +7,6 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from escalator.model.cloud import CloudSnapshot
-from escalator.model.moves import DrainPlan
 from escalator.model.notice import NoticeRecord, NoticeState
 from escalator.model.stops import ServerStop, StopEnd
 from escalator.steps.running.context import StepContext
@@ -35,7 +34,7 @@ def ask_managers(ctx: StepContext, desk: VimDesk) -> tuple[NoticeRecord, ...]:
     """
     asking = _find_asking(ctx, desk)
     if not desk.find_asked(ctx.host, asking):
-        snapshot, plan = ctx.fetch_snapshot(), ctx.facts.drain_plan
+        snapshot = ctx.fetch_snapshot()
         concerns = desk.list_concerns(snapshot.servers_on(ctx.host))
         _remember_services(ctx, snapshot, concerns)  # before: who asks first, sees first
         notices = make_node_notices(
@@ -46,7 +45,7 @@ def ask_managers(ctx: StepContext, desk: VimDesk) -> tuple[NoticeRecord, ...]:
             now=ctx.now(),
             bundle=ctx.plan.request.bundle,
             leads=list_lead_seconds(snapshot, snapshot.servers_on(ctx.host)),
-            stops=plan.unmovable if isinstance(plan, DrainPlan) else (),
+            stops=ctx.facts.unmovable,
         )
         desk.ask(notices, ctx.now())
     _tell_of_host(ctx, desk, NoticeState.IN_MAINTENANCE, asking)
