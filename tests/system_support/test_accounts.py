@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import subprocess
 import time
 from collections.abc import Iterator
 
 import paramiko
 import pytest
 from tests.system_support.accounts import BARE, FREE, LEAST, OPS, PASSWORD, AccountsSshd, find_lacking
+from tests.system_support.conftest import LocalShell
 from tests.system_support.mechanisms.jobs import make_job
 from tests.system_support.mechanisms.test_venv import MECHANISM
 
@@ -25,6 +25,7 @@ from escalator.system_support.mechanisms.extras import WithExtras
 from escalator.system_support.mechanisms.none import NothingOnNode
 from escalator.system_support.mechanisms.venv import VenvOnNode
 from escalator.system_support.remote_job import JobState
+from escalator.system_support.shell import CommandResult
 from escalator.system_support.ssh import NodeShell
 
 pytestmark = pytest.mark.skipif(bool(find_lacking()), reason=find_lacking())
@@ -128,7 +129,9 @@ def test_a_job_of_a_user_with_sudo_is_roots_and_outlives_the_login(machine: Acco
 
 
 def test_the_documented_line_of_sudo_is_good(machine: AccountsSshd) -> None:
-    subprocess.run(["visudo", "-cf", str(machine.home / "sudoers")], check=True, capture_output=True)
+    path = machine.home / "sudoers"
+    done = LocalShell().run_as_root(f"LC_ALL=C visudo -cf {path}")
+    assert done == CommandResult(exit_code=0, stdout=f"{path}: parsed OK\n", stderr="")
 
 
 def test_the_account_of_the_documents_may_run_a_shell_and_nothing_else(machine: AccountsSshd) -> None:

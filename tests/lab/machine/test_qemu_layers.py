@@ -1,8 +1,7 @@
 from __future__ import annotations
 
-import subprocess
-
 import pytest
+from tests import sh
 
 from escalator.lab.machine.layers import BASE_RECIPE
 from escalator.lab.machine.qemu_layers import _INIT, GUEST_RECIPE, NEWER, QEMU_RECIPE
@@ -10,8 +9,7 @@ from escalator.lab.machine.qemu_layers import _INIT, GUEST_RECIPE, NEWER, QEMU_R
 
 @pytest.mark.parametrize("script", [QEMU_RECIPE.script, GUEST_RECIPE.script, NEWER, _INIT])
 def test_scripts_are_whole(script: str) -> None:
-    done = subprocess.run(["sh", "-n"], input=script, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (0, "")
+    assert sh.parse(script) == sh.WHOLE
     assert not [word for word in script if ord(word) < ord("\n")]
 
 

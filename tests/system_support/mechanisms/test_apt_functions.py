@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-import subprocess
+from functools import partial
+
+from tests import sh
 
 from escalator.system_support.mechanisms.apt_functions import FUNCTIONS, READERS
 
@@ -71,11 +73,7 @@ LOG = """\
 """
 
 
-def read(call: str, printed: str) -> list[str]:
-    done = subprocess.run(
-        ["sh", "-euc", f"{READERS}\n{call}"], input=printed, capture_output=True, text=True, check=True
-    )
-    return done.stdout.splitlines()
+read = partial(sh.call, READERS)
 
 
 def test_a_simulation() -> None:
@@ -130,4 +128,4 @@ def test_the_log_tells_what_was_replaced_since() -> None:
 
 
 def test_the_functions_are_good_sh() -> None:
-    subprocess.run(["sh", "-n", "-c", FUNCTIONS], check=True)
+    assert sh.parse(FUNCTIONS) == sh.WHOLE

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import subprocess
+from functools import partial
 
 import pytest
+from tests import sh
 
 from escalator.system_support.mechanisms.dnf_functions import FUNCTIONS
 from escalator.system_support.mechanisms.dnf_readers import READERS
@@ -114,11 +115,7 @@ value = "11"
 """
 
 
-def read(call: str, printed: str) -> list[str]:
-    done = subprocess.run(
-        ["sh", "-euc", f"{READERS}\n{call}"], input=printed, capture_output=True, text=True, check=True
-    )
-    return done.stdout.splitlines()
+read = partial(sh.call, READERS)
 
 
 def test_what_dnf_4_would_do() -> None:
@@ -206,4 +203,4 @@ def test_the_number_of_a_transaction() -> None:
 
 
 def test_the_functions_are_good_sh() -> None:
-    subprocess.run(["sh", "-n", "-c", FUNCTIONS], check=True)
+    assert sh.parse(FUNCTIONS) == sh.WHOLE

@@ -1,13 +1,13 @@
 from __future__ import annotations
 
 import shlex
-import subprocess
 from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests import sh
 
 from escalator.model.bundle import VenvMechanism
 from escalator.model.errors import InvalidRequestError
@@ -79,6 +79,5 @@ def test_whatever_the_paths_are_called_the_scripts_parse_and_quote_them(name: st
         write_source_script(mechanism, "34.0.0"),
     )
     for script in scripts:
-        done = subprocess.run(["/bin/sh", "-n"], input=script.encode(), capture_output=True, check=False)
-        assert done.returncode == 0, done.stderr
+        assert sh.parse(script) == sh.WHOLE
         assert f"link={shlex.quote(mechanism.venv)}\n" in script
