@@ -77,7 +77,7 @@ def told_of(fake: Any, status: str) -> None:
 
 
 def test_trait_is_away_only_while_the_canary_is_placed(nova: Any, cloud: Cloud) -> None:
-    assert cloud.boot_canary("node-01", run_tag="t") == "s-1"
+    assert cloud.canaries.boot("node-01", run_tag="t") == "s-1"
     writes = [
         (a.method, a.path, a.body)
         for a in nova.asked
@@ -89,7 +89,7 @@ def test_trait_is_away_only_while_the_canary_is_placed(nova: Any, cloud: Cloud) 
 
 
 def test_canary_is_small_forced_and_without_network(nova: Any, cloud: Cloud) -> None:
-    cloud.boot_canary("node-01", run_tag="t")
+    cloud.canaries.boot("node-01", run_tag="t")
     assert nova.requests_of("POST", SERVERS)[0].body["server"] == {
         "name": "escalator-canary-node-01-t",
         "flavorRef": "tiny",
@@ -107,14 +107,14 @@ def test_service_is_never_enabled_for_it(nova: Any, cloud: Cloud) -> None:
 
 def test_node_that_was_enabled_meanwhile_does_not_get_the_trait(nova: Any, cloud: Cloud) -> None:
     told_of(nova, "enabled")
-    cloud.boot_canary("node-01", run_tag="t")
+    cloud.canaries.boot("node-01", run_tag="t")
     assert [DISABLED in asked.body["traits"] for asked in nova.requests_of("PUT", TRAITS)] == [False]
 
 
 def test_trait_comes_back_when_the_boot_is_refused(nova: Any, cloud: Cloud) -> None:
     nova.tell("POST", SERVERS, (403, {"forbidden": {"message": "quota"}}))
     with pytest.raises(InvalidRequestError, match="quota"):
-        cloud.boot_canary("node-01", run_tag="t")
+        cloud.canaries.boot("node-01", run_tag="t")
     assert DISABLED in nova.requests_of("PUT", TRAITS)[-1].body["traits"]
 
 
@@ -122,7 +122,7 @@ def test_trait_that_somebody_writes_at_once_is_written_again(nova: Any, cloud: C
     conflict = (409, {"errors": [{"detail": "generation"}]})
     nova.tell("PUT", TRAITS, conflict, {}, {})
     nova.tell("GET", TRAITS, traits(DISABLED), traits(DISABLED), traits())
-    assert cloud.boot_canary("node-01", run_tag="t") == "s-1"
+    assert cloud.canaries.boot("node-01", run_tag="t") == "s-1"
     assert len(nova.requests_of("PUT", TRAITS)) == 3
 
 
@@ -130,7 +130,7 @@ def test_canary_that_finds_no_host_is_tried_once_more(nova: Any, cloud: Cloud) -
     nova.tell("GET", ONE, {"server": server("ERROR", None)}, {"server": server()})
     nova.tell("GET", DETAIL, {"servers": []}, {"servers": [server("ERROR", None)]}, {"servers": []})
     nova.tell("GET", TRAITS, traits(DISABLED), traits(), traits(DISABLED), traits())
-    assert cloud.boot_canary("node-01", run_tag="t") == "s-1"
+    assert cloud.canaries.boot("node-01", run_tag="t") == "s-1"
     assert len(nova.requests_of("POST", f"{ONE}/action")) == 1
 
 
@@ -143,7 +143,7 @@ def test_second_failure_is_the_nodes_fault(nova: Any, cloud: Cloud) -> None:
 
 def test_second_run_takes_the_canary_that_is_there(nova: Any, cloud: Cloud) -> None:
     nova.tell("GET", DETAIL, {"servers": [server("BUILD")]})
-    assert cloud.boot_canary("node-01", run_tag="t") == "s-1"
+    assert cloud.canaries.boot("node-01", run_tag="t") == "s-1"
     assert nova.requests_of("POST", SERVERS) == []
     assert nova.requests_of("PUT", TRAITS) == []
 
@@ -160,19 +160,19 @@ def test_only_our_own_canaries_are_deleted(nova: Any, cloud: Cloud) -> None:
 def test_canary_elsewhere_is_a_fault(nova: Any, cloud: Cloud) -> None:
     nova.tell("GET", ONE, {"server": server(host="node-02")})
     with pytest.raises(NodeFaultError, match="node-02"):
-        cloud.wait_for_canary("s-1", "node-01")
+        cloud.canaries.wait("s-1", "node-01", timeout_seconds=120.0)
 
 
 def test_canary_that_takes_too_long_is_a_fault(nova: Any, cloud: Cloud) -> None:
     nova.tell("GET", ONE, {"server": server("BUILD")})
     with pytest.raises(NodeFaultError, match="BUILD after 0 s"):
-        cloud.wait_for_canary("s-1", "node-01", timeout_seconds=0.0)
+        cloud.canaries.wait("s-1", "node-01", timeout_seconds=0.0)
 
 
 def test_without_a_plain_flavor_the_operator_is_asked_for_one(nova: Any, cloud: Cloud) -> None:
     nova.tell("GET", "/compute/v2.1/flavors/detail", {"flavors": [flavor("odd", 128, {"a": "b"})]})
     with pytest.raises(InvalidRequestError, match="flavor"):
-        cloud.boot_canary("node-01", run_tag="t")
+        cloud.canaries.boot("node-01", run_tag="t")
     assert nova.requests_of("PUT", TRAITS) == []
 
 

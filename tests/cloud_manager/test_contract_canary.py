@@ -71,12 +71,12 @@ def test_canary_runs_on_a_node_that_stays_disabled(
     provider = real_cloud.fetch_hypervisor("node-01").id
     real_cloud.ensure_disabled("node-01", LEASE.render())
     eventually(lambda: DISABLED_TRAIT in placement.fetch_traits(provider))
-    server_id = real_cloud.boot_canary("node-01", run_tag="a")
+    server_id = real_cloud.canaries.boot("node-01", run_tag="a")
     assert real_cloud.fetch_service("node-01").lease == LEASE
     assert DISABLED_TRAIT in placement.fetch_traits(provider)
-    real_cloud.wait_for_canary(server_id, "node-01")
+    real_cloud.canaries.wait(server_id, "node-01", timeout_seconds=120.0)
     assert [s.id for s in real_cloud.fetch_servers("node-01")] == [server_id]
-    assert real_cloud.boot_canary("node-01", run_tag="a") == server_id
+    assert real_cloud.canaries.boot("node-01", run_tag="a") == server_id
     assert real_cloud.delete_canaries("node-01") == 1
     assert real_cloud.delete_canaries("node-01") == 0
     assert real_cloud.fetch_servers("node-01") == ()

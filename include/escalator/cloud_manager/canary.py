@@ -80,13 +80,10 @@ class Canaries:
         self._monotonic = monotonic
         self._shapes: dict[object, CanaryShape] = {}
 
-    def boot(
-        self, host: str, *, run_tag: str, shape: CanaryShape | None = None, wish: CanaryWish = NO_WISH
-    ) -> str:
+    def boot(self, host: str, *, run_tag: str, wish: CanaryWish = NO_WISH) -> str:
         """Boot a canary on a node, disabled or not; a second run with the same tag takes the one there is.
 
         :param run_tag: tells apart the canaries of different attempts; part of the name.
-        :param shape: what to boot; by default what is wished for.
         :param wish: of the operator; by default the smallest flavor and image that the node can take.
         :return: id of the server, which has been placed on the node; it may still be building.
         :raises NodeFaultError: it cannot be placed there, or fails while it is built.
@@ -98,7 +95,7 @@ class Canaries:
             if server["status"] != "ERROR":
                 return str(server["id"])
             self._force_delete(server["id"])
-        shape = shape or self._choose_shape(host, wish)
+        shape = self._choose_shape(host, wish)
         try:
             return self._place(host, name, shape)
         except NodeFaultError as exc:

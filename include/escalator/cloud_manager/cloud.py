@@ -14,7 +14,7 @@ from openstack.connection import Connection
 from escalator.cloud_manager.agents import fetch_agents
 from escalator.cloud_manager.api import find_api
 from escalator.cloud_manager.call_counter import CallCounter
-from escalator.cloud_manager.canary import NO_WISH, Canaries, CanaryShape
+from escalator.cloud_manager.canary import NO_WISH, Canaries
 from escalator.cloud_manager.canary_checks import CanaryChecks
 from escalator.cloud_manager.hypervisors import Hypervisors
 from escalator.cloud_manager.listing_reader import ListingReader
@@ -53,7 +53,7 @@ class Cloud:
     the canary's flavor and image, and of a large cloud its servers, which the next look brings up to date.
 
     :ivar network: floating IPs and ports; :ivar load_balancers: Octavia's; :ivar quotas: Nova's.
-    :ivar canary: what the operator of the cloud wants canaries to be made of.
+    :ivar canary: what the operator of the cloud wants canaries to be made of; :ivar canaries: those.
     :param counter: counts the requests of this connection.
     :param sleep: waits that many seconds.
     :param clock: returns the time, aware.
@@ -101,7 +101,7 @@ class Cloud:
         self._watched_services = SharedLook(self._services.fetch_all)
         image = find_api(connection, "image", sleep=sleep)
         self._canary_checks = CanaryChecks(compute, image, self._network, self.quotas)
-        self._canaries = Canaries(
+        self.canaries = Canaries(
             compute,
             image,
             self._network,
@@ -363,29 +363,14 @@ class Cloud:
         :raises NodeFaultError: it cannot be placed, fails, takes too long, or does not go away.
         """
         try:
-            server_id = self._canaries.boot(host, run_tag=tag, wish=wish)
-            self._canaries.wait(server_id, host, timeout_seconds=timeout_seconds)
+            server_id = self.canaries.boot(host, run_tag=tag, wish=wish)
+            self.canaries.wait(server_id, host, timeout_seconds=timeout_seconds)
         finally:
-            self._canaries.delete_all(host)
-
-    def boot_canary(self, host: str, *, run_tag: str, shape: CanaryShape | None = None) -> str:
-        """Boot a canary on a node, disabled or not; a second run with the same tag takes the one there is.
-
-        :return: id of the server, placed on the node, perhaps still building.
-        :raises NodeFaultError: it cannot be placed there.
-        """
-        return self._canaries.boot(host, run_tag=run_tag, shape=shape)
-
-    def wait_for_canary(self, server_id: str, host: str, *, timeout_seconds: float = 120.0) -> None:
-        """Wait until a canary is ACTIVE on its node.
-
-        :raises NodeFaultError: it fails, is elsewhere, or takes too long.
-        """
-        self._canaries.wait(server_id, host, timeout_seconds=timeout_seconds)
+            self.canaries.delete_all(host)
 
     def delete_canaries(self, host: str) -> int:
         """Delete every canary of a node and wait until they are gone; a second run finds none.
 
         :return: how many there were.
         """
-        return self._canaries.delete_all(host)
+        return self.canaries.delete_all(host)
