@@ -131,8 +131,7 @@ def _plan(ctx: StepContext, snapshot: CloudSnapshot, besides: tuple[Verdict, ...
     on_node, node = snapshot.servers_on(ctx.host), snapshot.node(ctx.host)
     moving = find_ongoing(snapshot.migrations, snapshot.servers, ctx.now())
     here = [m for m in moving if ctx.host in {m.source_host, m.dest_host}]
-    hypervisor = None if node is None else hypervisor_of(node)
-    verdicts = (*check_servers(on_node, here, host=ctx.host, hypervisor=hypervisor), *besides)
+    verdicts = (*check_servers(on_node, here, host=ctx.host, hypervisor=hypervisor_of(node)), *besides)
     plan = plan_drain(
         snapshot,
         ctx.host,

@@ -93,8 +93,7 @@ def _say(question: Question, server: Server, method: Method) -> str:
     """Say what becomes of a server; of one that is stopped why, for how long, and who is told."""
     if method is not Method.STOP:
         return _SAYS[method]
-    node = question.nodes.get(server.host or "")
-    why = find_why_unmovable(server, None if node is None else hypervisor_of(node))
+    why = find_why_unmovable(server, hypervisor_of(question.nodes.get(server.host or "")))
     silent = estimate_silent_seconds(question.plan.expected)
     return (
         f"{_SAYS[method]}, as {why}: it is silent for about {format_minutes(silent.p50)}, "
@@ -130,20 +129,17 @@ def _findings(
     question: Question, server: Server, migrations: dict[str, tuple[Migration, ...]]
 ) -> Iterator[Condition]:
     """Give what is in the way of a server, in the mode that was asked for."""
-    node = question.nodes.get(server.host or "")
+    non_smooth = question.plan.request.mode is UpgradeMode.NON_SMOOTH
     context = ServerContext(
         migrations=migrations.get(server.id, ()),
-        hypervisor=None if node is None else hypervisor_of(node),
+        hypervisor=hypervisor_of(question.nodes.get(server.host or "")),
     )
     for verdict in check_server(server, context):
         if verdict.code is Code.SERVER_PINNED and server.migration == "none":
-            stops = question.plan.request.mode is UpgradeMode.NON_SMOOTH and is_stoppable(server)
-            if question.book.stays(server) or stops:
+            if question.book.stays(server) or (non_smooth and is_stoppable(server)):
                 continue
-            if question.plan.request.mode is UpgradeMode.NON_SMOOTH:
-                yield _unmet(server, replace(verdict, remedy=_PAUSED_REMEDY))
-                continue
-            yield _unmet(server, replace(verdict, remedy=_PINNED_REMEDY))
+            remedy = _PAUSED_REMEDY if non_smooth else _PINNED_REMEDY
+            yield _unmet(server, replace(verdict, remedy=remedy))
         elif verdict.code is Code.SERVER_REFUSED and is_stoppable(server) and not question.book.stays(server):
             yield _unmet(server, replace(verdict, remedy=f"{verdict.remedy}; {_OR_NON_SMOOTH}"))
         elif verdict.severity is Severity.INFO:

@@ -111,7 +111,7 @@ class StopRule:
 
     def find_unmovable(self, servers: Iterable[Server], node: Node | None) -> dict[str, str]:
         """Return which servers of a node are stopped as they cannot be moved: server id -> why."""
-        hypervisor = None if node is None else hypervisor_of(node)
+        hypervisor = hypervisor_of(node)
         found: dict[str, str] = {}
         for server in servers:
             why = find_why_stopped(server, self.mode, hypervisor)

@@ -16,9 +16,12 @@ _COMPONENTS = (HYPERVISOR, "qemu", "qemu-kvm", "qemu-system-x86")
 """What a bundle may call it."""
 
 
-def hypervisor_of(node: Node) -> ReleaseVersion | None:
-    """Return the version of a node's hypervisor; None when it is not reported, or cannot be read."""
-    return read_version(node.versions.get(HYPERVISOR, ""))
+def hypervisor_of(node: Node | None) -> ReleaseVersion | None:
+    """Return the version of a node's hypervisor; None when it is not reported, or cannot be read.
+
+    :param node: None: it is not known.
+    """
+    return None if node is None else read_version(node.versions.get(HYPERVISOR, ""))
 
 
 @cache
