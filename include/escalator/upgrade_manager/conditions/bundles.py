@@ -89,13 +89,11 @@ def find_unserved(bundle: Bundle) -> tuple[str, ...]:
     return tuple(wish for _, wish in list_unserved(bundle))
 
 
-def list_unserved(bundle: Bundle) -> tuple[tuple[tuple[str | int, ...], str], ...]:
-    """Return what a bundle asks for and no step of this release does, each with its place in the document."""
-    return tuple(_find_not_brought(bundle))
+def list_unserved(bundle: Bundle) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """Give what a bundle asks for and no step of this release does, each with its place in the document.
 
-
-def _find_not_brought(bundle: Bundle) -> Iterator[tuple[tuple[str | int, ...], str]]:
-    """Yield the components that the mechanism does not bring: their nodes would be pending for ever."""
+    These are components that the mechanism does not bring: their nodes would be pending for ever.
+    """
     if not isinstance(bundle.mechanism, VenvMechanism):
         return
     service = bundle.mechanism.service
