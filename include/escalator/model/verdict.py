@@ -42,6 +42,11 @@ class Subject:
         return cls(type=SubjectType.CLOUD, id=cloud)
 
     @classmethod
+    def of_bundle(cls, name: str) -> Subject:
+        """Name a bundle."""
+        return cls(type=SubjectType.BUNDLE, id=name)
+
+    @classmethod
     def of_node(cls, host: str) -> Subject:
         """Name a compute node by its nova-compute service host."""
         return cls(type=SubjectType.NODE, id=host)

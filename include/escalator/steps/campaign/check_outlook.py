@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from escalator.model.bundle import Bundle
 from escalator.model.check_report import Condition
-from escalator.model.verdict import Code, Severity, Subject, SubjectType, Verdict
+from escalator.model.verdict import Code, Severity, Subject, Verdict
 from escalator.model.wording import name_some
 from escalator.upgrade_manager.conditions.question import met, unmet
 
@@ -16,7 +16,7 @@ def check_outlook(bundle: Bundle, told: Mapping[str, Sequence[Verdict]]) -> Iter
 
     :param told: host -> what its mechanism told of it; nothing that blocks.
     """
-    subject = Subject(type=SubjectType.BUNDLE, id=bundle.name)
+    subject = Subject.of_bundle(bundle.name)
     alike: dict[tuple[Code, str, Severity, str], list[str]] = {}
     for host, verdicts in told.items():
         for verdict in verdicts:

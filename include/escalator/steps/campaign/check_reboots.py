@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from escalator.model.boot import Boot
 from escalator.model.bundle import Bundle
 from escalator.model.check_report import Condition
-from escalator.model.verdict import Code, Subject, SubjectType
+from escalator.model.verdict import Code, Subject
 from escalator.model.wording import name_some
 from escalator.upgrade_manager.conditions.question import count, met
 from escalator.upgrade_manager.state.boots import find_reboot_reasons
@@ -25,6 +25,6 @@ def check_reboots(bundle: Bundle, hosts: Collection[str], boots: Mapping[str, Bo
         return ()
     wanting = [f"{host} ({'; '.join(why)})" for host, why in reasons.items() if why]
     said = f": {name_some(wanting)}" if wanting else ""
-    subject = Subject(type=SubjectType.BUNDLE, id=bundle.name)
+    subject = Subject.of_bundle(bundle.name)
     words = f"of {count(len(reasons), 'node')} {len(wanting)} would be rebooted as they are now{said}"
     return (met(Code.REBOOTS, subject, words),)

@@ -16,7 +16,7 @@ from escalator.model.bundle import (
 )
 from escalator.model.check_report import Condition
 from escalator.model.errors import InvalidRequestError
-from escalator.model.verdict import Code, Severity, Subject, SubjectType
+from escalator.model.verdict import Code, Severity, Subject
 from escalator.upgrade_manager.conditions.question import Family, Question, met, unmet
 
 
@@ -25,7 +25,7 @@ def check_bundle(question: Question, _domain: str) -> Iterator[Condition]:
     bundle = question.bundle
     if bundle is None:
         return
-    subject = Subject(type=SubjectType.BUNDLE, id=bundle.name)
+    subject = Subject.of_bundle(bundle.name)
     if bundle.target_version(COMPUTE) is None:
         yield unmet(
             Code.BUNDLE_INCOMPLETE,

@@ -11,7 +11,7 @@ from escalator.model.bundle import COMPUTE, Component
 from escalator.model.check_report import Condition
 from escalator.model.control_plane import ControlPlane
 from escalator.model.errors import InvalidRequestError
-from escalator.model.verdict import Code, Severity, Subject, SubjectType
+from escalator.model.verdict import Code, Severity, Subject
 from escalator.model.wording import name_some
 from escalator.upgrade_manager.conditions.question import Family, Question, met, unmet
 from escalator.upgrade_manager.versions.compatibility import find_floor, find_nova_major
@@ -61,7 +61,7 @@ def _cells(question: Question, control: ControlPlane) -> Iterator[Condition]:
 
 def _release(question: Question, control: ControlPlane, brings: Component) -> Iterator[Condition]:
     """Compare the release of the control plane, as its highest microversion tells it, with the bundle's."""
-    subject = Subject(type=SubjectType.BUNDLE, id=question.bundle.name if question.bundle else "")
+    subject = Subject.of_bundle(question.bundle.name if question.bundle else "")
     try:
         majors = find_majors(control.highest)
         wanted = find_nova_major(brings.to, brings.scheme)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from escalator.model.bundle import COMPUTE, Bundle, Component
 from escalator.model.check_report import Condition
 from escalator.model.errors import InvalidRequestError
-from escalator.model.verdict import Code, Severity, Subject, SubjectType
+from escalator.model.verdict import Code, Severity, Subject
 from escalator.model.wording import name_some
 from escalator.upgrade_manager.conditions.question import Family, Question, count, met, unmet
 from escalator.upgrade_manager.state.hypervisors import HYPERVISOR, is_hypervisor
@@ -39,7 +39,7 @@ def _component(question: Question, bundle: Bundle, component: Component) -> Iter
     name = HYPERVISOR if is_hypervisor(component) else component.name
     for host in question.pending:
         reported[question.nodes[host].versions.get(name)].append(host)
-    subject = Subject(type=SubjectType.BUNDLE, id=bundle.name)
+    subject = Subject.of_bundle(bundle.name)
     for version, hosts in sorted(reported.items(), key=lambda item: item[0] or ""):
         where = f"on {name_some(hosts)}"
         if version is None:

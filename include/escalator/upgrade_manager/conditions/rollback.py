@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from escalator.model.check_report import CheckReport, Condition
 from escalator.model.cloud import CloudSnapshot, Node
-from escalator.model.verdict import Code, Severity, Subject, SubjectType
+from escalator.model.verdict import Code, Severity, Subject
 from escalator.upgrade_manager.conditions import deadlocks, redundancy, servers, system, targets, timing, vnfs
 from escalator.upgrade_manager.conditions.question import (
     Family,
@@ -102,7 +102,7 @@ def _bundle(question: Question) -> Iterator[Condition]:
         message = "no bundle was named: whether it can go back was not looked at"
         yield unmet(Code.NOT_CHECKED, cloud, message, "name it with --bundle", Severity.INFO)
         return
-    subject = Subject(type=SubjectType.BUNDLE, id=bundle.name)
+    subject = Subject.of_bundle(bundle.name)
     if bundle.rollback_supported:
         yield met(Code.BUNDLE_COMPLETE, subject, "it supports a rollback")
     else:
