@@ -46,10 +46,10 @@ def fetch_port_features(network: ServiceApi, host: str | None = None) -> dict[st
     return {server_id: features for server_id, features in found.items() if features}
 
 
-def add_port_features(
-    servers: Iterable[Server], found: Mapping[str, frozenset[Feature]]
-) -> tuple[Server, ...]:
-    """Return the servers with what their ports say of them."""
+def add_features(servers: Iterable[Server], found: Mapping[str, frozenset[Feature]]) -> tuple[Server, ...]:
+    """Return the servers with what their ports or shares say of them, by server id."""
+    if not found:
+        return tuple(servers)
     return tuple(
         replace(server, features=server.features | found[server.id]) if server.id in found else server
         for server in servers

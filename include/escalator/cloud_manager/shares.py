@@ -11,7 +11,7 @@ from itertools import islice
 from openstack.connection import Connection
 
 from escalator.cloud_manager.api import ServiceApi, find_api
-from escalator.cloud_manager.ports import add_port_features
+from escalator.cloud_manager.ports import add_features
 from escalator.model.cloud import CloudSnapshot
 from escalator.model.errors import ForbiddenError, NotFoundError
 from escalator.model.feature import Feature
@@ -83,7 +83,7 @@ class Shares:
             found = self.fetch_features(asked)
         except ForbiddenError as exc:
             return _note(snapshot, exc.message, partly=False)
-        told = replace(snapshot, servers=add_port_features(snapshot.servers, found))
+        told = replace(snapshot, servers=add_features(snapshot.servers, found))
         if len(asked) == len(on_nodes):
             return told
         return _note(told, f"{len(asked)} of {len(on_nodes)} servers were asked for theirs", partly=True)

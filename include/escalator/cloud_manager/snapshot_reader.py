@@ -22,7 +22,7 @@ from escalator.cloud_manager.listing import Listing, put_groups
 from escalator.cloud_manager.listing_reader import ListingReader
 from escalator.cloud_manager.migrations import sort_newest_first
 from escalator.cloud_manager.placement import Placement, ProviderState
-from escalator.cloud_manager.ports import add_port_features, fetch_port_features
+from escalator.cloud_manager.ports import add_features, fetch_port_features
 from escalator.cloud_manager.records import server_group_of
 from escalator.cloud_manager.refusals import Refusals
 from escalator.cloud_manager.roles import find_partial
@@ -321,7 +321,7 @@ def make_servers(
 ) -> tuple[Server, ...]:
     """Put servers together with their groups, and with what their ports say."""
     group_of = {member: group.id for group in groups for member in group.members}
-    return add_port_features(put_groups(listing.servers.values(), group_of), port_features)
+    return add_features(put_groups(listing.servers.values(), group_of), port_features)
 
 
 def list_memberships(aggregates: Iterable[Record]) -> dict[str, list[str]]:

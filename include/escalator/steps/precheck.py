@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import NamedTuple
 
-from escalator.cloud_manager.ports import add_port_features
+from escalator.cloud_manager.ports import add_features
 from escalator.model.campaign import NodeState
 from escalator.model.cloud import CloudSnapshot, Migration, MigrationStatus, Server
 from escalator.model.errors import ForbiddenError, LoginRefusedError, NodeFaultError
@@ -152,14 +152,14 @@ def _fetch_snapshot(ctx: StepContext, patience: Patience) -> CloudSnapshot:
     """
     snapshot = patience.ask(ctx.fetch_snapshot)
     ports = patience.ask(lambda: ctx.cloud.fetch_port_features(ctx.host))
-    servers = add_port_features(snapshot.servers, ports)
+    servers = add_features(snapshot.servers, ports)
     here = [server.id for server in snapshot.servers_on(ctx.host)]
     try:
         shares = patience.ask(lambda: ctx.cloud.fetch_share_features(here))
     except ForbiddenError as exc:
         log.warning("whether servers have shares is not checked, Nova refuses their moves: %s", exc)
         shares = {}
-    return replace(snapshot, servers=add_port_features(servers, shares))
+    return replace(snapshot, servers=add_features(servers, shares))
 
 
 def _is_to_be_confirmed(ctx: StepContext, patience: Patience, ongoing: Iterable[Migration]) -> bool:
