@@ -19,12 +19,14 @@ from escalator.upgrade_manager.drain.prechecks import find_ongoing
 
 
 def find_in_the_way(ctx: StepContext) -> str:
-    """Say what keeps a node from being rebooted at this moment, in words; empty: nothing.
+    """Say what keeps a node of ours from being rebooted at this moment, in words; empty: nothing.
 
     Of the servers that stay on it none runs or is busy, there is no other, and none is on its way.
 
+    :raises LeaseLostError: the node is not ours any more: whoever has it may be at work on it.
     :raises TransientError: the cloud does not say, so that the node must not be rebooted now.
     """
+    ctx.ensure_leased()
     staying = find_staying(ctx)
     found = [
         f"server {s.name} ({s.id}) is on it, {s.vm_state}{f', {s.task_state}' if s.task_state else ''}"
@@ -45,9 +47,7 @@ def ensure_clear(ctx: StepContext) -> None:
     stuck = stop_servers(ctx) if find_resting(ctx) else None
     if stuck is not None:
         raise NodeFaultError(f"{ctx.host} is not rebooted: {stuck.message}", code=stuck.code)
-    patience = Patience(ctx=ctx)
-    patience.ask(ctx.ensure_leased)
-    found = patience.ask(lambda: find_in_the_way(ctx))
+    found = Patience(ctx=ctx).ask(lambda: find_in_the_way(ctx))
     if found:
         raise NodeFaultError(
             f"{ctx.host} is not rebooted: {found}",

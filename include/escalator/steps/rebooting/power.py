@@ -27,9 +27,7 @@ def switch_power(ctx: StepContext, order: RebootOrder) -> RebootOrder | None:
     if power is None or order.switched_at is not None:
         return None
     since = order.answered_at.isoformat(timespec="seconds")
-    patience = Patience(ctx=ctx)
-    patience.ask(ctx.ensure_leased)
-    found = patience.ask(lambda: find_in_the_way(ctx))
+    found = Patience(ctx=ctx).ask(lambda: find_in_the_way(ctx))
     if found:
         raise NodeFaultError(
             f"{ctx.host} did not come back from its reboot, silent since {since}, its last answer; its power "

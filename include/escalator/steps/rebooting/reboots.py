@@ -151,7 +151,6 @@ def _tell_again(ctx: StepContext, order: RebootOrder) -> str:
     :raises LeaseLostError: somebody has taken the node meanwhile.
     """
     try:
-        ctx.ensure_leased()
         found = find_in_the_way(ctx)
     except TransientError as exc:
         found = exc.message
