@@ -9,10 +9,11 @@ import pytest
 from tests.steps.conftest import MakeWorld
 from tests.steps.fake_boots import FakeBoots
 from tests.steps.fake_records import KilledError
+from tests.steps.reboot_bundles import make_reboot_bundle
 from tests.steps.worlds import BUNDLE, EMPTY_CLOUD, NEW, NODE, OLD, World
 
 from escalator.model.boot import RebootSigns
-from escalator.model.bundle import Bundle, Impact, NoMechanism, RebootPolicy
+from escalator.model.bundle import Bundle, Impact, RebootPolicy
 from escalator.model.campaign import NodeState, Step
 from escalator.model.errors import LoginRefusedError, NodeFaultError, TransientError
 from escalator.model.step import Outcome
@@ -252,15 +253,7 @@ def only_reboots(
     world: World, name: str, policy: RebootPolicy = RebootPolicy.ALWAYS, **fields: object
 ) -> World:
     """Open a campaign whose bundle brings nothing and reboots."""
-    document = {
-        "schema": "escalator.bundle/1",
-        "name": name,
-        "components": [{"name": "nova-compute", "to": NEW}],
-        "mechanism": {"type": "none"},
-        "impact": "reboot",
-        "reboot": str(policy),
-    }
-    bundle = replace(BUNDLE, name=name, mechanism=NoMechanism(), impact=Impact.REBOOT, reboot=policy)
+    bundle, document = make_reboot_bundle(name, policy)
     world.bundle = replace(bundle, **fields)  # type: ignore[arg-type]
     world.plan = world.make_plan(f"run of {name}", bundle=name)
     run = world.ledger.run(world.plan.campaign, world.plan.run_id)

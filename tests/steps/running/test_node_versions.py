@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 from tests.steps.fake_records import START
+from tests.steps.reboot_bundles import make_reboot_bundle
 from tests.steps.worlds import BUNDLE, EMPTY_CLOUD, NEW, NODE, OLD, World
 
 from escalator.model.boot import RebootSigns
-from escalator.model.bundle import Impact, NoMechanism, RebootPolicy
+from escalator.model.bundle import NoMechanism, RebootPolicy
 from escalator.model.campaign import NodeState
 from escalator.model.errors import LoginRefusedError, NodeFaultError, TransientError
 from escalator.model.verdict import Code, Severity, Subject, Verdict
@@ -121,15 +122,7 @@ def test_a_bundle_that_brings_nothing_comes_to_an_end(world: World) -> None:
 
 def reboots(world: World, name: str, policy: RebootPolicy) -> tuple[World, dict[str, object]]:
     """Give a world a bundle that only reboots, and return its document."""
-    world.bundle = replace(BUNDLE, name=name, mechanism=NoMechanism(), impact=Impact.REBOOT, reboot=policy)
-    document = {
-        "schema": "escalator.bundle/1",
-        "name": name,
-        "components": [{"name": "nova-compute", "to": NEW}],
-        "mechanism": {"type": "none"},
-        "impact": "reboot",
-        "reboot": str(policy),
-    }
+    world.bundle, document = make_reboot_bundle(name, policy)
     world.plan = world.make_plan(f"check of {name}", bundle=name)
     return world, document
 
