@@ -15,6 +15,7 @@ from escalator.model.verdict import Code
 from escalator.plans.version_steps import list_steps
 from escalator.simulator.engine import play_campaign
 from escalator.simulator.options import SimulationOptions
+from escalator.upgrade_manager.conditions.servers import Method, choose_method
 from escalator.upgrade_manager.drain.stops import mark_unmovable
 from escalator.upgrade_manager.state.capacity import CapacityBook
 
@@ -134,7 +135,7 @@ def _nodes(snapshot: CloudSnapshot, trace: Document, options: SimulationOptions)
         here = (s for s in book.servers(host) if where[s.id] == host)
         staying = [s for s in here if book.stays(s) or s.migration == "none"]
         part["staying"] = [_staying(s) for s in staying]
-        part["stopping"] = [s.name for s in staying if _is_stopped(book, s)]
+        part["stopping"] = [s.name for s in staying if choose_method(book, s) is Method.STOP]
     return list(parts.values())
 
 
@@ -179,11 +180,6 @@ def _move(server: Server, event: Document) -> Document:
         "from": event["from"],
         "to": event["to"],
     }
-
-
-def _is_stopped(book: CapacityBook, server: Server) -> bool:
-    """Tell whether a server runs and is stopped as it cannot be moved; a member stays as it is."""
-    return not book.stays(server) and server.migration == "none" and server.vm_state == "active"
 
 
 def _staying(server: Server) -> Document:

@@ -64,14 +64,14 @@ def test_of_many_servers_only_blockers_are_named_and_the_methods_are_counted() -
 def test_what_becomes_of_a_server(fields: dict[str, str], method: Method | None) -> None:
     server = make_server("s", "a", **fields)
     question = ask(PLAN, make_cloud([make_node("a"), make_node("b")], [server]))
-    assert choose_method(question, server) is method
+    assert choose_method(question.book, server) is method
 
 
 def test_members_of_ha_groups_stay_while_no_guest_is_touched() -> None:
     group, servers = make_pair("db", "a", "b")
     snapshot = make_cloud([make_node("a"), make_node("b")], servers, ha_groups=(group,))
-    assert choose_method(ask(PLAN, snapshot), servers[0]) is Method.STAY
-    assert choose_method(ask(replace(PLAN, members_stay=False), snapshot), servers[0]) is Method.LIVE
+    assert choose_method(ask(PLAN, snapshot).book, servers[0]) is Method.STAY
+    assert choose_method(ask(replace(PLAN, members_stay=False), snapshot).book, servers[0]) is Method.LIVE
 
 
 @pytest.mark.parametrize("mode", UpgradeMode)

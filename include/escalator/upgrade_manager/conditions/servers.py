@@ -29,6 +29,7 @@ from escalator.upgrade_manager.drain.prechecks import (
     find_ongoing,
 )
 from escalator.upgrade_manager.drain.stops import find_why_unmovable, is_stoppable
+from escalator.upgrade_manager.state.capacity import CapacityBook
 from escalator.upgrade_manager.state.hypervisors import hypervisor_of
 
 ONE_BY_ONE = 200
@@ -54,11 +55,11 @@ _SAYS = {
 }
 
 
-def choose_method(question: Question, server: Server) -> Method | None:
+def choose_method(book: CapacityBook, server: Server) -> Method | None:
     """Return what becomes of a server that nothing blocks; None while its state does not say."""
     if server.on_no_node:
         return None
-    if question.book.stays(server):
+    if book.stays(server):
         return Method.STAY
     if server.vm_state not in MOVABLE_STATES:
         return None
@@ -78,7 +79,7 @@ def check_methods(question: Question, domain: str) -> Iterator[Condition]:
         for server in question.book.servers(host):
             findings = tuple(_findings(question, server, migrations))
             yield from findings
-            method = choose_method(question, server)
+            method = choose_method(question.book, server)
             if method is None or any(f.blocks for f in findings):
                 continue
             methods[method] += 1
