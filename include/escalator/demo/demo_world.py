@@ -70,9 +70,7 @@ class DemoWorld:
                 "ESCALATOR_INVENTORY_DIR": str(self.inventory_dir),
                 "ESCALATOR_VNF_DIR": str(self.vnf_dir),
                 "ESCALATOR_REPORT_DIR": str(self.report_dir),
-                "ESCALATOR_GUEST_EVENTS": str(
-                    self.lab.settings.run / "hypervisors" / "*" / "guest-events.jsonl"
-                ),
+                "ESCALATOR_GUEST_EVENTS": str(self.lab.settings.hypervisors / "*" / "guest-events.jsonl"),
                 **({"ESCALATOR_BUNDLE_DIR": str(self.bundle_dir)} if self.bundle_dir else {}),
             },
         )

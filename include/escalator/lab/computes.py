@@ -44,7 +44,7 @@ class ComputeRecords:
             if not missing:
                 return
             if time.monotonic() > deadline:
-                logs = self.settings.run / "machines" / missing[0] / "upper" / "var" / "log" / "nova"
+                logs = self.settings.machine_folder(missing[0]) / "upper" / "var" / "log" / "nova"
                 raise LabError(
                     f"nova-compute did not report from {', '.join(missing)}", f"read the logs in {logs}"
                 )

@@ -75,7 +75,7 @@ def guest_watch(settings: LabSettings, addresses: Mapping[str, str]) -> Service:
 
     :param addresses: id of each server -> its address.
     """
-    log = settings.run / "hypervisors" / "outside" / "guest-events.jsonl"
+    log = settings.hypervisors / "outside" / "guest-events.jsonl"
     log.parent.mkdir(parents=True, exist_ok=True)
     guests = [word for pair in sorted(addresses.items()) for word in ("--guest", "=".join(pair))]
     return Service(

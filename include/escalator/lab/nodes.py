@@ -90,12 +90,12 @@ class Node:
     @property
     def directory(self) -> Path:
         """Return the folder of the machine; what it writes is in ``upper`` there."""
-        return self.settings.run / "machines" / self.host
+        return self.settings.machine_folder(self.host)
 
     @property
     def hypervisor(self) -> Path:
         """Return the folder of its guests, faults and guest events."""
-        return self.settings.run / "hypervisors" / self.host
+        return self.settings.hypervisors / self.host
 
     @property
     def events_file(self) -> Path:

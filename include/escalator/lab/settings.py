@@ -153,6 +153,11 @@ class LabSettings:
         return self.home / f"run-{self.instance}"
 
     @property
+    def hypervisors(self) -> Path:
+        """Return the folder of what hypervisors keep, a folder each: guests, faults, guest events."""
+        return self.run / "hypervisors"
+
+    @property
     def control_venv(self) -> Path:
         """Return the virtual environment of the control plane."""
         return self.home / "venvs" / f"control-{pins.control_plane_digest(self.python)}"
@@ -181,6 +186,10 @@ class LabSettings:
     def hosts(self) -> tuple[str, ...]:
         """Return the names of the nodes."""
         return tuple(f"node-{number:02d}" for number in range(1, self.nodes + 1))
+
+    def machine_folder(self, host: str) -> Path:
+        """Return the folder of the machine of a node; what it writes is in ``upper`` there."""
+        return self.run / "machines" / host
 
     @property
     def bridge(self) -> Bridge:

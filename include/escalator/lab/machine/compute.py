@@ -55,7 +55,7 @@ class ComputeMachine:
     @property
     def hypervisor(self) -> Path:
         """Return the folder of its guests, faults and guest events."""
-        return self.config.settings.run / "hypervisors" / self.host
+        return self.config.settings.hypervisors / self.host
 
     @property
     def faults(self) -> NodeFaults:
@@ -65,7 +65,7 @@ class ComputeMachine:
     @property
     def folder(self) -> Path:
         """Return the folder of the machine: its disk, and the log of its console."""
-        return self.config.settings.run / "machines" / self.host
+        return self.config.settings.machine_folder(self.host)
 
     @property
     def release(self) -> str:
