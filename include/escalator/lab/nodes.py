@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, assert_never
@@ -20,7 +19,7 @@ from escalator.lab.machine.store import MachineStore
 from escalator.lab.machine.venv_nova import VenvNova
 from escalator.lab.progress import silent
 from escalator.lab.settings import Hypervisor, NovaForm
-from escalator.lab.virt.faults import MigrationFault, NodeFaults
+from escalator.lab.virt.faults import MigrationFault
 
 if TYPE_CHECKING:
     import subprocess
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from escalator.lab.machine.cgroup import Cgroup
     from escalator.lab.machine.nova_on_disk import NovaOnDisk
     from escalator.lab.settings import LabSettings
+    from escalator.lab.virt.faults import NodeFaults
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +105,7 @@ class Node:
     @property
     def faults(self) -> NodeFaults:
         """Return the faults that are ordered for it."""
-        return NodeFaults(folder=self.hypervisor)
+        return self.compute.faults
 
     @property
     def release(self) -> str:
@@ -145,7 +145,7 @@ class Node:
     # -- what a person at the node's console can do
 
     def kill_compute(self) -> None:
-        """Kill nova-compute with SIGKILL; the node stays on.
+        """Kill nova-compute with SIGKILL; the node stays on, and systemd starts that of a package again.
 
         :raises LabError: when the node is off.
         """
@@ -153,9 +153,7 @@ class Node:
 
     def is_compute_active(self) -> bool:
         """Tell whether nova-compute runs."""
-        with contextlib.suppress(LabError):  # the power may go at any moment
-            return self.console("systemctl", "is-active", UNIT, check=False).stdout.strip() == "active"
-        return False
+        return self.compute.is_compute_active()
 
     def systemctl(self, *words: str) -> str:
         """Run systemctl in the node and return what it prints.

@@ -109,7 +109,7 @@ def test_a_node_that_is_reset_is_the_same_node_with_the_first_release(
     assert ssh(store, node.machine, "dpkg --audit").stdout == ""
     wait(node.is_compute_active, "it runs")
     assert not node.reset()
-    node.kill_compute()
+    cloud.node(node.host).kill_compute()
     wait(node.is_compute_active, "systemd starts it again")
 
 
