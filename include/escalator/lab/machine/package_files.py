@@ -19,7 +19,10 @@ FAIL_POSTINST = "/etc/lab/fail-postinst"
 ASKS_REBOOT = "/etc/lab/asks-reboot"
 """A file that makes the package ask for a reboot, as a new kernel does."""
 
-CONFFILES = ("/etc/nova/nova-compute.conf", "/etc/sudoers.d/lab-nova-compute")
+CONFIGURATION = "/etc/nova/nova-compute.conf"
+"""Where a machine has the line that names its driver."""
+SUDOERS = "/etc/sudoers.d/lab-nova-compute"
+CONFFILES = (CONFIGURATION, SUDOERS)
 _LAUNCHER = f"{DRIVER}/nova_compute.py"
 
 _CONTROL = f"""\
@@ -43,7 +46,7 @@ After=network-online.target libvirtd.service openvswitch-switch.service
 User=nova
 Environment=PYTHONWARNINGS=ignore ESCALATOR_LAB_HYPERVISORS={HYPERVISORS}
 EnvironmentFile=-/etc/default/nova-compute
-ExecStart={VENV}/bin/python {_LAUNCHER} --config-file /etc/nova/nova.conf --config-file {CONFFILES[0]}
+ExecStart={VENV}/bin/python {_LAUNCHER} --config-file /etc/nova/nova.conf --config-file {CONFIGURATION}
 Restart=on-failure
 RestartSec=2
 TimeoutStopSec=20
@@ -100,7 +103,7 @@ MODES = {
     "DEBIAN/postinst": 0o755,
     "DEBIAN/prerm": 0o755,
     "DEBIAN/postrm": 0o755,
-    "etc/sudoers.d/lab-nova-compute": 0o440,
+    SUDOERS.lstrip("/"): 0o440,
 }
 """Path in the package -> its mode, where it is not that of any file."""
 
@@ -123,8 +126,8 @@ def texts_of(release: str, revision: int = 1) -> Mapping[str, str]:
         "DEBIAN/postinst": _POSTINST,
         "DEBIAN/prerm": _PRERM,
         "DEBIAN/postrm": _POSTRM,
-        "etc/nova/nova-compute.conf": _CONFIG,
-        "etc/sudoers.d/lab-nova-compute": "nova ALL=(root) NOPASSWD: /usr/bin/privsep-helper *\n",
+        CONFIGURATION.lstrip("/"): _CONFIG,
+        SUDOERS.lstrip("/"): "nova ALL=(root) NOPASSWD: /usr/bin/privsep-helper *\n",
         f"lib/systemd/system/{UNIT}.service": _UNIT,
     }
     version = version_of(release, revision)

@@ -9,7 +9,7 @@ from escalator.lab.config import Ini, render
 from escalator.lab.machine.bridge import TUN
 from escalator.lab.machine.compute import ComputeMachine
 from escalator.lab.machine.machine_files import source_of
-from escalator.lab.machine.package_files import CONFFILES
+from escalator.lab.machine.package_files import CONFIGURATION
 from escalator.lab.machine.qemu_layers import GUEST_INTERFACE
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ class QemuMachine(ComputeMachine):
         return {
             **plain,
             "etc/nova/nova.conf": render(self._configuration()),
-            CONFFILES[0].lstrip("/"): _DRIVER,
+            CONFIGURATION.lstrip("/"): _DRIVER,
             _NOVA_KEY.lstrip("/"): self.nova_key.read_text(),
             "etc/ssh/authorized_keys/nova": self.nova_key.with_suffix(".pub").read_text(),
             "etc/ssh/ssh_config.d/escalator-lab.conf": _SSH,

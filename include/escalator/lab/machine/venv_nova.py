@@ -15,7 +15,7 @@ from escalator.lab.install import PACKAGE as LAB
 from escalator.lab.machine.layers import BASE_RECIPE, Recipe
 from escalator.lab.machine.nova_on_disk import UNIT
 from escalator.lab.machine.package import CERTIFICATES
-from escalator.lab.machine.package_files import DRIVER, HYPERVISORS, VENV
+from escalator.lab.machine.package_files import CONFIGURATION, DRIVER, HYPERVISORS, VENV
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from escalator.lab.settings import LabSettings
 
 FOLDER, LINK = VENV.rsplit("/", 1)
-CONFIGURATION = "/etc/nova/nova-compute.conf"
 _UV = "/mnt/uv"
 
 _UNIT = f"""\
