@@ -16,6 +16,7 @@ from escalator.lab.errors import LabError
 from escalator.lab.pins import CONTROL_PLANE, DEBIAN_PACKAGES, MACHINE_PACKAGES, ML2_DRIVER
 from escalator.lab.progress import Progress
 from escalator.lab.settings import LabSettings
+from escalator.lab.ssh_keys import ensure_key
 
 PACKAGE = Path(__file__).parent
 COMPLETE = ".escalator-lab"
@@ -72,11 +73,8 @@ class Installer:
 
     def _ensure_ssh_key(self) -> None:
         key = self.settings.ssh_key
-        if not key.exists():
-            key.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            run_installer(
-                ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "escalator-lab", "-f", str(key)]
-            )
+        key.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        ensure_key(key, owner="escalator-lab")
 
     def _make_venv(self, venv: Path, packages: Sequence[str]) -> None:
         environment = {"UV_CACHE_DIR": str(self.settings.uv_cache)}

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from escalator.lab.host_keys import ensure_host_key, write_known_host
+from escalator.lab.ssh_keys import ensure_key, write_known_host
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,7 +49,7 @@ class MachineFiles:
         identity = upper / "etc" / "machine-id"
         if not identity.exists():
             _write(identity, f"{uuid.uuid4().hex}\n")
-        ensure_host_key(upper / HOST_KEY, owner=self.name)
+        ensure_key(upper / HOST_KEY, owner=self.name)
 
     def known_host(self, upper: Path) -> str:
         """Return the line of a known_hosts file that proves this machine."""

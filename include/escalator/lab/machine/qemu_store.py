@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from escalator.lab.host_keys import ensure_host_key
 from escalator.lab.machine.layers import make_draft, run_inside
 from escalator.lab.machine.node_disk import NodeDisk
 from escalator.lab.machine.qemu_layers import (
@@ -20,6 +19,7 @@ from escalator.lab.machine.qemu_layers import (
 )
 from escalator.lab.machine.repository import Repository
 from escalator.lab.machine.store import MachineStore
+from escalator.lab.ssh_keys import ensure_key
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -59,7 +59,7 @@ class QemuStore(MachineStore):
             self.layers.ensure(GUEST_RECIPE)
             self._ensure_newer()
             self.nova_key.parent.mkdir(exist_ok=True, mode=0o700)
-            ensure_host_key(self.nova_key, owner="nova")
+            ensure_key(self.nova_key, owner="nova")
         return NodeDisk(layers=layers)
 
     def _ensure_newer(self) -> None:

@@ -1,4 +1,4 @@
-"""The SSH host keys of nodes: each is made once, and proves its node by a line of a known_hosts file."""
+"""The SSH keys of a lab: each is made once; a host key proves its node by a line of a known_hosts file."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def ensure_host_key(key: Path, *, owner: str) -> None:
-    """Make a host key and its public half; one that is there is kept.
+def ensure_key(key: Path, *, owner: str) -> None:
+    """Make a key and its public half; one that is there is kept.
 
     :param key: its file; the folder has to be there.
     :raises ServiceFailedError: when ssh-keygen fails.
