@@ -96,8 +96,8 @@ class Servers:
         wanted = {spec.name: spec for spec in specs}
         if not wanted:
             return {}
-        images = {name: self._find_image(name) for name in {spec.image for spec in wanted.values()}}
-        networks = {name: self._find_network(name) for name in {spec.network for spec in wanted.values()}}
+        images = self._find("glance", "/v2", "image", {spec.image for spec in wanted.values()})
+        networks = self._find("neutron", "/v2.0", "network", {spec.network for spec in wanted.values()})
         projects = {name: self.cloud.within(name) for name in {spec.project for spec in wanted.values()}}
         with ThreadPoolExecutor(max_workers=PARALLEL) as pool:
             created = pool.map(
@@ -202,17 +202,15 @@ class Servers:
         """Order an action on a server."""
         self.cloud.post("nova", f"/servers/{server_id}/action", dict(action))
 
-    def _find_image(self, name: str) -> str:
-        found = self.cloud.get("glance", f"/v2/images?name={name}")["images"]
-        if not found:
-            raise LabError(f"there is no image {name}", "name one that there is")
-        return str(found[0]["id"])
-
-    def _find_network(self, name: str) -> str:
-        found = self.cloud.get("neutron", f"/v2.0/networks?name={name}")["networks"]
-        if not found:
-            raise LabError(f"there is no network {name}", "name one that there is")
-        return str(found[0]["id"])
+    def _find(self, service: str, version: str, kind: str, names: Iterable[str]) -> dict[str, str]:
+        """Return the ids of what a service has, by name."""
+        ids = {}
+        for name in names:
+            found = self.cloud.get(service, f"{version}/{kind}s?name={name}")[f"{kind}s"]
+            if not found:
+                raise LabError(f"there is no {kind} {name}", "name one that there is")
+            ids[name] = str(found[0]["id"])
+        return ids
 
     def _bring_into(self, server_id: str, state: str) -> None:
         if state not in _ACTIONS:
