@@ -9,7 +9,7 @@ import shutil
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from escalator.lab.config import DATABASES, PASSWORD, REGION, ControlConfig
 from escalator.lab.errors import LabError
@@ -18,7 +18,7 @@ from escalator.lab.services import as_postgres, clean_environment, postgresql_bi
 from escalator.lab.settings import LabSettings, Ports
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from escalator.lab.api import Cloud
@@ -253,13 +253,35 @@ def make_catalogue(cloud: Cloud) -> None:
 
 def make_resources(cloud: Cloud) -> None:
     """Create the flavors, the image and the network that servers are booted with."""
-    for name, (vcpus, memory_mib, disk_gib) in FLAVORS.items():
-        flavor = {"name": name, "id": name, "vcpus": vcpus, "ram": memory_mib, "disk": disk_gib}
-        cloud.post("nova", "/flavors", {"flavor": flavor})
-    image = {"name": IMAGE, "disk_format": "raw", "container_format": "bare", "visibility": "public"}
-    image_id = cloud.post("glance", "/v2/images", image)["id"]
-    cloud.call("PUT", "glance", f"/v2/images/{image_id}/file", raw=bytes(4096))
-    network = {"network": {"name": NETWORK, "shared": True}}
-    network_id = cloud.post("neutron", "/v2.0/networks", network)["network"]["id"]
+    for name, shape in FLAVORS.items():
+        make_flavor(cloud, name, *shape)
+    make_image(cloud, IMAGE, "raw", bytes(4096))
+    network_id = make_network(cloud, NETWORK)["id"]
     subnet = {"network_id": network_id, "cidr": "10.20.0.0/16", "ip_version": 4, "enable_dhcp": False}
     cloud.post("neutron", "/v2.0/subnets", {"subnet": subnet | {"name": "lab-subnet"}})
+
+
+def make_flavor(cloud: Cloud, name: str, vcpus: int, memory_mib: int, disk_gib: int) -> None:
+    """Create a flavor that has its name for its id."""
+    flavor = {"name": name, "id": name, "vcpus": vcpus, "ram": memory_mib, "disk": disk_gib}
+    cloud.post("nova", "/flavors", {"flavor": flavor})
+
+
+def make_image(
+    cloud: Cloud, name: str, kind: str, content: bytes, properties: Mapping[str, str] | None = None
+) -> str:
+    """Create an image that all may boot from, and return its id.
+
+    :param kind: its disk format; for a kernel or an initial file system, its container format, too.
+    """
+    container = "bare" if kind == "raw" else kind
+    body = {"name": name, "disk_format": kind, "container_format": container, "visibility": "public"}
+    image_id = str(cloud.post("glance", "/v2/images", {**body, **(properties or {})})["id"])
+    cloud.call("PUT", "glance", f"/v2/images/{image_id}/file", raw=content)
+    return image_id
+
+
+def make_network(cloud: Cloud, name: str) -> dict[str, Any]:
+    """Create a network that all may use, and return it."""
+    body = {"network": {"name": name, "shared": True}}
+    return dict(cloud.post("neutron", "/v2.0/networks", body)["network"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from escalator.lab.bootstrap import make_flavor, make_image, make_network
 from escalator.lab.servers import ServerSpec
 
 if TYPE_CHECKING:
@@ -47,8 +48,7 @@ def ensure_guest_resources(cloud: Cloud, files: Path, bridge: Bridge) -> None:
     parts = {"kernel_id": kernel, "ramdisk_id": ramdisk}
     _ensure_image(cloud, IMAGE, "raw", bytes(_DISK_BYTES), {**_PROPERTIES, **parts})
     if FLAVOR not in {flavor["id"] for flavor in cloud.get("nova", "/flavors")["flavors"]}:
-        flavor = {"name": FLAVOR, "id": FLAVOR, "vcpus": 1, "ram": MEMORY_MIB, "disk": 0}
-        cloud.post("nova", "/flavors", {"flavor": flavor})
+        make_flavor(cloud, FLAVOR, 1, MEMORY_MIB, 0)
     _ensure_network(cloud, bridge)
 
 
@@ -60,23 +60,17 @@ def _ensure_image(
         if image["status"] == "active":
             return str(image["id"])
         cloud.delete("glance", f"/v2/images/{image['id']}")
-    container = "bare" if kind == "raw" else kind
-    body = {"name": name, "disk_format": kind, "container_format": container, "visibility": "public"}
-    image_id = str(cloud.post("glance", "/v2/images", {**body, **(properties or {})})["id"])
-    cloud.call("PUT", "glance", f"/v2/images/{image_id}/file", raw=content)
-    return image_id
+    return make_image(cloud, name, kind, content, properties)
 
 
 def _ensure_network(cloud: Cloud, bridge: Bridge) -> None:
     found = cloud.get("neutron", f"/v2.0/networks?name={NETWORK}")["networks"]
-    if not found:
-        body = {"network": {"name": NETWORK, "shared": True}}
-        found = [cloud.post("neutron", "/v2.0/networks", body)["network"]]
-    if found[0]["subnets"]:
+    network = found[0] if found else make_network(cloud, NETWORK)
+    if network["subnets"]:
         return
     first, last = bridge.guests
     subnet: dict[str, Any] = {
-        "network_id": found[0]["id"],
+        "network_id": network["id"],
         "name": "guest-subnet",
         "cidr": str(bridge.network),
         "ip_version": 4,
