@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from escalator.lab import debian_packages
-from escalator.lab.debian_packages import ServicesHeldBack, ensure_debian_packages
+from escalator.lab.debian_packages import ServicesHeldBack, ensure_debian_packages, fetch_lacking
 from escalator.lab.errors import LabError
 from escalator.lab.progress import silent
 
@@ -37,8 +37,22 @@ def test_a_policy_of_ours_goes_away_even_after_an_error(tmp_path: Path) -> None:
     assert not policy.exists()
 
 
+def test_what_is_installed_is_told_from_what_is_not_and_what_nobody_knows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    query = tmp_path / "dpkg-query"
+    query.write_text("#!/bin/sh\necho 'here installed'\necho 'gone config-files'\nexit 1\n")
+    query.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    assert fetch_lacking(("here", "gone", "unknown")) == ["gone", "unknown"]
+    monkeypatch.setenv("PATH", str(tmp_path / "empty"))
+    assert fetch_lacking(("here",)) == ["here"]
+
+
 def test_who_is_not_root_is_told_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(debian_packages, "is_installed", lambda name: name == "postgresql")
+    monkeypatch.setattr(
+        debian_packages, "fetch_lacking", lambda names: [name for name in names if name != "postgresql"]
+    )
     monkeypatch.setattr("os.geteuid", lambda: 1000)
     with pytest.raises(LabError, match="rabbitmq-server openssh-server") as refused:
         ensure_debian_packages(("rabbitmq-server", "postgresql", "openssh-server"), silent())

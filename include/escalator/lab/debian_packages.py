@@ -45,7 +45,7 @@ def ensure_debian_packages(wanted: Sequence[str], progress: Progress) -> None:
 
     :raises LabError: when this is not root on Debian; the message says what to do by hand.
     """
-    lacking = [name for name in wanted if not is_installed(name)]
+    lacking = fetch_lacking(wanted)
     if not lacking:
         return
     if os.geteuid() != 0 or shutil.which("apt-get") is None:
@@ -62,12 +62,13 @@ def ensure_debian_packages(wanted: Sequence[str], progress: Progress) -> None:
         )
 
 
-def is_installed(package: str) -> bool:
-    """Tell whether a Debian package is installed."""
+def fetch_lacking(packages: Sequence[str]) -> list[str]:
+    """Return those Debian packages that are not installed."""
     if shutil.which("dpkg-query") is None:
-        return False
-    query = ["dpkg-query", "-W", "-f", "${db:Status-Status}", package]
-    return subprocess.run(query, capture_output=True, text=True, check=False).stdout == "installed"
+        return list(packages)
+    query = ["dpkg-query", "-W", "-f", "${Package} ${db:Status-Status}\n", *packages]
+    told = subprocess.run(query, capture_output=True, text=True, check=False).stdout.splitlines()
+    return [name for name in packages if f"{name} installed" not in told]
 
 
 def run_installer(command: Sequence[str], extra: Mapping[str, str] | None = None) -> None:
