@@ -73,13 +73,11 @@ def run(args: argparse.Namespace) -> int:
     )
     stack = world.stack(progress)
     if args.down:
-        stack.down()
-        world.lab.down()
+        bring_down(world, stack)
         return 0
     check_rights(Computer.this())
-    is_lab_new = not world.lab.is_running
     try:
-        bring_up(world, stack)
+        is_lab_new = bring_up(world, stack)
         bundle = BUNDLE
         if guests.are_there:
             progress.say("sending an echo every 5 ms to every guest")
@@ -122,8 +120,11 @@ def _watch_guests(world: DemoWorld, guests: RealGuests) -> str:
     return guests.bundle_file.stem
 
 
-def bring_up(world: DemoWorld, stack: AirflowStack) -> None:
-    """Start the lab and Airflow side by side and wire them."""
+def bring_up(world: DemoWorld, stack: AirflowStack) -> bool:
+    """Start the lab and Airflow side by side and wire them.
+
+    :return: whether the lab is new.
+    """
     world.folder.mkdir(parents=True, exist_ok=True)
     is_lab_new = not world.lab.is_running
     with ThreadPoolExecutor(2) as pool:
@@ -132,6 +133,7 @@ def bring_up(world: DemoWorld, stack: AirflowStack) -> None:
         world.write_inventory()
         airflow.result()
     world.connect_airflow(stack)
+    return is_lab_new
 
 
 def _start_airflow(stack: AirflowStack, *, is_lab_new: bool) -> None:
