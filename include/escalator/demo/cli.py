@@ -23,7 +23,7 @@ from escalator.lab.machine.possible import Computer, check_rights
 from escalator.lab.progress import Progress
 from escalator.lab.real_guests import RealGuests
 from escalator.lab.services import ServiceRunner
-from escalator.lab.settings import Hypervisor, LabSettings, NovaForm
+from escalator.lab.settings import Hypervisor, LabSettings
 from escalator.model.clock import utcnow
 from escalator.model.naming import make_dag_id
 from escalator.model.procedure import UPGRADE
@@ -98,11 +98,14 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _choose_shape(args: argparse.Namespace) -> dict[str, int | str]:
-    """Return what the lab shall be: real guests are few, and have nova-compute as a package below them."""
-    if args.hypervisor is Hypervisor.QEMU:
-        kind: dict[str, int | str] = {"hypervisor": Hypervisor.QEMU, "nova": NovaForm.PACKAGE}
-        return {"nodes": args.nodes or 3, "servers": args.servers or 4, **kind}
-    return {"nodes": args.nodes or 4, "servers": args.servers or 12}
+    """Return what the lab shall be; real guests are few."""
+    nodes, servers = (3, 4) if args.hypervisor is Hypervisor.QEMU else (4, 12)
+    return {
+        "nodes": args.nodes or nodes,
+        "servers": args.servers or servers,
+        "hypervisor": args.hypervisor,
+        "nova": args.hypervisor.usual_nova,
+    }
 
 
 def _watch_guests(world: DemoWorld, guests: RealGuests) -> str:

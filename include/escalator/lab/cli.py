@@ -111,8 +111,8 @@ def _up(args: argparse.Namespace) -> int:
 def _choose_settings(args: argparse.Namespace, *names: str) -> LabSettings:
     chosen = {name: getattr(args, name) for name in names}
     hypervisor = Hypervisor(args.hypervisor)
-    usual = NovaForm.PACKAGE if hypervisor == Hypervisor.QEMU else NovaForm.VENV
-    return LabSettings.from_environment(**chosen, nova=NovaForm(args.nova or usual), hypervisor=hypervisor)
+    nova = NovaForm(args.nova or hypervisor.usual_nova)
+    return LabSettings.from_environment(**chosen, nova=nova, hypervisor=hypervisor)
 
 
 def _down(args: argparse.Namespace) -> int:  # noqa: ARG001

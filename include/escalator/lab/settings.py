@@ -30,6 +30,11 @@ class Hypervisor(StrEnum):
     SIM = "sim"
     QEMU = "qemu"
 
+    @property
+    def usual_nova(self) -> NovaForm:
+        """Return how nova-compute is on nodes where nobody says; real guests go with the package alone."""
+        return NovaForm.PACKAGE if self is Hypervisor.QEMU else NovaForm.VENV
+
 
 def base_interpreter() -> Path:
     """Return the interpreter that this process's virtual environment was made from."""
