@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,7 +18,7 @@ from escalator.airflow_client.records import DagRun
 from escalator.airflow_stack.settings import find_home
 from escalator.airflow_stack.stack import AirflowStack
 from escalator.cloud_manager.cloud import Cloud
-from escalator.demo.demo_world import CLOUD, DemoWorld
+from escalator.demo.demo_world import CLOUD, DemoWorld, offer_bundles
 from escalator.inventory.inventory_file import read_inventory
 from escalator.lab.lab import Lab
 from escalator.lab.progress import Progress
@@ -185,11 +184,9 @@ def airflow_beside(
 
     :param more: bundles beside those of the checkout, by the name of their file.
     """
-    bundles = Path(shutil.copytree(ROOT / "include" / "bundles", folder / "bundles"))
-    (bundles / "unreadable.yaml").write_text("schema: escalator.bundle/1\nname: [")
-    (bundles / f"{REBOOT}.yaml").write_text(REBOOT_BUNDLE)
-    for name, text in (more or {}).items():
-        (bundles / name).write_text(text)
+    bundles = folder / "bundles"
+    unreadable = {"unreadable.yaml": "schema: escalator.bundle/1\nname: ["}
+    offer_bundles(bundles, {**unreadable, f"{REBOOT}.yaml": REBOOT_BUNDLE, **(more or {})})
     world = DemoWorld(
         lab=lab,
         folder=folder,

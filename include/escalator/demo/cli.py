@@ -15,7 +15,7 @@ from escalator.airflow_client.follow import Lines, follow, wait_for_dag
 from escalator.airflow_client.records import DagRun, RunState
 from escalator.airflow_stack.settings import find_home
 from escalator.airflow_stack.stack import AirflowStack
-from escalator.demo.demo_world import CLOUD, DemoWorld
+from escalator.demo.demo_world import CLOUD, DemoWorld, offer_bundles
 from escalator.demo.vnfs import start_pair
 from escalator.lab.guest_watch import guest_watch
 from escalator.lab.lab import Lab
@@ -110,9 +110,8 @@ def _choose_shape(args: argparse.Namespace) -> dict[str, int | str]:
 
 def _watch_guests(world: DemoWorld, guests: RealGuests) -> str:
     """Offer the bundle of the lab's real nodes, watch its guests from outside, and return its name."""
-    bundles = world.checkout / "include" / "bundles"
-    shutil.copytree(bundles, world.folder / "bundles", dirs_exist_ok=True)
-    shutil.copy(guests.bundle_file, world.folder / "bundles")
+    bundle = guests.bundle_file
+    offer_bundles(world.folder / "bundles", {bundle.name: bundle.read_text(encoding="utf-8")})
     addresses = {
         server["id"]: address["addr"]
         for server in world.lab.servers.fetch()
@@ -120,7 +119,7 @@ def _watch_guests(world: DemoWorld, guests: RealGuests) -> str:
         for address in network
     }
     ServiceRunner(run=world.lab.settings.run).ensure_started(guest_watch(world.lab.settings, addresses))
-    return guests.bundle_file.stem
+    return bundle.stem
 
 
 def bring_up(world: DemoWorld, stack: AirflowStack) -> bool:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from escalator.airflow_client.records import Connection
 from escalator.airflow_stack.settings import StackSettings
@@ -20,6 +21,10 @@ from escalator.lab.lab import Lab
 from escalator.lab.progress import Progress
 from escalator.ledger.ledger import Ledger
 from escalator.model.errors import InvalidRequestError
+from escalator.settings.places import find_own_bundle_dir
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 CLOUD = "lab"
 CLOUD_CONNECTION = "lab"
@@ -131,3 +136,13 @@ class DemoWorld:
         except OSError as exc:
             raise InvalidRequestError("the lab does not run", remedy="escalator lab up") from exc
         return document
+
+
+def offer_bundles(folder: Path, more: Mapping[str, str]) -> None:
+    """Put the bundles that came along into a folder, and more beside them; a second run does the same again.
+
+    :param more: name of a file -> its text.
+    """
+    shutil.copytree(find_own_bundle_dir(), folder, dirs_exist_ok=True)
+    for name, text in more.items():
+        (folder / name).write_text(text, encoding="utf-8")
