@@ -23,11 +23,10 @@ from escalator.steps.moving.drain import Drain
 from escalator.steps.moving.endings import describe_left
 from escalator.steps.moving.flights import Flight, FlightState
 from escalator.steps.moving.pace import DrainPace
+from escalator.steps.moving.planning import plan_node_drain
 from escalator.steps.running.context import StepContext
 from escalator.steps.running.results import StepResult
-from escalator.steps.stopping.rule import find_stop_rule
 from escalator.steps.switching.managers import tell_of_done
-from escalator.upgrade_manager.drain.drains import plan_drain
 from escalator.upgrade_manager.drain.prechecks import LIVE, check_servers, find_ongoing
 
 log = logging.getLogger("escalator.steps.migrate")
@@ -151,15 +150,8 @@ def _resume(ctx: StepContext, drain: Drain) -> tuple[Verdict, ...]:
     away = _find_away(ctx, drain, migrations, known)
     moving = {m.server_id for m in away}
     verdicts = check_servers(tuple(s for s in drain.view.here.values() if s.id not in moving))
-    replanned = plan_drain(
-        snapshot,
-        ctx.host,
-        verdicts,
-        members_stay=ctx.plan.members_stay,
-        order=ctx.plan.hosts,
-        agreement=ctx.facts.agreement or NO_AGREEMENT,
-        stops=find_stop_rule(ctx),
-    )
+    agreement = ctx.facts.agreement or NO_AGREEMENT
+    replanned = plan_node_drain(ctx, snapshot, verdicts, agreement=agreement)
     names = names | {server.id: server.name for server in known.values()}
     flights = tuple(_adopted(m, names) for m in away)
     moves = flights + tuple(m for m in replanned.moves if m.server_id not in moving)

@@ -18,14 +18,14 @@ from escalator.model.errors import ForbiddenError, LoginRefusedError, NodeFaultE
 from escalator.model.moves import DrainPlan
 from escalator.model.step import Outcome
 from escalator.model.verdict import Code, Subject, Verdict, find_blockers
+from escalator.steps.moving.planning import plan_node_drain
 from escalator.steps.running.context import StepContext
 from escalator.steps.running.patience import Patience
 from escalator.steps.running.results import StepResult
-from escalator.steps.stopping.rule import describe_staying, find_stop_rule
+from escalator.steps.stopping.rule import describe_staying
 from escalator.system_support.node_software import read_software
 from escalator.system_support.nova_settings import read_migration_settings
 from escalator.upgrade_manager.drain.busy_servers import check_settings
-from escalator.upgrade_manager.drain.drains import plan_drain
 from escalator.upgrade_manager.drain.prechecks import PASSING, are_settled, check_servers, find_ongoing
 from escalator.upgrade_manager.state.hypervisors import hypervisor_of
 from escalator.upgrade_manager.state.resources import count_totals
@@ -132,14 +132,7 @@ def _plan(ctx: StepContext, snapshot: CloudSnapshot, besides: tuple[Verdict, ...
     moving = find_ongoing(snapshot.migrations, snapshot.servers, ctx.now())
     here = [m for m in moving if ctx.host in {m.source_host, m.dest_host}]
     verdicts = (*check_servers(on_node, here, host=ctx.host, hypervisor=hypervisor_of(node)), *besides)
-    plan = plan_drain(
-        snapshot,
-        ctx.host,
-        verdicts,
-        members_stay=ctx.plan.members_stay,
-        order=ctx.plan.hosts,
-        stops=find_stop_rule(ctx, anew=True),
-    )
+    plan = plan_node_drain(ctx, snapshot, verdicts, anew=True)
     moved = {move.server_id for move in plan.moves}
     leaving = tuple(server for server in on_node if server.id in moved)
     return _Settled(plan, len(on_node), last, count_totals(node), leaving)

@@ -18,14 +18,14 @@ from escalator.model.notice import Notice, NoticeRecord
 from escalator.model.step import Outcome
 from escalator.model.verdict import Code, Verdict, find_blockers
 from escalator.model.vnfm import OnNack, OnSilence
+from escalator.steps.moving.planning import plan_node_drain
 from escalator.steps.running.context import StepContext
 from escalator.steps.running.results import StepResult
-from escalator.steps.stopping.rule import describe_staying, find_stop_rule
+from escalator.steps.stopping.rule import describe_staying
 from escalator.steps.switching.manager_switches import record_switchovers
 from escalator.steps.switching.managers import ask_managers, judge
 from escalator.steps.switching.own_means import OwnMeans, Switched
 from escalator.steps.switching.standby_moves import settle_standby_move
-from escalator.upgrade_manager.drain.drains import plan_drain
 from escalator.upgrade_manager.drain.prechecks import check_servers
 from escalator.vim_interface.desk import find_last_reply_time
 from escalator.vim_interface.negotiation.judging import Judgement, Trouble
@@ -182,15 +182,8 @@ def _give_way(ctx: StepContext, refusals: Sequence[Trouble]) -> StepResult:
 
 
 def _plan_by(ctx: StepContext, snapshot: CloudSnapshot, agreement: Agreement) -> DrainPlan:
-    return plan_drain(
-        snapshot,
-        ctx.host,
-        check_servers(snapshot.servers_on(ctx.host)),
-        members_stay=ctx.plan.members_stay,
-        order=ctx.plan.hosts,
-        agreement=agreement,
-        stops=find_stop_rule(ctx),
-    )
+    verdicts = check_servers(snapshot.servers_on(ctx.host))
+    return plan_node_drain(ctx, snapshot, verdicts, agreement=agreement)
 
 
 def _list_troubles(troubles: Iterable[Trouble | Verdict]) -> list[dict[str, str]]:
