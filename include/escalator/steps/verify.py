@@ -216,12 +216,12 @@ def _version(ctx: StepContext, notes: _Notes) -> tuple[Verdict, ...]:
     if found is None:
         return ()
     behind = found.find_behind(ctx.campaign.bundle.components)
-    if found.running == ctx.plan.target_version and not behind:
-        return ()
-    if found.running == ctx.plan.target_version:
+    if found.running != ctx.plan.target_version:
+        said = f"runs {found.running}, not {ctx.plan.target_version}"
+    elif behind:
         said = f"has {', '.join(behind)}, which is not what the bundle brings"
     else:
-        said = f"runs {found.running}, not {ctx.plan.target_version}"
+        return ()
     return _fault(ctx, Code.VERSION_MISMATCH, said, "restart the service on the node and clear this task")
 
 
