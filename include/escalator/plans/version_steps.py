@@ -21,7 +21,8 @@ def list_steps(
     :return: ``component``, ``to`` and ``from``: by number of nodes, each ``version`` (None: it is not known)
         and ``hosts``.
     """
-    nodes = [node for node in snapshot.nodes if node.host in frozenset(hosts)]
+    wanted = frozenset(hosts)
+    nodes = [node for node in snapshot.nodes if node.host in wanted]
     return [{"component": c.name, "to": c.to, "from": _list_from(nodes, c)} for c in components]
 
 

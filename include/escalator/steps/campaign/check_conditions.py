@@ -129,10 +129,10 @@ def _find_managers(
     campaign: CampaignContext, snapshot: CloudSnapshot, hosts: Sequence[str]
 ) -> dict[str, str]:
     """Return who manages the servers of some nodes: server id -> id of its manager."""
-    cloud, known = snapshot.cloud, campaign.vnfms
+    cloud, known, wanted = snapshot.cloud, campaign.vnfms, frozenset(hosts)
     if not known.of_cloud(cloud):
         return {}
-    servers = (server for server in snapshot.servers if server.host in hosts)
+    servers = (server for server in snapshot.servers if server.host in wanted)
     return {s.id: vnfm.id for s in servers if (vnfm := known.manager_of(cloud, s)) is not None}
 
 
