@@ -48,6 +48,14 @@ class DocumentModel(BaseModel):
         """
         return ()
 
+    def list_values(self, *without: str) -> dict[str, Any]:
+        """Return its values as the dataclasses of the model take them: without ``type``, lists as tuples.
+
+        :param without: keys that are read in another way.
+        """
+        values = self.model_dump(exclude={"type", *without})
+        return {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
+
     @model_validator(mode="wrap")
     @classmethod
     def _name_every_fault(

@@ -10,7 +10,7 @@ from pydantic import Field
 from escalator.documents.commands import Command, Limit, LookLimit
 from escalator.documents.document_model import DocumentModel, OrNull, Service, Word, must_be
 from escalator.documents.playbooks import AnsibleDocument, KollaAnsibleDocument, read_playbooks
-from escalator.documents.venv_mechanism import VenvDocument, read_venv
+from escalator.documents.venv_mechanism import VenvDocument
 from escalator.model.bundle import (
     AptMechanism,
     CommandMechanism,
@@ -19,6 +19,7 @@ from escalator.model.bundle import (
     Mechanism,
     NoMechanism,
     Package,
+    VenvMechanism,
 )
 
 DEB_VERSION_PATTERN = r"^(?:[0-9]+:)?[0-9][A-Za-z0-9.+~-]*$"
@@ -151,45 +152,21 @@ def read_mechanism(document: MechanismDocument, versions: Mapping[str, str]) -> 
     """
     match document:
         case VenvDocument():
-            return read_venv(document)
+            return VenvMechanism(**document.list_values())
         case CommandDocument():
-            return CommandMechanism(**document.model_dump(exclude={"type"}))
+            return CommandMechanism(**document.list_values())
         case AptDocument():
-            return _read_apt(document, versions)
+            packages = _read_packages(document.packages, versions)
+            return AptMechanism(packages=packages, **document.list_values("packages"))
+        case DnfDocument():
+            packages = _read_packages(document.packages, versions)
+            return DnfMechanism(packages=packages, **document.list_values("packages"))
         case AnsibleDocument() | KollaAnsibleDocument():
             return read_playbooks(document)
-        case DnfDocument():
-            return _read_dnf(document, versions)
         case NoneDocument():
             return NoMechanism()
         case _:
             assert_never(document)
-
-
-def _read_apt(document: AptDocument, versions: Mapping[str, str]) -> AptMechanism:
-    return AptMechanism(
-        packages=_read_packages(document.packages, versions),
-        sources=document.sources,
-        keyring=document.keyring,
-        conffiles=document.conffiles,
-        lift_holds=tuple(document.lift_holds),
-        removes=tuple(document.removes),
-        restarts=tuple(document.restarts),
-        downgrade=document.downgrade,
-        lock_seconds=document.lock_seconds,
-    )
-
-
-def _read_dnf(document: DnfDocument, versions: Mapping[str, str]) -> DnfMechanism:
-    return DnfMechanism(
-        packages=_read_packages(document.packages, versions),
-        repositories=tuple(document.repositories),
-        lift_holds=tuple(document.lift_holds),
-        removes=tuple(document.removes),
-        restarts=tuple(document.restarts),
-        downgrade=document.downgrade,
-        lock_seconds=document.lock_seconds,
-    )
 
 
 def _read_packages(

@@ -119,7 +119,7 @@ class PlaybookDocument(_PartDocument):
 
     def read(self) -> PlaybookRun:
         """Return it as the model has it."""
-        return PlaybookRun(playbook=self.playbook, tags=tuple(self.tags), skip_tags=tuple(self.skip_tags))
+        return PlaybookRun(**self.list_values())
 
 
 class KollaDocument(_PartDocument):
@@ -129,7 +129,7 @@ class KollaDocument(_PartDocument):
 
     def read(self) -> KollaRun:
         """Return it as the model has it."""
-        return KollaRun(action=self.action, tags=tuple(self.tags), skip_tags=tuple(self.skip_tags))
+        return KollaRun(**self.list_values())
 
 
 class _WorkersDocument(DocumentModel):
@@ -173,7 +173,7 @@ def read_playbooks(
     document: AnsibleDocument | KollaAnsibleDocument,
 ) -> AnsibleMechanism | KollaAnsibleMechanism:
     """Return the mechanism that a document without fault describes."""
-    keys = document.model_dump(exclude={"type", "activate", "stage"})
+    keys = document.list_values("activate", "stage")
     if isinstance(document, AnsibleDocument):
         stage = None if document.stage is None else document.stage.read()
         return AnsibleMechanism(**keys, activate=document.activate.read(), stage=stage)

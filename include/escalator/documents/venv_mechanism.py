@@ -22,7 +22,7 @@ from escalator.documents.document_model import (
 )
 from escalator.documents.faults import Fault
 from escalator.documents.wording import show_value
-from escalator.model.bundle import ARTEFACTS_FOLDER, VenvMechanism, is_archive
+from escalator.model.bundle import ARTEFACTS_FOLDER, is_archive
 
 MOST_ENTRIES = 100
 """Of one list: all of them go to the node in one argument."""
@@ -142,14 +142,6 @@ def find_venv_faults(
     service = values.get("service")
     if is_name(service) and components and service not in components:
         yield Fault(("components",), f"none is named {show_value(service)}, the service of the mechanism")
-
-
-def read_venv(document: VenvDocument) -> VenvMechanism:
-    """Return the mechanism that a document without fault describes."""
-    values: dict[str, Any] = document.model_dump(exclude={"type"})
-    for name in ("extras", "requirements", "extra_indexes", "imports"):
-        values[name] = tuple(values[name])
-    return VenvMechanism(**values)
 
 
 def _name(text: object) -> str:
