@@ -1,5 +1,5 @@
 from dataclasses import replace
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given
@@ -8,12 +8,12 @@ from tests.upgrade_manager.clouds import few
 
 from escalator.documents.bundles import parse_bundle
 from escalator.model.bundle import (
-    SUPPORTED_MECHANISMS,
     Artefact,
     Bundle,
     CommandMechanism,
     Component,
     Impact,
+    Mechanism,
     MechanismType,
     NoMechanism,
     RebootPolicy,
@@ -241,8 +241,8 @@ def test_faults_between_values_are_named_beside_those_of_single_values() -> None
 
 
 def test_every_type_of_mechanism_is_served() -> None:
-    assert set(MechanismType) == set(SUPPORTED_MECHANISMS)
-    for kind in SUPPORTED_MECHANISMS:
+    assert set(MechanismType) == {kind.type for kind in get_args(Mechanism)}
+    for kind in MechanismType:
         told = refusal({"mechanism": {"type": kind.value, "x": 1}})
         assert "mechanism.x: is not known" in told
 

@@ -1,8 +1,9 @@
+from typing import get_args
+
 import pytest
 from tests.builders import BUNDLE
 
 from escalator.model.bundle import (
-    SUPPORTED_MECHANISMS,
     AnsibleMechanism,
     AptMechanism,
     Bundle,
@@ -11,6 +12,7 @@ from escalator.model.bundle import (
     DnfMechanism,
     Impact,
     KollaAnsibleMechanism,
+    Mechanism,
     MechanismType,
     NoMechanism,
     Package,
@@ -56,7 +58,7 @@ def test_a_mechanism_knows_its_type() -> None:
     assert AptMechanism(packages=()).type is MechanismType.APT
     assert PLAYBOOKS.type is MechanismType.ANSIBLE
     assert KOLLA.type is MechanismType.KOLLA_ANSIBLE
-    assert set(SUPPORTED_MECHANISMS) == {
+    assert {kind.type for kind in get_args(Mechanism)} == {
         MechanismType.VENV,
         MechanismType.COMMAND,
         MechanismType.APT,

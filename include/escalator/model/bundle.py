@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import ClassVar, get_args
+from typing import ClassVar
 
 from escalator.model.canary import CanaryWish
 
@@ -319,9 +319,6 @@ Mechanism = (
 )
 """How a bundle is brought: one dataclass for each type that this release can carry out."""
 
-SUPPORTED_MECHANISMS: tuple[MechanismType, ...] = tuple(kind.type for kind in get_args(Mechanism))
-"""The types of mechanism that this release can carry out; a bundle that names another one is refused."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bundle:
@@ -358,7 +355,7 @@ class Bundle:
     @property
     def restarts_machine(self) -> bool:
         """Tell whether the machine may restart: no guest on it may run then."""
-        return self.impact is Impact.REBOOT or self.reboot is not RebootPolicy.NEVER
+        return self.impact is Impact.REBOOT or self.may_reboot
 
     @property
     def may_reboot(self) -> bool:

@@ -9,10 +9,10 @@ from _pytest.mark import ParameterSet
 from tests.system_support.mechanisms.examples import EXAMPLES, NEW, OLD, VARIANTS, Example
 
 from escalator.model.bundle import (
-    SUPPORTED_MECHANISMS,
     AptMechanism,
     KollaAnsibleMechanism,
     Mechanism,
+    MechanismType,
     NoMechanism,
 )
 from escalator.model.errors import NodeFaultError, TransientError
@@ -53,7 +53,7 @@ def bringing(request: pytest.FixtureRequest) -> Example:
 
 def test_every_mechanism_that_is_supported_goes_through_this_suite() -> None:
     assert set(EXAMPLES) == set(get_args(Mechanism))
-    assert {kind.type for kind in EXAMPLES} == set(SUPPORTED_MECHANISMS)
+    assert {kind.type for kind in EXAMPLES} == set(MechanismType)
 
 
 def test_a_good_node_lacks_nothing(example: Example) -> None:
