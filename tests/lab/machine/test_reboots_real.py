@@ -12,10 +12,8 @@ from tests.lab.machine.machines import out, running
 from tests.steps.fake_records import START, Clock, KilledError
 from tests.steps.worlds import BUNDLE, NODE, QuickLedger, World
 
-from escalator.lab.errors import LabError
 from escalator.lab.machine.machine import Machine
 from escalator.lab.machine.machine_files import MachineFiles
-from escalator.lab.machine.possible import PROGRAMS, Computer, check_possible
 from escalator.lab.machine.store import MachineStore
 from escalator.lab.processes import wait_until
 from escalator.lab.progress import Progress
@@ -105,10 +103,6 @@ class SwitchedOn:
 
 @pytest.fixture(scope="module")
 def store() -> MachineStore:
-    try:
-        check_possible(replace(Computer.this(), programs=frozenset(PROGRAMS)))  # what lacks is installed
-    except LabError as exc:
-        pytest.skip(exc.message)
     return MachineStore(settings=LabSettings(), progress=Progress())
 
 
