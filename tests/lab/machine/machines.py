@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from escalator.lab.lab import Lab
 from escalator.lab.machine.machine import Machine
 from escalator.lab.machine.machine_files import REPOSITORY_MOUNT, MachineFiles
 from escalator.lab.processes import wait_until
+from escalator.lab.progress import Progress
+from escalator.lab.settings import LabSettings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from escalator.lab.machine.store import MachineStore
+
+OLD, NEW = "33.0.2", "34.0.0"
+SERVICE_VERSIONS = {OLD: 72, NEW: 74}
+"""Release -> the version number of Nova's service objects."""
+APT = "DEBIAN_FRONTEND=noninteractive apt-get -q -y -o Dpkg::Options::=--force-confold"
 
 
 def make(store: MachineStore, number: int, layers: tuple[Path, ...]) -> Machine:
@@ -46,6 +55,28 @@ def running(machine: Machine) -> Iterator[Machine]:
     finally:
         machine.ensure_removed()
         assert traces(machine) == []
+
+
+@contextmanager
+def own_lab(instance: str, **kind: int | str) -> Iterator[Lab]:
+    """Bring a lab of two nodes up, without servers, and down afterwards; nothing of its nodes runs then.
+
+    :param kind: what its nodes are, in the words of ``LabSettings``.
+    """
+    environment = {**os.environ, "ESCALATOR_LAB_INSTANCE": instance}
+    lab = Lab(LabSettings.from_environment(environment, nodes=2, servers=0, **kind), progress=Progress())
+    try:
+        lab.up()
+        yield lab
+    finally:
+        lab.down()
+        assert [left for node in lab.nodes() for left in running_traces(node.compute.machine)] == []
+
+
+def place(lab: Lab, server: str) -> tuple[str, str, str | None]:
+    """Return the status of a server, its node, and its task."""
+    found = lab.servers.fetch_one(server)
+    return found["status"], found["OS-EXT-SRV-ATTR:host"], found["OS-EXT-STS:task_state"]
 
 
 def ssh(

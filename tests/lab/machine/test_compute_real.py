@@ -1,11 +1,10 @@
 from __future__ import annotations
 
-import os
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.lab.machine.machines import reboot, running_traces, ssh
+from tests.lab.machine.machines import APT, NEW, OLD, SERVICE_VERSIONS, own_lab, place, reboot, ssh
 
 from escalator.lab.lab import Lab
 from escalator.lab.machine.compute import ComputeMachine
@@ -14,7 +13,7 @@ from escalator.lab.machine.store import MachineStore
 from escalator.lab.processes import wait_until
 from escalator.lab.progress import Progress
 from escalator.lab.servers import ServerSpec
-from escalator.lab.settings import LabSettings, NovaForm
+from escalator.lab.settings import NovaForm
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -22,23 +21,13 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.lab, pytest.mark.proof]
 
 INSTANCE = "5"
-OLD, NEW = "33.0.2", "34.0.0"
-SERVICE_VERSIONS = {OLD: 72, NEW: 74}
-APT = "DEBIAN_FRONTEND=noninteractive apt-get -q -y -o Dpkg::Options::=--force-confold"
 
 
 @pytest.fixture(scope="module")
 def cloud() -> Iterator[Lab]:
     """A lab whose nodes have nova-compute as a package."""
-    environment = {**os.environ, "ESCALATOR_LAB_INSTANCE": INSTANCE}
-    settings = LabSettings.from_environment(environment, nodes=2, servers=0, nova=NovaForm.PACKAGE)
-    lab = Lab(settings, progress=Progress())
-    try:
-        lab.up()
+    with own_lab(INSTANCE, nova=NovaForm.PACKAGE) as lab:
         yield lab
-    finally:
-        lab.down()
-        assert [left for node in lab.nodes() for left in running_traces(node.compute.machine)] == []
 
 
 @pytest.fixture(scope="module")
@@ -70,11 +59,6 @@ def move(lab: Lab, server: str, to: ComputeMachine) -> None:
     lab.servers.act(server, {"os-migrateLive": {"host": to.host, "block_migration": "auto"}})
     arrived = ("ACTIVE", to.host, None)
     wait(lambda: place(lab, server) == arrived, f"the server is on {to.host}")
-
-
-def place(lab: Lab, server: str) -> tuple[str, str, str | None]:
-    found = lab.servers.fetch_one(server)
-    return found["status"], found["OS-EXT-SRV-ATTR:host"], found["OS-EXT-STS:task_state"]
 
 
 def test_a_node_is_emptied_upgraded_by_apt_and_rebooted_and_its_server_comes_back(

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.lab.machine.machines import make, out, reboot, running, ssh, with_repository
+from tests.lab.machine.machines import APT, NEW, OLD, make, out, reboot, running, ssh, with_repository
 
 from escalator.lab.machine.package_files import ASKS_REBOOT, FAIL_POSTINST, PACKAGE, version_of
 from escalator.lab.machine.repository import Repository
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.lab, pytest.mark.proof]
 
-OLD, NEW = "33.0.2", "34.0.0"
-APT = "DEBIAN_FRONTEND=noninteractive apt-get -q -y -o Dpkg::Options::=--force-confold"
 CONFFILE = "/etc/nova/nova-compute.conf"
 NOVA_CONF = """[DEFAULT]
 transport_url = rabbit://guest:guest@127.0.0.1:9/

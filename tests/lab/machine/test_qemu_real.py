@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import urllib.request
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.lab.machine.machines import out, reboot, running_traces, ssh
+from tests.lab.machine.machines import APT, NEW, OLD, SERVICE_VERSIONS, out, own_lab, place, reboot, ssh
 
 from escalator.lab.computes import ComputeRecords
 from escalator.lab.lab import Lab
@@ -31,25 +30,15 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.lab, pytest.mark.proof]
 
 INSTANCE = "4"
-OLD, NEW = "33.0.2", "34.0.0"
-SERVICE_VERSIONS = {OLD: 72, NEW: 74}
 QEMU_OLD, QEMU_NEW = 7_000_000, 10_000_000
 TOLD = Progress()
-APT = "DEBIAN_FRONTEND=noninteractive apt-get -q -y -o Dpkg::Options::=--force-confold"
 
 
 @pytest.fixture(scope="module")
 def cloud() -> Iterator[Lab]:
-    environment = {**os.environ, "ESCALATOR_LAB_INSTANCE": INSTANCE}
-    kind = {"nova": NovaForm.PACKAGE, "hypervisor": Hypervisor.QEMU}
-    lab = Lab(LabSettings.from_environment(environment, nodes=2, servers=0, **kind), progress=TOLD)
-    try:
-        lab.up()
+    with own_lab(INSTANCE, nova=NovaForm.PACKAGE, hypervisor=Hypervisor.QEMU) as lab:
         yield lab
-    finally:
-        lab.down()
-        assert [left for node in lab.nodes() for left in running_traces(node.compute.machine)] == []
-        assert interfaces(lab.settings) == []
+    assert interfaces(lab.settings) == []
 
 
 @pytest.fixture(scope="module")
@@ -89,11 +78,6 @@ def is_ready(lab: Lab, node: ComputeMachine) -> bool:
     """Tell whether Nova sends servers there; it disables a node whose libvirt went, until that is back."""
     found = lab.cloud.get("nova", f"/os-services?binary=nova-compute&host={node.host}")["services"]
     return [(each["state"], each["status"]) for each in found] == [("up", "enabled")]
-
-
-def place(lab: Lab, server: str) -> tuple[str, str, str | None]:
-    found = lab.servers.fetch_one(server)
-    return found["status"], found["OS-EXT-SRV-ATTR:host"], found["OS-EXT-STS:task_state"]
 
 
 def order_move(lab: Lab, server: str, to: ComputeMachine) -> str:
