@@ -21,7 +21,7 @@ SCHEMA = "escalator.lab-status/1"
 class NodeStatus:
     """One node.
 
-    :param release: what /opt/nova/venv points to.
+    :param release: of Nova on its disk, whatever form that has there; empty where there is none.
     :param state: ``up`` or ``down`` as Nova sees it; None when Nova does not know or does not answer.
     :param status: ``enabled`` or ``disabled``.
     """
