@@ -16,7 +16,7 @@ REPOSITORY_MOUNT = "/srv/lab-apt"
 KEYRING = "/etc/apt/keyrings/escalator-lab.asc"
 USERS = ("root", "escalator")
 """Whom the lab's key opens a machine to; the second one has no rights, as long as nobody gives him some."""
-_KEYS = "/etc/ssh/authorized_keys"
+_KEYS = "etc/ssh/authorized_keys"
 HOST_KEY = "etc/ssh/ssh_host_ed25519_key"
 IDENTITY = (HOST_KEY, f"{HOST_KEY}.pub", "etc/machine-id")
 """What a machine stays the same by, whatever becomes of the rest of its disk."""
@@ -61,7 +61,7 @@ class MachineFiles:
             "etc/hostname": f"{self.name}\n",
             "etc/hosts": f"127.0.0.1 localhost\n{self.address} {self.name}\n",
             "etc/ssh/sshd_config.d/escalator-lab.conf": self._sshd(),
-            **{f"{_KEYS.removeprefix('/')}/{user}": self.authorized_key for user in USERS},
+            **{keys_of(user): self.authorized_key for user in USERS},
             # the lists of Debian's own archive would be fetched over the network at each update
             "etc/apt/sources.list": "# a machine of the lab's: see sources.list.d\n",
         }
@@ -76,7 +76,7 @@ class MachineFiles:
             "Port": self.ssh_port,
             "HostKey": f"/{HOST_KEY}",
             # a home folder made in this layer would hide whose it is in the layer below
-            "AuthorizedKeysFile": f".ssh/authorized_keys {_KEYS}/%u",
+            "AuthorizedKeysFile": f".ssh/authorized_keys /{keys_of('%u')}",
             "PermitRootLogin": "prohibit-password",
             "PasswordAuthentication": "no",
             "KbdInteractiveAuthentication": "no",
@@ -85,6 +85,11 @@ class MachineFiles:
             "MaxStartups": "50:30:100",
         }
         return "".join(f"{key} {value}\n" for key, value in options.items())
+
+
+def keys_of(user: str) -> str:
+    """Return the file in a machine, beside that of the home folder, with the keys that open it to a user."""
+    return f"{_KEYS}/{user}"
 
 
 def source_of(mount: str) -> str:

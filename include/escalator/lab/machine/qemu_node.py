@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from escalator.lab.config import Ini, render
 from escalator.lab.machine.bridge import TUN
 from escalator.lab.machine.compute import ComputeMachine
-from escalator.lab.machine.machine_files import source_of
+from escalator.lab.machine.machine_files import keys_of, source_of
 from escalator.lab.machine.package_files import CONFIGURATION
 from escalator.lab.machine.qemu_layers import GUEST_INTERFACE
 
@@ -81,7 +81,7 @@ class QemuMachine(ComputeMachine):
             "etc/nova/nova.conf": render(self._configuration()),
             CONFIGURATION.lstrip("/"): _DRIVER,
             _NOVA_KEY.lstrip("/"): self.nova_key.read_text(),
-            "etc/ssh/authorized_keys/nova": self.nova_key.with_suffix(".pub").read_text(),
+            keys_of("nova"): self.nova_key.with_suffix(".pub").read_text(),
             "etc/ssh/ssh_config.d/escalator-lab.conf": _SSH,
             "etc/apt/sources.list.d/escalator-lab-newer.sources": source_of(NEWER_MOUNT),
         }
