@@ -9,6 +9,7 @@ import pytest
 from escalator.lab.machine import layers
 from escalator.lab.machine.layers import Layers, Recipe
 from escalator.lab.machine.node_disk import NodeDisk
+from escalator.lab.machine.package_files import file_name
 from escalator.lab.machine.store import MachineStore
 from escalator.lab.progress import Progress
 from escalator.lab.settings import LabSettings, NovaForm
@@ -16,6 +17,8 @@ from escalator.lab.settings import LabSettings, NovaForm
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from escalator.lab.machine.repository import Repository
 
 
 @pytest.fixture
@@ -57,11 +60,17 @@ def test_nodes_with_packages_have_the_first_one_installed_and_both_offered(
     tmp_path: Path, made: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     offered: list[tuple[str, ...]] = []
-    monkeypatch.setattr(MachineStore, "ensure_repository", lambda _, releases: offered.append(releases))
-    monkeypatch.setattr(
-        MachineStore, "ensure_installed", lambda store, release: (store.folder / f"nova-{release}",)
-    )
-    disk = make_store(tmp_path, [], NovaForm.PACKAGE).ensure_disk()
+
+    def publish(store: MachineStore, releases: tuple[str, ...]) -> Repository:
+        offered.append(releases)
+        return store.repository
+
+    monkeypatch.setattr(MachineStore, "ensure_repository", publish)
+    monkeypatch.setattr(MachineStore, "_ensure_layers", lambda store, recipe: (store.folder / recipe.name,))
+    store = make_store(tmp_path, [], NovaForm.PACKAGE)
+    store.repository.folder.mkdir(parents=True)
+    (store.repository.folder / file_name("33.0.2")).touch()
+    disk = store.ensure_disk()
     assert [layer.name for layer in disk.layers] == ["nova-33.0.2"]
     assert offered == [("33.0.2", "34.0.0")]
     assert made == []

@@ -53,8 +53,7 @@ class QemuStore(MachineStore):
         :raises LabError: when machines cannot run here, or something cannot be made.
         """
         first, second = self.settings.from_release, self.settings.to_release
-        self.ensure_repository((first, second))
-        layers = self.ensure_installed(first, on=QEMU_RECIPE)
+        layers = self.ensure_installed(first, on=QEMU_RECIPE, offered=(second,))
         with self._lock():
             self.layers.ensure(GUEST_RECIPE)
             self._ensure_newer()

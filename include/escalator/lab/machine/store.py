@@ -74,8 +74,7 @@ class MachineStore:
                 self.ensure_venv(second)  # so that nodes find its packages in the cache, without a network
                 return NodeDisk(layers=self.ensure_venv(first))
             case NovaForm.PACKAGE:
-                self.ensure_repository((first, second))
-                return NodeDisk(layers=self.ensure_installed(first))
+                return NodeDisk(layers=self.ensure_installed(first, offered=(second,)))
             case _:
                 assert_never(self.settings.nova)
 
@@ -106,14 +105,17 @@ class MachineStore:
                 repository.publish(datetime.now(UTC))
             return repository
 
-    def ensure_installed(self, release: str, *, on: Recipe = BASE_RECIPE) -> tuple[Path, ...]:
+    def ensure_installed(
+        self, release: str, *, on: Recipe = BASE_RECIPE, offered: Iterable[str] = ()
+    ) -> tuple[Path, ...]:
         """Make the layers of a machine with nova-compute of a release installed, where they are lacking.
 
         :param on: the layer that it is installed on.
+        :param offered: releases that the repository has besides.
         :return: the layers, the uppermost first.
         :raises LabError: when machines cannot run here, or a layer cannot be made.
         """
-        repository = self.ensure_repository([release])
+        repository = self.ensure_repository((release, *offered))
         name = package_files.file_name(release)
         package = repository.folder / name
         recipe = Recipe(
