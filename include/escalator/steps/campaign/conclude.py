@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -66,7 +66,8 @@ def conclude(campaign: CampaignContext, report_dir: Path) -> Conclusion:
     _look_at_failed(campaign)
     snapshot = campaign.fetch_snapshot()
     campaign.run.set_document(Document.SNAPSHOT_AFTER, snapshot_to_document(snapshot))
-    report = build_report(_judge_drift(_facts(campaign)), read_guest_events())
+    facts = _judge_drift(_facts(campaign))
+    report = build_report(facts, read_guest_events())
     campaign.run.set_document(Document.REPORT, report)
     try:
         paths = write_report(
@@ -78,7 +79,7 @@ def conclude(campaign: CampaignContext, report_dir: Path) -> Conclusion:
         ) from exc
     if campaign.plan.request.dry_run:
         return Conclusion(paths=paths)
-    faults, left = _judge(campaign, snapshot)
+    faults, left = _judge(campaign, snapshot, facts.stops)
     return Conclusion(paths=paths, faults=faults, left=left)
 
 
@@ -118,12 +119,14 @@ def _find_notices(campaign: CampaignContext) -> tuple[NoticeRecord, ...]:
     return () if desk is None else desk.notices.find(desk.session_id)
 
 
-def _judge(campaign: CampaignContext, snapshot: CloudSnapshot) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _judge(
+    campaign: CampaignContext, snapshot: CloudSnapshot, stops: Mapping[str, Sequence[ServerStop]]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Name every node that is not upgraded or rightly left alone, has our lease, or servers that are down.
 
     :return: these faults, and the hosts that are only left for the next window.
     """
-    view, stops = campaign.run.view(), _find_stops(campaign)
+    view = campaign.run.view()
     faults, left = [], []
     for host in campaign.plan.hosts:
         progress = view.of(host)
@@ -139,10 +142,10 @@ def _judge(campaign: CampaignContext, snapshot: CloudSnapshot) -> tuple[tuple[st
         elif leased:
             faults.append(f"{host} is still out with our lease: clear {host}.release")
         elif down := [stop.server_name for stop in stops.get(host, ()) if stop.is_down]:
-            who, do = name_some(down), "does" if len(down) == 1 else "do"
-            was = "was" if len(down) == 1 else "were"
+            was, do = ("was", "does") if len(down) == 1 else ("were", "do")
             faults.append(
-                f"{host}: {who} {was} stopped for its upgrade and {do} not run again: clear {host}.release"
+                f"{host}: {name_some(down)} {was} stopped for its upgrade and {do} not run again: "
+                f"clear {host}.release"
             )
     return tuple(faults), tuple(left)
 
