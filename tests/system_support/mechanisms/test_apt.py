@@ -308,7 +308,8 @@ def test_a_package_that_restarts_nothing_is_restarted_for(apt_node: AptNode) -> 
 
 def test_a_process_from_before_an_installation_by_hand_runs_the_version_of_before(apt_node: AptNode) -> None:
     apt_node.bring("1.0.0")
-    apt_node.run(f"touch {WITHOUT_RESTART}")
+    # The log of dpkg has whole seconds, and tells nothing of the second in which a process began.
+    apt_node.run(f"touch {WITHOUT_RESTART}; sleep 1")
     install(apt_node, f"{AGENT}=2.0.0")
     found = apt_node.read()
     assert (found.version, found.running) == ("2.0.0", "1.0.0")
