@@ -31,7 +31,8 @@ class RebootSigns:
 
     :ivar flag: the file by which packages ask for it; empty: it is not there.
     :ivar asked_by: the packages that asked, where they are noted.
-    :ivar needs_restarting: exit code of ``needs-restarting -r``; None: there is no such program.
+    :ivar needs_restarting: exit code of ``needs-restarting -r``, 124 when it took too long; None: there is no
+        such program.
     :ivar kernel: release of the kernel that runs, as ``uname -r`` has it.
     :ivar kernels: releases of those that are installed.
     """

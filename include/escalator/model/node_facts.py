@@ -43,6 +43,7 @@ class RebootOrder:
     :ivar answered_at: when the node answered last in that boot.
     :ivar back_at: when it was seen in another boot; None: it was not yet.
     :ivar switched_at: when its power was about to be switched from outside, as it did not come back.
+    :ivar reasons: what asked for it, in words; none: the bundle reboots every node.
     """
 
     boot_id: str
@@ -50,6 +51,7 @@ class RebootOrder:
     answered_at: datetime
     back_at: datetime | None = None
     switched_at: datetime | None = None
+    reasons: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -132,6 +132,7 @@ class Code(StrEnum):
     HOOK_FAILED = "hook_failed"
     REBOOT_FAILED = "reboot_failed"
     REBOOT_OVERDUE = "reboot_overdue"
+    REBOOT_UNSURE = "reboot_unsure"
     NODE_UNREACHABLE = "node_unreachable"
     NODE_NO_PRIVILEGE = "node_no_privilege"
     NODE_PATH_UNUSABLE = "node_path_unusable"

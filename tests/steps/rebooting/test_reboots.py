@@ -236,6 +236,19 @@ def test_only_a_node_that_asks_for_it_is_rebooted_if_required(world: World) -> N
     assert boots(world).orders == 1
 
 
+def test_a_program_that_breaks_asks_for_a_reboot_and_the_report_says_why(world: World) -> None:
+    emptied(world, IF_REQUIRED)
+    boots(world).signs = RebootSigns(needs_restarting=2)
+    result = world.run(Step.UPGRADE)
+    assert boots(world).orders == 1
+    assert "(needs-restarting -r failed with exit code 2: whether a reboot is required is not known)" in (
+        result.message
+    )
+    details = result.details["reboot"]
+    assert isinstance(details, dict)
+    assert len(details["reasons"]) == 1
+
+
 def test_a_node_that_is_taken_away_while_it_is_read_is_not_rebooted(empty: World) -> None:
     activate = empty.nodes[NODE].activate
 

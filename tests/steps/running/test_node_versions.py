@@ -173,6 +173,21 @@ def test_of_a_bundle_that_reboots_what_asks_for_it_the_others_are_done(world: Wo
     )
 
 
+def test_a_node_that_does_not_know_whether_to_ask_is_rebooted_once_not_in_every_window(world: World) -> None:
+    _, document = reboots(world, "reboot-unsure", RebootPolicy.IF_REQUIRED)
+    boots = world.nodes[NODE].boots
+    boots.signs = RebootSigns(needs_restarting=2)
+    first = open_run(world, document, "unsure-1")
+    assert read_versions(first, NODES).versions == {NODE: "", "node-02": NEW, "node-03": NEW}
+    world.clock.sleep(60)
+    boots.reboot()
+    world.clock.sleep(600)
+    window = open_run(world, document, "unsure-2")
+    assert read_versions(window, NODES).versions == dict.fromkeys(NODES, NEW)
+    boots.signs = RebootSigns(needs_restarting=1)  # one that asks is another matter
+    assert read_versions(window, NODES).versions[NODE] == ""
+
+
 def test_nodes_that_refuse_the_login_are_asked_again_for_minutes(world: World) -> None:
     refusal = LoginRefusedError("SSH refuses user ops")
     world.nodes["node-02"].unreachable = [refusal] * 2

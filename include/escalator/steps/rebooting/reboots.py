@@ -24,7 +24,7 @@ from escalator.steps.rebooting.power import switch_power
 from escalator.steps.running.context import StepContext
 from escalator.steps.running.done_before import find_boot_since
 from escalator.system_support.boots import order_reboot, read_boot
-from escalator.upgrade_manager.state.boots import find_reboot_reasons
+from escalator.upgrade_manager.state.boots import find_reboot_doubts, find_reboot_reasons
 
 log = logging.getLogger("escalator.steps.rebooting.reboots")
 
@@ -81,7 +81,7 @@ def reboot_node(ctx: StepContext, *, activated: bool) -> Rebooted:
     asked_at = ctx.now()
     with ctx.campaign.connect(ctx.host) as shell:
         boot = read_boot(shell, signs=policy is RebootPolicy.IF_REQUIRED)
-    reasons = find_reboot_reasons(boot.signs) if boot.signs is not None else ()
+    reasons = (*find_reboot_reasons(boot.signs), *find_reboot_doubts(boot.signs)) if boot.signs else ()
     if policy is RebootPolicy.IF_REQUIRED and not reasons:
         return Rebooted(said="nothing asks for a reboot")
     since = find_boot_since(ctx.campaign, boot, asked_at)
@@ -89,7 +89,7 @@ def reboot_node(ctx: StepContext, *, activated: bool) -> Rebooted:
         return Rebooted(said=f"it has rebooted at {since:%H:%M:%S}, after the campaign began")
     for reason in reasons:
         log.info("%s: it is rebooted: %s", ctx.host, reason)
-    return _wait_for(ctx, _order(ctx, boot, order))
+    return _wait_for(ctx, _order(ctx, boot, order, reasons))
 
 
 def find_reboot_due(ctx: StepContext) -> str:
@@ -117,11 +117,11 @@ def find_reboot_due(ctx: StepContext) -> str:
     return "" if begun is not None and boot.began(asked_at) >= begun else "was not rebooted by its upgrade"
 
 
-def _order(ctx: StepContext, boot: Boot, known: RebootOrder | None) -> RebootOrder:
+def _order(ctx: StepContext, boot: Boot, known: RebootOrder | None, reasons: tuple[str, ...]) -> RebootOrder:
     """Remember what is about to be ordered, then order it; what is not overdue stays the same order."""
     ensure_clear(ctx)
     now = ctx.now()
-    order = RebootOrder(boot_id=boot.boot_id, ordered_at=now, answered_at=now)
+    order = RebootOrder(boot_id=boot.boot_id, ordered_at=now, answered_at=now, reasons=reasons)
     if known is not None and known.boot_id == boot.boot_id and now < _find_deadline(ctx, known):
         order = replace(known, answered_at=now)
     ctx.remember(upgrade_begun=ctx.facts.upgrade_begun or now, reboot=order)
@@ -224,7 +224,8 @@ def _come_back(ctx: StepContext, order: RebootOrder, boot: Boot) -> Rebooted:
         ctx.campaign.sleep(POLL_SECONDS)
         boot = _look(ctx)[0] or boot
     seconds = (now - order.ordered_at).total_seconds()
-    said = f"rebooted in {format_duration(seconds)}"
+    why = f" ({'; '.join(order.reasons)})" if order.reasons else ""
+    said = f"rebooted in {format_duration(seconds)}{why}"
     if order.switched_at is not None:
         said += f", when its power was switched from outside at {order.switched_at:%H:%M:%S}"
     if boot.system is not SystemState.RUNNING:
@@ -240,6 +241,7 @@ def _come_back(ctx: StepContext, order: RebootOrder, boot: Boot) -> Rebooted:
         "seconds": seconds,
         "system": str(boot.system),
         "failed_units": list(boot.failed_units),
+        "reasons": list(order.reasons),
     }
     return Rebooted(said=said, details={"reboot": details})
 

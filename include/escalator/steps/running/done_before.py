@@ -15,7 +15,7 @@ from escalator.model.boot import Boot
 from escalator.model.bundle import Bundle, RebootPolicy
 from escalator.model.errors import InvalidRequestError
 from escalator.steps.running.context import CampaignContext
-from escalator.upgrade_manager.state.boots import find_reboot_reasons
+from escalator.upgrade_manager.state.boots import find_reboot_doubts, find_reboot_reasons
 
 
 def find_done_before(campaign: CampaignContext, hosts: Iterable[str]) -> frozenset[str]:
@@ -36,25 +36,27 @@ def find_rebooted(campaign: CampaignContext, boots: Mapping[str, tuple[datetime,
     """
     if not campaign.bundle.only_reboots:
         return frozenset()
+    quiet: frozenset[str] = frozenset()
     if campaign.bundle.reboot is RebootPolicy.IF_REQUIRED:
-        signs = {host: boot.signs for host, (_, boot) in boots.items()}
-        return frozenset(
-            h for h, found in signs.items() if found is not None and not find_reboot_reasons(found)
-        )
+        signs = {host: boot.signs for host, (_, boot) in boots.items() if boot.signs is not None}
+        boots = {host: boots[host] for host, found in signs.items() if not find_reboot_reasons(found)}
+        quiet = frozenset(host for host in boots if not find_reboot_doubts(signs[host]))
     opened = _find_opened(campaign)
-    return frozenset(h for h, (asked_at, boot) in boots.items() if _is_since(boot.began(asked_at), opened))
+    since = {h for h, (asked_at, boot) in boots.items() if _is_since(boot.began(asked_at), opened)}
+    return quiet | since
 
 
 def find_boot_since(campaign: CampaignContext, boot: Boot, asked_at: datetime) -> datetime | None:
     """Return when a boot began that counts as the reboot which the bundle wants; None: it does not count.
 
     That is one since the first run of the very same bundle was opened, whoever ordered it; but only where
-    nothing is brought before the reboot.
+    nothing is brought before the reboot, and nothing asks for one for sure: who does not know whether to
+    ask is rebooted once, not in every window.
 
     :param asked_at: a time before the boot was read: what began in between counts as before.
     """
     bundle, began = campaign.bundle, boot.began(asked_at)
-    if not bundle.only_reboots or bundle.reboot is not RebootPolicy.ALWAYS:
+    if not bundle.only_reboots or (boot.signs is not None and find_reboot_reasons(boot.signs)):
         return None
     return began if _is_since(began, _find_opened(campaign)) else None
 
