@@ -133,3 +133,16 @@ def test_what_the_worker_lacks_is_said_all_at_once(tmp_path: Path, monkeypatch: 
     said = [fault.message.split()[5] for fault in find_worker_faults(kolla, worker)]
     assert said[:2] == ["kolla-ansible", "ssh"]
     assert said[-2:] == ["/nowhere/globals.yml,", "/nowhere/passwords.yml,"]
+
+
+def test_links_that_lead_out_of_the_folder_are_a_fault_and_end_a_run_before_it_begins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "find_program", lambda name: f"/opt/bin/{name}")
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: name)
+    worker = make_worker(tmp_path)
+    worker.playbooks.joinpath("roles").symlink_to("/srv")
+    (fault,) = find_worker_faults(MECHANISM, worker)
+    assert fault.message.endswith("/roles leads to /srv")
+    with pytest.raises(InvalidRequestError, match="lead out of its playbook folder"):
+        prepare_run(MECHANISM, RUN, worker, host="n", version="1", limit_seconds=1)

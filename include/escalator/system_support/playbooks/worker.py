@@ -22,6 +22,7 @@ from escalator.system_support.playbooks.command_lines import (
     write_playbook_line,
 )
 from escalator.system_support.playbooks.keeper import FOLDER, find_place
+from escalator.system_support.playbooks.links import refuse_links_out
 from escalator.system_support.playbooks.node_lock import REMOTE_TMP
 from escalator.system_support.playbooks.ssh_files import INVENTORY, Route, write_ssh_files
 from escalator.system_support.playbooks.worker_run import AnsibleRun
@@ -76,6 +77,10 @@ def find_worker_faults(mechanism: WorkersMechanism, worker: WorkerSide) -> Itera
                 f"the worker {worker.name} has no {path}, may not read it, or it is a folder",
                 remedy="put it there, or correct the bundle; ESCALATOR_PLAYBOOK_DIR is the playbook folder",
             )
+    try:
+        refuse_links_out(worker.playbooks, worker.name)
+    except InvalidRequestError as exc:
+        yield exc
     if mechanism.vault is not None:
         try:
             worker.find_password(mechanism.vault)
@@ -99,6 +104,7 @@ def prepare_run(
     :param part: what of the mechanism is run; :param check: in Ansible's check mode.
     :raises InvalidRequestError: the worker lacks something, or the node cannot be reached so.
     """
+    refuse_links_out(worker.playbooks, worker.name)
     name = name_host(mechanism, host)
     route = worker.find_route(host)
     files: dict[str, str] = {}
