@@ -198,6 +198,12 @@ def test_artefacts_of_one_name_are_refused() -> None:
         ({"expected": {"upgrade_seconds": float("inf")}}, "expected.upgrade_seconds: must be a number"),
         ({"expected": {"upgrade_seconds": True}}, "expected.upgrade_seconds: must be a number"),
         ({"rollback": {"supported": "yes"}}, "rollback.supported: must be true or false"),
+        ({"name": "n" * 256}, "name: is 256 characters long, at most 255 are possible"),
+        ({"mechanism": mechanism(package="n" * 256)}, "mechanism.package: is 256 characters long, at most"),
+        ({"mechanism": mechanism(service="n" * 256)}, "mechanism.service: is 256 characters long, at most"),
+        ({"components": [{"name": "n" * 256, "to": "1"}]}, "components[0].name: is 256 characters long"),
+        ({"components": [{"name": "n", "to": "1" * 256}]}, "components[0].to: is 256 characters long"),
+        ({"canary": {"flavor": "f" * 256}}, "canary.flavor: is 256 characters long, at most 255"),
     ],
 )
 def test_refusals(changes: dict[str, Any], message: str) -> None:

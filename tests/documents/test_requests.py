@@ -82,6 +82,7 @@ def test_everything_said() -> None:
         ({"hosts": "node-01"}, "hosts: must be a list, not 'node-01'"),
         ({"hosts": ["node-01", 7]}, "hosts[1]: must be text, not 7"),
         ({"hosts": [" "]}, "hosts[0]: must not be empty"),
+        ({"hosts": ["h" * 256]}, "hosts[0]: is 256 characters long, at most 255 are possible"),
         ({"max_parallel": 0}, "max_parallel: must be at least 1, not 0"),
         ({"max_parallel": True}, "max_parallel: must be a whole number, not true"),
         ({"max_parallel": 1.0}, "max_parallel: must be a whole number, not 1.0"),

@@ -19,6 +19,7 @@ from escalator.airflow_client.progress import list_of_campaign
 from escalator.airflow_client.records import RunState
 from escalator.airflow_client.run_end import describe_failures, find_report_of_run
 from escalator.airflow_client.transport import Password
+from escalator.documents.plain_file import read_file
 from escalator.model.campaign import OnBlocked, OnInterruption, OnSlowMove, UpgradeMode
 from escalator.model.errors import EscalatorError, InvalidRequestError, TransientError
 
@@ -271,7 +272,7 @@ def _read_password(path: Path | None, environment: Mapping[str, str]) -> str:
             remedy=f"set {PASSWORD_FILE_VARIABLE} or {PASSWORD_VARIABLE}, or give --airflow-password-file",
         )
     try:
-        return Path(chosen).read_text(encoding="utf-8").strip()
+        return read_file(Path(chosen)).strip()
     except OSError as error:
         raise InvalidRequestError(f"the password file {chosen} cannot be read: {error.strerror}") from error
     except ValueError as error:

@@ -16,6 +16,7 @@ from pydantic import ConfigDict, Field
 
 from escalator.documents.document_model import DocumentModel, read_document
 from escalator.documents.faults import LinedMapping, say_faults
+from escalator.documents.plain_file import read_file
 from escalator.documents.yaml_lines import read_yaml
 from escalator.model.errors import InvalidRequestError
 
@@ -83,7 +84,7 @@ def _read(path: Path) -> object:
     """Read a file as openstacksdk would: one called ``….json`` as JSON, others as YAML."""
     try:
         if path.suffix == ".json":
-            return json.loads(path.read_text(encoding="utf-8"))
+            return json.loads(read_file(path))
         return read_yaml(path)
     except FileNotFoundError as exc:
         raise InvalidRequestError(f"there is no file {path}", remedy="see its name") from exc

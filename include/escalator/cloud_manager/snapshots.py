@@ -24,6 +24,7 @@ from escalator.cloud_manager.snapshot_items import (
 from escalator.cloud_manager.snapshot_models import ITEMS, SCHEMA, SnapshotDocument
 from escalator.documents.document_model import read_document
 from escalator.documents.faults import Fault, say_faults
+from escalator.documents.plain_file import open_file
 from escalator.documents.wording import show_value
 from escalator.model.cloud import CloudSnapshot
 from escalator.model.control_plane import ControlPlane
@@ -82,7 +83,7 @@ def read_snapshot(path: Path) -> CloudSnapshot:
     """
     remedy = "write one with `escalator snapshot --cloud NAME -o FILE`"
     try:
-        with path.open(encoding="utf-8-sig") as stream:
+        with open_file(path, "utf-8-sig") as stream:
             if path.is_file() and not path.stat().st_size:
                 raise InvalidRequestError(f"snapshot {path} is empty", remedy=remedy)
             return _snapshot(read_members(stream, ITEMS))

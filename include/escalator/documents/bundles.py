@@ -13,10 +13,10 @@ from escalator.documents.commands import Command, Limit
 from escalator.documents.document_model import (
     NAME_PATTERN,
     DocumentModel,
+    GivenName,
     Name,
     OrNull,
     Service,
-    Text,
     Word,
     list_mappings,
     must_be,
@@ -59,7 +59,7 @@ class ComponentDocument(DocumentModel):
     """One piece of software that the bundle brings, and its version in the order of a scheme."""
 
     name: Service
-    to: Text
+    to: GivenName
     scheme: OrNull[Word[Scheme]] = Scheme.PBR
 
     @classmethod
@@ -98,9 +98,9 @@ class RollbackDocument(DocumentModel):
 class CanaryDocument(DocumentModel):
     """What the canaries that prove nodes are made of, each by name or id."""
 
-    flavor: Text | None = None
-    image: Text | None = None
-    network: Text | None = None
+    flavor: GivenName | None = None
+    image: GivenName | None = None
+    network: GivenName | None = None
 
 
 def _choose_canary(value: object, read: ValidatorFunctionWrapHandler) -> object:

@@ -121,7 +121,7 @@ def refuse(words: str) -> PydanticCustomError:
 
 
 def must_be(words: str) -> WrapValidator:
-    """Say in these words what a value must be; that it is no text is said as ever."""
+    """Say in these words what a value must be; that it is no text, or too long, is said as ever."""
 
     def judge(value: object, read: ValidatorFunctionWrapHandler) -> object:
         try:
@@ -130,6 +130,7 @@ def must_be(words: str) -> WrapValidator:
             if {error["type"] for error in exc.errors(include_url=False)} <= {
                 "string_type",
                 "string_unicode",
+                "string_too_long",
             }:
                 raise
             raise refuse(f"must be {words}, not {show_value(value)}") from exc
@@ -173,12 +174,20 @@ Word = Annotated[T, Strict(False)]
 """One of the words of an enumeration."""
 Text = Annotated[str, AfterValidator(_refuse_blank), Field(json_schema_extra={"pattern": r"\S"})]
 """Text that is not blank."""
+LONGEST_NAME = 255
+"""Characters of a name: what Nova has for hosts and servers, systemd for units, and the ledger for names."""
+GivenName = Annotated[
+    str,
+    Field(max_length=LONGEST_NAME, json_schema_extra={"pattern": r"\S"}),
+    AfterValidator(_refuse_blank),
+]
+"""The name of something that somebody else named: a host, a cloud, a flavor."""
 NAMED = "letters, digits, '.', '_' and '-', beginning with a letter or a digit"
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
-Name = Annotated[str, Field(pattern=NAME_PATTERN), must_be(NAMED)]
+Name = Annotated[str, Field(pattern=NAME_PATTERN, max_length=LONGEST_NAME), must_be(NAMED)]
 """A name that can be part of a file's name and of an id."""
 SERVICE_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._@-]*$"
-Service = Annotated[str, Field(pattern=SERVICE_PATTERN), must_be(NAMED)]
+Service = Annotated[str, Field(pattern=SERVICE_PATTERN, max_length=LONGEST_NAME), must_be(NAMED)]
 """A unit of systemd, or a component that is called like its unit."""
 Moment = Annotated[datetime, BeforeValidator(_read_moment)]
 """A time with its offset, in the form that Escalator writes: ISO 8601."""

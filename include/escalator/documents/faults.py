@@ -115,6 +115,8 @@ def _words(error: ErrorDetails) -> str:
             words = f"{show_value(value)} is no text: it has half a character"
         case "string_too_short":
             words = "must not be empty"
+        case "string_too_long":
+            words = f"is {len(str(value))} characters long, at most {context['max_length']} are possible"
         case "too_short":
             is_mapping = isinstance(value, Mapping)
             words = "must name one key at least" if is_mapping else "is required: a list of one at least"

@@ -12,10 +12,11 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, ValidationInfo
 
 from escalator.documents.document_model import (
+    LONGEST_NAME,
     DocumentModel,
+    GivenName,
     Model,
     OrNull,
-    Text,
     Word,
     must_be,
     read_document,
@@ -55,8 +56,8 @@ class Surroundings:
 class _RequestDocument(DocumentModel):
     """What a campaign and a check are both asked."""
 
-    bundle: Text
-    hosts: OrNull[list[Text]] = Field(default=[])
+    bundle: GivenName
+    hosts: OrNull[list[GivenName]] = Field(default=[])
     max_parallel: Annotated[int, Field(ge=1, le=MOST_NODES)] = 1
     mode: OrNull[Word[UpgradeMode]] = UpgradeMode.SMOOTH
 
@@ -212,9 +213,8 @@ def _bundle_faults(name: object, bundles: Collection[str]) -> Iterator[Fault]:
 
 
 def _host_faults(names: object, asked: Surroundings) -> Iterator[Fault]:
-    hosts = (
-        [name for name in names if isinstance(name, str) and name.strip()] if isinstance(names, list) else []
-    )
+    texts = [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
+    hosts = [name for name in texts if name.strip() and len(name) <= LONGEST_NAME]
     for host, times in Counter(hosts).items():
         if times > 1:
             yield Fault(("hosts",), f"{show_value(host)} stands there {times} times")

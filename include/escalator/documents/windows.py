@@ -8,7 +8,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from escalator.documents.document_model import DocumentModel, OrNull, Text, list_mappings, read_document
+from escalator.documents.document_model import (
+    DocumentModel,
+    GivenName,
+    OrNull,
+    Text,
+    list_mappings,
+    read_document,
+)
 from escalator.documents.faults import Fault, say_faults
 from escalator.documents.requests import WindowRunDocument
 from escalator.model.errors import InvalidRequestError
@@ -20,8 +27,8 @@ LONGEST_MINUTES = 7 * 24 * 60
 class WindowDocument(DocumentModel):
     """One window: when a drain domain may be upgraded, and with which parameters."""
 
-    cloud: Text
-    domain: Text
+    cloud: GivenName
+    domain: GivenName
     cron: Text
     timezone: OrNull[Text] = "UTC"
     minutes: Annotated[int, Field(ge=1, le=LONGEST_MINUTES)]

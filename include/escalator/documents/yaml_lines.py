@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 from escalator.documents.faults import Fault, LinedMapping, Place
+from escalator.documents.plain_file import read_file
 from escalator.documents.wording import show_value
 from escalator.model.errors import InvalidRequestError
 
@@ -62,12 +63,14 @@ def read_yaml(path: Path) -> object:
     :raises InvalidRequestError: it cannot be read, or is not YAML; names the file.
     """
     try:
-        return load_yaml(path.read_text(encoding="utf-8"))
+        return load_yaml(read_file(path))
     except FileNotFoundError:
         raise
     except (OSError, ValueError, yaml.YAMLError) as exc:
-        reason = " ".join(str(exc).split())
-        raise InvalidRequestError(f"{path} cannot be read: {reason}", remedy="mend the file") from exc
+        said = exc.strerror if isinstance(exc, OSError) and exc.strerror else str(exc)
+        reason = " ".join(said.split())
+        remedy = "name a file that can be read" if isinstance(exc, OSError) else "mend the file"
+        raise InvalidRequestError(f"{path} cannot be read: {reason}", remedy=remedy) from exc
 
 
 def _note_lines(

@@ -14,6 +14,7 @@ from escalator.cloud_manager.cloud import Cloud
 from escalator.cloud_manager.cloud_options import add_cloud_options, name_cloud_of
 from escalator.cloud_manager.connection import connect
 from escalator.cloud_manager.snapshots import write_snapshot
+from escalator.documents.plain_file import read_file
 from escalator.inventory.inventory_file import find_inventory_path, read_inventory, write_inventory
 from escalator.inventory.inventory_folder import RENAME, list_clashes_of
 from escalator.inventory.read_cloud import read_cloud_for_check
@@ -137,9 +138,11 @@ def _read_told(path: Path | None, before: Inventory | None) -> dict[str, str]:
     if path is None:
         return before.cells() if before is not None else {}
     try:
-        return parse_cells(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as exc:
-        raise InvalidRequestError(f"{path} cannot be read: {exc}", remedy="see its name") from exc
+        return parse_cells(read_file(path))
+    except OSError as exc:
+        raise InvalidRequestError(f"{path} cannot be read: {exc.strerror}", remedy="see its name") from exc
+    except UnicodeDecodeError as exc:
+        raise InvalidRequestError(f"{path} cannot be read: {exc}", remedy="see its content") from exc
     except InvalidRequestError as exc:
         raise InvalidRequestError(f"{path}: {exc.message}", remedy=exc.remedy) from exc
 
@@ -164,7 +167,7 @@ def read_addresses(path: Path) -> dict[str, str]:
     :raises InvalidRequestError: the file cannot be read, or has another form.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_file(path)
     except OSError as exc:
         raise InvalidRequestError(f"{path} cannot be read: {exc.strerror}", remedy="see its name") from exc
     except UnicodeDecodeError as exc:

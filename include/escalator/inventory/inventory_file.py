@@ -16,6 +16,7 @@ from pydantic import Field
 
 from escalator.documents.document_model import DocumentModel, Moment, list_mappings, read_document
 from escalator.documents.faults import Fault, say_faults
+from escalator.documents.plain_file import read_file
 from escalator.inventory.settings_document import (
     AggregatesDocument,
     ControllerDocument,
@@ -125,7 +126,7 @@ def read_inventory(path: Path) -> Inventory:
     :raises InvalidRequestError: there is no such file, or what is wrong with it.
     """
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = json.loads(read_file(path))
     except FileNotFoundError as exc:
         raise InvalidRequestError(f"there is no inventory {path}", remedy=_REMEDY) from exc
     except OSError as exc:

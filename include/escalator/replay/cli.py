@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from escalator.cloud_manager.snapshots import compute_snapshot_digest, read_snapshot
+from escalator.documents.plain_file import read_file
 from escalator.model.cloud import CloudSnapshot
 from escalator.model.errors import InvalidRequestError
 from escalator.replay.judge import check_trace
@@ -92,7 +93,7 @@ def _options(args: argparse.Namespace, snapshot: CloudSnapshot) -> ReplayOptions
 
 def _load(path: Path) -> dict[str, Any]:
     try:
-        document = json.loads(path.read_text(encoding="utf-8"), parse_int=_read_whole)
+        document = json.loads(read_file(path), parse_int=_read_whole)
     except OSError as exc:
         raise InvalidRequestError(f"{path} cannot be read: {exc.strerror}", remedy="see its name") from exc
     except (ValueError, RecursionError) as exc:

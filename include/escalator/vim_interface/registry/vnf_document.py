@@ -13,6 +13,7 @@ from pydantic import BeforeValidator, ConfigDict, Discriminator, Field, Tag
 
 from escalator.documents.document_model import (
     DocumentModel,
+    GivenName,
     Name,
     OrNull,
     Text,
@@ -60,10 +61,10 @@ class MemberDocument(DocumentModel):
     """One entry of a group's members: exactly one of id, name, metadata and server_group selects."""
 
     model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": [key]} for key in _SELECTORS]})
-    id: Text | None = None
-    name: Text | None = None
+    id: GivenName | None = None
+    name: GivenName | None = None
     metadata: Annotated[dict[str, Text], Field(min_length=1)] | None = None
-    server_group: Text | None = None
+    server_group: GivenName | None = None
     role: Literal["active", "standby", "member"] | None = None
 
     @classmethod
@@ -146,7 +147,7 @@ class VnfDocument(DocumentModel):
 
     schema_: Literal["escalator.vnf/1"] = Field(alias="schema")
     name: Name
-    project_id: Text | None = None
+    project_id: GivenName | None = None
     groups: Annotated[list[GroupDocument], Field(min_length=1)]
 
     @classmethod

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, ConfigDict, Field, WrapValidator
 
 from escalator.documents.document_model import (
     DocumentModel,
+    GivenName,
     Name,
     OrNull,
     Text,
@@ -75,7 +76,7 @@ class SelectorDocument(DocumentModel):
     """Servers of the manager's projects: by name, by metadata, or by both at once."""
 
     model_config = ConfigDict(json_schema_extra={"anyOf": [{"required": [key]} for key in _SELECTS_BY]})
-    name: Text | None = None
+    name: GivenName | None = None
     metadata: Annotated[dict[str, Text], Field(min_length=1)] | None = None
 
     @classmethod
@@ -92,7 +93,7 @@ class VnfmDocument(DocumentModel):
     cloud: Name
     kind: Word[VnfmKind]
     url: Url
-    projects: Annotated[list[Text], Field(min_length=1)]
+    projects: Annotated[list[GivenName], Field(min_length=1)]
     role: OrNull[Word[ManagerRole]] = ManagerRole.VNFM
     selectors: OrNull[list[SelectorDocument]] = Field(default=[])
     conn_id: Name | None = None
