@@ -3,6 +3,7 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
+from typing import NoReturn
 
 import pytest
 from tests.steps.conftest import MakeWorld
@@ -187,6 +188,28 @@ def test_what_cannot_be_staged_gives_the_node_back_before_a_server_is_moved(admi
     assert admitted.enabled()
     assert admitted.service().disabled_reason is None
     assert admitted.cloud.requested("web") == []
+
+
+def test_why_it_cannot_be_staged_is_said_by_its_own_code_and_remedy(admitted: World) -> None:
+    admitted.nodes[NODE].stage_faults = [NodeFaultError("nova cannot be staged: exit code 1")]
+    admitted.nodes[NODE].lacks = ("no python3",)
+    result = admitted.run(Step.PRECHECK)
+    assert (result.outcome, result.code) == (Outcome.HELD, Code.NODE_TOOL_MISSING)
+    assert result.message.startswith("nova cannot be staged: exit code 1; node node-01: no python3")
+
+
+def test_a_node_that_falls_silent_after_it_could_not_be_staged_is_given_back_all_the_same(
+    admitted: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node = admitted.nodes[NODE]
+
+    def fall_silent(version: str) -> NoReturn:
+        node.unreachable = [TransientError("no route")]
+        raise NodeFaultError(f"{version} cannot be staged: exit code 1")
+
+    monkeypatch.setattr(node, "stage", fall_silent)
+    result = admitted.run(Step.PRECHECK)
+    assert (result.outcome, result.code) == (Outcome.HELD, Code.STAGE_FAILED)
 
 
 def test_what_prepare_could_not_stage_is_staged_before_the_drain(admitted: World) -> None:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from escalator.cloud_manager.ports import add_features
 from escalator.model.campaign import NodeState
 from escalator.model.cloud import CloudSnapshot, Migration, MigrationStatus, Server
-from escalator.model.errors import ForbiddenError, LoginRefusedError, NodeFaultError
+from escalator.model.errors import ForbiddenError, LoginRefusedError, NodeFaultError, TransientError
 from escalator.model.moves import DrainPlan
 from escalator.model.step import Outcome
 from escalator.model.verdict import Code, Subject, Verdict, find_blockers
@@ -76,8 +76,21 @@ def _stage_again(ctx: StepContext) -> StepResult | None:
     except LoginRefusedError:
         raise
     except NodeFaultError as exc:
-        return StepResult(outcome=Outcome.HELD, code=Code.STAGE_FAILED, message=str(exc))
+        why = _find_why(ctx)
+        message = "; ".join((str(exc), *map(str, why)))
+        code = why[0].code if why else Code.STAGE_FAILED
+        return StepResult(outcome=Outcome.HELD, code=code, message=message)
     return None
+
+
+def _find_why(ctx: StepContext) -> tuple[Verdict, ...]:
+    """Find what is in the way of staging, as a check tells it: a job has an exit code and a tool's words."""
+    try:
+        with ctx.campaign.shell(ctx.host) as shell:
+            return find_blockers(ctx.campaign.mechanism.check(shell))
+    except (NodeFaultError, TransientError) as exc:
+        log.info("%s: why it cannot be staged is not looked at: %s", ctx.host, exc)
+        return ()
 
 
 class _Settled(NamedTuple):

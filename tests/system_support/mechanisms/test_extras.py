@@ -112,7 +112,7 @@ def test_a_wrong_checksum_touches_nothing(files: Files) -> None:
     with pytest.raises(JobFailedError) as caught:
         files.stage(wrong)
     assert "cannot be staged: exit code 1: artefact tool has the checksum" in caught.value.message
-    assert caught.value.message.endswith(f", not {'0' * 64}: it is not used")
+    assert f", not {'0' * 64}: it is not used -> mend http" in caught.value.message
     assert files.calls() == []
     assert [path.name for path in files.folder(wrong).iterdir()] == [".lock"]
 

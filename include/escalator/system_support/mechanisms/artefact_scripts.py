@@ -54,7 +54,8 @@ bring() {{
   if ! has_sum "$new" "$3"; then
     found=$(sum "$new")
     rm -f "$new"
-    fail "artefact $1 has the checksum $found, not $3: it is not used"
+    remedy="mend $2, or correct sha256 in the bundle"
+    fail "artefact $1 has the checksum $found, not $3: it is not used -> $remedy"
   fi
   if [ -n "$4" ]; then
     get "$4" "$new_signature" || fail "the signature of artefact $1 cannot be fetched from $4"
