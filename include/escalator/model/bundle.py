@@ -363,10 +363,15 @@ class Bundle:
         return self.reboot is not RebootPolicy.NEVER
 
     @property
+    def changes_nodes(self) -> bool:
+        """Tell whether anything is left on a node that was not there before: software, or what hooks do."""
+        hooks = self.hooks.get(HookTime.PRE) or self.hooks.get(HookTime.POST)
+        return bool(hooks) or not isinstance(self.mechanism, NoMechanism)
+
+    @property
     def only_reboots(self) -> bool:
         """Tell whether a reboot is all that it does to a node."""
-        changes = self.hooks.get(HookTime.PRE) or self.hooks.get(HookTime.POST)
-        return self.may_reboot and isinstance(self.mechanism, NoMechanism) and not changes
+        return self.may_reboot and not self.changes_nodes
 
     @property
     def expected_seconds(self) -> float:

@@ -137,6 +137,7 @@ class Code(StrEnum):
     NODE_NO_PRIVILEGE = "node_no_privilege"
     NODE_PATH_UNUSABLE = "node_path_unusable"
     NODE_TOOL_MISSING = "node_tool_missing"
+    NODE_UNIT_NOT_ENABLED = "node_unit_not_enabled"
     NODE_PACKAGES_BROKEN = "node_packages_broken"
     NODE_PACKAGES_LOCKED = "node_packages_locked"
     NODE_PACKAGES_REFUSED = "node_packages_refused"

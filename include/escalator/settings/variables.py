@@ -97,7 +97,7 @@ VARIABLES: Final = (
     Variable(
         name="ESCALATOR_VIM_BUNDLE",
         meaning="bundle of sessions that name none",
-        default="the only one there is",
+        default="the only one there is; of several none: such a session is refused, and says which there are",
         readers="API server",
     ),
     Variable(

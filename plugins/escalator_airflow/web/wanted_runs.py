@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 from http import HTTPStatus
+from pathlib import Path
 
 from escalator.documents.bundle_file import find_bundle_dir, list_bundle_names
 from escalator.documents.requests import KEYS, parse_request
@@ -15,6 +16,7 @@ from escalator.model.inventory import Inventory
 from escalator.model.naming import make_dag_id
 from escalator.model.procedure import UPGRADE
 from escalator.model.wording import name_some
+from escalator.settings.places import BUNDLE_VARIABLE as FOLDER_VARIABLE
 from escalator.vim_interface.wire.bodies import SessionBody
 from escalator_airflow.web.answers import RefusedError
 from escalator_airflow.web.means import WantedRun
@@ -30,9 +32,10 @@ def plan_runs(inventory: Inventory, body: SessionBody, now: datetime) -> tuple[W
     :raises RefusedError: names everything that is wrong with one of them.
     """
     _refuse_unknown_hosts(inventory, body.hosts)
-    bundles = list_bundle_names(find_bundle_dir())
+    folder = find_bundle_dir()
+    bundles = list_bundle_names(folder)
     asked = {key: value for key, value in (body.metadata or {}).items() if key in _OF_METADATA}
-    asked["bundle"] = asked.get("bundle") or _choose_bundle(bundles)
+    asked["bundle"] = asked.get("bundle") or _choose_bundle(folder, bundles)
     runs: list[WantedRun] = []
     for dag_id, domain, hosts in _list_dags(inventory):
         mine = [host for host in hosts if not body.hosts or host in body.hosts]
@@ -77,15 +80,21 @@ def _refuse_unknown_hosts(inventory: Inventory, hosts: list[str]) -> None:
         )
 
 
-def _choose_bundle(bundles: tuple[str, ...]) -> str:
-    chosen = find_chosen_bundle() or (bundles[0] if len(bundles) == 1 else None)
-    if chosen is None:
-        there = ", ".join(bundles) or "none at all"
-        raise _refused(
-            f"metadata.bundle: names no bundle, and there is not exactly one to choose ({there})",
-            f"name it in the metadata, or set {BUNDLE_VARIABLE} for the API server",
-        )
-    return chosen
+def _choose_bundle(folder: Path, bundles: tuple[str, ...]) -> str:
+    """Return the bundle of a session that names none: the one of the setting, else the only one there is."""
+    chosen = find_chosen_bundle()
+    if chosen in bundles:
+        return chosen
+    if chosen is None and len(bundles) == 1:
+        return bundles[0]
+    there = f"{folder} has {len(bundles)}: {', '.join(bundles)}" if bundles else f"{folder} has none"
+    known = f"{BUNDLE_VARIABLE} is not set" if chosen is None else f"{BUNDLE_VARIABLE} names {chosen!r}"
+    raise _refused(
+        f"metadata.bundle: the session names no bundle, {known}, and the bundle folder {there}",
+        f"name one of them in the metadata, or set {BUNDLE_VARIABLE} to one of them for the API server"
+        if bundles
+        else f"put the file of a bundle there, or set {FOLDER_VARIABLE} for the API server",
+    )
 
 
 def _refused(message: str, remedy: str) -> RefusedError:

@@ -92,8 +92,15 @@ def test_two_bundles_have_to_be_chosen_from(
     shutil.copy(folders / "bundles" / "nova-34.yaml", folders / "bundles" / "second.yaml")
     refused = admin("POST", "/maintenance", body())
     assert refused.status_code == 422
-    assert "nova-34, second" in message_of(refused)
-    assert "ESCALATOR_VIM_BUNDLE" in refused.json()["error"]["remedy"]
+    assert message_of(refused) == (
+        "metadata.bundle: the session names no bundle, ESCALATOR_VIM_BUNDLE is not set, "
+        f"and the bundle folder {folders / 'bundles'} has 2: nova-34, second"
+    )
+    assert "set ESCALATOR_VIM_BUNDLE to one of them" in refused.json()["error"]["remedy"]
+    monkeypatch.setenv("ESCALATOR_VIM_BUNDLE", "secnod")
+    refused = admin("POST", "/maintenance", body())
+    assert (refused.status_code, "ESCALATOR_VIM_BUNDLE names 'secnod'" in message_of(refused)) == (422, True)
+    assert world.started == []
     monkeypatch.setenv("ESCALATOR_VIM_BUNDLE", "second")
     assert admin("POST", "/maintenance", body()).status_code == 200
     assert admin("POST", "/maintenance", body(metadata={"bundle": "nova-34"})).status_code == 200

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
+from unittest.mock import Mock
 
 import pytest
 from tests.system_support.conftest import LocalShell
@@ -12,6 +14,7 @@ from escalator.model.bundle import (
     CommandMechanism,
     KollaAnsibleMechanism,
     NoMechanism,
+    Package,
     PlaybookRun,
     VenvMechanism,
 )
@@ -25,6 +28,7 @@ from escalator.system_support.mechanisms.none import NothingOnNode
 from escalator.system_support.mechanisms.venv import VenvOnNode
 from escalator.system_support.playbooks.ssh_files import Route
 from escalator.system_support.playbooks.worker import WorkerSide
+from escalator.system_support.shell import CommandResult
 from escalator.system_support.target import SshTarget
 
 
@@ -71,3 +75,20 @@ def test_a_bundle_that_reboots_asks_its_nodes_for_what_that_needs(
     assert [v.message for v in chosen.check(local)] == [
         "the command systemctl is not on the PATH of the user"
     ]
+
+
+def test_the_unit_that_has_to_start_at_boot_is_the_one_of_the_bundle() -> None:
+    asked = SimpleNamespace(
+        host="n", run_as_root=Mock(return_value=CommandResult(exit_code=0, stdout="", stderr=""))
+    )
+    apt = AptMechanism(
+        packages=(Package(name="nova", version="1", component="nova-compute", service="nova-n"),)
+    )
+    venv = VenvMechanism(venv="/opt/nova/venv", package="nova", service="nova-v")
+    for mechanism, units in (
+        (apt, "nova-n"),
+        (venv, "nova-v"),
+        (NoMechanism(), "nova-compute openstack-nova-compute"),
+    ):
+        choose_mechanism(mechanism, reboots=True).check(asked)
+        assert f"for unit in {units}; do" in asked.run_as_root.call_args.args[0]

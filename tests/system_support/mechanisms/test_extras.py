@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import subprocess
 import threading
@@ -272,3 +273,46 @@ def test_over_a_connection_the_contract_holds_with_files(command_node: CommandNo
         found = with_files.installed(shell)
     assert found is not None
     assert found.running == "1.0.0"
+
+
+SYSTEMCTL = """\
+#!/bin/sh
+case $* in
+  "is-enabled -- nova-compute") echo {state} ;;
+  "show "*" nova-compute") printf 'WantedBy={wanted_by}\\nRequiredBy=\\n' ;;
+  *) exit 1 ;;
+esac
+"""
+
+
+@pytest.mark.parametrize(
+    ("state", "wanted_by", "starts"),
+    [
+        ("enabled", "multi-user.target", True),
+        ("static", "multi-user.target", True),
+        ("disabled", "openstack.target", True),
+        ("disabled", "", False),
+        ("static", "", False),
+        ("masked", "multi-user.target", False),
+        ("enabled-runtime", "multi-user.target", False),
+    ],
+)
+def test_a_node_whose_unit_a_reboot_would_leave_stopped_is_not_begun_with(
+    files: Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, state: str, wanted_by: str, *, starts: bool
+) -> None:
+    program = tmp_path / "systemctl"
+    program.write_text(SYSTEMCTL.format(state=state, wanted_by=wanted_by))
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    units = ("nova-compute", "openstack-nova-compute")
+    found = WithExtras(NothingOnNode(), (), reboots=True, units=units).check(files.local)
+    assert WithExtras(NothingOnNode(), (), units=units).check(files.local) == ()
+    if starts:
+        assert found == ()
+        return
+    (verdict,) = found
+    assert (verdict.code, verdict.blocks) == (Code.NODE_UNIT_NOT_ENABLED, True)
+    assert verdict.message == (
+        f"nova-compute is {state} for systemd: nothing would start it after the reboot"
+    )
+    assert "systemctl enable" in str(verdict.remedy)

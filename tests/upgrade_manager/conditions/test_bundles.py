@@ -77,7 +77,13 @@ def test_of_a_bundle_that_reboots_nothing_nothing_is_said() -> None:
 
 
 def test_no_way_back_is_said_before_the_start() -> None:
-    assert unmet(BUNDLE) == [(Code.NO_WAY_BACK, Severity.INFO)]
+    changing = replace(VENV, rollback_supported=False)
+    assert unmet(changing) == [(Code.NO_WAY_BACK, Severity.INFO)]
+    assert unmet(replace(BUNDLE, hooks={"pre": ("flash",)})) == [(Code.NO_WAY_BACK, Severity.INFO)]
+
+
+def test_of_a_bundle_that_changes_nothing_no_way_back_is_missed() -> None:
+    assert unmet(BUNDLE) == unmet(replace(BUNDLE, hooks={"verify": ("true",)})) == []
 
 
 def test_a_component_that_the_mechanism_does_not_bring_is_refused() -> None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import assert_never
 
 from escalator.model.bundle import (
+    COMPUTE,
     AnsibleMechanism,
     AptMechanism,
     Artefact,
@@ -28,6 +29,9 @@ from escalator.system_support.mechanisms.protocol import NodeMechanism
 from escalator.system_support.mechanisms.venv import VenvOnNode
 from escalator.system_support.playbooks.worker import WorkerSide
 
+_UNITS = (COMPUTE, f"openstack-{COMPUTE}")
+"""What Debian and Ubuntu call the unit, and what RPM packages do."""
+
 
 def choose_mechanism(
     mechanism: Mechanism,
@@ -48,7 +52,19 @@ def choose_mechanism(
     chosen = _choose(mechanism, artefacts, impact, worker)
     if not (artefacts or runs_hooks or reboots):
         return chosen
-    return WithExtras(chosen, artefacts, runs_hooks=runs_hooks, reboots=reboots)
+    units = _list_units(mechanism) if reboots else ()
+    return WithExtras(chosen, artefacts, runs_hooks=runs_hooks, reboots=reboots, units=units)
+
+
+def _list_units(mechanism: Mechanism) -> tuple[str, ...]:
+    """Return how nova-compute's unit may be called: by the bundle, else by the packages there are of it."""
+    match mechanism:
+        case NoMechanism():
+            return _UNITS
+        case AptMechanism() | DnfMechanism():
+            return (mechanism.compute.service or COMPUTE,)
+        case _:
+            return (mechanism.service,)
 
 
 def _choose(

@@ -23,7 +23,11 @@ from escalator.system_support.mechanisms.command_scripts import write_hook_check
 from escalator.system_support.mechanisms.node_job import Effect, NodeJob
 from escalator.system_support.mechanisms.protocol import InstalledVersion, NodeMechanism, UnitState
 from escalator.system_support.mechanisms.questions import find_lacking
-from escalator.system_support.mechanisms.shared_scripts import CHECK_ROOT, write_check_tools
+from escalator.system_support.mechanisms.shared_scripts import (
+    CHECK_ROOT,
+    write_check_boot,
+    write_check_tools,
+)
 from escalator.system_support.shell import Shell
 
 _SOURCE_SECONDS = 300.0
@@ -34,7 +38,8 @@ class WithExtras:
 
     :param mechanism: brings the software, or nothing.
     :param runs_hooks: the bundle has commands of its own; :mod:`escalator.system_support.mechanisms.hooks`.
-    :param reboots: the bundle reboots nodes; :mod:`escalator.system_support.boots`.
+    :param reboots: the bundle may reboot nodes; :mod:`escalator.system_support.boots`.
+    :param units: names of nova-compute's unit: of those that a node has, a reboot must start each.
     :param base: folder of the remote jobs; :param folder: that of the artefacts.
     """
 
@@ -45,6 +50,7 @@ class WithExtras:
         *,
         runs_hooks: bool = False,
         reboots: bool = False,
+        units: Sequence[str] = (),
         base: str = remote_job.DEFAULT_BASE,
         folder: str = FOLDER,
     ) -> None:
@@ -52,6 +58,7 @@ class WithExtras:
         self._artefacts = tuple(artefacts)
         self._runs_hooks = runs_hooks
         self._reboots = reboots
+        self._units = tuple(units)
         self._base = base
         self._folder = folder
 
@@ -64,7 +71,7 @@ class WithExtras:
         """Find what the mechanism lacks, and what artefacts, hooks and a reboot need."""
         script = write_hook_check_script(self._base) if self._runs_hooks else ""
         if self._reboots:
-            script += CHECK_ROOT + write_check_tools("systemctl")
+            script += CHECK_ROOT + write_check_tools("systemctl") + write_check_boot(self._units)
         if self._artefacts:
             script += write_check_script(self._artefacts, self._folder)
         return tuple(dict.fromkeys((*self._mechanism.check(shell), *find_lacking(shell, script))))

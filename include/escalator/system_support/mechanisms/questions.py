@@ -13,18 +13,20 @@ _CODES = {
     "privilege": Code.NODE_NO_PRIVILEGE,
     "path": Code.NODE_PATH_UNUSABLE,
     "tool": Code.NODE_TOOL_MISSING,
+    "unit": Code.NODE_UNIT_NOT_ENABLED,
 }
 _REMEDIES = {
     "privilege": PRIVILEGE,
     "path": "correct the path in the bundle, or its owner and mode on the node",
     "tool": "install it on the node",
+    "unit": "enable it on the node (systemctl enable), or have another unit want it",
 }
 
 
 def find_lacking(shell: Shell, script: str) -> tuple[Verdict, ...]:
     """Run a script that prints a line ``kind|message`` for each thing that a node lacks.
 
-    :param script: its kinds are ``privilege``, ``path`` and ``tool``.
+    :param script: its kinds are ``privilege``, ``path``, ``tool`` and ``unit``.
     :raises TransientError: the node cannot be reached.
     """
     try:

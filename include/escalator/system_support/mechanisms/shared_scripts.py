@@ -6,6 +6,8 @@ The parts are put into a script as they are, so nothing in them is escaped for `
 from __future__ import annotations
 
 import re
+import shlex
+from collections.abc import Iterable
 
 from escalator.model.errors import InvalidRequestError
 
@@ -41,6 +43,27 @@ for tool in {tools}; do
   command -v "$tool" >/dev/null 2>&1 || echo "tool|the command $tool is not on the PATH of the user"
 done
 """
+
+
+_BOOT_UNITS = """\
+is_started_at_boot() {
+  case $2 in enabled|alias|generated|not-found|'') return 0 ;; masked*|*-runtime) return 1 ;; esac
+  systemctl show --property=WantedBy,RequiredBy,TriggeredBy -- "$1" | grep -q '=.'
+}
+for unit in UNITS; do
+  state=$(systemctl is-enabled -- "$unit" 2>/dev/null) || true
+  is_started_at_boot "$unit" "$state" ||
+    echo "unit|$unit is $state for systemd: nothing would start it after the reboot"
+done
+"""
+
+
+def write_check_boot(units: Iterable[str]) -> str:
+    """Write the lines that say ``unit|message`` of each unit that a reboot would leave stopped.
+
+    One that systemd does not know is passed over: that it is missing is said by who needs it.
+    """
+    return _BOOT_UNITS.replace("UNITS", " ".join(map(shlex.quote, units)))
 
 
 def read_plain(pattern: re.Pattern[str], name: str, text: str) -> str:

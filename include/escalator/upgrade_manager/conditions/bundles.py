@@ -44,7 +44,7 @@ def check_bundle(question: Question, _domain: str) -> Iterator[Condition]:
             f"it asks for what this release does not do: {', '.join(asked)}",
             "take it out of the bundle, and do it by other means before or after the campaign",
         )
-    if not bundle.rollback_supported:
+    if not bundle.rollback_supported and bundle.changes_nodes:
         yield unmet(
             Code.NO_WAY_BACK,
             subject,
