@@ -117,6 +117,26 @@ def test_the_reason_is_the_first_error_and_dpkgs_own_goes_before() -> None:
     assert read("read_reason", "one\ntwo\n\n") == ["two"]
 
 
+SCRIPT_FAILED = """\
+Setting up x (2.0) ...
+{said}dpkg: error processing package x (--configure):
+ installed x package post-installation script subprocess returned error exit status 1
+Errors were encountered while processing:
+ x
+E: Sub-process /usr/bin/dpkg returned an error code (1)
+"""
+
+
+def test_of_a_script_that_fails_the_reason_is_which_it_is_and_what_it_said() -> None:
+    which = (
+        "dpkg: error processing package x (--configure): "
+        "installed x package post-installation script subprocess returned error exit status 1"
+    )
+    assert read("read_reason", SCRIPT_FAILED.format(said="")) == [which]
+    said = SCRIPT_FAILED.format(said="no such user\n")
+    assert read("read_reason", said) == [f"{which}, it said: no such user"]
+
+
 def test_the_log_tells_what_was_replaced_since() -> None:
     assert read("read_log demo-agent ''", LOG) == ["0.9", "1.0", "2.0"]
     assert read("read_log demo-agent '2026-11-29 10:59:59'", LOG) == ["1.0", "2.0"]

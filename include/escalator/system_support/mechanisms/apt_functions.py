@@ -49,8 +49,20 @@ read_archives() {
     END { out() }'
 }
 # The reason among what apt and dpkg print: an error of dpkg's, else the first of apt's, else the last line.
+# Of a script that failed, dpkg says which it was in the line below, and the script itself why in that above.
 read_reason() {
-  awk '/^dpkg: error/ && own == "" { own = $0 }
+  awk '
+    awaited && /^ +[^ ]/ {
+      sub(/^ +/, "")
+      own = own " " $0 (/ script / && above != "" ? ", it said: " above : "")
+    }
+    { awaited = 0 }
+    /^dpkg: error/ && own == "" {
+      own = $0
+      awaited = /:$/
+      above = last
+      if (above ~ /^(Setting|Preparing|Unpacking|Processing|Removing|Selecting|[(]Reading|dpkg:) /) above = ""
+    }
     /^E: / && first == "" { first = substr($0, 4) }
     NF { last = $0 }
     END { print own != "" ? own : first != "" ? first : last }'
