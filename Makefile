@@ -10,7 +10,7 @@ UV_VERSION := 0.13.9
 PROPERTIES := tests/steps/test_safety.py tests/steps/test_tenants.py
 
 .DEFAULT_GOAL := help
-.PHONY: help install lab-install demo up down test proof test-fast bench bench-plans bench-looks fmt lint type schemas lock clean
+.PHONY: help install lab-install demo demo-sim up down test proof test-fast bench bench-plans bench-looks fmt lint type schemas lock clean
 
 help:            ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -33,7 +33,10 @@ $(VENV)/.installed: requirements-dev.lock pyproject.toml | $(UV)
 lab-install: install   ## the lab's Debian packages, its virtual environment, and what is under its nodes' disks
 	$(BIN)/escalator lab install
 
-demo: install    ## the main job: four nodes of a real OpenStack, Nova 33 -> 34, with a report
+demo: install    ## the main job on real guests: three nodes, Nova 33 -> 34, QEMU 7 -> 10, libvirt 9 -> 11 by apt, rebooted
+	$(BIN)/escalator demo --hypervisor qemu
+
+demo-sim: install    ## the quick one: four nodes of a real OpenStack whose guests are files, Nova 33 -> 34
 	$(BIN)/escalator demo
 
 up: install      ## keep the lab and Airflow running for a person

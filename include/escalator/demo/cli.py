@@ -47,7 +47,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="qemu: real guests, under libvirt, upgraded with Nova by apt",
     )
     parser.add_argument("--nodes", type=int, help="default: 4; 3 with real guests")
-    parser.add_argument("--servers", type=int, help="default: 12; 4 with real guests")
+    parser.add_argument("--servers", type=int, help="beside the pair; default: 12; 2 with real guests")
     parser.add_argument("--folder", type=Path, default=Path("build/demo"), help="where the report goes")
     parser.add_argument("--keep", action="store_true", help="leave the lab and Airflow running")
     parser.add_argument("--no-campaign", action="store_true", help="start both and trigger nothing")
@@ -76,15 +76,16 @@ def run(args: argparse.Namespace) -> int:
         bring_down(world, stack)
         return 0
     check_rights(Computer.this())
+    guests.check_possible()
     try:
         is_lab_new = bring_up(world, stack)
         bundle = BUNDLE
+        if is_lab_new:
+            progress.say("starting a pair of servers that stand in for one another, and their manager")
+            start_pair(world, stack.settings.url)
         if guests.are_there:
             progress.say("sending an echo every 5 ms to every guest")
             bundle = _watch_guests(world, guests)
-        elif is_lab_new:
-            progress.say("starting a pair of servers that stand in for one another, and their manager")
-            start_pair(world, stack.settings.url)
         code = 0 if args.no_campaign else run_campaign(world, stack, progress, bundle)
     except BaseException:
         if not args.keep:
@@ -99,7 +100,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _choose_shape(args: argparse.Namespace) -> dict[str, int | str]:
     """Return what the lab shall be; real guests are few."""
-    nodes, servers = (3, 4) if args.hypervisor is Hypervisor.QEMU else (4, 12)
+    nodes, servers = (3, 2) if args.hypervisor is Hypervisor.QEMU else (4, 12)
     return {
         "nodes": args.nodes or nodes,
         "servers": args.servers or servers,

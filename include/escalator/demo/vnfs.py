@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import yaml
@@ -12,6 +13,8 @@ from escalator.cloud_manager.catalogue import ensure_endpoint
 from escalator.cloud_manager.connection import connect
 from escalator.cloud_manager.credentials import CloudCredentials
 from escalator.demo.demo_world import CLOUD, DemoWorld
+from escalator.lab.real_guests import RealGuests
+from escalator.lab.settings import LabSettings
 from escalator.lab.vnf.specs import Form, Vnf, VnfmSpec, VnfSpec
 from escalator.lab.vnf.world import VnfLab
 from escalator.vim_interface.register import SERVICE_NAME, SERVICE_TYPE, make_endpoint_url
@@ -28,8 +31,15 @@ def start_pair(world: DemoWorld, airflow_url: str) -> VnfLab:
     """
     register_api(world, airflow_url)
     vnfs = VnfLab(world.lab)
-    register_vnfs(world, vnfs.start(PAIR))
+    register_vnfs(world, vnfs.start(place_pair(world.lab.settings)))
     return vnfs
+
+
+def place_pair(settings: LabSettings) -> VnfSpec:
+    """Return the pair of the demonstration; real guests are on the last nodes, which have fewer."""
+    if RealGuests(settings=settings).are_there:
+        return replace(PAIR, nodes=settings.hosts[-len(PAIR.nodes) :])
+    return PAIR
 
 
 def register_api(world: DemoWorld, airflow_url: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from escalator.lab.machine.guest_service import COMMANDS, KEPT, PATH, SERVICE
 from escalator.lab.machine.layers import BASE_RECIPE, Recipe
 from escalator.lab.pins import digest
 
@@ -127,20 +128,24 @@ address=$(printf '%d.%d.%d.%d' 0x$3 0x$4 0x$5 0x$6)
 ip link set lo up
 ip link set eth0 up
 ip address add $address/24 dev eth0
-mkdir -p /www
+mkdir -p {KEPT}
 echo "guest $address, boot $(cat /proc/sys/kernel/random/boot_id)" >/www/index.html
+echo ok >/www/health
 httpd -h /www
 read up _ </proc/uptime
 echo "guest $address is ready after $up s"
 while :; do
-    arping -q -U -c 1 -w 1 -I eth0 $address
+    for each in $address $(cat {KEPT}/service 2>/dev/null); do
+        if ip -4 addr show dev eth0 | grep -q " $each/"; then arping -q -U -c 1 -w 1 -I eth0 $each; fi
+    done
     sleep 0.5
 done
 """
 """Process 1 of the guest. Its address is in its MAC address; an answer tells its boot, so that a guest that
 was started anew is not taken for one that was moved. No checksum is left to hardware that nobody has: Open
 vSwitch in user space does not make up for it. The guest says where it is about once a second, as one with
-something to say does: QEMU's announcement of a move may be lost, and who only answers is not found then."""
+something to say does: QEMU's announcement of a move may be lost, and who only answers is not found then. So
+it does for the address of a service, while it has that."""
 
 GUEST_RECIPE = Recipe(
     name="guest",
@@ -148,7 +153,8 @@ GUEST_RECIPE = Recipe(
     script=f"""
 {_UPDATE}
 apt-get -qy install busybox-static cpio
-mkdir -p /tmp/guest/root/bin /tmp/guest/root/proc /tmp/guest/root/sys /tmp/guest/root/dev /{GUEST_FILES}
+for folder in bin proc sys dev www{PATH}; do mkdir -p /tmp/guest/root/$folder; done
+mkdir -p /{GUEST_FILES}
 cd /tmp/guest
 kernel=$(apt-cache depends linux-image-cloud-amd64 | sed -n 's/.*Depends: //p' | head -n 1)
 apt-get -q -o APT::Sandbox::User=root download "$kernel"
@@ -160,7 +166,10 @@ for module in {" ".join(_MODULES)}; do
 done
 cat >root/init <<'EOF'
 {_INIT}EOF
-chmod 755 root/init
+cat >root/www{PATH}/{COMMANDS[0]} <<'EOF'
+{SERVICE}EOF
+chmod 755 root/init root/www{PATH}/{COMMANDS[0]}
+for name in {" ".join(COMMANDS[1:])}; do ln -s {COMMANDS[0]} root/www{PATH}/$name; done
 (cd root && find . | cpio --quiet -o -H newc | gzip -1) >/{GUEST_FILES}/initrd.gz
 cd /
 rm -rf /tmp/guest

@@ -21,13 +21,17 @@ class VnfNetworks:
 
     :param cloud: as its administrator.
     :param instance: of the lab; chooses the addresses.
+    :param network: that servers are in, when it is there already: that of real guests. It has no router.
     """
 
     cloud: Cloud
     instance: int
+    network: str | None = None
 
     def ensure(self) -> None:
         """Make networks and router; what is there stays."""
+        if self.network is not None:
+            return
         inside = self._ensure_network(NETWORK, _NET_BYTE, {"shared": True})
         outside = self._ensure_network(EXTERNAL, _EXTERNAL_BYTE, {"router:external": True})
         if self._find("routers", ROUTER) is None:
@@ -38,7 +42,7 @@ class VnfNetworks:
 
     def reserve_address(self, name: str, project_id: str) -> tuple[str, str]:
         """Make a port that reserves an address, and return its id and the address."""
-        network = self._find("networks", NETWORK) or {}
+        network = self._find("networks", self.network or NETWORK) or {}
         port = self._make("port", {"network_id": network["id"], "name": name, "project_id": project_id})
         return port["id"], port["fixed_ips"][0]["ip_address"]
 

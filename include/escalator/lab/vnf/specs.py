@@ -84,7 +84,7 @@ class VnfSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VnfServer:
-    """A member. ``address`` is the fixed IP of its port, where its guest answers."""
+    """A member. ``address`` is the fixed IP of its port, where its guest answers, below ``path``."""
 
     name: str
     id: str
@@ -92,11 +92,12 @@ class VnfServer:
     port_id: str
     address: str
     port: int
+    path: str = ""
 
     @property
     def url(self) -> str:
         """Return where its guest answers."""
-        return f"http://{self.address}:{self.port}"
+        return f"http://{self.address}:{self.port}{self.path}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

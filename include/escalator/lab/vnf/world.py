@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 from escalator.lab.accounts import ensure_tenant
 from escalator.lab.errors import LabError
+from escalator.lab.machine import guest
 from escalator.lab.progress import Progress, silent
-from escalator.lab.servers import ServerSpec
+from escalator.lab.real_guests import RealGuests
 from escalator.lab.services import VNF_PREFIX, Service, ServiceRunner
 from escalator.lab.vnf.json_server import call
 from escalator.lab.vnf.load_balancers import Octavia
-from escalator.lab.vnf.networks import NETWORK, VnfNetworks
-from escalator.lab.vnf.processes import CONTROL_PORT, L3_AGENT, MANAGER_PORT, PORT, VnfProcesses, describe
+from escalator.lab.vnf.members import READY_SECONDS, GuestMembers, Members, ProcessMembers
+from escalator.lab.vnf.networks import VnfNetworks
+from escalator.lab.vnf.processes import CONTROL_PORT, L3_AGENT, MANAGER_PORT, VnfProcesses, describe
 from escalator.lab.vnf.service_log import ServiceGap, find_gaps, read_events
 from escalator.lab.vnf.specs import Form, Vnf, VnfServer, VnfSpec
 
@@ -26,7 +28,6 @@ if TYPE_CHECKING:
     from escalator.lab.lab import Lab
     from escalator.lab.vnf.vnfm import Behaviour
 
-READY_SECONDS = 15.0
 PAIR = 2
 
 
@@ -42,7 +43,14 @@ class VnfLab:
         self._progress = progress or silent()
         self._runner = ServiceRunner(run=lab.settings.run)
         self._processes = VnfProcesses(config=lab.config)
-        self.networks = VnfNetworks(cloud=lab.cloud, instance=lab.settings.instance)
+        are_real = RealGuests(settings=lab.settings).are_there
+        network = guest.NETWORK if are_real else None
+        self.networks = VnfNetworks(cloud=lab.cloud, instance=lab.settings.instance, network=network)
+        self._members: Members = (
+            GuestMembers(networks=self.networks)
+            if are_real
+            else ProcessMembers(lab=lab, processes=self._processes, runner=self._runner, folder=self.folder)
+        )
         self.octavia = Octavia(config=lab.config, cloud=lab.cloud)
         self.vnfs: dict[str, Vnf] = {}
 
@@ -67,7 +75,9 @@ class VnfLab:
         self._progress.say(f"booting the servers of {len(specs)} VNFs")
         tenants = {name: ensure_tenant(self._lab.cloud, name) for name in {s.project_name for s in specs}}
         groups = {spec.name: self._make_group(spec) for spec in specs}
-        ids = self._lab.servers.boot(server for spec in specs for server in _servers(spec, groups[spec.name]))
+        ids = self._lab.servers.boot(
+            server for spec in specs for server in self._members.list_servers(spec, groups[spec.name])
+        )
         self._progress.say("giving them their addresses")
         made = [
             self._place(spec, tenants[spec.project_name].project_id, groups[spec.name], ids) for spec in specs
@@ -161,6 +171,7 @@ class VnfLab:
         fits = len(spec.nodes) >= PAIR if spec.form.is_pool else len(spec.nodes) == PAIR
         if not fits:
             raise LabError(f"{spec.name} has {len(spec.nodes)} nodes", "a pair has two, a pool two or more")
+        self._members.check(spec)
         if spec.form in {Form.VIP_PORT, Form.OCTAVIA} and spec.vnfm is not None:
             raise LabError(f"{spec.name}: a manager moves no {spec.form} here", "choose another form")
 
@@ -173,10 +184,11 @@ class VnfLab:
     def _place(self, spec: VnfSpec, project_id: str, group_id: str, ids: Mapping[str, str]) -> Vnf:
         """Give a VNF its addresses."""
         servers = []
-        for wanted in _servers(spec, group_id):
+        port, path = self._members.port, self._members.path
+        for wanted in self._members.list_servers(spec, group_id):
             port_id, address = self.networks.fetch_port(ids[wanted.name])
             about = {"name": wanted.name, "id": ids[wanted.name], "host": wanted.host or ""}
-            servers.append(VnfServer(**about, port_id=port_id, address=address, port=PORT))
+            servers.append(VnfServer(**about, port_id=port_id, address=address, port=port, path=path))
         if spec.form is Form.FLOATING_IP:
             address_id, address = self.networks.make_floating_ip(servers[0].port_id, project_id)
         else:
@@ -191,7 +203,7 @@ class VnfLab:
             group_id=group_id,
             servers=tuple(servers),
             address=address,
-            port=PORT,
+            port=port,
             address_id=address_id,
             folder=folder,
         )
@@ -213,30 +225,18 @@ class VnfLab:
         return vnf
 
     def _start_processes(self, vnfs: list[Vnf]) -> None:
+        self._members.start(vnfs, self.vnfs)
         processes = self._processes
-        wanted = [(processes.guest(vnf, server), server.address) for vnf in vnfs for server in vnf.servers]
-        wanted += [(processes.balancer(vnf), vnf.address) for vnf in vnfs if vnf.balancer is not None]
+        wanted = [(processes.balancer(vnf), vnf.address) for vnf in vnfs if vnf.balancer is not None]
         wanted += [
             (processes.manager(vnf, vnf.spec.vnfm), _host_of(vnf.vnfm_url or ""))
             for vnf in vnfs
             if vnf.spec.vnfm is not None
         ]
-        processes.write_guests(self.folder, tuple(self.vnfs.values()))
         with ThreadPoolExecutor(max_workers=4) as pool:
             list(pool.map(lambda each: self._run(*each), wanted))
-        processes.write_power(self.folder, tuple(self.vnfs.values()))
-        events = [node.events_file for node in self._lab.nodes()]
-        self._runner.ensure_started(processes.guest_power(self.folder, events))
-        if any(vnf.spec.form in {Form.FLOATING_IP, Form.VIP_PORT} for vnf in vnfs):
-            self._runner.ensure_started(processes.l3_agent(self.folder))
         for vnf in vnfs:
-            self._wait_served(vnf)
-
-    def _wait_served(self, vnf: Vnf) -> None:
-        probe = Service(
-            name=f"{VNF_PREFIX}{vnf.servers[0].name}", command=(), port=vnf.port, speaks_http=True
-        )
-        self._runner.wait_ready(probe, address=vnf.address, timeout_seconds=READY_SECONDS)
+            self._members.wait_served(vnf)
 
     def _run(self, service: Service, address: str) -> None:
         self._runner.ensure_started(service)
@@ -261,20 +261,6 @@ class VnfLab:
     def is_agent_alive(self) -> bool:
         """Tell whether the L3 agent runs."""
         return self._runner.is_alive(L3_AGENT)
-
-
-def _servers(spec: VnfSpec, group_id: str) -> list[ServerSpec]:
-    return [
-        ServerSpec(
-            name=f"{spec.name}-{number}",
-            host=host,
-            flavor=spec.flavor,
-            network=NETWORK,
-            project=spec.project_name,
-            group=group_id,
-        )
-        for number, host in enumerate(spec.nodes, start=1)
-    ]
 
 
 def _host_of(url: str) -> str:
