@@ -1,8 +1,11 @@
 from __future__ import annotations
 
-import pytest
+from pathlib import Path
 
-from escalator.demo.vnfs import place_pair
+import pytest
+from tests.lab.vnf.test_specs import make
+
+from escalator.demo.vnfs import _describe_vnf, place_pair
 from escalator.lab.settings import Hypervisor, LabSettings, NovaForm
 
 
@@ -15,3 +18,17 @@ def test_the_pair_is_on_two_nodes_and_its_real_guests_where_there_are_fewer(
 ) -> None:
     settings = LabSettings(nodes=3, hypervisor=hypervisor, nova=NovaForm.PACKAGE)
     assert place_pair(settings).nodes == nodes
+
+
+@pytest.mark.parametrize(
+    ("is_real", "probe"),
+    [
+        (False, {"method": "http", "url": "http://127.0.70.9:8080/health"}),
+        (True, {"method": "icmp", "address": "127.0.70.9"}),
+    ],
+)
+def test_a_service_is_probed_by_http_and_that_of_real_guests_by_echoes(
+    tmp_path: Path, *, is_real: bool, probe: dict[str, str]
+) -> None:
+    (group,) = _describe_vnf(make(tmp_path, is_real=is_real))["groups"]
+    assert group["probe"] == probe

@@ -87,7 +87,7 @@ def _describe_vnf(vnf: Vnf) -> dict[str, Any]:
         "id": vnf.spec.name,
         "mode": "load-balanced" if pool else "active-standby",
         "members": [{"id": server.id, **role} for server, role in zip(vnf.servers, roles, strict=True)],
-        "probe": {"method": "http", "url": f"{vnf.url}/health"},
+        "probe": _describe_probe(vnf),
     }
     means = _describe_means(vnf)
     if means is not None:
@@ -98,6 +98,12 @@ def _describe_vnf(vnf: Vnf) -> dict[str, Any]:
         "project_id": vnf.project_id,
         "groups": [group],
     }
+
+
+def _describe_probe(vnf: Vnf) -> dict[str, Any]:
+    if vnf.is_real:
+        return {"method": "icmp", "address": vnf.address}
+    return {"method": "http", "url": f"{vnf.url}/health"}
 
 
 _ROLES = ("active", "standby")

@@ -12,6 +12,7 @@ import pytest
 from tests import sh
 
 from escalator.lab.machine.guest_service import COMMANDS, SERVICE
+from escalator.lab.processes import wait_until
 
 ADDRESS, PEER = "10.213.4.120", "http://10.213.4.112/cgi-bin"
 TOOLS = {
@@ -87,7 +88,7 @@ def test_the_active_one_has_the_address_and_says_so_on_the_network(member: Membe
     assert member.ask("configure", TOLD | {"role": "active"}) == (200, {"role": "active", "server": "id-1"})
     assert member.ask("activate", {}) == (200, {"role": "active", "server": "id-1"})
     assert (member.at / "addresses").read_text() == f"    inet {ADDRESS}/32 scope global eth0\n"
-    assert f"-I eth0 {ADDRESS}" in member.asked("arping")
+    assert wait_until(lambda: member.asked("arping") == f"-q -U -I eth0 {ADDRESS}\n", timeout_seconds=10)
 
 
 def test_the_active_one_hands_over_once(member: Member) -> None:

@@ -6,7 +6,8 @@ COMMANDS = ("configure", "role", "switch", "switchover", "activate", "release")
 """What a guest can be asked for, each below ``PATH``."""
 PATH = "/cgi-bin"
 KEPT = "/run/pair"
-"""Folder of the guest that keeps what it was told: its name, server, service and peer, a file each."""
+"""Folder of the guest that keeps what it was told: its name, server, service and peer, a file each; and who
+announces the address of the service."""
 
 SERVICE = f"""#!/bin/sh
 # One command of a member of a pair, by the name of this file. Who has the service's address is active.
@@ -24,12 +25,16 @@ answer() {{
     exit 0
 }}
 take() {{
-    holds || ip addr add "$service/32" dev eth0
-    for way in -U -A; do
-        arping -q $way -c 3 -w 3 -I eth0 "$service" </dev/null >/dev/null 2>&1 &
-    done
+    if holds; then return; fi
+    ip addr add "$service/32" dev eth0
+    arping -q -U -I eth0 "$service" </dev/null >/dev/null 2>&1 &
+    echo $! >"$kept/announcer"
 }}
-give_up() {{ if holds; then ip addr del "$service/32" dev eth0; fi; }}
+give_up() {{
+    if ! holds; then return; fi
+    kill "$(known announcer)" || :
+    ip addr del "$service/32" dev eth0
+}}
 alone() {{
     until mkdir "$kept/lock" 2>/dev/null; do sleep 0.05; done
     trap 'rmdir "$kept/lock"' EXIT
@@ -71,5 +76,6 @@ configure | switch | activate) alone; "$command" ;;
 release) alone; give_up; answer 200 ;;
 esac
 """
-"""A switch that failed takes the address back only when nobody answers for it: an answer may have been lost.
+"""Who takes the address says so once a second, in one process that stays, as the guest does for its own.
+A switch that failed takes the address back only when nobody answers for it: an answer may have been lost.
 ``switchover`` holds no lock, as its peer, which it asks, may be in a switch itself."""

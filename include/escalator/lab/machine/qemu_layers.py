@@ -135,17 +135,14 @@ httpd -h /www
 read up _ </proc/uptime
 echo "guest $address is ready after $up s"
 while :; do
-    for each in $address $(cat {KEPT}/service 2>/dev/null); do
-        if ip -4 addr show dev eth0 | grep -q " $each/"; then arping -q -U -c 1 -w 1 -I eth0 $each; fi
-    done
-    sleep 0.5
+    arping -q -U -I eth0 $address
+    sleep 1
 done
 """
 """Process 1 of the guest. Its address is in its MAC address; an answer tells its boot, so that a guest that
 was started anew is not taken for one that was moved. No checksum is left to hardware that nobody has: Open
 vSwitch in user space does not make up for it. The guest says where it is about once a second, as one with
-something to say does: QEMU's announcement of a move may be lost, and who only answers is not found then. So
-it does for the address of a service, while it has that."""
+something to say does: QEMU's announcement of a move may be lost, and who only answers is not found then."""
 
 GUEST_RECIPE = Recipe(
     name="guest",

@@ -110,6 +110,8 @@ class Vnf:
     :param balancer: where the weights of its balancer are told, and set where it is not Octavia's.
     :param load_balancer: of Octavia; None: it has none there.
     :param vnfm_url: where its manager takes messages.
+    :param is_real: whether its members are real guests: its address answers echoes then, and an HTTP probe
+        ten times a second would be much for a processor that is emulated.
     """
 
     spec: VnfSpec
@@ -123,6 +125,7 @@ class Vnf:
     balancer: str | None = None
     load_balancer: LoadBalancer | None = None
     vnfm_url: str | None = None
+    is_real: bool = False
 
     @property
     def url(self) -> str:

@@ -43,12 +43,12 @@ class VnfLab:
         self._progress = progress or silent()
         self._runner = ServiceRunner(run=lab.settings.run)
         self._processes = VnfProcesses(config=lab.config)
-        are_real = RealGuests(settings=lab.settings).are_there
-        network = guest.NETWORK if are_real else None
+        self._are_real = RealGuests(settings=lab.settings).are_there
+        network = guest.NETWORK if self._are_real else None
         self.networks = VnfNetworks(cloud=lab.cloud, instance=lab.settings.instance, network=network)
         self._members: Members = (
             GuestMembers(networks=self.networks)
-            if are_real
+            if self._are_real
             else ProcessMembers(lab=lab, processes=self._processes, runner=self._runner, folder=self.folder)
         )
         self.octavia = Octavia(config=lab.config, cloud=lab.cloud)
@@ -206,6 +206,7 @@ class VnfLab:
             port=port,
             address_id=address_id,
             folder=folder,
+            is_real=self._are_real,
         )
         return self._with_urls(vnf)
 
