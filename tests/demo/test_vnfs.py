@@ -10,14 +10,20 @@ from escalator.lab.settings import Hypervisor, LabSettings, NovaForm
 
 
 @pytest.mark.parametrize(
-    ("hypervisor", "nodes"),
-    [(Hypervisor.SIM, ("node-01", "node-02")), (Hypervisor.QEMU, ("node-02", "node-03"))],
+    ("hypervisor", "nodes", "action"),
+    [
+        (Hypervisor.SIM, ("node-01", "node-02"), "OWN_ACTION"),
+        (Hypervisor.QEMU, ("node-02", "node-03"), "MIGRATE"),
+    ],
 )
-def test_the_pair_is_on_two_nodes_and_its_real_guests_where_there_are_fewer(
-    hypervisor: Hypervisor, nodes: tuple[str, str]
+def test_the_pair_is_on_two_nodes_and_real_guests_are_moved_before_their_node_reboots(
+    hypervisor: Hypervisor, nodes: tuple[str, str], action: str
 ) -> None:
     settings = LabSettings(nodes=3, hypervisor=hypervisor, nova=NovaForm.PACKAGE)
-    assert place_pair(settings).nodes == nodes
+    pair = place_pair(settings)
+    assert pair.nodes == nodes
+    assert pair.vnfm is not None
+    assert pair.vnfm.action == action
 
 
 @pytest.mark.parametrize(

@@ -36,9 +36,14 @@ def start_pair(world: DemoWorld, airflow_url: str) -> VnfLab:
 
 
 def place_pair(settings: LabSettings) -> VnfSpec:
-    """Return the pair of the demonstration; real guests are on the last nodes, which have fewer."""
+    """Return the pair of the demonstration.
+
+    Real guests are on the last nodes, which have fewer, and are moved live once their service is elsewhere:
+    their nodes are rebooted, and who stays there is stopped.
+    """
     if RealGuests(settings=settings).are_there:
-        return replace(PAIR, nodes=settings.hosts[-len(PAIR.nodes) :])
+        moved = VnfmSpec(dialect="a", action="MIGRATE")
+        return replace(PAIR, nodes=settings.hosts[-len(PAIR.nodes) :], vnfm=moved)
     return PAIR
 
 
