@@ -10,7 +10,7 @@ from escalator.airflow_client import follow as following
 from escalator.airflow_client.errors import RunTimeoutError
 from escalator.airflow_client.follow import Lines, NodeTable, choose_view, follow, make_table, wait_for_dag
 from escalator.airflow_client.progress import find_changes, read_node_states
-from escalator.airflow_client.records import DagRun, RunState, TaskInstance
+from escalator.airflow_client.records import DagRun, RunState, TaskInstance, TaskState
 
 NOW = datetime(2026, 11, 22, 8, 0, 30, tzinfo=UTC)
 RUN = "/api/v2/dags/upgrade__lab__a/dagRuns/manual__1"
@@ -56,6 +56,14 @@ def test_every_change_is_one_line_up_to_the_end_of_the_run() -> None:
         "08:00:30 node-01 admit success",
         "08:00:30 node-01 precheck failed: ERROR vm",
     ]
+
+
+def test_states_that_are_left_out_get_no_line() -> None:
+    found = tasks(task_document("node-01.admit", "queued"), task_document("node-01.precheck", "running"))
+    lines: list[str] = []
+    view = Lines(lines.append, clock=lambda: NOW, leave_out={TaskState.QUEUED})
+    view.show(find_changes({}, found), found)
+    assert lines == ["08:00:30 node-01 precheck running"]
 
 
 def test_the_table_says_where_every_node_is_and_for_how_long() -> None:

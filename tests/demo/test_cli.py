@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from escalator.cli import main
+from escalator.demo.cli import list_last_words
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,3 +22,8 @@ def test_where_machines_cannot_run_the_demonstration_says_what_is_missing_and_st
     assert "machines cannot run here: root" in said
     assert "Traceback" not in said
     assert not (tmp_path / "ESCALATOR_LAB_HOME").exists()
+
+
+def test_of_a_task_that_failed_the_last_lines_are_told() -> None:
+    log = "\n".join(["::group::Pre", *map(str, range(30)), "::endgroup::"])
+    assert list_last_words(log) == [f"  {number}" for number in range(10, 30)]

@@ -21,13 +21,13 @@ from escalator.airflow_client.progress import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
     from rich.console import Console
 
     from escalator.airflow_client.client import AirflowClient
     from escalator.airflow_client.progress import NodeNow, Seen, StepChange
-    from escalator.airflow_client.records import DagRun, TaskInstance
+    from escalator.airflow_client.records import DagRun, TaskInstance, TaskState
 
 FOLLOW_SECONDS = 14 * 24 * 3600.0
 POLL_SECONDS = 1.5
@@ -41,16 +41,27 @@ class View(Protocol):
 
 
 class Lines:
-    """One plain line a change."""
+    """One plain line a change.
 
-    def __init__(self, write: Callable[[str], None], *, clock: Callable[[], datetime]) -> None:
+    :param leave_out: states that are not worth a line.
+    """
+
+    def __init__(
+        self,
+        write: Callable[[str], None],
+        *,
+        clock: Callable[[], datetime],
+        leave_out: Collection[TaskState] = (),
+    ) -> None:
         self._write = write
         self._clock = clock
+        self._leave_out = frozenset(leave_out)
 
     def show(self, changes: Sequence[StepChange], instances: Sequence[TaskInstance]) -> None:  # noqa: ARG002 - the table needs them
         """Write the changes."""
         for change in changes:
-            self._write(f"{self._clock():%H:%M:%S} {change.line()}")
+            if change.task.state not in self._leave_out:
+                self._write(f"{self._clock():%H:%M:%S} {change.line()}")
 
 
 class NodeTable:

@@ -12,7 +12,7 @@ from pathlib import Path
 from escalator.airflow_client.client import AirflowClient
 from escalator.airflow_client.errors import RequestRefusedError
 from escalator.airflow_client.follow import Lines, follow, wait_for_dag
-from escalator.airflow_client.records import DagRun, RunState
+from escalator.airflow_client.records import DagRun, RunState, TaskState
 from escalator.airflow_stack.settings import find_home
 from escalator.airflow_stack.stack import AirflowStack
 from escalator.demo.demo_world import CLOUD, DemoWorld, offer_bundles
@@ -33,7 +33,10 @@ DOMAIN = "cell1/az1/general"
 BUNDLE = "nova-34"
 DAG_WITHIN_SECONDS = 90.0
 POLL_SECONDS = 2.0
-RUN_WITHIN_SECONDS = 1800.0
+RUN_WITHIN_SECONDS = 3600.0
+LAST_LINES = 20
+NOTHING_TO_SEE = frozenset({TaskState.SCHEDULED, TaskState.QUEUED, TaskState.UPSTREAM_FAILED})
+"""States that a person who looks on learns nothing from: that of a failed task says it all."""
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -160,7 +163,10 @@ def run_campaign(world: DemoWorld, stack: AirflowStack, progress: Progress, bund
         wait_for_dag(client, dag_id, timeout_seconds=DAG_WITHIN_SECONDS)
         run = _trigger(client, dag_id, bundle)
         progress.say(f"triggered {dag_id}, run {run.run_id}: {stack.settings.url}/dags/{dag_id}")
-        ended = follow(client, run, Lines(print_line, clock=utcnow), timeout_seconds=RUN_WITHIN_SECONDS)
+        view = Lines(print_line, clock=utcnow, leave_out=NOTHING_TO_SEE)
+        ended = follow(client, run, view, timeout_seconds=RUN_WITHIN_SECONDS)
+        if ended.state is not RunState.SUCCESS:
+            _tell_why(client, ended)
     progress.say(f"the run has ended: {ended.state}")
     report = world.report_dir / make_folder_name(dag_id, run.run_id)
     for path in sorted(report.glob("report.*")):
@@ -182,6 +188,21 @@ def _trigger(client: AirflowClient, dag_id: str, bundle: str) -> DagRun:
             if time.monotonic() > deadline:
                 raise
             time.sleep(POLL_SECONDS)
+
+
+def _tell_why(client: AirflowClient, run: DagRun) -> None:
+    """Print the end of the log of each task that failed: Airflow may be gone when somebody reads this."""
+    for task in client.task_instances(run.dag_id, run.run_id):
+        if task.state is TaskState.FAILED:
+            log = client.task_log(run.dag_id, run.run_id, task.task_id, try_number=task.try_number)
+            print_line(f"\n{task.task_id} failed; the end of its log:")
+            print_line("\n".join(list_last_words(log)))
+
+
+def list_last_words(log: str) -> list[str]:
+    """Return the last lines of a task's log, without the marks of groups."""
+    said = [line for line in log.splitlines() if "::group::" not in line and "::endgroup::" not in line]
+    return [f"  {line}" for line in said[-LAST_LINES:]]
 
 
 def print_line(text: str) -> None:
