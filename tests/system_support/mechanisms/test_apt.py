@@ -91,7 +91,7 @@ def test_a_broken_state_of_others_is_left_alone_and_named(apt_node: AptNode) -> 
     with pytest.raises(NodeFaultError, match="broken state: demo-old"):
         apt_node.activate()
     script = write_activate_script(apt_node.mechanism(), "2.0.0", ["plan|Inst|demo-old|-|1.0|all"])
-    with pytest.raises(JobFailedError, match="broken state that this bundle did not leave: demo-old"):
+    with pytest.raises(JobFailedError, match="broken state that no bundle left: demo-old"):
         make_job(apt_node.shell, "direct", "2.0.0").run(script, trouble="t")
     assert apt_node.status() == "installed 1.0.0"
     assert apt_node.status("demo-old").startswith("half-configured")
@@ -113,12 +113,36 @@ def test_a_script_of_the_package_that_fails_is_no_success_and_is_mended_by_the_n
     found = apt_node.read()
     assert (found.version, found.running, found.active) == ("1.0.0", "1.0.0", True)
     assert check(apt_node) == []
-    assert codes(check(apt_node, **to("5.0.0"))) == [Code.NODE_PACKAGES_BROKEN]  # another bundle's
     apt_node.run(f"rm {FAIL_POSTINST}")
     assert apt_node.stage() is Effect.ALREADY_STAGED
     assert apt_node.activate() is Effect.ACTIVATED
     assert apt_node.read().running == "2.0.0"
     assert apt_node.run("dpkg --audit") == ""
+
+
+def test_what_an_older_revision_left_half_configured_is_mended_by_a_newer_one(apt_node: AptNode) -> None:
+    """Its script fails for good: the version that comes is what mends it."""
+    apt_node.bring("1.0.0")
+    apt_node.run(f"touch {FAIL_POSTINST}")
+    apt_node.stage()
+    with pytest.raises(JobFailedError, match="dpkg: error processing package demo-agent"):
+        apt_node.activate()
+    newer = to("4.0.0", restarts=("demo-switch",))
+    assert codes(check(apt_node, **newer)) == []
+    apt_node.stage("4.0.0", **newer)
+    with pytest.raises(JobFailedError, match="dpkg: error processing package demo-agent"):
+        apt_node.activate("4.0.0", **newer)
+    assert apt_node.status() == "half-configured 4.0.0"
+    apt_node.run(
+        f"touch {FAIL_POSTINST}-demo-old; apt-get -qq -y install demo-old >/dev/null 2>&1", check=False
+    )
+    assert codes(check(apt_node, **newer)) == [Code.NODE_PACKAGES_BROKEN]  # one among them is a person's
+    apt_node.run(f"rm {FAIL_POSTINST}*; dpkg --configure demo-old >/dev/null")
+    back = to("1.0.0", removes=("demo-switch",))
+    assert codes(check(apt_node, **back)) == []
+    apt_node.bring("1.0.0", **back)
+    assert apt_node.read().running == "1.0.0"
+    assert apt_node.run(f"dpkg --audit; ls {STATE}") == "lock"
 
 
 def test_a_full_disk_is_found_before_and_named(apt_node: AptNode) -> None:

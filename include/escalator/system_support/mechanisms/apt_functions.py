@@ -239,14 +239,17 @@ space() {
 """
 
 _CHANGES = r"""
-# Mend what an earlier run of this bundle left of dpkg's state; end where another one left it.
+# Whether another bundle of ours began an installation that was not proved to its end: an older revision.
+is_left() { [ -s "$state/begun" ] && ! is_ours; }
+# Mend what an earlier run of a bundle of ours left of dpkg's state; end where somebody else left it. What
+# cannot be configured for a bug of its own is left to the version that comes.
 sort_out() {
   broken=$(list_broken)
   [ -n "$broken" ] || return 0
-  is_ours || fail "dpkg has packages in a broken state that this bundle did not leave: $(echo $broken)"
+  is_ours || is_left || fail "dpkg has packages in a broken state that no bundle left: $(echo $broken)"
   for name in $broken; do
     [ "$name" = dpkg ] || grep -q "^plan|Inst|$name[|:]" "$state/begun" ||
-      fail "dpkg has a package in a broken state that this bundle did not leave: $name"
+      fail "dpkg has a package in a broken state that no bundle left: $name"
   done
   patient mend || say "dpkg --configure -a does not mend all of it: $words"
   recall || return 0

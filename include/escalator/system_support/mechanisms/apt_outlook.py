@@ -75,7 +75,8 @@ class Outlook:
     :ivar services: running service -> the package that would change under it.
     :ivar held: packages of the plan that are held; :ivar down: those that would go back to an older version.
     :ivar broken: packages that dpkg did not bring to an end.
-    :ivar begun: packages that an unfinished run of this very bundle was to install.
+    :ivar begun: packages that an unfinished run was to install: of this very bundle, or of another one of
+        ours that left a broken state.
     :ivar locked: who holds dpkg's lock; empty: nobody.
     :ivar trouble: why apt finds no way; empty: it does.
     :ivar known: package -> the versions that there are, where the wanted one is not.

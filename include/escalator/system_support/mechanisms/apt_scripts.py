@@ -82,10 +82,10 @@ say activated
 _LOOK = """\
 broken=$(list_broken)
 for name in $broken; do echo "broken|$name"; done
-if is_ours; then sed -n 's/^plan|Inst|/begun|/p' "$state/begun"; fi
+if is_ours || { [ -n "$broken" ] && is_left; }; then sed -n 's/^plan|Inst|/begun|/p' "$state/begun"; fi
 held_by=$(holder)
 [ -z "$held_by" ] || echo "locked|$held_by"
-if [ -z "$broken" ]; then
+if [ -z "$broken" ] || is_left; then
   if foresee; then outlook; space; else echo "trouble|$words"; fi
 fi
 """
@@ -126,7 +126,8 @@ def write_activate_script(
     """Write the script that installs the packages, and has their services run them.
 
     It ends before anything is touched where apt would do anything that is not approved. A state of dpkg's
-    that an earlier run of the same bundle left is mended first; any other one is left alone, and named.
+    that an earlier run of a bundle of ours left, this one or an older revision, is mended first; any other
+    one is left alone, and named.
 
     :param approved: what apt may do, in lines of its outlook.
     :raises InvalidRequestError: when the mechanism or the version is not usable.
