@@ -89,6 +89,7 @@ def make_context(
         desk=desk,
         switches=ledger.switches(),
         quotas=ledger.quotas(),
+        watches=ledger.watches(),
         find_means=_find_means if _is_any_declared() else None,
         vnfms=vnfms or (desk.vnfms if desk is not None else Vnfms()),
     )

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from tests.builders import DOMAIN, make_plan
 from tests.steps.fake_boots import FakeBoots
 from tests.steps.fake_cloud import FakeCloud
+from tests.steps.fake_instance_ha import FakeInstanceHa
 from tests.steps.fake_mechanism import FakeMechanism, NodeSoftware
 from tests.steps.fake_records import START, Clock, Fuse, Guest, KilledError
 from tests.vim_interface.scaling.fakes import FakeQuotas
@@ -171,6 +172,7 @@ class World:
     means: SwitchMeans | None = None
     find_life: FindLife = ask_nobody
     power: PowerSwitch | None = None
+    catalogued: set[str] = field(default_factory=set)
     hooked: list[HookCommands] = field(default_factory=list)
     hook_faults: dict[str, EscalatorError] = field(default_factory=dict)
 
@@ -179,6 +181,9 @@ class World:
         cast("Any", self.cloud).network = FakeNetwork()
         cast("Any", self.cloud).load_balancers = None
         cast("Any", self.cloud).quotas = FakeQuotas()
+        self.masakari = FakeInstanceHa(self.fuse)
+        cast("Any", self.cloud).instance_ha = self.masakari
+        cast("Any", self.cloud).has_service = self.catalogued.__contains__
         for host in self.hosts:
             self.cloud.add_host(host)
         self.nodes = {
@@ -227,6 +232,7 @@ class World:
             find_life=self.find_life,
             switches=self.ledger.switches(),
             quotas=self.ledger.quotas(),
+            watches=self.ledger.watches(),
             find_means=(lambda _: means) if (means := self.means) is not None else None,
             vnfms=self.desk.vnfms if self.desk is not None else Vnfms(),
             run_hook=self.run_hook,

@@ -238,13 +238,32 @@ everything else is there at 2.90 (Xena)."""
 PLACEMENT_MICROVERSIONS = ("1.29",)
 """1.29: summaries of providers hold all resource classes, traits and the tree."""
 
+MICROVERSIONS: Mapping[str, Sequence[str]] = {
+    "compute": COMPUTE_MICROVERSIONS,
+    "placement": PLACEMENT_MICROVERSIONS,
+}
+_ROOTS = {
+    "compute": "",
+    "placement": "",
+    "load-balancer": "/v2",
+    "network": "/v2.0",
+    "image": "/v2",
+    "instance-ha": "/v1",
+    "shared-file-system": "",
+    "sharev2": "",
+    "orchestration": "",
+    "clustering": "",
+}
+"""The services that may be asked, with the path of an API whose address in the catalogue has none."""
+
 
 def find_api(
     connection: Connection, service: str, *, sleep: Callable[[float], None] = time.sleep
 ) -> ServiceApi:
     """Make the API of one service of a connection.
 
-    :param service: compute, placement, network, image, load-balancer, shared-file-system or sharev2.
+    :param service: compute, placement, network, image, load-balancer, instance-ha; of shared-file-system,
+        sharev2, orchestration and clustering whether the catalogue has them.
     :param sleep: waits that many seconds before a read is sent again.
     """
     config = connection.config
@@ -255,18 +274,7 @@ def find_api(
         region_name=config.get_region_name(service),
         endpoint_override=config.get_endpoint(service),
     )
-    match service:
-        case "compute":
-            return ServiceApi(adapter, service, microversions=COMPUTE_MICROVERSIONS, sleep=sleep)
-        case "placement":
-            return ServiceApi(adapter, service, microversions=PLACEMENT_MICROVERSIONS, sleep=sleep)
-        case "load-balancer":
-            return ServiceApi(adapter, service, root="/v2", sleep=sleep)
-        case "network":
-            return ServiceApi(adapter, service, root="/v2.0", sleep=sleep)
-        case "image":
-            return ServiceApi(adapter, service, root="/v2", sleep=sleep)
-        case "shared-file-system" | "sharev2":
-            return ServiceApi(adapter, service, sleep=sleep)
-        case _:
-            raise ValueError(service)
+    if service not in _ROOTS:
+        raise ValueError(service)
+    known = MICROVERSIONS.get(service, ())
+    return ServiceApi(adapter, service, microversions=known, root=_ROOTS[service], sleep=sleep)

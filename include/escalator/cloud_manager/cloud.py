@@ -17,6 +17,7 @@ from escalator.cloud_manager.call_counter import CallCounter
 from escalator.cloud_manager.canary import NO_WISH, Canaries
 from escalator.cloud_manager.canary_checks import CanaryChecks
 from escalator.cloud_manager.hypervisors import Hypervisors
+from escalator.cloud_manager.instance_ha import InstanceHa
 from escalator.cloud_manager.listing_reader import ListingReader
 from escalator.cloud_manager.listing_store import ListingStore
 from escalator.cloud_manager.load_balancers import LoadBalancers
@@ -53,6 +54,7 @@ class Cloud:
     the canary's flavor and image, and of a large cloud its servers, which the next look brings up to date.
 
     :ivar network: floating IPs and ports; :ivar load_balancers: Octavia's; :ivar quotas: Nova's.
+    :ivar instance_ha: Masakari's hosts and recoveries.
     :ivar canary: what the operator of the cloud wants canaries to be made of; :ivar canaries: those.
     :param counter: counts the requests of this connection.
     :param sleep: waits that many seconds.
@@ -75,6 +77,8 @@ class Cloud:
         self._network = find_api(connection, "network", sleep=sleep)
         self.network = Network(self._network)
         self.load_balancers = LoadBalancers(find_api(connection, "load-balancer", sleep=sleep), sleep=sleep)
+        self._connection = connection
+        self.instance_ha = InstanceHa(find_api(connection, "instance-ha", sleep=sleep))
         self.quotas = Quotas(compute)
         self._services = ComputeServices(compute)
         self._servers = Servers(compute, self._services)
@@ -193,6 +197,13 @@ class Cloud:
         with ThreadPoolExecutor(CONCURRENT_CALLS, thread_name_prefix="refresh") as pool:
             self._reader.listings.refresh(pool)
         return True
+
+    def has_service(self, service: str) -> bool:
+        """Tell whether the catalogue lists a service; costs a token, if there is none yet.
+
+        :param service: its type, one of those that ``find_api`` knows.
+        """
+        return find_api(self._connection, service).exists()
 
     # nova-compute services, and the lease in them
 

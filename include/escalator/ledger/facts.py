@@ -24,6 +24,8 @@ DRAIN_PLAN = _KEYS["drain_plan"]
 MOVE_SLOWNESS = _KEYS["move_slowness"]
 LEASES = _KEYS["leases"]
 STOPS = _KEYS["stops"]
+MAINTENANCE = _KEYS["maintenance"]
+SILENCING = _KEYS["silencing"]
 
 
 def read_facts(host: str, rows: Mapping[str, Any]) -> NodeFacts:

@@ -22,6 +22,7 @@ from escalator.ledger.retention import OldRun, Retention, delete_run, find_need,
 from escalator.ledger.run import CampaignRun
 from escalator.ledger.switch_book import SwitchBook
 from escalator.ledger.tables import CampaignRow, InstallationRow, NodeRow
+from escalator.ledger.watch_book import WatchBook
 from escalator.model.campaign import NodeState
 
 
@@ -85,6 +86,10 @@ class Ledger:
     def quotas(self) -> QuotaBook:
         """Return the quotas that runs keep frozen."""
         return QuotaBook(self._database)
+
+    def watches(self) -> WatchBook:
+        """Return what runs told to those that watch their cloud."""
+        return WatchBook(self._database)
 
     def open_runs(self, cloud: str) -> tuple[OpenRun, ...]:
         """Return the runs in a cloud that have a node whose way is not at its end, the newest first."""

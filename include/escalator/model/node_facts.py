@@ -10,6 +10,7 @@ from typing import TypedDict
 
 from escalator.model.moves import Agreement, DrainPlan, StandbyMove
 from escalator.model.stops import ServerStop
+from escalator.model.watchers import MaintenanceFlag, Silencing
 
 
 class PersonWord(StrEnum):
@@ -87,6 +88,8 @@ class NodeFacts:
     :ivar stops: the servers that ran and were stopped for the upgrade, or were about to be; they are never
         forgotten, whatever begins anew.
     :ivar person_word: what a person decided about a node that was refused again.
+    :ivar maintenance: that Masakari's host was put on maintenance by the run, or was about to be.
+    :ivar silencing: that the node's alerts were silenced by the run, or were about to be.
     """
 
     leased_at: datetime | None = None
@@ -115,6 +118,8 @@ class NodeFacts:
     login_refused_at: datetime | None = None
     person_word: PersonWord | None = None
     stops: tuple[ServerStop, ...] = ()
+    maintenance: MaintenanceFlag | None = None
+    silencing: Silencing | None = None
 
     @property
     def unmovable(self) -> frozenset[str]:
@@ -157,3 +162,5 @@ class FactChanges(TypedDict, total=False):
     login_refused_at: datetime | None
     person_word: PersonWord | None
     stops: tuple[ServerStop, ...]
+    maintenance: MaintenanceFlag | None
+    silencing: Silencing | None

@@ -101,6 +101,10 @@ class Code(StrEnum):
     INTERRUPTION_SWITCH = "interruption_switch"
     INTERRUPTION_YEAR = "interruption_year"
     INTERRUPTION_UNKNOWN = "interruption_unknown"
+    # who watches the cloud
+    RECOVERY_RUNS = "recovery_runs"
+    WATCHER_SILENT = "watcher_silent"
+    ACTS_ALONE = "acts_alone"
     # servers
     SERVER_ERROR = "server_error"
     SERVER_BUSY = "server_busy"

@@ -19,8 +19,10 @@ from escalator.model.verdict import Code
 from escalator.steps.running.context import CampaignContext, StepContext
 from escalator.steps.running.login_patience import bear_refusal, forget_refusal
 from escalator.steps.running.node_versions import read_version
+from escalator.steps.watching.signs import find_stop_signs
+from escalator.steps.watching.telling import begin_watching, take_back, take_back_unless_out
 from escalator.upgrade_manager.schedule.admission import check_lease_kept, decide_admissions
-from escalator.upgrade_manager.schedule.admission_rules import find_remnants
+from escalator.upgrade_manager.schedule.admission_rules import find_remnants, make_decision
 from escalator.upgrade_manager.schedule.planning import revalidate_plan
 from escalator.upgrade_manager.state.domains import find_neighbours
 
@@ -47,7 +49,9 @@ def decide_now(
     plan = revalidate_plan(campaign.plan, snapshot)
     if plan.hosts != campaign.plan.hosts:
         log.info("the cloud has changed since the plan was made; the order now: %s", ", ".join(plan.hosts))
-    return snapshot, dict(decide_admissions(snapshot, plan, view, campaign.clock(), asking=asking))
+    signs = find_stop_signs(campaign)
+    decisions = decide_admissions(snapshot, plan, view, campaign.clock(), asking=asking, signs=signs)
+    return snapshot, dict(decisions)
 
 
 def admit(ctx: StepContext) -> AdmissionDecision:
@@ -58,14 +62,19 @@ def admit(ctx: StepContext) -> AdmissionDecision:
     snapshot, decisions = decide_now(ctx.campaign, asking=(ctx.host,), afresh=(ctx.host,))
     decision = find_decision_for(ctx.host, decisions)
     if decision.admission is not Admission.ADMIT:
+        take_back_unless_out(ctx, snapshot)
         return _recorded(ctx, _shout_when_unproved(ctx, decision))
     service = ctx.cloud.fetch_service(ctx.host)
     found = service.lease if ctx.holds(service) else None
     if found is None:
         skip = _upgraded_meanwhile(ctx)
         if skip is not None:
+            take_back_unless_out(ctx, snapshot)
             return _recorded(ctx, _shout_when_unproved(ctx, skip))
     if found is None or found.mark is not None:
+        sign = begin_watching(ctx)
+        if sign is not None:
+            return _recorded(ctx, make_decision(ctx.host, Admission.WAIT, sign.code, sign.message))
         now = ctx.now()
         ctx.remember(leased_at=now)
         ctx.write_lease(_make_lease(ctx, found, now))
@@ -143,6 +152,7 @@ def _check_after_write(ctx: StepContext, snapshot: CloudSnapshot, found: Lease |
         elif not ctx.facts.touched and (found is None or found.phase is LeasePhase.ADMITTED):
             log.warning("%s: lease given back: %s", ctx.host, decision.message)
             ctx.cloud.ensure_enabled(ctx.host, over=ctx.facts.leases)
+            take_back(ctx)
     return decision
 
 

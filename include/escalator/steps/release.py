@@ -32,6 +32,7 @@ from escalator.steps.switching.managers import tell_of_return
 from escalator.steps.switching.own_means import restore_services
 from escalator.steps.switching.standby_moves import settle_standby_move
 from escalator.steps.verify import prove
+from escalator.steps.watching.telling import end_watching
 
 log = logging.getLogger("escalator.steps.release")
 
@@ -149,15 +150,24 @@ def _return_services(ctx: StepContext) -> str:
     :raises TransientError: another attempt may mend it; the node is given back all the same.
     """
     left: list[str] = []
-    acts: tuple[Callable[[StepContext], tuple[str, ...] | None], ...] = (restore_services, tell_of_return)
+    untold: TransientError | None = None
+    acts: tuple[Callable[[StepContext], tuple[str, ...] | None], ...] = (
+        end_watching,
+        restore_services,
+        tell_of_return,
+    )
     for act in acts:
         try:
             left += act(ctx) or ()
-        except TransientError:
-            raise
+        except TransientError as exc:
+            if act is not end_watching:
+                raise
+            untold = exc  # first the services of VNFs
         except EscalatorError as exc:
             log.error("%s: not all is restored: %s", ctx.host, exc)  # noqa: TRY400
             left.append(str(exc))
+    if untold is not None:
+        raise untold
     return "; ".join(left)
 
 
@@ -180,8 +190,20 @@ def _not_ours(ctx: StepContext, service: ComputeService) -> StepResult:
     Whoever enabled it, its services come back to it: what switchovers changed is restored.
     """
     result = _record_loss(ctx, service)
-    left = _return_services(ctx) if service.status is ServiceStatus.ENABLED else ""
+    left = _return_services(ctx) if service.status is ServiceStatus.ENABLED else _take_back(ctx)
     return replace(result, message=f"{result.message}; not restored: {left}") if left else result
+
+
+def _take_back(ctx: StepContext) -> str:
+    """Take back what was told of a node that somebody took before anything was done to it."""
+    if ctx.facts.touched:
+        return ""
+    try:
+        return "; ".join(end_watching(ctx))
+    except TransientError:
+        raise
+    except EscalatorError as exc:
+        return str(exc)
 
 
 def _record_loss(ctx: StepContext, service: ComputeService) -> StepResult:

@@ -37,6 +37,8 @@ AGAIN_SECONDS = 5.0
 """Pause before a node that may not go yet asks again for its lease."""
 REFUSED_SECONDS = 60.0
 """Pause before a node that refuses the log-in asks again: others have their turn meanwhile."""
+PATIENTLY = frozenset({Code.NODE_UNREACHABLE, Code.WATCHER_SILENT})
+"""Why a node asks for its lease after that pause only."""
 PERSON_WITHIN = timedelta(hours=24)
 """How long a person may take to decide about a node; then it is left out."""
 TRIGGER = f"{AdmissionTrigger.__module__}.{AdmissionTrigger.__qualname__}"
@@ -79,7 +81,7 @@ class AdmitOperator(BaseOperator):
                 return
             case Admission.WAIT:
                 collided = random.uniform(1.0, 5.0)  # noqa: S311  two that collided must not meet again
-                pause = REFUSED_SECONDS if decision.code is Code.NODE_UNREACHABLE else collided
+                pause = REFUSED_SECONDS if decision.code in PATIENTLY else collided
                 trigger = AdmissionTrigger(host=self.host, pause_seconds=pause)
                 self.defer(trigger=trigger, method_name="take")
             case Admission.SKIP | Admission.STOP:

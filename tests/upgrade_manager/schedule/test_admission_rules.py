@@ -19,6 +19,7 @@ from escalator.model.decisions import Admission, AdmissionDecision
 from escalator.model.interruption import Breach, InterruptionLimit
 from escalator.model.lease import LeaseMark, LeasePhase
 from escalator.model.verdict import Code
+from escalator.model.watchers import StopSign
 from escalator.upgrade_manager.schedule.admission import decide_admissions
 from escalator.upgrade_manager.schedule.admission_rules import (
     EARLY_RULES,
@@ -256,3 +257,21 @@ def test_a_node_that_is_out_goes_on_whatever_was_interrupted() -> None:
     state = replace(state, ledger=replace(state.ledger, breaches=(breach,)))
     assert decide(state) == (Admission.ADMIT, Code.ADMITTED)
     assert decide(state, "b") == (Admission.STOP, Code.INTERRUPTION_SWITCH)
+
+
+def test_a_node_waits_while_one_who_watches_the_cloud_speaks_against_it() -> None:
+    snapshot = make_cloud([make_node("a"), make_node("b")])
+    sign = StopSign(code=Code.RECOVERY_RUNS, message="at work", hosts=frozenset({"a"}))
+    state = AdmissionState.of(snapshot, PLAN, LedgerView(), NOW, (sign,))
+    assert decide(state) == (Admission.WAIT, Code.RECOVERY_RUNS)
+    assert decide(state, "b") is None
+
+
+def test_what_stops_or_skips_a_node_is_said_before_that() -> None:
+    sign = StopSign(code=Code.RECOVERY_RUNS, message="at work")
+    out = leased(make_node("a"), PLAN)
+    snapshot = make_cloud([out, disabled(make_node("b"))])
+    ledger = remembering(snapshot, PLAN, LedgerView())
+    state = AdmissionState.of(snapshot, PLAN, ledger, NOW, (sign,))
+    assert decide(state) == (Admission.ADMIT, Code.ADMITTED)
+    assert decide(state, "b") == (Admission.SKIP, Code.DISABLED_BY_OTHERS)

@@ -23,6 +23,7 @@ from escalator.steps.campaign.check_canaries import check_canaries
 from escalator.steps.campaign.check_nova_settings import check_nova_settings
 from escalator.steps.campaign.check_outlook import check_outlook
 from escalator.steps.campaign.check_reboots import check_reboots
+from escalator.steps.campaign.check_watchers import check_watchers
 from escalator.steps.campaign.controller import check_controller
 from escalator.steps.running.context import CampaignContext
 from escalator.steps.running.node_versions import NodesRead, read_versions
@@ -119,6 +120,7 @@ def _look_besides(
         *check_orphans(campaign.find_leases(snapshot)),
         *check_controller(campaign),
         *check_canaries(campaign, pending, snapshot),
+        *check_watchers(campaign, pending, snapshot),
         *check_nova_settings(found.question, read.settings),
         *check_outlook(campaign.bundle, read.told),
         *check_reboots(campaign.bundle, pending, read.boots),

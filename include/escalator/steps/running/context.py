@@ -16,6 +16,7 @@ from escalator.ledger.quota_book import QuotaBook
 from escalator.ledger.records import StepAttempt
 from escalator.ledger.run import CampaignRun
 from escalator.ledger.switch_book import SwitchBook
+from escalator.ledger.watch_book import WatchBook
 from escalator.model.bundle import Bundle
 from escalator.model.campaign import CampaignPlan, NodeState, Step
 from escalator.model.canary import CanaryWish
@@ -72,6 +73,7 @@ class CampaignContext:
     :ivar vnfms: who is registered; who is spoken with has the desk.
     :ivar find_leases: says whose the leases of a snapshot are; who does not ask for them knows of none.
     :ivar find_life: says whether another run lives.
+    :ivar watches: the book of what was told to those that watch the cloud.
     :ivar find_power: gives the switch of a node's power; None: the operator has declared none.
     """
 
@@ -92,6 +94,7 @@ class CampaignContext:
     vnfms: Vnfms = field(default_factory=Vnfms)
     run_hook: RunHook = run_hook
     find_power: Callable[[str], PowerSwitch | None] = find_no_power
+    watches: WatchBook | None = None
 
     @property
     def plan(self) -> CampaignPlan:

@@ -15,6 +15,7 @@ from escalator.model.cloud import CloudSnapshot, ComputeService
 from escalator.model.decisions import Admission, AdmissionDecision
 from escalator.model.lease import Lease
 from escalator.model.verdict import Code
+from escalator.model.watchers import StopSign
 from escalator.upgrade_manager.drain.placing import DrainSimulation, place
 from escalator.upgrade_manager.schedule.admission_rules import (
     EARLY_RULES,
@@ -39,6 +40,7 @@ def decide_admissions(
     now: datetime,
     *,
     asking: Collection[str] | None = None,
+    signs: Collection[StopSign] = (),
 ) -> Mapping[str, AdmissionDecision]:
     """Decide for every host of a plan, and every host that was asked for, whether it may go now.
 
@@ -49,9 +51,10 @@ def decide_admissions(
     :param ledger: how the campaign's own nodes stand.
     :param now: an aware time.
     :param asking: hosts for which somebody waits at the door now; None: for all of them.
+    :param signs: what those say who watch the cloud: nodes that are not out yet wait for it.
     :return: host -> decision, in the order of the plan.
     """
-    state = AdmissionState.of(snapshot, plan, ledger, now)
+    state = AdmissionState.of(snapshot, plan, ledger, now, signs)
     hosts = tuple(dict.fromkeys((*plan.named_hosts, *plan.request.hosts)))
     decisions: dict[str, AdmissionDecision] = {}
     free: list[str] = []

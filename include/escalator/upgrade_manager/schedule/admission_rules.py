@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -11,6 +11,7 @@ from escalator.model.cloud import CloudSnapshot, ComputeService, Node
 from escalator.model.decisions import Admission, AdmissionDecision
 from escalator.model.lease import Lease, LeasePhase
 from escalator.model.verdict import Code
+from escalator.model.watchers import StopSign, find_sign
 from escalator.upgrade_manager.drain.durations import estimate_node_seconds
 from escalator.upgrade_manager.drain.stops import mark_unmovable
 from escalator.upgrade_manager.state.capacity import CapacityBook
@@ -51,10 +52,17 @@ class AdmissionState:
     book: CapacityBook
     ended: frozenset[str]
     """Hosts whose part in the campaign ended, or that this run left out of service under a marked lease."""
+    signs: tuple[StopSign, ...] = ()
+    """What those say who watch the cloud."""
 
     @classmethod
     def of(
-        cls, snapshot: CloudSnapshot, plan: CampaignPlan, ledger: LedgerView, now: datetime
+        cls,
+        snapshot: CloudSnapshot,
+        plan: CampaignPlan,
+        ledger: LedgerView,
+        now: datetime,
+        signs: Collection[StopSign] = (),
     ) -> AdmissionState:
         """Look at the cloud and the ledger as they are at a moment (aware)."""
         snapshot = mark_unmovable(snapshot, plan.request.mode)
@@ -96,6 +104,7 @@ class AdmissionState:
             altered=frozenset(of_this_run - own),
             taken=frozenset({n.host for n in ledger.nodes if n.state.under_way} - own),
             ended=frozenset({n.host for n in ledger.nodes if n.state.ended} | marked),
+            signs=tuple(signs),
         )
 
     def is_in(self, host: str, domain: str) -> bool:
@@ -264,9 +273,15 @@ def _window(state: AdmissionState, host: str) -> AdmissionDecision | None:
     return make_decision(host, Admission.STOP, Code.WINDOW_CLOSED, message)
 
 
+def _warned(state: AdmissionState, host: str) -> AdmissionDecision | None:
+    """Let no node go that one who watches the cloud speaks against; time, or a person, mends it."""
+    sign = find_sign(state.signs, host)
+    return None if sign is None else make_decision(host, Admission.WAIT, sign.code, sign.message)
+
+
 EARLY_RULES: tuple[Rule, ...] = (_left_out, _not_selected, _already_ours, _needless)
 """What holds in a dry run as well."""
-RULES: tuple[Rule, ...] = (_altered, _barred, _harmed, _budget, _interrupted, _disputed, _window)
+RULES: tuple[Rule, ...] = (_altered, _barred, _harmed, _budget, _interrupted, _disputed, _window, _warned)
 
 
 def find_decision(rules: tuple[Rule, ...], state: AdmissionState, host: str) -> AdmissionDecision | None:

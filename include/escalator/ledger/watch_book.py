@@ -1,0 +1,65 @@
+"""What was told to those that watch the cloud, as the facts of the nodes have it, over all runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from escalator.ledger.database import Database
+from escalator.ledger.facts import MAINTENANCE, SILENCING, read_facts
+from escalator.ledger.tables import CampaignRow, FactRow, NodeRow
+from escalator.model.watchers import MaintenanceFlag, Silencing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What was told of one node."""
+
+    maintenance: MaintenanceFlag | None = None
+    silencing: Silencing | None = None
+
+
+class WatchBook:
+    """What a ledger has of it; made by ``Ledger.watches()``."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def find_flag(self, cloud: str, host: str) -> MaintenanceFlag | None:
+        """Return what the newest run that set Masakari's flag of a node remembers of it."""
+        query = (
+            sa.select(FactRow.value)
+            .join(NodeRow, FactRow.node_id == NodeRow.id)
+            .join(CampaignRow, NodeRow.campaign_id == CampaignRow.id)
+            .where(FactRow.key == MAINTENANCE, CampaignRow.cloud == cloud, NodeRow.host == host)
+            .order_by(CampaignRow.id.desc())
+        )
+        with self._database.reading() as session:
+            values = session.scalars(query).all()
+        found = (read_facts(host, {MAINTENANCE: value}).maintenance for value in values)
+        return next((flag for flag in found if flag is not None), None)
+
+    def of_run(self, campaign: str, run_id: str) -> dict[str, Told]:
+        """Return what a run told of its nodes: host -> that."""
+        query = (
+            sa.select(NodeRow.host, FactRow.key, FactRow.value)
+            .join(NodeRow, FactRow.node_id == NodeRow.id)
+            .join(CampaignRow, NodeRow.campaign_id == CampaignRow.id)
+            .where(
+                CampaignRow.campaign == campaign,
+                CampaignRow.run_id == run_id,
+                FactRow.key.in_((MAINTENANCE, SILENCING)),
+            )
+            .order_by(NodeRow.host)
+        )
+        rows: dict[str, dict[str, object]] = {}
+        with self._database.reading() as session:
+            for host, key, value in session.execute(query):
+                rows.setdefault(host, {})[key] = value
+        facts = {host: read_facts(host, values) for host, values in rows.items()}
+        return {
+            host: Told(maintenance=f.maintenance, silencing=f.silencing)
+            for host, f in facts.items()
+            if (f.maintenance, f.silencing) != (None, None)
+        }
