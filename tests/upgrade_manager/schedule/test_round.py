@@ -104,3 +104,12 @@ def test_a_node_that_nobody_asks_for_takes_no_turn_where_another_could_go() -> N
     ledger = LedgerView(given_back={"x": NOW - timedelta(seconds=10)})
     decisions = decide_admissions(snapshot, plan, ledger, NOW, asking={"h3", "h4"})
     assert {h for h, d in decisions.items() if d.admission is Admission.ADMIT} == {"h4"}
+
+
+def test_a_node_does_not_wait_for_one_that_nobody_asks_for_and_that_is_easier_to_empty() -> None:
+    """Node h1 was held and given back, empty; the server of h2 has room on one still to be upgraded only."""
+    nodes = (make_target("h1"), make_target("h2"), make_busy_node("x", upgraded=True, memory=1024))
+    snapshot = make_cloud(nodes, [make_server("web", "h2")])
+    decisions = decide_admissions(snapshot, make_plan("h1", "h2"), LedgerView(), NOW, asking={"h2"})
+    assert decisions["h2"].admission is Admission.ADMIT
+    assert decisions["h1"].admission is Admission.WAIT

@@ -32,6 +32,9 @@ from escalator.upgrade_manager.state.availability import Availability, to_second
 from escalator.upgrade_manager.state.capacity import Tier
 from escalator.upgrade_manager.state.memberships import Memberships
 
+AGAIN, AWAY = 1, 2
+"""How late a node comes whose part has ended, and one for which nobody asks: that one does not go at all."""
+
 
 def decide_admissions(
     snapshot: CloudSnapshot,
@@ -45,7 +48,7 @@ def decide_admissions(
     """Decide for every host of a plan, and every host that was asked for, whether it may go now.
 
     The nodes are asked in the order of the plan, each knowing those that were admitted before it. A node
-    whose part in the campaign ended, or for which nobody asks, comes last: it takes nobody's turn.
+    whose part in the campaign ended comes after them; one for which nobody asks takes no turn.
 
     :param snapshot: the cloud as it is.
     :param ledger: how the campaign's own nodes stand.
@@ -68,8 +71,8 @@ def decide_admissions(
             free.append(host)
         else:
             decisions[host] = decision
-    late = {h for h in free if h in state.ended or (asking is not None and h not in asking)}
-    decisions |= _decide_departures(state, sorted(free, key=late.__contains__), late)
+    late = _find_late(state, free, asking)
+    decisions |= _decide_departures(state, sorted(free, key=lambda h: late.get(h, 0)), late)
     if plan.request.dry_run:
         decisions |= {h: _describe_dry(d, state) for h, d in decisions.items() if h not in early}
     return {host: decisions[host] for host in hosts}
@@ -111,8 +114,21 @@ def check_lease_kept(
     return make_decision(host, Admission.ADMIT, Code.ADMITTED, f"{len(out)} of at most {limit} node(s) out")
 
 
+def _find_late(
+    state: AdmissionState, free: Iterable[str], asking: Collection[str] | None
+) -> Mapping[str, int]:
+    """Return who comes after the others: first whose part has ended, then for whom nobody asks.
+
+    Nothing keeps in a node that was held and given back, and nobody comes for it until its task is cleared.
+    """
+    found = {host: AGAIN for host in free if host in state.ended}
+    if asking is not None:
+        found |= {host: AWAY for host in free if host not in asking}
+    return found
+
+
 def _decide_departures(
-    state: AdmissionState, free: list[str], late: Collection[str]
+    state: AdmissionState, free: list[str], late: Mapping[str, int]
 ) -> dict[str, AdmissionDecision]:
     """Decide for the nodes that nothing forbids: places, HA groups, and the room for their servers."""
     round_state, cramped = _open_round(state, free, late)
@@ -126,11 +142,9 @@ def _decide_departures(
         if len(leases) >= limit:
             return wait_for_places(host, _name_others(state.plan, leases), limit)
         out = {*leases, *going}
-        return (
-            _wait_for_going(host, going, limit)
-            if len(out) >= limit
-            else _wait_for_cramped(host, out, cramped)
-        )
+        if len(out) >= limit:
+            return _wait_for_going(host, going, limit)
+        return _wait_for_cramped(host, out, cramped) or (_stay_away(host) if late.get(host) == AWAY else None)
 
     for departure in Round(round_state, to_seconds(state.now), limited).choose_departures():
         domain = state.nodes[departure.host].domain
@@ -178,6 +192,11 @@ def _wait_for_going(host: str, going: Iterable[str], limit: int) -> AdmissionDec
     return make_decision(host, Admission.WAIT, Code.PARALLEL_LIMIT, message)
 
 
+def _stay_away(host: str) -> AdmissionDecision:
+    message = "nobody waits for it at the door: it takes no turn"
+    return make_decision(host, Admission.WAIT, Code.PARALLEL_LIMIT, message)
+
+
 def _wait_behind(host: str, going: Iterable[str]) -> AdmissionDecision:
     before = f"{', '.join(going)} goes first" if going else "nodes before it in the order have no room"
     return make_decision(host, Admission.WAIT, Code.CAPACITY, f"{before}: it is looked at next time")
@@ -195,7 +214,7 @@ def _wait_for_cramped(
 
 
 def _open_round(
-    state: AdmissionState, free: list[str], late: Collection[str]
+    state: AdmissionState, free: list[str], late: Mapping[str, int]
 ) -> tuple[RoundState, dict[str, DrainSimulation]]:
     """Prepare a round: what is out keeps its claim on the places of its servers.
 
@@ -263,7 +282,7 @@ def open_round_beside(
     state = AdmissionState.of(snapshot, plan, ledger, now)
     gone = state.ended | state.leases.keys()
     waiting = [h for h in plan.hosts if state.book.tiers.get(h) is Tier.PENDING and h not in gone]
-    return _open_round(state, waiting, ())[0]
+    return _open_round(state, waiting, {})[0]
 
 
 def _find_limit(plan: CampaignPlan, leases: Mapping[str, Lease]) -> int:

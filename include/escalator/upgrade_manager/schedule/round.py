@@ -174,7 +174,7 @@ class Round:
         return sorted(
             queue,
             key=lambda h: (
-                h in state.late,
+                state.late.get(h, 0),
                 -self._count_conflicts(h),
                 -state.estimate_seconds(h),
                 state.rank_of[h],

@@ -37,7 +37,7 @@ class RoundState:
     :ivar slots: nodes that may be out at once.
     :ivar reasons: why a host that was looked at in this round does not go.
     :ivar rank_of: host -> its number in the order of the plan.
-    :ivar late: hosts that come after all others.
+    :ivar late: hosts that come after all others; the higher the number, the later.
     :ivar claims: host -> servers of nodes that are out, for which places are taken there.
     :ivar quiet: domains of which no node could go, and in which nothing has happened since.
     :ivar on_the_way: ids of standbys that are being moved.
@@ -56,7 +56,7 @@ class RoundState:
     absent: Mapping[str, Collection[str]] = field(default_factory=dict)
     moved_twice: int = 0
     reasons: dict[str, AdmissionDecision] = field(default_factory=dict)
-    late: Collection[str] = ()
+    late: Mapping[str, int] = field(default_factory=dict)
     claims: dict[str, dict[str, Server]] = field(default_factory=dict)
     moving: bool = False
     quiet: set[str] = field(default_factory=set)
