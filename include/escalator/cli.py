@@ -28,6 +28,7 @@ VERBS: tuple[tuple[str, str, str], ...] = (
     ("plan", "escalator.plans.cli", "in which order, where every server goes, how long, and why"),
     ("simulate", "escalator.plans.cli", "play a campaign on a snapshot"),
     ("ledger", "escalator.ledger.cli", "the ledger: its schema, and what it forgets"),
+    ("backups", "escalator.backups.cli", "what was saved of nodes before they were changed"),
     ("leases", "escalator.leases.cli", "whose nodes are out, and what to do about each"),
     ("vim", "escalator.vim_interface.register", "put the VIM interface's API into a cloud's catalogue"),
     ("vnfms", "escalator.vim_interface.cli", "the managers of VNFs, and whether they are well"),

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
+from escalator.backups.desk import BackupDesk
 from escalator.cloud_manager.cloud import Cloud
 from escalator.inventory.inventory_file import read_inventory
 from escalator.ledger.campaign_record import CampaignRecord
@@ -81,6 +82,7 @@ def make_context(
         ),
         connect=connect,
         find_power=partial(find_power, inventory, connect),
+        backups=BackupDesk.find(ledger.backups(), installation=record.plan.installation, clock=utcnow),
         clock=utcnow,
         sleep=time.sleep,
         add_ha_groups=_add_ha_groups,

@@ -20,6 +20,7 @@ from tests.steps.fake_records import START, Clock, Fuse, Guest, KilledError
 from tests.vim_interface.scaling.fakes import FakeQuotas
 from tests.vim_interface.switching.fakes import FakeNetwork
 
+from escalator.backups.desk import BackupDesk
 from escalator.ledger.campaign_record import CampaignRecord
 from escalator.ledger.database import _begin_sqlite, _prepare_sqlite
 from escalator.ledger.ledger import Ledger
@@ -173,6 +174,7 @@ class World:
     find_life: FindLife = ask_nobody
     power: PowerSwitch | None = None
     catalogued: set[str] = field(default_factory=set)
+    backups: BackupDesk | None = None
     hooked: list[HookCommands] = field(default_factory=list)
     hook_faults: dict[str, EscalatorError] = field(default_factory=dict)
 
@@ -237,6 +239,7 @@ class World:
             vnfms=self.desk.vnfms if self.desk is not None else Vnfms(),
             run_hook=self.run_hook,
             find_power=lambda _host: self.power,
+            backups=self.backups,
         )
 
     def run_hook(self, job: NodeJob, hook: HookCommands) -> str:

@@ -6,7 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from escalator.system_support.command_line import MAX_OUTPUT_BYTES, FramedOutput, write_command_line
+from escalator.system_support.command_line import (
+    MAX_OUTPUT_BYTES,
+    FramedOutput,
+    FramedStream,
+    write_command_line,
+)
 
 MARK = "4d41524b"
 
@@ -71,3 +76,19 @@ def test_output_is_kept_up_to_the_limit(length: int) -> None:
     stream = FramedOutput(MARK)
     stream.take(f"{MARK}(\n".encode() + b"y" * length + f"){MARK}\n".encode())
     assert stream.text == "y" * min(length, MAX_OUTPUT_BYTES)
+
+
+@pytest.mark.parametrize("piece", [1, 7, 10_000])
+def test_a_stream_passes_on_what_stands_between_its_marks_in_whatever_pieces_it_comes(piece: int) -> None:
+    content, got = bytes(range(256)) * 20 + b")ab", bytearray()
+    stream = FramedStream("abcd", got.extend)
+    whole = b"Welcome!\nabcd(\n" + content + b")abcd\nGood-bye\n"
+    for at in range(0, len(whole), piece):
+        stream.take(whole[at : at + piece])
+    assert (bytes(got), stream.begun, stream.text) == (content, True, "")
+
+
+def test_a_stream_that_does_not_begin_keeps_what_the_login_said() -> None:
+    stream = FramedStream("abcd", bytearray().extend)
+    stream.take(b"sudo: a password is required\n")
+    assert (stream.begun, stream.text) == (False, "sudo: a password is required\n")

@@ -5,9 +5,12 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from escalator.backups.address import find_store_url
+from escalator.backups.condition import warn_of_none
 from escalator.checks.bundle_faults import find_faults
 from escalator.checks.render import show
 from escalator.checks.sources import add_source_arguments, read_source
@@ -18,6 +21,7 @@ from escalator.model.campaign import OnBlocked, UpgradeMode
 from escalator.model.check_report import check_to_document
 from escalator.model.errors import InvalidRequestError
 from escalator.settings.places import find_own_schema_dir
+from escalator.system_support.backup.contents import needs_backup
 from escalator.upgrade_manager.conditions.leaving_out import leave_blocked_out
 from escalator.upgrade_manager.conditions.question import ask
 from escalator.upgrade_manager.conditions.rollback import check_rollback
@@ -78,6 +82,8 @@ def _check(args: argparse.Namespace) -> int:
     look = check_rollback if args.rollback else check_upgrade
     skip = OnBlocked(args.on_blocked) is OnBlocked.SKIP
     report = leave_blocked_out(question, look).report if skip else look(question)
+    if bundle is not None and needs_backup(bundle) and find_store_url() is None:
+        report = replace(report, conditions=(*report.conditions, warn_of_none(snapshot.cloud)))
     if args.json:
         print(json.dumps(check_to_document(report), indent=1))
     else:

@@ -10,6 +10,7 @@ from typing import Self
 
 import sqlalchemy as sa
 
+from escalator.ledger.backup_book import BackupBook
 from escalator.ledger.constraint_book import ConstraintBook
 from escalator.ledger.database import Database, ledger_url, parse_url
 from escalator.ledger.gap_book import GapBook
@@ -90,6 +91,10 @@ class Ledger:
     def watches(self) -> WatchBook:
         """Return what runs told to those that watch their cloud."""
         return WatchBook(self._database)
+
+    def backups(self) -> BackupBook:
+        """Return the backups that were taken."""
+        return BackupBook(self._database)
 
     def open_runs(self, cloud: str) -> tuple[OpenRun, ...]:
         """Return the runs in a cloud that have a node whose way is not at its end, the newest first."""

@@ -24,7 +24,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from escalator.model.errors import InvalidRequestError
 
-HEAD = "0007"
+HEAD = "0008"
 """The Alembic revision whose tables these are."""
 VERSION_TABLE = "escalator_alembic_version"
 NAMING = {
@@ -221,3 +221,24 @@ class GivenBackRow(Base):
     cloud: Mapped[str] = mapped_column(NAME, primary_key=True)
     host: Mapped[str] = mapped_column(NAME, primary_key=True)
     at: Mapped[datetime] = mapped_column(UtcTime)
+
+
+class BackupRow(Base):
+    """A backup that was taken and read back; it outlives the run that it was taken for."""
+
+    __tablename__ = "escalator_backup"
+    __table_args__ = (Index(None, "cloud", "host", "taken_at"),)
+
+    id: Mapped[str] = mapped_column(NAME, primary_key=True)
+    kind: Mapped[str] = mapped_column(WORD)
+    cloud: Mapped[str] = mapped_column(NAME)
+    host: Mapped[str] = mapped_column(NAME)
+    campaign: Mapped[str] = mapped_column(NAME)
+    run_id: Mapped[str] = mapped_column(NAME)
+    bundle: Mapped[str] = mapped_column(NAME)
+    taken_at: Mapped[datetime] = mapped_column(UtcTime)
+    size_bytes: Mapped[int] = mapped_column(BigInteger)
+    sha256: Mapped[str] = mapped_column(WORD)
+    manifest_sha256: Mapped[str] = mapped_column(WORD)
+    url: Mapped[str] = mapped_column(CleanText)
+    verified_at: Mapped[datetime] = mapped_column(UtcTime)

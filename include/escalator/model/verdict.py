@@ -131,6 +131,7 @@ class Code(StrEnum):
     MIGRATION_HUNG = "migration_hung"
     NODE_NOT_EMPTY = "node_not_empty"
     # upgrade and verification
+    BACKUP_FAILED = "backup_failed"
     STAGE_FAILED = "stage_failed"
     UPGRADE_FAILED = "upgrade_failed"
     HOOK_FAILED = "hook_failed"
@@ -175,6 +176,7 @@ class Code(StrEnum):
     VERSION_STEP = "version_step"
     VERSIONS_ALIKE = "versions_alike"
     BUNDLE_COMPLETE = "bundle_complete"
+    BACKUP_READY = "backup_ready"
     REBOOTS = "reboots"
     WOULD_CHANGE = "would_change"
     DURATION = "duration"
@@ -196,6 +198,7 @@ class Code(StrEnum):
     VERSIONS_DIFFER = "versions_differ"
     BUNDLE_INCOMPLETE = "bundle_incomplete"
     BUNDLE_UNSERVED = "bundle_unserved"
+    BACKUP_MISSING = "backup_missing"
     SPARE_NODES = "spare_nodes"
     HYPERVISOR_OLDER = "hypervisor_older"
     NO_WAY_BACK = "no_way_back"

@@ -10,6 +10,7 @@ from statistics import median
 from typing import Any
 
 from escalator.model.campaign import NodeState, Step
+from escalator.reports.backups import describe_backups
 from escalator.reports.facts import CampaignFacts, RecordedSnapshot
 from escalator.reports.findings import compare_servers, find
 from escalator.reports.interruptions import GuestEvents
@@ -67,6 +68,7 @@ def build_report(facts: CampaignFacts, events: GuestEvents | None = None) -> dic
         "negotiations": describe_negotiations(facts),
         "service_interruptions": describe_service_gaps(facts),
         "stops": describe_stops(facts),
+        "backups": describe_backups(facts),
         "trace": build_trace(facts, times),
         "snapshot_before": _document_of(facts.snapshot_before),
         "snapshot_after": _document_of(facts.snapshot_after),

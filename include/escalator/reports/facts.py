@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from escalator.model.backup import BackupRecord
 from escalator.model.campaign import CampaignPlan, LedgerView, Step
 from escalator.model.cloud import CloudSnapshot
 from escalator.model.interruption import Gap
@@ -73,6 +74,7 @@ class CampaignFacts:
     :ivar scaling: what was found when quotas were frozen (``freeze``) and restored (``restore``), by project.
     :ivar frozen: the quotas that the run still keeps frozen.
     :ivar stops: host -> the servers that were stopped for its upgrade, by their time.
+    :ivar backups: what was saved before nodes were changed.
     :ivar year_gaps: those of all runs in the cloud in the year up to its end.
     :ivar vnf_of: id of an HA group -> name of its VNF, as far as VNF files say.
     """
@@ -100,6 +102,7 @@ class CampaignFacts:
     scaling: Mapping[str, Mapping[str, Sequence[str]]] = field(default_factory=dict)
     frozen: tuple[FrozenQuota, ...] = ()
     stops: Mapping[str, tuple[ServerStop, ...]] = field(default_factory=dict)
+    backups: tuple[BackupRecord, ...] = ()
 
     @property
     def before(self) -> CloudSnapshot | None:

@@ -6,12 +6,15 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from escalator.model.errors import InvalidRequestError
 from escalator.settings.sharing import HOME_VARIABLE, INVENTORY_VARIABLE, refuse_private
 
 BUNDLE_VARIABLE = "ESCALATOR_BUNDLE_DIR"
 VNF_VARIABLE = "ESCALATOR_VNF_DIR"
 PLAYBOOK_VARIABLE = "ESCALATOR_PLAYBOOK_DIR"
 REPORT_VARIABLE = "ESCALATOR_REPORT_DIR"
+BACKUP_VARIABLE = "ESCALATOR_BACKUP_URL"
+BACKUP_PATHS_VARIABLE = "ESCALATOR_BACKUP_PATHS"
 _PACKAGE = Path(__file__).resolve().parents[1]
 
 
@@ -39,6 +42,21 @@ def find_report_dir(environment: Mapping[str, str] = os.environ) -> Path:
 def find_playbook_dir(environment: Mapping[str, str] = os.environ) -> Path:
     """Return ``ESCALATOR_PLAYBOOK_DIR``, else the folder of playbooks that came along."""
     return Path(environment.get(PLAYBOOK_VARIABLE) or _find_beside("playbooks"))
+
+
+def find_backup_paths(environment: Mapping[str, str] = os.environ) -> tuple[str, ...] | None:
+    """Return the paths in ``ESCALATOR_BACKUP_PATHS``, which are separated by colons; None: it is not set.
+
+    :raises InvalidRequestError: one of them is not absolute, or is all of the node.
+    """
+    paths = tuple(filter(None, environment.get(BACKUP_PATHS_VARIABLE, "").split(":")))
+    wrong = [path for path in paths if not path.startswith("/") or not path.strip("/")]
+    if wrong:
+        raise InvalidRequestError(
+            f"{BACKUP_PATHS_VARIABLE}: {', '.join(wrong)} cannot be saved",
+            remedy="name absolute paths of files and folders, with colons between them",
+        )
+    return paths or None
 
 
 def find_own_bundle_dir() -> Path:

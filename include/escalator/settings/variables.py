@@ -69,6 +69,20 @@ VARIABLES: Final = (
         shared="the same for all workers, to find them in one place",
     ),
     Variable(
+        name="ESCALATOR_BACKUP_URL",
+        meaning="store of [backups](operations.md#backups): an absolute path, or a URL of fsspec",
+        default="none: no backups are taken",
+        readers="worker, `escalator`",
+        shared="the same for all workers, and reached by all of them",
+    ),
+    Variable(
+        name="ESCALATOR_BACKUP_PATHS",
+        meaning="files and folders of a node that are saved, as `/etc/nova:/etc/neutron`",
+        default="the list in [operations](operations.md#backups)",
+        readers="worker",
+        shared="the same for all workers",
+    ),
+    Variable(
         name="ESCALATOR_TOKEN_DIR",
         meaning="folder in memory for OpenStack tokens and servers of large clouds; empty: none are kept",
         default="`/dev/shm/escalator-<uid>`",

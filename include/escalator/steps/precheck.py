@@ -1,6 +1,7 @@
 """Precheck: look at the node and its servers again, after the disable, and say every blocker at once.
 
-Reads only; a second run reads again. What it finds becomes the drain plan that migrate carries out.
+Reads only, and saves what the node has; a second run reads again. What it finds becomes the drain plan that
+migrate carries out.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from escalator.steps.moving.planning import plan_node_drain
 from escalator.steps.running.context import StepContext
 from escalator.steps.running.patience import Patience
 from escalator.steps.running.results import StepResult
+from escalator.steps.saving.node_backup import save_node
 from escalator.steps.stopping.rule import describe_staying
 from escalator.system_support.node_software import read_software
 from escalator.system_support.nova_settings import read_migration_settings
@@ -43,9 +45,9 @@ RECENT = timedelta(hours=1)
 def precheck(ctx: StepContext) -> StepResult:
     """Check the node and its servers; hold the node with every blocker, or plan its drain."""
     ctx.ensure_leased()
-    unstaged = _stage_again(ctx)
-    if unstaged is not None:
-        return unstaged
+    held = save_node(ctx) or _stage_again(ctx)
+    if held is not None:
+        return held
     plan, servers, last, totals, leaving = _settled_plan(ctx)
     if ctx.facts.upgrade_begun is None:
         ctx.remember(totals=totals)

@@ -8,6 +8,7 @@ between two marks on each stream that nobody can guess.
 from __future__ import annotations
 
 import shlex
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 MAX_OUTPUT_BYTES = 1 << 20
@@ -86,3 +87,40 @@ class FramedOutput:
     @property
     def _limit(self) -> int:
         return MAX_OUTPUT_BYTES + len(self._end)
+
+
+@dataclass(slots=True)
+class FramedStream:
+    """One stream as it comes in, however long: what stands between the marks is passed on at once."""
+
+    mark: str
+    pass_on: Callable[[bytes], None]
+    begun: bool = False
+    _ended: bool = False
+    _held: bytearray = field(default_factory=bytearray)
+
+    def take(self, chunk: bytes) -> None:
+        """Add what has come in; the few bytes that may be the begin of the last mark are held back."""
+        if self._ended:
+            return
+        self._held += chunk
+        if not self.begun:
+            begin = f"{self.mark}(\n".encode()
+            at = self._held.find(begin)
+            if at < 0:
+                del self._held[:-_BEFORE_BYTES]
+                return
+            self.begun = True
+            del self._held[: at + len(begin)]
+        end = f"){self.mark}\n".encode()
+        at = self._held.find(end)
+        self._ended = at >= 0
+        ready = bytes(self._held[: at if self._ended else max(0, len(self._held) - len(end) + 1)])
+        del self._held[: len(ready)]
+        if ready:
+            self.pass_on(ready)
+
+    @property
+    def text(self) -> str:
+        """Return, of a command that has not begun, what the login printed; else nothing is kept."""
+        return "" if self.begun else self._held.decode(errors="replace")

@@ -52,6 +52,18 @@ class Shell(Protocol):
         """Run a POSIX sh command as root, without input; through sudo when the user is another."""
 
 
+class StreamingShell(Shell, Protocol):
+    """A shell that gives what a command prints as it comes, however much that is."""
+
+    def stream_as_root(
+        self, command: str, take: Callable[[bytes], None], timeout_seconds: float | None = None
+    ) -> CommandResult:
+        """Run a command as ``run_as_root`` does, and give its output piece by piece; the result has none.
+
+        :param take: gets the bytes of stdout; what it raises ends the command's connection, no OSError.
+        """
+
+
 Connect = Callable[[], AbstractContextManager[Shell]]
 """Opens a new connection to a node; raises TransientError when the node cannot be reached now."""
 

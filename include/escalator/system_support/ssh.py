@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import selectors
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from types import TracebackType
 from typing import Self
@@ -13,7 +14,7 @@ import paramiko
 
 from escalator.model.errors import NodeFaultError
 from escalator.model.verdict import Code
-from escalator.system_support.command_line import ROOT, FramedOutput, write_command_line
+from escalator.system_support.command_line import ROOT, FramedOutput, FramedStream, write_command_line
 from escalator.system_support.connecting import JumpHost, connect, describe_loss, find_words
 from escalator.system_support.shell import PRIVILEGE, CommandResult
 from escalator.system_support.target import SshTarget
@@ -63,10 +64,26 @@ class NodeShell:
         :raises TransientError: when the connection is lost or the time is up; the command may still run.
         :raises NodeFaultError: when it does not begin: sudo refuses, or the login runs something else.
         """
+        mark = secrets.token_hex(8)
+        return self._run(command, mark, FramedOutput(mark), timeout_seconds)
+
+    def stream_as_root(
+        self, command: str, take: Callable[[bytes], None], timeout_seconds: float | None = None
+    ) -> CommandResult:
+        """Run a command as :meth:`run_as_root` does, and give its output piece by piece; the result has none.
+
+        :param take: gets the bytes of stdout; what it raises ends the connection of the command. An OSError
+            would be taken for one of the connection's.
+        """
+        mark = secrets.token_hex(8)
+        return self._run(command, mark, FramedStream(mark, take), timeout_seconds)
+
+    def _run(
+        self, command: str, mark: str, stdout: FramedOutput | FramedStream, timeout_seconds: float | None
+    ) -> CommandResult:
         limit = self._target.command_timeout_seconds if timeout_seconds is None else timeout_seconds
-        target, mark = self._target, secrets.token_hex(8)
+        target, stderr = self._target, FramedOutput(mark)
         line = write_command_line(command, user=target.user, password=target.password, mark=mark)
-        stdout, stderr = FramedOutput(mark), FramedOutput(mark)
         try:
             with self._transport().open_session(timeout=limit) as channel:
                 channel.exec_command(line.text)
@@ -101,8 +118,11 @@ def _not_begun(target: SshTarget, result: CommandResult) -> NodeFaultError:
     )
 
 
+_Stream = FramedOutput | FramedStream
+
+
 def _collect(
-    channel: paramiko.Channel, limit: float, target: SshTarget, streams: tuple[FramedOutput, FramedOutput]
+    channel: paramiko.Channel, limit: float, target: SshTarget, streams: tuple[_Stream, FramedOutput]
 ) -> int:
     """Read both streams until the command has ended; return its exit code."""
     deadline = time.monotonic() + limit
@@ -121,7 +141,7 @@ def _collect(
     return code
 
 
-def _drain(channel: paramiko.Channel, stdout: FramedOutput, stderr: FramedOutput) -> bool:
+def _drain(channel: paramiko.Channel, stdout: _Stream, stderr: FramedOutput) -> bool:
     """Take what has arrived; tell whether the stream has ended and all of it was taken."""
     ended = bool(channel.eof_received or channel.closed)
     while channel.recv_ready():

@@ -19,6 +19,7 @@ from escalator.model.interruption import YEAR, sum_gaps
 from escalator.model.procedure import find_procedure
 from escalator.plans.plan import MadePlan, make_options, make_plan
 from escalator.plans.render import list_plan_lines
+from escalator.steps.campaign.check_backups import check_backups
 from escalator.steps.campaign.check_canaries import check_canaries
 from escalator.steps.campaign.check_nova_settings import check_nova_settings
 from escalator.steps.campaign.check_outlook import check_outlook
@@ -124,6 +125,7 @@ def _look_besides(
         *check_nova_settings(found.question, read.settings),
         *check_outlook(campaign.bundle, read.told),
         *check_reboots(campaign.bundle, pending, read.boots),
+        *check_backups(campaign),
     )
 
 

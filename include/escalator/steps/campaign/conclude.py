@@ -15,6 +15,7 @@ from typing import Any
 
 from escalator.cloud_manager.snapshots import snapshot_from_document, snapshot_to_document
 from escalator.ledger.records import Document, StepRecord
+from escalator.model.backup import BackupRecord
 from escalator.model.campaign import NodeState
 from escalator.model.check_report import read_unmet_verdicts
 from escalator.model.cloud import CloudSnapshot
@@ -114,6 +115,11 @@ def _find_stops(campaign: CampaignContext) -> dict[str, tuple[ServerStop, ...]]:
     return found
 
 
+def _find_backups(campaign: CampaignContext) -> tuple[BackupRecord, ...]:
+    desk = campaign.backups
+    return () if desk is None else desk.book.of_run(campaign.run.campaign, campaign.run.run_id)
+
+
 def _find_notices(campaign: CampaignContext) -> tuple[NoticeRecord, ...]:
     desk = campaign.desk
     return () if desk is None else desk.notices.find(desk.session_id)
@@ -173,6 +179,7 @@ def _facts(campaign: CampaignContext) -> CampaignFacts:
         scaling=run.document(Document.SCALING) or {},
         frozen=_find_frozen(campaign),
         stops=_find_stops(campaign),
+        backups=_find_backups(campaign),
         gaps=run.gaps().of_run(run.campaign, run.run_id),
         year_gaps=run.gaps().since(campaign.plan.request.cloud, ended - YEAR),
         vnf_of=read_vnf_names(),

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Unpack
 
+from escalator.backups.desk import BackupDesk
 from escalator.cloud_manager.cloud import Cloud
 from escalator.ledger.campaign_record import CampaignRecord
 from escalator.ledger.facts import describe_unreadable
@@ -75,6 +76,7 @@ class CampaignContext:
     :ivar find_life: says whether another run lives.
     :ivar watches: the book of what was told to those that watch the cloud.
     :ivar find_power: gives the switch of a node's power; None: the operator has declared none.
+    :ivar backups: saves what a node has before it is changed; None: the operator has declared no store.
     """
 
     record: CampaignRecord
@@ -95,6 +97,7 @@ class CampaignContext:
     run_hook: RunHook = run_hook
     find_power: Callable[[str], PowerSwitch | None] = find_no_power
     watches: WatchBook | None = None
+    backups: BackupDesk | None = None
 
     @property
     def plan(self) -> CampaignPlan:

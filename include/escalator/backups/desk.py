@@ -1,0 +1,65 @@
+"""What the steps ask for backups: the store, opened when it is needed, and the book of the ledger."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import Self
+
+from escalator.backups.address import find_store_url, hide_credentials
+from escalator.backups.keeper import BackupKeeper
+from escalator.ledger.backup_book import BackupBook
+from escalator.settings.places import find_backup_paths
+from escalator.system_support.backup.contents import DEFAULT_PATHS
+
+
+@dataclass(frozen=True, kw_only=True)
+class BackupDesk:
+    """The store that the operator has set, and the book of what is in it.
+
+    :ivar url: of the store; it may hold credentials.
+    :ivar installation: whose backups they are.
+    """
+
+    url: str
+    book: BackupBook
+    installation: str
+    clock: Callable[[], datetime]
+    paths: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        """Name it without credentials."""
+        return f"BackupDesk({hide_credentials(self.url)})"
+
+    @classmethod
+    def find(
+        cls,
+        book: BackupBook,
+        *,
+        installation: str,
+        clock: Callable[[], datetime],
+        environment: Mapping[str, str] = os.environ,
+    ) -> Self | None:
+        """Return the desk of the environment; None: no store is set, and no backup is taken.
+
+        :raises InvalidRequestError: the paths to save are not absolute.
+        """
+        url = find_store_url(environment)
+        if url is None:
+            return None
+        paths = find_backup_paths(environment) or DEFAULT_PATHS
+        return cls(url=url, book=book, installation=installation, clock=clock, paths=paths)
+
+    @cached_property
+    def keeper(self) -> BackupKeeper:
+        """Open the store.
+
+        :raises InvalidRequestError: its URL is not usable.
+        :raises TransientError: it does not answer.
+        """
+        from escalator.backups.opening import open_store  # noqa: PLC0415  (fsspec: most tasks need none)
+
+        return BackupKeeper(store=open_store(self.url), clock=self.clock, paths=self.paths)

@@ -1,0 +1,1 @@
+"""What is saved before a campaign changes it."""

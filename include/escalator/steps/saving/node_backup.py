@@ -1,0 +1,56 @@
+"""Save what a node has, once a run, before anything on it is changed; the node is only read."""
+
+from __future__ import annotations
+
+import logging
+
+from escalator.backups.keeper import BackupOf
+from escalator.model.errors import EscalatorError, TransientError
+from escalator.model.step import Outcome
+from escalator.model.verdict import Code
+from escalator.steps.running.context import StepContext
+from escalator.steps.running.results import StepResult
+from escalator.system_support.backup.contents import make_wish, needs_backup
+
+log = logging.getLogger("escalator.steps.saving.node_backup")
+
+
+def save_node(ctx: StepContext) -> StepResult | None:
+    """Take the backup of the node, unless this run has it; a second run finds it, or takes it anew.
+
+    None is taken where no store is set, where the bundle changes nothing on a node, and once its software was
+    touched: that would save the new state.
+
+    :return: why the node is given back; None when it may be changed.
+    :raises TransientError: node or store do not answer; another attempt may mend it.
+    """
+    desk = ctx.campaign.backups
+    if desk is None or not needs_backup(ctx.campaign.bundle):
+        return None
+    of = BackupOf(
+        installation=desk.installation,
+        cloud=ctx.plan.request.cloud,
+        campaign=ctx.plan.campaign,
+        run_id=ctx.plan.run_id,
+        bundle=ctx.campaign.bundle.name,
+        host=ctx.host,
+    )
+    if desk.book.find(of.id) is not None:
+        return None
+    if ctx.facts.upgrade_begun is not None:
+        log.warning("%s: no backup is taken, its software was touched already", ctx.host)
+        return None
+    wish = make_wish(ctx.campaign.bundle, desk.paths)
+    try:
+        with ctx.campaign.connect(ctx.host) as shell:
+            taken = desk.keeper.save_node(of, shell, wish)
+    except TransientError:
+        raise
+    except EscalatorError as exc:
+        if exc.code is not Code.BACKUP_FAILED:  # the node itself: its log-in, its host key
+            raise
+        return StepResult(outcome=Outcome.HELD, code=exc.code, message=f"{ctx.host} is not saved: {exc}")
+    ctx.ensure_current()
+    desk.book.record(taken)
+    log.info("%s: saved as %s, %d bytes, read back", ctx.host, taken.id, taken.size_bytes)
+    return None
