@@ -141,13 +141,13 @@ def test_the_defaults_of_a_check_are_good_and_are_what_it_knows(airflow_home: ob
     assert airflow_home
     from airflow.sdk.definitions.param import ParamsDict
 
-    from escalator.documents.requests import CHECK_KEYS, parse_check
+    from escalator.documents.requests import CheckDocument, parse_check
     from escalator_airflow.params import make_check_params
 
     form = ParamsDict(make_check_params(HOSTS, BUNDLES))  # type: ignore[arg-type]
     assert not form.get_param("bundle").has_value
     form["bundle"] = "nova-34"
     defaults = form.validate()
-    assert set(defaults) == set(CHECK_KEYS)
+    assert set(defaults) == set(CheckDocument.model_fields)
     request, rollback = parse_check(defaults, cloud="lab", known_hosts=HOSTS, bundles=("nova-34",))
     assert (request.bundle, request.hosts, rollback) == ("nova-34", (), False)

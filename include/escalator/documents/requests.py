@@ -125,8 +125,6 @@ class CampaignDocument(RunDocument):
 
 KEYS = tuple(CampaignDocument.model_fields)
 """What a request may say."""
-CHECK_KEYS = tuple(CheckDocument.model_fields)
-"""What the request of a check may say."""
 
 
 def parse_request(

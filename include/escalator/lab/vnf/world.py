@@ -17,7 +17,7 @@ from escalator.lab.vnf.json_server import call
 from escalator.lab.vnf.load_balancers import Octavia
 from escalator.lab.vnf.members import READY_SECONDS, GuestMembers, Members, ProcessMembers
 from escalator.lab.vnf.networks import VnfNetworks
-from escalator.lab.vnf.processes import CONTROL_PORT, L3_AGENT, MANAGER_PORT, VnfProcesses, describe
+from escalator.lab.vnf.processes import CONTROL_PORT, MANAGER_PORT, VnfProcesses, describe
 from escalator.lab.vnf.service_log import ServiceGap, find_gaps, read_events
 from escalator.lab.vnf.specs import Form, Vnf, VnfServer, VnfSpec
 
@@ -257,11 +257,6 @@ class VnfLab:
         self.folder.mkdir(parents=True, exist_ok=True)
         described = [describe(vnf) for vnf in self.vnfs.values()]
         (self.folder / "vnfs.json").write_text(json.dumps({"vnfs": described}, indent=1) + "\n")
-
-    @property
-    def is_agent_alive(self) -> bool:
-        """Tell whether the L3 agent runs."""
-        return self._runner.is_alive(L3_AGENT)
 
 
 def _host_of(url: str) -> str:
