@@ -26,6 +26,8 @@ SHAPES = {"stack": {"nodes": 4}, "lab": {"nodes": 8, "zones": 2}}
 """Piece of work -> what its lab is like."""
 PROOF_SHAPE = {"nodes": 6}
 CHOSEN_LAB = "ESCALATOR_TEST_LAB"
+REAL_GUESTS = int(os.environ.get("ESCALATOR_TEST_REAL_GUESTS", "4"))
+"""The lab, and the Airflow, of tests with real guests."""
 _PIECE = pytest.StashKey[str]()
 
 
@@ -76,6 +78,9 @@ def _marks(module: str) -> frozenset[str]:
 
 
 def _slowness(item: pytest.Item) -> int:
+    """Return a place in the order; who brings up a lab of real guests does before the shared lab is there."""
+    if item.get_closest_marker("real_guests") is not None:
+        return SLOWNESS.index("lab") + 1
     return max((SLOWNESS.index(mark) + 1 for mark in SLOWNESS if item.get_closest_marker(mark)), default=0)
 
 
@@ -92,10 +97,28 @@ def _why_no_lab() -> str:
     return ""
 
 
+@cache
+def _why_no_real_guests() -> str:
+    """Return the sentence that says what a lab with real guests lacks here; empty where there can be one."""
+    from escalator.lab.errors import LabError
+    from escalator.lab.real_guests import RealGuests
+    from escalator.lab.settings import Hypervisor, LabSettings, NovaForm
+
+    environment = {**os.environ, "ESCALATOR_LAB_INSTANCE": str(REAL_GUESTS)}
+    kind = {"nova": NovaForm.PACKAGE, "hypervisor": Hypervisor.QEMU}
+    try:
+        RealGuests(settings=LabSettings.from_environment(environment, **kind)).check_possible()
+    except LabError as impossible:
+        return impossible.message
+    return ""
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip what needs a lab where there can be none; note for which piece of work the first one starts it."""
     if item.get_closest_marker("lab") is not None and (why := _why_no_lab()):
+        pytest.skip(why)
+    if item.get_closest_marker("real_guests") is not None and (why := _why_no_real_guests()):
         pytest.skip(why)
     piece = _piece(item.nodeid)
     if piece is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import time
+from typing import TYPE_CHECKING
 
 import pytest
 from tests.conftest import CHOSEN_LAB
@@ -14,18 +15,22 @@ from escalator.lab import services
 from escalator.lab.lab import Lab
 from escalator.lab.processes import PidFile
 from escalator.lab.services import Service, ServiceRunner
-from escalator.lab.settings import LabSettings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from escalator.lab.settings import LabSettings
 
 pytestmark = [pytest.mark.lab, pytest.mark.ends_lab]
 
 
 @pytest.mark.skipif(CHOSEN_LAB in os.environ, reason=f"the lab of {CHOSEN_LAB} is not ours to end")
-def test_down_ends_everything_and_nothing_else(lab: Lab) -> None:
-    other = LabSettings(home=lab.settings.home, instance=7, nodes=1, servers=0)
-    neighbour, runner = services.epmd(other), ServiceRunner(run=other.run)
+def test_down_ends_everything_and_nothing_else(lab: Lab, tmp_path: Path) -> None:
+    neighbour, runner = Service(name="epmd", command=("sleep", "600")), ServiceRunner(run=tmp_path)
     runner.ensure_started(neighbour)
-    guest = Service(name=f"{services.VNF_PREFIX}a-guest", command=("sleep", "600"))
-    ServiceRunner(run=lab.settings.run).ensure_started(guest)
+    own = ServiceRunner(run=lab.settings.run)
+    lost = ("sh", "-c", "setsid sleep 601 & exec sleep 600")
+    own.ensure_started(Service(name=f"{services.VNF_PREFIX}a-guest", command=lost))
     try:
         assert lab.status().is_up
         processes = [PidFile(path=path).read() for path in (lab.settings.run / "pid").glob("*.json")]
@@ -38,10 +43,11 @@ def test_down_ends_everything_and_nothing_else(lab: Lab) -> None:
         assert not any(process is not None and process.is_alive() for process in processes)
         assert [left for machine in machines for left in running_traces(machine)] == []
         assert listening_on(lab.settings) == []
+        assert not any(folder.exists() for folder in own.cgroup.folders)
         assert not lab.down()
         assert runner.is_alive(neighbour.name)
     finally:
-        runner.ensure_stopped(neighbour)
+        assert runner.ensure_removed()
 
 
 def listening_on(settings: LabSettings) -> list[int]:

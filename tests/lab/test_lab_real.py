@@ -27,7 +27,7 @@ BOOT_ID = "/proc/sys/kernel/random/boot_id"
 @pytest.fixture
 def clean(lab: Lab) -> Lab:
     lab.reset()
-    lab.servers.delete_all()
+    lab.servers.wait_gone(lab.servers.order_deletion())
     return lab
 
 

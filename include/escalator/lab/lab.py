@@ -80,10 +80,11 @@ class Lab:
 
     def _up(self) -> None:
         fresh = not self.is_running
-        if fresh and self._is_anything_alive():
-            self._progress.say("an earlier start was not finished: ending what it left")
-            self.down()
         if fresh:
+            if self._is_anything_alive():
+                self._progress.say("an earlier start was not finished: ending what it left")
+            if self.settings.run.exists():  # groups and a bridge may be left where nothing lives any more
+                self.down()
             self._use(self._wanted)
         self._refuse_other_shape()
         check_free(self._wanted_endpoints(), fetch_listeners())
@@ -103,16 +104,16 @@ class Lab:
             nodes = list(pool.map(lambda node: (node.is_on, node.stop()), self.nodes()))
             front = list(pool.map(self._runner.ensure_stopped, services.openstack_services(self.config)))
             back = list(pool.map(self._runner.ensure_stopped, self._base_services()))
+        left = self._runner.ensure_removed()
         bridge = self._guests.ensure_bridge_removed()
-        return any(was_on for was_on, _ in nodes) or any((vnfs, bridge, *front, *back))
+        return any(was_on for was_on, _ in nodes) or any((vnfs, left, bridge, *front, *back))
 
     def reset(self) -> None:
         """Bring every node back to the first release, enabled in Nova, without faults.
 
         Real guests are booted anew: their disks are on those of the nodes.
         """
-        if self._guests.are_there:
-            self.servers.delete_all()
+        gone = self.servers.order_deletion() if self._guests.are_there else set()
         for service in self._compute_services():
             if service["status"] != "enabled" or service["forced_down"]:
                 body = {"status": "enabled", "forced_down": False}
@@ -123,6 +124,7 @@ class Lab:
         late = {s["host"] for s in self._compute_services() if s["state"] != "up"}
         again = {node.host for node, begun in zip(self.nodes(), restarted, strict=True) if begun}
         self._computes.wait_heard(sorted(late | again), since=since)
+        self.servers.wait_gone(gone)
         self._wait_hypervisors()
         if self._guests.are_there:
             self.servers.boot(self._guests.standard_set())
@@ -343,8 +345,7 @@ class Lab:
         return self._wanted.run / "ready"
 
     def _is_anything_alive(self) -> bool:
-        names = [path.stem for path in (self.settings.run / "pid").glob("*.json")]
-        return any(map(self._runner.is_alive, names)) or any(node.is_on for node in self.nodes())
+        return bool(self._runner.cgroup.fetch_processes()) or any(node.is_on for node in self.nodes())
 
     # -- pieces
 

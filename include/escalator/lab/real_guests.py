@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from escalator.lab.machine.bridge import check_kernel
 from escalator.lab.machine.guest import ensure_guest_resources, guest_set
 from escalator.lab.machine.qemu_bundle import make_bundle, name_of
 from escalator.lab.machine.qemu_store import QemuStore
@@ -41,6 +42,7 @@ class RealGuests:
         """
         if self.are_there:
             self.settings.bridge.check_possible()
+            check_kernel()
 
     def ensure_bridge(self) -> None:
         """Make the bridge of real guests; the control plane listens there.

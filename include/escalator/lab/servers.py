@@ -132,26 +132,30 @@ class Servers:
         others = {server["id"] for server in found} - set(kept.values())
         self._delete(others)
         booted = self.boot(spec for name, spec in wanted.items() if name not in kept)
-        self._wait_gone(others)
+        self.wait_gone(others)
         self._delete_orphans({*kept.values(), *booted.values()})
         return kept | booted
 
-    def delete_all(self) -> None:
-        """Delete every server and wait until they are gone; a second run does nothing."""
+    def order_deletion(self) -> set[str]:
+        """Order the deletion of all servers and return their ids; a node that is off does it later."""
         found = self._ids()
         self._delete(found)
-        self._wait_gone(found)
+        return found
 
     def delete(self, ids: set[str]) -> None:
         """Delete servers and wait until they are gone; those that are gone already are fine."""
         self._delete(ids)
-        self._wait_gone(ids)
+        self.wait_gone(ids)
 
     def _delete(self, ids: set[str]) -> None:
         with ThreadPoolExecutor(max_workers=PARALLEL) as pool:
             list(pool.map(lambda server_id: self.cloud.delete("nova", f"/servers/{server_id}"), ids))
 
-    def _wait_gone(self, ids: set[str]) -> None:
+    def wait_gone(self, ids: set[str]) -> None:
+        """Wait until servers are gone.
+
+        :raises LabError: naming those that are not in time.
+        """
         deadline = time.monotonic() + WAIT_SECONDS
         while left := ids & self._ids():
             if time.monotonic() > deadline:

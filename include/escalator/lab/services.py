@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from escalator.lab.errors import LabError, ServiceFailedError
+from escalator.lab.machine.cgroup import Cgroup
+from escalator.lab.pins import digest
 from escalator.lab.processes import PidFile, ensure_stopped, spawn, wait_until
 
 if TYPE_CHECKING:
@@ -52,10 +54,17 @@ class Service:
 class ServiceRunner:
     """Start and end services of one lab instance.
 
+    All are in one control group, with whatever they start: what outlives its service is found there.
+
     :param run: the instance's folder; pid files and logs are in it.
     """
 
     run: Path
+
+    @property
+    def cgroup(self) -> Cgroup:
+        """Return the control group of all services of the instance."""
+        return Cgroup.named(f"services-{digest(str(self.run))}")
 
     def pid_file(self, name: str) -> PidFile:
         """Return the pid file of a service."""
@@ -69,8 +78,9 @@ class ServiceRunner:
         """Start a service that does not run; tell whether it had to be started."""
         if self.is_alive(service.name):
             return False
+        self.cgroup.make()
         spawn(
-            service.command,
+            self.cgroup.joined_by(service.command),
             pid_file=self.pid_file(service.name),
             log=self.run / "log" / f"{service.name}.out",
             environment={**clean_environment(), **service.environment},
@@ -108,6 +118,12 @@ class ServiceRunner:
         ended = [ensure_stopped(self.pid_file(name), sig=signal.SIGKILL) for name in found]
         return any(ended)
 
+    def ensure_removed(self) -> bool:
+        """Kill what is left of all services, with what they started; tell whether there was something."""
+        left = bool(self.cgroup.fetch_processes())
+        self.cgroup.ensure_removed()
+        return left
+
 
 def clean_environment() -> dict[str, str]:
     """Return this process's environment without what would change how OpenStack or Python behaves."""
@@ -118,9 +134,13 @@ def clean_environment() -> dict[str, str]:
 
 
 def postgresql(settings: LabSettings) -> Service:
-    """Return the database server; it sees its data at a path that its own user may read."""
+    """Return the database server; it sees its data at a path that its own user may read.
+
+    Its shared memory is in namespaces of its own: it goes with its last process, also when that was killed.
+    """
     data = settings.run / "state" / "postgresql"
     start = (
+        "mount -t tmpfs tmpfs /dev/shm && "
         f"mount -t tmpfs -o mode=755 tmpfs /run && mkdir {_POSTGRES_DATA} && "
         f'mount --bind "$0" {_POSTGRES_DATA} && exec "$@"'
     )
@@ -138,7 +158,7 @@ def postgresql(settings: LabSettings) -> Service:
     server: list[str | Path] = [*as_postgres(), postgresql_bin() / "postgres", "-D", _POSTGRES_DATA, *flags]
     return Service(
         name="postgresql",
-        command=("unshare", "--mount", "sh", "-c", start, data, *server),
+        command=("unshare", "--mount", "--ipc", "sh", "-c", start, data, *server),
         port=settings.ports.postgresql,
         probe=(
             postgresql_bin() / "pg_isready",

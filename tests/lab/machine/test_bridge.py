@@ -53,6 +53,18 @@ def test_real_guests_cannot_run_without_tun(tmp_path: Path, monkeypatch: pytest.
         BRIDGE.check_possible()
 
 
+def test_real_guests_cannot_run_where_the_kernel_makes_no_bridge(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    bridge.check_kernel()  # what makes bridges is not installed yet
+    for name in ("ip", "unshare"):
+        (tmp_path / name).write_text("#!/bin/sh\necho 'Error: Unknown device type.' >&2; exit 2\n")
+        (tmp_path / name).chmod(0o755)
+    with pytest.raises(LabError, match=r"no bridge can be made: Error: Unknown device type\."):
+        bridge.check_kernel()
+
+
 def test_addresses_that_are_reached_by_the_default_route_or_the_bridge_itself_are_free() -> None:
     check_free(BRIDGE.network, ROUTES, but=BRIDGE.name)
 

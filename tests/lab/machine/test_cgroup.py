@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import os
+import time
 from pathlib import Path
 
-from escalator.lab.machine.cgroup import Cgroup, find_hierarchies
+from escalator.lab.machine.cgroup import Cgroup, find_hierarchies, prune
 
 HYBRID = """\
 31 23 0:27 / /sys/fs/cgroup rw,relatime shared:9 - tmpfs tmpfs rw,mode=755
@@ -45,3 +47,18 @@ def test_a_group_is_removed_with_what_is_in_it(tmp_path: Path) -> None:
     (tmp_path / "machine" / "payload" / "system.slice").mkdir(parents=True)
     group.ensure_removed()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_groups_that_nothing_runs_in_are_removed_and_no_others(tmp_path: Path) -> None:
+    """One is left empty where the process that would have removed it was killed."""
+    names = ("escalator-lab-left", "escalator-lab-on", "escalator-lab-about-to-be-joined", "of-others")
+    left, running, new, other = (tmp_path / "pids" / name for name in names)
+    for folder in (left / "payload", running / "payload", new, other):
+        folder.mkdir(parents=True)
+    (running / "payload" / "cgroup.procs").write_text("11\n")  # the kernel refuses to remove such a one
+    for folder in (left, running, new, other):
+        os.utime(folder, (0, 0))
+    Cgroup(name=new.name, hierarchies=(tmp_path / "pids",)).make()
+    assert prune([tmp_path / "pids"], now=time.time()) == (left.name,)
+    assert {path.name for path in (tmp_path / "pids").iterdir()} == {running.name, new.name, other.name}
+    assert prune([tmp_path / "pids"], now=time.time()) == ()

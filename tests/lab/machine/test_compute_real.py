@@ -78,7 +78,7 @@ def test_a_node_is_emptied_upgraded_by_apt_and_rebooted_and_its_server_comes_bac
     move(cloud, server, first)
     assert cloud.release_versions()[second.host] == SERVICE_VERSIONS[OLD]
     assert (first.release, second.release) == (NEW, OLD)
-    cloud.servers.delete_all()
+    cloud.servers.wait_gone(cloud.servers.order_deletion())
 
 
 def test_a_node_that_is_reset_is_the_same_node_with_the_first_release(
@@ -108,4 +108,4 @@ def test_a_node_without_power_is_down_for_nova_and_comes_back_with_its_guests(
     node.ensure_on()
     wait(lambda: reports_after(cloud, node, before), "it reports again")
     assert place(cloud, server) == ("ACTIVE", node.host, None)
-    cloud.servers.delete_all()
+    cloud.servers.wait_gone(cloud.servers.order_deletion())

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.conftest import REAL_GUESTS
 from tests.lab.machine.machines import APT, NEW, OLD, SERVICE_VERSIONS, out, own_lab, place, reboot, ssh
 
 from escalator.lab.computes import ComputeRecords
@@ -27,9 +28,9 @@ if TYPE_CHECKING:
 
     from escalator.lab.ping_meter import Echoes
 
-pytestmark = [pytest.mark.lab, pytest.mark.proof]
+pytestmark = [pytest.mark.lab, pytest.mark.proof, pytest.mark.real_guests]
 
-INSTANCE = "4"
+INSTANCE = str(REAL_GUESTS)
 QEMU_OLD, QEMU_NEW = 7_000_000, 10_000_000
 TOLD = Progress()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import shutil
 import socket
 import struct
 import subprocess
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 INTERFACES = Path("/sys/class/net")
 TUN = Path("/dev/net/tun")
 ROUTES = Path("/proc/net/route")
+_TRIAL = "ip link add trial type bridge; ip link add one type veth peer name other"
 _ETHTOOL = 0x8946
 _SET_SEND_CHECKSUMS = 0x17
 """``SIOCETHTOOL`` of linux/sockios.h and ``ETHTOOL_STXCSUM`` of linux/ethtool.h."""
@@ -149,6 +151,25 @@ class Bridge:
 
     def _owns(self, interface: str) -> bool:
         return interface == self.name or interface.startswith(self._prefix)
+
+
+def check_kernel() -> None:
+    """Refuse where no bridge or no cable can be made, by making both in a network that goes at once.
+
+    Where the programs for that are still to be installed, nothing is known yet, and nothing refused.
+
+    :raises LabError: with what the kernel says.
+    """
+    if shutil.which("ip") is None or shutil.which("unshare") is None:
+        return
+    tried = subprocess.run(
+        ["unshare", "--net", "sh", "-ec", _TRIAL], capture_output=True, text=True, check=False
+    )
+    if tried.returncode != 0:
+        raise LabError(
+            f"real guests cannot run here: no bridge can be made: {tried.stderr.strip()}",
+            "modprobe bridge veth, or use --hypervisor sim",
+        )
 
 
 def mac_of(address: str) -> str:

@@ -1,4 +1,4 @@
-"""Which processes are a machine's: all that are in its control group, and no others."""
+"""Which processes are a machine's, or a lab's: all that are in its control group, and no others."""
 
 from __future__ import annotations
 
@@ -7,14 +7,23 @@ import os
 import signal
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from escalator.lab.errors import LabError
 from escalator.lab.processes import wait_until
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 MOUNTS = Path("/proc/self/mountinfo")
 GONE_SECONDS = 10.0
+PREFIX = "escalator-lab-"
+"""What the names of all our groups begin with."""
+_SETTLED_SECONDS = 60.0
+"""Age of a group that nobody is about to join for the first time."""
 _LEFT_OUT = frozenset({"cpu", "cpuset"})
 """Controllers of version 1 in which a new group takes no process before it has been given its share."""
+_JOIN = 'while [ "$1" != -- ]; do echo $$ >"$1/cgroup.procs" || exit 1; shift; done; shift; exec "$@"'
 
 
 def find_hierarchies(mountinfo: str) -> tuple[Path, ...]:
@@ -30,7 +39,7 @@ def find_hierarchies(mountinfo: str) -> tuple[Path, ...]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cgroup:
-    """The control group of one machine, in every hierarchy.
+    """The control group of one machine, or of the services of one lab, in every hierarchy.
 
     A process gets into it by being started there and cannot leave it, so that nothing else has to remember
     what was started: a process id that the kernel has given to somebody else is never signalled.
@@ -45,7 +54,7 @@ class Cgroup:
     @classmethod
     def named(cls, name: str) -> Cgroup:
         """Return the group of a name on this computer."""
-        return cls(name=name, hierarchies=find_hierarchies(MOUNTS.read_text()))
+        return cls(name=f"{PREFIX}{name}", hierarchies=find_hierarchies(MOUNTS.read_text()))
 
     @property
     def folders(self) -> tuple[Path, ...]:
@@ -60,11 +69,16 @@ class Cgroup:
         for folder in self.folders:
             try:
                 folder.mkdir(exist_ok=True)
+                os.utime(folder)  # so that ``prune`` leaves it alone until the first process has joined
             except OSError as error:
                 raise LabError(
                     f"the control group {folder} cannot be made: {error.strerror}",
                     "run as root where /sys/fs/cgroup is writable",
                 ) from error
+
+    def joined_by(self, command: Iterable[str | Path]) -> tuple[str | Path, ...]:
+        """Return a command that joins the group, which exists, and then becomes the one that is given."""
+        return ("sh", "-c", _JOIN, "sh", *self.folders, "--", *command)
 
     def fetch_processes(self) -> frozenset[int]:
         """Return the ids of all processes of the group and of the groups in it."""
@@ -95,9 +109,7 @@ class Cgroup:
         """Remove the group; what joins it meanwhile, as its starter was killed, is killed the next time."""
         self.ensure_killed()
         for folder in self.folders:
-            for path, _, _ in os.walk(folder, topdown=False):
-                with contextlib.suppress(OSError):
-                    Path(path).rmdir()
+            _remove_empty(folder)
         return not any(folder.exists() for folder in self.folders)
 
     def _is_empty_after_kill(self) -> bool:
@@ -116,6 +128,31 @@ class Cgroup:
             finally:
                 os.close(handle)
             os.waitpid(pid, os.WNOHANG)  # in case it was a child of ours
+
+
+def prune(hierarchies: Iterable[Path], *, now: float) -> tuple[str, ...]:
+    """Remove the groups that nothing runs in: those of machines and labs whose own process was killed.
+
+    A group outlives the last process in it, and the kernel refuses to remove one that has a process.
+
+    :param now: in seconds since the epoch.
+    :return: the names of those that were removed.
+    """
+    gone = set()
+    for folder in (each for hierarchy in hierarchies for each in hierarchy.glob(f"{PREFIX}*")):
+        with contextlib.suppress(FileNotFoundError):  # its own lab may be removing it
+            if now - folder.stat().st_mtime > _SETTLED_SECONDS:
+                _remove_empty(folder)
+        if not folder.exists():
+            gone.add(folder.name)
+    return tuple(sorted(gone))
+
+
+def _remove_empty(folder: Path) -> None:
+    """Remove a group and those in it, the innermost first, as far as they are empty."""
+    for path, _, _ in os.walk(folder, topdown=False):
+        with contextlib.suppress(OSError):
+            Path(path).rmdir()
 
 
 def _read(path: Path) -> str:

@@ -34,7 +34,6 @@ _POWER_OFF = signal.SIGRTMIN + 3
 """How systemd, as process 1, is told to shut down and switch off."""
 _NAMESPACES = ("mount", "pid", "uts", "ipc", "net", "cgroup")
 """What of a machine is entered at its console, in the words of ``nsenter``."""
-_JOIN = 'while [ "$1" != -- ]; do echo $$ >"$1/cgroup.procs" || exit 1; shift; done; shift; exec "$@"'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -235,14 +234,13 @@ class Machine:
     def _spawn(self, cgroup: Cgroup) -> None:
         """Start the power loop: in the group from its first moment on, so that it is never lost."""
         loop = Path(__file__).with_name("power_loop.py")
-        command = [
-            *("sh", "-c", _JOIN, "sh", *map(str, cgroup.folders), "--"),
+        command = (
             *("unshare", "--pid", "--mount", "--fork", "--kill-child=SIGKILL", "--mount-proc"),
-            *(sys.executable, "-IS", str(loop), str(self._description)),
-        ]
+            *(sys.executable, "-IS", loop, self._description),
+        )
         with self.console_log.open("ab") as output:
             process = subprocess.Popen(
-                command,
+                cgroup.joined_by(command),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
@@ -258,7 +256,7 @@ class Machine:
 
 def find_cgroup(name: str, folder: Path) -> Cgroup:
     """Return the control group of the machine that has a name and a folder, whether it is on or off."""
-    return Cgroup.named(f"escalator-lab-{name}-{digest(str(folder))}")
+    return Cgroup.named(f"{name}-{digest(str(folder))}")
 
 
 def _levels(pid: int) -> tuple[str, ...]:

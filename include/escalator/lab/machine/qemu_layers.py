@@ -142,7 +142,9 @@ done
 """Process 1 of the guest. Its address is in its MAC address; an answer tells its boot, so that a guest that
 was started anew is not taken for one that was moved. No checksum is left to hardware that nobody has: Open
 vSwitch in user space does not make up for it. The guest says where it is about once a second, as one with
-something to say does: QEMU's announcement of a move may be lost, and who only answers is not found then."""
+something to say does: QEMU's announcement of a move may be lost, and who only answers is not found then. One
+process does, which stays: QEMU's emulation misses a written page of a live migration now and then, the more
+often the more processes begin, and a guest whose memory is from two moments hangs."""
 
 GUEST_RECIPE = Recipe(
     name="guest",

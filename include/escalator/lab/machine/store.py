@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, assert_never
 
 from escalator.lab.debian_packages import ensure_debian_packages
-from escalator.lab.machine import package_files
+from escalator.lab.machine import cgroup, package_files
 from escalator.lab.machine.layers import BASE_RECIPE, Layers, Recipe, prune
 from escalator.lab.machine.machine_files import REPOSITORY_MOUNT
 from escalator.lab.machine.node_disk import NodeDisk
@@ -128,7 +129,7 @@ class MachineStore:
         return self._ensure_layers(recipe)
 
     def prune(self) -> None:
-        """Remove the layers that are of no use any more, and what packages were built from.
+        """Remove layers that are of no use any more, what packages were built from, and groups left empty.
 
         The layers of a machine stay, whether it is on or off.
 
@@ -146,6 +147,8 @@ class MachineStore:
             )  # packages are made of it
         if removed:
             self.progress.say(f"removed layers that no machine uses: {', '.join(removed)}")
+        if groups := cgroup.prune(cgroup.find_hierarchies(cgroup.MOUNTS.read_text()), now=time.time()):
+            self.progress.say(f"removed control groups that nothing runs in: {', '.join(groups)}")
 
     def _descriptions(self) -> Iterator[Path]:
         """Go through the files that name the layers of the machines of all labs on this computer."""
