@@ -10,8 +10,9 @@ from functools import cached_property
 from typing import Self
 
 from escalator.backups.address import find_store_url, hide_credentials
-from escalator.backups.keeper import BackupKeeper
+from escalator.backups.keeper import BackupKeeper, BackupOf
 from escalator.ledger.backup_book import BackupBook
+from escalator.model.campaign import CampaignPlan
 from escalator.settings.places import find_backup_paths
 from escalator.system_support.backup.contents import DEFAULT_PATHS
 
@@ -52,6 +53,17 @@ class BackupDesk:
             return None
         paths = find_backup_paths(environment) or DEFAULT_PATHS
         return cls(url=url, book=book, installation=installation, clock=clock, paths=paths)
+
+    def name(self, plan: CampaignPlan, bundle: str, host: str = "") -> BackupOf:
+        """Name the backup of a node, or of the cloud, for the run of a plan."""
+        return BackupOf(
+            installation=self.installation,
+            cloud=plan.request.cloud,
+            campaign=plan.campaign,
+            run_id=plan.run_id,
+            bundle=bundle,
+            host=host,
+        )
 
     @cached_property
     def keeper(self) -> BackupKeeper:

@@ -18,6 +18,7 @@ from escalator.cloud_manager.canary import NO_WISH, Canaries
 from escalator.cloud_manager.canary_checks import CanaryChecks
 from escalator.cloud_manager.hypervisors import Hypervisors
 from escalator.cloud_manager.instance_ha import InstanceHa
+from escalator.cloud_manager.kept_state import fetch_kept_state
 from escalator.cloud_manager.listing_reader import ListingReader
 from escalator.cloud_manager.listing_store import ListingStore
 from escalator.cloud_manager.load_balancers import LoadBalancers
@@ -167,6 +168,10 @@ class Cloud:
             may_lack=may_lack,
         )
         return self._shares.add_to(snapshot) if with_agents else snapshot
+
+    def fetch_kept_state(self, project_ids: Iterable[str]) -> dict[str, object]:
+        """Read what is kept of a cloud before a campaign. Two calls, and one for each project."""
+        return fetch_kept_state(self._services, self._reader.fetch_aggregates, self.quotas, project_ids)
 
     def watch_services(self, within: float) -> Seen[tuple[ComputeService, ...]]:
         """Read every nova-compute service, for who keeps watch; at most one call for all who do.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection
 
-from escalator.cloud_manager.api import ServiceApi
+from escalator.cloud_manager.api import Record, ServiceApi
 from escalator.cloud_manager.records import read_service
 from escalator.model.cloud import ComputeService, ServiceStatus
 from escalator.model.errors import InvalidRequestError, LeaseLostError, NotFoundError
@@ -28,6 +28,10 @@ class ComputeServices:
         :raises TransientError: a cell is down.
         """
         return self._fetch({"binary": _BINARY})
+
+    def fetch_records(self) -> list[Record]:
+        """Read every service of Nova's, of whatever kind, as Nova tells it. One call."""
+        return list(self._compute.get("/os-services")["services"])
 
     def fetch(self, host: str) -> ComputeService:
         """Read the service of one host. One call.

@@ -166,6 +166,11 @@ def _refused(faults: Sequence[Fault]) -> InvalidRequestError:
     )
 
 
+def list_documents(snapshot: CloudSnapshot, name: str) -> list[Document]:
+    """Return one of the lists of a snapshot as JSON data, by its name in the document."""
+    return list(_lists(snapshot)[name])
+
+
 def _head(snapshot: CloudSnapshot) -> Document:
     head: Document = {"schema": SCHEMA, "cloud": snapshot.cloud, "taken_at": snapshot.taken_at.isoformat()}
     if snapshot.control_plane is not None:

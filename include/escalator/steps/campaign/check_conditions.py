@@ -28,6 +28,7 @@ from escalator.steps.campaign.check_watchers import check_watchers
 from escalator.steps.campaign.controller import check_controller
 from escalator.steps.running.context import CampaignContext
 from escalator.steps.running.node_versions import NodesRead, read_versions
+from escalator.steps.saving.cloud_backup import save_cloud
 from escalator.upgrade_manager.conditions.leases import check_orphans
 from escalator.upgrade_manager.conditions.leaving_out import (
     Look,
@@ -194,6 +195,7 @@ def check(
     for line in list_plan_lines(made.document):
         log.info("%s", line)
     plan = replace(plan, hosts=tuple(dict.fromkeys((*made.hosts, *plan.hosts))))  # as shown, so kept
+    save_cloud(campaign, judged.snapshot, plan.hosts)
     recorded = _open(campaign, plan, judged, bundle_document=bundle_document, plan_document=made.document)
     return recorded, judged.report
 

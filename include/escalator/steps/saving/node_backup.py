@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 
-from escalator.backups.keeper import BackupOf
 from escalator.model.errors import EscalatorError, TransientError
 from escalator.model.step import Outcome
 from escalator.model.verdict import Code
@@ -27,14 +26,7 @@ def save_node(ctx: StepContext) -> StepResult | None:
     desk = ctx.campaign.backups
     if desk is None or not needs_backup(ctx.campaign.bundle):
         return None
-    of = BackupOf(
-        installation=desk.installation,
-        cloud=ctx.plan.request.cloud,
-        campaign=ctx.plan.campaign,
-        run_id=ctx.plan.run_id,
-        bundle=ctx.campaign.bundle.name,
-        host=ctx.host,
-    )
+    of = desk.name(ctx.plan, ctx.campaign.bundle.name, ctx.host)
     if desk.book.find(of.id) is not None:
         return None
     if ctx.facts.upgrade_begun is not None:
