@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from tests.steps.fake_records import Guest, Host, request
+from tests.steps.fake_records import Guest, Host, Move, request
 
 from escalator.cloud_manager.canary import NO_WISH
 from escalator.model.canary import CanaryFault, CanaryWish
 from escalator.model.cloud import ComputeService, Hypervisor, NetworkAgent, Node, ResourceInventory
 from escalator.model.errors import NodeFaultError, NotFoundError
 from escalator.model.feature import Feature
+from escalator.model.node_facts import ProviderFacts
 
 
 class FakeProofs:
@@ -18,6 +19,7 @@ class FakeProofs:
 
     hosts: dict[str, Host]
     guests: dict[str, Guest]
+    moves: list[Move]
     canary_faults: tuple[CanaryFault, ...]
     wishes: list[CanaryWish]
 
@@ -48,6 +50,27 @@ class FakeProofs:
         if not found:
             raise NotFoundError(f"HTTP 404: resource provider {provider_id}")
         return found
+
+    @property
+    def providers(self) -> FakeProofs:
+        """Return what tells of resource providers."""
+        return self
+
+    @request
+    def fetch_provider(self, provider_id: str) -> ProviderFacts:
+        host = self.hosts[provider_id.removeprefix("provider-")]
+        if not host.inventory:
+            raise NotFoundError(f"Placement has no resource provider {provider_id}")
+        return ProviderFacts(
+            id=provider_id, inventory=host.inventory, traits=host.traits, aggregates=host.aggregates
+        )
+
+    @request
+    def fetch_consumers(self, provider_id: str) -> frozenset[str]:
+        name = provider_id.removeprefix("provider-")
+        going = (m.record().uuid for m in self.moves if m.source == name and m.status.unfinished)
+        here = (guest.id for guest in self.guests.values() if guest.host == name)
+        return frozenset((*going, *here, *self.hosts[name].strays))
 
     @request
     def fetch_port_features(self, host: str) -> dict[str, frozenset[Feature]]:

@@ -112,6 +112,9 @@ class Host:
     inventory: dict[str, ResourceInventory] = field(default_factory=dict)
     agents: tuple[NetworkAgent, ...] = ()
     canary_fault: str | None = None
+    traits: tuple[str, ...] = ("COMPUTE_NODE", "HW_CPU_X86_TSX")
+    aggregates: tuple[str, ...] = ("a-general",)
+    strays: tuple[str, ...] = ()
 
 
 @dataclass

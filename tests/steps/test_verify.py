@@ -163,6 +163,11 @@ def test_an_agent_that_was_dead_before_is_not_held_against_the_node(world: World
     assert world.run(Step.VERIFY).outcome is Outcome.OK
 
 
+def test_an_agent_whose_record_is_gone_is_missed(upgraded: World) -> None:
+    upgraded.cloud.hosts[NODE].agents = ()
+    assert upgraded.run(Step.VERIFY).code is Code.AGENT_DOWN
+
+
 def test_where_no_agent_was_alive_before_none_is_asked_for(world: World) -> None:
     world.run_up_to(Step.UPGRADE)
     looks: list[str] = []

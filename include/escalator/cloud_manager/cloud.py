@@ -26,6 +26,7 @@ from escalator.cloud_manager.migrations import Migrations
 from escalator.cloud_manager.network import Network
 from escalator.cloud_manager.placement import Inventories, Placement
 from escalator.cloud_manager.ports import fetch_port_features
+from escalator.cloud_manager.providers import Providers
 from escalator.cloud_manager.quotas import Quotas
 from escalator.cloud_manager.roles import find_roles
 from escalator.cloud_manager.servers import Servers
@@ -56,6 +57,7 @@ class Cloud:
 
     :ivar network: floating IPs and ports; :ivar load_balancers: Octavia's; :ivar quotas: Nova's.
     :ivar instance_ha: Masakari's hosts and recoveries.
+    :ivar providers: Placement's, one by one.
     :ivar canary: what the operator of the cloud wants canaries to be made of; :ivar canaries: those.
     :param counter: counts the requests of this connection.
     :param sleep: waits that many seconds.
@@ -85,7 +87,8 @@ class Cloud:
         self._servers = Servers(compute, self._services)
         self._migrations = Migrations(compute)
         self._hypervisors = Hypervisors(compute)
-        self._placement = Placement(find_api(connection, "placement", sleep=sleep))
+        placement = find_api(connection, "placement", sleep=sleep)
+        self._placement, self.providers = Placement(placement), Providers(placement)
         self._reader = SnapshotReader(
             compute,
             self._services,

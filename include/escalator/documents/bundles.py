@@ -43,6 +43,8 @@ MOST_COMPONENTS = 1000
 """More than a release of OpenStack has."""
 MOST_HOOKS = 10
 """Commands of one time: all of them go to the node in one argument."""
+MOST_CHANGES = 100
+"""Classes and traits that one bundle may name."""
 HookList = Annotated[list[Command], Field(max_length=MOST_HOOKS)]
 
 Seconds = Annotated[
@@ -52,6 +54,13 @@ Seconds = Annotated[
 
 RebootLimit = Annotated[
     float, Field(ge=30, le=3600, allow_inf_nan=False), must_be("a number of seconds from 30 to 3600")
+]
+
+
+PlacementName = Annotated[
+    str,
+    Field(pattern=r"^[A-Z0-9_*]*[A-Z0-9_]{2}[A-Z0-9_*]*$"),
+    must_be("a resource class or trait of Placement's, such as MEMORY_MB or HW_CPU_X86_*"),
 ]
 
 
@@ -130,6 +139,9 @@ class BundleDocument(DocumentModel):
     expected: OrNull[ExpectedDocument] = Field(default_factory=ExpectedDocument)
     rollback: OrNull[RollbackDocument] = Field(default_factory=RollbackDocument)
     canary: OrNull[CanaryWord] = Field(default_factory=CanaryDocument)
+    expected_changes: OrNull[Annotated[list[PlacementName], Field(max_length=MOST_CHANGES)]] = Field(
+        default=[]
+    )
 
     @classmethod
     def find_faults_between(cls, values: Mapping[Any, Any], asked: object) -> Iterator[Fault]:  # noqa: ARG003
@@ -199,6 +211,7 @@ def parse_bundle(document: object) -> Bundle:
         expected_reboot_seconds=found.expected.reboot_seconds,
         rollback_supported=found.rollback.supported,
         canary=_canary(found.canary),
+        expected_changes=tuple(found.expected_changes),
     )
 
 

@@ -327,6 +327,7 @@ class Bundle:
     :ivar reboot: whether each node is rebooted, empty, after what the mechanism brings was activated.
     :ivar reboot_limit_seconds: how long after the order a node may stay away.
     :ivar expected_reboot_seconds: what a reboot is expected to take.
+    :ivar expected_changes: resource classes and traits of a node that it changes in Placement; ``*`` matches.
     """
 
     name: str
@@ -342,6 +343,7 @@ class Bundle:
     expected_reboot_seconds: float = 300.0
     rollback_supported: bool = False
     canary: CanaryWish = field(default_factory=CanaryWish)
+    expected_changes: tuple[str, ...] = ()
 
     @property
     def members_stay(self) -> bool:

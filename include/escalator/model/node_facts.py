@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TypedDict
 
+from escalator.model.cloud import ResourceInventory
 from escalator.model.moves import Agreement, DrainPlan, StandbyMove
 from escalator.model.stops import ServerStop
 from escalator.model.watchers import MaintenanceFlag, Silencing
@@ -56,6 +57,21 @@ class RebootOrder:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderFacts:
+    """What Placement has of a node; what stands on child providers counts with it.
+
+    :ivar id: of the node's own resource provider.
+    :ivar traits: sorted, without the mark of a disabled service.
+    :ivar aggregates: ids of the Placement aggregates of its own provider, sorted.
+    """
+
+    id: str
+    inventory: Mapping[str, ResourceInventory]
+    traits: tuple[str, ...] = ()
+    aggregates: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NodeFacts:
     """What is remembered of a node in one campaign; None: nothing. Times are aware.
 
@@ -74,6 +90,8 @@ class NodeFacts:
     :ivar verified: the proof of verify; only a node that has one is enabled after its software was touched.
     :ivar agents: binaries of the Neutron agents that were alive at its precheck.
     :ivar totals: what it had of each resource class before its software was touched.
+    :ivar provider: what Placement had of it then.
+    :ivar strays: consumers of its allocations that were nobody's when the run looked at it first.
     :ivar move_slowness: how many times what was expected its moves took.
     :ivar cold_asked: ids of the servers whose cold migration was about to be asked for, since its precheck.
     :ivar leases: the exact disabled reasons that are the run's: the one it wrote last, and one that it was
@@ -106,6 +124,8 @@ class NodeFacts:
     verified: Proof | None = None
     agents: tuple[str, ...] | None = None
     totals: Mapping[str, int] | None = None
+    provider: ProviderFacts | None = None
+    strays: tuple[str, ...] | None = None
     move_slowness: float | None = None
     cold_asked: tuple[str, ...] = ()
     leases: tuple[str, ...] = ()
@@ -150,6 +170,8 @@ class FactChanges(TypedDict, total=False):
     verified: Proof | None
     agents: tuple[str, ...] | None
     totals: Mapping[str, int] | None
+    provider: ProviderFacts | None
+    strays: tuple[str, ...] | None
     move_slowness: float | None
     cold_asked: tuple[str, ...]
     leases: tuple[str, ...]

@@ -154,6 +154,8 @@ class Code(StrEnum):
     VERSION_MISMATCH = "version_mismatch"
     HYPERVISOR_DOWN = "hypervisor_down"
     INVENTORY_MISSING = "inventory_missing"
+    PROVIDER_CHANGED = "provider_changed"
+    ALLOCATION_LEFT = "allocation_left"
     AGENT_DOWN = "agent_down"
     AGENT_STALE = "agent_stale"
     AGENT_UNMATCHED = "agent_unmatched"

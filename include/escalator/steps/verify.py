@@ -19,6 +19,7 @@ from escalator.model.node_software import Software
 from escalator.model.step import Outcome
 from escalator.model.stops import StopEnd
 from escalator.model.verdict import Code, Subject, Verdict
+from escalator.steps.proving.placement import check_allocations, check_identity, check_provider
 from escalator.steps.rebooting.reboots import find_reboot_due
 from escalator.steps.running.context import StepContext
 from escalator.steps.running.hooks import HookFailedError, Hooks
@@ -28,14 +29,17 @@ from escalator.steps.stopping.start_servers import start_servers
 from escalator.steps.switching.managers import tell_of_done
 from escalator.system_support.mechanisms import UnitState
 from escalator.system_support.node_software import read_software
-from escalator.upgrade_manager.state.agents import find_dead
-from escalator.upgrade_manager.state.resources import find_lost
+from escalator.upgrade_manager.state.agents import find_missing
+from escalator.upgrade_manager.state.resources import drop_expected, find_lost
 
 log = logging.getLogger("escalator.steps.verify")
 
 SERVICE_WITHIN = timedelta(seconds=120)
 """How long service, hypervisor, inventory and agents may take to come up after the restart."""
+PLACEMENT_WITHIN = timedelta(seconds=60)
+"""How long Placement may take to have again what it had: nova-compute tells it once a minute."""
 POLL_SECONDS = 1.0
+PLACEMENT_POLL_SECONDS = 5.0
 LOOKS_A_LOGIN = 5
 """The node itself is asked over SSH at every fifth look only: a login costs both sides more than the look."""
 
@@ -113,6 +117,8 @@ def _prove(ctx: StepContext, notes: _Notes) -> StepResult | None:
         wrong = _version(ctx, notes)
         faults = (*wrong, *wait.until_good(_all_up, lambda: bool(wrong)))
     if not faults:
+        faults = wait.more(PLACEMENT_WITHIN, PLACEMENT_POLL_SECONDS).until_good(_placement)
+    if not faults:
         faults = _hooks(ctx, notes.hooks)
     if not faults:
         faults = _canary(ctx)
@@ -140,6 +146,16 @@ class _Wait:
     ctx: StepContext
     patience: Patience
     deadline: datetime
+    pause_seconds: float = POLL_SECONDS
+
+    def more(self, within: timedelta, pause_seconds: float) -> _Wait:
+        """Give so much time from now on, for looks that are so far apart."""
+        return _Wait(
+            ctx=self.ctx,
+            patience=Patience(ctx=self.ctx),
+            deadline=self.ctx.now() + within,
+            pause_seconds=pause_seconds,
+        )
 
     def until_good(self, look: Look, hopeless: Callable[[], bool] = lambda: False) -> tuple[Verdict, ...]:
         """Look until there is no fault; return those left at the deadline, or when there is no hope."""
@@ -147,7 +163,7 @@ class _Wait:
             faults = self.patience.ask(lambda: look(self.ctx))
             if not faults or self.ctx.now() > self.deadline + self.patience.away or hopeless():
                 return faults
-            self.ctx.campaign.sleep(POLL_SECONDS)
+            self.ctx.campaign.sleep(self.pause_seconds)
 
 
 def _service(wait: _Wait) -> tuple[Verdict, ...]:
@@ -186,6 +202,11 @@ def _heartbeat(ctx: StepContext) -> tuple[Verdict, ...]:
 def _all_up(ctx: StepContext) -> tuple[Verdict, ...]:
     """Look at service, hypervisor, inventory and agents: they have to be up together."""
     return (*_heartbeat(ctx), *_hypervisor(ctx), *_agents(ctx))
+
+
+def _placement(ctx: StepContext) -> tuple[Verdict, ...]:
+    """Compare what Placement has of the node with what it had; nothing may be left over of the drain."""
+    return check_provider(ctx) or check_allocations(ctx)
 
 
 def _restarted_at(ctx: StepContext) -> datetime | None:
@@ -241,7 +262,11 @@ def _hypervisor(ctx: StepContext) -> tuple[Verdict, ...]:
         return _fault(ctx, Code.HYPERVISOR_DOWN, str(exc), remedy)
     if hypervisor.state is not ServiceState.UP:
         return _fault(ctx, Code.HYPERVISOR_DOWN, f"hypervisor is {hypervisor.state}", remedy)
-    before = ctx.facts.totals or {}
+    another = check_identity(ctx, hypervisor.id)
+    if another:
+        return another
+    expected = ctx.campaign.bundle.expected_changes
+    before = drop_expected(ctx.facts.totals or {}, expected)
     try:
         inventory = ctx.cloud.fetch_inventory(hypervisor.id, classes=tuple(before))
     except NotFoundError:
@@ -258,7 +283,7 @@ def _agents(ctx: StepContext) -> tuple[Verdict, ...]:
     if known is not None and not known:
         return ()  # none was alive: there is none to ask for
     agents = ctx.cloud.fetch_agents(ctx.host)
-    dead = [a.binary for a in find_dead(agents) if known is None or a.binary in known]
+    dead = find_missing(agents, known)
     if not dead:
         return ()
     return _fault(

@@ -3,7 +3,7 @@ from __future__ import annotations
 from tests.builders import make_node
 
 from escalator.model.cloud import NetworkAgent
-from escalator.upgrade_manager.state.agents import AgentsByHost, find_dead, find_stale
+from escalator.upgrade_manager.state.agents import AgentsByHost, find_dead, find_missing, find_stale
 
 
 def agent(agent_id: str, host: str, binary: str = "ovn-controller", *, alive: bool = True) -> NetworkAgent:
@@ -44,3 +44,14 @@ def test_a_dead_record_is_left_over_only_beside_a_living_agent_of_its_kind() -> 
     )
     assert ids(find_stale(agents)) == ["2"]
     assert ids(find_dead(agents)) == ["3"]
+
+
+def test_an_agent_that_was_there_and_is_gone_is_missing() -> None:
+    ovn, meta = agent("1", "a"), agent("2", "a", "neutron-ovn-metadata-agent")
+    known = ("neutron-ovn-metadata-agent", "ovn-controller")
+    assert find_missing((ovn, meta), known) == ()
+    assert find_missing((ovn,), known) == ("neutron-ovn-metadata-agent",)
+    dead = agent("1", "a", alive=False)
+    assert find_missing((dead, meta), known) == ("ovn-controller",)
+    assert find_missing((dead, meta), ("neutron-ovn-metadata-agent",)) == ()
+    assert find_missing((dead, meta), None) == ("ovn-controller",)

@@ -6,7 +6,7 @@ as its hypervisor; one that is only called alike (``node-01`` and ``node-01.exam
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from escalator.model.cloud import NetworkAgent, Node
 
@@ -48,6 +48,18 @@ def find_dead(agents: Iterable[NetworkAgent]) -> Agents:
     found = tuple(agents)
     living = {agent.binary for agent in found if agent.alive}
     return tuple(agent for agent in found if not agent.alive and agent.binary not in living)
+
+
+def find_missing(agents: Iterable[NetworkAgent], known: Collection[str] | None) -> tuple[str, ...]:
+    """Return the binaries of the agents that a node should have alive and has not.
+
+    :param known: binaries that were alive before, of which a record that is gone counts as dead; None: it is
+        not known: then every one that does not report.
+    """
+    found = tuple(agents)
+    if known is None:
+        return tuple(agent.binary for agent in find_dead(found))
+    return tuple(sorted(set(known) - {agent.binary for agent in found if agent.alive}))
 
 
 def find_stale(agents: Iterable[NetworkAgent]) -> Agents:

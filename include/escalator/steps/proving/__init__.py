@@ -1,0 +1,1 @@
+"""Proofs of a node that need more than one look at it."""

@@ -1,0 +1,109 @@
+"""Whether Placement has of a node what it had before, and nothing allocated that is nobody's."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+from escalator.model.errors import NotFoundError
+from escalator.model.verdict import Code, Severity, Subject, Verdict
+from escalator.model.wording import name_some
+from escalator.steps.running.context import StepContext
+from escalator.upgrade_manager.state.resources import find_changes, find_gained, find_strays
+
+log = logging.getLogger("escalator.steps.proving.placement")
+
+
+def note_before(ctx: StepContext) -> tuple[Verdict, ...]:
+    """Remember what Placement has of a node whose software was not touched; name what is nobody's already.
+
+    What is nobody's is looked for once a run: what a drain of this run left is never taken for older.
+    """
+    try:
+        provider_id = ctx.cloud.fetch_hypervisor(ctx.host).id
+        provider = ctx.cloud.providers.fetch_provider(provider_id)
+    except NotFoundError as exc:
+        log.warning("%s: it is not known what Placement has of it: %s", ctx.host, exc)
+        ctx.remember(provider=None)
+        return ()
+    ctx.remember(provider=provider)
+    strays = ctx.facts.strays
+    if strays is None:
+        strays = _find_strays(ctx, provider_id)
+        ctx.remember(strays=strays)
+    return (_describe_strays(ctx, provider_id, strays, Severity.WARNING),) if strays else ()
+
+
+def check_identity(ctx: StepContext, provider_id: str) -> tuple[Verdict, ...]:
+    """See that the node has the resource provider that it had: a new one is in no aggregate.
+
+    :param provider_id: that it has now, which is the id of its hypervisor.
+    """
+    before = ctx.facts.provider
+    if before is None or before.id == provider_id:
+        return ()
+    return (_changed(ctx, [f"resource provider {before.id} -> {provider_id}"]),)
+
+
+def check_provider(ctx: StepContext) -> tuple[Verdict, ...]:
+    """Compare what Placement has of the node with what it had, but for what the bundle says it changes."""
+    before = ctx.facts.provider
+    if before is None:
+        return ()  # a run of an earlier release, or Placement knew nothing of it
+    try:
+        now = ctx.cloud.providers.fetch_provider(before.id)
+    except NotFoundError as exc:
+        return (_changed(ctx, [str(exc)]),)
+    changes = find_changes(before, now, ctx.campaign.bundle.expected_changes)
+    if changes:
+        return (_changed(ctx, changes),)
+    gained = find_gained(before, now)
+    if gained:
+        log.info("%s: Placement has of it now as well: %s", ctx.host, ", ".join(gained))
+    return ()
+
+
+def check_allocations(ctx: StepContext) -> tuple[Verdict, ...]:
+    """Look for allocations on the node that are nobody's and were not there before its drain."""
+    known, provider = ctx.facts.strays, ctx.facts.provider
+    if known is None or provider is None:
+        return ()
+    try:
+        left = set(_find_strays(ctx, provider.id)) - set(known)
+    except NotFoundError:
+        return ()  # the provider is another one: said by who compares it
+    return (_describe_strays(ctx, provider.id, tuple(sorted(left)), Severity.BLOCKER),) if left else ()
+
+
+def _changed(ctx: StepContext, changes: Sequence[str]) -> Verdict:
+    return Verdict(
+        code=Code.PROVIDER_CHANGED,
+        message=f"Placement has of it not what it had before its upgrade: {'; '.join(changes)}",
+        subject=Subject.of_node(ctx.host),
+        remedy="put it right (nova.conf and nova-compute's log on the node, openstack aggregate show), then "
+        f"clear {ctx.host}.verify with downstream; what the bundle means to change stands in its "
+        "expected_changes",
+    )
+
+
+def _find_strays(ctx: StepContext, provider_id: str) -> tuple[str, ...]:
+    """Find them in one call, two where servers stay, three where something is not known."""
+    consumers = ctx.cloud.providers.fetch_consumers(provider_id)
+    servers = ctx.cloud.fetch_servers(ctx.host) if consumers else ()
+    unknown = find_strays(consumers, servers, ())
+    return find_strays(unknown, (), ctx.cloud.fetch_migrations(host=ctx.host)) if unknown else ()
+
+
+def _describe_strays(
+    ctx: StepContext, provider_id: str, strays: tuple[str, ...], severity: Severity
+) -> Verdict:
+    return Verdict(
+        code=Code.ALLOCATION_LEFT,
+        message=f"allocations are left over in Placement of {name_some(strays)}: no server on the "
+        "node and no migration that goes on",
+        subject=Subject.of_node(ctx.host),
+        severity=severity,
+        remedy=f"see where each is (openstack server show), then nova-manage placement audit "
+        f"--resource_provider {provider_id} --delete"
+        + (f", then clear {ctx.host}.verify with downstream" if severity is Severity.BLOCKER else ""),
+    )
