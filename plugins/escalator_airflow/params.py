@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from airflow.sdk import Param
 
 from escalator.documents.bundle_file import find_bundle_dir
-from escalator.documents.requests import LONGEST_MIGRATION_SECONDS, MOST_NODES
+from escalator.documents.requests import LONGEST_MIGRATION_SECONDS, LONGEST_SOAK_SECONDS, MOST_NODES
 from escalator.model.campaign import OnBlocked, OnInterruption, OnSlowMove, UpgradeMode
 
 
@@ -176,19 +176,38 @@ def _slow_moves() -> dict[str, Param]:
     }
 
 
+def _trust() -> dict[str, Param]:
+    """Make the fields about how far the campaign goes on by itself."""
+    return {
+        "max_failed_nodes": Param(
+            0,
+            type=["string", "integer"],  # the form makes a field for the first
+            minimum=0,
+            maximum=MOST_NODES,
+            pattern=r"^([0-9]{1,4}|(100|[0-9]{1,2})%)$",
+            title="Failed nodes tolerated",
+            description="A number, or a share of the campaign's nodes such as 10% (rounded down). One more "
+            "than this stops further admissions; nodes in flight finish",
+            section="Safety",
+        ),
+        "soak_seconds": Param(
+            0,
+            type="integer",
+            minimum=0,
+            maximum=LONGEST_SOAK_SECONDS,
+            title="Soak time (s)",
+            description="So long no other node goes out after one was given back; when it is not in service "
+            "any more by then, none does",
+            section="Safety",
+        ),
+    }
+
+
 def _safety() -> dict[str, Param]:
     """Make the fields of the section Safety that only a campaign has, in their order on the form."""
     return {
         **_moves(),
-        "max_failed_nodes": Param(
-            0,
-            type="integer",
-            minimum=0,
-            maximum=MOST_NODES,
-            title="Failed nodes tolerated",
-            description="One more than this stops further admissions; nodes in flight finish",
-            section="Safety",
-        ),
+        **_trust(),
         "on_blocked": _on_blocked(),
         "on_interruption": _on_interruption(),
         "dry_run": Param(

@@ -33,19 +33,20 @@ def test_the_options_become_the_parameters_of_the_run(
     args = parse(
         *("--cloud", "lab", "--domain", "cell1/az1/general", "--bundle", "nova-34"),
         *("--hosts", "node-01,node-02", "--hosts", "node-03"),
-        *("--max-parallel", "2", "--max-failed-nodes", "1", "--dry-run"),
+        *("--max-parallel", "2", "--max-failed-nodes", "10%", "--dry-run"),
         *("--mode", "non-smooth", "--spill", "0.02", "--on-blocked", "skip"),
         *("--on-interruption", "stop", "--leave-standbys"),
         *("--on-slow-move", "force_complete"),
         *("--migration-timeout-seconds", "600", "--migration-timeout-seconds-per-gib", "7.5"),
-        *("--window-end", "2026-11-29T06:00:00Z"),
+        *("--soak-seconds", "600", "--window-end", "2026-11-29T06:00:00Z"),
     )
     assert args.run(args) == 0
     assert airflow.sent("POST", RUNS)[-1]["conf"] == {
         "bundle": "nova-34",
         "hosts": ["node-01", "node-02", "node-03"],
         "max_parallel": 2,
-        "max_failed_nodes": 1,
+        "max_failed_nodes": "10%",
+        "soak_seconds": 600,
         "dry_run": True,
         "mode": "non-smooth",
         "spill": 0.02,

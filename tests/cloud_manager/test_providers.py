@@ -44,7 +44,7 @@ def test_a_provider_is_read_whole_but_for_the_mark_of_a_disabled_service(
         traits=("COMPUTE_NODE", "CUSTOM_NVIDIA_11"),
         aggregates=("a", "b"),
     )
-    assert counter.total - before == 6
+    assert counter.total - before == 1 + 6  # a token
     assert tree.requests_of("GET", ALL)[0].query == {"in_tree": ["rp-1"]}
 
 

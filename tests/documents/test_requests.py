@@ -26,6 +26,7 @@ FULL: dict[str, object] = {
     "move_standbys": False,
     "migration_timeout_seconds_per_gib": 12.5,
     "on_slow_move": "force_complete",
+    "soak_seconds": 120,
 }
 
 
@@ -62,7 +63,16 @@ def test_everything_said() -> None:
         move_standbys=False,
         migration_timeout_seconds_per_gib=12.5,
         on_slow_move=OnSlowMove.FORCE_COMPLETE,
+        soak_seconds=120,
     )
+
+
+@pytest.mark.parametrize(
+    ("said", "number", "percent"), [(3, 3, None), ("3", 3, None), ("10%", 0, 10), ("100%", 0, 100)]
+)
+def test_a_share_of_the_nodes_may_fail(said: object, number: int, percent: int | None) -> None:
+    request = parsed({"bundle": "nova-34", "max_failed_nodes": said})
+    assert (request.max_failed_nodes, request.max_failed_percent) == (number, percent)
 
 
 @pytest.mark.parametrize(
@@ -91,6 +101,12 @@ def test_everything_said() -> None:
             f"max_parallel: 4 is impossible: domain {DOMAIN} has 4 nodes and one must stay in",
         ),
         ({"max_failed_nodes": -1}, "max_failed_nodes: must be at least 0, not -1"),
+        ({"max_failed_nodes": True}, "max_failed_nodes: must be a whole number, not true"),
+        ({"max_failed_nodes": "101%"}, "max_failed_nodes: must be a number of nodes, or a share of them"),
+        ({"max_failed_nodes": "1.5%"}, "max_failed_nodes: must be a number of nodes, or a share of them"),
+        ({"max_failed_nodes": "99999"}, "max_failed_nodes: must be at most 10000"),
+        ({"soak_seconds": -1}, "soak_seconds: must be at least 0, not -1"),
+        ({"soak_seconds": 10**6}, "soak_seconds: must be at most 86400"),
         ({"dry_run": 1}, "dry_run: must be true or false, not 1"),
         ({"migration_timeout_seconds": 9}, "migration_timeout_seconds: must be at least 10, not 9"),
         ({"window_end": "2026-11-22"}, "window_end: must be a date and time with its offset"),

@@ -30,3 +30,10 @@ def test_how_long_a_move_may_take_grows_with_memory_where_that_was_asked() -> No
     assert request.move_limit_seconds(1024**2) == 900.0
     grown = replace(request, migration_timeout_seconds_per_gib=10.0)
     assert (grown.move_limit_seconds(1024), grown.move_limit_seconds(1024**2)) == (900.0, 10240.0)
+
+
+def test_how_many_nodes_may_fail() -> None:
+    nodes = tuple(f"n{number}" for number in range(19))
+    assert make_plan(*nodes, max_failed_nodes=3).failures_allowed == 3
+    assert make_plan(*nodes, max_failed_percent=10).failures_allowed == 1
+    assert make_plan("a", max_failed_percent=99).failures_allowed == 0

@@ -49,6 +49,16 @@ def test_two_nodes_one_after_the_other() -> None:
     assert (result["makespan_seconds"], result["makespan_lower_bound_seconds"]) == (209.07, 209.07)
 
 
+def test_a_node_serves_for_a_while_before_the_next_one_goes() -> None:
+    cloud = make_cloud([make_target(host) for host in "abc"])
+    trace = play(cloud, max_parallel=1, soak_seconds=600.0)
+    times = {kind: [t for t, *_ in told(trace, kind)] for kind in ("admit", "release")}
+    assert [later - back for back, later in zip(times["release"], times["admit"][1:], strict=False)] == [
+        600.0,
+        600.0,
+    ]
+
+
 def test_the_service_is_away_before_the_upgrade_and_members_stop_and_start() -> None:
     group, members = make_pair("db", "a", "b")
     trace = play(make_cloud([make_target("a"), make_target("b")], members, ha_groups=(group,)))

@@ -61,7 +61,13 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def _add_limits(how: argparse._ArgumentGroup) -> None:
     """Declare how a campaign goes about its nodes: its parameters but bundle and hosts."""
     how.add_argument("--max-parallel", type=int, default=1, metavar="K", help="nodes out of service at once")
-    how.add_argument("--max-failed-nodes", type=int, default=0, metavar="N", help="failures before it stops")
+    how.add_argument(
+        "--max-failed-nodes",
+        type=_failures,
+        default=0,
+        metavar="N|P%",
+        help="how many nodes may fail before it stops: a number, or a share such as 10%% (0)",
+    )
     how.add_argument("--mode", choices=tuple(map(str, UpgradeMode)), default=UpgradeMode.SMOOTH.value)
     how.add_argument(
         "--spill", type=_share, default=1.0, metavar="SHARE", help="servers that may move twice, 0 to 1 (1)"
@@ -110,6 +116,13 @@ def _add_time_limits(how: argparse._ArgumentGroup) -> None:
         help="so long for each GiB of the server's memory, where that is more (0: all the same)",
     )
     how.add_argument(
+        "--soak-seconds",
+        type=int,
+        default=0,
+        metavar="SECONDS",
+        help="so long no other node goes out after one was given back (0)",
+    )
+    how.add_argument(
         "--window-end",
         metavar="TIME",
         help="no node goes out after it, such as 2026-11-22T08:00:00Z; those in flight finish",
@@ -126,6 +139,11 @@ def add_airflow_options(parser: argparse.ArgumentParser) -> None:
         type=Path,
         help=f"file with the password ({PASSWORD_FILE_VARIABLE}; the password itself: {PASSWORD_VARIABLE})",
     )
+
+
+def _failures(text: str) -> int | str:
+    """Read a number of nodes; a share of them is Airflow's to judge."""
+    return text if text.endswith("%") else int(text)
 
 
 def _finite(text: str) -> float:
@@ -209,6 +227,7 @@ def read_conf(args: argparse.Namespace) -> dict[str, Any]:
         "hosts": [host for item in args.hosts for host in item.split(",") if host],
         "max_parallel": args.max_parallel,
         "max_failed_nodes": args.max_failed_nodes,
+        "soak_seconds": args.soak_seconds,
         "dry_run": args.dry_run,
         "mode": args.mode,
         "spill": args.spill,

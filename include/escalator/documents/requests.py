@@ -9,7 +9,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, ValidationInfo
+from pydantic import (
+    BeforeValidator,
+    Field,
+    Strict,
+    TypeAdapter,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
 
 from escalator.documents.document_model import (
     LONGEST_NAME,
@@ -31,6 +39,7 @@ from escalator.model.errors import InvalidRequestError
 MOST_NODES = 10_000
 """More than any drain domain has."""
 LONGEST_MIGRATION_SECONDS = 7 * 24 * 3600
+LONGEST_SOAK_SECONDS = 24 * 3600
 _RFC_3339 = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?"
     r"(?:[Zz]|[+-][0-9]{2}:[0-9]{2})"
@@ -77,10 +86,31 @@ class CheckDocument(_RequestDocument):
     rollback: OrNull[bool] = False
 
 
+_FAILURES = re.compile(r"(?P<number>[0-9]{1,5})|(?P<percent>100|[0-9]{1,2})%")
+_Count = TypeAdapter(Annotated[int, Strict(), Field(ge=0, le=MOST_NODES)])
+
+
+def _read_failures(value: object, _read: ValidatorFunctionWrapHandler) -> int | str:
+    """Read a number of nodes, or a share of them; a field of a form gives the number as text."""
+    if not isinstance(value, str):
+        return _Count.validate_python(value)
+    if not _FAILURES.fullmatch(value):
+        raise refuse(f'must be a number of nodes, or a share of them such as "10%", not {show_value(value)}')
+    return value if value.endswith("%") else _Count.validate_python(int(value))
+
+
+Failures = Annotated[
+    Annotated[int, Field(ge=0, le=MOST_NODES)]
+    | Annotated[str, Field(pattern=r"^([0-9]{1,5}|(100|[0-9]{1,2})%)$")],
+    WrapValidator(_read_failures),
+]
+"""How many nodes may fail: a number, or per cent of the campaign's nodes."""
+
+
 class RunDocument(_RequestDocument):
     """What the run of a campaign is asked, whenever it begins: a window has an end of its own."""
 
-    max_failed_nodes: Annotated[int, Field(ge=0, le=MOST_NODES)] = 0
+    max_failed_nodes: Failures = 0
     dry_run: OrNull[bool] = False
     migration_timeout_seconds: Annotated[int, Field(ge=10, le=LONGEST_MIGRATION_SECONDS)] = 900
     spill: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False), must_be("a number from 0 to 1")] = 1.0
@@ -91,6 +121,7 @@ class RunDocument(_RequestDocument):
         float, Field(ge=0, le=3600, allow_inf_nan=False), must_be("a number from 0 to 3600")
     ] = 0.0
     on_slow_move: OrNull[Word[OnSlowMove]] = OnSlowMove.ABORT
+    soak_seconds: Annotated[int, Field(ge=0, le=LONGEST_SOAK_SECONDS)] = 0
 
 
 class WindowRunDocument(RunDocument):
@@ -154,7 +185,9 @@ def parse_request(
         bundle=found.bundle,
         hosts=tuple(found.hosts),
         max_parallel=found.max_parallel,
-        max_failed_nodes=found.max_failed_nodes,
+        max_failed_nodes=0 if isinstance(found.max_failed_nodes, str) else found.max_failed_nodes,
+        max_failed_percent=_read_percent(found.max_failed_nodes),
+        soak_seconds=found.soak_seconds,
         dry_run=found.dry_run,
         migration_timeout_seconds=found.migration_timeout_seconds,
         window_end=found.window_end,
@@ -166,6 +199,10 @@ def parse_request(
         migration_timeout_seconds_per_gib=found.migration_timeout_seconds_per_gib,
         on_slow_move=found.on_slow_move,
     )
+
+
+def _read_percent(failures: int | str) -> int | None:
+    return int(failures.removesuffix("%")) if isinstance(failures, str) else None
 
 
 def parse_check(

@@ -53,6 +53,8 @@ class CampaignRequest:
     forced to its end then, before it is aborted, which pauses its guest. ``spill`` is the
     share of the domain's servers that may be moved to nodes that are still to be upgraded, and so be moved
     twice, only to have more nodes out at once (0.02: two in a hundred; 1: as many as it takes).
+    Where ``max_failed_percent`` is given, that share of the campaign's nodes may fail in place of
+    ``max_failed_nodes``. After a node was given back no other goes out for ``soak_seconds``.
     ``move_standbys``: a standby moves to an upgraded node before it takes over by own means, where there is
     room to spare.
     """
@@ -73,6 +75,8 @@ class CampaignRequest:
     move_standbys: bool = True
     migration_timeout_seconds_per_gib: float = 0.0
     on_slow_move: OnSlowMove = OnSlowMove.ABORT
+    max_failed_percent: int | None = None
+    soak_seconds: int = 0
 
     def move_limit_seconds(self, memory_mib: int) -> float:
         """Return how long the move of a server of that much memory may take."""
@@ -124,6 +128,12 @@ class CampaignPlan:
     def named_hosts(self) -> tuple[str, ...]:
         """Return every host that the plan speaks of: those to upgrade in order, then those left out."""
         return (*self.hosts, *(node.host for node in self.left_out))
+
+    @property
+    def failures_allowed(self) -> int:
+        """Return how many nodes may fail before no further one goes out; of a share rounded down."""
+        percent = self.request.max_failed_percent
+        return self.request.max_failed_nodes if percent is None else len(self.hosts) * percent // 100
 
     def lease(self, host: str) -> Lease:
         """Return the lease this campaign takes on a host."""
@@ -219,7 +229,13 @@ class NodeProgress:
 
 
 _STOPPING = frozenset(
-    {Code.WINDOW_CLOSED, Code.FAILURE_BUDGET, Code.INTERRUPTION_SWITCH, Code.INTERRUPTION_YEAR}
+    {
+        Code.WINDOW_CLOSED,
+        Code.FAILURE_BUDGET,
+        Code.INTERRUPTION_SWITCH,
+        Code.INTERRUPTION_YEAR,
+        Code.SOAK_FAILED,
+    }
 )
 """Codes of the admission STOP; those that wait for something else have others."""
 

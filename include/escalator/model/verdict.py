@@ -76,6 +76,8 @@ class Code(StrEnum):
     CAPACITY = "capacity"
     WINDOW_CLOSED = "window_closed"
     FAILURE_BUDGET = "failure_budget"
+    SOAKING = "soaking"
+    SOAK_FAILED = "soak_failed"
     NOT_SELECTED = "not_selected"
     ALREADY_UPGRADED = "already_upgraded"
     DISABLED_BY_OTHERS = "disabled_by_others"

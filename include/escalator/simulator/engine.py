@@ -129,6 +129,7 @@ class Engine:
     standby_moves: int = 0
     switchovers: int = 0
     _woken: float = -1.0
+    _soaks_until: float = 0.0
     _agenda: list[tuple[float, int, Callable[[], None]]] = field(default_factory=list)
     _number: Any = field(default_factory=count)
     _nodes: dict[str, _Node] = field(default_factory=dict)
@@ -150,7 +151,7 @@ class Engine:
         return self.played.explain_held(self.now)
 
     def _admit(self) -> None:
-        if not self.played.changed:
+        if not self.played.changed or self.now < self._soaks_until:
             return
         self.played.changed = False
         for departure in self.played.open_round(self.now).choose_departures():
@@ -239,6 +240,9 @@ class Engine:
         self.upgraded.append(host)
         del self._nodes[host]
         self.played.give_back(host, self.now)
+        if self.options.soak_seconds:
+            self._soaks_until = self.now + self.options.soak_seconds
+            self._at(self._soaks_until, self._wake)
 
     def _at(self, when: float, action: Callable[[], None]) -> None:
         heappush(self._agenda, (math.ceil(when * 1000 - _HAIR) / 1000, next(self._number), action))

@@ -19,6 +19,7 @@ class SimulationOptions:
     :ivar seed: of the order's annealing.
     :ivar members_stay: members of HA groups stay on their node, their service being switched away.
     :ivar move_standbys: standbys may move to upgraded nodes before a switchover, which takes room there.
+    :ivar soak_seconds: so long no node goes out after one was given back.
     :ivar hard_first: nodes whose servers ask for traits or for most memory go first, whatever it costs.
     """
 
@@ -33,6 +34,7 @@ class SimulationOptions:
     members_stay: bool = True
     move_standbys: bool = True
     hard_first: bool = False
+    soak_seconds: float = 0.0
 
     @property
     def durations(self) -> Durations:

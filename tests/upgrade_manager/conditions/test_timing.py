@@ -51,6 +51,15 @@ def test_the_time_is_shared_out_over_the_places() -> None:
     assert (many.p50, many.p90) == (one.p50 / 4, one.p90 / 4)
 
 
+def test_soaks_count() -> None:
+    snapshot = make_cloud([make_node(host) for host in "abcd"])
+    none, soaks = (
+        estimate_seconds(ask(make_plan(*"abcd", max_parallel=2, soak_seconds=seconds), snapshot))
+        for seconds in (0, 600)
+    )
+    assert (soaks.p50 - none.p50, soaks.p90 - none.p90) == (600.0, 600.0)
+
+
 def test_no_node_takes_no_time() -> None:
     question = ask(make_plan(), make_cloud([make_node("a")]))
     assert estimate_seconds(question) == Quantiles(p50=0.0, p90=0.0)

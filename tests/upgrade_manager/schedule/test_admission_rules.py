@@ -14,7 +14,7 @@ from escalator.model.campaign import (
     NodeState,
     OnInterruption,
 )
-from escalator.model.cloud import CloudSnapshot
+from escalator.model.cloud import CloudSnapshot, Node, ServiceState
 from escalator.model.decisions import Admission, AdmissionDecision
 from escalator.model.interruption import Breach, InterruptionLimit
 from escalator.model.lease import LeaseMark, LeasePhase
@@ -275,3 +275,48 @@ def test_what_stops_or_skips_a_node_is_said_before_that() -> None:
     state = AdmissionState.of(snapshot, PLAN, ledger, NOW, (sign,))
     assert decide(state) == (Admission.ADMIT, Code.ADMITTED)
     assert decide(state, "b") == (Admission.SKIP, Code.DISABLED_BY_OTHERS)
+
+
+@pytest.mark.parametrize(("percent", "nodes", "stops"), [(50, 4, False), (49, 4, True), (10, 4, True)])
+def test_a_share_of_the_nodes_may_fail_rounded_down(percent: int, nodes: int, *, stops: bool) -> None:
+    hosts = "abcdefgh"[:nodes]
+    plan = make_plan(*hosts, max_failed_nodes=0, max_failed_percent=percent)
+    state = look(
+        make_cloud([make_node(host) for host in hosts]), plan, b=NodeState.FAILED, c=NodeState.FAILED
+    )
+    assert decide(state) == ((Admission.STOP, Code.FAILURE_BUDGET) if stops else None)
+
+
+def soak(cloud: CloudSnapshot, *, seconds: int, ago: int, host: str = "a") -> tuple[Admission, Code] | None:
+    plan = make_plan("a", "b", soak_seconds=seconds)
+    back = NodeProgress(host="b", state=NodeState.RELEASED, since=NOW - timedelta(seconds=ago))
+    return decide(AdmissionState.of(cloud, plan, LedgerView(nodes=(back,)), NOW), host)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "ago", "decision"),
+    [
+        (0, 0, None),
+        (120, 0, (Admission.WAIT, Code.SOAKING)),
+        (120, 119, (Admission.WAIT, Code.SOAKING)),
+        (120, 120, None),
+    ],
+)
+def test_a_node_that_was_given_back_serves_for_a_while_before_the_next_goes(
+    seconds: int, ago: int, decision: object
+) -> None:
+    assert soak(make_cloud([make_node("a"), make_node("b")]), seconds=seconds, ago=ago) == decision
+
+
+@pytest.mark.parametrize(
+    "gone", [make_node("b", state=ServiceState.DOWN), disabled(make_node("b"), "AUTO: libvirt"), None]
+)
+def test_none_goes_any_more_when_a_node_fails_in_its_soak(gone: Node | None) -> None:
+    cloud = make_cloud([make_node("a"), *([gone] if gone else [])])
+    assert soak(cloud, seconds=120, ago=60) == (Admission.STOP, Code.SOAK_FAILED)
+    assert soak(cloud, seconds=120, ago=121) is None
+
+
+def test_a_node_waits_for_no_soak_of_its_own() -> None:
+    cloud = make_cloud([make_node("a"), make_node("b")])
+    assert soak(cloud, seconds=120, ago=0, host="b") is None

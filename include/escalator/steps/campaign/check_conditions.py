@@ -211,7 +211,12 @@ def _make_plan(plan: CampaignPlan, snapshot: CloudSnapshot, bundle: Bundle) -> M
     )
     return make_plan(
         snapshot,
-        replace(options, spill=request.spill, move_standbys=request.move_standbys),
+        replace(
+            options,
+            spill=request.spill,
+            move_standbys=request.move_standbys,
+            soak_seconds=float(request.soak_seconds),
+        ),
         bundle=request.bundle,
         components=bundle.components,
         left_out=plan.left_out,

@@ -16,13 +16,14 @@ LONGEST_SECONDS = 2 * 3600.0
 
 
 def estimate_seconds(question: Question) -> Quantiles:
-    """Return how long the upgrade of all targets takes (s): the sum of their nodes, K of them at a time."""
+    """Return how long all targets take (s): the sum of their nodes, K of them at a time, and the soaks."""
     nodes = [_node_seconds(question, host) for host in question.pending]
     if not nodes:
         return Quantiles(p50=0.0, p90=0.0)
     at_once = min(question.plan.request.max_parallel, len(nodes))
-    p50 = max(sum(node.p50 for node in nodes) / at_once, *(node.p50 for node in nodes))
-    p90 = max(sum(node.p90 for node in nodes) / at_once, *(node.p90 for node in nodes))
+    soak = question.plan.request.soak_seconds * (math.ceil(len(nodes) / at_once) - 1)
+    p50 = max(sum(node.p50 for node in nodes) / at_once, *(node.p50 for node in nodes)) + soak
+    p90 = max(sum(node.p90 for node in nodes) / at_once, *(node.p90 for node in nodes)) + soak
     return Quantiles(p50=round(p50, 1), p90=round(p90, 1))
 
 

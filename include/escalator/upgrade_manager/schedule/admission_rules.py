@@ -111,6 +111,11 @@ class AdmissionState:
         """Tell whether a host is a node of a domain."""
         return host in self.nodes and self.nodes[host].domain == domain
 
+    def serves(self, host: str) -> bool:
+        """Tell whether a node is in service, or out under a lease of its own."""
+        node = self.nodes.get(host)
+        return node is not None and (node.eligible_destination or host in self.leases)
+
     def leases_beside(self, node: Node) -> dict[str, Lease]:
         """Return the unmarked leases whose nodes count against this one: its neighbours', and all our own."""
         return {
@@ -221,7 +226,7 @@ def _decide_barred(bar: Bar) -> AdmissionDecision:
 
 def _budget(state: AdmissionState, host: str) -> AdmissionDecision | None:
     failed = sorted(state.failed - {host})
-    allowed = state.plan.request.max_failed_nodes
+    allowed = state.plan.failures_allowed
     if len(failed) <= allowed:
         return None
     message = f"{', '.join(failed)} failed, is held or was lost, and {allowed} may: no further node goes out"
@@ -279,9 +284,42 @@ def _warned(state: AdmissionState, host: str) -> AdmissionDecision | None:
     return None if sign is None else make_decision(host, Admission.WAIT, sign.code, sign.message)
 
 
+def _soaking(state: AdmissionState, host: str) -> AdmissionDecision | None:
+    """Let no node go until those given back have served for a while; none any more when one does not."""
+    soak = timedelta(seconds=state.plan.request.soak_seconds)
+    until = {
+        n.host: n.since + soak
+        for n in state.ledger.nodes
+        if n.state is NodeState.RELEASED and n.since is not None and n.host != host
+    }
+    young = {other: end for other, end in until.items() if state.now < end}
+    if not young:
+        return None
+    gone = sorted(other for other in young if not state.serves(other))
+    if gone:
+        message = (
+            f"{', '.join(gone)} was given back and is not in service any more: no further node goes out "
+            "-> find out why, then start a new run: upgraded nodes are skipped"
+        )
+        return make_decision(host, Admission.STOP, Code.SOAK_FAILED, message)
+    last = max(young, key=lambda other: (young[other], other))
+    message = f"{last} was given back and has to serve until {young[last].isoformat(timespec='seconds')}"
+    return make_decision(host, Admission.WAIT, Code.SOAKING, message)
+
+
 EARLY_RULES: tuple[Rule, ...] = (_left_out, _not_selected, _already_ours, _needless)
 """What holds in a dry run as well."""
-RULES: tuple[Rule, ...] = (_altered, _barred, _harmed, _budget, _interrupted, _disputed, _window, _warned)
+RULES: tuple[Rule, ...] = (
+    _altered,
+    _barred,
+    _harmed,
+    _budget,
+    _interrupted,
+    _disputed,
+    _window,
+    _soaking,
+    _warned,
+)
 
 
 def find_decision(rules: tuple[Rule, ...], state: AdmissionState, host: str) -> AdmissionDecision | None:
