@@ -7,7 +7,12 @@ from collections.abc import Mapping
 from airflow.sdk import Param
 
 from escalator.documents.bundle_file import find_bundle_dir
-from escalator.documents.requests import LONGEST_MIGRATION_SECONDS, LONGEST_SOAK_SECONDS, MOST_NODES
+from escalator.documents.requests import (
+    LONGEST_CANARY_MOVE_SECONDS,
+    LONGEST_MIGRATION_SECONDS,
+    LONGEST_SOAK_SECONDS,
+    MOST_NODES,
+)
 from escalator.model.campaign import OnBlocked, OnInterruption, OnSlowMove, UpgradeMode
 
 
@@ -198,6 +203,16 @@ def _trust() -> dict[str, Param]:
             title="Soak time (s)",
             description="So long no other node goes out after one was given back; when it is not in service "
             "any more by then, none does",
+            section="Safety",
+        ),
+        "canary_move_seconds": Param(
+            0,
+            type="integer",
+            minimum=0,
+            maximum=LONGEST_CANARY_MOVE_SECONDS,
+            title="Move a canary in and out within (s)",
+            description="Before a node is given back a canary comes to it from another node by live "
+            "migration and goes back, as servers of the next node will; 0: none does",
             section="Safety",
         ),
     }

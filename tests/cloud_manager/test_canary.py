@@ -7,6 +7,7 @@ import pytest
 from escalator.cloud_manager.canary import make_canary_name
 from escalator.cloud_manager.canary_choice import fits
 from escalator.cloud_manager.cloud import Cloud
+from escalator.model.canary import CanaryWish
 from escalator.model.errors import InvalidRequestError, NodeFaultError
 
 TRAITS = "/placement/resource_providers/rp-1/traits"
@@ -192,3 +193,95 @@ def test_image_must_fit_the_flavor(image: dict[str, Any], good: object) -> None:
 
 def test_name_is_no_longer_than_nova_allows() -> None:
     assert len(make_canary_name("n" * 250, "tag")) == 255
+
+
+MIGRATIONS = "/compute/v2.1/os-migrations"
+
+
+def migration(status: str, number: int = 1) -> dict[str, Any]:
+    return {
+        "id": number,
+        "uuid": f"m-{number}",
+        "instance_uuid": "s-1",
+        "migration_type": "live-migration",
+        "status": status,
+        "source_compute": "node-02",
+        "dest_compute": "node-01",
+        "created_at": "2026-11-22T08:00:00",
+        "updated_at": None,
+    }
+
+
+def moving(host: str, task: str | None) -> dict[str, Any]:
+    return {"server": {**server(host=host), "OS-EXT-STS:task_state": task}}
+
+
+def test_a_canary_boots_on_another_node_and_is_found_as_the_proved_ones(nova: Any, cloud: Cloud) -> None:
+    told_of(nova, "enabled")
+    assert cloud.canaries.boot("node-01", run_tag="t", at="node-01") == "s-1"
+    asked = nova.requests_of("POST", SERVERS)[0].body["server"]
+    assert (asked["availability_zone"], asked["metadata"]) == (":node-01", {"escalator_canary": "node-01"})
+
+
+def test_a_canary_is_forced_to_a_disabled_node_and_its_migration_is_waited_for(
+    nova: Any, cloud: Cloud
+) -> None:
+    nova.tell("GET", ONE, moving("node-02", "migrating"), moving("node-01", None))
+    nova.tell(
+        "GET", MIGRATIONS, {"migrations": [migration("running")]}, {"migrations": [migration("completed")]}
+    )
+    cloud.canaries.move("s-1", "node-01", forced=True, timeout_seconds=60.0)
+    assert nova.requests_of("POST", f"{ONE}/action")[0].body == {
+        "os-migrateLive": {"host": "node-01", "block_migration": "auto", "force": True}
+    }
+
+
+def test_a_canary_goes_on_by_the_scheduler(nova: Any, cloud: Cloud) -> None:
+    nova.tell("GET", ONE, moving("node-01", None))
+    nova.tell("GET", MIGRATIONS, {"migrations": [migration("error", 1), migration("completed", 2)]})
+    cloud.canaries.move("s-1", "node-01", forced=False, timeout_seconds=60.0)
+    assert "force" not in nova.requests_of("POST", f"{ONE}/action")[0].body["os-migrateLive"]
+
+
+def test_a_canary_that_does_not_move_is_told_with_the_status_of_its_migration(
+    nova: Any, cloud: Cloud
+) -> None:
+    nova.tell("GET", ONE, moving("node-02", None))
+    nova.tell("GET", MIGRATIONS, {"migrations": [migration("error")]})
+    with pytest.raises(NodeFaultError, match="to node-01 ended in status error"):
+        cloud.canaries.move("s-1", "node-01", forced=True, timeout_seconds=60.0)
+    nova.tell("GET", ONE, moving("node-02", "migrating"))
+    with pytest.raises(NodeFaultError, match="takes more than -1 s"):
+        cloud.canaries.move("s-1", "node-01", forced=True, timeout_seconds=-1.0)
+
+
+@pytest.mark.parametrize(
+    ("port", "bound"),
+    [
+        ({"binding:vif_type": "ovs", "binding:host_id": "node-01"}, True),
+        ({"binding:vif_type": "binding_failed", "binding:host_id": "node-01"}, False),
+        ({"binding:vif_type": "ovs", "binding:host_id": "node-02"}, False),
+        ({}, True),
+    ],
+)
+def test_ports_of_a_canary_are_bound_to_its_node(
+    nova: Any, cloud: Cloud, port: dict[str, str], *, bound: bool
+) -> None:
+    cloud.canaries.boot("node-01", run_tag="t", wish=CanaryWish(network="auto"))
+    nova.tell("GET", "/network/v2.0/ports", {"ports": [{"id": "p-1", **port}]})
+    if bound:
+        cloud.canaries.check_ports("s-1", "node-01")
+    else:
+        with pytest.raises(NodeFaultError, match="p-1"):
+            cloud.canaries.check_ports("s-1", "node-01")
+
+
+def test_without_a_network_no_port_is_asked_for(nova: Any, cloud: Cloud) -> None:
+    cloud.run_canary("node-01", tag="t")
+    assert nova.requests_of("GET", "/network/v2.0/ports") == []
+
+
+def test_a_canary_is_described_by_what_it_asks_for(nova: Any, cloud: Cloud) -> None:
+    assert nova
+    canary = cloud.canaries.describe("node-01")
+    assert (canary.host, canary.resources) == ("node-01", {"VCPU": 1, "MEMORY_MB": 512, "DISK_GB": 1})

@@ -92,6 +92,26 @@ def test_canary_runs_on_an_enabled_node_too(empty_lab: Lab, real_cloud: Cloud) -
     assert real_cloud.fetch_service("node-02").status is ServiceStatus.ENABLED
 
 
+def test_a_canary_is_moved_to_a_node_that_stays_disabled_and_back(
+    empty_lab: Lab, real_cloud: Cloud, placement: Placement, eventually: Eventually
+) -> None:
+    assert empty_lab.settings.nodes
+    provider = real_cloud.fetch_hypervisor("node-01").id
+    real_cloud.ensure_disabled("node-01", LEASE.render())
+    eventually(lambda: DISABLED_TRAIT in placement.fetch_traits(provider))
+    before = real_cloud.providers.fetch_provider(provider)
+    server_id = real_cloud.canaries.boot("node-01", run_tag="m", at="node-02")
+    real_cloud.canaries.wait(server_id, "node-02", timeout_seconds=120.0)
+    real_cloud.canaries.move(server_id, "node-01", forced=True, timeout_seconds=120.0)
+    assert real_cloud.providers.fetch_consumers(provider) == {server_id}
+    real_cloud.canaries.move(server_id, "node-02", forced=False, timeout_seconds=120.0)
+    assert [s.id for s in real_cloud.fetch_servers("node-02")] == [server_id]
+    assert real_cloud.delete_canaries("node-01") == 1
+    assert real_cloud.fetch_service("node-01").lease == LEASE
+    assert real_cloud.providers.fetch_provider(provider) == before
+    eventually(lambda: not real_cloud.providers.fetch_consumers(provider))
+
+
 def test_nova_refuses_even_a_forced_server_while_the_trait_is_there(
     empty_lab: Lab, real_cloud: Cloud, compute: ServiceApi, placement: Placement, eventually: Eventually
 ) -> None:

@@ -27,6 +27,7 @@ FULL: dict[str, object] = {
     "migration_timeout_seconds_per_gib": 12.5,
     "on_slow_move": "force_complete",
     "soak_seconds": 120,
+    "canary_move_seconds": 60,
 }
 
 
@@ -64,6 +65,7 @@ def test_everything_said() -> None:
         migration_timeout_seconds_per_gib=12.5,
         on_slow_move=OnSlowMove.FORCE_COMPLETE,
         soak_seconds=120,
+        canary_move_seconds=60,
     )
 
 

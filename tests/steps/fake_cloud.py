@@ -346,7 +346,10 @@ class FakeCloud(FakeProofs, FakePower):
             replace(
                 self._node(name, domain_of("cell1", "az1", ("general",))),
                 target=name in wanted,
-                versions={"nova-compute": versions[name]} if name in versions else {},
+                versions={
+                    **({"nova-compute": versions[name]} if name in versions else {}),
+                    **({"hypervisor": old} if (old := self.hosts[name].hypervisor_version) else {}),
+                },
                 upgraded=target_version is not None and versions.get(name) == target_version,
             )
             for name in sorted(self.hosts)

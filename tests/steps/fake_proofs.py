@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
+from tests.steps.fake_canaries import FakeCanaries
 from tests.steps.fake_records import Guest, Host, Move, request
 
 from escalator.cloud_manager.canary import NO_WISH
 from escalator.model.canary import CanaryFault, CanaryWish
-from escalator.model.cloud import ComputeService, Hypervisor, NetworkAgent, Node, ResourceInventory
+from escalator.model.cloud import (
+    ComputeService,
+    Hypervisor,
+    NetworkAgent,
+    Node,
+    ResourceInventory,
+)
 from escalator.model.errors import NodeFaultError, NotFoundError
 from escalator.model.feature import Feature
 from escalator.model.node_facts import ProviderFacts
@@ -22,6 +29,7 @@ class FakeProofs:
     moves: list[Move]
     canary_faults: tuple[CanaryFault, ...]
     wishes: list[CanaryWish]
+    canary_at: str | None = None
 
     def _service(self, name: str) -> ComputeService:
         raise NotImplementedError
@@ -104,4 +112,10 @@ class FakeProofs:
     @request
     def delete_canaries(self, host: str) -> int:
         self._service(host)
+        self.canary_at = None
         return 0
+
+    @property
+    def canaries(self) -> FakeCanaries:
+        """Return what boots and moves canaries."""
+        return FakeCanaries(cloud=self)

@@ -115,6 +115,8 @@ class Host:
     traits: tuple[str, ...] = ("COMPUTE_NODE", "HW_CPU_X86_TSX")
     aggregates: tuple[str, ...] = ("a-general",)
     strays: tuple[str, ...] = ()
+    move_fault: str | None = None
+    hypervisor_version: str | None = None
 
 
 @dataclass

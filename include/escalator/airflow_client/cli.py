@@ -123,6 +123,13 @@ def _add_time_limits(how: argparse._ArgumentGroup) -> None:
         help="so long no other node goes out after one was given back (0)",
     )
     how.add_argument(
+        "--canary-move-seconds",
+        type=int,
+        default=0,
+        metavar="SECONDS",
+        help="a canary is moved into each upgraded node and out again within that time (0: none is)",
+    )
+    how.add_argument(
         "--window-end",
         metavar="TIME",
         help="no node goes out after it, such as 2026-11-22T08:00:00Z; those in flight finish",
@@ -228,6 +235,7 @@ def read_conf(args: argparse.Namespace) -> dict[str, Any]:
         "max_parallel": args.max_parallel,
         "max_failed_nodes": args.max_failed_nodes,
         "soak_seconds": args.soak_seconds,
+        "canary_move_seconds": args.canary_move_seconds,
         "dry_run": args.dry_run,
         "mode": args.mode,
         "spill": args.spill,

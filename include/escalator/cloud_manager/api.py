@@ -129,9 +129,9 @@ class ServiceApi:
                 return
             asked["marker"] = marker
 
-    def post(self, path: str, body: Record) -> dict[str, Any]:
+    def post(self, path: str, body: Record, *, microversion: str | None = None) -> dict[str, Any]:
         """Create or act; never sent again: a lost answer is a TransientError with an unknown outcome."""
-        return self._body(self._send("POST", path, json=body), path)
+        return self._body(self._send("POST", path, microversion=microversion, json=body), path)
 
     def put(self, path: str, body: Record, *, revision: int | None = None) -> dict[str, Any]:
         """Replace; never sent again.

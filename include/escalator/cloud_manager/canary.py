@@ -12,7 +12,7 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from escalator.cloud_manager.api import Record, ServiceApi
 from escalator.cloud_manager.canary_choice import (
@@ -21,18 +21,25 @@ from escalator.cloud_manager.canary_choice import (
     fetch_flavors,
     fetch_images,
     find_network,
+    read_wanted_traits,
 )
 from escalator.cloud_manager.hypervisors import Hypervisors
 from escalator.cloud_manager.placement import Inventories, Placement
+from escalator.cloud_manager.records import read_migration
+from escalator.cloud_manager.server_needs import read_resources
 from escalator.cloud_manager.services import ComputeServices
 from escalator.model.canary import AUTO_NETWORK, NO_NETWORK, CanaryWish
-from escalator.model.cloud import ServiceStatus
+from escalator.model.cloud import Resources, Server, ServiceStatus
 from escalator.model.errors import ConflictError, NodeFaultError, NotFoundError
 
 PREFIX = "escalator-canary"
 _METADATA_KEY = "escalator_canary"
 _HOST = "OS-EXT-SRV-ATTR:host"
 _NAME_LENGTH = 255
+_FORCED_MICROVERSION = "2.67"
+"""The last one in which a live migration may be forced, which reaches a disabled node."""
+_VIF, _BOUND_TO = "binding:vif_type", "binding:host_id"
+_NOT_BOUND = frozenset({"binding_failed", "unbound"})
 _PLACED_WITHIN_SECONDS = 60.0
 _GONE_WITHIN_SECONDS = 60.0
 _POLL_SECONDS = 0.5
@@ -49,6 +56,8 @@ class CanaryShape:
     flavor: str
     image: str
     network: str = NO_NETWORK
+    resources: Resources = field(default_factory=dict)
+    traits: frozenset[str] = frozenset()
 
 
 class Canaries:
@@ -80,11 +89,24 @@ class Canaries:
         self._monotonic = monotonic
         self._shapes: dict[object, CanaryShape] = {}
 
-    def boot(self, host: str, *, run_tag: str, wish: CanaryWish = NO_WISH) -> str:
+    def describe(self, host: str, *, wish: CanaryWish = NO_WISH) -> Server:
+        """Return the canary of a node as a server on it, to be placed on paper. Two calls after its boot."""
+        shape = self._choose_shape(host, wish)
+        return Server(
+            id=make_canary_name(host, ""),
+            name=make_canary_name(host, ""),
+            host=host,
+            vm_state="active",
+            resources=shape.resources,
+            required_traits=shape.traits,
+        )
+
+    def boot(self, host: str, *, run_tag: str, wish: CanaryWish = NO_WISH, at: str | None = None) -> str:
         """Boot a canary on a node, disabled or not; a second run with the same tag takes the one there is.
 
         :param run_tag: tells apart the canaries of different attempts; part of the name.
         :param wish: of the operator; by default the smallest flavor and image that the node can take.
+        :param at: another node, where the canary of this one boots; None: on the node itself.
         :return: id of the server, which has been placed on the node; it may still be building.
         :raises NodeFaultError: it cannot be placed there, or fails while it is built.
         """
@@ -96,12 +118,13 @@ class Canaries:
                 return str(server["id"])
             self._force_delete(server["id"])
         shape = self._choose_shape(host, wish)
+        where = at or host
         try:
-            return self._place(host, name, shape)
+            return self._place(host, where, name, shape)
         except NodeFaultError as exc:
-            log.info("%s: once more, nova-compute may have written its traits just then: %s", host, exc)
+            log.info("%s: once more, nova-compute may have written its traits just then: %s", where, exc)
             self.delete_all(host)
-            return self._place(host, name, shape)
+            return self._place(host, where, name, shape)
 
     def wait(self, server_id: str, host: str, *, timeout_seconds: float) -> None:
         """Wait until a canary is ACTIVE on its node.
@@ -113,6 +136,63 @@ class Canaries:
             raise NodeFaultError(
                 f"the canary of {host} runs on {record.get(_HOST)}", remedy="see the scheduler"
             )
+
+    def move(self, server_id: str, destination: str, *, forced: bool, timeout_seconds: float) -> None:
+        """Move a canary live to a node and see it arrive; forced goes to a disabled node, past the scheduler.
+
+        :raises NodeFaultError: it does not arrive, or not in time.
+        :raises ConflictError: somebody else does something with it.
+        """
+        request = {"host": destination, "block_migration": "auto", **({"force": True} if forced else {})}
+        self._compute.post(
+            f"/servers/{server_id}/action",
+            {"os-migrateLive": request},
+            microversion=_FORCED_MICROVERSION if forced else None,
+        )
+        deadline = self._monotonic() + timeout_seconds
+        while not self._has_arrived(server_id, destination):
+            if self._monotonic() > deadline:
+                raise NodeFaultError(
+                    f"its live migration to {destination} takes more than {timeout_seconds:.0f} s",
+                    remedy=f"see the migrations of server {server_id}, and nova-compute's log on both nodes",
+                )
+            self._sleep(_POLL_SECONDS)
+
+    def _has_arrived(self, server_id: str, destination: str) -> bool:
+        """Tell whether a canary is there and its migration is over. One call while it moves, else two.
+
+        :raises NodeFaultError: its migration failed.
+        """
+        record: Record = self._compute.get(f"/servers/{server_id}")["server"]
+        if record["status"] != "ERROR" and record.get("OS-EXT-STS:task_state"):
+            return False
+        found = self._compute.get("/os-migrations", {"instance_uuid": server_id})["migrations"]
+        last = max(map(read_migration, found), key=lambda migration: migration.id, default=None)
+        if record["status"] == "ERROR" or (last is not None and last.status.failed):
+            said = (record.get("fault") or {}).get("message")
+            raise NodeFaultError(
+                f"its live migration to {destination} ended in status {last.status if last else 'unknown'}"
+                + (f": {said}" if said else ""),
+                remedy="read nova-compute's log on both nodes",
+            )
+        over = last is not None and not last.status.unfinished
+        return over and record.get(_HOST) == destination
+
+    def check_ports(self, server_id: str, host: str) -> None:
+        """See that the ports of a canary are bound to its node. One call; none where it has no network.
+
+        :raises NodeFaultError: one is not.
+        """
+        if all(shape.network == NO_NETWORK for shape in self._shapes.values()):
+            return
+        query = {"device_id": server_id, "fields": ("id", _VIF, _BOUND_TO)}
+        for port in self._network.get("/ports", query)["ports"]:
+            vif, where = port.get(_VIF), port.get(_BOUND_TO)
+            if vif in _NOT_BOUND or (where is not None and where != host):
+                raise NodeFaultError(
+                    f"port {port['id']} of its canary is not bound to {host}: {vif}, on {where or 'no host'}",
+                    remedy="read the logs of Neutron's server and of its agent on the node",
+                )
 
     def delete_all(self, host: str) -> int:
         """Delete every canary of a node and wait until they are gone; a second run finds none.
@@ -132,11 +212,11 @@ class Canaries:
             self._sleep(_POLL_SECONDS)
         return len(found)
 
-    def _place(self, host: str, name: str, shape: CanaryShape) -> str:
-        with self._open_to_forced(host):
-            server_id = self._create(host, name, shape)
+    def _place(self, host: str, where: str, name: str, shape: CanaryShape) -> str:
+        with self._open_to_forced(where):
+            server_id = self._create(host, where, name, shape)
             self._until(server_id, host, _PLACED_WITHIN_SECONDS, lambda server: bool(server.get(_HOST)))
-        log.info("%s: canary %s placed", host, server_id)
+        log.info("%s: canary %s placed on %s", host, server_id, where)
         return server_id
 
     @contextmanager
@@ -157,7 +237,7 @@ class Canaries:
         disabled = self._services.fetch(host).status is ServiceStatus.DISABLED
         self._placement.ensure_disabled_trait(provider_id, present=disabled)
 
-    def _create(self, host: str, name: str, shape: CanaryShape) -> str:
+    def _create(self, host: str, where: str, name: str, shape: CanaryShape) -> str:
         request = {
             "name": name,
             "flavorRef": shape.flavor,
@@ -165,7 +245,7 @@ class Canaries:
             "networks": shape.network
             if shape.network in (NO_NETWORK, AUTO_NETWORK)
             else [{"uuid": shape.network}],
-            "availability_zone": f":{host}",
+            "availability_zone": f":{where}",
             "metadata": {_METADATA_KEY: host},
         }
         return str(self._compute.post("/servers", {"server": request})["server"]["id"])
@@ -208,7 +288,13 @@ class Canaries:
             images = fetch_images(self._image, wish.image)
             image = choose_image(images, wish.image, flavor, self._compute.find_project())
             network = find_network(self._network, wish.network)
-            self._shapes[key] = CanaryShape(flavor=flavor["id"], image=image["id"], network=network)
+            self._shapes[key] = CanaryShape(
+                flavor=flavor["id"],
+                image=image["id"],
+                network=network,
+                resources=read_resources(flavor, {}, volume_backed=False),
+                traits=read_wanted_traits(flavor),
+            )
         return self._shapes[key]
 
     def _fetch_inventory(self, host: str) -> Inventories | None:

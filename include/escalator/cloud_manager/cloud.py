@@ -76,19 +76,18 @@ class Cloud:
         canary: CanaryWish = NO_WISH,
     ) -> None:
         self.counter, self.canary = counter, canary
-        compute = find_api(connection, "compute", sleep=sleep)
+        compute, placement = (find_api(connection, name, sleep=sleep) for name in ("compute", "placement"))
         self._network = find_api(connection, "network", sleep=sleep)
         self.network = Network(self._network)
         self.load_balancers = LoadBalancers(find_api(connection, "load-balancer", sleep=sleep), sleep=sleep)
         self._connection = connection
         self.instance_ha = InstanceHa(find_api(connection, "instance-ha", sleep=sleep))
-        self.quotas = Quotas(compute)
+        self.quotas, self.providers = Quotas(compute), Providers(placement)
         self._services = ComputeServices(compute)
         self._servers = Servers(compute, self._services)
         self._migrations = Migrations(compute)
         self._hypervisors = Hypervisors(compute)
-        placement = find_api(connection, "placement", sleep=sleep)
-        self._placement, self.providers = Placement(placement), Providers(placement)
+        self._placement = Placement(placement)
         self._reader = SnapshotReader(
             compute,
             self._services,
@@ -384,6 +383,7 @@ class Cloud:
         try:
             server_id = self.canaries.boot(host, run_tag=tag, wish=wish)
             self.canaries.wait(server_id, host, timeout_seconds=timeout_seconds)
+            self.canaries.check_ports(server_id, host)
         finally:
             self.canaries.delete_all(host)
 

@@ -40,6 +40,7 @@ MOST_NODES = 10_000
 """More than any drain domain has."""
 LONGEST_MIGRATION_SECONDS = 7 * 24 * 3600
 LONGEST_SOAK_SECONDS = 24 * 3600
+LONGEST_CANARY_MOVE_SECONDS = 600
 _RFC_3339 = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?"
     r"(?:[Zz]|[+-][0-9]{2}:[0-9]{2})"
@@ -122,6 +123,7 @@ class RunDocument(_RequestDocument):
     ] = 0.0
     on_slow_move: OrNull[Word[OnSlowMove]] = OnSlowMove.ABORT
     soak_seconds: Annotated[int, Field(ge=0, le=LONGEST_SOAK_SECONDS)] = 0
+    canary_move_seconds: Annotated[int, Field(ge=0, le=LONGEST_CANARY_MOVE_SECONDS)] = 0
 
 
 class WindowRunDocument(RunDocument):
@@ -188,6 +190,7 @@ def parse_request(
         max_failed_nodes=0 if isinstance(found.max_failed_nodes, str) else found.max_failed_nodes,
         max_failed_percent=_read_percent(found.max_failed_nodes),
         soak_seconds=found.soak_seconds,
+        canary_move_seconds=found.canary_move_seconds,
         dry_run=found.dry_run,
         migration_timeout_seconds=found.migration_timeout_seconds,
         window_end=found.window_end,

@@ -54,7 +54,8 @@ class CampaignRequest:
     share of the domain's servers that may be moved to nodes that are still to be upgraded, and so be moved
     twice, only to have more nodes out at once (0.02: two in a hundred; 1: as many as it takes).
     Where ``max_failed_percent`` is given, that share of the campaign's nodes may fail in place of
-    ``max_failed_nodes``. After a node was given back no other goes out for ``soak_seconds``.
+    ``max_failed_nodes``. After a node was given back no other goes out for ``soak_seconds``. A canary is
+    moved into a proved node and out again within ``canary_move_seconds``; 0: none is.
     ``move_standbys``: a standby moves to an upgraded node before it takes over by own means, where there is
     room to spare.
     """
@@ -77,6 +78,7 @@ class CampaignRequest:
     on_slow_move: OnSlowMove = OnSlowMove.ABORT
     max_failed_percent: int | None = None
     soak_seconds: int = 0
+    canary_move_seconds: int = 0
 
     def move_limit_seconds(self, memory_mib: int) -> float:
         """Return how long the move of a server of that much memory may take."""

@@ -162,6 +162,7 @@ class Code(StrEnum):
     AGENT_STALE = "agent_stale"
     AGENT_UNMATCHED = "agent_unmatched"
     CANARY_FAILED = "canary_failed"
+    CANARY_NOT_MOVED = "canary_not_moved"
     CANARY_UNREADY = "canary_unready"
     NOT_VERIFIED = "not_verified"
     STEP_HUNG = "step_hung"

@@ -12,13 +12,14 @@ from typing import Any
 from escalator.model.bundle import HookTime
 from escalator.model.campaign import NodeState
 from escalator.model.cloud import ServiceState
-from escalator.model.errors import EscalatorError, LoginRefusedError, NotFoundError, TransientError
+from escalator.model.errors import LoginRefusedError, NotFoundError, TransientError
 from escalator.model.lease import LeasePhase
 from escalator.model.node_facts import Proof
 from escalator.model.node_software import Software
 from escalator.model.step import Outcome
 from escalator.model.stops import StopEnd
 from escalator.model.verdict import Code, Subject, Verdict
+from escalator.steps.proving.canary import prove_by_canaries
 from escalator.steps.proving.placement import check_allocations, check_identity, check_provider
 from escalator.steps.rebooting.reboots import find_reboot_due
 from escalator.steps.running.context import StepContext
@@ -30,7 +31,7 @@ from escalator.steps.switching.managers import tell_of_done
 from escalator.system_support.mechanisms import UnitState
 from escalator.system_support.node_software import read_software
 from escalator.upgrade_manager.state.agents import find_missing
-from escalator.upgrade_manager.state.resources import drop_expected, find_lost
+from escalator.upgrade_manager.state.resources import find_lost, leave_expected_out
 
 log = logging.getLogger("escalator.steps.verify")
 
@@ -121,7 +122,7 @@ def _prove(ctx: StepContext, notes: _Notes) -> StepResult | None:
     if not faults:
         faults = _hooks(ctx, notes.hooks)
     if not faults:
-        faults = _canary(ctx)
+        faults = prove_by_canaries(ctx)
     for fault in faults:
         log.error("%s", fault)
     if faults:
@@ -266,7 +267,7 @@ def _hypervisor(ctx: StepContext) -> tuple[Verdict, ...]:
     if another:
         return another
     expected = ctx.campaign.bundle.expected_changes
-    before = drop_expected(ctx.facts.totals or {}, expected)
+    before = leave_expected_out(ctx.facts.totals or {}, expected)
     try:
         inventory = ctx.cloud.fetch_inventory(hypervisor.id, classes=tuple(before))
     except NotFoundError:
@@ -297,20 +298,4 @@ def _hooks(ctx: StepContext, hooks: Hooks) -> tuple[Verdict, ...]:
         hooks.run(HookTime.VERIFY)
     except HookFailedError as exc:
         return _fault(ctx, Code.HOOK_FAILED, exc.message, exc.remedy or "read the report")
-    return ()
-
-
-def _canary(ctx: StepContext) -> tuple[Verdict, ...]:
-    """Boot a canary server on the node and delete it, unless the operator wants none."""
-    wish = ctx.campaign.canary
-    if wish.off:
-        log.warning("%s: no canary is booted: the operator switched canaries off", ctx.host)
-        return ()
-    ctx.ensure_current()
-    try:
-        ctx.cloud.run_canary(ctx.host, tag=ctx.plan.lease(ctx.host).token, wish=wish)
-    except TransientError:
-        raise
-    except EscalatorError as exc:
-        return _fault(ctx, Code.CANARY_FAILED, str(exc), "read the server's fault in nova-compute's log")
     return ()

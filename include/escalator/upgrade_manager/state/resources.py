@@ -38,7 +38,7 @@ def find_lost(before: Mapping[str, int], now: Mapping[str, ResourceInventory]) -
     )
 
 
-def drop_expected(before: Mapping[str, int], expected: Collection[str]) -> dict[str, int]:
+def leave_expected_out(before: Mapping[str, int], expected: Collection[str]) -> dict[str, int]:
     """Return what a node had, without the classes that its bundle changes."""
     return {name: amount for name, amount in before.items() if not _is_expected(name, expected)}
 
