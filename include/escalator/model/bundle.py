@@ -103,8 +103,7 @@ class VenvMechanism:
     :ivar requirements: what is installed beside the package.
     :ivar constraints: a file of versions: its URL, its path on the node, or an artefact of the bundle.
     :ivar index: URL of the index in place of the installer's own; ``extra_indexes`` are asked beside it.
-    :ivar wheels: a folder or an archive (tar) of packages, and no index is asked: a path on the node, an
-        artefact, or all of them.
+    :ivar wheels: a folder or archive (tar) of packages in place of indexes: on the node, or artefacts.
     :ivar system_site_packages: the environment sees the packages of the interpreter, too.
     :ivar imports: modules that must load in the environment before it counts as staged.
     """
@@ -326,8 +325,7 @@ class Bundle:
 
     :ivar reboot: whether each node is rebooted, empty, after what the mechanism brings was activated.
     :ivar reboot_limit_seconds: how long after the order a node may stay away.
-    :ivar expected_reboot_seconds: what a reboot is expected to take.
-    :ivar expected_changes: resource classes and traits of a node that it changes in Placement; ``*`` matches.
+    :ivar expected_reboot_seconds: of a reboot; :ivar expected_changes: of a node in Placement, by names.
     """
 
     name: str

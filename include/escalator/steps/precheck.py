@@ -20,7 +20,7 @@ from escalator.model.moves import DrainPlan
 from escalator.model.step import Outcome
 from escalator.model.verdict import Code, Subject, Verdict, find_blockers
 from escalator.steps.moving.planning import plan_node_drain
-from escalator.steps.proving.placement import note_before
+from escalator.steps.proving.placement import record_before
 from escalator.steps.running.context import StepContext
 from escalator.steps.running.patience import Patience
 from escalator.steps.running.results import StepResult
@@ -53,7 +53,7 @@ def precheck(ctx: StepContext) -> StepResult:
     of_placement: tuple[Verdict, ...] = ()
     if ctx.facts.upgrade_begun is None:
         ctx.remember(totals=totals)
-        of_placement = note_before(ctx)
+        of_placement = record_before(ctx)
     of_node, software = _look_at_node(ctx, leaving)
     verdicts = plan.verdicts + of_node + of_placement
     for verdict in verdicts:

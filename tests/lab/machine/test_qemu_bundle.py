@@ -28,6 +28,7 @@ def test_the_bundle_brings_nova_and_the_hypervisor_and_reboots() -> None:
         "libvirt": NEWER["libvirt-daemon-system"],
     }
     assert (bundle.impact, bundle.reboot) == ("reboot", "always")
+    assert bundle.expected_changes == ("COMPUTE_GRAPHICS_MODEL_QXL",)
 
 
 def test_a_repository_tells_the_versions_that_it_has(tmp_path: Path) -> None:

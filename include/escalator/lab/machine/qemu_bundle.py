@@ -17,6 +17,8 @@ _CARRIES = {
 }
 _RESTARTED = ("libvirtd", "virtlogd", "libvirt-guests")
 """Services of packages that come along."""
+_LOST_TRAITS = ("COMPUTE_GRAPHICS_MODEL_QXL",)
+"""Of a node with the newer QEMU: Debian has that device in a package of its own since 10."""
 
 
 def name_of(release: str) -> str:
@@ -47,4 +49,5 @@ def make_bundle(release: str, newer: Mapping[str, str]) -> dict[str, object]:
         "impact": "reboot",
         "reboot": "always",
         "expected": {"upgrade_seconds": 90, "reboot_seconds": 60},
+        "expected_changes": list(_LOST_TRAITS),
     }

@@ -14,7 +14,7 @@ from escalator.upgrade_manager.state.resources import find_changes, find_gained,
 log = logging.getLogger("escalator.steps.proving.placement")
 
 
-def note_before(ctx: StepContext) -> tuple[Verdict, ...]:
+def record_before(ctx: StepContext) -> tuple[Verdict, ...]:
     """Remember what Placement has of a node whose software was not touched; name what is nobody's already.
 
     What is nobody's is looked for once a run: what a drain of this run left is never taken for older.
