@@ -13,6 +13,7 @@ from escalator.documents.requests import (
     LONGEST_SOAK_SECONDS,
     MOST_NODES,
 )
+from escalator.model.approval import Approval
 from escalator.model.campaign import OnBlocked, OnInterruption, OnSlowMove, UpgradeMode
 
 
@@ -213,6 +214,15 @@ def _trust() -> dict[str, Param]:
             title="Move a canary in and out within (s)",
             description="Before a node is given back a canary comes to it from another node by live "
             "migration and goes back, as servers of the next node will; 0: none does",
+            section="Safety",
+        ),
+        "approval": Param(
+            Approval.NONE.value,
+            type="string",
+            enum=[str(choice) for choice in Approval],
+            title="Wait for a person after a node",
+            description="canary: after the first node that was given back nothing goes on until a person "
+            "says so, at the required action of its release; every-node: after each, one at a time",
             section="Safety",
         ),
     }

@@ -38,7 +38,7 @@ def test_the_options_become_the_parameters_of_the_run(
         *("--on-interruption", "stop", "--leave-standbys"),
         *("--on-slow-move", "force_complete"),
         *("--migration-timeout-seconds", "600", "--migration-timeout-seconds-per-gib", "7.5"),
-        *("--soak-seconds", "600", "--canary-move-seconds", "60"),
+        *("--soak-seconds", "600", "--canary-move-seconds", "60", "--approval", "canary"),
         *("--window-end", "2026-11-29T06:00:00Z"),
     )
     assert args.run(args) == 0
@@ -49,6 +49,7 @@ def test_the_options_become_the_parameters_of_the_run(
         "max_failed_nodes": "10%",
         "soak_seconds": 600,
         "canary_move_seconds": 60,
+        "approval": "canary",
         "dry_run": True,
         "mode": "non-smooth",
         "spill": 0.02,

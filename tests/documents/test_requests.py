@@ -9,6 +9,7 @@ from tests.documents.documents_drawn import json_values, mutilated
 from tests.upgrade_manager.clouds import few
 
 from escalator.documents.requests import parse_check, parse_request
+from escalator.model.approval import Approval
 from escalator.model.campaign import CampaignRequest, OnSlowMove, UpgradeMode
 from escalator.model.errors import InvalidRequestError
 
@@ -28,6 +29,7 @@ FULL: dict[str, object] = {
     "on_slow_move": "force_complete",
     "soak_seconds": 120,
     "canary_move_seconds": 60,
+    "approval": "every-node",
 }
 
 
@@ -66,6 +68,7 @@ def test_everything_said() -> None:
         on_slow_move=OnSlowMove.FORCE_COMPLETE,
         soak_seconds=120,
         canary_move_seconds=60,
+        approval=Approval.EVERY_NODE,
     )
 
 
@@ -116,6 +119,7 @@ def test_a_share_of_the_nodes_may_fail(said: object, number: int, percent: int |
         ({"window_end": "2026-02-30T09:00:00Z"}, "is not a date and time that exists"),
         ({"window_end": "2026-11-22T08:00:00Z"}, "window_end: 2026-11-22T08:00:00Z is in the past"),
         ({"mode": "smoth"}, "mode: is 'smoth', must be one of smooth, non-smooth, did you mean smooth?"),
+        ({"approval": "yes"}, "approval: is 'yes', must be one of none, canary, every-node"),
         ({"spill": 1.5}, "spill: must be a number from 0 to 1, not 1.5"),
         ({"spill": -0.1}, "spill: must be a number from 0 to 1, not -0.1"),
         ({"spill": float("nan")}, "spill: must be a number from 0 to 1, not nan"),

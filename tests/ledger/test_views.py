@@ -10,6 +10,7 @@ from tests.ledger.conftest import NOW
 
 from escalator.ledger.ledger import Ledger
 from escalator.ledger.run import CampaignRun
+from escalator.model.approval import ApprovalAnswer
 from escalator.model.campaign import CampaignPlan, NodeState, Step
 from escalator.model.durations import History, MoveSample
 from escalator.model.interruption import Breach, Gap, InterruptionLimit, ProbeMethod
@@ -184,3 +185,10 @@ def test_the_year_of_a_service_is_summed_over_all_runs_up_to_the_last_gap(run: C
     run.gaps().record(gap(at=0))
     (breach,) = run.view().breaches
     assert (breach.limit, round(breach.seconds, 1)) == (InterruptionLimit.YEAR, 300.3)
+
+
+def test_what_people_answered_after_nodes_is_seen(run: CampaignRun) -> None:
+    answer = ApprovalAnswer(go_on=False, by="ops", at=NOW)
+    run.remember("node-01", approval=answer)
+    run.remember("node-02", version="34.0.0")
+    assert run.view().approvals == {"node-01": answer}

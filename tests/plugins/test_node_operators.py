@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import traceback
+from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -25,6 +26,7 @@ def module(airflow_home: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     from escalator_airflow.operators import node
 
     monkeypatch.setattr(node, "open_campaign", lambda dag_id, run_id, **_: (dag_id, run_id))
+    monkeypatch.setattr(node, "find_question", lambda _campaign, _host: "")
     return node
 
 
@@ -233,6 +235,66 @@ def test_release_is_told_how_the_steps_before_it_stand(
     monkeypatch.setattr(module, "read_step_states", lambda _context, _task: {Step.MIGRATE: "failed"})
     _, (asked,) = run(module, monkeypatch, StepResult(), step)
     assert asked.states == known
+
+
+def test_who_gave_a_node_back_asks_whether_the_campaign_goes_on(
+    module: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from airflow.sdk.exceptions import TaskAwaitingInput
+
+    asked: list[dict[str, Any]] = []
+    monkeypatch.setattr(module, "find_question", lambda _campaign, host: f"{host} is back")
+    monkeypatch.setattr(module, "find_patience", lambda _campaign: timedelta(hours=1))
+    monkeypatch.setattr(module, "upsert_hitl_detail", lambda **fields: asked.append(fields))
+    with pytest.raises(TaskAwaitingInput) as waits:
+        run(module, monkeypatch, StepResult(message="given back"), Step.RELEASE, id="ti-1")
+    assert (waits.value.method_name, waits.value.timeout) == ("hear_approval", timedelta(hours=1))
+    (question,) = asked
+    assert (question["ti_id"], question["body"]) == ("ti-1", "node-01 is back")
+    assert question["options"] == ["Go on", "No further node"]
+    assert question["defaults"] == ["No further node"]
+
+
+@pytest.mark.parametrize("step", [Step.VERIFY, Step.RELEASE])
+def test_nobody_is_asked_after_another_step_or_a_node_that_is_left_out(
+    module: Any, monkeypatch: pytest.MonkeyPatch, step: Step
+) -> None:
+    from airflow.sdk.exceptions import AirflowFailException
+
+    monkeypatch.setattr(module, "find_question", lambda _campaign, host: f"{host} is back")
+    if step is Step.VERIFY:
+        assert run(module, monkeypatch, StepResult(message="good"), step)[0] == "good"
+    else:
+        with pytest.raises(AirflowFailException):
+            run(module, monkeypatch, StepResult(outcome=Outcome.FAILED, message="left out"), step)
+
+
+@pytest.mark.parametrize(
+    ("event", "heard"),
+    [
+        ({"chosen_options": ["Go on"], "responded_by_user": {"id": "7", "name": "ops"}}, (True, "ops")),
+        (
+            {"chosen_options": ["No further node"], "responded_by_user": {"id": "7", "name": "ops"}},
+            (False, "ops"),
+        ),
+        ({"chosen_options": ["No further node"], "responded_by_user": None, "timedout": True}, (False, "")),
+        ({}, (False, "")),
+    ],
+)
+def test_what_was_answered_is_kept_with_who_said_it(
+    module: Any, monkeypatch: pytest.MonkeyPatch, event: dict[str, Any], heard: tuple[bool, str]
+) -> None:
+    kept: list[tuple[bool, str]] = []
+
+    def note(_campaign: object, host: str, *, go_on: bool, by: str) -> str:
+        assert host == "node-01"
+        kept.append((go_on, by))
+        return "said"
+
+    monkeypatch.setattr(module, "record_answer", note)
+    operator = module.NodeStepOperator(task_id="t", host="node-01", step="release")
+    assert operator.hear_approval(context(), event) == "said"
+    assert kept == [heard]
 
 
 class Desk:

@@ -7,6 +7,7 @@ import pytest
 from tests.builders import make_switch
 from tests.reports import campaigns as made
 
+from escalator.model.approval import ApprovalAnswer
 from escalator.model.check_report import CheckReport, Condition, check_to_document, read_unmet_verdicts
 from escalator.model.quota import FrozenQuota
 from escalator.model.verdict import Code, Severity, Subject, SubjectType
@@ -24,6 +25,21 @@ def findings(after: dict[str, Any] | None) -> list[tuple[str, str, str, str]]:
 
 def test_nothing_is_found_when_everything_is_as_it_was() -> None:
     assert findings(made.AFTER) == []
+
+
+def test_who_said_that_the_campaign_goes_on_is_told() -> None:
+    facts = made.facts(snapshot_after=made.AFTER)
+    answers = {
+        "node-01": ApprovalAnswer(go_on=True, by="ops", at=facts.started_at),
+        "node-02": ApprovalAnswer(go_on=False, by="", at=facts.started_at),
+    }
+    document = build_report(replace(facts, view=replace(facts.view, approvals=answers)), made.events())
+    found = {(f["subject"]["id"], f["severity"], f["code"]): f["message"] for f in document["findings"]}
+    when = facts.started_at.isoformat(timespec="seconds")
+    assert found["node-01", "info", "approval"] == f"after it the campaign goes on: ops, {when}"
+    assert found["node-02", "warning", "approval_refused"] == (
+        f"after it no further node goes out: nobody in time, {when}"
+    )
 
 
 def test_a_vanished_server() -> None:

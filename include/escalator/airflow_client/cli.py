@@ -20,6 +20,7 @@ from escalator.airflow_client.records import RunState
 from escalator.airflow_client.run_end import describe_failures, find_report_of_run
 from escalator.airflow_client.transport import Password
 from escalator.documents.plain_file import read_file
+from escalator.model.approval import Approval
 from escalator.model.campaign import OnBlocked, OnInterruption, OnSlowMove, UpgradeMode
 from escalator.model.errors import EscalatorError, InvalidRequestError, TransientError
 
@@ -95,6 +96,12 @@ def _add_limits(how: argparse._ArgumentGroup) -> None:
         choices=tuple(map(str, OnSlowMove)),
         default=OnSlowMove.ABORT.value,
         help="a live move that takes too long: abort (the default), or force_complete: its guest pauses",
+    )
+    how.add_argument(
+        "--approval",
+        choices=tuple(map(str, Approval)),
+        default=Approval.NONE.value,
+        help="wait for a person after the first node that was given back (canary), or after each",
     )
     how.add_argument("--dry-run", action="store_true", help="decide everything, write nothing")
     _add_time_limits(how)
@@ -235,6 +242,7 @@ def read_conf(args: argparse.Namespace) -> dict[str, Any]:
         "max_parallel": args.max_parallel,
         "max_failed_nodes": args.max_failed_nodes,
         "soak_seconds": args.soak_seconds,
+        "approval": args.approval,
         "canary_move_seconds": args.canary_move_seconds,
         "dry_run": args.dry_run,
         "mode": args.mode,

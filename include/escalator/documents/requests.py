@@ -33,6 +33,7 @@ from escalator.documents.document_model import (
 from escalator.documents.faults import Fault, say_faults
 from escalator.documents.moments import WITHIN, is_near
 from escalator.documents.wording import did_you_mean, hint_at_quotes, show_value
+from escalator.model.approval import Approval
 from escalator.model.campaign import CampaignRequest, OnBlocked, OnInterruption, OnSlowMove, UpgradeMode
 from escalator.model.errors import InvalidRequestError
 
@@ -124,6 +125,7 @@ class RunDocument(_RequestDocument):
     on_slow_move: OrNull[Word[OnSlowMove]] = OnSlowMove.ABORT
     soak_seconds: Annotated[int, Field(ge=0, le=LONGEST_SOAK_SECONDS)] = 0
     canary_move_seconds: Annotated[int, Field(ge=0, le=LONGEST_CANARY_MOVE_SECONDS)] = 0
+    approval: OrNull[Word[Approval]] = Approval.NONE
 
 
 class WindowRunDocument(RunDocument):
@@ -191,6 +193,7 @@ def parse_request(
         max_failed_percent=_read_percent(found.max_failed_nodes),
         soak_seconds=found.soak_seconds,
         canary_move_seconds=found.canary_move_seconds,
+        approval=found.approval,
         dry_run=found.dry_run,
         migration_timeout_seconds=found.migration_timeout_seconds,
         window_end=found.window_end,

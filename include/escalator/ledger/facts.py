@@ -26,6 +26,7 @@ LEASES = _KEYS["leases"]
 STOPS = _KEYS["stops"]
 MAINTENANCE = _KEYS["maintenance"]
 SILENCING = _KEYS["silencing"]
+APPROVAL = _KEYS["approval"]
 
 
 def read_facts(host: str, rows: Mapping[str, Any]) -> NodeFacts:

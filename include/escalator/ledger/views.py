@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from escalator.ledger.facts import FROM_VERSION, LEASES, read_facts
+from escalator.ledger.facts import APPROVAL, FROM_VERSION, LEASES, read_facts
 from escalator.ledger.gap_book import read_breaches
 from escalator.ledger.given_back import read_given_back
 from escalator.ledger.notice_rows import read_notice
@@ -16,6 +16,7 @@ from escalator.ledger.records import read_progress
 from escalator.ledger.rows import find_campaign
 from escalator.ledger.tables import CampaignRow, FactRow, MoveRow, NodeRow, StepRow
 from escalator.ledger.vim_tables import NoticeRow, SessionRunRow
+from escalator.model.approval import ApprovalAnswer
 from escalator.model.campaign import LedgerView, NodeProgress, NodeState
 from escalator.model.notice import NoticeRecord, NoticeState
 from escalator.model.step import Outcome, Step
@@ -43,6 +44,7 @@ def read_view(session: Session, campaign: str, run_id: str) -> LedgerView:
         ready=frozenset(i for record in told if record.agreed for i in record.notice.instance_ids),
         leases=_read_leases(session, row),
         breaches=read_breaches(session, campaign, run_id),
+        approvals=_read_approvals(session, row),
     )
 
 
@@ -73,6 +75,16 @@ def _read_leases(session: Session, row: CampaignRow) -> dict[str, tuple[str, ...
         .where(NodeRow.campaign_id == row.id, FactRow.key == LEASES)
     )
     return {host: read_facts(host, {LEASES: value}).leases for host, value in session.execute(query)}
+
+
+def _read_approvals(session: Session, row: CampaignRow) -> dict[str, ApprovalAnswer]:
+    query = (
+        sa.select(NodeRow.host, FactRow.value)
+        .join(NodeRow, FactRow.node_id == NodeRow.id)
+        .where(NodeRow.campaign_id == row.id, FactRow.key == APPROVAL)
+    )
+    found = ((host, read_facts(host, {APPROVAL: value}).approval) for host, value in session.execute(query))
+    return {host: answer for host, answer in found if answer is not None}
 
 
 def _count_moved_twice(session: Session, row: CampaignRow, nodes: tuple[NodeProgress, ...]) -> dict[str, int]:

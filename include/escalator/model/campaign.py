@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from escalator.model.approval import Approval, ApprovalAnswer
 from escalator.model.cloud import ComputeService, Node
 from escalator.model.durations import DEFAULT_DURATIONS, Durations
 from escalator.model.interruption import Breach
@@ -79,6 +80,7 @@ class CampaignRequest:
     max_failed_percent: int | None = None
     soak_seconds: int = 0
     canary_move_seconds: int = 0
+    approval: Approval = Approval.NONE
 
     def move_limit_seconds(self, memory_mib: int) -> float:
         """Return how long the move of a server of that much memory may take."""
@@ -237,6 +239,7 @@ _STOPPING = frozenset(
         Code.INTERRUPTION_SWITCH,
         Code.INTERRUPTION_YEAR,
         Code.SOAK_FAILED,
+        Code.APPROVAL_REFUSED,
     }
 )
 """Codes of the admission STOP; those that wait for something else have others."""
@@ -252,6 +255,7 @@ class LedgerView:
     :ivar noticed_at: when the owners of the servers were told of the campaign; None: at its start.
     :ivar ready: ids of the servers whose managers agreed to the campaign: their lead time is over.
     :ivar leases: host -> the exact reasons that this run wrote there last, or was about to write.
+    :ivar approvals: host -> what a person answered after that node.
     :ivar breaches: groups whose services this run interrupted, and that were interrupted for too long.
     """
 
@@ -262,6 +266,7 @@ class LedgerView:
     ready: frozenset[str] = frozenset()
     leases: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     breaches: tuple[Breach, ...] = ()
+    approvals: Mapping[str, ApprovalAnswer] = field(default_factory=dict)
 
     def of(self, host: str) -> NodeProgress:
         """Return the progress of a host; waiting when nothing is recorded."""

@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TypedDict
 
+from escalator.model.approval import ApprovalAnswer
 from escalator.model.cloud import ResourceInventory
 from escalator.model.moves import Agreement, DrainPlan, StandbyMove
 from escalator.model.stops import ServerStop
@@ -105,6 +106,7 @@ class NodeFacts:
     :ivar login_refused_at: since when the node refuses the log-in; None: it does not.
     :ivar stops: the servers that ran and were stopped for the upgrade, or were about to be; they are never
         forgotten, whatever begins anew.
+    :ivar approval: what a person answered after it was given back.
     :ivar person_word: what a person decided about a node that was refused again.
     :ivar maintenance: that Masakari's host was put on maintenance by the run, or was about to be.
     :ivar silencing: that the node's alerts were silenced by the run, or were about to be.
@@ -137,6 +139,7 @@ class NodeFacts:
     refused_at: datetime | None = None
     login_refused_at: datetime | None = None
     person_word: PersonWord | None = None
+    approval: ApprovalAnswer | None = None
     stops: tuple[ServerStop, ...] = ()
     maintenance: MaintenanceFlag | None = None
     silencing: Silencing | None = None
@@ -183,6 +186,7 @@ class FactChanges(TypedDict, total=False):
     refused_at: datetime | None
     login_refused_at: datetime | None
     person_word: PersonWord | None
+    approval: ApprovalAnswer | None
     stops: tuple[ServerStop, ...]
     maintenance: MaintenanceFlag | None
     silencing: Silencing | None

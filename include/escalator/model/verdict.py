@@ -78,6 +78,8 @@ class Code(StrEnum):
     FAILURE_BUDGET = "failure_budget"
     SOAKING = "soaking"
     SOAK_FAILED = "soak_failed"
+    APPROVAL = "approval"
+    APPROVAL_REFUSED = "approval_refused"
     NOT_SELECTED = "not_selected"
     ALREADY_UPGRADED = "already_upgraded"
     DISABLED_BY_OTHERS = "disabled_by_others"

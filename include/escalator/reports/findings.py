@@ -47,6 +47,7 @@ def find(facts: CampaignFacts, events: GuestEvents, moves: Iterable[Row]) -> lis
     rows = [
         *_verdicts(facts),
         *_nodes(facts),
+        *_approvals(facts),
         *_interruptions(moves, facts.before),
         *find_service_gaps(facts),
         *find_down(facts),
@@ -223,6 +224,17 @@ def _nodes(facts: CampaignFacts) -> Iterable[Row]:
                 host,
                 message=message,
             )
+
+
+def _approvals(facts: CampaignFacts) -> Iterable[Row]:
+    """Tell who said after which node that the campaign goes on, or does not."""
+    for host, answer in sorted(facts.view.approvals.items()):
+        severity = Severity.INFO if answer.go_on else Severity.WARNING
+        code = Code.APPROVAL if answer.go_on else Code.APPROVAL_REFUSED
+        said = "the campaign goes on" if answer.go_on else "no further node goes out"
+        who = answer.by or "nobody in time"
+        message = f"after it {said}: {who}, {answer.at.isoformat(timespec='seconds')}"
+        yield _row(severity, code, SubjectType.NODE, host, message=message)
 
 
 def _servers(before: CloudSnapshot, after: CloudSnapshot) -> Iterable[Row]:

@@ -17,12 +17,14 @@ from airflow.sdk.exceptions import (
 from airflow.sdk.execution_time.hitl import upsert_hitl_detail
 from airflow.triggers.base import BaseTrigger, StartTriggerArgs
 
+from escalator.model.approval import GoOnWord
 from escalator.model.campaign import Step
 from escalator.model.decisions import Admission
 from escalator.model.errors import EscalatorError, LoginRefusedError, SupersededError, TransientError
 from escalator.model.node_facts import PersonWord
 from escalator.model.step import Outcome
 from escalator.model.verdict import Code
+from escalator.steps.running.approvals import find_patience, find_question, record_answer
 from escalator.steps.running.context import CampaignContext
 from escalator.steps.running.giving_way import Ended, run_or_give_way
 from escalator.steps.running.results import StepResult
@@ -129,6 +131,35 @@ class NodeStepOperator(BaseOperator):
         )
         raise TaskAwaitingInput(method_name="hear", timeout=PERSON_WITHIN)
 
+    def hear_approval(self, context: Mapping[str, Any], event: Mapping[str, Any]) -> str:
+        """Keep what a person said after the node; without a word in time no further node goes out."""
+        chosen = event.get("chosen_options") or [GoOnWord.STOP]
+        user = event.get("responded_by_user") or {}
+        said = record_answer(
+            open_campaign(*run_of(context), in_any_case=True),
+            self.host,
+            go_on=chosen[0] == GoOnWord.GO_ON,
+            by=str(user.get("name") or user.get("id") or ""),
+        )
+        self.log.info("%s", said)
+        return said
+
+    def _ask_approval(self, context: Mapping[str, Any], campaign: CampaignContext) -> None:
+        """Ask whether the campaign goes on, where that is wanted, as a required action of this task."""
+        question = find_question(campaign, self.host)
+        if not question:
+            return
+        self.log.info("%s", question)
+        upsert_hitl_detail(
+            ti_id=context["ti"].id,
+            subject=f"{self.host} is upgraded: does the campaign go on?",
+            body=question,
+            options=[str(word) for word in GoOnWord],
+            defaults=[str(GoOnWord.STOP)],
+            params={},
+        )
+        raise TaskAwaitingInput(method_name="hear_approval", timeout=find_patience(campaign))
+
     def _wait_for(self, code: Code | None) -> BaseTrigger:
         """Wait for the answers of managers, or for the node's turn when it comes again after a refusal."""
         if code in {None, Code.VNF_REFUSED}:
@@ -140,6 +171,8 @@ class NodeStepOperator(BaseOperator):
         """Run the step and say how it ended; managers that answer at once are not waited for elsewhere."""
         campaign = open_campaign(*run_of(context), in_any_case=self.step == Step.RELEASE)
         turn = self._run(context, campaign)
+        if self.step == Step.RELEASE and turn.result.outcome is Outcome.OK:
+            self._ask_approval(context, campaign)
         if _waits_for_answers(turn.result) and campaign.desk is not None:
             self.log.info("%s.%s: %s", self.host, self.step, turn.result.message)
             if campaign.desk.wait_at_once(self.host, campaign.clock, campaign.sleep):

@@ -24,6 +24,7 @@ from escalator.upgrade_manager.schedule.admission_rules import (
     find_decision,
     make_decision,
 )
+from escalator.upgrade_manager.schedule.approvals import is_one_by_one
 from escalator.upgrade_manager.schedule.limits import find_limit, wait_for_places
 from escalator.upgrade_manager.schedule.round import Round
 from escalator.upgrade_manager.schedule.round_state import RoundState
@@ -135,10 +136,11 @@ def _decide_departures(
     before = {domain: sorted(hosts) for domain, hosts in round_state.out.items()}
     admitted: dict[str, AdmissionDecision] = {}
     going: list[str] = []
+    one_by_one = is_one_by_one(state.plan, state.ledger)
 
     def limited(host: str) -> AdmissionDecision | None:
         leases = state.leases_beside(state.nodes[host])
-        limit = _find_limit(state.plan, leases)
+        limit = 1 if one_by_one else _find_limit(state.plan, leases)
         if len(leases) >= limit:
             return wait_for_places(host, _name_others(state.plan, leases), limit)
         out = {*leases, *going}

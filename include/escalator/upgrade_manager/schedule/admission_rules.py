@@ -14,6 +14,7 @@ from escalator.model.verdict import Code
 from escalator.model.watchers import StopSign, find_sign
 from escalator.upgrade_manager.drain.durations import estimate_node_seconds
 from escalator.upgrade_manager.drain.stops import mark_unmovable
+from escalator.upgrade_manager.schedule.approvals import find_unapproved
 from escalator.upgrade_manager.state.capacity import CapacityBook
 from escalator.upgrade_manager.state.domains import are_neighbours
 from escalator.upgrade_manager.state.eligibility import Bar, find_bar
@@ -307,6 +308,20 @@ def _soaking(state: AdmissionState, host: str) -> AdmissionDecision | None:
     return make_decision(host, Admission.WAIT, Code.SOAKING, message)
 
 
+def _unapproved(state: AdmissionState, host: str) -> AdmissionDecision | None:
+    """Wait for the person who has to say that the campaign goes on; stop when it does not."""
+    for other, answer in sorted(state.ledger.approvals.items()):
+        if not answer.go_on:
+            who = f"{answer.by} said so" if answer.by else "nobody answered in time"
+            message = f"no further node goes out after {other}: {who} at {answer.at.isoformat()}"
+            return make_decision(host, Admission.STOP, Code.APPROVAL_REFUSED, message)
+    unapproved = find_unapproved(state.plan, state.ledger, but=host)
+    if not unapproved:
+        return None
+    message = f"a person has to say that the campaign goes on after {', '.join(unapproved)}"
+    return make_decision(host, Admission.WAIT, Code.APPROVAL, message)
+
+
 EARLY_RULES: tuple[Rule, ...] = (_left_out, _not_selected, _already_ours, _needless)
 """What holds in a dry run as well."""
 RULES: tuple[Rule, ...] = (
@@ -319,6 +334,7 @@ RULES: tuple[Rule, ...] = (
     _window,
     _soaking,
     _warned,
+    _unapproved,
 )
 
 

@@ -1,0 +1,43 @@
+"""Whether a person is asked after a node, what about, until when; and what came of it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from escalator.model.approval import ApprovalAnswer
+from escalator.model.verdict import Code
+from escalator.model.wording import name_some
+from escalator.steps.running.context import CampaignContext
+from escalator.upgrade_manager.schedule.approvals import needs_answer
+
+WITHIN = timedelta(hours=24)
+"""How long a person may take; after that no further node goes out."""
+
+
+def find_question(campaign: CampaignContext, host: str) -> str:
+    """Say what a person has to know before the campaign goes on after a node; empty: nobody is asked."""
+    view = campaign.run.view()
+    if not needs_answer(campaign.plan, view, host):
+        return ""
+    left = [other for other in campaign.plan.hosts if not view.of(other).state.ended]
+    return (
+        f"{host} was upgraded, verified and given back: {view.of(host).message}. "
+        f"{len(left)} node(s) wait: {name_some(left)}. Without an answer no further node goes out"
+    )
+
+
+def find_patience(campaign: CampaignContext) -> timedelta:
+    """Return how long an answer is waited for: a day, or to the end of the maintenance window."""
+    end = campaign.plan.window_end
+    if end is None:
+        return WITHIN
+    return max(timedelta(minutes=1), min(WITHIN, end - campaign.clock()))
+
+
+def record_answer(campaign: CampaignContext, host: str, *, go_on: bool, by: str) -> str:
+    """Keep what was answered after a node; return it in words."""
+    answer = ApprovalAnswer(go_on=go_on, by=by, at=campaign.clock())
+    campaign.run.remember(host, approval=answer)
+    code = "" if go_on else f" [{Code.APPROVAL_REFUSED}]"
+    said = "the campaign goes on" if go_on else "no further node goes out"
+    return f"after {host} {said}, by {by or 'nobody in time'}{code}"

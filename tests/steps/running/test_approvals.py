@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from tests.steps.conftest import MakeWorld
+from tests.steps.fake_records import START
+from tests.steps.worlds import NODE, World
+
+from escalator.model.approval import Approval
+from escalator.model.campaign import Step
+from escalator.model.decisions import Admission
+from escalator.model.verdict import Code
+from escalator.steps.running.approvals import WITHIN, find_patience, find_question, record_answer
+
+
+@pytest.fixture
+def released(make_world: MakeWorld) -> World:
+    world = make_world(approval=Approval.CANARY, max_parallel=2)
+    assert find_question(world.context(), NODE) == ""
+    world.run_up_to(Step.RELEASE)
+    return world
+
+
+def test_after_the_first_node_a_person_is_asked_and_the_others_wait(released: World) -> None:
+    question = find_question(released.context(), NODE)
+    assert "2 node(s) wait: node-02, node-03" in question
+    assert find_question(released.context(), "node-02") == ""
+    decision = released.admit("node-02")
+    assert (decision.admission, decision.code) == (Admission.WAIT, Code.APPROVAL)
+    assert NODE in decision.message
+
+
+def test_who_said_that_it_goes_on_is_kept_and_it_goes_on(released: World) -> None:
+    assert record_answer(released.context(), NODE, go_on=True, by="ops") == (
+        f"after {NODE} the campaign goes on, by ops"
+    )
+    answer = released.facts().approval
+    assert answer is not None
+    assert (answer.go_on, answer.by, answer.at) == (True, "ops", released.clock.now)
+    assert released.admit("node-02").admission is Admission.ADMIT
+    assert released.admit("node-03").admission is Admission.ADMIT
+    assert find_question(released.context(), NODE) == ""
+
+
+@pytest.mark.parametrize("by", ["ops", ""])
+def test_a_no_and_no_answer_in_time_stop_the_campaign(released: World, by: str) -> None:
+    assert "no further node goes out" in record_answer(released.context(), NODE, go_on=False, by=by)
+    decision = released.admit("node-02")
+    assert (decision.admission, decision.code) == (Admission.STOP, Code.APPROVAL_REFUSED)
+    assert (by or "nobody answered in time") in decision.message
+
+
+def test_until_then_the_first_node_goes_alone(make_world: MakeWorld) -> None:
+    world = make_world(approval=Approval.CANARY, max_parallel=2)
+    assert world.admit(NODE).admission is Admission.ADMIT
+    assert world.admit("node-02").code is Code.PARALLEL_LIMIT
+
+
+def test_an_answer_is_waited_for_a_day_or_to_the_end_of_the_window(make_world: MakeWorld) -> None:
+    world = make_world()
+    assert find_patience(world.context()) == WITHIN
+    for minutes, patience in ((90, 90), (-5, 1), (10**4, 24 * 60)):
+        plan = make_world(window_end=START + timedelta(minutes=minutes)).plan
+        assert find_patience(world.context(plan)) == timedelta(minutes=patience)
