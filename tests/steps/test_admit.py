@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from tests.steps.conftest import MakeWorld
@@ -240,3 +241,19 @@ def test_a_login_that_is_let_in_again_is_forgotten(world: World) -> None:
     world.clock.now += 2 * BORNE
     assert world.admit().admission is Admission.ADMIT
     assert world.facts().login_refused_at is None
+
+
+def test_the_next_node_waits_until_one_that_was_given_back_has_served(make_world: MakeWorld) -> None:
+    world = make_world(soak_seconds=600)
+    world.run_up_to(Step.RELEASE)
+    assert world.admit("node-02").code is Code.SOAKING
+    world.clock.now += timedelta(seconds=600)
+    assert world.admit("node-02").admission is Admission.ADMIT
+
+
+def test_a_node_that_dies_while_it_soaks_lets_no_other_go(make_world: MakeWorld) -> None:
+    world = make_world(soak_seconds=600, max_failed_nodes=3)
+    world.run_up_to(Step.RELEASE)
+    world.cloud.hosts[NODE].died_at = world.clock.now
+    decision = world.admit("node-02")
+    assert (decision.admission, decision.code) == (Admission.STOP, Code.SOAK_FAILED)

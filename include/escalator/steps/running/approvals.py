@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from escalator.model.approval import ApprovalAnswer
+from escalator.model.approval import Approval, ApprovalAnswer
 from escalator.model.verdict import Code
 from escalator.model.wording import name_some
 from escalator.steps.running.context import CampaignContext
@@ -16,6 +16,8 @@ WITHIN = timedelta(hours=24)
 
 def find_question(campaign: CampaignContext, host: str) -> str:
     """Say what a person has to know before the campaign goes on after a node; empty: nobody is asked."""
+    if campaign.plan.request.approval is Approval.NONE:
+        return ""
     view = campaign.run.view()
     if not needs_answer(campaign.plan, view, host):
         return ""

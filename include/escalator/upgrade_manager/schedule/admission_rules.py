@@ -333,8 +333,8 @@ RULES: tuple[Rule, ...] = (
     _disputed,
     _window,
     _soaking,
-    _warned,
     _unapproved,
+    _warned,
 )
 
 
