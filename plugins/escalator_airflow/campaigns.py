@@ -33,6 +33,7 @@ from escalator.vim_interface.registry import (
 )
 from escalator.vim_interface.registry.pushed import read_pushed_constraints
 from escalator.vim_interface.registry.vnf_files import VnfFiles
+from escalator_airflow.alerts import find_alerts
 from escalator_airflow.desks import make_desk
 from escalator_airflow.hooks.node_ssh import NodeShellHook
 from escalator_airflow.hooks.openstack import OpenStackCloudHook
@@ -92,6 +93,7 @@ def make_context(
         switches=ledger.switches(),
         quotas=ledger.quotas(),
         watches=ledger.watches(),
+        alerts=find_alerts(inventory),
         find_means=_find_means if _is_any_declared() else None,
         vnfms=vnfms or (desk.vnfms if desk is not None else Vnfms()),
     )

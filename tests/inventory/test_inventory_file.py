@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from escalator.inventory.inventory_file import (
     read_inventory,
     write_inventory,
 )
+from escalator.model.alerts import AlertSettings, AtStart, Matcher
 from escalator.model.errors import InvalidRequestError
 from escalator.model.inventory import Inventory, InventoryNode
 from escalator.model.inventory_settings import AggregateRules, Controller, PowerCommands, PowerPlace
@@ -62,6 +63,13 @@ def test_what_was_declared_of_the_cloud_is_read_back(tmp_path: Path) -> None:
         aggregates=AggregateRules(count=("general",), ignore=("rack-*",)),
         controller=Controller(address="ctl-01"),
         power=PowerCommands(cycle="bmc cycle", run_on=PowerPlace.CONTROLLER),
+        alerts=AlertSettings(
+            conn_id="am",
+            silence=((Matcher.parse(r'instance=~"{host}\.x"'), Matcher.parse("job!=node")),),
+            gate=((Matcher.parse("severity=critical"),),),
+            margin=timedelta(minutes=5),
+            at_start=AtStart.ACCEPT,
+        ),
     )
     write_inventory(path, declared)
     assert read_inventory(path) == declared

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from escalator.inventory.settings_file import read_settings
+from escalator.model.alerts import AlertSettings, AtStart, Matcher
 from escalator.model.errors import InvalidRequestError
 from escalator.model.inventory_settings import (
     NOTHING_DECLARED,
@@ -48,6 +50,31 @@ def test_the_power_of_nodes_is_switched_by_commands(tmp_path: Path) -> None:
     assert read_settings(tmp_path, "lab").power == PowerCommands(
         switch_on="a", switch_off="b", run_on=PowerPlace.CONTROLLER, limit_seconds=5.0
     )
+
+
+def test_alerts_are_declared_with_the_matchers_of_silences_and_the_gate(tmp_path: Path) -> None:
+    write(tmp_path, HEAD + "alerts: {conn_id: am}\n")
+    assert read_settings(tmp_path, "lab").alerts == AlertSettings(conn_id="am")
+    whole = """alerts:
+  conn_id: am
+  silence: [['instance=~"{host}:.*"', job=node]]
+  gate: [[severity=critical], [severity=page, team=nova]]
+  margin_minutes: 10
+  at_start: accept
+"""
+    write(tmp_path, HEAD + whole)
+    page = (Matcher.parse("severity=page"), Matcher.parse("team=nova"))
+    assert read_settings(tmp_path, "lab").alerts == AlertSettings(
+        conn_id="am",
+        silence=((Matcher.parse("instance=~{host}:.*"), Matcher.parse("job=node")),),
+        gate=((Matcher.parse("severity=critical"),), page),
+        margin=timedelta(minutes=10),
+        at_start=AtStart.ACCEPT,
+    )
+    write(tmp_path, HEAD + "alerts: {conn_id: am, silence: []}\n")
+    silent = read_settings(tmp_path, "lab").alerts
+    assert silent is not None
+    assert silent.silence == ()
 
 
 def test_what_is_declared_is_read(tmp_path: Path) -> None:
@@ -95,6 +122,14 @@ def test_without_a_word_nothing_is_declared(tmp_path: Path, text: str | None) ->
             HEAD + "controller: {address: c}\npower: {cycle: x, run_on: controller, conn_id: bmc}\n",
             "power.conn_id: is for run_on: worker",
         ),
+        (HEAD + "alerts: {gate: [[a=b]]}\n", "alerts.conn_id: is required"),
+        (
+            HEAD + "alerts: {conn_id: a, gate: [[critical]]}\n",
+            "alerts.gate[0][0]: is no matcher: write label",
+        ),
+        (HEAD + "alerts: {conn_id: a, gate: [severity=x]}\n", "alerts.gate[0]: must be a list"),
+        (HEAD + "alerts: {conn_id: a, margin_minutes: 0}\n", "alerts.margin_minutes: must be a number of"),
+        (HEAD + "alerts: {conn_id: a, at_start: maybe}\n", "alerts.at_start: is 'maybe', must be one of"),
         ("{", "cannot be read"),
     ],
 )

@@ -20,6 +20,7 @@ from tests.steps.fake_records import START, Clock, Fuse, Guest, KilledError
 from tests.vim_interface.scaling.fakes import FakeQuotas
 from tests.vim_interface.switching.fakes import FakeNetwork
 
+from escalator.alerts.watch import AlertWatch
 from escalator.backups.desk import BackupDesk
 from escalator.ledger.campaign_record import CampaignRecord
 from escalator.ledger.database import _begin_sqlite, _prepare_sqlite
@@ -175,6 +176,7 @@ class World:
     power: PowerSwitch | None = None
     catalogued: set[str] = field(default_factory=set)
     backups: BackupDesk | None = None
+    alerts: AlertWatch | None = None
     hooked: list[HookCommands] = field(default_factory=list)
     hook_faults: dict[str, EscalatorError] = field(default_factory=dict)
 
@@ -235,6 +237,7 @@ class World:
             switches=self.ledger.switches(),
             quotas=self.ledger.quotas(),
             watches=self.ledger.watches(),
+            alerts=self.alerts,
             find_means=(lambda _: means) if (means := self.means) is not None else None,
             vnfms=self.desk.vnfms if self.desk is not None else Vnfms(),
             run_hook=self.run_hook,

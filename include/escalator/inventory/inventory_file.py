@@ -17,6 +17,7 @@ from pydantic import Field
 from escalator.documents.document_model import DocumentModel, Moment, list_mappings, read_document
 from escalator.documents.faults import Fault, say_faults
 from escalator.documents.plain_file import read_file
+from escalator.inventory.alerts_document import AlertsDocument, alerts_of, alerts_to_document
 from escalator.inventory.settings_document import (
     AggregatesDocument,
     ControllerDocument,
@@ -62,6 +63,7 @@ class InventoryDocument(DocumentModel):
     aggregates: AggregatesDocument = Field(default_factory=AggregatesDocument)
     controller: ControllerDocument | None = None
     power: PowerDocument | None = None
+    alerts: AlertsDocument | None = None
 
     @classmethod
     def find_faults_between(cls, values: Mapping[Any, Any], asked: object) -> Iterator[Fault]:  # noqa: ARG003
@@ -149,6 +151,8 @@ def inventory_to_document(inventory: Inventory) -> dict[str, Any]:
         declared["controller"] = asdict(inventory.controller)
     if inventory.power is not None:
         declared["power"] = _without_none(asdict(inventory.power))
+    if inventory.alerts is not None:
+        declared["alerts"] = alerts_to_document(inventory.alerts)
     return {
         "schema": SCHEMA,
         "cloud": inventory.cloud,
@@ -193,4 +197,5 @@ def inventory_from_document(document: object) -> Inventory:
         aggregates=rules_of(found.aggregates),
         controller=controller_of(found.controller),
         power=power_of(found.power),
+        alerts=alerts_of(found.alerts),
     )

@@ -73,6 +73,7 @@ def read_inventory_of_cloud(
         aggregates=settings.aggregates,
         controller=settings.controller,
         power=settings.power,
+        alerts=settings.alerts,
     )
     return FoundNodes(
         inventory=inventory,

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, Field
 
 from escalator.documents.document_model import DocumentModel, OrNull, Text, Word, must_be, refuse
 from escalator.documents.faults import Fault
+from escalator.inventory.alerts_document import AlertsDocument, alerts_of
 from escalator.model.errors import InvalidRequestError
 from escalator.model.inventory import split_address
 from escalator.model.inventory_settings import (
@@ -86,6 +87,7 @@ class SettingsDocument(DocumentModel):
     aggregates: OrNull[AggregatesDocument] = Field(default_factory=AggregatesDocument)
     controller: OrNull[ControllerDocument | None] = None
     power: OrNull[PowerDocument | None] = None
+    alerts: OrNull[AlertsDocument | None] = None
 
     @classmethod
     def find_faults_between(cls, values: Mapping[Any, Any], asked: object) -> Iterator[Fault]:  # noqa: ARG003
@@ -126,4 +128,5 @@ def settings_of(document: SettingsDocument) -> InventorySettings:
         aggregates=rules_of(document.aggregates),
         controller=controller_of(document.controller),
         power=power_of(document.power),
+        alerts=alerts_of(document.alerts),
     )

@@ -4,7 +4,7 @@ import hashlib
 from functools import cache
 from pathlib import Path
 
-DEBIAN_PACKAGES = ("rabbitmq-server", "openssh-server", "postgresql", "openssl")
+DEBIAN_PACKAGES = ("rabbitmq-server", "openssh-server", "postgresql", "openssl", "prometheus-alertmanager")
 MACHINE_PACKAGES = ("systemd-container", "mmdebstrap", "debian-archive-keyring", "gnupg", "iproute2")
 """What it takes to make and run machines, beside the packages that every lab needs."""
 

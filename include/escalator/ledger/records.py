@@ -35,6 +35,7 @@ class Document(StrEnum):
     PLAN = "plan"
     REPORT = "report"
     SCALING = "scaling"
+    ALERTS = "alerts"
     SETTLED = "settled"
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 
+from escalator.model.alerts import AlertSettings
 from escalator.model.errors import InvalidRequestError
 from escalator.model.inventory_settings import ALL_AGGREGATES, AggregateRules, Controller, PowerCommands
 from escalator.model.node_software import Software
@@ -78,6 +79,7 @@ class Inventory:
     :ivar aggregates: which host aggregates made the drain domains.
     :ivar controller: a host of the control plane that SSH reaches; None: there is none to ask.
     :ivar power: how the power of nodes is switched from outside; None: it is not.
+    :ivar alerts: how campaigns get on with the alerts of the cloud; None: not at all.
     """
 
     cloud: str
@@ -89,6 +91,7 @@ class Inventory:
     aggregates: AggregateRules = ALL_AGGREGATES
     controller: Controller | None = None
     power: PowerCommands | None = None
+    alerts: AlertSettings | None = None
 
     def domains(self) -> tuple[str, ...]:
         """Return the drain domains, sorted."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from fnmatch import fnmatchcase
 
+from escalator.model.alerts import AlertSettings
 from escalator.model.errors import InvalidRequestError
 
 SCHEMA = "escalator.inventory-settings/1"
@@ -83,12 +84,14 @@ class InventorySettings:
 
     :ivar cells: name of a cell -> its hosts, as names or patterns; none: they are not declared.
     :ivar power: how the power of nodes is switched from outside; None: it is not.
+    :ivar alerts: how campaigns get on with the alerts of the cloud; None: not at all.
     """
 
     cells: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     aggregates: AggregateRules = ALL_AGGREGATES
     controller: Controller | None = None
     power: PowerCommands | None = None
+    alerts: AlertSettings | None = None
 
     def assign_cells(self, hosts: Iterable[str]) -> dict[str, str]:
         """Return the cell of each host that is in one by these settings.

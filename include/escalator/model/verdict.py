@@ -107,6 +107,7 @@ class Code(StrEnum):
     INTERRUPTION_UNKNOWN = "interruption_unknown"
     # who watches the cloud
     RECOVERY_RUNS = "recovery_runs"
+    ALERTS = "alerts"
     WATCHER_SILENT = "watcher_silent"
     ACTS_ALONE = "acts_alone"
     # servers

@@ -72,7 +72,7 @@ def admit(ctx: StepContext) -> AdmissionDecision:
             take_back_unless_out(ctx, snapshot)
             return _recorded(ctx, _shout_when_unproved(ctx, skip))
     if found is None or found.mark is not None:
-        sign = begin_watching(ctx)
+        sign = begin_watching(ctx, snapshot)
         if sign is not None:
             return _recorded(ctx, make_decision(ctx.host, Admission.WAIT, sign.code, sign.message))
         now = ctx.now()

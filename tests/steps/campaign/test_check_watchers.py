@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 import pytest
+from tests.alerts.fake_source import FakeSource
 from tests.steps.fake_records import START
 from tests.steps.worlds import NODE, World
 
+from escalator.alerts.watch import AlertWatch
+from escalator.model.alerts import Alert, AlertSettings, AtStart, Matcher
 from escalator.model.check_report import Condition
-from escalator.model.errors import ForbiddenError
+from escalator.model.errors import ForbiddenError, TransientError
 from escalator.model.verdict import Code, Severity
 from escalator.model.watchers import MaintenanceFlag, Recovery
 from escalator.steps.campaign.check_watchers import ACTORS, check_watchers
@@ -87,3 +91,35 @@ def test_services_that_act_on_their_own_are_named_with_what_to_switch_off(world:
     assert {c.severity for c in found} == {Severity.WARNING}
     assert [c.message.split()[0] for c in found] == ["Octavia", "Heat", "Senlin"]
     assert all(c.remedy for c in found)
+
+
+def watch(world: World, **settings: Any) -> FakeSource:
+    """Declare an Alertmanager."""
+    source = FakeSource(alerts=[Alert(fingerprint="f1", labels={"alertname": "X", "severity": "critical"})])
+    world.alerts = AlertWatch(AlertSettings(conn_id="am", **settings), lambda: source)
+    return source
+
+
+GATE = ((Matcher.parse("severity=critical"),),)
+
+
+@pytest.mark.parametrize(
+    ("at_start", "severity"), [(AtStart.REFUSE, Severity.BLOCKER), (AtStart.ACCEPT, Severity.WARNING)]
+)
+def test_an_alert_of_the_gate_that_fires_refuses_the_start_or_is_accepted(
+    world: World, at_start: AtStart, severity: Severity
+) -> None:
+    source = watch(world, gate=GATE, at_start=at_start)
+    (condition,) = looked(world)
+    assert (condition.code, condition.severity) == (Code.ALERTS, severity)
+    assert "1 alert of the gate: X (severity=critical)" in condition.message
+    source.alerts = []
+    assert [c.met for c in looked(world)] == [True]
+
+
+def test_without_a_gate_it_is_asked_whether_it_answers(world: World) -> None:
+    source = watch(world)
+    assert [c.met for c in looked(world)] == [True]
+    source.errors = [TransientError("HTTP 503")]
+    (condition,) = looked(world)
+    assert (condition.code, condition.severity) == (Code.WATCHER_SILENT, Severity.BLOCKER)

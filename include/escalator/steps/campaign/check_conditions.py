@@ -29,6 +29,7 @@ from escalator.steps.campaign.controller import check_controller
 from escalator.steps.running.context import CampaignContext
 from escalator.steps.running.node_versions import NodesRead, read_versions
 from escalator.steps.saving.cloud_backup import save_cloud
+from escalator.steps.watching.signs import record_baseline
 from escalator.upgrade_manager.conditions.leases import check_orphans
 from escalator.upgrade_manager.conditions.leaving_out import (
     Look,
@@ -243,6 +244,7 @@ def _open(
         snapshot_before=snapshot_to_document(judged.snapshot),
         now=campaign.clock(),
     )
+    record_baseline(campaign)
     run.set_document(Document.CHECK, check_to_document(judged.report))
     if run.document(Document.PLAN) is None:
         run.set_document(Document.PLAN, plan_document)

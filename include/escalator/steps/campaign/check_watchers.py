@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from escalator.cloud_manager.instance_ha import InstanceHa
+from escalator.model.alerts import AtStart
 from escalator.model.check_report import Condition
 from escalator.model.cloud import CloudSnapshot, ServiceStatus
 from escalator.model.errors import EscalatorError
@@ -55,7 +56,35 @@ def check_watchers(
     :param hosts: nodes that are to be upgraded.
     """
     yield from _check_masakari(campaign, hosts, snapshot)
+    yield from _check_alerts(campaign)
     yield from _name_others(campaign)
+
+
+def _check_alerts(campaign: CampaignContext) -> Iterator[Condition]:
+    """Ask the monitoring system that is declared whether an alert of the gate fires, and if it answers."""
+    alerts, subject = campaign.alerts, Subject.of_cloud(campaign.plan.request.cloud)
+    if alerts is None:
+        return
+    try:
+        firing = alerts.find_firing()
+        if not alerts.settings.gate:
+            alerts.see_that_it_answers()
+    except EscalatorError as exc:
+        remedy = "bring it up, or mend its connection or the alerts in the inventory settings"
+        yield unmet(Code.WATCHER_SILENT, subject, f"the alerts of the cloud cannot be read: {exc}", remedy)
+        return
+    if not firing:
+        gate = "no alert of the gate fires" if alerts.settings.gate else "it answers, no gate is declared"
+        yield met(Code.ALERTS, subject, f"Alertmanager: {gate}")
+        return
+    refuses = alerts.settings.at_start is AtStart.REFUSE
+    message = f"{count(len(firing), 'alert')} of the gate: {name_some([str(alert) for alert in firing])}"
+    remedy = "mend what they say, or silence those that are known"
+    if refuses:
+        yield unmet(Code.ALERTS, subject, message, f"{remedy}; or declare at_start: accept")
+    else:
+        words = f"{message}; known as the campaign begins, they stop no node"
+        yield unmet(Code.ALERTS, subject, words, remedy, Severity.WARNING)
 
 
 def _name_others(campaign: CampaignContext) -> Iterator[Condition]:

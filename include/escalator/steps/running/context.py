@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Unpack
 
+from escalator.alerts.watch import AlertWatch
 from escalator.backups.desk import BackupDesk
 from escalator.cloud_manager.cloud import Cloud
 from escalator.ledger.campaign_record import CampaignRecord
@@ -75,6 +76,7 @@ class CampaignContext:
     :ivar find_leases: says whose the leases of a snapshot are; who does not ask for them knows of none.
     :ivar find_life: says whether another run lives.
     :ivar watches: the book of what was told to those that watch the cloud.
+    :ivar alerts: the monitoring system of the cloud; None: the operator has declared none.
     :ivar find_power: gives the switch of a node's power; None: the operator has declared none.
     :ivar backups: saves what a node has before it is changed; None: the operator has declared no store.
     """
@@ -98,6 +100,7 @@ class CampaignContext:
     find_power: Callable[[str], PowerSwitch | None] = find_no_power
     watches: WatchBook | None = None
     backups: BackupDesk | None = None
+    alerts: AlertWatch | None = None
 
     @property
     def plan(self) -> CampaignPlan:

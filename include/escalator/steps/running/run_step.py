@@ -35,6 +35,7 @@ from escalator.steps.running.results import StepResult
 from escalator.steps.switchover import switchover
 from escalator.steps.upgrade import upgrade
 from escalator.steps.verify import verify
+from escalator.steps.watching.silences import extend_silence
 from escalator.upgrade_manager.drain.durations import compute_step_limit_seconds
 
 log = logging.getLogger("escalator.steps")
@@ -109,6 +110,7 @@ def run_step(
     try:
         if step is Step.RELEASE:
             record_cut_off(ctx, states)
+        extend_silence(ctx, compute_step_limit_seconds(stage, campaign.plan.expected))
         result = STEPS[step](ctx)
     except SupersededError:
         raise

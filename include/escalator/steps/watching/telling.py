@@ -15,19 +15,24 @@ from escalator.model.verdict import Code
 from escalator.model.watchers import StopSign
 from escalator.steps.running.context import StepContext
 from escalator.steps.watching.maintenance import begin_maintenance, end_maintenance
+from escalator.steps.watching.silences import begin_silence, end_silence
+from escalator.upgrade_manager.drain.durations import estimate_node_seconds
 
 log = logging.getLogger("escalator.steps.watching")
 
 
-def begin_watching(ctx: StepContext) -> StopSign | None:
+def begin_watching(ctx: StepContext, snapshot: CloudSnapshot) -> StopSign | None:
     """Tell those that watch the cloud that a node goes out; its lease is taken after that.
 
+    :param snapshot: the cloud as it is.
     :return: why it has to wait: one of them was not told for sure; None: it may go.
     """
+    expected = estimate_node_seconds(snapshot.servers_on(ctx.host), ctx.plan.expected).p90
     try:
         begin_maintenance(ctx)
+        begin_silence(ctx, expected)
     except (TransientError, InvalidRequestError, NotFoundError, ConflictError) as exc:
-        message = f"the node does not go before Masakari has it on maintenance: {exc}"
+        message = f"the node does not go before all that watch the cloud know of it: {exc}"
         return StopSign(code=Code.WATCHER_SILENT, message=message, hosts=frozenset({ctx.host}))
     return None
 
@@ -38,8 +43,9 @@ def end_watching(ctx: StepContext) -> tuple[str, ...]:
     :return: what is not as it was, in words.
     :raises TransientError: another attempt may tell it.
     """
+    left = end_silence(ctx)
     end_maintenance(ctx)
-    return ()
+    return left
 
 
 def take_back_unless_out(ctx: StepContext, snapshot: CloudSnapshot) -> None:
@@ -61,6 +67,7 @@ def take_back_unless_out(ctx: StepContext, snapshot: CloudSnapshot) -> None:
 def take_back(ctx: StepContext) -> None:
     """Take back what was told of a node that did not go; what cannot be now, its release takes back."""
     try:
-        end_watching(ctx)
+        for words in end_watching(ctx):
+            log.warning("%s: %s", ctx.host, words)
     except (TransientError, InvalidRequestError, ConflictError) as exc:
         log.warning("%s: what was told of it is not all taken back yet: %s", ctx.host, exc)

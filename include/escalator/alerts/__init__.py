@@ -1,0 +1,1 @@
+"""The monitoring system of a cloud: its alerts, and the silences of nodes that are out."""
