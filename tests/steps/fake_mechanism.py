@@ -10,6 +10,7 @@ from tests.steps.fake_records import Fuse
 
 from escalator.model.errors import EscalatorError
 from escalator.model.verdict import Code, Subject, SubjectType, Verdict
+from escalator.model.way_back import WayBack
 from escalator.system_support.mechanisms import Effect, InstalledVersion, NodeJob, UnitState
 from escalator.system_support.node_software import SCRIPT as VERSIONS
 from escalator.system_support.nova_settings import SCRIPT
@@ -125,3 +126,10 @@ class FakeMechanism:
         with job.connect() as node:
             assert isinstance(node, NodeSoftware)
             return node.activate(job.version)
+
+    def way_back(self, shell: Shell, version: str) -> WayBack:
+        found = self.installed(shell)
+        return WayBack.one_way("x") if found.version == version else WayBack.to_previous({"nova": "y"})
+
+    def roll_back(self, job: NodeJob) -> Effect:
+        raise NotImplementedError

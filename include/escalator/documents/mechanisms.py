@@ -78,6 +78,7 @@ class CommandDocument(DocumentModel):
     version_seconds: LookLimit = 30.0
     activate_seconds: Limit = 600.0
     stage_seconds: Limit = 900.0
+    rollback_seconds: Limit = 600.0
 
 
 class DebDocument(DocumentModel):

@@ -134,12 +134,11 @@ class CommandMechanism:
     """The operator's own commands bring the bundle; each is run by ``sh -e`` as root and may be run again.
 
     :ivar version: prints, as its last line, the version that the service runs.
-    :ivar activate: switches to the staged version and has the service run it.
-    :ivar service: the systemd service that is restarted by that.
+    :ivar activate: switches to the staged version and has ``service``, of systemd, run it.
     :ivar stage: lays the version beside the one in use; None: nothing has to be laid down before.
     :ivar source: succeeds where the version could be staged, and changes nothing; None: nobody can say.
-    :ivar rollback: how a person, or a later release, goes back; no step of this release runs it.
-    :ivar stage_seconds: how long ``stage`` may take; the others likewise.
+    :ivar rollback: undoes what ``activate`` did, and has the service run what it did before.
+    :ivar stage_seconds: how long ``stage`` may take (s); the others likewise.
     """
 
     type: ClassVar[MechanismType] = MechanismType.COMMAND
@@ -152,6 +151,7 @@ class CommandMechanism:
     version_seconds: float = 30.0
     activate_seconds: float = 600.0
     stage_seconds: float = 900.0
+    rollback_seconds: float = 600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

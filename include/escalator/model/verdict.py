@@ -186,6 +186,7 @@ class Code(StrEnum):
     BUNDLE_COMPLETE = "bundle_complete"
     BACKUP_READY = "backup_ready"
     REBOOTS = "reboots"
+    WAY_BACK = "way_back"
     WOULD_CHANGE = "would_change"
     DURATION = "duration"
     NOT_CHECKED = "not_checked"

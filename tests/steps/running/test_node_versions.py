@@ -15,7 +15,9 @@ from escalator.model.bundle import NoMechanism, RebootPolicy
 from escalator.model.campaign import NodeState
 from escalator.model.errors import LoginRefusedError, NodeFaultError, TransientError
 from escalator.model.verdict import Code, Severity, Subject, Verdict
+from escalator.model.way_back import WayBack
 from escalator.steps.campaign.check_reboots import check_reboots
+from escalator.steps.campaign.check_ways_back import REMEDY, check_ways_back
 from escalator.steps.running.context import CampaignContext
 from escalator.steps.running.node_versions import REFUSED_PAUSES_SECONDS, read_version, read_versions
 from escalator.system_support.mechanisms import InstalledVersion
@@ -86,12 +88,39 @@ def test_what_is_in_nobodys_way_is_told_beside_what_a_node_lacks(
     assert (read.lacking, read.told) == ({}, {NODE: (told,)})
 
 
+def test_nodes_are_asked_for_their_way_back_where_the_bundle_supports_one(world: World) -> None:
+    assert read_versions(world.context(), NODES).ways_back == {}
+    world.bundle = replace(world.bundle, rollback_supported=True)
+    world.nodes["node-02"].installed = world.nodes["node-02"].running = NEW
+    world.nodes["node-03"].lacks = ("no flock",)
+    read = read_versions(world.context(), NODES)
+    assert read.ways_back == {NODE: WayBack.to_previous({"nova": "y"}), "node-02": WayBack.one_way("x")}
+    assert [str(c) for c in check_ways_back(world.bundle, NODES, read.ways_back)] == [
+        f"bundle {world.bundle.name}: {NODE}: back to nova y [way_back]",
+        f"bundle {world.bundle.name}: node-02: one-way: x -> {REMEDY} [no_way_back]",
+    ]
+
+
+def test_a_node_that_cannot_say_to_what_it_would_go_back_is_one_way(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.bundle = replace(world.bundle, rollback_supported=True)
+    context = world.context()
+
+    def fail(*_: object) -> None:
+        raise NodeFaultError("no answer")
+
+    monkeypatch.setattr(type(context.mechanism), "way_back", fail)
+    read = read_versions(context, (NODE,))
+    assert (read.ways_back, read.faults) == ({NODE: WayBack.one_way("no answer")}, {NODE: None})
+
+
 def test_a_bundle_that_brings_nothing_leaves_the_versions_unknown_and_the_nodes_unasked(world: World) -> None:
     world.bundle = replace(BUNDLE, mechanism=NoMechanism())
     assert read_version(world.context(), NODE).version == ""
     assert read_versions(world.context(), NODES) == (
         *(dict.fromkeys(NODES, ""), dict.fromkeys(NODES)),
-        *({}, {}, {}, {}, {}, {}),
+        *({}, {}, {}, {}, {}, {}, {}),
     )
     assert world.connections == []
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import shutil
 import signal
 import subprocess
 from dataclasses import dataclass, replace
@@ -51,6 +52,8 @@ class CommandNode:
             stage=f'cd {folder}\ncp releases/"$ESCALATOR_VERSION" staged/\necho stage >>calls',
             activate=f'cd {folder}\necho activate >>calls\ncp staged/"$ESCALATOR_VERSION" installed\n'
             'systemctl restart "$ESCALATOR_SERVICE"',
+            rollback=f'cd {folder}\necho rollback >>calls\ncp staged/"$ESCALATOR_PREVIOUS" installed\n'
+            'systemctl restart "$ESCALATOR_SERVICE"',
             service="demo",
             stage_seconds=20.0,
             activate_seconds=20.0,
@@ -74,6 +77,13 @@ class CommandNode:
     def break_service(self) -> None:
         """From now on the service does not start."""
         (self.folder / "unit.broken").touch()
+
+    def mend_service(self) -> None:
+        (self.folder / "unit.broken").unlink()
+
+    def lose_previous(self) -> None:
+        """Take away the records of what was brought."""
+        shutil.rmtree(self.folder / "state")
 
     def end(self) -> None:
         """End the service's process."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -110,6 +111,13 @@ class VenvNode:
     def break_service(self) -> None:
         """From now on the service does not start."""
         (self.folder / "unit.broken").touch()
+
+    def mend_service(self) -> None:
+        (self.folder / "unit.broken").unlink()
+
+    def lose_previous(self) -> None:
+        """Remove the environment that the link pointed to before."""
+        shutil.rmtree(Path(f"{self.link}.previous").read_text().strip())
 
     def end(self) -> None:
         pid = self.systemctl("show").removeprefix("MainPID=")

@@ -21,6 +21,7 @@ from escalator.model.bundle import (
     VenvMechanism,
 )
 from escalator.model.errors import TransientError
+from escalator.model.way_back import WayBack
 from escalator.system_support.mechanisms import Effect, InstalledVersion, NodeMechanism, UnitState
 from escalator.system_support.mechanisms.none import NothingOnNode
 from escalator.system_support.shell import Connect, Shell, ShellOnDemand
@@ -35,6 +36,10 @@ if TYPE_CHECKING:
 OLD, NEW = "1.0.0", "2.0.0"
 
 
+def do_nothing() -> None:
+    """Do what a node needs of which nothing can break."""
+
+
 @dataclass(kw_only=True)
 class Example:
     """A mechanism, a node that it works on, and what a test may see and do there.
@@ -42,6 +47,8 @@ class Example:
     :ivar mechanism: it can bring the versions OLD and NEW, and no other one.
     :ivar count_restarts: says how often the service was started.
     :ivar break_service: lets the service not start any more.
+    :ivar mend_service: lets it start again.
+    :ivar lose_previous: takes away what the node would go back to.
     :ivar losses: so many connections fail from now on.
     """
 
@@ -49,6 +56,8 @@ class Example:
     connect_really: Connect
     count_restarts: Callable[[], int]
     break_service: Callable[[], None]
+    mend_service: Callable[[], None] = do_nothing
+    lose_previous: Callable[[], None] = do_nothing
     losses: int = 0
     connections: int = 0
 
@@ -68,6 +77,13 @@ class Example:
     def activate(self, version: str, *, seconds: float = 60) -> Effect:
         return self.mechanism.activate(make_job(self.connect, "activate", version, seconds=seconds))
 
+    def roll_back(self, version: str, *, seconds: float = 60) -> Effect:
+        return self.mechanism.roll_back(make_job(self.connect, "roll_back", version, seconds=seconds))
+
+    def way_back(self, version: str) -> WayBack:
+        with self.shell() as shell:
+            return self.mechanism.way_back(shell, version)
+
     def read(self) -> InstalledVersion | None:
         with self.shell() as shell:
             return self.mechanism.installed(shell)
@@ -84,6 +100,8 @@ def make_venv(request: pytest.FixtureRequest, fixture: str = "venv_node") -> Exa
         connect_really=node.sshd.shell,
         count_restarts=node.restarts,
         break_service=node.break_service,
+        mend_service=node.mend_service,
+        lose_previous=node.lose_previous,
     )
 
 
@@ -98,6 +116,8 @@ def make_command(request: pytest.FixtureRequest) -> Example:
         connect_really=node.sshd.shell,
         count_restarts=node.restarts,
         break_service=node.break_service,
+        mend_service=node.mend_service,
+        lose_previous=node.lose_previous,
     )
 
 
@@ -137,14 +157,11 @@ def make_kolla_ansible(request: pytest.FixtureRequest) -> Example:
 
 
 def make_none(request: pytest.FixtureRequest) -> Example:
-    def nothing() -> None:
-        return None
-
     return Example(
         mechanism=NothingOnNode(),
         connect_really=request.getfixturevalue("sshd").shell,
         count_restarts=lambda: 0,
-        break_service=nothing,
+        break_service=do_nothing,
     )
 
 

@@ -9,7 +9,10 @@ from _pytest.mark import ParameterSet
 from tests.system_support.mechanisms.examples import EXAMPLES, NEW, OLD, VARIANTS, Example
 
 from escalator.model.bundle import (
+    COMPUTE,
+    AnsibleMechanism,
     AptMechanism,
+    DnfMechanism,
     KollaAnsibleMechanism,
     Mechanism,
     MechanismType,
@@ -17,12 +20,20 @@ from escalator.model.bundle import (
 )
 from escalator.model.errors import NodeFaultError, TransientError
 from escalator.model.verdict import Code, find_blockers
+from escalator.model.way_back import WayBack
 from escalator.system_support.mechanisms import Effect, UnitState
 
 ON_MACHINES = {AptMechanism.type}
 """Mechanisms whose node is a machine of the lab's."""
 LIKE_ANOTHER = {KollaAnsibleMechanism.type}
 """Mechanisms that do what another one does, by another program: long, for little news."""
+WITHOUT_WAY_BACK = {
+    AptMechanism.type,
+    DnfMechanism.type,
+    AnsibleMechanism.type,
+    KollaAnsibleMechanism.type,
+}
+"""Mechanisms that cannot undo what they bring."""
 MAKERS = {str(kind.type): make for kind, make in EXAMPLES.items()} | VARIANTS
 
 
@@ -39,6 +50,12 @@ def list_kinds(*, bringing: bool) -> list[ParameterSet]:
     ]
 
 
+def list_returning(*, can: bool) -> list[ParameterSet]:
+    """Return the mechanisms that bring software and can undo it, or those that cannot yet."""
+    kinds = {str(kind) for kind in WITHOUT_WAY_BACK}
+    return [kind for kind in list_kinds(bringing=True) if (str(kind.id) in kinds) is not can]
+
+
 @pytest.fixture(params=list_kinds(bringing=False))
 def example(request: pytest.FixtureRequest) -> Example:
     """Each mechanism in turn."""
@@ -49,6 +66,16 @@ def example(request: pytest.FixtureRequest) -> Example:
 def bringing(request: pytest.FixtureRequest) -> Example:
     """Each mechanism that brings software."""
     return MAKERS[request.param](request)
+
+
+@pytest.fixture(params=list_returning(can=True))
+def returning(request: pytest.FixtureRequest) -> Example:
+    """Each mechanism that can undo what it brings, on a node that had OLD and got NEW."""
+    example = MAKERS[request.param](request)
+    for version in (OLD, NEW):
+        example.stage(version)
+        example.activate(version)
+    return example
 
 
 def test_every_mechanism_that_is_supported_goes_through_this_suite() -> None:
@@ -178,3 +205,75 @@ def test_a_service_that_does_not_start_is_the_nodes_fault_and_is_seen(bringing: 
     state = bringing.read_state()
     assert state is not None
     assert state.has_ended
+
+
+def running(example: Example) -> str | None:
+    found = example.read()
+    assert found is not None
+    return found.running
+
+
+def test_going_back_brings_what_was_there_before_and_twice_changes_nothing(returning: Example) -> None:
+    assert returning.way_back(NEW) == WayBack.to_previous({COMPUTE: OLD})
+    restarts = returning.count_restarts()
+    assert returning.roll_back(NEW) is Effect.ROLLED_BACK
+    assert (running(returning), returning.count_restarts()) == (OLD, restarts + 1)
+    assert returning.roll_back(NEW) is Effect.ALREADY_BACK
+    assert returning.count_restarts() == restarts + 1
+    assert returning.way_back(NEW) == WayBack.to_previous({COMPUTE: OLD})
+    returning.stage(NEW)
+    assert returning.activate(NEW) is Effect.ACTIVATED
+    assert returning.roll_back(NEW) is Effect.ROLLED_BACK
+    assert running(returning) == OLD
+
+
+def test_a_node_that_does_not_have_it_yet_is_left_alone(returning: Example) -> None:
+    returning.roll_back(NEW)
+    before, restarts = returning.read(), returning.count_restarts()
+    assert returning.roll_back(NEW) is Effect.ALREADY_BACK
+    assert (returning.read(), returning.count_restarts()) == (before, restarts)
+
+
+def test_going_back_goes_on_over_the_next_connection(returning: Example) -> None:
+    returning.losses = 1
+    assert returning.roll_back(NEW) is Effect.ROLLED_BACK
+    assert running(returning) == OLD
+
+
+def test_going_back_that_was_cut_short_goes_on(returning: Example) -> None:
+    returning.break_service()
+    with pytest.raises(NodeFaultError):
+        returning.roll_back(NEW)
+    returning.mend_service()
+    assert returning.roll_back(NEW) is Effect.ROLLED_BACK
+    assert running(returning) == OLD
+    assert returning.roll_back(NEW) is Effect.ALREADY_BACK
+
+
+def test_where_what_was_there_before_is_gone_nothing_is_touched(returning: Example) -> None:
+    before, restarts = returning.read(), returning.count_restarts()
+    returning.lose_previous()
+    way = returning.way_back(NEW)
+    assert way.is_one_way
+    with pytest.raises(NodeFaultError, match="no way back"):
+        returning.roll_back(NEW)
+    assert running(returning) == NEW
+    assert before is not None
+    assert returning.count_restarts() == restarts
+
+
+@pytest.mark.parametrize("kind", list_returning(can=False))
+def test_a_mechanism_that_cannot_undo_says_so_and_touches_nothing(
+    kind: str, request: pytest.FixtureRequest
+) -> None:
+    example = MAKERS[kind](request)
+    assert example.way_back(NEW).is_one_way
+    with pytest.raises(NodeFaultError):
+        example.roll_back(NEW)
+
+
+def test_what_brings_nothing_has_nothing_to_undo(request: pytest.FixtureRequest) -> None:
+    example = MAKERS[NoMechanism.type](request)
+    assert example.way_back(NEW) == WayBack.to_previous({})
+    assert example.roll_back(NEW) is Effect.ALREADY_BACK
+    assert example.connections == 0

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from tests.builders import BUNDLE, make_cloud, make_node
 
-from escalator.model.bundle import Bundle, Component, Impact, RebootPolicy, VenvMechanism
+from escalator.model.bundle import Bundle, CommandMechanism, Component, Impact, RebootPolicy, VenvMechanism
 from escalator.model.check_report import Condition
 from escalator.model.verdict import Code, Severity
 from escalator.upgrade_manager.conditions.question import ask
@@ -80,6 +80,20 @@ def test_no_way_back_is_said_before_the_start() -> None:
     changing = replace(VENV, rollback_supported=False)
     assert unmet(changing) == [(Code.NO_WAY_BACK, Severity.INFO)]
     assert unmet(replace(BUNDLE, hooks={"pre": ("flash",)})) == [(Code.NO_WAY_BACK, Severity.INFO)]
+
+
+def test_a_way_back_that_the_bundle_has_not_is_warned_of() -> None:
+    command = CommandMechanism(version="v", activate="a", service="nova-compute")
+    changing = replace(VENV, mechanism=command)
+    assert unmet(changing) == [(Code.NO_WAY_BACK, Severity.WARNING)]
+    assert unmet(replace(changing, mechanism=replace(command, rollback="r"))) == []
+
+
+def test_to_what_nodes_would_go_back_is_said_where_nobody_looks_over_ssh() -> None:
+    (message,) = [c.message for c in conditions(VENV) if c.code is Code.WAY_BACK]
+    assert message == (
+        "a, b would go back to nova-compute 33.0.2, if it is there still: nobody looked over SSH"
+    )
 
 
 def test_of_a_bundle_that_changes_nothing_no_way_back_is_missed() -> None:

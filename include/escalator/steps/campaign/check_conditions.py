@@ -25,6 +25,7 @@ from escalator.steps.campaign.check_nova_settings import check_nova_settings
 from escalator.steps.campaign.check_outlook import check_outlook
 from escalator.steps.campaign.check_reboots import check_reboots
 from escalator.steps.campaign.check_watchers import check_watchers
+from escalator.steps.campaign.check_ways_back import check_ways_back
 from escalator.steps.campaign.controller import check_controller
 from escalator.steps.running.context import CampaignContext
 from escalator.steps.running.node_versions import NodesRead, read_versions
@@ -128,6 +129,7 @@ def _look_besides(
         *check_outlook(campaign.bundle, read.told),
         *check_reboots(campaign.bundle, pending, read.boots),
         *check_backups(campaign),
+        *check_ways_back(campaign.bundle, pending, read.ways_back),
     )
 
 

@@ -16,6 +16,7 @@ from escalator.model.errors import EscalatorError, LoginRefusedError, NodeFaultE
 from escalator.model.migration_settings import MigrationSettings
 from escalator.model.node_software import Software
 from escalator.model.verdict import Code, Subject, Verdict, find_blockers
+from escalator.model.way_back import WayBack
 from escalator.model.wording import name_some
 from escalator.steps.running.context import CampaignContext
 from escalator.steps.running.done_before import find_done_before, find_rebooted
@@ -23,6 +24,7 @@ from escalator.system_support.boots import read_boot
 from escalator.system_support.node_software import read_software
 from escalator.system_support.nova_settings import read_migration_settings
 from escalator.system_support.shell import Shell
+from escalator.upgrade_manager.conditions.way_back import find_one_way
 
 log = logging.getLogger("escalator.steps.running.node_versions")
 
@@ -80,7 +82,7 @@ class NodesRead(NamedTuple):
     ``settings``: what their Nova allows live
     migrations; ``software``: what they tell of all their components; ``boots``: which boots they are in,
     where that tells whether a reboot is to come; ``behind``: components of theirs, nova-compute aside, that
-    are not what the bundle brings.
+    are not what the bundle brings; ``ways_back``: to what they would go back, where the bundle supports that.
     """
 
     versions: dict[str, str]
@@ -91,6 +93,7 @@ class NodesRead(NamedTuple):
     software: dict[str, Software]
     boots: dict[str, Boot]
     behind: dict[str, tuple[str, ...]]
+    ways_back: dict[str, WayBack]
 
 
 def _look(campaign: CampaignContext, host: str) -> _Answer:
@@ -106,8 +109,20 @@ def _look(campaign: CampaignContext, host: str) -> _Answer:
         software = {**read_software(shell), **has.brought} if campaign.reads_software else has.brought
         signs = bundle.reboot is RebootPolicy.IF_REQUIRED
         boot = read_boot(shell, signs=signs) if signs or bundle.only_reboots else None
+        way_back = _read_way_back(campaign, shell) if not find_blockers(found) else None
     booted = None if boot is None else (asked_at, boot)
-    return _Answer(host, has, found, settings=settings, software=software, booted=booted)
+    return _Answer(host, has, found, settings=settings, software=software, booted=booted, way_back=way_back)
+
+
+def _read_way_back(campaign: CampaignContext, shell: Shell) -> WayBack | None:
+    """Ask a node to what it would go back; None where nobody wants to know. Who cannot say is one-way."""
+    target, bundle, mechanism = campaign.plan.target_version, campaign.bundle, campaign.mechanism
+    if not (target and bundle.rollback_supported and mechanism.brings_software) or find_one_way(bundle):
+        return None
+    try:
+        return mechanism.way_back(shell, target)
+    except NodeFaultError as exc:
+        return WayBack.one_way(exc.message)
 
 
 class _Answer(NamedTuple):
@@ -124,6 +139,7 @@ class _Answer(NamedTuple):
     settings: MigrationSettings | None = None
     software: Software = MappingProxyType({})
     booted: tuple[datetime, Boot] | None = None
+    way_back: WayBack | None = None
 
 
 def read_versions(campaign: CampaignContext, hosts: tuple[str, ...]) -> NodesRead:
@@ -151,6 +167,7 @@ def read_versions(campaign: CampaignContext, hosts: tuple[str, ...]) -> NodesRea
         settings={host: a.settings for host, a in answers.items() if a.settings is not None},
         software={host: a.software for host, a in answers.items() if a.software},
         boots={host: boot for host, (_, boot) in booted.items()},
+        ways_back={host: a.way_back for host, a in answers.items() if a.way_back is not None},
         behind={host: a.has.behind for host, a in answers.items() if a.has is not None and a.has.behind},
     )
 

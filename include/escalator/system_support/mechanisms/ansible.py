@@ -16,6 +16,7 @@ from threading import BoundedSemaphore
 from escalator.model.bundle import PlaybookRun
 from escalator.model.errors import InvalidRequestError, NodeFaultError
 from escalator.model.verdict import Code, Severity, Subject, Verdict
+from escalator.model.way_back import WayBack
 from escalator.system_support import remote_job
 from escalator.system_support.mechanisms.ansible_scripts import (
     STATE,
@@ -48,6 +49,8 @@ CHECK_SECONDS = 300.0
 """How long a try in check mode may take."""
 _AT_ONCE = BoundedSemaphore(4)
 """Tries in check mode side by side: each is a process of its own on the worker."""
+
+_NO_WAY_BACK = "this release cannot undo what its mechanism brings"
 
 log = logging.getLogger(__name__)
 
@@ -156,6 +159,19 @@ class AnsibleOnWorker:
             self._run(job, held, mechanism.activate, found.get("artefacts", ""), trouble)
             end = write_activate_end(mechanism, job.version, self._state)
             return _name_part(job, "end").run(end, trouble=trouble, base=self._base)
+
+    def way_back(self, _shell: Shell, _version: str, /) -> WayBack:
+        """Say that there is none: this release cannot undo what the mechanism brings."""
+        return WayBack.one_way(_NO_WAY_BACK)
+
+    def roll_back(self, job: NodeJob) -> Effect:
+        """Refuse it.
+
+        :raises NodeFaultError: always.
+        """
+        raise NodeFaultError(
+            f"{job.version} has no way back: {_NO_WAY_BACK}", remedy="go back by hand, or from a backup"
+        )
 
     def _begin(self, job: NodeJob, trouble: str) -> dict[str, str] | None:
         """Record what runs before; None: the version runs already, by this bundle."""

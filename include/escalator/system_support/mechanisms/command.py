@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 from escalator.model.bundle import CommandMechanism
+from escalator.model.errors import NodeFaultError
 from escalator.model.verdict import Code, Subject, Verdict
+from escalator.model.way_back import WayBack
 from escalator.system_support import remote_job
 from escalator.system_support.mechanisms.command_scripts import (
     STATE,
     ask_service,
     write_activate_script,
     write_check_script,
+    write_roll_back_script,
     write_source_script,
     write_stage_script,
+    write_way_back_script,
 )
 from escalator.system_support.mechanisms.node_job import Effect, NodeJob
-from escalator.system_support.mechanisms.proof_scripts import MARGIN_SECONDS
+from escalator.system_support.mechanisms.proof_scripts import MARGIN_SECONDS, read_way_back
 from escalator.system_support.mechanisms.protocol import InstalledVersion, UnitState
 from escalator.system_support.mechanisms.questions import ask_service_state, find_lacking
 from escalator.system_support.shell import Shell
 
 SOURCE_SECONDS = 120.0
 """How long the source command may look for a version."""
+_NO_COMMAND = "the bundle names no rollback command"
 
 
 class CommandOnNode:
@@ -83,4 +88,32 @@ class CommandOnNode:
         """Run the activate command, unless these commands have brought that version and it runs."""
         script = write_activate_script(self._mechanism, job.version, self._state)
         trouble = f"{self._mechanism.service} cannot be brought to {job.version}"
+        return job.run(script, trouble=trouble, base=self._base)
+
+    def way_back(self, shell: Shell, version: str) -> WayBack:
+        """Read what these commands replaced, or else what the service runs; without a command there is none.
+
+        :raises NodeFaultError: the version command fails.
+        """
+        if self._mechanism.rollback is None:
+            return WayBack.one_way(_NO_COMMAND)
+        script = write_way_back_script(self._mechanism, version, self._state)
+        result = shell.run_as_root(script, self._mechanism.version_seconds + MARGIN_SECONDS)
+        if not result.ok:
+            raise NodeFaultError(
+                f"node {shell.host}: cannot read what it would go back to: {result.last_words}",
+                remedy="try the version command of the bundle on the node",
+            )
+        return read_way_back(result.stdout, version)
+
+    def roll_back(self, job: NodeJob) -> Effect:
+        """Run the rollback command, unless nothing of these commands is left; then have it proved.
+
+        :raises NodeFaultError: the bundle names none.
+        """
+        rollback = self._mechanism.rollback
+        trouble = f"{self._mechanism.service} cannot be brought back from {job.version}"
+        if rollback is None:
+            raise NodeFaultError(f"{trouble}: {_NO_COMMAND}", remedy="go back by hand, or from a backup")
+        script = write_roll_back_script(self._mechanism, job.version, rollback, self._state)
         return job.run(script, trouble=trouble, base=self._base)

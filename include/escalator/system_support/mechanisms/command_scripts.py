@@ -16,6 +16,9 @@ from escalator.system_support.mechanisms.proof_scripts import (
     TOOLS,
     VERSION,
     AskedService,
+    write_back_begin,
+    write_back_prove,
+    write_back_question,
     write_begin,
     write_key,
     write_locked,
@@ -104,6 +107,32 @@ def write_activate_script(mechanism: CommandMechanism, version: str, state: str 
             write_prove("the activate command"),
         )
     )
+
+
+def write_roll_back_script(
+    mechanism: CommandMechanism, version: str, rollback: str, state: str = STATE
+) -> str:
+    """Write the script that runs the rollback command, and proves by version and process what came of it.
+
+    Where these commands have brought nothing, or it is undone, nothing is run.
+
+    :param version: what the bundle brought; :param rollback: the operator's command that undoes it.
+    :raises InvalidRequestError: when the mechanism or the version is not usable.
+    """
+    return "".join(
+        (
+            _write_begin(mechanism, version, state),
+            write_back_begin("these commands"),
+            f"run rollback {mechanism.rollback_seconds:g} {shlex.quote(rollback)}\n",
+            write_back_prove("the rollback command"),
+        )
+    )
+
+
+def write_way_back_script(mechanism: CommandMechanism, version: str, state: str = STATE) -> str:
+    """Write the script that says, as ``key=value`` lines, to what the node would go back."""
+    key = _digest(mechanism, version)
+    return ask_service(mechanism, state).write_head() + write_back_question(version, key)
 
 
 def write_read_script(mechanism: CommandMechanism, state: str = STATE) -> str:

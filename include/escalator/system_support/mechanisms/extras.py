@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from escalator.model.bundle import Artefact
 from escalator.model.verdict import Code, Subject, Verdict
+from escalator.model.way_back import WayBack
 from escalator.system_support import remote_job
 from escalator.system_support.mechanisms.artefact_scripts import (
     FOLDER,
@@ -116,3 +117,11 @@ class WithExtras:
         if not (self.brings_software and self._artefacts):
             return self._mechanism.activate(job)
         return self._mechanism.activate(replace(job, before=write_look(self._artefacts, self._folder)))
+
+    def way_back(self, shell: Shell, version: str) -> WayBack:
+        """Ask the mechanism: files are beside what runs, and what hooks did is not known."""
+        return self._mechanism.way_back(shell, version)
+
+    def roll_back(self, job: NodeJob) -> Effect:
+        """Have the mechanism undo what it brought; the artefacts stay."""
+        return self._mechanism.roll_back(job)

@@ -25,6 +25,8 @@ class Effect(StrEnum):
     ALREADY_STAGED = "already-staged"
     ACTIVATED = "activated"
     ALREADY_ACTIVE = "already-active"
+    ROLLED_BACK = "rolled-back"
+    ALREADY_BACK = "already-back"
 
 
 class JobFailedError(NodeFaultError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from escalator.model.verdict import Verdict
+from escalator.model.way_back import WayBack
 from escalator.system_support.mechanisms.node_job import Effect, NodeJob
 from escalator.system_support.mechanisms.protocol import InstalledVersion, UnitState
 from escalator.system_support.shell import Shell
@@ -39,3 +40,11 @@ class NothingOnNode:
     def activate(self, _job: NodeJob, /) -> Effect:
         """Say that nothing is left to activate."""
         return Effect.ALREADY_ACTIVE
+
+    def way_back(self, _shell: Shell, _version: str, /) -> WayBack:
+        """Say that nothing is to be undone."""
+        return WayBack.to_previous({})
+
+    def roll_back(self, _job: NodeJob, /) -> Effect:
+        """Say that nothing is left to undo."""
+        return Effect.ALREADY_BACK

@@ -13,6 +13,7 @@ from typing import Generic, Protocol, TypeVar
 from escalator.model.bundle import COMPUTE, AptMechanism, DnfMechanism, Impact
 from escalator.model.errors import NodeFaultError
 from escalator.model.verdict import Code, Severity, Subject, Verdict, find_blockers
+from escalator.model.way_back import WayBack
 from escalator.system_support import remote_job
 from escalator.system_support.mechanisms.apt_outlook import Outlook, Words, judge_outlook, read_outlook
 from escalator.system_support.mechanisms.apt_rows import NO_COMPONENT, read_row
@@ -27,6 +28,8 @@ SOURCE_SECONDS = 300.0
 """How long the sources may take to be read."""
 
 _PAUSE_SECONDS = 2.0
+
+_NO_WAY_BACK = "this release cannot undo what its mechanism brings"
 
 log = logging.getLogger(__name__)
 M = TypeVar("M", AptMechanism, DnfMechanism)
@@ -153,6 +156,19 @@ class PackagesOnNode(Generic[M]):
             )
         script = self._scripts.write_activate_script(self._mechanism, job.version, outlook.lines, self._state)
         return job.run(script, trouble=trouble, base=self._base)
+
+    def way_back(self, _shell: Shell, _version: str, /) -> WayBack:
+        """Say that there is none: this release cannot undo what the mechanism brings."""
+        return WayBack.one_way(_NO_WAY_BACK)
+
+    def roll_back(self, job: NodeJob) -> Effect:
+        """Refuse it.
+
+        :raises NodeFaultError: always.
+        """
+        raise NodeFaultError(
+            f"{job.version} has no way back: {_NO_WAY_BACK}", remedy="go back by hand, or from a backup"
+        )
 
     def _name(self, job: NodeJob) -> str:
         return f"{self._mechanism.compute.name} {job.version}"

@@ -6,7 +6,9 @@ in a folder of the node:
 
 - ``staged-<version>``: that version was laid down whole;
 - ``begun``: an activation began, which process the service had then, and which version it ran;
-- ``active``: the activation that ended well last.
+- ``active``: the activation that ended well last;
+- ``back-<version>``: going back from that version began, which process the service had then, and what it had
+  before that version.
 
 Each begins with a key: what another bundle did is not taken for this one's.
 """
@@ -18,7 +20,9 @@ import re
 import shlex
 from dataclasses import dataclass
 
+from escalator.model.bundle import COMPUTE
 from escalator.model.errors import NodeFaultError
+from escalator.model.way_back import WayBack
 from escalator.system_support.mechanisms.protocol import InstalledVersion, UnitState
 from escalator.system_support.mechanisms.shared_scripts import PROCESSES, WORDS, read_plain
 from escalator.system_support.shell import Shell, parse_pairs
@@ -79,7 +83,7 @@ if is_record "$state/active" && [ "$before" = "$version" ] && is_active; then sa
 if ! is_record "$state/begun"; then
   printf '%s\\n%s\\n%s\\n' "$key" "$(process)" "$before" | record "$state/begun"
 fi
-rm -f "$state/active"
+rm -f "$state/active" "$state/back-$version"
 """
 
 _PROVE = """\
@@ -93,6 +97,48 @@ if [ -n "$old" ] && [ "$old" = "$(process)" ] && [ "$(sed -n 3p "$state/begun")"
 fi
 mv -T "$state/begun" "$state/active"
 say activated
+"""
+
+_BACK_BEGIN = """\
+back="$state/back-$version"
+before=$(ask_version "$answer") || before=
+from="$state/begun"
+is_record "$from" || from="$state/active"
+if ! is_record "$back"; then
+  if [ "$before" != "$version" ] && ! is_record "$state/begun"; then say already-back; exit 0; fi
+  is_record "$from" || fail "there is no way back: nothing is recorded here of what {what} brought"
+  printf '%s\\n%s\\n%s\\n' "$key" "$(process)" "$(sed -n 3p "$from")" | record "$back"
+fi
+ESCALATOR_PREVIOUS=$(sed -n 3p "$back")
+export ESCALATOR_PREVIOUS
+"""
+
+_BACK_PROVE = """\
+is_active || fail "$service does not run after {what}: systemd says '$(active)'"
+after=$(ask_version "$answer") || fail "{what} ended well, but the version command did not"
+[ "$after" != "$version" ] || fail "{what} ended well, but the version command says '$after' still"
+[ -z "$ESCALATOR_PREVIOUS" ] || [ "$after" = "$ESCALATOR_PREVIOUS" ] ||
+  fail "{what} ended well, but the version command says '$after', not $ESCALATOR_PREVIOUS"
+old=$(sed -n 2p "$back")
+if [ -n "$old" ] && [ "$old" = "$(process)" ] && [ "$before" = "$version" ]; then
+  fail "{what} ended well, but $service is still the process of before: it was not restarted"
+fi
+for name in active begun; do
+  if is_record "$state/$name"; then rm -f "$state/$name"; fi
+done
+rm -f "$back"
+say rolled-back
+"""
+
+_BACK_QUESTION = """\
+version={version}
+for name in begun active; do
+  if [ "$(head -n 1 "$state/$name" 2>/dev/null)" = {key} ]; then
+    printf 'recorded=yes\\nprevious=%s\\n' "$(sed -n 3p "$state/$name")"
+    exit 0
+  fi
+done
+printf 'now=%s\\n' "$(ask_version "$answer")"
 """
 
 _READ = """\
@@ -198,6 +244,46 @@ def write_prove(what: str) -> str:
     :param what: what was run, for messages: ``the activate command``.
     """
     return _PROVE.format(what=what)
+
+
+def write_back_begin(what: str) -> str:
+    """Write what ends the script where nothing of that version is left to undo, and else records what is.
+
+    A version that runs, and of which nothing is recorded, has no way back: ``ESCALATOR_PREVIOUS`` would be
+    guessed.
+
+    :param what: what brought the version, for the message: ``these commands``.
+    """
+    return _BACK_BEGIN.format(what=what)
+
+
+def write_back_prove(what: str) -> str:
+    """Write what proves that the service runs what it did before that version, by another process.
+
+    :param what: what was run, for messages: ``the rollback command``.
+    """
+    return _BACK_PROVE.format(what=what)
+
+
+def write_back_question(version: str, key: str) -> str:
+    """Write what says, as ``key=value`` lines, what a version replaced, or else what the service runs now."""
+    plain = shlex.quote(read_plain(VERSION, "version", version))
+    return _BACK_QUESTION.format(version=plain, key=key)
+
+
+def read_way_back(text: str, version: str) -> WayBack:
+    """Read the answer to :func:`write_back_question`.
+
+    :param version: what the bundle brings.
+    """
+    found = parse_pairs(text)
+    if "recorded" in found:
+        previous = found.get("previous")
+        return WayBack.to_previous({COMPUTE: previous or "what it had before"})
+    now = found.get("now", "")
+    if now == version:
+        return WayBack.one_way("it runs that version, and nothing is recorded of what it had before")
+    return WayBack.to_previous({COMPUTE: now}) if now else WayBack.one_way("it does not say what it runs")
 
 
 def write_key(*parts: object) -> str:

@@ -1,8 +1,8 @@
 """What a step may ask of a mechanism, whatever its type.
 
 A mechanism is asked over a shell that connects at its first command: one that needs nothing from the node
-opens no connection. ``restore`` comes with rollback. Whether a node has to reboot is no mechanism's to say:
-the node itself is asked (:mod:`escalator.system_support.boots`).
+opens no connection. Whether a node has to reboot is no mechanism's to say: the node itself is asked
+(:mod:`escalator.system_support.boots`).
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Protocol, Self
 
 from escalator.model.bundle import COMPUTE, Component
 from escalator.model.verdict import Verdict
+from escalator.model.way_back import WayBack
 from escalator.system_support.mechanisms.node_job import Effect, NodeJob
 from escalator.system_support.shell import Shell
 
@@ -114,3 +115,20 @@ class NodeMechanism(Protocol):
 
     def activate(self, job: NodeJob, /) -> Effect:
         """Switch to the staged version and have the service run it; a second run restarts nothing."""
+
+    def way_back(self, shell: Shell, version: str, /) -> WayBack:
+        """Say to what the node would return if a version that the bundle brings were undone. Changes nothing.
+
+        Of a node that does not have it yet: what it would return to once it has.
+
+        :raises NodeFaultError: when the node cannot say.
+        """
+
+    def roll_back(self, job: NodeJob, /) -> Effect:
+        """Bring the node back to what it had before the bundle's version, and have the service run it.
+
+        What the bundle did not bring is left alone. A second run changes nothing, and one that was killed
+        goes on.
+
+        :raises NodeFaultError: there is no way back; nothing was touched then. Or the service does not start.
+        """

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from escalator.model.bundle import Artefact, VenvMechanism
+from escalator.model.bundle import COMPUTE, Artefact, VenvMechanism
 from escalator.model.errors import NodeFaultError
 from escalator.model.verdict import Code, Subject, Verdict
+from escalator.model.way_back import WayBack
 from escalator.system_support import remote_job
 from escalator.system_support.mechanisms.artefact_scripts import FOLDER
 from escalator.system_support.mechanisms.node_job import Effect, NodeJob
 from escalator.system_support.mechanisms.protocol import InstalledVersion, UnitState
 from escalator.system_support.mechanisms.questions import ask_service_state, find_lacking
+from escalator.system_support.mechanisms.venv_back_scripts import (
+    write_roll_back_script,
+    write_way_back_script,
+)
 from escalator.system_support.mechanisms.venv_scripts import (
     write_activate_script,
     write_check_script,
@@ -101,7 +106,26 @@ class VenvOnNode:
         return job.run(script, trouble=trouble, base=self._base)
 
     def activate(self, job: NodeJob) -> Effect:
-        """Point the link to the environment and restart the service; the way back is the same."""
+        """Point the link to the environment and restart the service."""
         script = write_activate_script(self._mechanism, job.version, self._artefacts)
         trouble = f"{self._mechanism.service} cannot be brought to {job.version}"
+        return job.run(script, trouble=trouble, base=self._base)
+
+    def way_back(self, shell: Shell, version: str) -> WayBack:
+        """Look at the environment that the link points to, or pointed to before that version."""
+        result = shell.run_as_root(write_way_back_script(self._mechanism, version, self._artefacts))
+        if not result.ok:
+            raise NodeFaultError(
+                f"node {shell.host}: cannot read what it would go back to: {result.last_words}",
+                remedy=f"see that the folder of {self._mechanism.venv} exists",
+            )
+        found = parse_pairs(result.stdout)
+        if found.get("why"):
+            return WayBack.one_way(found["why"])
+        return WayBack.to_previous({COMPUTE: found["version"]})
+
+    def roll_back(self, job: NodeJob) -> Effect:
+        """Point the link to where it pointed before, and restart the service."""
+        script = write_roll_back_script(self._mechanism, job.version, self._artefacts)
+        trouble = f"{self._mechanism.service} cannot be brought back from {job.version}"
         return job.run(script, trouble=trouble, base=self._base)

@@ -175,27 +175,42 @@ if [ "$current" != "$target" ]; then
   if [ -L "$link" ]; then
     printf '%s\\n' "$current" >"$link.previous.new"
     mv -T "$link.previous.new" "$link.previous"
+  else
+    rm -f "$link.previous"
   fi
+  switch_link
+fi
+outcome=already-active
+if ! is_fresh; then
+  restart_service
+  outcome=activated
+fi
+say_outcome
+"""
+
+SWITCH = """\
+# Point the link to $target; processes that began before that are old.
+switch_link() {
   rm -f "$link.new"
   ln -s "$target" "$link.new"
   mv -T "$link.new" "$link"
   printf '%s %s %s\\n' "$(boot)" "$(ticks)" "$target" >"$link.switched.new"
   mv -T "$link.switched.new" "$link.switched"
-fi
-fresh() {{
+}
+# Whether the service runs what the link points to.
+is_fresh() {
   pid=$(main_pid) || return 1
   running=$(loaded "$pid")
-  if [ -n "$running" ]; then [ "$running" = "$environment" ]; else began_after_switch "$pid" "$target"; fi
-}}
-outcome=already-active
-if ! fresh; then
-  systemctl restart "$service" 7>&- 9>&- || fail "$service does not start"
-  outcome=activated
-fi
-state=$(systemctl is-active "$service" 2>/dev/null) || true
-case $state in active|reloading) ;; *) fail "$service does not run: systemd says '$state'" ;; esac
-say "$outcome"
+  if [ -n "$running" ]; then [ "$base-$running" = "$target" ]; else began_after_switch "$pid" "$target"; fi
+}
+restart_service() { systemctl restart "$service" 7>&- 9>&- || fail "$service does not start"; }
+say_outcome() {
+  state=$(systemctl is-active "$service" 2>/dev/null) || true
+  case $state in active|reloading) ;; *) fail "$service does not run: systemd says '$state'" ;; esac
+  say "$outcome"
+}
 """
+"""What points the link to ``$target``, and has the service run that: for scripts that come after."""
 
 _READ = """\
 pid=$(main_pid) || pid=
@@ -238,7 +253,7 @@ def write_stage_script(
     :raises InvalidRequestError: when the mechanism or the version is not usable.
     """
     named = _plain("version", version)
-    return _functions(mechanism) + _STAGE.format(
+    return write_functions(mechanism) + _STAGE.format(
         version=shlex.quote(named),
         environment=shlex.quote(name_environment(mechanism, named, artefacts)),
         build=write_build(mechanism, named, artefacts, base),
@@ -260,7 +275,7 @@ def write_source_script(
     :raises InvalidRequestError: when the mechanism or the version is not usable.
     """
     named = _plain("version", version)
-    return _functions(mechanism) + _SOURCE.format(
+    return write_functions(mechanism) + _SOURCE.format(
         version=shlex.quote(named),
         environment=shlex.quote(name_environment(mechanism, named, artefacts)),
         ask=write_ask(mechanism, named, artefacts, base),
@@ -276,12 +291,12 @@ def write_activate_script(mechanism: VenvMechanism, version: str, artefacts: Seq
     :raises InvalidRequestError: when the mechanism or the version is not usable.
     """
     environment = name_environment(mechanism, _plain("version", version), artefacts)
-    return _functions(mechanism) + _ACTIVATE.format(environment=shlex.quote(environment))
+    return write_functions(mechanism) + SWITCH + _ACTIVATE.format(environment=shlex.quote(environment))
 
 
 def write_read_script(mechanism: VenvMechanism) -> str:
     """Write the script that says, as ``key=value`` lines, what is installed and what runs."""
-    return _functions(mechanism) + _READ.format(mark=DIGEST_MARK)
+    return write_functions(mechanism) + _READ.format(mark=DIGEST_MARK)
 
 
 def write_check_script(mechanism: VenvMechanism, jobs: str) -> str:
@@ -293,12 +308,15 @@ def write_check_script(mechanism: VenvMechanism, jobs: str) -> str:
     paths = CHECK_ROOT + _CHECK_PATHS.format(jobs=shlex.quote(jobs))
     unpacking = " tar find" if mechanism.wheels is not None and is_archive(mechanism.wheels) else ""
     tools = write_check_tools(f"flock setsid systemctl awk {shlex.quote(own)}{unpacking}")
-    text = _functions(mechanism) + paths + tools
+    text = write_functions(mechanism) + paths + tools
     return text if uses_uv(mechanism) else text + _CHECK_PIP.format(python=shlex.quote(mechanism.python))
 
 
-def _functions(mechanism: VenvMechanism) -> str:
-    """Check the mechanism and write what all scripts begin with."""
+def write_functions(mechanism: VenvMechanism) -> str:
+    """Check the mechanism and write what all scripts begin with.
+
+    :raises InvalidRequestError: when the mechanism is not usable.
+    """
     link = PurePosixPath(mechanism.venv)
     if not link.is_absolute() or ".." in link.parts or len(link.parts) < 2 or "\n" in mechanism.venv:  # noqa: PLR2004
         raise InvalidRequestError(

@@ -16,8 +16,9 @@ from escalator.model.bundle import (
 )
 from escalator.model.check_report import Condition
 from escalator.model.errors import InvalidRequestError
-from escalator.model.verdict import Code, Severity, Subject
+from escalator.model.verdict import Code, Subject
 from escalator.upgrade_manager.conditions.question import Family, Question, met, unmet
+from escalator.upgrade_manager.conditions.way_back import check_way_back
 
 
 def check_bundle(question: Question, _domain: str) -> Iterator[Condition]:
@@ -44,14 +45,7 @@ def check_bundle(question: Question, _domain: str) -> Iterator[Condition]:
             f"it asks for what this release does not do: {', '.join(asked)}",
             "take it out of the bundle, and do it by other means before or after the campaign",
         )
-    if not bundle.rollback_supported and bundle.changes_nodes:
-        yield unmet(
-            Code.NO_WAY_BACK,
-            subject,
-            "it does not support a rollback: an upgraded node does not go back",
-            "have a backup, or another bundle that goes back",
-            Severity.INFO,
-        )
+    yield from check_way_back(question, bundle)
 
 
 def describe_doings(bundle: Bundle) -> str:

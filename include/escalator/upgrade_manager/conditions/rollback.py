@@ -24,6 +24,7 @@ from escalator.upgrade_manager.conditions.question import (
     unmet,
 )
 from escalator.upgrade_manager.conditions.unread import check_unread, is_incomplete
+from escalator.upgrade_manager.conditions.way_back import find_one_way
 from escalator.upgrade_manager.feasibility.sequence import drain_in_turn, upgrade_on_paper
 from escalator.upgrade_manager.feasibility.spare import cut_to_domain
 from escalator.upgrade_manager.state.hypervisors import HYPERVISOR, find_brought_version, hypervisor_of
@@ -103,13 +104,14 @@ def _bundle(question: Question) -> Iterator[Condition]:
         yield unmet(Code.NOT_CHECKED, cloud, message, "name it with --bundle", Severity.INFO)
         return
     subject = Subject.of_bundle(bundle.name)
-    if bundle.rollback_supported:
+    reason = find_one_way(bundle) if bundle.rollback_supported else "it does not support a rollback"
+    if not reason:
         yield met(Code.BUNDLE_COMPLETE, subject, "it supports a rollback")
     else:
         yield unmet(
             Code.NO_WAY_BACK,
             subject,
-            "it does not support a rollback",
+            reason,
             "restore the nodes from a backup, or upgrade them further",
         )
 
