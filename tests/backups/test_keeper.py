@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.backups.conftest import ARCHIVE, OF, SECRET, FakeNode
+from tests.backups.conftest import ARCHIVE, OF, SECRET, FakeNode, make_archive
 from tests.builders import NOW
 
 from escalator.backups import archive as reading
@@ -15,7 +15,13 @@ from escalator.backups.keeper import BackupKeeper, BackupOf
 from escalator.backups.proving import delete_backup, prove_backup, read_manifest
 from escalator.backups.store import BackupStore
 from escalator.model.backup import BackupKind
-from escalator.model.errors import InvalidRequestError, NodeFaultError, NotFoundError, TransientError
+from escalator.model.errors import (
+    InvalidRequestError,
+    NodeFaultError,
+    NotFoundError,
+    SupersededError,
+    TransientError,
+)
 from escalator.system_support.backup.contents import BackupWish
 
 
@@ -143,3 +149,15 @@ def test_a_document_of_the_cloud_has_no_archive(keeper: BackupKeeper) -> None:
     assert (record.kind, record.host, record.sha256) == (BackupKind.CLOUD, "", "")
     assert prove_backup(keeper.store, record) == 0
     assert read_manifest(keeper.store, record)["services"] == [{"host": "node-01"}]
+
+
+def test_who_was_superseded_replaces_nothing(keeper: BackupKeeper, folder: Path) -> None:
+    first = keeper.save_node(OF, FakeNode(), BackupWish())
+
+    def refuse() -> None:
+        raise SupersededError("a newer attempt has begun")
+
+    with pytest.raises(SupersededError):
+        keeper.save_node(OF, FakeNode(archive=make_archive(nova=b"new")), BackupWish(), confirm=refuse)
+    assert prove_backup(keeper.store, first) == 2
+    assert len(list_files(folder)) == 2

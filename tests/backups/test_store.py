@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import errno
+import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -39,7 +41,7 @@ def test_a_file_is_there_when_it_is_whole_and_not_before(store: BackupStore, fol
     def write(data: bytes, *, fail: bool = False) -> None:
         with store.write("a/b") as put:
             put(data)
-            assert (folder / "a/b.part").exists()
+            assert [path.suffix for path in (folder / "a").iterdir() if path.name != "b"] == [".part"]
             if fail:
                 raise KeyboardInterrupt
 
@@ -52,11 +54,23 @@ def test_a_file_is_there_when_it_is_whole_and_not_before(store: BackupStore, fol
     assert (folder / "a/b").read_bytes() == b"one"
 
 
-def test_what_a_killed_process_left_is_replaced(store: BackupStore, folder: Path) -> None:
-    (folder / "a.part").write_text("left")
+def test_what_a_killed_process_left_goes_after_a_day(store: BackupStore, folder: Path) -> None:
+    for name, age in (("a.0.part", 2 * 86_400), ("a.1.part", 60)):
+        (folder / name).write_text("left")
+        os.utime(folder / name, (time.time() - age,) * 2)
     with store.write("a") as put:
         put(b"whole")
-    assert (folder / "a").read_bytes() == b"whole"
+    assert sorted(path.name for path in folder.iterdir()) == ["a", "a.1.part"]
+
+
+def test_two_who_write_the_same_do_not_mix_it(store: BackupStore, folder: Path) -> None:
+    with store.write("a") as one:
+        one(b"half of ")
+        with store.write("a") as other:
+            other(b"other")
+        assert (folder / "a").read_bytes() == b"other"
+        one(b"one")
+    assert (folder / "a").read_bytes() == b"half of one"
 
 
 def test_a_folder_that_is_not_there_is_not_made(tmp_path: Path) -> None:

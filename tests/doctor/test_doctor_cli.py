@@ -59,6 +59,20 @@ def test_a_password_is_not_shown(environment: dict[str, str]) -> None:
     assert "hidden-word" not in repr(found)
 
 
+def test_the_store_of_backups_is_named_and_a_folder_is_looked_at(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    assert "no store is set" in findings(environment)["backups"].found
+    for url, health in (
+        (str(tmp_path), Health.WELL),
+        (str(tmp_path / "not-there"), Health.WARNING),
+        ("sftp://me:hidden-word@host/path", Health.WELL),
+    ):
+        found = findings({**environment, "ESCALATOR_BACKUP_URL": url})["backups"]
+        assert (found.health, found.source) == (health, "ESCALATOR_BACKUP_URL")
+        assert "hidden-word" not in repr(found)
+
+
 def test_components_that_would_not_agree_are_a_fault(environment: dict[str, str]) -> None:
     alone = {"ESCALATOR_SHARED": "Airflow's executor is CeleryExecutor"}
     found = findings(alone)

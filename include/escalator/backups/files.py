@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any, Protocol, cast
@@ -13,6 +14,9 @@ from escalator.model.verdict import Code
 
 LEAST_FREE_BYTES = 64 << 20
 """Room that a folder must have before anything is written to it."""
+PART = ".part"
+"""How the name of a file ends that is being written."""
+_STALE_SECONDS = 86_400.0
 _FILE_MODE, _FOLDER_MODE = 0o600, 0o700
 
 
@@ -46,8 +50,7 @@ class LocalFiles:
         for folder in reversed(place.relative_to(self._root).parents[:-1]):
             (self._root / folder).mkdir(mode=_FOLDER_MODE, exist_ok=True)
         self._see_room()
-        with suppress(FileNotFoundError):
-            place.unlink()
+        _sweep(place.parent)
         return os.fdopen(os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _FILE_MODE), "wb")
 
     def _see_room(self) -> None:
@@ -74,6 +77,14 @@ class LocalFiles:
     def remove(self, path: str) -> None:
         """Remove a file."""
         (self._root / path).unlink()
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what processes that were killed left half written; who writes for so long has hung."""
+    for path in folder.glob(f"*{PART}"):
+        with suppress(OSError):
+            if time.time() - path.stat().st_mtime > _STALE_SECONDS:
+                path.unlink()
 
 
 class FsspecFiles:

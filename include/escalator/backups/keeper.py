@@ -65,9 +65,17 @@ class BackupKeeper:
     clock: Callable[[], datetime]
     paths: tuple[str, ...] = DEFAULT_PATHS
 
-    def save_node(self, of: BackupOf, shell: StreamingShell, wish: BackupWish) -> BackupRecord:
+    def save_node(
+        self,
+        of: BackupOf,
+        shell: StreamingShell,
+        wish: BackupWish,
+        *,
+        confirm: Callable[[], None] = lambda: None,
+    ) -> BackupRecord:
         """Take a node's backup, and read it back. A second run replaces what the first one stored.
 
+        :param confirm: raises when another has taken over, whose files must not be replaced any more.
         :raises TransientError: the node or the store does not answer.
         :raises EscalatorError: the node cannot give it, or the store cannot keep it.
         """
@@ -80,6 +88,7 @@ class BackupKeeper:
                 put(data)
 
             gave = read_node(shell, wish, pass_on)
+            confirm()
         try:
             files = read_archive(self.store, path, digest.sha256)
             archive = {"name": f"{of.id}{ARCHIVE}", "size": digest.size, "sha256": digest.sha256}

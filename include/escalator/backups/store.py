@@ -8,12 +8,9 @@ from contextlib import contextmanager, suppress
 from typing import IO
 
 from escalator.backups.faults import tell_fault
-from escalator.backups.files import Files
+from escalator.backups.files import PART, Files
 from escalator.model.errors import EscalatorError, NotFoundError
 from escalator.model.verdict import Code
-
-PART = ".part"
-"""How the name of a file ends that is being written."""
 
 
 class BackupStore:
@@ -56,9 +53,9 @@ class BackupStore:
     def write(self, path: str) -> Iterator[Callable[[bytes], None]]:
         """Give what writes a file; it is there, whole, once the block ends well, and else not at all.
 
-        A file of that path is replaced then.
+        A file of that path is replaced then. Who writes the same at that moment is not disturbed before.
         """
-        part = f"{path}{PART}"
+        part = f"{path}.{secrets.token_hex(4)}{PART}"
         with self._telling():
             file = self._files.create(part)
 

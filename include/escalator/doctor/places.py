@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 
+from escalator.backups.address import find_store_url, hide_credentials
 from escalator.doctor.findings import Finding, Health, describe_fault, find_source
 from escalator.documents.bundle_file import find_bundle_dir, list_bundle_names, read_bundle_document
 from escalator.documents.bundles import parse_bundle
@@ -29,6 +30,7 @@ def judge_places(environment: Mapping[str, str]) -> Iterator[Finding]:
     yield from _look_at_bundles(environment)
     yield _look_at_vnf_files(environment)
     yield _look_at_reports(environment)
+    yield _look_at_backups(environment)
 
 
 def _look_at_inventories(environment: Mapping[str, str]) -> Iterator[Finding]:
@@ -118,6 +120,25 @@ def _look_at_reports(environment: Mapping[str, str]) -> Finding:
         source=find_source(environment, places.REPORT_VARIABLE),
         health=Health.WELL if writable else Health.WARNING,
         remedy=f"set {places.REPORT_VARIABLE} to a folder that workers can write",
+    )
+
+
+def _look_at_backups(environment: Mapping[str, str]) -> Finding:
+    """Look at the store where it is a folder; another is tried by every check of a cloud."""
+    about, source = "backups", find_source(environment, places.BACKUP_VARIABLE)
+    url = find_store_url(environment)
+    if url is None:
+        return Finding(about=about, found="no store is set: nodes are changed without them", source=source)
+    if "://" in url and not url.startswith("file://"):
+        return Finding(about=about, found=hide_credentials(url), source=source)
+    folder = Path(url.removeprefix("file://"))
+    usable = folder.is_absolute() and folder.is_dir() and os.access(folder, os.W_OK)
+    return Finding(
+        about=about,
+        found=f"{folder}{'' if usable else ' is no folder that this user can write'}",
+        source=source,
+        health=Health.WELL if usable else Health.WARNING,
+        remedy="make it, off the nodes, writable for the workers",
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
 import subprocess
 import tarfile
 from collections.abc import Callable
@@ -95,6 +96,15 @@ def node(tmp_path: Path) -> Path:
     return root
 
 
+def make_plain_path(folder: Path) -> Path:
+    """Make a folder of the programs that a script needs, without those of Debian's packages."""
+    place = folder / "plain"
+    place.mkdir()
+    for name in ("cat", "find", "gzip", "readlink", "sed", "sort", "tail", "tar", "timeout", "tr", "xargs"):
+        (place / name).symlink_to(shutil.which(name) or "")
+    return place
+
+
 WISH = BackupWish(
     paths=("/etc/nova", "/etc/not-there", "/etc/neutron/"),
     units=("nova-compute",),
@@ -178,6 +188,29 @@ def test_an_archive_without_end_is_given_up(node: Path, monkeypatch: pytest.Monk
 def test_sh_can_read_the_script_whatever_is_wished() -> None:
     for wish in (WISH, BackupWish(), BackupWish(paths=("/etc/it's",), units=("a b",), link="/opt/$x")):
         assert parse(write_backup_script(wish, "0123")) == WHOLE
+
+
+def test_rpm_and_dnf_tell_it_in_the_same_words(node: Path) -> None:
+    tools, named = node.parent / "bin", "nova-compute-29.0.1-1.el9s.noarch"
+    (tools / "dpkg-query").unlink()
+    make_program(
+        tools,
+        "rpm",
+        f'case "$*" in "-q "*) echo {named} ;;'
+        " *package*) printf 'package\\tnova-compute\\t1:29.0.1-1.el9s\\tnoarch\\tii\\n' ;; esac",
+    )
+    make_program(tools, "dnf", f"echo https://me:word@mirror/Packages/{named}.rpm")
+    cached = node / f"var/cache/dnf/repo-1/packages/{named}.rpm"
+    cached.parent.mkdir(parents=True)
+    cached.write_text("rpm")
+    shell_path = f"{tools}:{make_plain_path(node.parent)}"
+    archive = io.BytesIO()
+    gave = read_node(LocalStream(path=shell_path), WISH, archive.write, root=str(node))
+    (package,) = gave.told.packages
+    assert (package.version, package.source) == ("1:29.0.1-1.el9s", f"https://mirror/Packages/{named}.rpm")
+    archive.seek(0)
+    with tarfile.open(fileobj=archive, mode="r:gz") as found:
+        assert f"var/cache/dnf/repo-1/packages/{named}.rpm" in found.getnames()
 
 
 def test_bytes_come_over_ssh_as_they_are(sshd: Sshd, tmp_path: Path) -> None:

@@ -35,7 +35,7 @@ def save_node(ctx: StepContext) -> StepResult | None:
     wish = make_wish(ctx.campaign.bundle, desk.paths)
     try:
         with ctx.campaign.connect(ctx.host) as shell:
-            taken = desk.keeper.save_node(of, shell, wish)
+            taken = desk.keeper.save_node(of, shell, wish, confirm=ctx.ensure_current)
     except TransientError:
         raise
     except EscalatorError as exc:
