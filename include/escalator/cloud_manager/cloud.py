@@ -75,18 +75,17 @@ class Cloud:
         listings: ListingStore | None = None,
         canary: CanaryWish = NO_WISH,
     ) -> None:
-        self.counter, self.canary = counter, canary
-        compute, placement = (find_api(connection, name, sleep=sleep) for name in ("compute", "placement"))
-        self._network = find_api(connection, "network", sleep=sleep)
+        self.counter, self.canary, self._connection = counter, canary, connection
+        find = partial(find_api, connection, sleep=sleep)
+        compute, placement, image = find("compute"), find("placement"), find("image")
+        self._network = find("network")
         self.network = Network(self._network)
-        self.load_balancers = LoadBalancers(find_api(connection, "load-balancer", sleep=sleep), sleep=sleep)
-        self._connection = connection
-        self.instance_ha = InstanceHa(find_api(connection, "instance-ha", sleep=sleep))
+        self.load_balancers = LoadBalancers(find("load-balancer"), sleep=sleep)
+        self.instance_ha = InstanceHa(find("instance-ha"))
         self.quotas, self.providers = Quotas(compute), Providers(placement)
         self._services = ComputeServices(compute)
         self._servers = Servers(compute, self._services)
-        self._migrations = Migrations(compute)
-        self._hypervisors = Hypervisors(compute)
+        self._migrations, self._hypervisors = Migrations(compute), Hypervisors(compute)
         self._placement = Placement(placement)
         self._reader = SnapshotReader(
             compute,
@@ -106,7 +105,6 @@ class Cloud:
         )
         self._shares = Shares(compute, partial(find_manila, connection))
         self._watched_services = SharedLook(self._services.fetch_all)
-        image = find_api(connection, "image", sleep=sleep)
         self._canary_checks = CanaryChecks(compute, image, self._network, self.quotas)
         self.canaries = Canaries(
             compute,
