@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -162,6 +164,20 @@ class Harness:
         path = self.world.report_dir / make_folder_name(self.dag_id, run.run_id) / "report.json"
         document: dict[str, Any] = json.loads(path.read_text())
         return document
+
+    def type_leases(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Type ``escalator leases ...`` as on a machine that knows the cloud, the ledger and Airflow."""
+        settings = self.stack.settings
+        environment = {
+            **os.environ,
+            "PYTHONPATH": str(ROOT / "include"),
+            "ESCALATOR_LEDGER_URL": self.stack.database_url("escalator"),
+            "ESCALATOR_AIRFLOW_URL": settings.url,
+            "ESCALATOR_AIRFLOW_PASSWORD_FILE": str(settings.password_file),
+        }
+        where = ["--cloud", CLOUD, "--clouds-yaml", str(self.world.clouds_yaml)]
+        command = [sys.executable, "-m", "escalator.cli", "leases", *where, *words]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
     def servers(self) -> dict[str, Any]:
         """Return the servers by name, as Nova has them."""

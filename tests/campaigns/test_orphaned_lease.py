@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +15,6 @@ from escalator.ledger.ledger import Ledger
 from escalator.model.campaign import CampaignPlan, CampaignRequest, NodeState
 from escalator.model.clock import utcnow
 from tests.campaigns.harness import NEW, Harness
-from tests.conftest import ROOT
 
 pytestmark = [pytest.mark.lab, pytest.mark.stack]
 HOST, DOMAIN = "node-01", "cell1/az1/general"
@@ -31,18 +29,7 @@ class Orphan:
     run_id: str
 
     def type_words(self, *words: str) -> subprocess.CompletedProcess[str]:
-        """Type ``escalator leases ...`` as on a machine that knows the cloud, the ledger and Airflow."""
-        settings = self.harness.stack.settings
-        environment = {
-            **os.environ,
-            "PYTHONPATH": str(ROOT / "include"),
-            "ESCALATOR_LEDGER_URL": self.harness.stack.database_url("escalator"),
-            "ESCALATOR_AIRFLOW_URL": settings.url,
-            "ESCALATOR_AIRFLOW_PASSWORD_FILE": str(settings.password_file),
-        }
-        where = ["--cloud", CLOUD, "--clouds-yaml", str(self.harness.world.clouds_yaml)]
-        command = [sys.executable, "-m", "escalator.cli", "leases", *where, *words]
-        return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        return self.harness.type_leases(*words)
 
     def reconcile(self) -> tuple[str, str]:
         """Let the daily look run now; return how it ended, and its log."""
