@@ -168,20 +168,6 @@ def test_a_node_that_nobody_asks_for_takes_nobodys_turn() -> None:
     assert [decisions[host].admission for host in "abc"] == [Admission.WAIT, Admission.ADMIT, Admission.WAIT]
 
 
-@pytest.mark.parametrize("places", [1, 2])
-def test_a_node_that_is_cleared_does_not_wait_for_those_that_were_given_back(places: int) -> None:
-    """Nodes a and b were held before anything was moved, c failed and was mended: its task alone asks."""
-    plan = replace(PLAN, request=replace(PLAN.request, max_parallel=places, max_failed_nodes=3))
-    nodes = [make_node("a"), make_node("b"), leased(make_node("c"), plan, LeaseMark.FAILED)]
-    ended = [("a", NodeState.HELD), ("b", NodeState.HELD), ("c", NodeState.FAILED)]
-    ledger = replace(
-        state("c", NodeState.FAILED), nodes=tuple(n for host, at in ended for n in state(host, at).nodes)
-    )
-    cloud = make_cloud(nodes)
-    decisions = decide_admissions(cloud, plan, remembering(cloud, plan, ledger), NOW, asking={"c"})
-    assert [decisions[host].admission for host in "abc"] == [Admission.WAIT, Admission.WAIT, Admission.ADMIT]
-
-
 def test_another_campaigns_failure_does_not_stop_this_one() -> None:
     assert (
         asked([make_node("a"), leased(make_node("b"), OTHER, LeaseMark.FAILED)])["a"].admission

@@ -2,21 +2,26 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
 from tests.builders import (
     DOMAINS,
     NOW,
+    leased,
     make_busy_node,
     make_cloud,
+    make_node,
     make_pair,
     make_plan,
     make_server,
     make_target,
+    remembering,
 )
 from tests.upgrade_manager.schedule.rounds import full, going, round_state
 
-from escalator.model.campaign import LedgerView
+from escalator.model.campaign import LedgerView, NodeProgress, NodeState
 from escalator.model.cloud import HaGroup
 from escalator.model.decisions import Admission
+from escalator.model.lease import LeaseMark
 from escalator.model.verdict import Code
 from escalator.upgrade_manager.schedule.admission import decide_admissions
 
@@ -113,3 +118,14 @@ def test_a_node_does_not_wait_for_one_that_nobody_asks_for_and_that_is_easier_to
     decisions = decide_admissions(snapshot, make_plan("h1", "h2"), LedgerView(), NOW, asking={"h2"})
     assert decisions["h2"].admission is Admission.ADMIT
     assert decisions["h1"].admission is Admission.WAIT
+
+
+@pytest.mark.parametrize("places", [1, 2])
+def test_a_node_that_is_cleared_does_not_wait_for_those_that_were_given_back(places: int) -> None:
+    """Nodes a and b were held before anything was moved, c failed and was mended: its task alone asks."""
+    plan = make_plan("a", "b", "c", max_parallel=places, max_failed_nodes=1)
+    cloud = make_cloud([make_node("a"), make_node("b"), leased(make_node("c"), plan, LeaseMark.FAILED)])
+    ended = {"a": NodeState.HELD, "b": NodeState.HELD, "c": NodeState.FAILED}
+    ledger = LedgerView(nodes=tuple(NodeProgress(host=host, state=how) for host, how in ended.items()))
+    decisions = decide_admissions(cloud, plan, remembering(cloud, plan, ledger), NOW, asking={"c"})
+    assert [decisions[host].admission for host in "abc"] == [Admission.WAIT, Admission.WAIT, Admission.ADMIT]
