@@ -78,6 +78,15 @@ def test_seconds_that_are_no_number_are_refused(number: str) -> None:
         parse("--bundle", "b", "--migration-timeout-seconds-per-gib", number)
 
 
+@pytest.mark.parametrize("failures", ["ten", "1.5%", "-1", "%"])
+def test_failures_that_are_no_number_and_no_share_are_refused(
+    failures: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        parse("--bundle", "b", f"--max-failed-nodes={failures}")
+    assert f"{failures} is no number of nodes" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(("state", "code"), [("success", 0), ("failed", 1)])
 def test_following_ends_with_the_state_of_the_run(
     airflow: FakeAirflow, capsys: pytest.CaptureFixture[str], state: str, code: int

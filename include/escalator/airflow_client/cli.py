@@ -156,8 +156,11 @@ def add_airflow_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _failures(text: str) -> int | str:
-    """Read a number of nodes; a share of them is Airflow's to judge."""
-    return text if text.endswith("%") else int(text)
+    """Read a number of nodes, or a share of them; how many there may be is Airflow's to judge."""
+    number = text.removesuffix("%")
+    if not (number.isascii() and number.isdecimal()):
+        raise argparse.ArgumentTypeError(f"{text} is no number of nodes, and no share such as 10%")
+    return text if text.endswith("%") else int(number)
 
 
 def _finite(text: str) -> float:
