@@ -70,6 +70,24 @@ def opened(folders: Path, monkeypatch: pytest.MonkeyPatch) -> CampaignContext:
     return campaigns.make_context(draft_campaign(PLAN, parse_bundle(BUNDLE)))
 
 
+def test_the_tasks_have_the_store_of_backups_that_is_set_and_faults_in_it_keep_none_from_opening(
+    opened: CampaignContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from escalator_airflow import campaigns
+
+    assert opened.backups is None
+    monkeypatch.setenv("ESCALATOR_BACKUP_URL", "nosuch://me:word@host/x")
+    monkeypatch.setenv("ESCALATOR_BACKUP_PATHS", "no/path")
+    desk = campaigns.make_context(draft_campaign(PLAN, parse_bundle(BUNDLE))).backups
+    assert desk is not None
+    assert desk.installation == Ledger().installation()
+    assert "word" not in repr(desk)
+    with pytest.raises(InvalidRequestError, match="no/path cannot be saved"):
+        assert desk.paths
+    with pytest.raises(InvalidRequestError, match="nosuch is no protocol"):
+        assert desk.keeper
+
+
 def snapshot() -> CloudSnapshot:
     return make_cloud(servers=[make_server(name, "n", id=name) for name in "abc"])
 

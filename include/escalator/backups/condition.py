@@ -27,10 +27,12 @@ def check_store(cloud: str, desk: BackupDesk | None) -> Condition:
         return warn_of_none(cloud)
     subject = Subject.of_cloud(cloud)
     try:
+        count = len(desk.paths)
         store = desk.keeper.store
         store.prove()
     except EscalatorError as exc:
         return unmet(
             Code.BACKUP_FAILED, subject, exc.message, exc.remedy or "see whether it answers, then start again"
         )
-    return met(Code.BACKUP_READY, subject, f"each node is saved to {store.shown} before it is changed")
+    words = f"each node is saved to {store.shown} before it is changed, {count} path(s) of it at most"
+    return met(Code.BACKUP_READY, subject, words)

@@ -13,7 +13,7 @@ from escalator.backups.address import find_store_url, hide_credentials
 from escalator.backups.keeper import BackupKeeper, BackupOf
 from escalator.ledger.backup_book import BackupBook
 from escalator.model.campaign import CampaignPlan
-from escalator.settings.places import find_backup_paths
+from escalator.settings.places import BACKUP_PATHS_VARIABLE, parse_backup_paths
 from escalator.system_support.backup.contents import DEFAULT_PATHS
 
 
@@ -23,13 +23,14 @@ class BackupDesk:
 
     :ivar url: of the store; it may hold credentials.
     :ivar installation: whose backups they are.
+    :ivar paths_text: what the operator wants to be saved of nodes, as it was set; empty: the default.
     """
 
     url: str
     book: BackupBook
     installation: str
     clock: Callable[[], datetime]
-    paths: tuple[str, ...]
+    paths_text: str = ""
 
     def __repr__(self) -> str:
         """Name it without credentials."""
@@ -46,13 +47,21 @@ class BackupDesk:
     ) -> Self | None:
         """Return the desk of the environment; None: no store is set, and no backup is taken.
 
-        :raises InvalidRequestError: the paths to save are not absolute.
+        What is wrong with the settings is said by who uses them: it keeps no node from being given back.
         """
         url = find_store_url(environment)
         if url is None:
             return None
-        paths = find_backup_paths(environment) or DEFAULT_PATHS
-        return cls(url=url, book=book, installation=installation, clock=clock, paths=paths)
+        text = environment.get(BACKUP_PATHS_VARIABLE, "")
+        return cls(url=url, book=book, installation=installation, clock=clock, paths_text=text)
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Return the files and folders of nodes that are saved.
+
+        :raises InvalidRequestError: what the operator wants is no list of absolute paths.
+        """
+        return parse_backup_paths(self.paths_text) or DEFAULT_PATHS
 
     def name(self, plan: CampaignPlan, bundle: str, host: str = "") -> BackupOf:
         """Name the backup of a node, or of the cloud, for the run of a plan."""
@@ -74,4 +83,4 @@ class BackupDesk:
         """
         from escalator.backups.opening import open_store  # noqa: PLC0415  (fsspec: most tasks need none)
 
-        return BackupKeeper(store=open_store(self.url), clock=self.clock, paths=self.paths)
+        return BackupKeeper(store=open_store(self.url), clock=self.clock)

@@ -15,7 +15,7 @@ from escalator.backups.archive import Digest, read_archive, read_whole
 from escalator.backups.store import BackupStore
 from escalator.model.backup import SCHEMA, BackupKind, BackupRecord
 from escalator.model.errors import EscalatorError
-from escalator.system_support.backup.contents import DEFAULT_PATHS, BackupWish
+from escalator.system_support.backup.contents import BackupWish
 from escalator.system_support.backup.reading import NodeGave, read_node
 from escalator.system_support.shell import StreamingShell
 
@@ -56,14 +56,10 @@ def _plain(name: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackupKeeper:
-    """Takes backups to one store.
-
-    :ivar paths: files and folders of nodes that are saved.
-    """
+    """Takes backups to one store."""
 
     store: BackupStore
     clock: Callable[[], datetime]
-    paths: tuple[str, ...] = DEFAULT_PATHS
 
     def save_node(
         self,

@@ -19,6 +19,7 @@ from escalator.model.verdict import Code
 from escalator.settings.places import BACKUP_VARIABLE
 
 CONNECT_SECONDS = 30
+ANSWER_SECONDS = 60.0
 _LOCAL = frozenset({"file", "local"})
 _OVER_SSH = frozenset({"sftp", "ssh"})
 _WITH_FOLDERS = frozenset({*_OVER_SSH, "smb", "ftp", "webdav"})
@@ -56,6 +57,8 @@ def open_store(url: str) -> BackupStore:
         raise _refuse(shown, f"a package lacks: {exc}") from exc
     except Exception as exc:
         raise tell_fault(exc, shown, secret=urlsplit(url).password) from exc
+    if scheme in _OVER_SSH:
+        found.ftp.get_channel().settimeout(ANSWER_SECONDS)  # fsspec sets none: it would wait for ever
     files = FsspecFiles(found, str(root).rstrip("/"), has_folders=scheme in _WITH_FOLDERS)
     return BackupStore(files, shown.rstrip("/"))
 

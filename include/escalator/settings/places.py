@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from escalator.model.errors import InvalidRequestError
+from escalator.model.verdict import Code
 from escalator.settings.sharing import HOME_VARIABLE, INVENTORY_VARIABLE, refuse_private
 
 BUNDLE_VARIABLE = "ESCALATOR_BUNDLE_DIR"
@@ -44,19 +45,20 @@ def find_playbook_dir(environment: Mapping[str, str] = os.environ) -> Path:
     return Path(environment.get(PLAYBOOK_VARIABLE) or _find_beside("playbooks"))
 
 
-def find_backup_paths(environment: Mapping[str, str] = os.environ) -> tuple[str, ...] | None:
-    """Return the paths in ``ESCALATOR_BACKUP_PATHS``, which are separated by colons; None: it is not set.
+def parse_backup_paths(text: str) -> tuple[str, ...]:
+    """Read the value of ``ESCALATOR_BACKUP_PATHS``, paths with colons between them; of none there are none.
 
     :raises InvalidRequestError: one of them is not absolute, or is all of the node.
     """
-    paths = tuple(filter(None, environment.get(BACKUP_PATHS_VARIABLE, "").split(":")))
+    paths = tuple(path for part in text.split(":") if (path := part.strip()))
     wrong = [path for path in paths if not path.startswith("/") or not path.strip("/")]
     if wrong:
         raise InvalidRequestError(
             f"{BACKUP_PATHS_VARIABLE}: {', '.join(wrong)} cannot be saved",
             remedy="name absolute paths of files and folders, with colons between them",
+            code=Code.BACKUP_FAILED,
         )
-    return paths or None
+    return paths
 
 
 def find_own_bundle_dir() -> Path:

@@ -13,7 +13,7 @@ from escalator.steps.campaign.check_backups import check_backups
 
 def set_store(world: World, url: str) -> None:
     world.backups = BackupDesk(
-        url=url, book=world.ledger.backups(), installation="", clock=world.clock, paths=("/etc/nova",)
+        url=url, book=world.ledger.backups(), installation="", clock=world.clock, paths_text="/etc/nova"
     )
 
 
@@ -37,6 +37,16 @@ def test_a_store_that_cannot_be_written_is_in_the_way(world: World, tmp_path: Pa
         assert (found.code, found.blocks) == (Code.BACKUP_FAILED, True)
         assert found.remedy
         assert "hunter2" not in f"{found} {world.backups!r}"
+
+
+def test_paths_that_cannot_be_saved_are_in_the_way(world: World, tmp_path: Path) -> None:
+    set_store(world, str(tmp_path))
+    assert world.backups is not None
+    for text in ("etc/nova", "/etc:/", "~/x"):
+        world.backups = replace(world.backups, paths_text=text)
+        (found,) = check_backups(world.context())
+        assert (found.code, found.blocks) == (Code.BACKUP_FAILED, True)
+        assert "ESCALATOR_BACKUP_PATHS" in found.message
 
 
 def test_a_bundle_that_changes_nothing_needs_none(world: World) -> None:

@@ -38,7 +38,7 @@ def asked(world: World, tmp_path: Path) -> list[list[str]]:
 
     cast("Any", world.cloud).fetch_kept_state = fetch
     world.backups = BackupDesk(
-        url=str(tmp_path), book=world.ledger.backups(), installation="i", clock=world.clock, paths=()
+        url=str(tmp_path), book=world.ledger.backups(), installation="i", clock=world.clock
     )
     return calls
 

@@ -36,7 +36,7 @@ def node(world: World, folder: Path) -> FakeNode:
         book=world.ledger.backups(),
         installation=world.plan.installation,
         clock=world.clock,
-        paths=("/etc/nova",),
+        paths_text="/etc/nova",
     )
     node = FakeNode()
     cast("Any", world.nodes[NODE]).stream_as_root = node.stream_as_root
@@ -106,6 +106,14 @@ def test_a_store_that_is_not_there_holds_the_node_before_it_is_asked(
     result = world.run(Step.PRECHECK)
     assert (result.outcome, result.code, node.asked) == (Outcome.HELD, Code.BACKUP_FAILED, 0)
     assert "there is no such folder" in result.message
+
+
+def test_paths_that_cannot_be_saved_hold_the_node_before_it_is_asked(world: World, node: FakeNode) -> None:
+    assert world.backups is not None
+    world.backups = replace(world.backups, paths_text="/etc/nova:etc/neutron")
+    result = world.run(Step.PRECHECK)
+    assert (result.outcome, result.code, node.asked) == (Outcome.HELD, Code.BACKUP_FAILED, 0)
+    assert "ESCALATOR_BACKUP_PATHS: etc/neutron cannot be saved" in result.message
 
 
 def test_trouble_that_may_pass_is_left_to_another_attempt(world: World, node: FakeNode) -> None:

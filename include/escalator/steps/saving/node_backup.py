@@ -32,8 +32,8 @@ def save_node(ctx: StepContext) -> StepResult | None:
     if ctx.facts.upgrade_begun is not None:
         log.warning("%s: no backup is taken, its software was touched already", ctx.host)
         return None
-    wish = make_wish(ctx.campaign.bundle, desk.paths)
     try:
+        wish = make_wish(ctx.campaign.bundle, desk.paths)
         with ctx.campaign.connect(ctx.host) as shell:
             taken = desk.keeper.save_node(of, shell, wish, confirm=ctx.ensure_current)
     except TransientError:
