@@ -50,12 +50,12 @@ test: install    ## everything: style, types, unit, lab, scheduler
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/escalator lab install
+	$(BIN)/escalator lab install --hypervisor qemu
 	@command -v sudo >/dev/null || { apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends sudo; } || echo "no sudo: its tests are skipped"
 	$(BIN)/pytest -n 2 --dist loadscope
 
 proof: install   ## what is longer than a test may take: lives of nodes by the hundred, two installations on one cloud, VNFs of every kind
-	$(BIN)/escalator lab install
+	$(BIN)/escalator lab install --hypervisor qemu
 	ESCALATOR_DRAWN_TIMES=10 $(BIN)/pytest -n 2 $(PROPERTIES)
 	$(BIN)/pytest --proof
 

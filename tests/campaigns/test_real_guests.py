@@ -2,92 +2,81 @@
 
 from __future__ import annotations
 
-import json
-import os
-import urllib.request
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from escalator.lab.lab import Lab
-from escalator.lab.ping_meter import answers, metered
-from escalator.lab.processes import wait_until
+from escalator.lab.machine.guest import spec_of
+from escalator.lab.ping_meter import metered
 from escalator.lab.progress import Progress
-from escalator.lab.real_guests import RealGuests
-from escalator.lab.settings import Hypervisor, LabSettings, NovaForm
-from tests.campaigns.harness import NEW, Harness, airflow_beside, host_of, state_of
+from tests.campaigns.harness import NEW, Harness, host_of, state_of
+from tests.campaigns.real_guests import (
+    QEMU_NEW,
+    address_of,
+    hypervisor_bundle,
+    hypervisor_versions,
+    read,
+    real_guests,
+)
+from tests.lab.machine.machines import lost_by_emulation
 
-pytestmark = [pytest.mark.lab, pytest.mark.stack, pytest.mark.proof, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.lab, pytest.mark.stack, pytest.mark.real_guests, pytest.mark.timeout(1800)]
 
-INSTANCE = 4
-QEMU_NEW = 10_000_000
 TOLD = Progress()
+CHANGES, STAYS = {"nova-compute", "qemu", "libvirt"}, {"os", "kernel", "openvswitch"}
 
 
 @pytest.fixture(scope="module")
 def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Harness]:
-    environment = {**os.environ, "ESCALATOR_LAB_INSTANCE": str(INSTANCE)}
-    kind = {"nova": NovaForm.PACKAGE, "hypervisor": Hypervisor.QEMU}
-    lab = Lab(LabSettings.from_environment(environment, nodes=2, servers=1, **kind), progress=TOLD)
-    try:
-        lab.up()
-        bundle = RealGuests(settings=lab.settings).bundle_file
-        folder = tmp_path_factory.mktemp("real")
-        with airflow_beside(lab, INSTANCE, folder, more={bundle.name: bundle.read_text()}) as harness:
-            yield harness
-    finally:
-        lab.down()
+    with real_guests(tmp_path_factory.mktemp("real"), [spec_of("guest-01", "node-01")]) as harness:
+        yield harness
 
 
 @pytest.fixture(scope="module")
 def campaign(real: Harness) -> dict[str, Any]:
-    bundle = RealGuests(settings=real.lab.settings).bundle_file
-    before = real.servers()
-    address = next(iter(before["guest-01"]["addresses"].values()))[0]["addr"]
-    assert wait_until(lambda: answers(address), timeout_seconds=60)
+    address = address_of(real.servers()["guest-01"])
     told = read(address)
     with metered(address) as meter:
-        run = real.trigger(bundle=bundle.stem)
+        run = real.trigger(bundle=hypervisor_bundle(real))
         state = real.wait(run)
         echoes = meter.stop()
     TOLD.say(f"the campaign ended with {state}; the guest: {echoes}")
-    report = real.report(run)
-    for node in report["nodes"]:
-        TOLD.say(f"{node['host']}: {node['state']}: {node.get('reason')}")
+    after = real.servers()
     return {
-        "report": report,
+        "report": real.report(run),
         "run": run,
         "state": state,
-        "before": before,
-        "after": real.servers(),
+        "after": after,
         "echoes": echoes,
         "told": (told, read(address)),
+        "lost": lost_by_emulation(real.lab, after["guest-01"]["id"]),
     }
-
-
-def read(address: str) -> str:
-    with urllib.request.urlopen(f"http://{address}/", timeout=10) as answer:
-        return str(answer.read().decode())
 
 
 def test_every_node_runs_the_new_nova_and_the_new_hypervisor(real: Harness, campaign: dict[str, Any]) -> None:
     assert campaign["state"] == "success", real.states(campaign["run"])
     hosts = real.lab.settings.hosts
     assert {host: real.running(host) for host in hosts} == dict.fromkeys(hosts, NEW)
-    found = real.lab.cloud.get("nova", "/os-hypervisors/detail")["hypervisors"]
-    assert all(each["hypervisor_version"] >= QEMU_NEW for each in found)
+    assert all(version >= QEMU_NEW for version in hypervisor_versions(real))
 
 
 def test_the_guest_goes_on_and_was_never_started_anew(campaign: dict[str, Any]) -> None:
-    first, last = campaign["told"]
-    assert first == last
     assert state_of(campaign["after"]["guest-01"]) == ("ACTIVE", None)
     assert host_of(campaign["after"]["guest-01"])
     assert campaign["echoes"].answered > 0
+    if campaign["lost"]:
+        pytest.skip(f"QEMU's emulation lost a page of the guest in its move: {campaign['lost']}")
+    first, last = campaign["told"]
+    assert first != ""
+    assert first == last
 
 
 def test_the_report_tells_what_each_node_ran_before_and_after(campaign: dict[str, Any]) -> None:
     nodes = campaign["report"]["nodes"]
-    TOLD.say(json.dumps(nodes)[:6000])
     assert {node["state"] for node in nodes} == {"released"}
+    for node in nodes:
+        rows = {row["component"]: (row["before"], row["after"]) for row in node["software"]}
+        assert {name for name, (before, after) in rows.items() if before != after} == CHANGES
+        assert set(rows) >= STAYS
+        assert all(before and after for before, after in rows.values())

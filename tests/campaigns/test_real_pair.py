@@ -17,7 +17,13 @@ from escalator.lab.vnf.specs import Vnf
 from escalator.lab.vnf.world import VnfLab
 from tests.campaigns.harness import REBOOT, Harness, airflow_beside, state_of
 
-pytestmark = [pytest.mark.lab, pytest.mark.stack, pytest.mark.proof, pytest.mark.timeout(1800)]
+pytestmark = [
+    pytest.mark.lab,
+    pytest.mark.stack,
+    pytest.mark.real_guests,
+    pytest.mark.proof,
+    pytest.mark.timeout(1800),
+]
 
 INSTANCE = 2
 LONGEST_GAP_SECONDS = 10.0
