@@ -25,7 +25,13 @@ from escalator.inventory.inventory_file import (
 from escalator.model.alerts import AlertSettings, AtStart, Matcher
 from escalator.model.errors import InvalidRequestError
 from escalator.model.inventory import Inventory, InventoryNode
-from escalator.model.inventory_settings import AggregateRules, Controller, PowerCommands, PowerPlace
+from escalator.model.inventory_settings import (
+    AggregateRules,
+    Controller,
+    DumpCommand,
+    PowerCommands,
+    PowerPlace,
+)
 
 INVENTORY = Inventory(
     cloud="lab",
@@ -70,6 +76,7 @@ def test_what_was_declared_of_the_cloud_is_read_back(tmp_path: Path) -> None:
             margin=timedelta(minutes=5),
             at_start=AtStart.ACCEPT,
         ),
+        dump=DumpCommand(command="dump-it", limit_seconds=60.0),
     )
     write_inventory(path, declared)
     assert read_inventory(path) == declared

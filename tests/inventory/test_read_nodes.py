@@ -12,6 +12,7 @@ from escalator.model.inventory_settings import (
     NOTHING_DECLARED,
     AggregateRules,
     Controller,
+    DumpCommand,
     InventorySettings,
     PowerCommands,
 )
@@ -59,13 +60,14 @@ def test_settings_are_kept_in_the_inventory_and_asked_of_the_cloud() -> None:
         aggregates=AggregateRules(ignore=("rack-*",)),
         controller=Controller(address="ctl"),
         power=PowerCommands(cycle="bmc cycle"),
+        dump=DumpCommand(command="dump-it"),
     )
     nodes = make_node("node-01", cell="told"), make_node("node-02", cell="cell2")
     found, asked = read(*nodes, settings=settings, node_01="told", node_02="told")
     assert asked["cells"] == {"node-01": "told", "node-02": "cell2"}
     assert asked["aggregates"] == found.inventory.aggregates == settings.aggregates
     assert found.inventory.controller == settings.controller
-    assert found.inventory.power == settings.power
+    assert (found.inventory.power, found.inventory.dump) == (settings.power, settings.dump)
     assert found.inventory.cells() == {"node-01": "told", "node-02": "cell2"}
     assert found.warnings == ()
 

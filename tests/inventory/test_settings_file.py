@@ -12,6 +12,7 @@ from escalator.model.inventory_settings import (
     NOTHING_DECLARED,
     AggregateRules,
     Controller,
+    DumpCommand,
     PowerCommands,
     PowerPlace,
 )
@@ -50,6 +51,15 @@ def test_the_power_of_nodes_is_switched_by_commands(tmp_path: Path) -> None:
     assert read_settings(tmp_path, "lab").power == PowerCommands(
         switch_on="a", switch_off="b", run_on=PowerPlace.CONTROLLER, limit_seconds=5.0
     )
+
+
+def test_databases_are_dumped_by_a_command(tmp_path: Path) -> None:
+    write(tmp_path, HEAD + "dump: {command: dump-it}\n")
+    assert read_settings(tmp_path, "lab").dump == DumpCommand(command="dump-it", limit_seconds=900.0)
+    for fault in ("dump: {}", "dump: {command: a, limit_seconds: 0}", "dump: {command: a, run_on: worker}"):
+        write(tmp_path, HEAD + fault + "\n")
+        with pytest.raises(InvalidRequestError, match="dump"):
+            read_settings(tmp_path, "lab")
 
 
 def test_alerts_are_declared_with_the_matchers_of_silences_and_the_gate(tmp_path: Path) -> None:

@@ -21,11 +21,21 @@ def warn_of_none(cloud: str) -> Condition:
     )
 
 
-def check_store(cloud: str, desk: BackupDesk | None) -> Condition:
-    """Write, read and delete a small file in the store: whoever cannot do that saves no node."""
-    if desk is None:
-        return warn_of_none(cloud)
+def check_store(cloud: str, desk: BackupDesk | None, *, dumps: bool = False) -> Condition:
+    """Write, read and delete a small file in the store: whoever cannot do that saves no node.
+
+    :param dumps: the operator has declared a dump of the databases, which needs a store.
+    """
     subject = Subject.of_cloud(cloud)
+    if desk is None:
+        if not dumps:
+            return warn_of_none(cloud)
+        return unmet(
+            Code.BACKUP_FAILED,
+            subject,
+            f"a dump of the databases is declared, and {BACKUP_VARIABLE} is not set: nothing keeps its place",
+            f"set {BACKUP_VARIABLE} for the workers, or take dump out of the inventory settings",
+        )
     try:
         count = len(desk.paths)
         store = desk.keeper.store

@@ -21,8 +21,10 @@ from escalator.inventory.alerts_document import AlertsDocument, alerts_of, alert
 from escalator.inventory.settings_document import (
     AggregatesDocument,
     ControllerDocument,
+    DumpDocument,
     PowerDocument,
     controller_of,
+    dump_of,
     power_of,
     rules_of,
 )
@@ -64,6 +66,7 @@ class InventoryDocument(DocumentModel):
     controller: ControllerDocument | None = None
     power: PowerDocument | None = None
     alerts: AlertsDocument | None = None
+    dump: DumpDocument | None = None
 
     @classmethod
     def find_faults_between(cls, values: Mapping[Any, Any], asked: object) -> Iterator[Fault]:  # noqa: ARG003
@@ -153,6 +156,8 @@ def inventory_to_document(inventory: Inventory) -> dict[str, Any]:
         declared["power"] = _without_none(asdict(inventory.power))
     if inventory.alerts is not None:
         declared["alerts"] = alerts_to_document(inventory.alerts)
+    if inventory.dump is not None:
+        declared["dump"] = asdict(inventory.dump)
     return {
         "schema": SCHEMA,
         "cloud": inventory.cloud,
@@ -198,4 +203,5 @@ def inventory_from_document(document: object) -> Inventory:
         controller=controller_of(found.controller),
         power=power_of(found.power),
         alerts=alerts_of(found.alerts),
+        dump=dump_of(found.dump),
     )

@@ -74,6 +74,7 @@ def read_inventory_of_cloud(
         controller=settings.controller,
         power=settings.power,
         alerts=settings.alerts,
+        dump=settings.dump,
     )
     return FoundNodes(
         inventory=inventory,

@@ -17,6 +17,7 @@ from escalator.model.inventory import split_address
 from escalator.model.inventory_settings import (
     AggregateRules,
     Controller,
+    DumpCommand,
     InventorySettings,
     PowerCommands,
     PowerPlace,
@@ -79,6 +80,15 @@ class PowerDocument(DocumentModel):
             yield Fault(("conn_id",), "is for run_on: worker; on the controller the commands have their own")
 
 
+class DumpDocument(DocumentModel):
+    """How the databases of the control plane are dumped before a campaign: a command for ``sh -e``."""
+
+    command: Text
+    limit_seconds: Annotated[
+        float, Field(gt=0, le=7200, allow_inf_nan=False), must_be("a number of seconds above 0, at most 7200")
+    ] = 900.0
+
+
 class SettingsDocument(DocumentModel):
     """What an operator declares of one cloud that its API does not tell."""
 
@@ -88,6 +98,7 @@ class SettingsDocument(DocumentModel):
     controller: OrNull[ControllerDocument | None] = None
     power: OrNull[PowerDocument | None] = None
     alerts: OrNull[AlertsDocument | None] = None
+    dump: OrNull[DumpDocument | None] = None
 
     @classmethod
     def find_faults_between(cls, values: Mapping[Any, Any], asked: object) -> Iterator[Fault]:  # noqa: ARG003
@@ -121,6 +132,11 @@ def power_of(document: PowerDocument | None) -> PowerCommands | None:
     return PowerCommands(**vars(document)) if document is not None else None
 
 
+def dump_of(document: DumpDocument | None) -> DumpCommand | None:
+    """Make the command of the dumps from its model."""
+    return DumpCommand(**vars(document)) if document is not None else None
+
+
 def settings_of(document: SettingsDocument) -> InventorySettings:
     """Make the settings from their model."""
     return InventorySettings(
@@ -129,4 +145,5 @@ def settings_of(document: SettingsDocument) -> InventorySettings:
         controller=controller_of(document.controller),
         power=power_of(document.power),
         alerts=alerts_of(document.alerts),
+        dump=dump_of(document.dump),
     )

@@ -9,7 +9,13 @@ from typing import NamedTuple
 
 from escalator.model.alerts import AlertSettings
 from escalator.model.errors import InvalidRequestError
-from escalator.model.inventory_settings import ALL_AGGREGATES, AggregateRules, Controller, PowerCommands
+from escalator.model.inventory_settings import (
+    ALL_AGGREGATES,
+    AggregateRules,
+    Controller,
+    DumpCommand,
+    PowerCommands,
+)
 from escalator.model.node_software import Software
 
 MAX_PORT = 65535
@@ -80,6 +86,7 @@ class Inventory:
     :ivar controller: a host of the control plane that SSH reaches; None: there is none to ask.
     :ivar power: how the power of nodes is switched from outside; None: it is not.
     :ivar alerts: how campaigns get on with the alerts of the cloud; None: not at all.
+    :ivar dump: how the databases of the control plane are dumped before a campaign; None: they are not.
     """
 
     cloud: str
@@ -92,6 +99,7 @@ class Inventory:
     controller: Controller | None = None
     power: PowerCommands | None = None
     alerts: AlertSettings | None = None
+    dump: DumpCommand | None = None
 
     def domains(self) -> tuple[str, ...]:
         """Return the drain domains, sorted."""

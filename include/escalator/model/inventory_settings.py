@@ -79,12 +79,25 @@ class PowerCommands:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DumpCommand:
+    """How the databases of the control plane are dumped before a campaign: an operator's command.
+
+    :ivar command: for ``sh -e`` on the worker; its last line says where the dump is. It may be run again.
+    :ivar limit_seconds: how long it may take.
+    """
+
+    command: str
+    limit_seconds: float = 900.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class InventorySettings:
     """What an operator declares of one cloud.
 
     :ivar cells: name of a cell -> its hosts, as names or patterns; none: they are not declared.
     :ivar power: how the power of nodes is switched from outside; None: it is not.
     :ivar alerts: how campaigns get on with the alerts of the cloud; None: not at all.
+    :ivar dump: how the databases of the control plane are dumped before a campaign; None: they are not.
     """
 
     cells: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -92,6 +105,7 @@ class InventorySettings:
     controller: Controller | None = None
     power: PowerCommands | None = None
     alerts: AlertSettings | None = None
+    dump: DumpCommand | None = None
 
     def assign_cells(self, hosts: Iterable[str]) -> dict[str, str]:
         """Return the cell of each host that is in one by these settings.

@@ -7,6 +7,7 @@ from tests.steps.worlds import World
 
 from escalator.backups.desk import BackupDesk
 from escalator.model.bundle import NoMechanism
+from escalator.model.inventory_settings import DumpCommand
 from escalator.model.verdict import Code, Severity
 from escalator.steps.campaign.check_backups import check_backups
 
@@ -20,6 +21,13 @@ def set_store(world: World, url: str) -> None:
 def test_that_no_store_is_set_is_a_warning(world: World) -> None:
     (found,) = check_backups(world.context())
     assert (found.code, found.met, found.severity) == (Code.BACKUP_MISSING, False, Severity.WARNING)
+
+
+def test_a_dump_without_a_store_is_in_the_way(world: World) -> None:
+    context = world.context()
+    dumping = replace(context.inventory, dump=DumpCommand(command="true"))
+    (found,) = check_backups(replace(context, inventory=dumping))
+    assert (found.code, found.blocks) == (Code.BACKUP_FAILED, True)
 
 
 def test_a_store_is_tried_and_named_without_its_password(world: World, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from escalator.backups.desk import BackupDesk
 from escalator.backups.proving import read_manifest
 from escalator.model.backup import BackupKind
 from escalator.model.errors import EscalatorError
+from escalator.model.inventory_settings import DumpCommand
 from escalator.steps.saving.cloud_backup import save_cloud
 
 SNAPSHOT = make_cloud(
@@ -60,6 +61,25 @@ def test_it_is_kept_once_with_what_placement_has_of_each_node(world: World, aske
     assert [node["host"] for node in document["nodes"]] == [NODE, "node-02"]
     assert document["nodes"][0]["traits"] == ["HW_CPU_X86_AVX"]
     assert document["nodes"][0]["inventory"]
+
+
+def test_the_place_of_a_dump_is_kept_and_one_that_fails_is_in_the_way(
+    world: World, asked: list[list[str]]
+) -> None:
+    def save_with(command: str) -> None:
+        context = world.context()
+        inventory = replace(context.inventory, dump=DumpCommand(command=command))
+        save_cloud(replace(context, inventory=inventory), SNAPSHOT, (NODE,))
+
+    assert world.backups is not None
+    with pytest.raises(EscalatorError, match="the databases were not dumped"):
+        save_with("exit 1")
+    assert world.backups.book.of_run(world.plan.campaign, world.plan.run_id) == ()
+    save_with("echo s3://dumps/$DUMP_BACKUP")
+    (record,) = world.backups.book.of_run(world.plan.campaign, world.plan.run_id)
+    document = read_manifest(world.backups.keeper.store, record)
+    assert document["dump"] == {"said": f"s3://dumps/{record.id}"}
+    assert len(asked) == 2
 
 
 def test_nothing_is_read_for_a_dry_run_or_without_a_store(world: World, asked: list[list[str]]) -> None:

@@ -12,4 +12,5 @@ def check_backups(campaign: CampaignContext) -> tuple[Condition, ...]:
     """Try the store of backups; nothing is said of a bundle that changes nothing on a node."""
     if not needs_backup(campaign.bundle):
         return ()
-    return (check_store(campaign.plan.request.cloud, campaign.backups),)
+    dumps = campaign.inventory.dump is not None
+    return (check_store(campaign.plan.request.cloud, campaign.backups, dumps=dumps),)
