@@ -59,6 +59,11 @@ BRIEF: dict[str, Any] = {"retries": 2, "retry_delay": timedelta(seconds=5)}
 QUARTER = timedelta(minutes=15)
 
 
+def _limit_check(inventory: Inventory) -> timedelta:
+    """Return how long the check may take, with the dump of the databases where one is declared."""
+    return QUARTER + timedelta(seconds=inventory.dump.limit_seconds if inventory.dump is not None else 0.0)
+
+
 def build_campaign_dag(
     procedure: Procedure,
     inventory: Inventory,
@@ -95,7 +100,7 @@ def build_campaign_dag(
             hosts=hosts,
             window=window,
             **BRIEF,
-            execution_timeout=QUARTER,
+            execution_timeout=_limit_check(inventory),
         )
         announce = AnnounceOperator(task_id="announce", execution_timeout=timedelta(hours=2), **BRIEF)
         disable = DisableScaleUpOperator(task_id="disable_scale_up", execution_timeout=QUARTER, **BRIEF)

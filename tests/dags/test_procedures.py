@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -89,6 +90,16 @@ def test_priorities_and_limits_are_the_declared_ones(dag: Any) -> None:
     assert [task.priority_weight for task in life(dag)] == [3, 7, 5, 9, 8]
     limits = [task.execution_timeout for task in life(dag)]
     assert limits == [timedelta(seconds=n) for n in (3600, 2 * 120, 2 * 240, 2 * 60, 2 * 30)]
+
+
+def test_a_dump_of_the_databases_has_its_time_beside_the_check(folder: Path, dag: Any) -> None:
+    assert dag.get_task("check_conditions").execution_timeout == timedelta(minutes=15)
+    path = folder / "lab.json"
+    path.write_text(
+        json.dumps({**json.loads(path.read_text()), "dump": {"command": "d", "limit_seconds": 60}})
+    )
+    found = dags(REHEARSAL)[DAG_ID].get_task("check_conditions")
+    assert found.execution_timeout == timedelta(minutes=16)
 
 
 def test_the_first_stage_sets_up_and_the_last_tears_down(dag: Any) -> None:
