@@ -8,8 +8,7 @@ from tests.ledger.conftest import HOSTS, NOW, Open
 
 from escalator.ledger.ledger import Ledger
 from escalator.ledger.run import CampaignRun
-from escalator.ledger.watch_book import Told
-from escalator.model.watchers import MaintenanceFlag, Silencing
+from escalator.model.watchers import MaintenanceFlag, Silencing, Told
 
 FLAG = MaintenanceFlag(segment_id="s", host_id="h", set_at=NOW)
 SILENCING = Silencing(comment="escalator c", set_at=NOW, ends_at=NOW + timedelta(hours=1))

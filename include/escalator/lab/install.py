@@ -13,7 +13,14 @@ from pathlib import Path
 
 from escalator.lab.debian_packages import ensure_debian_packages, run_installer
 from escalator.lab.errors import LabError
-from escalator.lab.pins import CONTROL_PLANE, DEBIAN_PACKAGES, MACHINE_PACKAGES, ML2_DRIVER
+from escalator.lab.pins import (
+    CONTROL_PLANE,
+    DEBIAN_PACKAGES,
+    MACHINE_PACKAGES,
+    MASAKARI,
+    ML2_DRIVER,
+    digest,
+)
 from escalator.lab.progress import Progress
 from escalator.lab.settings import LabSettings
 from escalator.lab.ssh_keys import ensure_key
@@ -50,6 +57,19 @@ class Installer:
         """
         with self._alone("install"):
             self._ensure_control_venv()
+
+    def ensure_masakari(self) -> Path:
+        """Install Masakari's API into an environment of its own; return that.
+
+        :raises LabError: when something cannot be installed; the message says what to do by hand.
+        """
+        venv = self.settings.home / "venvs" / f"masakari-{digest(str(self.settings.python), *MASAKARI)}"
+        with self._alone("masakari"):
+            if not (venv / COMPLETE).exists():
+                self.progress.say("installing Masakari, for the tests that ask its API")
+                self._make_venv(venv, MASAKARI)
+                (venv / COMPLETE).touch()
+        return venv
 
     @contextmanager
     def _alone(self, what: str) -> Iterator[None]:

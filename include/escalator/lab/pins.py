@@ -22,6 +22,8 @@ CONTROL_PLANE = (
 )
 """The control plane is of the newest release that nodes upgrade to; they install with ``uv``."""
 
+MASAKARI = ("masakari==22.0.0",)
+"""Asked by tests alone, and in an environment of its own: the lab's cloud has none."""
 
 ML2_DRIVER = Path(__file__).parent / "ml2"
 

@@ -2,22 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import sqlalchemy as sa
 
 from escalator.ledger.database import Database
 from escalator.ledger.facts import MAINTENANCE, SILENCING, read_facts
 from escalator.ledger.tables import CampaignRow, FactRow, NodeRow
-from escalator.model.watchers import MaintenanceFlag, Silencing
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
-    """What was told of one node."""
-
-    maintenance: MaintenanceFlag | None = None
-    silencing: Silencing | None = None
+from escalator.model.watchers import MaintenanceFlag, Told
 
 
 class WatchBook:

@@ -83,6 +83,14 @@ class Silencing:
     ended_at: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What those that watch the cloud were told of one node."""
+
+    maintenance: MaintenanceFlag | None = None
+    silencing: Silencing | None = None
+
+
 def find_sign(signs: Collection[StopSign], host: str) -> StopSign | None:
     """Return the first sign that is about a node."""
     return next((sign for sign in signs if sign.concerns(host)), None)

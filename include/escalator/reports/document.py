@@ -20,6 +20,7 @@ from escalator.reports.nodes import NOT_MEASURED, describe_nodes, format_time, m
 from escalator.reports.service_gaps import describe_service_gaps
 from escalator.reports.stops import describe_stops
 from escalator.reports.trace import build_trace
+from escalator.reports.watchers import describe_told
 
 SCHEMA = "escalator.report/1"
 _AT_REST = frozenset({NodeState.RELEASED, NodeState.SKIPPED})
@@ -68,6 +69,7 @@ def build_report(facts: CampaignFacts, events: GuestEvents | None = None) -> dic
         "negotiations": describe_negotiations(facts),
         "service_interruptions": describe_service_gaps(facts),
         "stops": describe_stops(facts),
+        "told": describe_told(facts),
         "backups": describe_backups(facts),
         "trace": build_trace(facts, times),
         "snapshot_before": _document_of(facts.snapshot_before),

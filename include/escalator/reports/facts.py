@@ -17,6 +17,7 @@ from escalator.model.quota import FrozenQuota
 from escalator.model.stops import ServerStop
 from escalator.model.switch import SwitchRecord
 from escalator.model.verdict import Verdict
+from escalator.model.watchers import Told
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +76,7 @@ class CampaignFacts:
     :ivar frozen: the quotas that the run still keeps frozen.
     :ivar stops: host -> the servers that were stopped for its upgrade, by their time.
     :ivar backups: what was saved before nodes were changed.
+    :ivar told: host -> what those that watch the cloud were told of it.
     :ivar year_gaps: those of all runs in the cloud in the year up to its end.
     :ivar vnf_of: id of an HA group -> name of its VNF, as far as VNF files say.
     """
@@ -102,6 +104,7 @@ class CampaignFacts:
     scaling: Mapping[str, Mapping[str, Sequence[str]]] = field(default_factory=dict)
     frozen: tuple[FrozenQuota, ...] = ()
     stops: Mapping[str, tuple[ServerStop, ...]] = field(default_factory=dict)
+    told: Mapping[str, Told] = field(default_factory=dict)
     backups: tuple[BackupRecord, ...] = ()
 
     @property

@@ -13,6 +13,7 @@ from escalator.reports.facts import CampaignFacts
 from escalator.reports.interruptions import GuestEvents
 from escalator.reports.service_gaps import find_service_gaps
 from escalator.reports.stops import find_down
+from escalator.reports.watchers import find_flags_left
 
 Row = dict[str, Any]
 INTERRUPTION_LIMIT_MS = 1000.0
@@ -37,6 +38,7 @@ class Finding(StrEnum):
     SERVICE_NOT_RESTORED = "service_not_restored"
     QUOTA_NOT_FROZEN = "quota_not_frozen"
     QUOTA_NOT_RESTORED = "quota_not_restored"
+    FLAG_NOT_CLEARED = "flag_not_cleared"
 
 
 def find(facts: CampaignFacts, events: GuestEvents, moves: Iterable[Row]) -> list[Row]:
@@ -53,6 +55,7 @@ def find(facts: CampaignFacts, events: GuestEvents, moves: Iterable[Row]) -> lis
         *find_down(facts),
     ]
     rows += [*_switchovers(facts), *_not_restored(facts), *_quotas(facts)]
+    rows += find_flags_left(facts, Finding.FLAG_NOT_CLEARED)
     before, after = facts.before, facts.after
     if before is not None and after is not None:
         rows += [*_servers(before, after), *_services(before, after)]

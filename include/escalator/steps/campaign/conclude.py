@@ -179,6 +179,7 @@ def _facts(campaign: CampaignContext) -> CampaignFacts:
         scaling=run.document(Document.SCALING) or {},
         frozen=_find_frozen(campaign),
         stops=_find_stops(campaign),
+        told=campaign.watches.of_run(run.campaign, run.run_id) if campaign.watches is not None else {},
         backups=_find_backups(campaign),
         gaps=run.gaps().of_run(run.campaign, run.run_id),
         year_gaps=run.gaps().since(campaign.plan.request.cloud, ended - YEAR),

@@ -1,0 +1,59 @@
+"""What those that watch the cloud were told, in a report: what was set, and what was cleared."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from escalator.model.campaign import NodeState
+from escalator.model.verdict import Severity, SubjectType
+from escalator.reports.facts import CampaignFacts
+from escalator.reports.nodes import format_time
+
+Row = dict[str, Any]
+FLAG, SILENCE = "on_maintenance", "silence"
+
+
+def describe_told(facts: CampaignFacts) -> list[Row]:
+    """Describe what was told of each node: one row for Masakari's flag, one for the silences."""
+    rows = []
+    for host, told in sorted(facts.told.items()):
+        out = facts.view.of(host).state is not NodeState.RELEASED
+        if told.maintenance is not None:
+            stays = "stays, as the node does not serve" if out else "is still set"
+            rows.append(_row(host, FLAG, told.maintenance.set_at, told.maintenance.cleared_at, stays))
+        if told.silencing is not None:
+            runs_out = f"runs out at {format_time(told.silencing.ends_at)}"
+            rows.append(_row(host, SILENCE, told.silencing.set_at, told.silencing.ended_at, runs_out))
+    return rows
+
+
+def find_flags_left(facts: CampaignFacts, code: str) -> Iterator[Row]:
+    """Find the nodes that are back and whose flag was not cleared: Masakari would not recover their servers.
+
+    :param code: of that finding.
+    """
+    for host, told in sorted(facts.told.items()):
+        flag = told.maintenance
+        if flag is None or flag.cleared_at is not None or facts.view.of(host).state is not NodeState.RELEASED:
+            continue
+        yield {
+            "severity": Severity.WARNING,
+            "code": code,
+            "subject": {"type": str(SubjectType.NODE), "id": host, "name": host},
+            "message": "is in service, and on maintenance in Masakari still: its servers are not recovered",
+            "remedy": f"clear {host}.release; or `openstack segment host update --on_maintenance False "
+            f"{flag.segment_id} {flag.host_id}`",
+        }
+
+
+def _row(host: str, what: str, set_at: datetime, cleared_at: datetime | None, else_: str) -> Row:
+    return {
+        "host": host,
+        "watcher": "Masakari" if what == FLAG else "Alertmanager",
+        "what": what,
+        "set": format_time(set_at),
+        "cleared": format_time(cleared_at),
+        "stays": None if cleared_at is not None else else_,
+    }
