@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +18,7 @@ from escalator.model.campaign import NodeState, Step
 from escalator.model.errors import TransientError
 from escalator.model.step import Outcome
 from escalator.model.verdict import Code
+from escalator.steps.campaign.conclude import conclude
 
 Save = Callable[[], FakeNode]
 
@@ -165,3 +167,11 @@ def test_no_content_is_in_log_ledger_or_result(
     steps = repr(world.recorded.steps())
     assert secret not in caplog.text + repr(result) + steps + repr(world.facts())
     assert "saved as node-01-" in caplog.text
+
+
+def test_the_report_names_it(world: World, node: FakeNode, tmp_path: Path) -> None:
+    world.run_up_to(Step.RELEASE)
+    report = json.loads(conclude(world.context(), tmp_path / "reports").paths.json.read_text())
+    (row,) = report["backups"]
+    assert (row["host"], [row["id"]], node.asked) == (NODE, find_saved(world), 1)
+    assert "password" not in json.dumps(report)
