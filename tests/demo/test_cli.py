@@ -27,3 +27,8 @@ def test_where_machines_cannot_run_the_demonstration_says_what_is_missing_and_st
 def test_of_a_task_that_failed_the_last_lines_are_told() -> None:
     log = "\n".join(["::group::Pre", *map(str, range(30)), "::endgroup::"])
     assert list_last_words(log) == [f"  {number}" for number in range(10, 30)]
+
+
+def test_a_lab_without_a_place_for_the_pair_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["demo", "--nodes", "1"]) == 2
+    assert "--nodes 1: the pair needs 2" in capsys.readouterr().err

@@ -16,7 +16,7 @@ from escalator.airflow_client.records import DagRun, RunState, TaskState
 from escalator.airflow_stack.settings import find_home
 from escalator.airflow_stack.stack import AirflowStack
 from escalator.demo.demo_world import CLOUD, DemoWorld, offer_bundles
-from escalator.demo.vnfs import start_pair
+from escalator.demo.vnfs import PAIR, start_pair
 from escalator.lab.guest_watch import guest_watch
 from escalator.lab.lab import Lab
 from escalator.lab.machine.possible import Computer, check_rights
@@ -25,6 +25,7 @@ from escalator.lab.real_guests import RealGuests
 from escalator.lab.services import ServiceRunner
 from escalator.lab.settings import Hypervisor, LabSettings
 from escalator.model.clock import utcnow
+from escalator.model.errors import InvalidRequestError
 from escalator.model.naming import make_dag_id
 from escalator.model.procedure import UPGRADE
 from escalator.steps.campaign.conclude import make_folder_name
@@ -102,11 +103,17 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _choose_shape(args: argparse.Namespace) -> dict[str, int | str]:
-    """Return what the lab shall be; real guests are few."""
+    """Return what the lab shall be; real guests are few.
+
+    :raises InvalidRequestError: the pair has no place.
+    """
+    if args.nodes is not None and args.nodes < len(PAIR.nodes):
+        fewest = len(PAIR.nodes)
+        raise InvalidRequestError(f"--nodes {args.nodes}: the pair needs {fewest}", remedy="choose more")
     nodes, servers = (3, 2) if args.hypervisor is Hypervisor.QEMU else (4, 12)
     return {
-        "nodes": args.nodes or nodes,
-        "servers": args.servers or servers,
+        "nodes": nodes if args.nodes is None else args.nodes,
+        "servers": servers if args.servers is None else args.servers,
         "hypervisor": args.hypervisor,
         "nova": args.hypervisor.usual_nova,
     }

@@ -114,7 +114,8 @@ class Bridge:
         """
         if not TUN.exists():
             raise LabError(
-                f"real guests cannot run here: {TUN} is missing", "modprobe tun, or use --hypervisor sim"
+                f"real guests cannot run here: {TUN} is missing",
+                "modprobe tun, or go without real guests: --hypervisor sim, make demo-sim",
             )
         check_free(self.network, ROUTES.read_text(), but=self.name)
 
