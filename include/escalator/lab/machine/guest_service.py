@@ -5,50 +5,65 @@ from __future__ import annotations
 COMMANDS = ("configure", "role", "switch", "switchover", "activate", "release")
 """What a guest can be asked for, each below ``PATH``."""
 PATH = "/cgi-bin"
+ASK_SECONDS = 20
+"""How long a member waits for its peer, on a computer with much else to do."""
 KEPT = "/run/pair"
-"""Folder of the guest that keeps what it was told: its name, server, service and peer, a file each; and who
-announces the address of the service."""
+"""Folder of the guest that keeps what it was told, and which process announces the service's address."""
 
 SERVICE = f"""#!/bin/sh
 # One command of a member of a pair, by the name of this file. Who has the service's address is active.
 kept=${{ESCALATOR_GUEST_KEPT:-{KEPT}}}
-body=
-if [ "${{CONTENT_LENGTH:-0}}" -gt 0 ]; then body=$(head -c "$CONTENT_LENGTH"); fi
-told() {{ printf '%s' "$body" | sed -n "s/.*\\"$1\\": *\\"\\([^\\"]*\\)\\".*/\\1/p"; }}
-known() {{ cat "$kept/$1" 2>/dev/null || :; }}
-service=$(known service) server=$(known server) name=$(known name) peer=$(known peer)
-holds() {{ [ -n "$service" ] && ip -4 addr show dev eth0 | grep -q " $service/"; }}
-role() {{ if holds; then echo active; else echo standby; fi; }}
+body= name= server= service= peer= active=
+if [ "${{CONTENT_LENGTH:-0}}" -gt 0 ]; then IFS= read -r body || :; fi
+if [ -e "$kept/told" ]; then
+    {{ read -r name; read -r server; read -r service; read -r peer; }} <"$kept/told"
+fi
+told() {{
+    case "$body" in
+    *"\\"$1\\":"*) rest=${{body#*"\\"$1\\":"}}; rest=${{rest#*\\"}}; echo "${{rest%%\\"*}}" ;;
+    *) echo ;;
+    esac
+}}
+look() {{
+    active=
+    if [ -n "$service" ]; then
+        case "$(ip -4 addr show dev eth0)" in *" $service/"*) active=yes ;; esac
+    fi
+}}
 answer() {{
-    printf 'Status: %s\\r\\nContent-Type: application/json\\r\\n\\r\\n' "$1"
-    printf '{{"role": "%s", "server": "%s"%s}}\\n' "$(role)" "$server" "${{2:+, $2}}"
+    if [ -n "$active" ]; then role=active; else role=standby; fi
+    printf 'Status: %s\r\nContent-Type: application/json\r\n\r\n' "$1"
+    printf '{{"role": "%s", "server": "%s"%s}}\n' "$role" "$server" "${{2:+, $2}}"
     exit 0
 }}
 take() {{
-    if holds; then return; fi
+    if [ -n "$active" ]; then return; fi
     ip addr add "$service/32" dev eth0
     arping -q -U -I eth0 "$service" </dev/null >/dev/null 2>&1 &
     echo $! >"$kept/announcer"
+    active=yes
 }}
 give_up() {{
-    if ! holds; then return; fi
-    kill "$(known announcer)" || :
+    if [ -z "$active" ]; then return; fi
     ip addr del "$service/32" dev eth0
+    read -r announcer <"$kept/announcer" && kill "$announcer" || :
+    active=
 }}
 alone() {{
-    until mkdir "$kept/lock" 2>/dev/null; do sleep 0.05; done
-    trap 'rmdir "$kept/lock"' EXIT
+    until (set -C; : >"$kept/lock") 2>/dev/null; do sleep 0.05; done
+    trap 'rm -f "$kept/lock"' EXIT
 }}
-ask_peer() {{ timeout 5 wget -q -O /dev/null --post-data '{{}}' "$peer/$1"; }}
+ask_peer() {{ timeout {ASK_SECONDS} wget -q -O /dev/null --post-data '{{}}' "$peer/$1"; }}
 configure() {{
-    for key in name server service peer; do told $key >"$kept/$key"; done
-    service=$(known service) server=$(known server)
+    for key in name server service peer; do told $key; done >"$kept/told"
+    {{ read -r name; read -r server; read -r service; read -r peer; }} <"$kept/told"
+    look
     if [ "$(told role)" = active ]; then take; fi
     answer 200
 }}
 switch() {{
     leaving=$(told from)
-    holds || answer 200 '"switched": false'
+    [ -n "$active" ] || answer 200 '"switched": false'
     case "${{leaving:-$server}}" in "$server" | "$name") ;; *) answer 200 '"switched": false' ;; esac
     [ -n "$peer" ] || answer 409 '"error": "there is no peer"'
     give_up
@@ -57,7 +72,7 @@ switch() {{
     answer 503 '"error": "the peer does not take over"'
 }}
 switchover() {{
-    if holds; then answer 200 '"switched": false'; fi
+    if [ -n "$active" ]; then answer 200 '"switched": false'; fi
     [ -n "$service" ] || answer 409 '"error": "no address was told"'
     ask_peer release || :
     take
@@ -68,14 +83,14 @@ activate() {{
     take
     answer 200
 }}
+release() {{ give_up; answer 200; }}
 command=${{0##*/}}
-case "$command" in
-role) answer 200 ;;
-switchover) switchover ;;
-configure | switch | activate) alone; "$command" ;;
-release) alone; give_up; answer 200 ;;
-esac
+case "$command" in switchover | role) ;; *) alone ;; esac
+look
+if [ "$command" = role ]; then answer 200; fi
+"$command"
 """
 """Who takes the address says so once a second, in one process that stays, as the guest does for its own.
 A switch that failed takes the address back only when nobody answers for it: an answer may have been lost.
-``switchover`` holds no lock, as its peer, which it asks, may be in a switch itself."""
+``switchover`` holds no lock, as its peer, which it asks, may be in a switch itself. Few programs are started:
+each is long under emulation, and the service is away meanwhile."""

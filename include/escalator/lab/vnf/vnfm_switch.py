@@ -7,6 +7,9 @@ from typing import Any, Protocol
 from escalator.lab.vnf.json_server import OK, call
 from escalator.lab.vnf.vnfm_cloud import VnfmCloud
 
+SWITCH_SECONDS = 30.0
+"""How long a member may take until its peer serves: a real guest is emulated, beside all else that runs."""
+
 
 class NotSwitchedError(OSError):
     """The load could not be taken off a member."""
@@ -49,7 +52,8 @@ class PairLoad:
         """Let the active member hand over, if it is one of these."""
         for member in (self.members[key] for key in leaving if key in self.members):
             if call("GET", f"{member.url}/role").body["role"] == "active":
-                answer = call("POST", f"{member.url}/switch", {"from": member.id})
+                order = {"from": member.id}
+                answer = call("POST", f"{member.url}/switch", order, timeout_seconds=SWITCH_SECONDS)
                 if answer.status != OK:
                     raise NotSwitchedError(f"{member.name}: {answer.body}")
                 return {"from": member.name, **answer.body}
