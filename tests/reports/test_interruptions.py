@@ -59,6 +59,13 @@ def test_guests_are_kept_apart() -> None:
     assert events.longest_gap_ms("c", START, END) is None
 
 
+def test_who_is_never_heard_again_was_silent_as_long_as_others_were_heard() -> None:
+    start = START.timestamp()
+    rows = (("gone", 5, "silent"), ("other", 6, "answering"), ("other", 300, "answering"))
+    events = GuestEvents.of(GuestEvent(t=start + t, guest=guest, event=word) for guest, t, word in rows)
+    assert events.longest_gap_ms("gone", START, END) == 295_000.0
+
+
 def line(seconds: float, event: str, **more: object) -> str:
     return json.dumps({"t": START.timestamp() + seconds, "guest": "s", "event": event, **more})
 

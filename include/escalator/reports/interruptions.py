@@ -12,7 +12,7 @@ import glob
 import json
 import logging
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -59,7 +59,8 @@ class GuestEvents:
     def longest_gap_ms(self, guest: str, start: datetime, end: datetime) -> float | None:
         """Return the longest gap that began in the window, in milliseconds.
 
-        A gap whose end is not on record lasts to the end of the window at least: better too long than hidden.
+        A gap whose end is not on record lasts to the end of the window at least, and as long as anything is on
+        record of other guests: better too long than hidden.
 
         :param guest: id of the server.
         :param start: of the window, aware; ``end`` likewise.
@@ -72,18 +73,17 @@ class GuestEvents:
         longest = 0.0
         for index, event in enumerate(own):
             if first <= event.t <= last and event.event in _BEGINS and event.by in _OURS:
-                longest = max(longest, _end_of_gap(own[index + 1 :], last) - event.t)
+                longest = max(longest, self._end_of_gap(own[index + 1 :], last) - event.t)
         return round(longest * 1000, 3)
 
-
-def _end_of_gap(later: Iterable[GuestEvent], last: float) -> float:
-    """Return when a gap ends, looking at the events after its begin; ``last`` when that is not on record."""
-    for event in later:
-        if event.event in _ENDS:
-            return event.t
-        if event.event in _BEGINS:
-            break
-    return last
+    def _end_of_gap(self, later: Sequence[GuestEvent], last: float) -> float:
+        """Return when a gap ends, looking at the events of its guest after its begin."""
+        for event in later:
+            if event.event in _ENDS:
+                return event.t
+            if event.event in _BEGINS:
+                return last
+        return max(last, *(own[-1].t for own in self.by_guest.values()))
 
 
 def read_guest_events(patterns: str | None = None) -> GuestEvents:
