@@ -59,8 +59,8 @@ class GuestEvents:
     def longest_gap_ms(self, guest: str, start: datetime, end: datetime) -> float | None:
         """Return the longest gap that began in the window, in milliseconds.
 
-        A gap whose end is not on record lasts to the end of the window at least, and as long as anything is on
-        record of other guests: better too long than hidden.
+        A gap whose end is not on record lasts to the end of the window at least, and as long as other guests
+        are on record: better too long than hidden.
 
         :param guest: id of the server.
         :param start: of the window, aware; ``end`` likewise.
