@@ -26,6 +26,7 @@ pytestmark = [
 ]
 
 INSTANCE = 2
+"""Its lab has three nodes: on two, both of the pair would be on one that is to go next."""
 LONGEST_GAP_SECONDS = 10.0
 """Of the service, on a computer with much else to do; it is 0.3 s where there is nothing."""
 
@@ -34,7 +35,7 @@ LONGEST_GAP_SECONDS = 10.0
 def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Harness]:
     environment = {**os.environ, "ESCALATOR_LAB_INSTANCE": str(INSTANCE)}
     kind = {"nova": NovaForm.PACKAGE, "hypervisor": Hypervisor.QEMU}
-    lab = Lab(LabSettings.from_environment(environment, nodes=2, servers=0, **kind), progress=Progress())
+    lab = Lab(LabSettings.from_environment(environment, nodes=3, servers=0, **kind), progress=Progress())
     try:
         lab.up()
         with airflow_beside(lab, INSTANCE, tmp_path_factory.mktemp("pair")) as harness:
