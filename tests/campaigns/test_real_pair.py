@@ -28,7 +28,7 @@ pytestmark = [
 INSTANCE = 2
 """Its lab has three nodes: on two, both of the pair would be on one that is to go next."""
 LONGEST_GAP_SECONDS = 10.0
-"""Of the service, on a computer with much else to do; it is 0.3 s where there is nothing."""
+"""Of the service, on a computer with much else to do: 0.3 to 0.5 s at a load of 13, 3 s at one of 30."""
 
 
 @pytest.fixture(scope="module")
@@ -104,7 +104,7 @@ def test_the_manager_took_the_service_off_each_node_that_had_it(
         for notice in campaign["report"]["negotiations"]["notices"]
         if notice["state"] == "PLANNED_MAINTENANCE"
     ]
-    assert {notice["host"] for notice in planned} == {node["host"] for node in campaign["report"]["nodes"]}
+    assert {notice["host"] for notice in planned} == set(pair.spec.nodes)
     assert {notice["answer"] for notice in planned} == {"ack"}
 
 
