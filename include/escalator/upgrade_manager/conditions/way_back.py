@@ -37,10 +37,10 @@ def check_way_back(question: Question, bundle: Bundle) -> Iterator[Condition]:
     subject = Subject.of_bundle(bundle.name)
     remedy = "have a backup, or another bundle that goes back"
     if not bundle.rollback_supported:
-        said = "it does not support a rollback: an upgraded node does not go back"
+        said = "one-way: it does not support a rollback, an upgraded node does not go back"
         yield unmet(Code.NO_WAY_BACK, subject, said, remedy, Severity.INFO)
     elif reason := find_one_way(bundle):
-        said = f"{reason}: an upgraded node does not go back"
+        said = f"one-way: {reason}, an upgraded node does not go back"
         yield unmet(Code.NO_WAY_BACK, subject, said, remedy, Severity.WARNING)
     elif question.reachable is None:
         for version, hosts in _list_versions(question).items():
