@@ -39,6 +39,7 @@ VERBS: tuple[tuple[str, str, str], ...] = (
     ),
     ("replay", "escalator.replay.cli", "judge a trace against the snapshot it began from"),
     ("run", "escalator.airflow_client.cli", "start a campaign through Airflow and follow it"),
+    ("rollback", "escalator.airflow_client.rollback_cli", "take back what a run of a campaign changed"),
 )
 """Verb, module with ``add_parser(subparsers)`` and ``run(args) -> int``, one line of help."""
 

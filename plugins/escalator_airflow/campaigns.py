@@ -20,7 +20,7 @@ from escalator.model.inventory import Inventory
 from escalator.model.run_life import FindLife, ask_nobody
 from escalator.settings.places import find_playbook_dir
 from escalator.steps.running.context import CampaignContext, find_no_leases
-from escalator.system_support.mechanisms import choose_mechanism
+from escalator.system_support.mechanisms import GoingBack, NodeMechanism, choose_mechanism
 from escalator.system_support.playbooks.worker import WorkerSide
 from escalator.vim_interface.desk import VimDesk
 from escalator.vim_interface.registry import (
@@ -73,14 +73,7 @@ def make_context(
         record=record,
         inventory=inventory,
         cloud=open_cloud(inventory.cloud_conn_id),
-        mechanism=choose_mechanism(
-            record.bundle.mechanism,
-            record.bundle.artefacts,
-            impact=record.bundle.impact,
-            runs_hooks=record.bundle.has_hooks,
-            reboots=record.bundle.may_reboot,
-            worker=_find_worker(nodes),
-        ),
+        mechanism=_find_mechanism(record, nodes),
         connect=connect,
         find_power=partial(find_power, inventory, connect),
         backups=BackupDesk.find(ledger.backups(), installation=record.plan.installation, clock=utcnow),
@@ -97,6 +90,20 @@ def make_context(
         find_means=_find_means if _is_any_declared() else None,
         vnfms=vnfms or (desk.vnfms if desk is not None else Vnfms()),
     )
+
+
+def _find_mechanism(record: CampaignRecord, nodes: NodeShellHook) -> NodeMechanism:
+    """Return what brings the bundle to nodes; of a campaign that takes a run back, the same in reverse."""
+    bundle, undoes = record.bundle, record.plan.undoes
+    chosen = choose_mechanism(
+        bundle.mechanism,
+        bundle.artefacts,
+        impact=bundle.impact,
+        runs_hooks=bundle.has_hooks,
+        reboots=bundle.may_reboot,
+        worker=_find_worker(nodes),
+    )
+    return chosen if undoes is None else GoingBack(forward=chosen, undone=undoes.version)
 
 
 def _find_worker(nodes: NodeShellHook) -> WorkerSide:

@@ -7,13 +7,13 @@ from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Any
 
-from airflow.sdk import DAG, BaseOperator, TaskGroup
+from airflow.sdk import DAG, BaseOperator, Param, TaskGroup
 from airflow.sdk.definitions.param import ParamsDict
 
 from escalator.inventory.parts import MAX_NODES
 from escalator.model.inventory import Inventory
 from escalator.model.naming import make_dag_id, make_short, make_tag
-from escalator.model.procedure import Procedure, Stage
+from escalator.model.procedure import ROLLBACK, Procedure, Stage
 from escalator.model.window import Window
 from escalator_airflow.operators.campaign import (
     PREPARE_OTHERS_TASK,
@@ -27,7 +27,8 @@ from escalator_airflow.operators.campaign import (
 )
 from escalator_airflow.operators.node import AdmitOperator, NodeStepOperator
 from escalator_airflow.operators.probing import PROBE_TASK, ProbeOperator
-from escalator_airflow.params import make_campaign_params
+from escalator_airflow.operators.rollback import CheckRollbackOperator
+from escalator_airflow.params import make_campaign_params, make_rollback_params
 from escalator_airflow.windows import schedule_of
 
 _PLAIN = re.compile(r"[A-Za-z0-9.-]+")
@@ -85,23 +86,14 @@ def build_campaign_dag(
         catchup=False,
         max_active_runs=RUNS_AT_ONCE,
         max_active_tasks=2 * MAX_NODES,
-        params=make_campaign_params(hosts, bundles, in_windows=window is not None),
+        params=_make_form(procedure, hosts, bundles, in_windows=window is not None),
         default_args={"weight_rule": "absolute"},
         tags=["escalator", make_tag(inventory.cloud), make_tag(domain)],
         is_paused_upon_creation=False,
         auto_register=False,  # a file that has it names it: another one only tries whether it can be built
     )
     with dag:
-        check = CheckConditionsOperator(
-            task_id="check_conditions",
-            procedure=procedure.name,
-            cloud=inventory.cloud,
-            domain=domain,
-            hosts=hosts,
-            window=window,
-            **BRIEF,
-            execution_timeout=_limit_check(inventory),
-        )
+        check = _declare_check(procedure, inventory, domain, hosts, window)
         announce = AnnounceOperator(task_id="announce", execution_timeout=timedelta(hours=2), **BRIEF)
         disable = DisableScaleUpOperator(task_id="disable_scale_up", execution_timeout=QUARTER, **BRIEF)
         prepare = PrepareOperator(task_id="prepare", execution_timeout=timedelta(hours=2), **BRIEF)
@@ -114,6 +106,30 @@ def build_campaign_dag(
         prepare >> _declare_beside(last for _, last in groups) >> conclude
     _drop_copies(dag)
     return dag
+
+
+def _declare_check(
+    procedure: Procedure, inventory: Inventory, domain: str, hosts: tuple[str, ...], window: Window | None
+) -> BaseOperator:
+    judge = CheckRollbackOperator if procedure is ROLLBACK else CheckConditionsOperator
+    return judge(
+        task_id="check_conditions",
+        procedure=procedure.name,
+        cloud=inventory.cloud,
+        domain=domain,
+        hosts=hosts,
+        window=window,
+        **BRIEF,
+        execution_timeout=_limit_check(inventory),
+    )
+
+
+def _make_form(
+    procedure: Procedure, hosts: tuple[str, ...], bundles: Mapping[str, str], *, in_windows: bool
+) -> dict[str, Param]:
+    if procedure is ROLLBACK:
+        return make_rollback_params(hosts)
+    return make_campaign_params(hosts, bundles, in_windows=in_windows)
 
 
 def _declare_beside(ends: Iterable[BaseOperator]) -> list[BaseOperator]:

@@ -37,6 +37,22 @@ def make_campaign_params(
     }
 
 
+def make_rollback_params(hosts: tuple[str, ...]) -> dict[str, Param]:
+    """Make the form of a rollback, for a domain's hosts: what it brings is what these had before a run."""
+    return {
+        "run_id": Param(
+            None,
+            type=["null", "string"],
+            title="Run to take back",
+            description="Id of a run of this domain's upgrade; empty: the last one that changed a node",
+        ),
+        "hosts": _hosts(hosts, everything="every node that the run changed"),
+        "mode": _mode(),
+        "max_parallel": _max_parallel(hosts),
+        **_safety(),
+    }
+
+
 def make_check_params(hosts: tuple[str, ...], bundles: Mapping[str, str]) -> dict[str, Param]:
     """Make the form of a check, for a cloud's hosts and the bundles that are there.
 

@@ -43,10 +43,26 @@ def test_nothing_fails_to_import_and_there_is_one_dag_a_domain(parse: Parse, dag
         "check__lab",
         "reconcile__big",
         "reconcile__lab",
-        "upgrade__lab__cell1-az1-general",
-        "upgrade__lab__cell1-az2-fast-ssd",
-        *(f"upgrade__big__cell1-az1-large__part{n}" for n in (1, 2, 3)),
+        *(
+            f"{verb}__{domain}"
+            for verb in ("upgrade", "rollback")
+            for domain in (
+                "lab__cell1-az1-general",
+                "lab__cell1-az2-fast-ssd",
+                *(f"big__cell1-az1-large__part{n}" for n in (1, 2, 3)),
+            )
+        ),
     }
+
+
+def test_the_way_back_has_the_same_life_and_a_form_of_its_own(dags: dict[str, Any], dag: Any) -> None:
+    back = dags["rollback__lab__cell1-az1-general"]
+    assert set(tasks(back)) == set(tasks(dag))
+    assert type(back.get_task("check_conditions")).__name__ == "CheckRollbackOperator"
+    form, upgrade = (each.params.dump() for each in (back, dag))
+    assert form.keys() - upgrade.keys() == {"run_id"}
+    assert upgrade.keys() - form.keys() == {"bundle"}
+    assert (form["run_id"], form["hosts"]) == (None, [])
 
 
 def test_components_that_would_not_agree_get_no_dag_and_are_told_why(

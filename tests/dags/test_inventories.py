@@ -11,7 +11,8 @@ from tests.dags.conftest import Parse
 from tests.plugins.airflow_home import DOMAIN, write_inventory
 
 pytestmark = pytest.mark.airflow
-GOOD = {"inventory", "check__lab", "reconcile__lab", "upgrade__lab__cell1-az1-general"}
+CAMPAIGNS = {f"{verb}__lab__cell1-az1-general" for verb in ("upgrade", "rollback")}
+GOOD = {"inventory", "check__lab", "reconcile__lab", *CAMPAIGNS}
 
 
 @pytest.fixture
@@ -94,7 +95,12 @@ def test_settings_with_a_fault_are_an_import_error_too(folder: Path, parse: Pars
 def test_two_names_that_would_have_one_dag_are_named_and_hide_nobody(folder: Path, parse: Parse) -> None:
     write_inventory(folder, "other", {"cell1/az1-x/y": 2, "cell1/az1/x-y": 2, "cell1/az1/z": 2})
     bag = parse()
-    assert set(bag.dags) == GOOD | {"check__other", "reconcile__other", "upgrade__other__cell1-az1-z"}
+    assert set(bag.dags) == GOOD | {
+        "check__other",
+        "reconcile__other",
+        "upgrade__other__cell1-az1-z",
+        "rollback__other__cell1-az1-z",
+    }
     ((_, said),) = bag.import_errors.items()
     assert "domain 'cell1/az1-x/y' of cloud 'other' and domain 'cell1/az1/x-y' of cloud 'other'" in said
 
@@ -141,6 +147,6 @@ def test_hosts_that_would_share_a_group_of_tasks_are_named(
     for module in (generate, graph):
         monkeypatch.setattr(module, "make_group_id", lambda _host: "one")
     bag = parse()
-    assert set(bag.dags) == GOOD - {"upgrade__lab__cell1-az1-general"}
+    assert set(bag.dags) == GOOD - CAMPAIGNS
     ((_, said),) = bag.import_errors.items()
     assert "general-001, general-002 would have one group of tasks" in said

@@ -8,7 +8,7 @@ from tests.builders import DOMAIN, NOW
 from tests.documents.documents_drawn import json_values, mutilated
 from tests.upgrade_manager.clouds import few
 
-from escalator.documents.requests import parse_check, parse_request
+from escalator.documents.requests import parse_check, parse_request, parse_rollback
 from escalator.model.approval import Approval
 from escalator.model.campaign import CampaignRequest, OnSlowMove, UpgradeMode
 from escalator.model.errors import InvalidRequestError
@@ -242,3 +242,31 @@ def test_a_check_refuses_what_it_does_not_understand(change: dict[str, object], 
 def test_a_cloud_without_nodes_has_nothing_to_check() -> None:
     with pytest.raises(InvalidRequestError, match="cloud lab has no node"):
         check_parsed({"bundle": "nova-34"}, known_hosts=())
+
+
+def back(conf: Any) -> tuple[CampaignRequest, str | None]:
+    return parse_rollback(conf, cloud="lab", domain="d", known_hosts=HOSTS, now=NOW)
+
+
+def test_a_rollback_is_asked_like_an_upgrade_but_for_its_bundle() -> None:
+    request, run_id = back({"run_id": "manual__1", "hosts": [HOSTS[0]], "max_failed_nodes": 1})
+    assert (request.bundle, request.hosts, run_id) == ("", (HOSTS[0],), "manual__1")
+    assert request.max_failed_nodes == 1
+    assert back({})[1] is None
+    assert back({"run_id": None})[1] is None
+
+
+@pytest.mark.parametrize(
+    ("conf", "words"),
+    [
+        ({"bundle": "nova-34"}, "brings back what the nodes had before: leave it out"),
+        ({"run_id": 7}, "run_id"),
+        ({"run_id": " "}, "run_id"),
+        ({"runid": "x"}, "did you mean run_id"),
+        ({"hosts": ["node-99"]}, "node-99"),
+    ],
+)
+def test_a_rollback_refuses_what_it_does_not_understand(conf: dict[str, object], words: str) -> None:
+    with pytest.raises(InvalidRequestError) as refused:
+        back(conf)
+    assert words in str(refused.value)

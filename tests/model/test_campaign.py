@@ -1,8 +1,9 @@
 from dataclasses import replace
 
-from tests.builders import make_plan
+from tests.builders import disabled, make_node, make_plan
 
-from escalator.model.campaign import CampaignRequest, LedgerView, NodeProgress, NodeState
+from escalator.model.campaign import CampaignRequest, LedgerView, NodeProgress, NodeState, RunOf
+from escalator.model.lease import LeaseMark
 
 
 def test_a_plans_lease_says_its_limit_and_bundle() -> None:
@@ -37,3 +38,29 @@ def test_how_many_nodes_may_fail() -> None:
     assert make_plan(*nodes, max_failed_nodes=3).failures_allowed == 3
     assert make_plan(*nodes, max_failed_percent=10).failures_allowed == 1
     assert make_plan("a", max_failed_percent=99).failures_allowed == 0
+
+
+def test_only_what_the_run_that_is_taken_back_left_out_is_taken_over() -> None:
+    upgrade = make_plan("a", "b", run_id="run-1")
+    back = replace(upgrade, campaign="rollback__lab", run_id="run-2", procedure="rollback", undoes=RUN_1)
+    left = upgrade.lease("a").marked(LeaseMark.FAILED, "it broke").renewed()
+    node = disabled(make_node("a"), left.render())
+    assert (back.takes_over(node), back.may_mend(node), back.owns(node)) == (True, True, False)
+    assert not upgrade.takes_over(node)
+    assert replace(back, undoes=None).takes_over(node) is False
+    others = {
+        "in flight": upgrade.lease("a").render(),
+        "of another node": upgrade.lease("b").marked(LeaseMark.HELD).render(),
+        "of another run": replace(upgrade, run_id="run-3").lease("a").marked(LeaseMark.HELD).render(),
+        "of another installation": replace(upgrade, installation="12345678")
+        .lease("a")
+        .marked(LeaseMark.HELD)
+        .render(),
+        "of a person": "broken fan",
+    }
+    for who, reason in others.items():
+        assert not back.may_mend(disabled(node, reason)), who
+    assert back.lease("a").words == "rollback by nova-34"
+
+
+RUN_1 = RunOf(campaign="upgrade__lab", run_id="run-1", version="34.0.0")

@@ -27,8 +27,8 @@ def test_every_procedure_is_found_by_its_name() -> None:
 
 
 def test_a_procedure_that_is_not_known_is_named_with_those_that_are() -> None:
-    with pytest.raises(InvalidRequestError, match="no procedure 'rollback', it has upgrade"):
-        find_procedure("rollback")
+    with pytest.raises(InvalidRequestError, match="no procedure 'rehearsal', it has upgrade, rollback"):
+        find_procedure("rehearsal")
 
 
 def test_a_step_is_found_or_said_to_be_missing() -> None:

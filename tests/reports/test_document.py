@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.reports import campaigns as made
 
-from escalator.model.campaign import LedgerView, NodeProgress, NodeState, Step
+from escalator.model.campaign import LedgerView, NodeProgress, NodeState, RunOf, Step
 from escalator.model.verdict import Code, Severity, Subject, SubjectType, Verdict
 from escalator.reports.document import build_report
 from escalator.reports.facts import CampaignFacts
@@ -257,3 +257,16 @@ def test_totals_are_the_sums_of_their_parts(facts: CampaignFacts) -> None:
     events = [e["event"] for e in document["trace"]["events"]]
     assert events.count("move_start") == events.count("move_end") == totals["moves"]
     assert events.count("release") <= events.count("admit")
+
+
+def test_a_rollback_says_what_it_takes_back() -> None:
+    facts = made.facts()
+    undoes = RunOf(campaign="upgrade__lab__cell1-az1-general", run_id="manual__0", version="34.0.0")
+    document = build_report(
+        replace(facts, plan=replace(facts.plan, procedure="rollback", undoes=undoes)), made.events()
+    )
+    assert (document["procedure"], document["undoes"]) == (
+        "rollback",
+        {"campaign": "upgrade__lab__cell1-az1-general", "run_id": "manual__0", "version": "34.0.0"},
+    )
+    assert build_report(facts, made.events())["undoes"] is None

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from tests.reports import campaigns as made
 
-from escalator.model.campaign import LedgerView, NodeProgress, NodeState, Step, UpgradeMode
+from escalator.model.campaign import LedgerView, NodeProgress, NodeState, RunOf, Step, UpgradeMode
 from escalator.model.verdict import Code
 from escalator.reports import formatting
 from escalator.reports.document import build_report
@@ -241,3 +241,12 @@ def test_what_hooks_printed_is_shown_and_steers_nothing() -> None:
     assert re.search(r"^\| node-01 +\| verify +\| 1 +\| failed +\| looking ", text, re.MULTILINE)
     assert "## Hooks" not in render_markdown(build_report(made.facts()))
     assert "commands printed" not in render_html(build_report(made.facts()))
+
+
+def test_a_rollback_is_called_one() -> None:
+    facts = made.facts()
+    undoes = RunOf(campaign="upgrade__lab", run_id="manual__0", version="34.0.0")
+    plan = replace(facts.plan, procedure="rollback", undoes=undoes)
+    document = build_report(replace(facts, plan=plan), made.events())
+    assert "Rollback of lab" in Page(render_html(document)).text
+    assert "2 of 2 nodes brought back to 34.0.0, as before run manual__0." in render_markdown(document)

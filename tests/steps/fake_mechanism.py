@@ -16,7 +16,7 @@ from escalator.system_support.node_software import SCRIPT as VERSIONS
 from escalator.system_support.nova_settings import SCRIPT
 from escalator.system_support.shell import CommandResult, Shell
 
-CHECK, SOURCE, READ, ACTIVE = "check", "source", "read", "active"
+CHECK, SOURCE, READ, ACTIVE, BEFORE = "check", "source", "read", "active", "before"
 
 
 @dataclass
@@ -27,6 +27,7 @@ class NodeSoftware:
     fuse: Fuse
     running: str | None
     installed: str
+    before: str | None = None
     staged: set[str] = field(default_factory=set)
     unit: str = "active"
     switched: int = 0
@@ -58,6 +59,7 @@ class NodeSoftware:
             return Effect.ALREADY_ACTIVE
         self.components |= self.brings
         self.switched += 1
+        self.before = self.installed if self.installed != version else self.before
         self.installed = version
         if self.activate_faults:
             self.running = None
@@ -65,6 +67,20 @@ class NodeSoftware:
         self.running = self.starts_as or version
         self.fuse.burn()
         return Effect.ACTIVATED
+
+    def roll_back(self, version: str) -> Effect:
+        self.fuse.burn()
+        if self.installed != version:
+            return Effect.ALREADY_BACK
+        assert self.before is not None
+        self.switched += 1
+        self.installed = self.before
+        if self.activate_faults:
+            self.running = None
+            raise self.activate_faults.pop(0)
+        self.running = self.installed
+        self.fuse.burn()
+        return Effect.ROLLED_BACK
 
     def run_as_root(self, command: str, timeout_seconds: float | None = None) -> CommandResult:
         del timeout_seconds
@@ -76,6 +92,7 @@ class NodeSoftware:
             SOURCE: self.no_source,
             READ: json.dumps([self.installed, self.running, self.components]),
             ACTIVE: f"{self.unit}\n",
+            BEFORE: self.before or "",
             SCRIPT: self.nova_conf,
             VERSIONS: self.versions.format(installed=self.installed),
         }[command]
@@ -129,7 +146,11 @@ class FakeMechanism:
 
     def way_back(self, shell: Shell, version: str) -> WayBack:
         found = self.installed(shell)
-        return WayBack.one_way("x") if found.version == version else WayBack.to_previous({"nova": "y"})
+        before = shell.run_as_root(BEFORE).stdout or None
+        to = before if found.version == version else found.version
+        return WayBack.one_way("x") if to is None else WayBack.to_previous({"nova-compute": to})
 
     def roll_back(self, job: NodeJob) -> Effect:
-        raise NotImplementedError
+        with job.connect() as node:
+            assert isinstance(node, NodeSoftware)
+            return node.roll_back(job.version)

@@ -52,7 +52,13 @@ from escalator.steps.running.context import CampaignContext, StepContext
 from escalator.steps.running.giving_way import Ended, run_or_give_way
 from escalator.steps.running.results import StepResult
 from escalator.steps.running.run_step import begin, run_admit, run_step
-from escalator.system_support.mechanisms import HookCommands, NodeJob, NodeMechanism, choose_mechanism
+from escalator.system_support.mechanisms import (
+    GoingBack,
+    HookCommands,
+    NodeJob,
+    NodeMechanism,
+    choose_mechanism,
+)
 from escalator.system_support.power import PowerSwitch
 from escalator.vim_interface.desk import VimDesk
 from escalator.vim_interface.registry import SwitchMeans, Vnfms
@@ -64,7 +70,13 @@ BUNDLE = Bundle(
     components=(Component(name="nova-compute", to=NEW),),
     mechanism=VenvMechanism(venv="/opt/nova/venv", package="nova", service="nova-compute"),
 )
-BUNDLE_DOCUMENT = {"schema": "escalator.bundle/1", "name": "nova-34"}
+BUNDLE_DOCUMENT = {
+    "schema": "escalator.bundle/1",
+    "name": "nova-34",
+    "components": [{"name": "nova-compute", "to": NEW}],
+    "mechanism": {"type": "venv", "venv": "/opt/nova/venv", "package": "nova", "service": "nova-compute"},
+    "rollback": {"supported": True},
+}
 EMPTY_CLOUD = {"schema": "escalator.snapshot/1", "cloud": "lab", "taken_at": START.isoformat(), "nodes": []}
 ROLES = ("active", "standby", "standby")
 _RUNS = itertools.count(1)
@@ -258,7 +270,9 @@ class World:
     def mechanism(self) -> NodeMechanism:
         """Return the fake for a bundle that brings software, else what is really chosen."""
         brought = self.bundle.mechanism
-        return FakeMechanism() if isinstance(brought, VenvMechanism) else choose_mechanism(brought)
+        chosen = FakeMechanism() if isinstance(brought, VenvMechanism) else choose_mechanism(brought)
+        undoes = self.plan.undoes
+        return chosen if undoes is None else GoingBack(forward=chosen, undone=undoes.version)
 
     def add_ha_groups(self, snapshot: CloudSnapshot) -> CloudSnapshot:
         """Make groups of the pairs of guests that the world knows; pinned ones cannot move.

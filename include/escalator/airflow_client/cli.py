@@ -14,7 +14,7 @@ from rich.console import Console
 from escalator.airflow_client.client import AirflowClient
 from escalator.airflow_client.errors import NotInAirflowError, RunTimeoutError
 from escalator.airflow_client.follow import choose_view, follow
-from escalator.airflow_client.naming import upgrade_dag_id, upgrade_dag_prefix
+from escalator.airflow_client.naming import find_dag_id, find_dag_prefix
 from escalator.airflow_client.progress import list_of_campaign
 from escalator.airflow_client.records import RunState
 from escalator.airflow_client.run_end import describe_failures, find_report_of_run
@@ -23,6 +23,7 @@ from escalator.documents.plain_file import read_file
 from escalator.model.approval import Approval
 from escalator.model.campaign import OnBlocked, OnInterruption, OnSlowMove, UpgradeMode
 from escalator.model.errors import EscalatorError, InvalidRequestError, TransientError
+from escalator.model.procedure import ROLLBACK, UPGRADE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,23 +41,33 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     """Add the verb ``run`` to a command line."""
     parser = subparsers.add_parser("run", help="upgrade the nodes of a drain domain through Airflow")
     what = parser.add_argument_group("what to upgrade")
+    what.add_argument("--bundle", required=True, help="the version files to bring")
+    add_campaign_options(parser, what, everything="all of the domain")
+    parser.set_defaults(run=run, procedure=UPGRADE.name)
+    return parser
+
+
+def add_campaign_options(
+    parser: argparse.ArgumentParser, what: argparse._ArgumentGroup, *, everything: str
+) -> None:
+    """Add the options that every campaign has: where it goes, how it goes about it, where Airflow is.
+
+    :param everything: which nodes it is for when none is named.
+    """
     what.add_argument("--cloud", help="name of the cloud in the inventory")
     what.add_argument("--domain", help="drain domain; may be left out when the cloud has one only")
     what.add_argument("--dag", help="id of the DAG, instead of cloud and domain")
-    what.add_argument("--bundle", required=True, help="the version files to bring")
     what.add_argument(
         "--hosts",
         action="append",
         default=[],
         metavar="HOST[,HOST]",
-        help="nodes; none means all of the domain",
+        help=f"nodes; none means {everything}",
     )
     _add_limits(what)
     parser.add_argument("--run-id", help="id of the run; made by Airflow when left out")
     parser.add_argument("--follow", action="store_true", help="show every step until the run has ended")
     add_airflow_options(parser)
-    parser.set_defaults(run=run)
-    return parser
 
 
 def _add_limits(how: argparse._ArgumentGroup) -> None:
@@ -221,7 +232,7 @@ def start(client: AirflowClient, args: argparse.Namespace) -> DagRun:
 
     :raises InvalidRequestError: there is no such DAG, it is paused, or Airflow refuses the parameters.
     """
-    dag_id = args.dag or _dag_of(client, cloud=args.cloud, domain=args.domain)
+    dag_id = args.dag or _dag_of(client, args.procedure, cloud=args.cloud, domain=args.domain)
     try:
         dag = client.get_dag(dag_id)
     except NotInAirflowError as error:
@@ -239,8 +250,9 @@ def start(client: AirflowClient, args: argparse.Namespace) -> DagRun:
 
 def read_conf(args: argparse.Namespace) -> dict[str, Any]:
     """Return the parameters of the run as the DAG's form names them."""
+    brings = {"run_id": args.of} if args.procedure == ROLLBACK.name else {"bundle": args.bundle}
     return {
-        "bundle": args.bundle,
+        **brings,
         "hosts": [host for item in args.hosts for host in item.split(",") if host],
         "max_parallel": args.max_parallel,
         "max_failed_nodes": args.max_failed_nodes,
@@ -279,18 +291,18 @@ def _follow(client: AirflowClient, started: DagRun) -> int:
     return DONE if ended.state is RunState.SUCCESS else FAILED
 
 
-def _dag_of(client: AirflowClient, *, cloud: str | None, domain: str | None) -> str:
+def _dag_of(client: AirflowClient, procedure: str, *, cloud: str | None, domain: str | None) -> str:
     if not cloud:
         raise InvalidRequestError("no cloud is named", remedy="give --cloud, or --dag")
     if domain:
-        return upgrade_dag_id(cloud, domain)
-    found = [dag.dag_id for dag in client.list_dags(prefix=upgrade_dag_prefix(cloud))]
+        return find_dag_id(cloud, domain, procedure)
+    found = [dag.dag_id for dag in client.list_dags(prefix=find_dag_prefix(cloud, procedure))]
     match found:
         case [only]:
             return only
         case []:
             raise InvalidRequestError(
-                f"Airflow has no upgrade DAG of a cloud {cloud}",
+                f"Airflow has no {procedure} DAG of a cloud {cloud}",
                 remedy="write its inventory: escalator inventory",
             )
         case _:

@@ -17,14 +17,14 @@ class NodeTask:
     step: Step
 
 
-def upgrade_dag_prefix(cloud: str) -> str:
-    """Return how the ids of all upgrade DAGs of a cloud begin."""
-    return make_dag_id(UPGRADE.name, cloud, "")
+def find_dag_prefix(cloud: str, procedure: str = UPGRADE.name) -> str:
+    """Return how the ids of all DAGs of a procedure for a cloud begin."""
+    return make_dag_id(procedure, cloud, "")
 
 
-def upgrade_dag_id(cloud: str, domain: str) -> str:
-    """Return the id of the DAG that upgrades one drain domain of one cloud."""
-    return make_dag_id(UPGRADE.name, cloud, domain)
+def find_dag_id(cloud: str, domain: str, procedure: str = UPGRADE.name) -> str:
+    """Return the id of the DAG that has a procedure for one drain domain of one cloud."""
+    return make_dag_id(procedure, cloud, domain)
 
 
 def split_node_task(task_id: str) -> NodeTask | None:

@@ -158,6 +158,21 @@ class CampaignDocument(RunDocument):
     window_end: Annotated[datetime, BeforeValidator(_read_moment)] | None = None
 
 
+class RollbackDocument(CampaignDocument):
+    """The request of a rollback: a campaign that brings back what the nodes had before a run."""
+
+    bundle: GivenName = ""
+    run_id: OrNull[GivenName] = Field(default="")
+
+    @classmethod
+    def find_faults_between(cls, values: Mapping[Any, Any], asked: Surroundings | None) -> Iterator[Fault]:
+        """Find what does not fit the nodes that there are, and a bundle: the run that is undone says it."""
+        if "bundle" in values:
+            yield Fault(("bundle",), "a rollback brings back what the nodes had before: leave it out")
+        rest = {key: value for key, value in values.items() if key != "bundle"}
+        yield from super().find_faults_between(rest, asked)
+
+
 KEYS = tuple(CampaignDocument.model_fields)
 """What a request may say."""
 
@@ -183,6 +198,28 @@ def parse_request(
     """
     asked = Surroundings(where=f"domain {domain}", hosts=known_hosts, bundles=bundles, now=now)
     found = _read(CampaignDocument, conf, asked, cloud=cloud)
+    return _make_request(found, cloud=cloud, domain=domain)
+
+
+def parse_rollback(
+    conf: Mapping[str, object],
+    *,
+    cloud: str,
+    domain: str,
+    known_hosts: Collection[str],
+    now: datetime | None = None,
+) -> tuple[CampaignRequest, str | None]:
+    """Read what an operator asks of a rollback, as :func:`parse_request` reads what is asked of an upgrade.
+
+    :return: the request, without a bundle, and the id of the run that is taken back; None: the last one.
+    :raises InvalidRequestError: names every fault at once; nothing was written.
+    """
+    asked = Surroundings(where=f"domain {domain}", hosts=known_hosts, bundles=(), now=now)
+    found = _read(RollbackDocument, conf, asked, cloud=cloud)
+    return _make_request(found, cloud=cloud, domain=domain), found.run_id or None
+
+
+def _make_request(found: CampaignDocument, *, cloud: str, domain: str) -> CampaignRequest:
     return CampaignRequest(
         cloud=cloud,
         domain=domain,

@@ -27,6 +27,7 @@ STOPS = _KEYS["stops"]
 MAINTENANCE = _KEYS["maintenance"]
 SILENCING = _KEYS["silencing"]
 APPROVAL = _KEYS["approval"]
+UPGRADE_BEGUN = _KEYS["upgrade_begun"]
 
 
 def read_facts(host: str, rows: Mapping[str, Any]) -> NodeFacts:

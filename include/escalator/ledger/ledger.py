@@ -23,6 +23,7 @@ from escalator.ledger.retention import OldRun, Retention, delete_run, find_need,
 from escalator.ledger.run import CampaignRun
 from escalator.ledger.switch_book import SwitchBook
 from escalator.ledger.tables import CampaignRow, InstallationRow, NodeRow
+from escalator.ledger.undoable import UndoableRun, read_undoable
 from escalator.ledger.watch_book import WatchBook
 from escalator.model.campaign import NodeState
 
@@ -105,6 +106,14 @@ class Ledger:
         """Return the runs in a cloud that are open, or that nobody concluded and nobody settled."""
         with self._database.reading() as session:
             return read_unsettled_runs(session, cloud)
+
+    def undoable(self, campaign: str, run_id: str | None = None) -> UndoableRun | None:
+        """Return what a run changed on nodes; None: there is no such run, or it changed none.
+
+        :param run_id: None: the last run of the campaign that changed a node.
+        """
+        with self._database.reading() as session:
+            return read_undoable(session, campaign, run_id)
 
     def lease_runs(self) -> Mapping[RunKey, LeaseRun]:
         """Return every run by the words that its leases name it with."""

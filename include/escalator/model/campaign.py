@@ -98,6 +98,19 @@ class LeftOut:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RunOf:
+    """A run of a campaign, by the ids of its DAG and of itself, and the version that its bundle brought."""
+
+    campaign: str
+    run_id: str
+    version: str
+
+    def __str__(self) -> str:
+        """Name it as its page in Airflow does."""
+        return f"{self.campaign} {self.run_id}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CampaignPlan:
     """What will be done: the nodes in order, under which limits; the input of every admission.
 
@@ -113,6 +126,8 @@ class CampaignPlan:
     :ivar installation: id of the installation whose ledger the plan is in.
     :ivar left_out: nodes that were asked for and are not among ``hosts``, as something blocks them; they stay
         as they are, and take servers while they are in service.
+    :ivar undoes: the run that the campaign takes back: what it left out of service is this campaign's to
+        mend; None: it takes none back.
     """
 
     campaign: str
@@ -127,6 +142,7 @@ class CampaignPlan:
     procedure: str = UPGRADE.name
     installation: str = NO_INSTALLATION
     left_out: tuple[LeftOut, ...] = ()
+    undoes: RunOf | None = None
 
     @property
     def named_hosts(self) -> tuple[str, ...]:
@@ -147,13 +163,30 @@ class CampaignPlan:
             host=host,
             installation=self.installation,
             max_parallel=self.request.max_parallel,
-            words=f"upgrade to {self.request.bundle}",
+            words=f"{self.procedure} {'by' if self.undoes else 'to'} {self.request.bundle}",
         )
 
     def owns(self, node: Node | ComputeService) -> bool:
         """Tell whether a node is out under a lease of this campaign's run, in whatever words."""
         lease = node.lease
         return lease is not None and self.lease(node.host).same_holder(lease)
+
+    def takes_over(self, node: Node | ComputeService) -> bool:
+        """Tell whether the run that this campaign takes back left a node out of service, failed or held."""
+        lease = node.lease
+        if self.undoes is None or lease is None or lease.mark is None:
+            return False
+        left = Lease.of(
+            campaign=self.undoes.campaign,
+            run_id=self.undoes.run_id,
+            host=node.host,
+            installation=self.installation,
+        )
+        return left.same_holder(lease)
+
+    def may_mend(self, node: Node | ComputeService) -> bool:
+        """Tell whether a node is out of service and this campaign's to mend."""
+        return self.owns(node) or self.takes_over(node)
 
 
 class NodeState(StrEnum):

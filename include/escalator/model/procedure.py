@@ -8,7 +8,7 @@ DAG file like ``dags/upgrade.py``.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from escalator.model.errors import InvalidRequestError
@@ -101,7 +101,11 @@ UPGRADE = Procedure(
     ),
 )
 """The upgrade of a node; what is nearer to giving it back goes first."""
-PROCEDURES: Mapping[str, Procedure] = MappingProxyType({UPGRADE.name: UPGRADE})
+ROLLBACK = replace(
+    UPGRADE, name="rollback", purpose="Bring back the upgraded compute nodes", in_windows=False
+)
+"""The way back of a node that an upgrade changed: the same steps, with what it had before as the bundle."""
+PROCEDURES: Mapping[str, Procedure] = MappingProxyType({p.name: p for p in (UPGRADE, ROLLBACK)})
 """Every procedure that a plan may name."""
 
 

@@ -50,6 +50,8 @@ def build_report(facts: CampaignFacts, events: GuestEvents | None = None) -> dic
         "schema": SCHEMA,
         "campaign": plan.campaign,
         "run_id": plan.run_id,
+        "procedure": plan.procedure,
+        "undoes": asdict(plan.undoes) if plan.undoes is not None else None,
         "cloud": plan.request.cloud,
         "domain": plan.request.domain,
         "bundle": {

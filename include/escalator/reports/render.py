@@ -90,15 +90,18 @@ def _summary(document: Mapping[str, Any]) -> str:
             words = {"waiting": "left for the next window"} if closed else {}
             others = [f"{n} {words.get(state, state)}" for state, n in states.items() if state != "released"]
             rest = f"; {', '.join(others)}" if others else ""
-            done = _say_done(document["bundle"])
+            done = _say_done(document["bundle"], document.get("undoes"))
             return f"{states.get('released', 0)} of {_count(total, 'node')} {done}{rest}."
 
 
-def _say_done(bundle: Mapping[str, Any]) -> str:
+def _say_done(bundle: Mapping[str, Any], undoes: Mapping[str, Any] | None) -> str:
     """Say what became of a node that was given back: a bundle that brings nothing upgrades none."""
     mechanism = bundle["document"].get("mechanism")
     if not isinstance(mechanism, Mapping) or mechanism.get("type") != MechanismType.NONE:
-        return f"upgraded to {bundle['target_version']}"
+        back = (
+            f"brought back to {bundle['target_version']}, as before run {undoes['run_id']}" if undoes else ""
+        )
+        return back or f"upgraded to {bundle['target_version']}"
     rebooted = bundle["document"].get("reboot") == RebootPolicy.ALWAYS
     return "rebooted, proved and given back" if rebooted else "proved and given back"
 

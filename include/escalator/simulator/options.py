@@ -20,6 +20,8 @@ class SimulationOptions:
     :ivar members_stay: members of HA groups stay on their node, their service being switched away.
     :ivar move_standbys: standbys may move to upgraded nodes before a switchover, which takes room there.
     :ivar soak_seconds: so long no node goes out after one was given back.
+    :ivar mends: hosts that are out of service and the campaign's to mend.
+    :ivar in_turn: hosts in the order that is wanted, whatever it costs; empty: the cheapest is found.
     :ivar hard_first: nodes whose servers ask for traits or for most memory go first, whatever it costs.
     """
 
@@ -35,6 +37,8 @@ class SimulationOptions:
     move_standbys: bool = True
     hard_first: bool = False
     soak_seconds: float = 0.0
+    in_turn: tuple[str, ...] = ()
+    mends: frozenset[str] = frozenset()
 
     @property
     def durations(self) -> Durations:

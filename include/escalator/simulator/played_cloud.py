@@ -125,7 +125,15 @@ def open_played_cloud(snapshot: CloudSnapshot, options: SimulationOptions) -> Pl
     targets = find_targets(snapshot)
     snapshot = mark_unmovable(snapshot, options.mode)
     book = CapacityBook(snapshot, members_stay=options.members_stay, pending=set(targets), in_flight=False)
-    order = order_targets(book, targets, mode=options.mode, seed=options.seed, hard_first=options.hard_first)
+    order = order_targets(
+        book,
+        targets,
+        mode=options.mode,
+        ours=options.mends,
+        seed=options.seed,
+        hard_first=options.hard_first,
+        in_turn=options.in_turn,
+    )
     away = {node.host for node in snapshot.nodes if not node.eligible_destination}
     book.expect_order(order.going)
     queues: dict[str, list[str]] = {}

@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from escalator.model.campaign import NodeState
-from escalator.model.cloud import CloudSnapshot
+from escalator.model.cloud import CloudSnapshot, ComputeService, ServiceStatus
 from escalator.model.decisions import Admission, AdmissionDecision
 from escalator.model.errors import LoginRefusedError, NodeFaultError
 from escalator.model.lease import Lease, LeasePhase
@@ -65,7 +65,7 @@ def admit(ctx: StepContext) -> AdmissionDecision:
         take_back_unless_out(ctx, snapshot)
         return _recorded(ctx, _shout_when_unproved(ctx, decision))
     service = ctx.cloud.fetch_service(ctx.host)
-    found = service.lease if ctx.holds(service) else None
+    found = service.lease if ctx.holds(service) else _take_over(ctx, service)
     if found is None:
         skip = _upgraded_meanwhile(ctx)
         if skip is not None:
@@ -79,6 +79,18 @@ def admit(ctx: StepContext) -> AdmissionDecision:
         ctx.remember(leased_at=now)
         ctx.write_lease(_make_lease(ctx, found, now))
     return _recorded(ctx, _check_after_write(ctx, snapshot, found))
+
+
+def _take_over(ctx: StepContext, service: ComputeService) -> Lease | None:
+    """Make the lease that the run that is taken back left on the node this run's; None: it left none.
+
+    The node is brought back and proved like any other, whatever it runs: nobody else would enable it.
+    """
+    if service.status is not ServiceStatus.DISABLED or not ctx.plan.takes_over(service):
+        return None
+    if service.disabled_reason is not None:
+        ctx.remember(leases=(*ctx.facts.leases, service.disabled_reason))
+    return service.lease
 
 
 def _make_lease(ctx: StepContext, found: Lease | None, now: datetime) -> Lease:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -16,7 +17,7 @@ from escalator.documents.bundle_file import find_bundle_dir, list_bundle_names, 
 from escalator.documents.bundles import parse_bundle
 from escalator.documents.moments import WITHIN, is_near
 from escalator.documents.requests import parse_request
-from escalator.model.campaign import CampaignPlan, NodeState
+from escalator.model.campaign import CampaignPlan, CampaignRequest, NodeState, RunOf
 from escalator.model.clock import utcnow
 from escalator.model.errors import EscalatorError, InvalidRequestError, PlanInfeasibleError, TransientError
 from escalator.model.window import Window
@@ -48,6 +49,20 @@ SCHEDULED = "scheduled"
 PREPARE_OTHERS_TASK = "prepare_others"
 BESIDE = frozenset({PROBE_TASK, PREPARE_OTHERS_TASK})
 """Tasks beside the nodes: how they end is no matter to the run."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """What a run is to do.
+
+    :ivar hosts: the nodes that the request means when it names none; of one that takes a run back in order.
+    :ivar undoes: the run that is taken back; None: none is.
+    """
+
+    request: CampaignRequest
+    bundle_document: object
+    hosts: tuple[str, ...]
+    undoes: RunOf | None = None
 
 
 class CheckConditionsOperator(BaseOperator):
@@ -87,8 +102,11 @@ class CheckConditionsOperator(BaseOperator):
             raise AirflowFailException(f"Refused, nothing was changed: {exc}") from exc
         return {"schema_version": 1, "hosts": list(plan.hosts), "target_version": plan.target_version}
 
-    def _check(self, context: Mapping[str, Any]) -> CampaignPlan:
-        dag_id, run_id = run_of(context)
+    def find_work(self, context: Mapping[str, Any]) -> Work:
+        """Read what is asked for, by a person or by the window.
+
+        :raises InvalidRequestError: names every fault at once.
+        """
         by_window = self.window is not None and context["dag_run"].run_type == SCHEDULED
         asked = dict(self.window.run) if self.window and by_window else read_asked_for(context)
         request = parse_request(
@@ -100,7 +118,12 @@ class CheckConditionsOperator(BaseOperator):
             now=utcnow(),
         )
         document = read_bundle_document(find_bundle_dir(), request.bundle)
-        bundle = parse_bundle(document)
+        return Work(request=request, bundle_document=document, hosts=self.hosts)
+
+    def _check(self, context: Mapping[str, Any]) -> CampaignPlan:
+        dag_id, run_id = run_of(context)
+        work = self.find_work(context)
+        request, bundle = work.request, parse_bundle(work.bundle_document)
         refuse_unserved(bundle)
         vnfms = load_vnfms(inventory_dir())
         draft = CampaignPlan(
@@ -111,11 +134,13 @@ class CheckConditionsOperator(BaseOperator):
             target_version=bundle.target_version() or "",
             window_end=request.window_end or self._find_window_end(context),
             procedure=self.procedure,
+            undoes=work.undoes,
         )
         campaign = make_context(
             draft_campaign(draft, bundle), find_life=partial(find_run_life, context), vnfms=vnfms
         )
-        plan, _ = check(campaign, json.loads(json.dumps(document)), known_hosts=self.hosts)
+        document = json.loads(json.dumps(work.bundle_document))
+        plan, _ = check(campaign, document, known_hosts=work.hosts)
         self.log.info("order: %s", ", ".join(plan.hosts))
         return plan
 

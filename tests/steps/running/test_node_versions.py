@@ -94,9 +94,12 @@ def test_nodes_are_asked_for_their_way_back_where_the_bundle_supports_one(world:
     world.nodes["node-02"].installed = world.nodes["node-02"].running = NEW
     world.nodes["node-03"].lacks = ("no flock",)
     read = read_versions(world.context(), NODES)
-    assert read.ways_back == {NODE: WayBack.to_previous({"nova": "y"}), "node-02": WayBack.one_way("x")}
+    assert read.ways_back == {
+        NODE: WayBack.to_previous({"nova-compute": OLD}),
+        "node-02": WayBack.one_way("x"),
+    }
     assert [str(c) for c in check_ways_back(world.bundle, NODES, read.ways_back)] == [
-        f"bundle {world.bundle.name}: {NODE}: back to nova y [way_back]",
+        f"bundle {world.bundle.name}: {NODE}: back to nova-compute {OLD} [way_back]",
         f"bundle {world.bundle.name}: node-02: one-way: x -> {REMEDY} [no_way_back]",
     ]
 

@@ -9,6 +9,7 @@ from tests.builders import (
 )
 
 from escalator.model.bundle import Component, VenvMechanism
+from escalator.model.campaign import RunOf
 from escalator.model.verdict import Code
 from escalator.upgrade_manager.conditions.question import (
     ask,
@@ -70,3 +71,14 @@ def test_an_older_revision_is_a_downgrade_and_a_newer_one_is_pending() -> None:
     assert question.pending == ("a", "b")
     (blocker,) = [c for c in check_upgrade(question).conditions if c.blocks]
     assert (blocker.code, blocker.hosts) == (Code.VERSION_DOWNGRADE, ("b",))
+
+
+def test_a_step_back_is_what_a_rollback_is_for() -> None:
+    ahead = make_cloud([make_node(host, versions={"nova-compute": "35.0.0"}) for host in "ab"])
+    plan = plan_of_check(ahead, ["a", "b"], bundle=GOOD)
+    codes = {c.code for c in check_upgrade(ask(plan, ahead, bundle=GOOD)).unmet}
+    assert Code.VERSION_DOWNGRADE in codes
+    back = replace(plan, undoes=RunOf(campaign="upgrade__lab", run_id="run-1", version="34.0.0"))
+    report = check_upgrade(ask(back, ahead, bundle=GOOD))
+    assert Code.VERSION_DOWNGRADE not in {c.code for c in report.unmet}
+    assert "nova-compute on a, b: 34.0.0 is older than 35.0.0" in [c.message for c in report.conditions]

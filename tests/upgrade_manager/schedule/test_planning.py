@@ -15,7 +15,7 @@ from tests.builders import (
 )
 
 from escalator.model.bundle import Component
-from escalator.model.campaign import CampaignPlan, CampaignRequest, UpgradeMode
+from escalator.model.campaign import CampaignPlan, CampaignRequest, RunOf, UpgradeMode
 from escalator.model.cloud import CloudSnapshot
 from escalator.model.errors import InvalidRequestError, PlanInfeasibleError
 from escalator.model.feature import Feature
@@ -160,3 +160,28 @@ def test_a_plan_knows_what_nova_would_refuse() -> None:
     snapshot = make_cloud(nodes, [off, graphics])
     barred = order_targets(CapacityBook(snapshot), ["a", "b"], mode=UpgradeMode.SMOOTH).barred
     assert [verdict.code for verdict in barred.values()] == [Code.SERVER_POWER_STATE, Code.SERVER_REFUSED]
+
+
+def test_what_takes_a_run_back_keeps_its_order_also_when_the_cloud_changes() -> None:
+    nodes = [make_node("empty"), make_node("full"), make_node("other"), make_node("spare", upgraded=True)]
+    cloud = make_cloud(nodes, [make_server("s", "full"), make_server("t", "other")])
+    request = CampaignRequest(cloud="lab", domain=DOMAIN, bundle="nova-34-back")
+    upgrade = make_plan("empty", "full", "other")
+    out = disabled(nodes[2], upgrade.lease("other").marked(LeaseMark.FAILED).render())
+    left = replace(cloud, nodes=(*nodes[:2], out, nodes[3]))
+    plan = plan_campaign(
+        request,
+        campaign="rollback__lab",
+        run_id="run-2",
+        snapshot=left,
+        bundle=BUNDLE,
+        hosts=("other", "full", "empty"),
+        undoes=RunOf(campaign=upgrade.campaign, run_id=upgrade.run_id, version="34.0.0"),
+    )
+    assert plan.hosts == ("other", "full", "empty")
+    assert plan.undoes is not None
+    changed = replace(left, servers=(*left.servers, make_server("u", "full")))
+    assert revalidate_plan(plan, changed).hosts == plan.hosts
+    assert revalidate_plan(plan, changed).fingerprint != plan.fingerprint
+    as_an_upgrade = replace(plan, undoes=None)
+    assert revalidate_plan(as_an_upgrade, changed).hosts == ("empty", "full", "other")

@@ -192,6 +192,7 @@ def check(
         window_end=campaign.plan.window_end,
         installation=campaign.plan.installation,
         left_out=judged.plan.left_out,
+        undoes=campaign.plan.undoes,
     )
     plan = replace(planned, procedure=campaign.plan.procedure, expected=judged.plan.expected)
     made = _make_plan(plan, judged.hoped, campaign.bundle)
@@ -219,6 +220,8 @@ def _make_plan(plan: CampaignPlan, snapshot: CloudSnapshot, bundle: Bundle) -> M
             spill=request.spill,
             move_standbys=request.move_standbys,
             soak_seconds=float(request.soak_seconds),
+            in_turn=plan.hosts if plan.undoes is not None else (),
+            mends=frozenset(node.host for node in snapshot.nodes if plan.may_mend(node)),
         ),
         bundle=request.bundle,
         components=bundle.components,

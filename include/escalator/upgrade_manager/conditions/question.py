@@ -136,7 +136,7 @@ def _find_scale_in(question: Question) -> dict[str, tuple[Server, ...]]:
 
 def _pending(node: Node, plan: CampaignPlan) -> bool:
     """Tell whether a node is still to be emptied, and may be."""
-    return is_up(node) and find_bar(node.host, node, ours=plan.owns(node)) is None
+    return is_up(node) and find_bar(node.host, node, ours=plan.may_mend(node)) is None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

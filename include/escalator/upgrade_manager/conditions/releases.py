@@ -60,7 +60,7 @@ def _component(question: Question, bundle: Bundle, component: Component) -> Iter
                 "correct the scheme in the bundle, or see what the nodes report",
                 Severity.WARNING,
             )
-        elif judgement.allowed:
+        elif judgement.allowed or (judgement.backwards and question.plan.undoes is not None):
             yield met(Code.VERSION_STEP, subject, f"{component.name} {where}: {judgement.message}")
         else:
             yield unmet(

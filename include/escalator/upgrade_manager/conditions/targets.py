@@ -50,7 +50,7 @@ def check_holders(question: Question, domain: str) -> Iterator[Condition]:
     """Find targets that somebody else has taken out of service."""
     for host in sorted(question.targets_in(domain)):
         node = question.nodes[host]
-        bar = find_bar(host, node, ours=question.plan.owns(node))
+        bar = find_bar(host, node, ours=question.plan.may_mend(node))
         if bar is not None and bar.code in _HELD_BY_OTHERS:
             yield _unmet(bar, _HELD_BY_OTHERS[bar.code])
 

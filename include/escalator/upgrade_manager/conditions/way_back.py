@@ -32,7 +32,7 @@ def find_one_way(bundle: Bundle) -> str:
 
 def check_way_back(question: Question, bundle: Bundle) -> Iterator[Condition]:
     """Say whether upgraded nodes can go back, and to what; what only a node itself can tell is not judged."""
-    if not bundle.changes_nodes:
+    if not bundle.changes_nodes or question.plan.undoes is not None:
         return
     subject = Subject.of_bundle(bundle.name)
     remedy = "have a backup, or another bundle that goes back"

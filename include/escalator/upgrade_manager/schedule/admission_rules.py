@@ -88,11 +88,7 @@ class AdmissionState:
             leases={host: lease for host, lease in leases.items() if host not in remnants},
             own=own,
             selected=frozenset(plan.hosts),
-            bars={
-                host: bar
-                for host in plan.hosts
-                if (bar := find_bar(host, book.nodes.get(host), ours=host in own)) is not None
-            },
+            bars=_find_bars(plan, book.nodes, own),
             book=book,
             harmed=frozenset(
                 n.host
@@ -126,6 +122,17 @@ class AdmissionState:
             and host != node.host
             and (host in self.own or are_neighbours(node, self.nodes[host]))
         }
+
+
+def _find_bars(plan: CampaignPlan, nodes: Mapping[str, Node], own: Collection[str]) -> dict[str, Bar]:
+    """Find why hosts of the plan may not be touched."""
+    found = {}
+    for host in plan.hosts:
+        node = nodes.get(host)
+        ours = host in own or (node is not None and plan.takes_over(node))
+        if (bar := find_bar(host, node, ours=ours)) is not None:
+            found[host] = bar
+    return found
 
 
 Rule = Callable[[AdmissionState, str], AdmissionDecision | None]

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from escalator.model.bundle import COMPUTE, Bundle
-from escalator.model.campaign import CampaignPlan, CampaignRequest, LeftOut, UpgradeMode
+from escalator.model.campaign import CampaignPlan, CampaignRequest, LeftOut, RunOf, UpgradeMode
 from escalator.model.cloud import CloudSnapshot
 from escalator.model.errors import InvalidRequestError, PlanInfeasibleError
 from escalator.model.lease import NO_INSTALLATION
@@ -55,6 +55,7 @@ def order_targets(
     ours: Collection[str] = (),
     seed: int = 0,
     hard_first: bool = False,
+    in_turn: Sequence[str] = (),
 ) -> TargetOrder:
     """Put targets in the order in which they go; those that may not be touched, or not emptied, are named.
 
@@ -65,6 +66,7 @@ def order_targets(
     :param ours: hosts that are out under the lease of the campaign that asks.
     :param seed: of the annealing; the same seed gives the same order.
     :param hard_first: nodes whose servers are hard to place go first, whatever it costs.
+    :param in_turn: hosts in the order that is wanted, whatever it costs; empty: the cheapest is found.
     """
     barred: dict[str, Verdict] = {}
     going: list[str] = []
@@ -78,7 +80,11 @@ def order_targets(
     for host in barred:
         if host in book.nodes:
             book.leave_out(host)
-    order = order_hosts(book, Availability(book.memberships), going, seed=seed)
+    turns = {host: number for number, host in enumerate(in_turn)}
+    if turns:
+        order = tuple(sorted(going, key=lambda host: turns.get(host, len(turns))))
+    else:
+        order = order_hosts(book, Availability(book.memberships), going, seed=seed)
     if hard_first:
         order = tuple(sorted(order, key=lambda host: _rate_difficulty(book, host), reverse=True))
     return TargetOrder(going=order, barred=barred)
@@ -95,6 +101,7 @@ def plan_campaign(
     window_end: datetime | None = None,
     installation: str = NO_INSTALLATION,
     left_out: Sequence[LeftOut] = (),
+    undoes: RunOf | None = None,
 ) -> CampaignPlan:
     """Put the nodes of a request in order: of each domain a cheap one first, then as HA groups want it.
 
@@ -108,14 +115,11 @@ def plan_campaign(
     :param window_end: end (aware) of the maintenance window of the run; what the request says goes before it.
     :param installation: id of the installation that the campaign is of.
     :param left_out: nodes of the request that are not to be upgraded after all.
+    :param undoes: the run that the campaign takes back: ``hosts`` are in the order in which they go.
     :raises InvalidRequestError: the bundle does not say which release nova-compute is to have.
     :raises PlanInfeasibleError: no node of the request can be upgraded; carries what is in the way of each.
     """
-    target = bundle.target_version(COMPUTE)
-    if target is None:
-        raise InvalidRequestError(
-            f"bundle {bundle.name} brings no {COMPUTE}", remedy=f"name {COMPUTE} among its components"
-        )
+    target = _find_target(bundle)
     wanted = _find_wanted(request, hosts, snapshot, left_out)
     plan = CampaignPlan(
         campaign=campaign,
@@ -128,12 +132,23 @@ def plan_campaign(
         fingerprint=compute_fingerprint(snapshot, wanted),
         installation=installation,
         left_out=tuple(left_out),
+        undoes=undoes,
     )
     marked = mark_unmovable(snapshot, request.mode)
     book = CapacityBook(marked, members_stay=plan.members_stay, pending=wanted, in_flight=False)
     own = _find_own(book, plan)
     _refuse_hopeless(snapshot, book, wanted, own)
-    return replace(plan, hosts=order_targets(book, wanted, mode=request.mode, ours=own).hosts)
+    order = order_targets(book, wanted, mode=request.mode, ours=own, in_turn=hosts if undoes else ())
+    return replace(plan, hosts=order.hosts)
+
+
+def _find_target(bundle: Bundle) -> str:
+    target = bundle.target_version(COMPUTE)
+    if target is None:
+        raise InvalidRequestError(
+            f"bundle {bundle.name} brings no {COMPUTE}", remedy=f"name {COMPUTE} among its components"
+        )
+    return target
 
 
 def _find_wanted(
@@ -162,7 +177,9 @@ def revalidate_plan(plan: CampaignPlan, snapshot: CloudSnapshot) -> CampaignPlan
         return plan
     snapshot = mark_unmovable(snapshot, plan.request.mode)
     book = CapacityBook(snapshot, members_stay=plan.members_stay, pending=plan.hosts, in_flight=False)
-    order = order_targets(book, plan.hosts, mode=plan.request.mode, ours=_find_own(book, plan))
+    turns = plan.hosts if plan.undoes is not None else ()
+    own = _find_own(book, plan)
+    order = order_targets(book, plan.hosts, mode=plan.request.mode, ours=own, in_turn=turns)
     return replace(plan, hosts=order.hosts, fingerprint=now)
 
 
@@ -179,9 +196,9 @@ def compute_fingerprint(snapshot: CloudSnapshot, hosts: Iterable[str]) -> str:
 
 
 def _find_own(book: CapacityBook, plan: CampaignPlan) -> frozenset[str]:
-    """Return the hosts that are out under this campaign's lease."""
+    """Return the hosts that are out and this campaign's to mend."""
     return frozenset(
-        host for host in plan.hosts if (node := book.nodes.get(host)) is not None and plan.owns(node)
+        host for host in plan.hosts if (node := book.nodes.get(host)) is not None and plan.may_mend(node)
     )
 
 

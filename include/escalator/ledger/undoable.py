@@ -1,0 +1,97 @@
+"""Which runs changed nodes, and what can be told of these nodes to bring them back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from escalator.ledger.documents import find_document
+from escalator.ledger.facts import FROM_VERSION, RELEASED_AT, UPGRADE_BEGUN, read_facts
+from escalator.ledger.records import Document, plan_of
+from escalator.ledger.tables import CampaignRow, FactRow, NodeRow
+
+_is_dry = CampaignRow.plan["request"]["dry_run"].as_boolean()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangedNode:
+    """A node whose software a run changed, or began to change. Times are aware.
+
+    :ivar from_version: release of nova-compute that was seen first; None: none was.
+    :ivar released_at: when the run gave it back; None: it did not.
+    """
+
+    host: str
+    begun_at: datetime
+    from_version: str | None
+    released_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UndoableRun:
+    """A run that changed nodes: to which release of nova-compute, by which bundle, and the nodes."""
+
+    run_id: str
+    target_version: str
+    bundle_document: Any
+    nodes: tuple[ChangedNode, ...]
+
+
+def read_undoable(session: Session, campaign: str, run_id: str | None) -> UndoableRun | None:
+    """Read what a run changed; None: there is no such run, or it changed no node.
+
+    :param run_id: None: the run of the campaign that was opened last, of those that changed a node.
+    """
+    touched = (
+        sa.select(NodeRow.campaign_id)
+        .join(FactRow, FactRow.node_id == NodeRow.id)
+        .where(FactRow.key == UPGRADE_BEGUN, FactRow.value.isnot(sa.JSON.NULL))
+    )
+    query = (
+        sa.select(CampaignRow)
+        .where(CampaignRow.campaign == campaign, sa.not_(_is_dry), CampaignRow.id.in_(touched))
+        .order_by(CampaignRow.id.desc())
+    )
+    if run_id is not None:
+        query = query.where(CampaignRow.run_id == run_id)
+    row = session.scalars(query.limit(1)).one_or_none()
+    if row is None:
+        return None
+    return UndoableRun(
+        run_id=row.run_id,
+        target_version=plan_of(row).target_version,
+        bundle_document=find_document(session, CampaignRow.id == row.id, Document.BUNDLE),
+        nodes=_read_nodes(session, row.id),
+    )
+
+
+def _read_nodes(session: Session, key: int) -> tuple[ChangedNode, ...]:
+    query = (
+        sa.select(NodeRow.host, FactRow.key, FactRow.value)
+        .join(NodeRow, FactRow.node_id == NodeRow.id)
+        .where(
+            NodeRow.campaign_id == key,
+            FactRow.key.in_((FROM_VERSION, RELEASED_AT, UPGRADE_BEGUN)),
+        )
+        .order_by(NodeRow.id)
+    )
+    rows: dict[str, dict[str, Any]] = {}
+    for host, name, value in session.execute(query):
+        rows.setdefault(host, {})[name] = value
+    found = []
+    for host, values in rows.items():
+        facts = read_facts(host, values)
+        if facts.upgrade_begun is not None:
+            found.append(
+                ChangedNode(
+                    host=host,
+                    begun_at=facts.upgrade_begun,
+                    from_version=facts.from_version,
+                    released_at=facts.released_at,
+                )
+            )
+    return tuple(found)
