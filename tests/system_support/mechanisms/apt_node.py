@@ -52,7 +52,8 @@ held=$(apt-mark showhold); [ -z "$held" ] || apt-mark unhold $held >/dev/null
 systemctl stop demo-agent demo-switch openvswitch-switch 2>/dev/null
 there=$(dpkg-query -W -f '${{Package}}\\n' 'demo-*' openvswitch-switch 2>/dev/null)
 [ -z "$there" ] || dpkg --purge --force-all $there >/dev/null 2>&1
-rm -rf {STATE} {DEFAULT_BASE} {STARTS} {CONFFILE}* /var/lib/apt/lists/* /var/cache/apt/archives/*.deb
+rm -rf {STATE} {STATE}-back
+rm -rf {DEFAULT_BASE} {STARTS} {CONFFILE}* /var/lib/apt/lists/* /var/cache/apt/archives/*.deb
 rm -f /root/*.list
 systemctl daemon-reload; systemctl reset-failed
 [ -z "$(dpkg --audit)" ]
@@ -121,6 +122,13 @@ class AptNode:
         """From now on the service does not start."""
         folder = "/etc/systemd/system/demo-agent.service.d"
         self.run(f"mkdir {folder}; printf '[Service]\\nExecStartPre=/bin/false\\n' >{folder}/broken.conf")
+
+    def mend_service(self) -> None:
+        self.run("rm -r /etc/systemd/system/demo-agent.service.d; systemctl daemon-reload")
+
+    def lose_previous(self) -> None:
+        """Take away what was noted of the packages of before."""
+        self.run(f"rm -r {STATE}-back")
 
     def status(self, package: str = AGENT) -> str:
         return self.run(f"dpkg-query -W -f '${{db:Status-Status}} ${{Version}}' {package}", check=False)

@@ -128,6 +128,8 @@ def make_apt(request: pytest.FixtureRequest) -> Example:
         connect_really=node.shell,
         count_restarts=node.starts,
         break_service=node.break_service,
+        mend_service=node.mend_service,
+        lose_previous=node.lose_previous,
     )
 
 

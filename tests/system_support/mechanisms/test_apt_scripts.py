@@ -15,6 +15,7 @@ from escalator.system_support.mechanisms.apt_scripts import (
     write_read_script,
     write_source_script,
     write_stage_script,
+    write_way_back_script,
 )
 
 NOVA = Package(name="nova", version="33", component="nova-compute", service="nova-compute")
@@ -28,6 +29,7 @@ SCRIPTS: dict[str, Callable[[AptMechanism], str]] = {
     "outlook": lambda apt: write_outlook_script(apt, "34"),
     "source": lambda apt: write_source_script(apt, "34"),
     "read": write_read_script,
+    "way back": lambda apt: write_way_back_script(apt, "34"),
 }
 
 

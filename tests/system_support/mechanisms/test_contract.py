@@ -28,7 +28,6 @@ ON_MACHINES = {AptMechanism.type}
 LIKE_ANOTHER = {KollaAnsibleMechanism.type}
 """Mechanisms that do what another one does, by another program: long, for little news."""
 WITHOUT_WAY_BACK = {
-    AptMechanism.type,
     DnfMechanism.type,
     AnsibleMechanism.type,
     KollaAnsibleMechanism.type,

@@ -262,10 +262,24 @@ unpack() {
   [ -n "$file" ] && is_whole "$file" || fail "$1 is half installed, and its archive is not as it was staged"
   patient dpkg "--force-conf$policy" --unpack "$folder/$file" || fail "$1 cannot be unpacked again: $words"
 }
+# Note what the packages of the plan are before it: back|package|old|new, "-" for none. Of what an older
+# revision left half-way it is what that one noted.
+note_back() {
+  [ -s "$work/plan" ] || return 0
+  older="$state-back/$(head -n 1 "$state/begun" 2>/dev/null || true)"
+  [ -f "$older" ] || older=/dev/null
+  mkdir -p "$state-back"
+  { sed 's/^/older|/' "$older"; cat "$work/plan"; } | awk -F'|' -v OFS='|' '
+    $1 == "older" { was[$3] = $4; next }
+    $2 == "Inst" { print "back", $3, ($3 in was ? was[$3] : $4), $5 }
+    $2 == "Remv" { print "back", $3, $4, "-" }' >"$state-back/$key.new"
+  record "$state-back/$key"
+}
 # Note what is begun, which processes there were before it, and which holds it lifts.
 begin() {
   if is_ours; then grep '^process|' "$state/begun" >"$work/before" || true
   else
+    note_back
     printf '%s\n' "$rows" | while IFS='|' read -r _ _ _ service; do
       [ "$service" = - ] || echo "process|$service|$(process)"
     done >"$work/before"

@@ -3,6 +3,7 @@
 In ``STATE`` on the node lie: ``lock`` (one script at a time); ``begun``, an installation that was begun and
 not proved to its end (the digest of what it was to bring, what apt was to do, which processes there were);
 ``holds``, what has to be held again. By them a second run knows that a broken state of dpkg's is our own.
+Beside it, in ``STATE-back``, lies for each digest what the packages were before.
 """
 
 from __future__ import annotations
@@ -107,6 +108,24 @@ for name in $wanted; do
 done
 """
 
+_WAY_BACK = """\
+now=$(look | awk -F'|' -v compute="$compute" '$1 == compute && $5 != "not-installed" { print $6 }')
+echo "now|$now"
+noted="$state-back/$key"
+if [ -f "$noted" ] && { [ -s "$state/begun" ] || awk -F'|' -v compute="$compute" -v now="$now" '
+    $2 == compute && ($3 == now || $4 == now) { found = 1 } END { exit !found }' "$noted"; }; then
+  echo "noted|yes"
+  cat "$noted" >"$work/back"
+else
+  look | awk -F'|' '$5 == "installed" && $6 != $2 { print "back|" $1 "|" $6 "|" $2 }' >"$work/back"
+fi
+cat "$work/back"
+while IFS='|' read -r _ package old _; do
+  [ "$old" = - ] || [ -z "$(only apt-cache show "$package=$old" 2>/dev/null | read_archives)" ] ||
+    echo "have|$package"
+done <"$work/back"
+"""
+
 
 def write_stage_script(mechanism: AptMechanism, version: str, state: str = STATE) -> str:
     """Write the script that downloads the packages, and what they need, into apt's cache.
@@ -162,6 +181,15 @@ def write_source_script(mechanism: AptMechanism, version: str, state: str = STAT
     Where the lists of the node know the version no source is asked; where all is there nothing is said.
     """
     return _write_head(mechanism, version, state) + _SOURCE
+
+
+def write_way_back_script(mechanism: AptMechanism, version: str, state: str = STATE) -> str:
+    """Write the script that says, in lines ``kind|…``, what a version replaced or would replace on the node.
+
+    ``now`` is what it has of nova-compute, ``noted`` says that an installation noted it, ``back`` names a
+    package with its versions before and after, and ``have`` one whose version of before a source has.
+    """
+    return _write_head(mechanism, version, state) + _WAY_BACK
 
 
 def write_read_script(mechanism: AptMechanism, state: str = STATE) -> str:

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from escalator.model.bundle import (
     COMPUTE,
     AnsibleMechanism,
-    AptMechanism,
     Bundle,
     CommandMechanism,
     DnfMechanism,
@@ -24,7 +23,7 @@ def find_one_way(bundle: Bundle) -> str:
     match bundle.mechanism:
         case CommandMechanism(rollback=None):
             return "it says to support a rollback, but names no rollback command"
-        case AptMechanism() | DnfMechanism() | AnsibleMechanism() | KollaAnsibleMechanism():
+        case DnfMechanism() | AnsibleMechanism() | KollaAnsibleMechanism():
             return f"this release cannot undo what {bundle.mechanism.type} brings"
         case _:
             return ""
