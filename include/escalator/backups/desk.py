@@ -84,3 +84,7 @@ class BackupDesk:
         from escalator.backups.opening import open_store  # noqa: PLC0415  (fsspec: most tasks need none)
 
         return BackupKeeper(store=open_store(self.url), clock=self.clock)
+
+    def close(self) -> None:
+        """Let go of the store; it is opened anew when it is needed again."""
+        self.__dict__.pop("keeper", None)

@@ -6,19 +6,21 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import IO, Any, cast
 
 import pytest
 from tests.backups.conftest import SECRET, FakeNode
 from tests.steps.worlds import NODE, World
 
 from escalator.backups.desk import BackupDesk
+from escalator.backups.files import LocalFiles
 from escalator.model.bundle import HookTime, NoMechanism, RebootPolicy
 from escalator.model.campaign import NodeState, Step
-from escalator.model.errors import TransientError
+from escalator.model.errors import EscalatorError, TransientError
 from escalator.model.step import Outcome
 from escalator.model.verdict import Code
 from escalator.steps.campaign.conclude import conclude
+from escalator.steps.saving.node_backup import PAUSES_SECONDS
 
 Save = Callable[[], FakeNode]
 
@@ -125,6 +127,29 @@ def test_trouble_that_may_pass_is_left_to_another_attempt(world: World, node: Fa
     node.fault = None
     assert world.run(Step.PRECHECK).outcome is Outcome.OK
     node.fault = TransientError("the connection is lost")
+    assert len(find_saved(world)) == 1
+
+
+def test_a_store_that_does_not_answer_is_asked_again_for_a_minute(
+    world: World, node: FakeNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    faults: list[EscalatorError] = []
+
+    def create(files: LocalFiles, path: str) -> IO[bytes]:
+        if faults:
+            raise faults.pop()
+        return made(files, path)
+
+    made = LocalFiles.create
+    monkeypatch.setattr(LocalFiles, "create", create)
+    away = TransientError("it does not answer", code=Code.BACKUP_FAILED)
+    faults += [away] * 4
+    began = world.clock.now
+    result = world.run(Step.PRECHECK)
+    assert (result.outcome, result.code, node.asked) == (Outcome.HELD, Code.BACKUP_FAILED, 0)
+    assert (world.clock.now - began).total_seconds() == sum(PAUSES_SECONDS)
+    faults += [away] * 3
+    assert world.run(Step.PRECHECK).outcome is Outcome.OK
     assert len(find_saved(world)) == 1
 
 
