@@ -10,7 +10,7 @@ from tests.steps.worlds import NODE, World
 
 from escalator.leases.actions import mark_lease_failed, release_lease
 from escalator.model.campaign import NodeState, Step
-from escalator.model.errors import LeaseLostError, SupersededError
+from escalator.model.errors import LeaseLostError, SupersededError, TransientError
 from escalator.model.known_lease import KnownLease, LeaseOwner
 from escalator.model.lease import LeaseMark, LeasePhase
 from escalator.model.run_life import RunLife
@@ -109,3 +109,24 @@ def test_what_a_switchover_changed_is_named_with_who_restores_it(
 def test_what_is_restored_is_not_named(world: World, look: Look) -> None:
     world.take()
     assert len(release(world, look(RunLife.DELETED)).splitlines()) == 1
+
+
+def test_a_node_that_the_run_put_on_maintenance_is_taken_off_it(world: World, look: Look) -> None:
+    world.masakari.add(NODE)
+    world.admit()
+    assert world.masakari.is_on(NODE)
+    said = release(world, look(RunLife.DELETED))
+    assert not world.masakari.is_on(NODE)
+    assert said.endswith("\nit is off maintenance in Masakari")
+    flag = world.facts().maintenance
+    assert flag is not None
+    assert flag.cleared_at == world.clock()
+
+
+def test_a_masakari_that_does_not_answer_then_is_named(world: World, look: Look) -> None:
+    world.masakari.add(NODE)
+    world.admit()
+    world.masakari.errors = [TransientError("HTTP 503")]
+    said = release(world, look(RunLife.DELETED))
+    assert world.enabled()
+    assert "on maintenance in Masakari still: HTTP 503" in said

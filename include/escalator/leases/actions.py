@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 from escalator.cloud_manager.cloud import Cloud
@@ -9,6 +10,7 @@ from escalator.ledger.ledger import Ledger
 from escalator.ledger.records import StepAttempt
 from escalator.ledger.run import CampaignRun
 from escalator.model.campaign import NodeState, Step
+from escalator.model.errors import EscalatorError
 from escalator.model.known_lease import KnownLease
 from escalator.model.lease import LeaseMark
 from escalator.model.step import Outcome
@@ -35,7 +37,8 @@ def release_lease(cloud: Cloud, ledger: Ledger, known: KnownLease, *, who: str, 
         state, code = (NodeState.RELEASED, None) if proved else (NodeState.HELD, Code.CUT_OFF)
         run.set_progress(known.host, state, code=code, message=message, now=now, attempt=attempt)
         run.finish_step(attempt, result=Outcome.OK, message=message, now=now, details={"released_at": now})
-    return f"{known.host} is enabled: {message}{_name_unrestored(ledger, known)}"
+    cleared = _clear_flag(cloud, run, known.host, now) if run is not None else ""
+    return f"{known.host} is enabled: {message}{cleared}{_name_unrestored(ledger, known)}"
 
 
 def mark_lease_failed(cloud: Cloud, ledger: Ledger, known: KnownLease, *, who: str, now: datetime) -> str:
@@ -64,6 +67,19 @@ def mark_lease_failed(cloud: Cloud, ledger: Ledger, known: KnownLease, *, who: s
         )
         run.finish_step(attempt, result=Outcome.FAILED, code=Code.CUT_OFF, message=message, now=now)
     return f"{known.host} stays disabled, FAILED: {message}{_name_unrestored(ledger, known)}"
+
+
+def _clear_flag(cloud: Cloud, run: CampaignRun, host: str, now: datetime) -> str:
+    """Take the node off maintenance in Masakari, if the run put it there; say so, or why not."""
+    flag = run.facts(host).maintenance
+    if flag is None or flag.cleared_at is not None:
+        return ""
+    try:
+        cloud.instance_ha.ensure_maintenance(flag.segment_id, flag.host_id, on=False)
+    except EscalatorError as exc:
+        return f"\nit is on maintenance in Masakari still: {exc}"
+    run.remember(host, maintenance=replace(flag, cleared_at=now))
+    return "\nit is off maintenance in Masakari"
 
 
 def _name_unrestored(ledger: Ledger, known: KnownLease) -> str:
