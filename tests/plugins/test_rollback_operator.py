@@ -24,7 +24,7 @@ DOCUMENT = {
 }
 
 
-def find_work(asked: dict[str, Any], hosts: tuple[str, ...] = HOSTS) -> Any:
+def find_work(asked: dict[str, Any], hosts: tuple[str, ...] = HOSTS, running: int = 0) -> Any:
     from escalator_airflow.operators.rollback import CheckRollbackOperator
 
     operator = CheckRollbackOperator(
@@ -32,6 +32,7 @@ def find_work(asked: dict[str, Any], hosts: tuple[str, ...] = HOSTS) -> Any:
     )
     given = context(conf=asked, run_id="back")
     given["dag_run"].dag_id = ROLLBACK
+    given["ti"].get_dr_count = lambda *, states=(), **_: running if states else 1
     return operator.find_work(given)
 
 
@@ -83,3 +84,9 @@ def test_what_cannot_be_taken_back_is_refused_with_a_reason() -> None:
     assert find_work({"hosts": ["general-002"]}).bundle_document["components"][0]["to"] == "32.0.0"
     gone = refusal({"hosts": ["general-002"]}, hosts=("general-002", "general-001")[1:])
     assert "general-002" in gone
+
+
+def test_a_run_that_still_goes_on_is_not_taken_back() -> None:
+    upgraded("manual__1", general_001="33.0.2")
+    assert "is not known to be over (running)" in refusal({}, running=1)
+    assert find_work({}).undoes.run_id == "manual__1"

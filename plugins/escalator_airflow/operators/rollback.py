@@ -15,6 +15,7 @@ from escalator.model.wording import name_some
 from escalator.steps.campaign.undoing import find_undoing
 from escalator_airflow.campaigns import read_asked_for, run_of
 from escalator_airflow.operators.campaign import CheckConditionsOperator, Work
+from escalator_airflow.run_life import find_run_life
 
 
 class CheckRollbackOperator(CheckConditionsOperator):
@@ -35,6 +36,12 @@ class CheckRollbackOperator(CheckConditionsOperator):
         )
         campaign = UPGRADE.name + dag_id.removeprefix(ROLLBACK.name)
         undoing = find_undoing(Ledger(), campaign, run_id, hosts=request.hosts)
+        life = find_run_life(context, campaign, undoing.run.run_id)
+        if not life.is_over:
+            raise InvalidRequestError(
+                f"the run {undoing.run} is not known to be over ({life}): it may still upgrade nodes",
+                remedy="wait for its end, or mark it failed: nodes in flight are left as they are then",
+            )
         gone = sorted(set(undoing.hosts) - set(self.hosts))
         if gone:
             raise InvalidRequestError(
