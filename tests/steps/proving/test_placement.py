@@ -5,10 +5,11 @@ from dataclasses import replace
 import pytest
 from tests.steps.worlds import BUNDLE, NODE, World
 
-from escalator.model.campaign import Step
+from escalator.model.campaign import RunOf, Step
 from escalator.model.cloud import ResourceInventory
 from escalator.model.step import Outcome
 from escalator.model.verdict import Code
+from escalator.steps.proving.placement import check_allocations, check_provider, record_before
 
 
 @pytest.fixture
@@ -172,3 +173,28 @@ def test_a_node_with_another_provider_is_not_proved(upgraded: World, monkeypatch
     result = upgraded.run(Step.VERIFY)
     assert result.code is Code.PROVIDER_CHANGED
     assert f"resource provider provider-{NODE} -> rp-new" in result.message
+
+
+def test_what_only_newer_releases_report_is_not_missed_on_the_way_to_an_older_one(world: World) -> None:
+    for host in world.hosts:
+        world.nodes[host].running = world.nodes[host].installed = "35.0.0"
+    world.run_up_to(Step.UPGRADE)
+    assert world.facts().from_version == "35.0.0"
+    lose_trait(world)
+    assert world.run(Step.VERIFY).outcome is Outcome.OK
+    world.cloud.hosts[NODE].aggregates = ()
+    assert world.run(Step.VERIFY).code is Code.PROVIDER_CHANGED
+
+
+def test_a_rollback_compares_what_no_upgrade_changes(world: World) -> None:
+    world.plan = replace(world.plan, undoes=RunOf(campaign="c", run_id="r", version="35.0.0"))
+    step = world.begin(Step.PRECHECK)
+    world.cloud.hosts[NODE].strays = ("3f-left",)
+    (told,) = record_before(step)
+    assert "3f-left" in told.message
+    for change in CHANGES[:-1]:
+        change(world)
+    assert check_provider(step) == ()
+    leave_aggregate(world)
+    assert [v.code for v in check_provider(step)] == [Code.PROVIDER_CHANGED]
+    assert check_allocations(step) == ()

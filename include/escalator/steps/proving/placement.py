@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 
+from escalator.model.bundle import COMPUTE
 from escalator.model.errors import NotFoundError
 from escalator.model.verdict import Code, Severity, Subject, Verdict
 from escalator.model.wording import name_some
 from escalator.steps.running.context import StepContext
 from escalator.upgrade_manager.state.resources import find_changes, find_gained, find_strays
+from escalator.upgrade_manager.versions.comparison import Order, compare_versions
+from escalator.upgrade_manager.versions.release_version import Scheme
 
 log = logging.getLogger("escalator.steps.proving.placement")
+_OF_DRIVERS = ("COMPUTE_*", "HW_*", "OWNER_*")
+"""Traits that nova-compute reports by itself, the more the newer it is; operators set CUSTOM_ ones."""
 
 
 def record_before(ctx: StepContext) -> tuple[Verdict, ...]:
@@ -26,6 +32,8 @@ def record_before(ctx: StepContext) -> tuple[Verdict, ...]:
         log.warning("%s: it is not known what Placement has of it: %s", ctx.host, exc)
         ctx.remember(provider=None)
         return ()
+    if ctx.plan.undoes is not None:  # what the upgrade changed comes back, and the node may be broken now
+        provider = replace(provider, inventory={}, traits=())
     ctx.remember(provider=provider)
     strays = ctx.facts.strays
     if strays is None:
@@ -54,11 +62,11 @@ def check_provider(ctx: StepContext) -> tuple[Verdict, ...]:
         now = ctx.cloud.providers.fetch_provider(before.id)
     except NotFoundError as exc:
         return (_changed(ctx, [str(exc)]),)
-    changes = find_changes(before, now, ctx.campaign.bundle.expected_changes)
+    changes = find_changes(before, now, _find_expected(ctx))
     if changes:
         return (_changed(ctx, changes),)
     gained = find_gained(before, now)
-    if gained:
+    if gained and before.traits:
         log.info("%s: Placement has of it now as well: %s", ctx.host, ", ".join(gained))
     return ()
 
@@ -73,6 +81,14 @@ def check_allocations(ctx: StepContext) -> tuple[Verdict, ...]:
     except NotFoundError:
         return ()  # the provider is another one: said by who compares it
     return (_describe_strays(ctx, provider.id, tuple(sorted(left)), Severity.BLOCKER),) if left else ()
+
+
+def _find_expected(ctx: StepContext) -> tuple[str, ...]:
+    """Return what may change: what the bundle says, and with an older release what only newer ones report."""
+    bundle, was = ctx.campaign.bundle, ctx.facts.from_version
+    scheme = next((c.scheme for c in bundle.components if c.name == COMPUTE), Scheme.PBR)
+    goes_back = was is not None and compare_versions(was, ctx.plan.target_version, scheme) is Order.NEWER
+    return (*bundle.expected_changes, *(_OF_DRIVERS if goes_back else ()))
 
 
 def _changed(ctx: StepContext, changes: Sequence[str]) -> Verdict:
