@@ -94,3 +94,9 @@ def test_a_second_rollback_finds_nothing_to_do(back: Harness, undone: dict[str, 
     run = back.client.trigger(BACK, {"run_id": undone["upgrade"].run_id})
     assert back.wait(run) == "success"
     assert {back.states(run)[f"{host}.admit"] for host in HOSTS} == {"skipped"}
+
+
+def test_every_node_was_saved_before_it_was_changed(back: Harness, undone: dict[str, Any]) -> None:
+    saved = [one for one in back.report(undone["run"])["backups"] if one["kind"] == "node"]
+    assert sorted(one["host"] for one in saved) == sorted(HOSTS)
+    assert all(one["size_bytes"] > 0 for one in saved)

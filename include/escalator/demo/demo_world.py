@@ -21,7 +21,7 @@ from escalator.lab.lab import Lab
 from escalator.lab.progress import Progress
 from escalator.ledger.ledger import Ledger
 from escalator.model.errors import InvalidRequestError
-from escalator.settings.places import find_own_bundle_dir
+from escalator.settings.places import BACKUP_VARIABLE, find_own_bundle_dir
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -62,9 +62,15 @@ class DemoWorld:
         """Return the folder of the VNF files."""
         return self.folder / "vnfs"
 
+    @property
+    def backup_dir(self) -> Path:
+        """Return the folder that nodes are saved to before they are changed."""
+        return self.folder / "backups"
+
     def stack(self, progress: Progress) -> AirflowStack:
         """Return the Airflow of this world."""
-        self.vnf_dir.mkdir(parents=True, exist_ok=True)
+        for made in (self.vnf_dir, self.backup_dir):
+            made.mkdir(parents=True, exist_ok=True)
         settings = StackSettings(
             home=self.stack_home,
             instance=self.instance,
@@ -75,6 +81,7 @@ class DemoWorld:
                 "ESCALATOR_INVENTORY_DIR": str(self.inventory_dir),
                 "ESCALATOR_VNF_DIR": str(self.vnf_dir),
                 "ESCALATOR_REPORT_DIR": str(self.report_dir),
+                BACKUP_VARIABLE: str(self.backup_dir),
                 "ESCALATOR_GUEST_EVENTS": str(self.lab.settings.hypervisors / "*" / "guest-events.jsonl"),
                 **({"ESCALATOR_BUNDLE_DIR": str(self.bundle_dir)} if self.bundle_dir else {}),
             },
