@@ -149,6 +149,7 @@ class AnsibleDocument(_WorkersDocument):
     type: Literal["ansible"]
     activate: PlaybookDocument
     stage: PlaybookDocument | None = None
+    rollback: PlaybookDocument | None = None
     inventory: InventoryPath | None = None
     check_mode: OrNull[bool] = True
     activate_seconds: Limit = 900.0
@@ -162,6 +163,7 @@ class KollaAnsibleDocument(_WorkersDocument):
     inventory: InventoryPath
     activate: OrNull[KollaDocument] = KollaDocument(action="upgrade", tags=["nova"])
     stage: KollaDocument | None = KollaDocument(action="pull", tags=["nova"])
+    rollback: KollaDocument | None = None
     check_mode: OrNull[bool] = False
     program: OrNull[Program] = "kolla-ansible"
     config_dir: OrNull[FolderPath] = "/etc/kolla"
@@ -173,9 +175,9 @@ def read_playbooks(
     document: AnsibleDocument | KollaAnsibleDocument,
 ) -> AnsibleMechanism | KollaAnsibleMechanism:
     """Return the mechanism that a document without fault describes."""
-    keys = document.list_values("activate", "stage")
+    keys = document.list_values("activate", "stage", "rollback")
     if isinstance(document, AnsibleDocument):
-        stage = None if document.stage is None else document.stage.read()
-        return AnsibleMechanism(**keys, activate=document.activate.read(), stage=stage)
-    pull = None if document.stage is None else document.stage.read()
-    return KollaAnsibleMechanism(**keys, activate=document.activate.read(), stage=pull)
+        stage, back = (None if part is None else part.read() for part in (document.stage, document.rollback))
+        return AnsibleMechanism(**keys, activate=document.activate.read(), stage=stage, rollback=back)
+    pull, undo = (None if part is None else part.read() for part in (document.stage, document.rollback))
+    return KollaAnsibleMechanism(**keys, activate=document.activate.read(), stage=pull, rollback=undo)

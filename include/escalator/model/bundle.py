@@ -76,8 +76,7 @@ class Component:
 class Artefact:
     """A file that belongs to the bundle; each node gets it when the bundle is staged.
 
-    :ivar name: what it is called on the node.
-    :ivar source: its URL (http or https), or its absolute path on the node.
+    :ivar name: what it is called on the node; :ivar source: its URL (http, https) or absolute path there.
     :ivar sha256: its checksum, 64 hexadecimal digits in lower case.
     :ivar signature: URL or path of its detached signature; None: the checksum is all.
     :ivar keyring: the file on the node with the keys that may have signed it.
@@ -248,10 +247,9 @@ class AnsibleMechanism:
     """Playbooks bring the bundle, run by the worker for one node at a time.
 
     :ivar service: the systemd service that ``activate`` restarts.
-    :ivar version: a command on the node that prints, as its last line, the version that the service runs.
-    :ivar activate: switches to the version; :ivar stage: lays it down before; None: nothing has to be.
-    :ivar inventory: file or folder, in the playbook folder where it is not absolute; None: one of the node
-        alone, as Escalator itself reaches it.
+    :ivar version: a command on the node; its last line is the version that the service runs.
+    :ivar activate: switches to the version; :ivar stage: lays it down before; :ivar rollback: undoes it.
+    :ivar inventory: file or folder, in the playbook folder or absolute; None: one of the node alone.
     :ivar inventory_host: what the inventory calls a node; ``{host}`` stands for its name in Nova.
     :ivar extra_vars: variables of Ansible's; no secrets, they stand in the ledger.
     :ivar vault: id of the connection whose password opens the vault; None: there is none.
@@ -264,6 +262,7 @@ class AnsibleMechanism:
     version: str
     activate: PlaybookRun
     stage: PlaybookRun | None = None
+    rollback: PlaybookRun | None = None
     inventory: str | None = None
     inventory_host: str = "{host}"
     extra_vars: Mapping[str, object] = field(default_factory=dict)
@@ -289,6 +288,7 @@ class KollaAnsibleMechanism:
     inventory: str
     activate: KollaRun = KollaRun(action="upgrade", tags=("nova",))
     stage: KollaRun | None = KollaRun(action="pull", tags=("nova",))
+    rollback: KollaRun | None = None
     inventory_host: str = "{host}"
     extra_vars: Mapping[str, object] = field(default_factory=dict)
     vault: str | None = None

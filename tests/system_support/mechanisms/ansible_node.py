@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.system_support.mechanisms.command_node import CommandNode, make_command_node
 
-from escalator.model.bundle import AnsibleMechanism, KollaAnsibleMechanism, PlaybookRun
+from escalator.model.bundle import AnsibleMechanism, KollaAnsibleMechanism, KollaRun, PlaybookRun
 from escalator.model.errors import InvalidRequestError
 from escalator.system_support.mechanisms.ansible import AnsibleOnWorker
 from escalator.system_support.playbooks.node_lock import NodeLock
@@ -41,6 +41,13 @@ PLAYBOOK = """\
       args: {chdir: "{{ folder }}"}
       changed_when: true
       tags: [activate]
+    - name: Bring the version of before back
+      ansible.builtin.shell: |
+        cp staged/{{ escalator_previous }} installed
+        systemctl restart {{ escalator_service }}
+      args: {chdir: "{{ folder }}"}
+      changed_when: true
+      tags: [rollback, never]
 """
 
 KOLLA = """\
@@ -48,7 +55,7 @@ KOLLA = """\
 # What kolla-ansible makes of its command line: one of ansible-playbook's, with its own files of variables.
 import argparse, os
 reader = argparse.ArgumentParser()
-reader.add_argument("action", choices=["pull", "upgrade"])
+reader.add_argument("action", choices=["pull", "upgrade", "reconfigure"])
 reader.add_argument("--check", action="store_true")
 for name in ("configdir", "extra-vars", "inventory", "limit", "tags", "vault-password-file"):
     reader.add_argument(f"--{name}")
@@ -57,7 +64,8 @@ assert asked.tags == "nova"
 line = ["ansible-playbook", "--inventory", asked.inventory, "--limit", asked.limit]
 for name in ("globals.yml", "passwords.yml"):
     line += ["-e", f"@{asked.configdir}/{name}"]
-line += ["-e", asked.extra_vars, "--tags", {"pull": "stage", "upgrade": "activate"}[asked.action]]
+tags = {"pull": "stage", "upgrade": "activate", "reconfigure": "rollback"}
+line += ["-e", asked.extra_vars, "--tags", tags[asked.action]]
 line += ["--check"] if asked.check else []
 os.execvp(line[0], [*line, "@PLAYBOOKS@/demo.yml"])
 """
@@ -93,6 +101,7 @@ class AnsibleNode:
             version=commands.version,
             stage=PlaybookRun(playbook="demo.yml", tags=("stage",)),
             activate=PlaybookRun(playbook="demo.yml", tags=("activate",)),
+            rollback=PlaybookRun(playbook="demo.yml", tags=("rollback",)),
             extra_vars={"folder": str(self.folder), "ansible_python_interpreter": sys.executable},
             stage_seconds=60.0,
             activate_seconds=60.0,
@@ -115,6 +124,7 @@ class AnsibleNode:
             service=plain.service,
             version=plain.version,
             inventory=self.write_inventory("node-01"),
+            rollback=KollaRun(action="reconfigure", tags=("nova",)),
             extra_vars=plain.extra_vars,
             check_mode=True,
             program=str(program),

@@ -150,6 +150,8 @@ def make_ansible(request: pytest.FixtureRequest) -> Example:
         connect_really=node.sshd.shell,
         count_restarts=node.commands.restarts,
         break_service=node.commands.break_service,
+        mend_service=node.commands.mend_service,
+        lose_previous=node.commands.lose_previous,
     )
 
 

@@ -10,7 +10,6 @@ from tests.system_support.mechanisms.examples import EXAMPLES, NEW, OLD, VARIANT
 
 from escalator.model.bundle import (
     COMPUTE,
-    AnsibleMechanism,
     AptMechanism,
     DnfMechanism,
     KollaAnsibleMechanism,
@@ -27,11 +26,7 @@ ON_MACHINES = {AptMechanism.type}
 """Mechanisms whose node is a machine of the lab's."""
 LIKE_ANOTHER = {KollaAnsibleMechanism.type}
 """Mechanisms that do what another one does, by another program: long, for little news."""
-WITHOUT_WAY_BACK = {
-    DnfMechanism.type,
-    AnsibleMechanism.type,
-    KollaAnsibleMechanism.type,
-}
+WITHOUT_WAY_BACK = {DnfMechanism.type}
 """Mechanisms that cannot undo what they bring."""
 MAKERS = {str(kind.type): make for kind, make in EXAMPLES.items()} | VARIANTS
 

@@ -27,7 +27,7 @@ COMMAND = CommandMechanism(version="v", activate="a", service="s")
         (AptMechanism(packages=()), ""),
         (
             AnsibleMechanism(service="s", version="v", activate=PlaybookRun(playbook="p.yml")),
-            "this release cannot undo what ansible brings",
+            "it says to support a rollback, but names none for ansible",
         ),
     ],
 )

@@ -24,11 +24,15 @@ from escalator.system_support.mechanisms.ansible_scripts import (
     write_activate_begin,
     write_activate_end,
     write_node_check,
+    write_roll_back_begin,
+    write_roll_back_end,
     write_stage_begin,
     write_stage_end,
     write_staged_question,
+    write_way_back_script,
 )
 from escalator.system_support.mechanisms.node_job import PREFIX, Effect, NodeJob
+from escalator.system_support.mechanisms.proof_scripts import MARGIN_SECONDS, read_way_back
 from escalator.system_support.mechanisms.protocol import InstalledVersion, UnitState
 from escalator.system_support.mechanisms.questions import ask_service_state, find_lacking
 from escalator.system_support.playbooks.command_lines import name_host
@@ -50,7 +54,7 @@ CHECK_SECONDS = 300.0
 _AT_ONCE = BoundedSemaphore(4)
 """Tries in check mode side by side: each is a process of its own on the worker."""
 
-_NO_WAY_BACK = "this release cannot undo what its mechanism brings"
+_NO_RUN = "the bundle names nothing that goes back, under rollback"
 
 log = logging.getLogger(__name__)
 
@@ -160,18 +164,47 @@ class AnsibleOnWorker:
             end = write_activate_end(mechanism, job.version, self._state)
             return _name_part(job, "end").run(end, trouble=trouble, base=self._base)
 
-    def way_back(self, _shell: Shell, _version: str, /) -> WayBack:
-        """Say that there is none: this release cannot undo what the mechanism brings."""
-        return WayBack.one_way(_NO_WAY_BACK)
+    def way_back(self, shell: Shell, version: str) -> WayBack:
+        """Read what this bundle replaced, or what the service runs; without a rollback run there is none.
+
+        :raises NodeFaultError: the version command fails.
+        """
+        if self._mechanism.rollback is None:
+            return WayBack.one_way(_NO_RUN)
+        script = write_way_back_script(self._mechanism, version, self._state)
+        result = shell.run_as_root(script, self._mechanism.version_seconds + MARGIN_SECONDS)
+        if not result.ok:
+            raise NodeFaultError(
+                f"node {shell.host}: cannot read what it would go back to: {result.last_words}",
+                remedy="try the version command of the bundle on the node",
+            )
+        return read_way_back(result.stdout, version)
 
     def roll_back(self, job: NodeJob) -> Effect:
-        """Refuse it.
+        """Run what goes back, unless nothing of this bundle is left; then have it proved.
 
-        :raises NodeFaultError: always.
+        :raises NodeFaultError: the bundle names no such run.
         """
-        raise NodeFaultError(
-            f"{job.version} has no way back: {_NO_WAY_BACK}", remedy="go back by hand, or from a backup"
-        )
+        rollback = self._mechanism.rollback
+        trouble = f"{self._mechanism.service} cannot be brought back from {job.version}"
+        if rollback is None:
+            raise NodeFaultError(f"{trouble}: {_NO_RUN}", remedy="go back by hand, or from a backup")
+        if self._begin_back(job, trouble) is None:
+            return Effect.ALREADY_BACK
+        with self._hold(job) as held:
+            previous = self._begin_back(job, trouble)
+            if previous is None:  # whoever had the lock has done it
+                return Effect.ALREADY_BACK
+            self._run(job, held, rollback, "", trouble, previous=previous)
+            end = write_roll_back_end(self._mechanism, job.version, self._state)
+            return _name_part(job, "end").run(end, trouble=trouble, base=self._base)
+
+    def _begin_back(self, job: NodeJob, trouble: str) -> str | None:
+        """Record that going back begins; return what ran before the bundle, None where nothing is left."""
+        script = write_roll_back_begin(self._mechanism, job.version, self._state)
+        status = _name_part(job, "begin").run_to_status(script, trouble=trouble, base=self._base)
+        done = f"{PREFIX}{Effect.ALREADY_BACK}" in status.output.splitlines()
+        return None if done else parse_pairs(status.output).get("previous", "")
 
     def _begin(self, job: NodeJob, trouble: str) -> dict[str, str] | None:
         """Record what runs before; None: the version runs already, by this bundle."""
@@ -185,13 +218,16 @@ class AnsibleOnWorker:
         lock = self._lock(f"{self._worker.name}, {job.job_id}, run {uuid.uuid4().hex[:12]}")
         return hold_node(lock, job.connect, deadline=job.deadline, clock=job.clock, sleep=job.sleep)
 
-    def _run(self, job: NodeJob, held: HeldNode, part: Part, artefacts: str, trouble: str) -> None:
+    def _run(
+        self, job: NodeJob, held: HeldNode, part: Part, artefacts: str, trouble: str, *, previous: str = ""
+    ) -> None:
         """Run a part to its good end, while the node's lock is held.
 
+        :param previous: what the service ran before the bundle, where that is wanted back.
         :raises NodeFaultError: it failed, was ended at its limit, or the lock was lost.
         """
         mechanism, host = self._mechanism, held.host
-        own = mechanism.activate_seconds if part is mechanism.activate else mechanism.stage_seconds
+        own = mechanism.stage_seconds if part is mechanism.stage else mechanism.activate_seconds
         limit = max(0.0, min(own, (job.deadline - job.clock()).total_seconds()))
         try:
             run = prepare_run(
@@ -202,6 +238,7 @@ class AnsibleOnWorker:
                 version=job.version,
                 limit_seconds=limit,
                 artefacts=artefacts,
+                previous=previous,
             )
         except InvalidRequestError as exc:
             raise NodeFaultError(f"{trouble}: {exc.message}", remedy=exc.remedy) from exc

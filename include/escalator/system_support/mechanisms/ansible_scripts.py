@@ -15,6 +15,9 @@ from escalator.system_support.mechanisms.proof_scripts import (
     TOOLS,
     VERSION,
     AskedService,
+    write_back_begin,
+    write_back_prove,
+    write_back_question,
     write_begin,
     write_key,
     write_locked,
@@ -28,6 +31,9 @@ STATE = "/var/lib/escalator/ansible"
 
 _SAY_BEGUN = """\
 printf 'was=%s\\nartefacts=%s\\n' "${was:-}" "${ESCALATOR_ARTEFACTS:-}"
+"""
+_SAY_PREVIOUS = """\
+printf 'previous=%s\\n' "$ESCALATOR_PREVIOUS"
 """
 _STAGED = """\
 printf '%s\\n' "$key" | record "$staged"
@@ -70,6 +76,22 @@ def write_activate_begin(mechanism: WorkersMechanism, version: str, state: str =
 def write_activate_end(mechanism: WorkersMechanism, version: str, state: str = STATE) -> str:
     """Write the proof, by version and process, that the run did what it should."""
     return _write_head(mechanism, version, state) + write_prove("the run of Ansible")
+
+
+def write_roll_back_begin(mechanism: WorkersMechanism, version: str, state: str = STATE) -> str:
+    """Write what stands before the run that goes back: it says whether nothing is left to undo."""
+    return _write_head(mechanism, version, state) + write_back_begin("this bundle") + _SAY_PREVIOUS
+
+
+def write_roll_back_end(mechanism: WorkersMechanism, version: str, state: str = STATE) -> str:
+    """Write the proof, by version and process, that the run brought back what was there before."""
+    return _write_head(mechanism, version, state) + write_back_prove("the run of Ansible")
+
+
+def write_way_back_script(mechanism: WorkersMechanism, version: str, state: str = STATE) -> str:
+    """Write the script that says, as ``key=value`` lines, to what the node would go back."""
+    key = _digest(mechanism, version)
+    return ask_service(mechanism, state).write_head() + write_back_question(version, key)
 
 
 def write_staged_question(mechanism: WorkersMechanism, version: str, state: str = STATE) -> str:

@@ -107,20 +107,22 @@ is_record "$from" || from="$state/active"
 if ! is_record "$back"; then
   if [ "$before" != "$version" ] && ! is_record "$state/begun"; then say already-back; exit 0; fi
   is_record "$from" || fail "there is no way back: nothing is recorded here of what {what} brought"
-  printf '%s\\n%s\\n%s\\n' "$key" "$(process)" "$(sed -n 3p "$from")" | record "$back"
+  printf '%s\\n%s\\n%s\\n%s\\n' "$key" "$(process)" "$(sed -n 3p "$from")" "$before" | record "$back"
 fi
 ESCALATOR_PREVIOUS=$(sed -n 3p "$back")
 export ESCALATOR_PREVIOUS
 """
 
 _BACK_PROVE = """\
+back="$state/back-$version"
+ESCALATOR_PREVIOUS=$(sed -n 3p "$back")
 is_active || fail "$service does not run after {what}: systemd says '$(active)'"
 after=$(ask_version "$answer") || fail "{what} ended well, but the version command did not"
 [ "$after" != "$version" ] || fail "{what} ended well, but the version command says '$after' still"
 [ -z "$ESCALATOR_PREVIOUS" ] || [ "$after" = "$ESCALATOR_PREVIOUS" ] ||
   fail "{what} ended well, but the version command says '$after', not $ESCALATOR_PREVIOUS"
 old=$(sed -n 2p "$back")
-if [ -n "$old" ] && [ "$old" = "$(process)" ] && [ "$before" = "$version" ]; then
+if [ -n "$old" ] && [ "$old" = "$(process)" ] && [ "$(sed -n 4p "$back")" = "$version" ]; then
   fail "{what} ended well, but $service is still the process of before: it was not restarted"
 fi
 for name in active begun; do

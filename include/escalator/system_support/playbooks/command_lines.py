@@ -10,6 +10,8 @@ from escalator.model.bundle import AnsibleMechanism, KollaAnsibleMechanism, Koll
 from escalator.model.errors import InvalidRequestError
 
 PLAYBOOK_PROGRAM = "ansible-playbook"
+PREVIOUS = "escalator_previous"
+"""The extra variable of a run that goes back: what the service ran before the bundle."""
 _PLAIN_HOST = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 """What ``--limit`` takes for one host, and not for a pattern."""
 _GROUPS = {"all", "ungrouped", "localhost"}

@@ -16,6 +16,7 @@ from escalator.model.bundle import AnsibleMechanism, KollaAnsibleMechanism, Koll
 from escalator.model.errors import EscalatorError, InvalidRequestError
 from escalator.system_support.playbooks.command_lines import (
     PLAYBOOK_PROGRAM,
+    PREVIOUS,
     make_vars,
     name_host,
     write_kolla_line,
@@ -97,10 +98,12 @@ def prepare_run(
     version: str,
     limit_seconds: float,
     artefacts: str = "",
+    previous: str = "",
     check: bool = False,
 ) -> AnsibleRun:
     """Put a run together, with all that it needs to reach the node; nothing is written or started.
 
+    :param previous: what the service ran before the bundle, where the part is to bring that back.
     :param part: what of the mechanism is run; :param check: in Ansible's check mode.
     :raises InvalidRequestError: the worker lacks something, or the node cannot be reached so.
     """
@@ -116,6 +119,8 @@ def prepare_run(
     variables = make_vars(
         mechanism.extra_vars, host=host, service=mechanism.service, version=version, artefacts=artefacts
     )
+    if previous:
+        variables[PREVIOUS] = previous
     files[_VARS] = json.dumps(variables)
     secrets = [route.target.password, route.target.private_key_passphrase]
     if mechanism.vault is not None:
@@ -197,7 +202,7 @@ def _find_program_name(mechanism: WorkersMechanism) -> str:
 
 
 def _list_paths(mechanism: WorkersMechanism, worker: WorkerSide) -> Iterator[Path]:
-    for part in (mechanism.stage, mechanism.activate):
+    for part in (mechanism.stage, mechanism.activate, mechanism.rollback):
         if isinstance(part, PlaybookRun):
             yield worker.playbooks / part.playbook
     if mechanism.inventory is not None:

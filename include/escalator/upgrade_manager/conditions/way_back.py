@@ -23,7 +23,9 @@ def find_one_way(bundle: Bundle) -> str:
     match bundle.mechanism:
         case CommandMechanism(rollback=None):
             return "it says to support a rollback, but names no rollback command"
-        case DnfMechanism() | AnsibleMechanism() | KollaAnsibleMechanism():
+        case AnsibleMechanism(rollback=None) | KollaAnsibleMechanism(rollback=None):
+            return f"it says to support a rollback, but names none for {bundle.mechanism.type}"
+        case DnfMechanism():
             return f"this release cannot undo what {bundle.mechanism.type} brings"
         case _:
             return ""
