@@ -1,21 +1,26 @@
-"""Nodes whose nova-compute is a Debian package go to the next release by apt, and each is rebooted."""
+"""Nodes whose nova-compute is a Debian package go to the next release by apt, and each is rebooted.
+
+On one of the four the worker is killed with SIGKILL while a script of the package runs on the node. The work
+on the node goes on, and the retry joins it.
+"""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
-from escalator.lab.lab import Lab
-from escalator.lab.progress import Progress
-from escalator.lab.settings import LabSettings, NovaForm
-from tests.campaigns.harness import NEW, OLD, Harness, OutSampler, airflow_beside, state_of
+from escalator.airflow_client.records import DagRun
+from escalator.lab.machine.package_files import PACKAGE
+from escalator.lab.nodes import Node
+from escalator.lab.processes import wait_until
+from tests.campaigns.harness import NEW, OLD, Harness, OutSampler, state_of
+from tests.campaigns.packaged import in_node, packaged_lab, read_boots
 
-pytestmark = [pytest.mark.lab, pytest.mark.stack, pytest.mark.proof, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.lab, pytest.mark.stack, pytest.mark.proof, pytest.mark.timeout(2400)]
 
-INSTANCE = 6
 BUNDLE = """\
 schema: escalator.bundle/1
 name: packages-and-reboot
@@ -29,61 +34,90 @@ impact: reboot
 reboot: always
 expected: {upgrade_seconds: 60}
 """
-BOOT_ID = "/proc/sys/kernel/random/boot_id"
+AT_WORK = "root/at-work"
+"""A file, below the root of a node, that is there when what is to be met has begun."""
+SLOW_SCRIPT = f"""
+printf '#!/bin/sh\\ntouch /{AT_WORK}\\nsleep 20\\n' >/usr/sbin/policy-rc.d
+chmod 0755 /usr/sbin/policy-rc.d
+"""
+"""A script of a package asks the node's own policy before it restarts a service; this one takes its time."""
 
 
 @pytest.fixture(scope="module")
 def harness(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Harness]:
-    environment = {**os.environ, "ESCALATOR_LAB_INSTANCE": str(INSTANCE)}
-    settings = LabSettings.from_environment(environment, nodes=3, servers=0, nova=NovaForm.PACKAGE)
-    lab = Lab(settings, progress=Progress())
-    try:
-        lab.up()
-        folder = tmp_path_factory.mktemp("packages")
-        with airflow_beside(lab, INSTANCE, folder, more={"packages-and-reboot.yaml": BUNDLE}) as found:
-            yield found
-    finally:
-        lab.down()
+    folder = tmp_path_factory.mktemp("packages")
+    with packaged_lab(4, folder, {"packages-and-reboot": BUNDLE}) as found:
+        yield found
 
 
 @pytest.fixture(scope="module")
 def upgraded(harness: Harness) -> dict[str, Any]:
     before = harness.fresh(6)
     boots = read_boots(harness)
+    since = max((m.id for m in harness.world.cloud().fetch_migrations()), default=0)
     sampler = OutSampler(harness.world.cloud())
     with sampler.watching():
         run = harness.trigger(bundle="packages-and-reboot")
+        killed = harness.order(run)[-1]
+        in_node(harness.lab.node(killed), SLOW_SCRIPT)
+        kill_when_at_work(harness, run, killed)
         state = harness.wait(run)
     return {
         "run": run,
         "state": state,
         "before": before,
         "boots": boots,
+        "killed": killed,
         "most_out": sampler.most,
+        "migrations": [m for m in harness.world.cloud().fetch_migrations() if m.id > since],
         "after": harness.servers(),
     }
 
 
-def read_boots(harness: Harness) -> dict[str, str]:
-    return {node.host: node.console("cat", BOOT_ID).stdout for node in harness.lab.nodes()}
+def kill_when_at_work(harness: Harness, run: DagRun, host: str) -> None:
+    """Kill the worker of the node's upgrade, the task and what it started, as soon as the node is at work."""
+    mark = harness.lab.node(host).compute.machine.upper / AT_WORK
+    assert wait_until(mark.exists, timeout_seconds=1200), harness.states(run)
+    harness.stack.kill_worker_of(run.dag_id, run.run_id, f"{host}.upgrade", timeout_seconds=5)
+
+
+def each(harness: Harness, read: Callable[[Node], str]) -> dict[str, str]:
+    return {node.host: read(node) for node in harness.lab.nodes()}
 
 
 def test_every_node_has_and_runs_the_new_package(harness: Harness, upgraded: dict[str, Any]) -> None:
     assert upgraded["state"] == "success", harness.states(upgraded["run"])
     hosts = harness.lab.settings.hosts
     assert {host: harness.running(host) for host in hosts} == dict.fromkeys(hosts, NEW)
-    assert {node.host: node.release for node in harness.lab.nodes()} == dict.fromkeys(hosts, NEW)
-    assert [node.console("dpkg", "--audit").stdout for node in harness.lab.nodes()] == [""] * 3
+    assert each(harness, lambda node: node.release) == dict.fromkeys(hosts, NEW)
+    assert each(harness, lambda node: in_node(node, "dpkg --audit")) == dict.fromkeys(hosts, "")
 
 
-def test_every_node_was_rebooted(harness: Harness, upgraded: dict[str, Any]) -> None:
-    assert [host for host, boot in read_boots(harness).items() if boot == upgraded["boots"][host]] == []
+def test_the_killed_step_was_tried_again(harness: Harness, upgraded: dict[str, Any]) -> None:
+    run, step = upgraded["run"], f"{upgraded['killed']}.upgrade"
+    task = harness.client.get_task_instance(run.dag_id, run.run_id, step)
+    assert task.try_number >= 2, task
+
+
+def test_every_node_was_installed_once_and_rebooted_once(harness: Harness, upgraded: dict[str, Any]) -> None:
+    count = f"grep -c ' upgrade {PACKAGE}:' /var/log/dpkg.log"
+    assert set(each(harness, lambda node: in_node(node, count)).values()) == {"1"}
+    nodes = harness.report(upgraded["run"])["nodes"]
+    ordered = {node["host"]: [(r["boot_before"], r["boot"]) for r in node["reboots"]] for node in nodes}
+    now = read_boots(harness)
+    assert ordered == {host: [(boot, now[host])] for host, boot in upgraded["boots"].items()}
 
 
 def test_every_server_is_as_it_was_and_one_node_was_out_at_a_time(upgraded: dict[str, Any]) -> None:
     before = {name: state_of(server) for name, server in upgraded["before"].items()}
     assert {name: state_of(server) for name, server in upgraded["after"].items()} == before
     assert upgraded["most_out"] == 1
+
+
+def test_no_server_left_a_node_twice(upgraded: dict[str, Any]) -> None:
+    left = Counter((m.server_id, m.source_host) for m in upgraded["migrations"])
+    assert len(left) >= len(upgraded["before"])
+    assert set(left.values()) == {1}
 
 
 def test_a_reset_brings_the_first_package_back(harness: Harness, upgraded: dict[str, Any]) -> None:
