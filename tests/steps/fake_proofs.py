@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from tests.steps.fake_canaries import FakeCanaries
 from tests.steps.fake_records import Guest, Host, Move, request
@@ -114,6 +114,10 @@ class FakeProofs:
         self._service(host)
         self.canary_at = None
         return 0
+
+    @request
+    def fetch_kept_state(self, project_ids: Iterable[str]) -> dict[str, object]:
+        return {"services": [], "aggregates": [], "quotas": dict.fromkeys(project_ids), "unread": []}
 
     @property
     def canaries(self) -> FakeCanaries:
