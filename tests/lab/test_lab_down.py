@@ -29,7 +29,7 @@ def test_down_ends_everything_and_nothing_else(lab: Lab, tmp_path: Path) -> None
     neighbour, runner = Service(name="epmd", command=("sleep", "600")), ServiceRunner(run=tmp_path)
     runner.ensure_started(neighbour)
     own = ServiceRunner(run=lab.settings.run)
-    lost = ("sh", "-c", "setsid sleep 601 & exec sleep 600")
+    lost = ("sh", "-c", "(setsid sleep 601 &); exec sleep 600")
     own.ensure_started(Service(name=f"{services.VNF_PREFIX}a-guest", command=lost))
     try:
         assert lab.status().is_up
