@@ -20,7 +20,7 @@ BACK = make_dag_id("rollback", CLOUD, "cell1/az1/general")
 @pytest.fixture(scope="module")
 def back(harness: Harness) -> Harness:
     """The same lab and Airflow, and the DAG of the way back."""
-    wait_for_dag(harness.client, BACK, timeout_seconds=60)
+    wait_for_dag(harness.client, BACK, timeout_seconds=120)
     return replace(harness, dag_id=BACK)
 
 
@@ -37,6 +37,7 @@ def undone(harness: Harness, back: Harness) -> dict[str, Any]:
     with sampler.watching():
         run = back.client.trigger(BACK, {"run_id": upgrade.run_id})
         state = back.wait(run)
+    assert back.states(run)["check_conditions"] == "success", back.log(run, "check_conditions")
     return {
         "before": before,
         "upgrade": upgrade,

@@ -14,6 +14,8 @@ from escalator.ledger.facts import FROM_VERSION, RELEASED_AT, UPGRADE_BEGUN, rea
 from escalator.ledger.records import Document, plan_of
 from escalator.ledger.tables import CampaignRow, FactRow, NodeRow
 
+_FORGOTTEN = "null"
+"""How a fact that was forgotten is stored."""
 _is_dry = CampaignRow.plan["request"]["dry_run"].as_boolean()
 
 
@@ -49,7 +51,7 @@ def read_undoable(session: Session, campaign: str, run_id: str | None) -> Undoab
     touched = (
         sa.select(NodeRow.campaign_id)
         .join(FactRow, FactRow.node_id == NodeRow.id)
-        .where(FactRow.key == UPGRADE_BEGUN, FactRow.value.isnot(sa.JSON.NULL))
+        .where(FactRow.key == UPGRADE_BEGUN, sa.cast(FactRow.value, sa.String) != _FORGOTTEN)
     )
     query = (
         sa.select(CampaignRow)
