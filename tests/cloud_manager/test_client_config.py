@@ -103,7 +103,7 @@ def test_a_bad_file_is_exit_2_with_one_reason(
 def test_a_file_that_is_not_there_or_a_folder_is_said(tmp_path: Path) -> None:
     with pytest.raises(InvalidRequestError, match="there is no file"):
         name_cloud(None, path=tmp_path / "none.yaml", environ={})
-    with pytest.raises(InvalidRequestError, match="Is a directory"):
+    with pytest.raises(InvalidRequestError, match="it is a folder, not a file"):
         name_cloud(None, environ={"OS_CLIENT_CONFIG_FILE": str(tmp_path)})
 
 

@@ -217,6 +217,7 @@ GIVEN_TO_COMMANDS = frozenset(
         "ESCALATOR_ARTEFACTS",
         "ESCALATOR_HOOK",
         "ESCALATOR_HOST",
+        "ESCALATOR_PREVIOUS",
         "ESCALATOR_SERVICE",
         "ESCALATOR_VERSION",
     }

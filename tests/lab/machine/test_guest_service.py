@@ -42,7 +42,7 @@ class Member:
         environment = {
             "PATH": f"{self.at}/bin:/usr/bin:/bin",
             "AT": str(self.at),
-            "ESCALATOR_GUEST_KEPT": str(self.at / "kept"),
+            "PAIR_KEPT": str(self.at / "kept"),
             "CONTENT_LENGTH": str(len(content)) if content else "",
         }
         done = subprocess.run(

@@ -12,7 +12,7 @@ KEPT = "/run/pair"
 
 SERVICE = f"""#!/bin/sh
 # One command of a member of a pair, by the name of this file. Who has the service's address is active.
-kept=${{ESCALATOR_GUEST_KEPT:-{KEPT}}}
+kept=${{PAIR_KEPT:-{KEPT}}}
 body= name= server= service= peer= active=
 if [ "${{CONTENT_LENGTH:-0}}" -gt 0 ]; then IFS= read -r body || :; fi
 if [ -e "$kept/told" ]; then
