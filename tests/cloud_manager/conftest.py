@@ -245,7 +245,7 @@ def real_cloud(lab: Lab) -> Cloud:
 def empty_lab(lab: Lab) -> Lab:
     """The lab with every node enabled and without servers; what a test leaves there, the next one clears."""
     lab.reset()
-    lab.servers.delete_all()
+    lab.servers.wait_gone(lab.servers.order_deletion())
     return lab
 
 

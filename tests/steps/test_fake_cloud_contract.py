@@ -96,7 +96,7 @@ def stage(request: pytest.FixtureRequest) -> Stage:
         return FakeStage()
     lab: Lab = request.getfixturevalue("lab")
     lab.reset()
-    lab.servers.delete_all()
+    lab.servers.wait_gone(lab.servers.order_deletion())
     return LabStage(lab)
 
 

@@ -81,7 +81,7 @@ class Maintenance:
 
 @pytest.fixture(scope="module")
 def world(lab: Lab) -> Iterator[VnfLab]:
-    lab.servers.delete_all()
+    lab.servers.wait_gone(lab.servers.order_deletion())
     made = VnfLab(lab, progress=Progress())
     try:
         made.start(*SPECS)
