@@ -2,8 +2,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from escalator.airflow_client.naming import find_dag_id, find_dag_prefix, split_node_task
+from escalator.airflow_client.naming import split_node_task
 from escalator.model.campaign import Step
+from escalator.model.naming import make_dag_id
 
 
 @pytest.mark.parametrize(
@@ -15,8 +16,8 @@ from escalator.model.campaign import Step
     ],
 )
 def test_a_dag_id_keeps_what_airflow_allows_and_nothing_else(cloud: str, domain: str, dag_id: str) -> None:
-    assert find_dag_id(cloud, domain) == dag_id
-    assert dag_id.startswith(find_dag_prefix(cloud))
+    assert make_dag_id("upgrade", cloud, domain) == dag_id
+    assert dag_id.startswith(make_dag_id("upgrade", cloud, ""))
 
 
 @given(host=st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,30}", fullmatch=True), step=st.sampled_from(Step))

@@ -126,7 +126,10 @@ def test_a_matcher_that_it_does_not_take_is_said_in_its_words(url: str) -> None:
 
 
 def test_a_silence_that_is_gone_is_ended(url: str) -> None:
-    Alertmanager(Access(url=url)).end_silence("b7a1f0a1-0000-4000-8000-000000000000")
+    source = Alertmanager(Access(url=url))
+    gone = "b7a1f0a1-0000-4000-8000-000000000000"
+    source.end_silence(gone)
+    assert httpx.get(f"{url}/api/v2/silence/{gone}").status_code == httpx.codes.NOT_FOUND
 
 
 def test_another_server_is_no_alertmanager(url: str) -> None:

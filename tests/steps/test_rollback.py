@@ -19,10 +19,9 @@ from escalator.steps.campaign.check_conditions import check
 from escalator.steps.campaign.undoing import find_undoing
 
 
-def turn_back(world: World) -> CampaignPlan:
-    """Open the campaign that takes the world's run back; the world goes on with it."""
-    upgrade = world.plan
-    plan = replace(
+def make_back(upgrade: CampaignPlan) -> CampaignPlan:
+    """Make the plan of the campaign that takes a run back."""
+    return replace(
         upgrade,
         campaign=f"rollback__{upgrade.campaign}",
         run_id=f"back-of-{upgrade.run_id}",
@@ -31,9 +30,12 @@ def turn_back(world: World) -> CampaignPlan:
         procedure="rollback",
         undoes=RunOf(campaign=upgrade.campaign, run_id=upgrade.run_id, version=NEW),
     )
-    world.plan = plan
-    world.open(plan)
-    return plan
+
+
+def turn_back(world: World) -> None:
+    """Open the campaign that takes the world's run back; the world goes on with it."""
+    world.plan = make_back(world.plan)
+    world.open(world.plan)
 
 
 def fail(world: World, host: str = NODE) -> None:
@@ -149,16 +151,9 @@ def test_the_check_of_a_way_back_keeps_its_order_and_does_not_refuse_older_versi
     found = find_undoing(world.ledger, upgrade.campaign, upgrade.run_id)
     assert found.hosts == ("node-02", "node-03", NODE)
     world.bundle = parse_bundle(found.bundle_document)
-    world.plan = replace(
-        upgrade,
-        campaign=f"rollback__{upgrade.campaign}",
-        run_id=f"back-of-{upgrade.run_id}",
-        request=replace(upgrade.request, bundle="nova-34-back", hosts=found.hosts),
-        hosts=(),
-        target_version=OLD,
-        procedure="rollback",
-        undoes=found.run,
-    )
+    back = make_back(upgrade)
+    assert back.undoes == found.run
+    world.plan = replace(back, hosts=(), request=replace(back.request, hosts=found.hosts))
     plan, report = check(world.context(), found.bundle_document, known_hosts=found.hosts)
     assert report.met, [str(c.verdict) for c in report.unmet]
     assert plan.hosts == found.hosts

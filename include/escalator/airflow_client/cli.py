@@ -14,7 +14,6 @@ from rich.console import Console
 from escalator.airflow_client.client import AirflowClient
 from escalator.airflow_client.errors import NotInAirflowError, RunTimeoutError
 from escalator.airflow_client.follow import choose_view, follow
-from escalator.airflow_client.naming import find_dag_id, find_dag_prefix
 from escalator.airflow_client.progress import list_of_campaign
 from escalator.airflow_client.records import RunState
 from escalator.airflow_client.run_end import describe_failures, find_report_of_run
@@ -23,6 +22,7 @@ from escalator.documents.plain_file import read_file
 from escalator.model.approval import Approval
 from escalator.model.campaign import OnBlocked, OnInterruption, OnSlowMove, UpgradeMode
 from escalator.model.errors import EscalatorError, InvalidRequestError, TransientError
+from escalator.model.naming import make_dag_id
 from escalator.model.procedure import ROLLBACK, UPGRADE
 
 if TYPE_CHECKING:
@@ -295,8 +295,8 @@ def _dag_of(client: AirflowClient, procedure: str, *, cloud: str | None, domain:
     if not cloud:
         raise InvalidRequestError("no cloud is named", remedy="give --cloud, or --dag")
     if domain:
-        return find_dag_id(cloud, domain, procedure)
-    found = [dag.dag_id for dag in client.list_dags(prefix=find_dag_prefix(cloud, procedure))]
+        return make_dag_id(procedure, cloud, domain)
+    found = [dag.dag_id for dag in client.list_dags(prefix=make_dag_id(procedure, cloud, ""))]
     match found:
         case [only]:
             return only

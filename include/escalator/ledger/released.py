@@ -10,13 +10,12 @@ from sqlalchemy.orm import Session
 
 from escalator.ledger.documents import find_document, read_stored
 from escalator.ledger.records import Document
-from escalator.ledger.rows import named_bundle
+from escalator.ledger.rows import is_dry, named_bundle
 from escalator.ledger.tables import CampaignRow, DocumentRow, NodeRow
 from escalator.model.bundle import MechanismType
 from escalator.model.campaign import NodeState
 
 _released = NodeRow.state == NodeState.RELEASED.value
-_is_dry = CampaignRow.plan["request"]["dry_run"].as_boolean()
 
 
 class Released(NamedTuple):
@@ -39,7 +38,7 @@ def read_released(session: Session, *, cloud: str, bundle: str, after: int = 0) 
     """
     ours = sa.and_(CampaignRow.cloud == cloud, named_bundle == bundle, CampaignRow.id > after)
     runs = (
-        sa.select(CampaignRow.id, CampaignRow.opened_at, _is_dry, DocumentRow.body)
+        sa.select(CampaignRow.id, CampaignRow.opened_at, is_dry, DocumentRow.body)
         .join(DocumentRow, DocumentRow.campaign_id == CampaignRow.id)
         .where(ours, DocumentRow.kind == Document.BUNDLE.value)
         .order_by(CampaignRow.id.desc())

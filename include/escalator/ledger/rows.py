@@ -20,6 +20,8 @@ from escalator.model.verdict import Code
 
 named_bundle = CampaignRow.plan["request"]["bundle"].as_string()
 """The bundle that a run was asked to bring, by its name."""
+is_dry = CampaignRow.plan["request"]["dry_run"].as_boolean()
+"""Whether a run only says what it would do."""
 
 
 def insert_or_ignore(session: Session, row: type[Base], values: Mapping[str, Any]) -> None:

@@ -12,11 +12,11 @@ from sqlalchemy.orm import Session
 from escalator.ledger.documents import find_document
 from escalator.ledger.facts import FROM_VERSION, RELEASED_AT, UPGRADE_BEGUN, read_facts
 from escalator.ledger.records import Document, plan_of
+from escalator.ledger.rows import is_dry
 from escalator.ledger.tables import CampaignRow, FactRow, NodeRow
 
 _FORGOTTEN = "null"
 """How a fact that was forgotten is stored."""
-_is_dry = CampaignRow.plan["request"]["dry_run"].as_boolean()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +55,7 @@ def read_undoable(session: Session, campaign: str, run_id: str | None) -> Undoab
     )
     query = (
         sa.select(CampaignRow)
-        .where(CampaignRow.campaign == campaign, sa.not_(_is_dry), CampaignRow.id.in_(touched))
+        .where(CampaignRow.campaign == campaign, sa.not_(is_dry), CampaignRow.id.in_(touched))
         .order_by(CampaignRow.id.desc())
     )
     if run_id is not None:

@@ -32,9 +32,8 @@ from escalator.system_support.mechanisms.ansible_scripts import (
     write_way_back_script,
 )
 from escalator.system_support.mechanisms.node_job import PREFIX, Effect, NodeJob
-from escalator.system_support.mechanisms.proof_scripts import MARGIN_SECONDS, read_way_back
 from escalator.system_support.mechanisms.protocol import InstalledVersion, UnitState
-from escalator.system_support.mechanisms.questions import ask_service_state, find_lacking
+from escalator.system_support.mechanisms.questions import ask_service_state, ask_way_back, find_lacking
 from escalator.system_support.playbooks.command_lines import name_host
 from escalator.system_support.playbooks.holding import HeldNode, hold_node
 from escalator.system_support.playbooks.node_lock import NodeLock
@@ -172,13 +171,7 @@ class AnsibleOnWorker:
         if self._mechanism.rollback is None:
             return WayBack.one_way(_NO_RUN)
         script = write_way_back_script(self._mechanism, version, self._state)
-        result = shell.run_as_root(script, self._mechanism.version_seconds + MARGIN_SECONDS)
-        if not result.ok:
-            raise NodeFaultError(
-                f"node {shell.host}: cannot read what it would go back to: {result.last_words}",
-                remedy="try the version command of the bundle on the node",
-            )
-        return read_way_back(result.stdout, version)
+        return ask_way_back(shell, script, version, self._mechanism.version_seconds)
 
     def roll_back(self, job: NodeJob) -> Effect:
         """Run what goes back, unless nothing of this bundle is left; then have it proved.

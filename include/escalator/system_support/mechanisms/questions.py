@@ -6,6 +6,8 @@ import shlex
 
 from escalator.model.errors import NodeFaultError
 from escalator.model.verdict import Code, Subject, Verdict
+from escalator.model.way_back import WayBack
+from escalator.system_support.mechanisms.proof_scripts import MARGIN_SECONDS, read_way_back
 from escalator.system_support.mechanisms.protocol import UnitState
 from escalator.system_support.shell import PRIVILEGE, Shell
 
@@ -44,6 +46,23 @@ def find_lacking(shell: Shell, script: str) -> tuple[Verdict, ...]:
 def ask_service_state(shell: Shell, service: str) -> UnitState | None:
     """Read what systemd prints of a service: ``inactive`` also when it knows no such service."""
     return UnitState.read(shell.run_as_root(f"systemctl is-active -- {shlex.quote(service)}").stdout)
+
+
+def ask_way_back(shell: Shell, script: str, version: str, version_seconds: float) -> WayBack:
+    """Read to what a node would go back, of a bundle whose version an operator's command tells.
+
+    :param script: prints what was recorded, and asks the version command.
+    :param version: what the bundle brings.
+    :param version_seconds: the longest that the version command may take.
+    :raises NodeFaultError: the version command fails.
+    """
+    result = shell.run_as_root(script, version_seconds + MARGIN_SECONDS)
+    if not result.ok:
+        raise NodeFaultError(
+            f"node {shell.host}: cannot read what it would go back to: {result.last_words}",
+            remedy="try the version command of the bundle on the node",
+        )
+    return read_way_back(result.stdout, version)
 
 
 def _verdict(host: str, kind: str, message: str) -> Verdict:
