@@ -51,7 +51,7 @@ test: install    ## everything: style, types, unit, lab, scheduler
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/escalator lab install --hypervisor qemu
-	@command -v sudo >/dev/null || { apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends sudo; } || echo "no sudo: its tests are skipped"
+	@for tool in sudo chromium; do command -v $$tool >/dev/null || { apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $$tool; } || echo "no $$tool: its tests are skipped"; done
 	$(BIN)/pytest -n 2 --dist loadscope
 
 proof: install   ## what is longer than a test may take: lives of nodes by the hundred, two installations on one cloud, VNFs of every kind
