@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -20,6 +21,15 @@ Parse = Callable[..., Any]
 @pytest.fixture(scope="session")
 def airflow_home() -> Path:
     return own_home()
+
+
+@pytest.fixture
+def told(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
+    """Take what the generator logs, also where Airflow sets its own logging up in mid-test."""
+    logger = logging.getLogger("escalator_airflow.generate")
+    logger.addHandler(caplog.handler)
+    yield caplog
+    logger.removeHandler(caplog.handler)
 
 
 @pytest.fixture(scope="session")

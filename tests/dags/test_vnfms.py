@@ -53,11 +53,11 @@ def test_without_a_file_and_with_a_good_one_nothing_is_said(folder: Path) -> Non
     ],
 )
 def test_fault_is_an_import_error_and_schedules_nothing(
-    folder: Path, change: dict[str, Any], said: str, caplog: pytest.LogCaptureFixture
+    folder: Path, change: dict[str, Any], said: str, told: pytest.LogCaptureFixture
 ) -> None:
     test_windows.write(folder, WINDOW)
     write(folder, {**VNFM, **change})
     (error,) = import_errors()
     assert said in error
     assert not is_scheduled()
-    assert said in caplog.text
+    assert said in told.text

@@ -127,6 +127,23 @@ def test_an_allocation_of_nobody_is_named_and_not_deleted(upgraded: World) -> No
     assert f"placement audit --resource_provider provider-{NODE}" in result.message
 
 
+@pytest.mark.parametrize("whose", ["server", "migration"])
+def test_an_allocation_of_a_server_that_was_deleted_while_it_moved_fails_no_node(
+    upgraded: World, whose: str
+) -> None:
+    (move,) = [m.record() for m in upgraded.cloud.moves if m.record().server_id == "web"]
+    upgraded.cloud.delete("web")
+    upgraded.cloud.hosts[NODE].strays = (move.uuid if whose == "migration" else "web",)
+    assert upgraded.run(Step.VERIFY).outcome is Outcome.OK
+
+
+@pytest.mark.parametrize("whose", ["server", "migration"])
+def test_an_allocation_of_a_server_that_runs_elsewhere_is_left_over(upgraded: World, whose: str) -> None:
+    (move,) = [m.record() for m in upgraded.cloud.moves if m.record().server_id == "web"]
+    upgraded.cloud.hosts[NODE].strays = (move.uuid if whose == "migration" else "web",)
+    assert upgraded.run(Step.VERIFY).code is Code.ALLOCATION_LEFT
+
+
 def test_an_allocation_that_goes_in_time_is_waited_for(upgraded: World) -> None:
     host, looks = upgraded.cloud.hosts[NODE], []
 
