@@ -61,6 +61,14 @@ def test_nodes_with_real_guests_have_nova_as_a_package_unasked(monkeypatch: pyte
     assert [(one.hypervisor, one.nova) for one in chosen] == [("qemu", "package"), ("sim", "venv")]
 
 
+def test_masakari_is_there_where_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    chosen: list[LabSettings] = []
+    monkeypatch.setattr(cli.Lab, "up", lambda lab: chosen.append(lab.settings))
+    assert cli.main(["up", "--masakari"]) == 0
+    assert cli.main(["up"]) == 0
+    assert [one.masakari for one in chosen] == [True, False]
+
+
 @pytest.mark.parametrize("verb", ["up", "install"])
 def test_who_cannot_run_machines_is_told_in_one_sentence_and_nothing_is_made(
     verb: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

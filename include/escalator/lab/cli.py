@@ -53,6 +53,7 @@ def add_commands(lab: argparse.ArgumentParser) -> None:
     up.add_argument("--nodes", type=int, default=4, metavar="N", help="compute nodes (4)")
     up.add_argument("--servers", type=int, default=12, metavar="M", help="servers to boot (12)")
     up.add_argument("--zones", type=int, default=1, metavar="Z", help="availability zones (1)")
+    up.add_argument("--masakari", action="store_true", help="Masakari's API too, every node in a segment")
     commands.add_parser("down", help="end everything that up started")
     status = commands.add_parser("status", help="show services, nodes and servers")
     status.add_argument("--json", action="store_true", help="print one JSON document")
@@ -103,7 +104,8 @@ def _install(args: argparse.Namespace) -> int:
 
 
 def _up(args: argparse.Namespace) -> int:
-    settings = _choose_settings(args, "nodes", "servers", "zones", "from_release", "to_release")
+    names = ("nodes", "servers", "zones", "from_release", "to_release", "masakari")
+    settings = _choose_settings(args, *names)
     Lab(settings, progress=Progress()).up()
     return OK
 

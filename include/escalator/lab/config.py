@@ -79,6 +79,8 @@ class ControlConfig:
         path = "/v2.1" if service == "nova" else ""
         if service == "octavia":
             return f"http://{self.seen_at}:{self.settings.octavia_port}"
+        if service == "masakari":
+            return f"http://{self.seen_at}:{self.settings.masakari_port}/v1"
         return f"http://{self.seen_at}:{self.settings.ports.as_dict()[service]}{path}"
 
     def database(self, name: str) -> str:

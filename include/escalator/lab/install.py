@@ -66,7 +66,7 @@ class Installer:
         venv = self.settings.home / "venvs" / f"masakari-{digest(str(self.settings.python), *MASAKARI)}"
         with self._alone("masakari"):
             if not (venv / COMPLETE).exists():
-                self.progress.say("installing Masakari, for the tests that ask its API")
+                self.progress.say("installing Masakari")
                 self._make_venv(venv, MASAKARI)
                 (venv / COMPLETE).touch()
         return venv

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from escalator.lab import services
+from escalator.lab import instance_ha, services
 from escalator.lab.api import NOT_FOUND, Cloud
 from escalator.lab.bootstrap import Databases, make_catalogue, make_resources
 from escalator.lab.clients import write_client_files
@@ -60,6 +60,7 @@ class Lab:
         self.servers = Servers(cloud=self.cloud)
         self._computes = ComputeRecords(settings=settings)
         self._guests = RealGuests(settings=settings)
+        self.masakari = instance_ha.Masakari(config=self.config, cloud=self.cloud, progress=self._progress)
 
     # -- up and down
 
@@ -93,6 +94,8 @@ class Lab:
             self._up_from_nothing(disk)
         else:
             self._start_what_is_down()
+        if self._wanted.masakari or self.masakari.is_wanted:
+            self.masakari.ensure(self.settings.hosts)
 
     def down(self) -> bool:
         """End everything that ``up`` started, and nothing else; logs and files stay until the next ``up``.
@@ -100,13 +103,13 @@ class Lab:
         :return: whether there was something to end.
         """
         with ThreadPoolExecutor(max_workers=16) as pool:
-            vnfs = self._runner.kill_all(VNF_PREFIX)
+            more = [self._runner.kill_all(prefix) for prefix in (VNF_PREFIX, instance_ha.NAME)]
             nodes = list(pool.map(lambda node: (node.is_on, node.stop()), self.nodes()))
             front = list(pool.map(self._runner.ensure_stopped, services.openstack_services(self.config)))
             back = list(pool.map(self._runner.ensure_stopped, self._base_services()))
         left = self._runner.ensure_removed()
         bridge = self._guests.ensure_bridge_removed()
-        return any(was_on for was_on, _ in nodes) or any((vnfs, left, bridge, *front, *back))
+        return any(was_on for was_on, _ in nodes) or any((left, bridge, *more, *front, *back))
 
     def reset(self) -> None:
         """Bring every node back to the first release, enabled in Nova, without faults.
@@ -140,6 +143,7 @@ class Lab:
         """Return what runs, what does not, and the servers."""
         everything = (*self._base_services(), *services.openstack_services(self.config))
         running = {service.name: self._runner.is_alive(service.name) for service in everything}
+        running |= {"masakari": self.masakari.is_alive} if self.masakari.is_wanted else {}
         return fetch_status(settings=self.settings, cloud=self.cloud, services=running, nodes=self.nodes())
 
     def nodes(self) -> tuple[Node, ...]:

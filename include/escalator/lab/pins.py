@@ -23,7 +23,7 @@ CONTROL_PLANE = (
 """The control plane is of the newest release that nodes upgrade to; they install with ``uv``."""
 
 MASAKARI = ("masakari==22.0.0",)
-"""Asked by tests alone, and in an environment of its own: the lab's cloud has none."""
+"""In an environment of its own; the lab's cloud has it where ``up --masakari`` asks for it."""
 
 ML2_DRIVER = Path(__file__).parent / "ml2"
 

@@ -99,6 +99,7 @@ class LabSettings:
     :param nova: how nova-compute is on the nodes.
     :param python: the interpreter that the virtual environment of the control plane is made from.
     :param hypervisor: what the guests run on; real ones are on a bridge of the lab's own.
+    :param masakari: whether ``up`` starts Masakari too; a lab that has it keeps it.
     :raises LabError: when a value is out of range.
     """
 
@@ -113,6 +114,7 @@ class LabSettings:
     nova: NovaForm = NovaForm.VENV
     python: Path = field(default_factory=base_interpreter)
     hypervisor: Hypervisor = Hypervisor.SIM
+    masakari: bool = False
 
     def __post_init__(self) -> None:
         """Check the ranges."""
@@ -151,6 +153,11 @@ class LabSettings:
     def octavia_port(self) -> int:
         """Return the port of Octavia, which is started only where a VNF needs it."""
         return self.ports.postgresql + 1
+
+    @property
+    def masakari_port(self) -> int:
+        """Return the port of Masakari's API, which is started only where somebody asks for it."""
+        return self.ports.postgresql + 2
 
     @property
     def run(self) -> Path:
