@@ -38,7 +38,8 @@ def decide_now(
 ) -> tuple[CloudSnapshot, dict[str, AdmissionDecision]]:
     """Read the cloud and the ledger and decide about every node of the campaign.
 
-    When the cloud is not the one that was planned for, its nodes are put in order anew.
+    When the cloud is not the one that was planned for, its nodes are put in order anew. Those that watch the
+    cloud are asked only when a node may go otherwise.
 
     :param asking: hosts for which somebody waits at the door now; the others take no turn.
     :param afresh: hosts whose servers are listed by themselves.
@@ -49,8 +50,12 @@ def decide_now(
     plan = revalidate_plan(campaign.plan, snapshot)
     if plan.hosts != campaign.plan.hosts:
         log.info("the cloud has changed since the plan was made; the order now: %s", ", ".join(plan.hosts))
-    signs = find_stop_signs(campaign)
-    decisions = decide_admissions(snapshot, plan, view, campaign.clock(), asking=asking, signs=signs)
+    now = campaign.clock()
+    decisions = decide_admissions(snapshot, plan, view, now, asking=asking)
+    if any(host in asking and found.admission is Admission.ADMIT for host, found in decisions.items()):
+        signs = find_stop_signs(campaign)
+        if signs:
+            decisions = decide_admissions(snapshot, plan, view, now, asking=asking, signs=signs)
     return snapshot, dict(decisions)
 
 

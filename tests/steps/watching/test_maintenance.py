@@ -139,6 +139,13 @@ def test_a_recovery_keeps_the_nodes_of_its_segment_in(
         assert "COMPUTE_HOST recovery of node-03, notification n-1 is running" in decision.message
 
 
+def test_masakari_is_not_asked_about_a_node_that_waits_for_another(guarded: World) -> None:
+    assert guarded.admit().admission is Admission.ADMIT
+    asked = guarded.masakari.calls
+    assert guarded.admit("node-02").admission is Admission.WAIT
+    assert guarded.masakari.calls == asked
+
+
 def test_a_recovery_does_not_concern_a_node_that_is_out(guarded: World) -> None:
     guarded.admit()
     guarded.masakari.recoveries = (Recovery(id="n-1", status="new", type="VM"),)
