@@ -11,7 +11,7 @@ from zipfile import ZipFile
 from tests.conftest import ROOT
 
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())
-MANUAL = (ROOT / "docs" / "deployment.md").read_text()
+MANUAL = (ROOT / "docs" / "install.md").read_text()
 MOST_COMMANDS = 10
 FOLDERS = ("bundles", "playbooks", "schemas", "vnfs")
 

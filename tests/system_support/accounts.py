@@ -17,10 +17,10 @@ from tests.system_support.conftest import Sshd
 
 PASSWORD = "it's a $ecret"  # a test's
 OPS, FREE, BARE, LEAST = "ops", "free", "bare", "escalator"
-"""May use sudo with a password, without one, not at all, and as docs/deployment.md says."""
+"""May use sudo with a password, without one, not at all, and as docs/install.md says."""
 USERS = (OPS, FREE, BARE, LEAST)
 DOCUMENTED = re.findall(
-    r"^```sudoers\n(.*?)^```$", (ROOT / "docs/deployment.md").read_text("utf-8"), re.MULTILINE | re.DOTALL
+    r"^```sudoers\n(.*?)^```$", (ROOT / "docs/install.md").read_text("utf-8"), re.MULTILINE | re.DOTALL
 )[0]
 RESTRICTED = 'restrict,from="127.0.0.1" '
 """What stands before the key of LEAST."""
