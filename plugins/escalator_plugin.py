@@ -6,13 +6,16 @@ from airflow.plugins_manager import AirflowPlugin
 
 from escalator_airflow import pools, preload, start_line
 from escalator_airflow.timetables.maintenance_window import MaintenanceWindow
-from escalator_airflow.web.lazy_app import URL_PREFIX, LazyApp
+from escalator_airflow.web.lazy_app import BOARD_PREFIX, URL_PREFIX, LazyApp, make_board
 
 
 class EscalatorPlugin(AirflowPlugin):
-    """Escalator in Airflow: what is done when its jobs start, the timetable of windows, the VIM interface."""
+    """Escalator in Airflow: what is done when its jobs start, the timetable of windows, its web apps."""
 
     name = "escalator"
     listeners = [pools, preload, start_line]  # noqa: RUF012
     timetables = [MaintenanceWindow]  # noqa: RUF012
-    fastapi_apps = [{"app": LazyApp(), "name": "VIM interface", "url_prefix": URL_PREFIX}]  # noqa: RUF012
+    fastapi_apps = [  # noqa: RUF012
+        {"app": LazyApp(), "name": "VIM interface", "url_prefix": URL_PREFIX},
+        {"app": LazyApp(make_board), "name": "Escalator", "url_prefix": BOARD_PREFIX},
+    ]
