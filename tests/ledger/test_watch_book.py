@@ -40,3 +40,21 @@ def test_the_flag_of_a_node_is_that_of_the_newest_run_that_set_one(
     assert book.find_flag("lab", "node-01") == cleared
     assert book.find_flag("lab", "node-02") is None
     assert book.find_flag("other", "node-01") is None
+
+
+def test_silences_that_no_run_ended_are_found_until_they_have_run_out(
+    ledger: Ledger, run: CampaignRun, open_campaign: Open
+) -> None:
+    book = ledger.watches()
+    assert book.find_silencings("lab", "node-01", NOW) == ()
+    run.remember("node-01", silencing=SILENCING)
+    later = make_plan(*HOSTS, run_id="later")
+    open_campaign(ledger, later)
+    newer = replace(SILENCING, comment="escalator d")
+    ledger.run(later.campaign, "later").remember("node-01", silencing=newer)
+    assert book.find_silencings("lab", "node-01", NOW) == (newer, SILENCING)
+    ledger.run(later.campaign, "later").remember("node-01", silencing=replace(newer, ended_at=NOW))
+    assert book.find_silencings("lab", "node-01", NOW) == (SILENCING,)
+    assert book.find_silencings("lab", "node-01", SILENCING.ends_at) == ()
+    assert book.find_silencings("lab", "node-02", NOW) == ()
+    assert book.find_silencings("other", "node-01", NOW) == ()

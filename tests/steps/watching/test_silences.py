@@ -10,7 +10,7 @@ import pytest
 from tests.alerts.fake_source import FakeSource
 from tests.steps.conftest import MakeWorld
 from tests.steps.fake_records import KilledError
-from tests.steps.worlds import BUNDLE_DOCUMENT, NODE, World
+from tests.steps.worlds import BUNDLE_DOCUMENT, NODE, OLD, World
 
 from escalator.alerts.watch import AlertWatch
 from escalator.ledger.records import Document
@@ -85,6 +85,38 @@ def test_a_node_that_stays_out_is_heard_again_when_its_silence_runs_out(
     world.run(Step.RELEASE)
     assert world.progress().state is NodeState.FAILED
     assert len(source.silences) == 2
+
+
+def brought_back(world: World, run_id: str) -> World:
+    """A node whose first run left it out, and whose second one is about to give it back."""
+    world.nodes[NODE].activate_faults = [NodeFaultError("disk full")]
+    world.run_up_to(Step.UPGRADE)
+    world.run(Step.RELEASE)
+    world.cloud.person_enables(NODE)
+    world.nodes[NODE].running = world.nodes[NODE].installed = OLD
+    world.plan = world.make_plan(run_id)
+    world.open(world.plan)
+    return world
+
+
+def test_the_run_that_brings_a_node_back_ends_what_an_earlier_one_left(
+    world: World, source: FakeSource
+) -> None:
+    brought_back(world, "ends-earlier").run_up_to(Step.VERIFY)
+    assert len({silence.comment for silence in source.silences}) == 2
+    world.run(Step.RELEASE)
+    assert world.progress().state is NodeState.RELEASED
+    assert source.silences == []
+
+
+def test_a_run_that_does_not_get_the_node_leaves_what_an_earlier_one_left(
+    world: World, source: FakeSource
+) -> None:
+    brought_back(world, "gets-none")
+    before = [silence.comment for silence in source.silences]
+    source.errors = [TransientError("HTTP 500")]
+    assert world.admit().admission is Admission.WAIT
+    assert [silence.comment for silence in source.silences] == before
 
 
 @pytest.mark.parametrize("error", [TransientError("HTTP 500"), InvalidRequestError("bad matcher")])

@@ -77,6 +77,31 @@ def end_silence(ctx: StepContext) -> tuple[str, ...]:
     return ()
 
 
+def end_earlier_silences(ctx: StepContext) -> tuple[str, ...]:
+    """End the silences that earlier runs left on a node that stayed out: this run gives it back.
+
+    A second run ends none twice.
+
+    :return: what could not be ended, in words: it runs out by itself.
+    """
+    alerts, book = ctx.campaign.alerts, ctx.campaign.watches
+    if alerts is None or book is None:
+        return ()
+    left: list[str] = []
+    for found in book.find_silencings(ctx.plan.request.cloud, ctx.host, ctx.now()):
+        if found.comment == make_comment(ctx):
+            continue
+        ctx.ensure_current()
+        try:
+            alerts.end_silent(found.comment)
+        except EscalatorError as exc:
+            ends = found.ends_at.isoformat(timespec="seconds")
+            left.append(f"the silence that an earlier run left on its alerts runs out at {ends}: {exc}")
+        else:
+            log.info("%s: the silence that an earlier run left on its alerts is ended", ctx.host)
+    return tuple(left)
+
+
 def make_comment(ctx: StepContext) -> str:
     """Say why a node is silenced; a step that is run again finds the silence by exactly these words."""
     run, token = ctx.run, ctx.plan.lease(ctx.host).token

@@ -15,7 +15,7 @@ from escalator.model.verdict import Code
 from escalator.model.watchers import StopSign
 from escalator.steps.running.context import StepContext
 from escalator.steps.watching.maintenance import begin_maintenance, end_maintenance
-from escalator.steps.watching.silences import begin_silence, end_silence
+from escalator.steps.watching.silences import begin_silence, end_earlier_silences, end_silence
 from escalator.upgrade_manager.drain.durations import estimate_node_seconds
 
 log = logging.getLogger("escalator.steps.watching")
@@ -43,7 +43,7 @@ def end_watching(ctx: StepContext) -> tuple[str, ...]:
     :return: what is not as it was, in words.
     :raises TransientError: another attempt may tell it.
     """
-    left = end_silence(ctx)
+    left = (*end_silence(ctx), *end_earlier_silences(ctx))
     end_maintenance(ctx)
     return left
 
@@ -67,7 +67,8 @@ def take_back_unless_out(ctx: StepContext, snapshot: CloudSnapshot) -> None:
 def take_back(ctx: StepContext) -> None:
     """Take back what was told of a node that did not go; what cannot be now, its release takes back."""
     try:
-        for words in end_watching(ctx):
+        for words in end_silence(ctx):
             log.warning("%s: %s", ctx.host, words)
+        end_maintenance(ctx)
     except (TransientError, InvalidRequestError, ConflictError) as exc:
         log.warning("%s: what was told of it is not all taken back yet: %s", ctx.host, exc)
