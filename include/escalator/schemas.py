@@ -1,4 +1,4 @@
-"""JSON schemas of what people write, for editors, made from the models that read it: ``include/schemas``."""
+"""JSON schemas of what people write and of what they read by programs: ``include/schemas``."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from escalator.documents.bundles import BundleDocument
 from escalator.documents.document_model import DocumentModel
 from escalator.documents.requests import CampaignDocument
 from escalator.documents.windows import WindowsDocument
+from escalator.events.event_document import EventDocument
 from escalator.inventory.inventory_file import InventoryDocument
 from escalator.inventory.settings_document import SettingsDocument
 from escalator.vim_interface.registry.vnf_document import VnfDocument
@@ -20,6 +21,7 @@ from escalator.vim_interface.registry.vnfm_document import VnfmsDocument
 FOLDER = Path(__file__).resolve().parents[1] / "schemas"
 _MODELS: dict[str, type[DocumentModel]] = {
     "bundle": BundleDocument,
+    "event": EventDocument,
     "inventory": InventoryDocument,
     "inventory-settings": SettingsDocument,
     "request": CampaignDocument,

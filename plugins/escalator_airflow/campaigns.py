@@ -5,11 +5,15 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from escalator.backups.desk import BackupDesk
 from escalator.cloud_manager.cloud import Cloud
+from escalator.events.event import ESCALATOR
+from escalator.events.told_run import ToldRun
+from escalator.events.told_switches import ToldSwitchBook
 from escalator.inventory.inventory_file import read_inventory
 from escalator.ledger.campaign_record import CampaignRecord
 from escalator.ledger.ledger import Ledger
@@ -41,6 +45,7 @@ from escalator_airflow.power import find_power
 from escalator_airflow.records import find_leases, read_campaign
 from escalator_airflow.settings import inventory_dir
 from escalator_airflow.shared_clouds import open_shared_cloud
+from escalator_airflow.telling import make_teller
 
 log = logging.getLogger(__name__)
 
@@ -57,36 +62,42 @@ def make_context(
     desk: VimDesk | None = None,
     vnfms: Vnfms | None = None,
     shared_cloud: bool = False,
+    started_by: str = ESCALATOR,
 ) -> CampaignContext:
-    """Open what the steps of a campaign need: its cloud and its nodes.
+    """Open what the steps of a campaign need: its cloud and its nodes. What they record is told.
 
     :param desk: speaks with the managers of VNFs; None: nobody is spoken with.
     :param vnfms: who is registered; None: those that the desk knows.
     :param shared_cloud: share the connection with all who keep watch in this process.
+    :param started_by: whose wish the campaign is.
     :param find_life: says whether a run lives; with it, the context knows whose leases are in the cloud.
     """
     ledger, inventory = Ledger(), load_inventory(record.plan.request.cloud)
     nodes = NodeShellHook(inventory)
     open_cloud = open_shared_cloud if shared_cloud else _open_cloud
     connect = nodes.get_conn()
+    plan = record.plan
+    teller = make_teller(plan, inventory, started_by=started_by)
+    run = ledger.open(lambda database: ToldRun(database, plan.campaign, plan.run_id, teller))
     return CampaignContext(
-        record=record,
+        record=replace(record, run=run),
         inventory=inventory,
         cloud=open_cloud(inventory.cloud_conn_id),
         mechanism=_find_mechanism(record, nodes),
         connect=connect,
         find_power=partial(find_power, inventory, connect),
-        backups=BackupDesk.find(ledger.backups(), installation=record.plan.installation, clock=utcnow),
+        backups=BackupDesk.find(ledger.backups(), installation=plan.installation, clock=utcnow),
         clock=utcnow,
         sleep=time.sleep,
         add_ha_groups=_add_ha_groups,
         find_leases=partial(find_leases, find_life) if find_life is not None else find_no_leases,
         find_life=find_life or ask_nobody,
         desk=desk,
-        switches=ledger.switches(),
+        switches=ledger.open(lambda database: ToldSwitchBook(database, teller)),
         quotas=ledger.quotas(),
         watches=ledger.watches(),
         alerts=find_alerts(inventory),
+        teller=teller,
         find_means=_find_means if _is_any_declared() else None,
         vnfms=vnfms or (desk.vnfms if desk is not None else Vnfms()),
     )

@@ -7,8 +7,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from tests.builders import make_plan
+from tests.events.hearing import Heard
 from tests.plugins.conftest import context
 
+from escalator.events.teller import Teller
 from escalator.model.campaign import Step
 from escalator.model.decisions import Admission, AdmissionDecision
 from escalator.model.errors import LoginRefusedError, SupersededError, TransientError
@@ -243,6 +246,9 @@ def test_who_gave_a_node_back_asks_whether_the_campaign_goes_on(
     from airflow.sdk.exceptions import TaskAwaitingInput
 
     asked: list[dict[str, Any]] = []
+    heard = Heard()
+    campaign = SimpleNamespace(teller=Teller.of_plan(make_plan("node-01"), [heard]))
+    monkeypatch.setattr(module, "open_campaign", lambda *_, **__: campaign)
     monkeypatch.setattr(module, "find_question", lambda _campaign, host: f"{host} is back")
     monkeypatch.setattr(module, "find_patience", lambda _campaign: timedelta(hours=1))
     monkeypatch.setattr(module, "upsert_hitl_detail", lambda **fields: asked.append(fields))
@@ -253,6 +259,9 @@ def test_who_gave_a_node_back_asks_whether_the_campaign_goes_on(
     assert (question["ti_id"], question["body"]) == ("ti-1", "node-01 is back")
     assert question["options"] == ["Go on", "No further node"]
     assert question["defaults"] == ["No further node"]
+    assert heard.lines("action", "node", "step", "message") == [
+        ("question", "node-01", "release", "node-01 is back")
+    ]
 
 
 @pytest.mark.parametrize("step", [Step.VERIFY, Step.RELEASE])

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import secrets
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Self
+from typing import Self, TypeVar
 
 import sqlalchemy as sa
 
@@ -26,6 +26,8 @@ from escalator.ledger.tables import CampaignRow, InstallationRow, NodeRow
 from escalator.ledger.undoable import UndoableRun, read_undoable
 from escalator.ledger.watch_book import WatchBook
 from escalator.model.campaign import NodeState
+
+T = TypeVar("T")
 
 
 class Ledger:
@@ -68,6 +70,10 @@ class Ledger:
     def run(self, campaign: str, run_id: str) -> CampaignRun:
         """Return the handle of a run, opened or not; nothing is read yet."""
         return CampaignRun(self._database, campaign, run_id)
+
+    def open(self, make: Callable[[Database], T]) -> T:
+        """Return a book or a run of this ledger as somebody else makes it: one that tells what it records."""
+        return make(self._database)
 
     def notices(self) -> NoticeBook:
         """Return the maintenance sessions, and the notices to managers of VNFs."""

@@ -97,6 +97,13 @@ VARIABLES: Final = (
         shared=THEIR_OWN,
     ),
     Variable(
+        name="ESCALATOR_EVENTS_FILE",
+        meaning="file that [events](monitoring/README.md#events) are appended to, one JSON line each",
+        default="none: events are in the logs of the tasks only",
+        readers=SERVERS,
+        shared=THEIR_OWN,
+    ),
+    Variable(
         name="ESCALATOR_VIM_URL",
         meaning="address of the VIM interface as managers of VNFs reach it, up to `/vim`",
         default="`[api] base_url` of Airflow and `/vim`",

@@ -38,6 +38,7 @@ from escalator_airflow.run_life import find_run_life
 from escalator_airflow.settings import inventory_dir, report_dir
 from escalator_airflow.start_line import tell_what_is_used
 from escalator_airflow.task_states import FAILED, read_task_states
+from escalator_airflow.telling import find_starter
 from escalator_airflow.triggers.answers import AnswerTrigger
 from escalator_airflow.windows import find_open_end
 
@@ -137,7 +138,10 @@ class CheckConditionsOperator(BaseOperator):
             undoes=work.undoes,
         )
         campaign = make_context(
-            draft_campaign(draft, bundle), find_life=partial(find_run_life, context), vnfms=vnfms
+            draft_campaign(draft, bundle),
+            find_life=partial(find_run_life, context),
+            vnfms=vnfms,
+            started_by=find_starter(context),
         )
         document = json.loads(json.dumps(work.bundle_document))
         plan, _ = check(campaign, document, known_hosts=work.hosts)

@@ -17,6 +17,7 @@ from airflow.sdk.exceptions import (
 from airflow.sdk.execution_time.hitl import upsert_hitl_detail
 from airflow.triggers.base import BaseTrigger, StartTriggerArgs
 
+from escalator.events.event import Action
 from escalator.model.approval import GoOnWord
 from escalator.model.campaign import Step
 from escalator.model.decisions import Admission
@@ -117,10 +118,14 @@ class NodeStepOperator(BaseOperator):
         )
         campaign = open_campaign(*run_of(context))
         campaign.run.remember(self.host, person_word=PersonWord(chosen[0]))
+        user = event.get("responded_by_user") or {}
+        by = str(user.get("name") or user.get("id") or "nobody in time")
+        campaign.teller.tell(Action.ANSWER, node=self.host, result=chosen[0], actor=by)
         return self.execute(context)
 
-    def _ask_person(self, context: Mapping[str, Any], question: str) -> NoReturn:
+    def _ask_person(self, context: Mapping[str, Any], campaign: CampaignContext, question: str) -> NoReturn:
         """Ask a person, as a required action of this task: it waits without a worker or a trigger."""
+        campaign.teller.tell(Action.QUESTION, node=self.host, step=Step(self.step), message=question)
         upsert_hitl_detail(
             ti_id=context["ti"].id,
             subject=f"{self.host}: VNF managers refuse",
@@ -150,6 +155,7 @@ class NodeStepOperator(BaseOperator):
         if not question:
             return
         self.log.info("%s", question)
+        campaign.teller.tell(Action.QUESTION, node=self.host, step=Step(self.step), message=question)
         upsert_hitl_detail(
             ti_id=context["ti"].id,
             subject=f"{self.host} is upgraded: does the campaign go on?",
@@ -177,7 +183,7 @@ class NodeStepOperator(BaseOperator):
             self.log.info("%s.%s: %s", self.host, self.step, turn.result.message)
             if campaign.desk.wait_at_once(self.host, campaign.clock, campaign.sleep):
                 turn = self._run(context, campaign)
-        return self._end(context, turn)
+        return self._end(context, campaign, turn)
 
     def _run(self, context: Mapping[str, Any], campaign: CampaignContext) -> Ended:
         """Run the step once; what ends it from outside is recorded."""
@@ -201,12 +207,12 @@ class NodeStepOperator(BaseOperator):
             message = record_hang(campaign, self.host, Step(self.step), try_number=ti.try_number)
             raise AirflowFailException(f"{self.host}: {message}") from exc
 
-    def _end(self, context: Mapping[str, Any], turn: Ended) -> str:
+    def _end(self, context: Mapping[str, Any], campaign: CampaignContext, turn: Ended) -> str:
         """End the task as the step ended: wait, ask a person, fail, be skipped, or say what was done."""
         result = turn.result
         self.log.info("%s.%s: %s: %s", self.host, self.step, result.outcome, result.message)
         if turn.question:
-            self._ask_person(context, turn.question)
+            self._ask_person(context, campaign, turn.question)
         if result.outcome is Outcome.WAITING:
             self.defer(trigger=self._wait_for(result.code), method_name="resume")
         if result.outcome in {Outcome.HELD, Outcome.FAILED}:

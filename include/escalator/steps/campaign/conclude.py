@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from escalator.cloud_manager.snapshots import snapshot_from_document, snapshot_to_document
+from escalator.events.conclusion import tell_conclusion
 from escalator.ledger.records import Document, StepRecord
 from escalator.model.backup import BackupRecord
 from escalator.model.campaign import NodeState
@@ -78,6 +79,7 @@ def conclude(campaign: CampaignContext, report_dir: Path) -> Conclusion:
         raise EscalatorError(
             f"the report cannot be written: {exc}", remedy="set ESCALATOR_REPORT_DIR to a folder that can be"
         ) from exc
+    tell_conclusion(campaign.teller, report)
     if campaign.plan.request.dry_run:
         return Conclusion(paths=paths)
     faults, left = _judge(campaign, snapshot, facts.stops)

@@ -12,6 +12,7 @@ from typing import Unpack
 from escalator.alerts.watch import AlertWatch
 from escalator.backups.desk import BackupDesk
 from escalator.cloud_manager.cloud import Cloud
+from escalator.events.teller import NOBODY, Teller
 from escalator.ledger.campaign_record import CampaignRecord
 from escalator.ledger.facts import describe_unreadable
 from escalator.ledger.quota_book import QuotaBook
@@ -78,6 +79,7 @@ class CampaignContext:
     :ivar watches: the book of what was told to those that watch the cloud.
     :ivar alerts: the monitoring system of the cloud; None: the operator has declared none.
     :ivar find_power: gives the switch of a node's power; None: the operator has declared none.
+    :ivar teller: tells files, logs, metrics and people what happens.
     :ivar backups: saves what a node has before it is changed; None: the operator has declared no store.
     """
 
@@ -101,6 +103,7 @@ class CampaignContext:
     watches: WatchBook | None = None
     backups: BackupDesk | None = None
     alerts: AlertWatch | None = None
+    teller: Teller = NOBODY
 
     @property
     def plan(self) -> CampaignPlan:

@@ -117,12 +117,17 @@ def run_step(
     except LeaseLostError as exc:
         result = StepResult(outcome=Outcome.HELD, code=Code.LEASE_LOST, message=str(exc))
     except (StepHungError, NodeFaultError) as exc:
-        result = StepResult(outcome=_find_trouble(ctx), code=_code(exc), message=str(exc))
+        result = StepResult(
+            outcome=_find_trouble(ctx), code=_code(exc), message=str(exc), details=_name_call(exc)
+        )
         if isinstance(exc, LoginRefusedError) and not last_try and bear_refusal(ctx, exc):
             end_attempt(ctx, replace(result, outcome=Outcome.FAILED))
             raise
     except Exception as exc:
-        end_attempt(ctx, StepResult(outcome=Outcome.FAILED, code=_code(exc), message=str(exc)))
+        end_attempt(
+            ctx,
+            StepResult(outcome=Outcome.FAILED, code=_code(exc), message=str(exc), details=_name_call(exc)),
+        )
         if last_try and step is not Step.RELEASE:
             ctx.progress(_STATES[_find_trouble(ctx)], _code(exc), str(exc))
         raise
@@ -198,6 +203,12 @@ def _code(exc: Exception) -> Code:
     if isinstance(exc, StepHungError):
         return Code.STEP_HUNG
     return Code.CLOUD_UNREACHABLE if isinstance(exc, TransientError) else Code.INTERNAL
+
+
+def _name_call(exc: Exception) -> dict[str, object]:
+    """Return the request id of the call that went wrong, for the record; nothing where there is none."""
+    request_id = exc.request_id if isinstance(exc, EscalatorError) else None
+    return {"request_id": request_id} if request_id else {}
 
 
 def end_attempt(ctx: StepContext, result: StepResult) -> None:

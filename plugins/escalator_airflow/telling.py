@@ -1,0 +1,23 @@
+"""Who hears what happens in a campaign: the log and the file of events."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from escalator.events.event import ESCALATOR
+from escalator.events.lines import list_line_hearers
+from escalator.events.teller import Teller
+from escalator.model.campaign import CampaignPlan
+from escalator.model.inventory import Inventory
+
+
+def make_teller(plan: CampaignPlan, inventory: Inventory, *, started_by: str = ESCALATOR) -> Teller:
+    """Make what tells the events of a campaign's run."""
+    del inventory
+    return Teller.of_plan(plan, list_line_hearers(), started_by=started_by)
+
+
+def find_starter(context: Mapping[str, Any]) -> str:
+    """Return whose wish a run is: the name of the user who triggered it, else Escalator's own."""
+    return str(getattr(context["dag_run"], "triggering_user_name", None) or ESCALATOR)
