@@ -10,7 +10,7 @@ UV_VERSION := 0.13.9
 PROPERTIES := tests/steps/test_safety.py tests/steps/test_tenants.py
 
 .DEFAULT_GOAL := help
-.PHONY: help install lab-install demo demo-sim up down test proof test-fast bench bench-plans bench-looks fmt lint type schemas docs lock clean
+.PHONY: help install lab-install demo demo-sim up down test proof test-fast bench bench-plans bench-looks fmt lint type schemas docs wheel lock clean
 
 help:            ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -89,6 +89,9 @@ schemas: install ## JSON schemas for editors, made from the models that read the
 
 docs: install    ## the documents as a site, build/site/index.html
 	$(BIN)/mkdocs build --strict --quiet
+
+wheel: install   ## the package as a file, build/escalator-*.whl
+	$(BIN)/hatchling build --target wheel --directory build
 
 lock: $(UV)      ## resolve the dependencies anew
 	$(UV) pip compile -q --universal --no-header --no-annotate --python-version 3.11 pyproject.toml -o requirements.lock

@@ -8,6 +8,7 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import NoReturn
 
@@ -59,6 +60,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     :return: 0 done, 1 not met or failed, 2 bad input, 3 a fault of Escalator's own.
     """
     words = list(sys.argv[1:] if argv is None else argv)
+    if words == ["--version"]:
+        print(f"escalator {find_release() or 'of a checkout'}")
+        return 0
     module = next((module for verb, module, _ in VERBS if words and words[0] == verb), None)
     if module is None:
         return _usage(words)
@@ -75,6 +79,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     except Exception as exc:  # noqa: BLE001 - a traceback alone says nothing to who reads it
         return _complain(exc)
+
+
+def find_release() -> str | None:
+    """Return the version of the installed package; None where it is found on PYTHONPATH alone."""
+    try:
+        return version("escalator")
+    except PackageNotFoundError:
+        return None
 
 
 def _refuse_lost_folder() -> None:
@@ -111,7 +123,7 @@ def _usage(words: list[str]) -> int:
     stream = sys.stdout if asked else sys.stderr
     if words and not asked:
         print(f"escalator: there is no verb {words[0]!r}", file=stream)
-    print("usage: escalator VERB ...  (escalator VERB --help)", file=stream)
+    print("usage: escalator VERB ...  (escalator VERB --help; escalator --version)", file=stream)
     for verb, _, what in VERBS:
         print(f"  {verb:<13} {what}", file=stream)
     return 0 if asked else 2

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -127,20 +128,31 @@ def test_a_variable_that_nobody_reads_is_named_with_the_one_that_was_meant(
     assert "ESCALATOR_LISTEN" not in found
 
 
-def test_airflow_without_the_plugin_is_a_fault(tmp_path: Path) -> None:
-    facts = AirflowFacts(
-        version="3.3.2",
-        executor="CeleryExecutor",
-        plugins_folder=str(tmp_path),
-        dags_folder=str(tmp_path),
-        plugin=False,
-        shared=None,
-    )
-    airflow, plugin, dags = judge_airflow(facts)
+FACTS = AirflowFacts(
+    version="3.3.2",
+    executor="CeleryExecutor",
+    plugins_folder="/plugins",
+    plugins=("/plugins/escalator_plugin.py",),
+    dag_folders=("/dags",),
+    shared=None,
+)
+
+
+def test_airflow_without_the_plugin_is_a_fault() -> None:
+    airflow, plugin, dags = judge_airflow(replace(FACTS, plugins=(), dag_folders=()))
     assert "plugin is not there to tell" in airflow.found
     assert (plugin.health, dags.health) == (Health.FAULT, Health.WARNING)
-    shutil.copytree(ROOT / "dags", tmp_path / "escalator")
-    assert judge_airflow(facts)[2].found == str(tmp_path / "escalator")
+    assert [found.health for found in judge_airflow(FACTS)] == [Health.WELL] * 3
+
+
+def test_what_is_there_twice_is_named_with_what_counts() -> None:
+    twice = replace(FACTS, plugins=(*FACTS.plugins, "/site/escalator_plugin.py"), dag_folders=("/a", "/b"))
+    _, plugin, dags = judge_airflow(twice)
+    assert plugin.found == "/plugins/escalator_plugin.py, and not /site/escalator_plugin.py"
+    assert (plugin.health, dags.health) == (Health.WARNING, Health.FAULT)
+    assert "/a and /b" in dags.found
+    assert plugin.remedy
+    assert dags.remedy
 
 
 def test_the_verb_ends_with_1_when_there_is_a_fault(

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
+from typing import Any
 
 from escalator.doctor.findings import Finding, Health
 
@@ -16,18 +16,27 @@ LONGEST_SECONDS = 60
 ABOUT = "Airflow"
 _ASK = """
 import json, os, sys
+from importlib.metadata import entry_points
+from importlib.util import find_spec
 from airflow import __version__
 from airflow.configuration import conf
 folder = conf.get("core", "plugins_folder")
-sys.path.insert(0, folder)
+spec = find_spec("escalator_plugin")
+entered = "escalator" in entry_points(group="airflow.plugins").names
+ours = spec.origin if spec and entered else None
+copied = os.path.join(folder, "escalator_plugin.py")
+plugins = [copied] if os.path.exists(copied) else []
+plugins += [ours] if ours and os.path.realpath(ours) not in map(os.path.realpath, plugins) else []
+sys.path.append(folder)
 try:
+    from escalator_airflow.dag_bundle import list_dag_folders
     from escalator_airflow.sharing import find_sharing
     shared = find_sharing(conf.get("core", "executor"), conf.get("database", "sql_alchemy_conn"))
-    plugin = os.path.exists(os.path.join(folder, "escalator_plugin.py"))
+    dags = list_dag_folders()
 except ImportError:
-    shared, plugin = None, False
-print(json.dumps({"version": __version__, "plugins_folder": folder, "plugin": plugin, "shared": shared,
-    "executor": conf.get("core", "executor"), "dags_folder": conf.get("core", "dags_folder")}))
+    shared, dags, plugins = None, [], []
+print(json.dumps({"version": __version__, "plugins": plugins, "shared": shared, "dag_folders": dags,
+    "plugins_folder": folder, "executor": conf.get("core", "executor")}))
 """
 
 
@@ -35,15 +44,16 @@ print(json.dumps({"version": __version__, "plugins_folder": folder, "plugin": pl
 class AirflowFacts:
     """What Airflow's configuration says, as this process would read it.
 
-    :ivar plugin: Escalator's plugin is in the plugins folder.
+    :ivar plugins: the files that Escalator's plugin can come from; of several the first one counts.
+    :ivar dag_folders: where Airflow's DAG bundles find Escalator's DAG files, each of which has all of them.
     :ivar shared: why the components are several; None: they are not, or the plugin is not there to tell.
     """
 
     version: str
     executor: str
     plugins_folder: str
-    dags_folder: str
-    plugin: bool
+    plugins: tuple[str, ...]
+    dag_folders: tuple[str, ...]
     shared: str | None
 
 
@@ -62,7 +72,7 @@ def ask_airflow(environment: Mapping[str, str]) -> AirflowFacts | Finding:
             timeout=LONGEST_SECONDS,
             check=True,
         )
-        return AirflowFacts(**json.loads(done.stdout.splitlines()[-1]))
+        return _read_facts(json.loads(done.stdout.splitlines()[-1]))
     except subprocess.TimeoutExpired:
         reason = f"no answer in {LONGEST_SECONDS} s"
     except subprocess.CalledProcessError as exc:
@@ -77,23 +87,47 @@ def ask_airflow(environment: Mapping[str, str]) -> AirflowFacts | Finding:
     )
 
 
+def _read_facts(said: dict[str, Any]) -> AirflowFacts:
+    lists = {key: tuple(said[key]) for key in ("plugins", "dag_folders")}
+    return AirflowFacts(**{**said, **lists})
+
+
 def judge_airflow(facts: AirflowFacts) -> tuple[Finding, ...]:
-    """Say what it is, and whether plugin and DAG files are where it looks for them."""
+    """Say what it is, and whether plugin and DAG files are there, once."""
     unknown = "the plugin is not there to tell whether its components are several"
-    several = facts.shared or ("one user runs all components" if facts.plugin else unknown)
-    dags = next(iter(sorted(Path(facts.dags_folder).rglob("upgrade.py"))), None)
+    several = facts.shared or ("one user runs all components" if facts.plugins else unknown)
     return (
         Finding(about=ABOUT, found=f"{facts.version}, {facts.executor}; {several}"),
-        Finding(
-            about="plugin",
-            found=f"{'in' if facts.plugin else 'not in'} {facts.plugins_folder}",
-            health=Health.WELL if facts.plugin else Health.FAULT,
-            remedy="copy what is in plugins/ there, for every component",
-        ),
-        Finding(
-            about="DAG files",
-            found=str(dags.parent) if dags else f"not in {facts.dags_folder}",
-            health=Health.WELL if dags else Health.WARNING,
-            remedy="copy dags/ there, unless a DAG bundle of Airflow's brings them from elsewhere",
-        ),
+        _judge_plugins(facts),
+        _judge_dags(facts.dag_folders),
     )
+
+
+def _judge_plugins(facts: AirflowFacts) -> Finding:
+    match facts.plugins:
+        case ():
+            found, health = f"neither installed nor in {facts.plugins_folder}", Health.FAULT
+            remedy = (
+                "install the package into the Python of every component, or copy what is in plugins/ there"
+            )
+        case (one,):
+            found, health, remedy = one, Health.WELL, ""
+        case (counts, *others):
+            found, health = f"{counts}, and not {', '.join(others)}", Health.WARNING
+            remedy = f"remove the copy in {facts.plugins_folder}: the package brings the plugin"
+    return Finding(about="plugin", found=found, health=health, remedy=remedy)
+
+
+def _judge_dags(folders: tuple[str, ...]) -> Finding:
+    match folders:
+        case ():
+            found, health = "in no DAG bundle of Airflow's", Health.WARNING
+            remedy = (
+                "name escalator_airflow.dag_bundle.EscalatorDags in [dag_processor] dag_bundle_config_list"
+            )
+        case (one,):
+            found, health, remedy = one, Health.WELL, ""
+        case _:
+            found, health = f"{' and '.join(folders)}: every DAG is there more than once", Health.FAULT
+            remedy = "leave them to one DAG bundle: remove the copy, or the entry of dag_bundle_config_list"
+    return Finding(about="DAG files", found=found, health=health, remedy=remedy)
