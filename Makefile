@@ -88,7 +88,7 @@ schemas: install ## JSON schemas for editors, made from the models that read the
 	$(BIN)/python -m escalator.schemas
 
 docs: install    ## the documents as a site, build/site/index.html
-	$(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 wheel: install   ## the package as a file, build/escalator-*.whl
 	$(BIN)/hatchling build --target wheel --directory build

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -64,9 +65,23 @@ def lead_links(markdown: str, page: str) -> str:
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
-    """List the pages of folders that the navigation names, as ``adr/``: README first, then by name."""
-    config.nav = _spread(config.nav)
+    """List the pages of folders that are named, as ``adr/``, and last those that nobody has placed."""
+    nav = _spread(config.nav)
+    placed = set(_list_pages(nav))
+    others = [page for page in _spread("/") if page not in placed]
+    config.nav = [*nav, {"More": others}] if others else nav
     return config
+
+
+def _list_pages(nav: Any) -> Iterator[str]:  # noqa: ANN401 - lists, mappings and paths
+    match nav:
+        case list():
+            for entry in nav:
+                yield from _list_pages(entry)
+        case dict():
+            yield from _list_pages([*nav.values()])
+        case _:
+            yield nav
 
 
 def _spread(nav: Any) -> Any:  # noqa: ANN401 - lists, mappings and paths
@@ -76,7 +91,8 @@ def _spread(nav: Any) -> Any:  # noqa: ANN401 - lists, mappings and paths
         case dict():
             return {title: _spread(entry) for title, entry in nav.items()}
         case str() if nav.endswith("/"):
-            pages = sorted(path.relative_to(DOCS) for path in (DOCS / nav).glob("*.md"))
+            folder = DOCS / nav.strip("/")
+            pages = sorted(path.relative_to(DOCS) for path in folder.rglob("*.md"))
             return [str(page) for page in sorted(pages, key=lambda page: page.name != "README.md")]
         case _:
             return nav
