@@ -194,11 +194,17 @@ class Harness:
 
 @contextmanager
 def airflow_beside(
-    lab: Lab, instance: int, folder: Path, *, more: Mapping[str, str] | None = None
+    lab: Lab,
+    instance: int,
+    folder: Path,
+    *,
+    more: Mapping[str, str] | None = None,
+    told: Mapping[str, str] | None = None,
 ) -> Iterator[Harness]:
     """Start an Airflow that knows a lab, on an empty database; end it.
 
     :param more: bundles beside those of the checkout, by the name of their file.
+    :param told: variables of the environment that its processes get.
     """
     bundles = folder / "bundles"
     unreadable = {"unreadable.yaml": "schema: escalator.bundle/1\nname: ["}
@@ -214,7 +220,7 @@ def airflow_beside(
     )
     world.write_inventory()
     settings = world.stack(Progress()).settings
-    stack = AirflowStack(replace(settings, extra_env={**settings.extra_env, **UNHURRIED}))
+    stack = AirflowStack(replace(settings, extra_env={**settings.extra_env, **UNHURRIED, **(told or {})}))
     stack.down(wipe=True)
     try:
         stack.up()

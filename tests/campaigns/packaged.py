@@ -24,15 +24,20 @@ ARCHIVES = "/var/cache/apt/archives"
 
 
 @contextmanager
-def packaged_lab(nodes: int, folder: Path, bundles: Mapping[str, str]) -> Iterator[Harness]:
-    """Bring the lab up without servers, and an Airflow with these bundles (name -> text); end both."""
+def packaged_lab(
+    nodes: int, folder: Path, bundles: Mapping[str, str], told: Mapping[str, str] | None = None
+) -> Iterator[Harness]:
+    """Bring the lab up without servers, and an Airflow with these bundles (name -> text); end both.
+
+    :param told: variables of the environment that Airflow's processes get.
+    """
     environment = {**os.environ, "ESCALATOR_LAB_INSTANCE": str(INSTANCE)}
     settings = LabSettings.from_environment(environment, nodes=nodes, servers=0, nova=NovaForm.PACKAGE)
     lab = Lab(settings, progress=Progress())
     try:
         lab.up()
         files = {f"{name}.yaml": text for name, text in bundles.items()}
-        with airflow_beside(lab, INSTANCE, folder, more=files) as found:
+        with airflow_beside(lab, INSTANCE, folder, more=files, told=told) as found:
             yield found
     finally:
         lab.down()
