@@ -302,3 +302,48 @@ def test_a_server_that_is_in_error_at_its_destination_is_named_too(ready: World)
     result = ready.run(Step.MIGRATE)
     assert (result.outcome, result.code) == (Outcome.HELD, Code.SERVER_ERROR)
     assert f"its guest still runs on {guest.host}" in result.message
+
+
+# a node that is gone
+
+
+def lose(world: World, *, for_seconds: float | None = None) -> None:
+    """Let the node lose its power once servers fly; for a while, or for good."""
+    host, began = world.cloud.hosts[NODE], world.clock.now
+
+    def die(method: str) -> None:
+        gone = (world.clock.now - began).total_seconds()
+        if method == "fetch_migrations" and world.cloud.moves and host.died_at is None and not gone > 60:
+            host.died_at = world.clock.now
+        if for_seconds is not None and gone > for_seconds:
+            host.died_at = None
+
+    world.cloud.before = die
+
+
+def test_a_node_that_is_lost_while_servers_leave_it_is_held_soon_and_names_all_who_are_on_it(
+    make_world: MakeWorld,
+) -> None:
+    world = make_world()
+    world.asked["migration_timeout_seconds"] = 3600
+    world.plan = world.make_plan("lost")
+    world.open(world.plan)
+    names = [f"web-{number:02d}" for number in range(10)]
+    for name in names:
+        world.boot(name).fault = Fault.HANG
+    world.run_up_to(Step.SWITCHOVER)
+    lose(world)
+    began = world.clock.now
+    result = world.run(Step.MIGRATE)
+    assert (result.outcome, result.code) == (Outcome.HELD, Code.NODE_DOWN)
+    assert (world.clock.now - began).total_seconds() < 600
+    assert "nova-compute on node-01 sends no heartbeat" in result.message
+    assert all(name in result.message for name in names)
+    assert "openstack server evacuate" in result.message
+    world.run(Step.RELEASE)
+    assert not world.enabled()
+
+
+def test_a_node_that_is_silent_for_a_moment_is_drained(ready: World) -> None:
+    lose(ready, for_seconds=20)
+    assert ready.run(Step.MIGRATE).outcome is Outcome.OK

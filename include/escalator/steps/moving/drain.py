@@ -17,7 +17,12 @@ from escalator.model.cloud import Migration, Server
 from escalator.model.errors import EscalatorError, SupersededError, TransientError
 from escalator.model.moves import DrainPlan, FailureAction, MoveMethod, MoveRecord, PlannedMove
 from escalator.steps.moving.drain_record import DrainRecord
-from escalator.steps.moving.endings import describe_error, describe_failure, describe_half_landed
+from escalator.steps.moving.endings import (
+    describe_error,
+    describe_failure,
+    describe_gone,
+    describe_half_landed,
+)
 from escalator.steps.moving.flights import Flight, FlightState, can_abort, can_force
 from escalator.steps.moving.move_queue import MoveQueue
 from escalator.steps.moving.node_view import NodeView
@@ -120,6 +125,9 @@ class Drain:
         """
         while self.waiting or self.flying:
             self.record.watch_lease()
+            if self.source == self.ctx.host and self.record.is_gone():
+                self._give_up()
+                break
             fresh = self.queue.start(self.pace.at_once - len(self.flying), after_id=self.after_id)
             self.flying.extend(fresh)
             self._settle_refusals()
@@ -128,6 +136,11 @@ class Drain:
                 self._poll()
         if self.record.lost is not None:
             raise self.record.lost
+
+    def _give_up(self) -> None:
+        """Leave what flies to Nova: no move from a node that is gone comes to an end while it is."""
+        self.view.refresh()
+        self.record.hold(describe_gone(self.ctx.host, tuple(self.view.here.values())))
 
     def find_left(self, staying: Collection[str]) -> tuple[Server, ...]:
         """Return which servers are left, after all that waited has gone; while all are busy, wait for one.

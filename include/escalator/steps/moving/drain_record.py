@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
+from escalator.model.cloud import ServiceState
 from escalator.model.errors import LeaseLostError
 from escalator.model.moves import MoveRecord, PlannedMove
 from escalator.model.verdict import Verdict
@@ -13,6 +14,9 @@ from escalator.steps.running.context import StepContext
 from escalator.steps.running.patience import Patience
 
 log = logging.getLogger("escalator.steps.moving.drain_record")
+
+SILENT_WITHIN = timedelta(minutes=2)
+"""For how long nova-compute on a node may be seen down while servers leave it: it may be started again."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -22,6 +26,7 @@ class DrainRecord:
     :ivar held: why the node is held, or what else follows from a server that did not move.
     :ivar follows: what that is, in words.
     :ivar lost: the node is not ours any more.
+    :ivar silent_since: since when its nova-compute has been seen down at every look; None: it is up.
     """
 
     ctx: StepContext
@@ -30,6 +35,7 @@ class DrainRecord:
     held: list[Verdict] = field(default_factory=list)
     lost: LeaseLostError | None = None
     follows: str = "the node is held"
+    silent_since: datetime | None = None
 
     @property
     def stopped(self) -> bool:
@@ -50,11 +56,17 @@ class DrainRecord:
         if self.lost is not None:
             return
         try:
-            self.patience.ask(self.ctx.ensure_leased)
+            service = self.patience.ask(self.ctx.ensure_leased)
+            down = service.state is ServiceState.DOWN or service.forced_down
+            self.silent_since = (self.silent_since or self.ctx.now()) if down else None
         except LeaseLostError as exc:
             self.lost = exc
         if self.lost is not None:
             log.error("%s: no further server is moved, what flies lands: %s", self.ctx.host, self.lost)
+
+    def is_gone(self) -> bool:
+        """Tell whether nova-compute on the node has been down for so long that no move from it will end."""
+        return self.silent_since is not None and self.ctx.now() - self.silent_since > SILENT_WITHIN
 
     def hold(self, verdict: Verdict) -> None:
         """Note why the node is held."""

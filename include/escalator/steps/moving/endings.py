@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 from escalator.model.cloud import Server
@@ -58,6 +59,18 @@ def describe_half_landed(server: Server, host: str, flight: Flight) -> Verdict:
         remedy=f"read nova-compute's log on {flight.destination}, look in Neutron for an inactive binding of "
         "its ports, find out where the guest runs, and bring the server's host and those ports there; do not "
         f"reset its state alone: nova-compute on {host} would stop a guest that is well; {CLEAR}",
+    )
+
+
+def describe_gone(host: str, left: Sequence[Server]) -> Verdict:
+    """Say that a node fell silent while servers left it, and name those that are on it still."""
+    names = ", ".join(sorted(server.name for server in left)) or "no server"
+    return Verdict(
+        code=Code.NODE_DOWN,
+        message=f"nova-compute on {host} sends no heartbeat since servers left it; on it still: {names}",
+        subject=Subject.of_node(host),
+        remedy=f"bring the node up, {CLEAR}; if it is lost for good, fence it and evacuate them "
+        f"(openstack server evacuate)",
     )
 
 
