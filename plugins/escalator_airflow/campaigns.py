@@ -77,7 +77,7 @@ def make_context(
     open_cloud = open_shared_cloud if shared_cloud else _open_cloud
     connect = nodes.get_conn()
     plan = record.plan
-    teller = make_teller(plan, inventory, started_by=started_by)
+    teller = make_teller(plan, inventory, ledger, started_by=started_by)
     run = ledger.open(lambda database: ToldRun(database, plan.campaign, plan.run_id, teller))
     return CampaignContext(
         record=replace(record, run=run),

@@ -1,4 +1,4 @@
-"""Who hears what happens in a campaign: the log and the file of events."""
+"""Who hears what happens in a campaign: the log and the file of events, and metrics."""
 
 from __future__ import annotations
 
@@ -8,14 +8,20 @@ from typing import Any
 from escalator.events.event import ESCALATOR
 from escalator.events.lines import list_line_hearers
 from escalator.events.teller import Teller
+from escalator.ledger.ledger import Ledger
 from escalator.model.campaign import CampaignPlan
 from escalator.model.inventory import Inventory
+from escalator_airflow.metrics import list_metric_hearers
 
 
-def make_teller(plan: CampaignPlan, inventory: Inventory, *, started_by: str = ESCALATOR) -> Teller:
+def make_teller(
+    plan: CampaignPlan, inventory: Inventory, ledger: Ledger, *, started_by: str = ESCALATOR
+) -> Teller:
     """Make what tells the events of a campaign's run."""
     del inventory
-    return Teller.of_plan(plan, list_line_hearers(), started_by=started_by)
+    run = ledger.run(plan.campaign, plan.run_id)
+    hearers = (*list_line_hearers(), *list_metric_hearers(run.nodes))
+    return Teller.of_plan(plan, hearers, started_by=started_by)
 
 
 def find_starter(context: Mapping[str, Any]) -> str:

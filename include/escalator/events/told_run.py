@@ -23,6 +23,7 @@ from escalator.model.step import Outcome
 from escalator.model.verdict import Code, Subject
 
 GIVEN_BACK = "given back"
+ARRIVED = "arrived"
 
 
 class ToldRun(CampaignRun):
@@ -163,7 +164,7 @@ class ToldRun(CampaignRun):
             node=host,
             subject=Subject.of_server(move.server_id, move.server_name),
             step=Step.MIGRATE,
-            result="arrived" if move.succeeded else "not arrived",
+            result=ARRIVED if move.succeeded else "not arrived",
             code=move.code,
             message=move.message,
             seconds=(move.ended_at - move.started_at).total_seconds(),

@@ -32,6 +32,7 @@ from escalator.steps.running.context import CampaignContext, StepContext
 from escalator.steps.running.cut_off import record_cut_off
 from escalator.steps.running.login_patience import bear_refusal, forget_refusal
 from escalator.steps.running.results import StepResult
+from escalator.steps.running.step_clock import follow_time
 from escalator.steps.switchover import switchover
 from escalator.steps.upgrade import upgrade
 from escalator.steps.verify import verify
@@ -106,7 +107,8 @@ def run_step(
     :raises InvalidRequestError: the plan's procedure is not known, or has no such step; nothing was recorded.
     """
     stage = _stage(campaign, step)
-    ctx = begin(_watched(campaign, stage), host, step, try_number=try_number)
+    timed = follow_time(campaign, host, stage, try_number=try_number)
+    ctx = begin(timed, host, step, try_number=try_number)
     try:
         if step is Step.RELEASE:
             record_cut_off(ctx, states)
@@ -165,26 +167,6 @@ def record_hang(campaign: CampaignContext, host: str, step: Step, *, try_number:
 
 def _stage(campaign: CampaignContext, step: Step) -> Stage:
     return find_procedure(campaign.plan.procedure).stage(step)
-
-
-def _watched(campaign: CampaignContext, stage: Stage) -> CampaignContext:
-    """Let a step end by itself when it has waited past its hard limit."""
-    step, begun = stage.step, campaign.clock()
-    limit = compute_step_limit_seconds(stage, campaign.plan.expected)
-
-    def sleep(seconds: float) -> None:
-        taken = (campaign.clock() - begun).total_seconds()
-        if taken > limit:
-            p90 = campaign.plan.expected.of(step).p90
-            usual = f", nine in ten take up to {format_duration(p90)}" if p90 else ""
-            raise StepHungError(
-                f"{step} hangs: it has taken {format_duration(taken)}, its hard limit is "
-                f"{format_duration(limit)}{usual}",
-                remedy="find in its log what it waits for, mend it, clear the node's admit with downstream",
-            )
-        campaign.sleep(seconds)
-
-    return replace(campaign, sleep=sleep)
 
 
 def _find_trouble(ctx: StepContext) -> Outcome:

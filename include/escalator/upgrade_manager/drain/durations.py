@@ -60,16 +60,22 @@ def compute_quantiles(samples: Sequence[float]) -> Quantiles:
     return Quantiles(p50=find_at(0.5), p90=find_at(0.9))
 
 
-def estimate_node_seconds(moving: Iterable[Server], expected: Durations) -> Quantiles:
-    """Return how long a node is out (s): its steps, and the moves of these servers side by side.
+def estimate_drain_seconds(memories_mib: Sequence[int], expected: Durations) -> Quantiles:
+    """Return how long it takes to move servers of so much memory each off a node (s), side by side.
 
     However many go at once, the longest of them is not over any sooner.
     """
-    each = [expected.move_seconds(s.resources.get(MEMORY, 0)) for s in moving]
+    each = [expected.move_seconds(memory) for memory in memories_mib]
     moves = max(sum(each) / expected.moves_at_once, *each) if each else 0.0
+    return Quantiles(p50=moves, p90=moves * _SLOW_MOVE)
+
+
+def estimate_node_seconds(moving: Iterable[Server], expected: Durations) -> Quantiles:
+    """Return how long a node is out (s): its steps, and the moves of these servers side by side."""
+    moves = estimate_drain_seconds([s.resources.get(MEMORY, 0) for s in moving], expected)
     return Quantiles(
-        p50=moves + sum(q.p50 for q in expected.steps.values()),
-        p90=moves * _SLOW_MOVE + sum(q.p90 for q in expected.steps.values()),
+        p50=moves.p50 + sum(q.p50 for q in expected.steps.values()),
+        p90=moves.p90 + sum(q.p90 for q in expected.steps.values()),
     )
 
 
