@@ -15,6 +15,7 @@ from escalator.documents.requests import (
 )
 from escalator.model.approval import Approval
 from escalator.model.campaign import OnBlocked, OnInterruption, OnSlowMove, UpgradeMode
+from escalator.model.failed_nodes import OnFailedNode
 
 
 def make_campaign_params(
@@ -33,6 +34,7 @@ def make_campaign_params(
         "hosts": _hosts(hosts, everything="every node of the domain"),
         "mode": _mode(),
         "max_parallel": _max_parallel(hosts),
+        "on_failed_node": _on_failed_node(),
         **_safety(),
     }
 
@@ -242,6 +244,20 @@ def _trust() -> dict[str, Param]:
             section="Safety",
         ),
     }
+
+
+def _on_failed_node() -> Param:
+    return Param(
+        None,
+        type=["null", "string"],
+        enum=[None, *map(str, OnFailedNode)],
+        values_display={"null": "as the bundle says, else quarantine"},
+        title="When a node fails",
+        description="quarantine: it stays out of service for a person; rollback-node: at the end of the "
+        "campaign a rollback is started for it; rollback-campaign: no further node goes out, and at the end "
+        "a rollback is started for every node that the campaign changed. Empty: as the bundle says",
+        section="Safety",
+    )
 
 
 def _safety() -> dict[str, Param]:

@@ -21,6 +21,7 @@ from escalator.model.bundle import (
 )
 from escalator.model.canary import CanaryWish
 from escalator.model.errors import InvalidRequestError
+from escalator.model.failed_nodes import OnFailedNode
 from escalator.upgrade_manager.conditions.bundles import refuse_unserved
 
 FULL: dict[str, Any] = {
@@ -67,6 +68,14 @@ def test_a_whole_bundle() -> None:
         expected_upgrade_seconds=90.0,
         rollback_supported=True,
     )
+
+
+def test_a_bundle_may_say_what_becomes_of_nodes_that_fail() -> None:
+    assert parse_bundle(FULL).on_failed_node is None
+    for word in OnFailedNode:
+        wish = {"supported": True, "on_failed_node": str(word)}
+        assert parse_bundle({**FULL, "rollback": wish}).on_failed_node is word
+    assert parse_bundle({**FULL, "rollback": {"on_failed_node": "quarantine"}}).on_failed_node is not None
 
 
 def test_what_is_left_out_takes_its_default() -> None:
@@ -198,6 +207,8 @@ def test_artefacts_of_one_name_are_refused() -> None:
         ({"expected": {"upgrade_seconds": float("inf")}}, "expected.upgrade_seconds: must be a number"),
         ({"expected": {"upgrade_seconds": True}}, "expected.upgrade_seconds: must be a number"),
         ({"rollback": {"supported": "yes"}}, "rollback.supported: must be true or false"),
+        ({"rollback": {"on_failed_node": "rollback-node"}}, "rollback.on_failed_node: is rollback-node, but"),
+        ({"rollback": {"supported": True, "on_failed_node": "x"}}, "rollback.on_failed_node: is 'x', must"),
         ({"name": "n" * 256}, "name: is 256 characters long, at most 255 are possible"),
         ({"mechanism": mechanism(package="n" * 256)}, "mechanism.package: is 256 characters long, at most"),
         ({"mechanism": mechanism(service="n" * 256)}, "mechanism.service: is 256 characters long, at most"),

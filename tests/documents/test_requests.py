@@ -12,6 +12,7 @@ from escalator.documents.requests import parse_check, parse_request, parse_rollb
 from escalator.model.approval import Approval
 from escalator.model.campaign import CampaignRequest, OnSlowMove, UpgradeMode
 from escalator.model.errors import InvalidRequestError
+from escalator.model.failed_nodes import OnFailedNode
 
 HOSTS = ("node-01", "node-02", "node-03", "node-04")
 FULL: dict[str, object] = {
@@ -30,6 +31,7 @@ FULL: dict[str, object] = {
     "soak_seconds": 120,
     "canary_move_seconds": 60,
     "approval": "every-node",
+    "on_failed_node": "rollback-node",
 }
 
 
@@ -69,6 +71,7 @@ def test_everything_said() -> None:
         soak_seconds=120,
         canary_move_seconds=60,
         approval=Approval.EVERY_NODE,
+        on_failed_node=OnFailedNode.ROLLBACK_NODE,
     )
 
 
@@ -264,6 +267,7 @@ def test_a_rollback_is_asked_like_an_upgrade_but_for_its_bundle() -> None:
         ({"run_id": " "}, "run_id"),
         ({"runid": "x"}, "did you mean run_id"),
         ({"hosts": ["node-99"]}, "node-99"),
+        ({"on_failed_node": "rollback-node"}, "on_failed_node: is not known"),
     ],
 )
 def test_a_rollback_refuses_what_it_does_not_understand(conf: dict[str, object], words: str) -> None:

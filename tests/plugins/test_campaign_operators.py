@@ -99,6 +99,7 @@ def opened(module: Any, monkeypatch: pytest.MonkeyPatch, function: str, answer: 
 
     monkeypatch.setattr(module, "open_campaign", lambda *_, **__: "campaign")
     monkeypatch.setattr(module, "_tell_end", lambda _: ())
+    monkeypatch.setattr(module, "start_own_rollbacks", lambda *_: ())
     monkeypatch.setattr(module, function, act)
 
 

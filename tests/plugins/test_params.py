@@ -35,6 +35,7 @@ def form(airflow_home: object) -> Any:
         ("soak_seconds", -1),
         ("canary_move_seconds", 601),
         ("approval", "yes"),
+        ("on_failed_node", "rollback"),
         ("max_parallel", 10**30),
         ("migration_timeout_seconds", 10**9),
         ("migration_timeout_seconds_per_gib", 1e300),

@@ -90,3 +90,31 @@ def test_a_run_that_still_goes_on_is_not_taken_back() -> None:
     upgraded("manual__1", general_001="33.0.2")
     assert "is not known to be over (running)" in refusal({}, running=1)
     assert find_work({}).undoes.run_id == "manual__1"
+
+
+def started_by_the_run(running: int, run_type: str = "operator_triggered") -> Any:
+    from escalator_airflow.operators.rollback import CheckRollbackOperator
+
+    operator = CheckRollbackOperator(
+        task_id="check", procedure="rollback", cloud="lab", domain=DOMAIN, hosts=HOSTS
+    )
+    given = context(conf={"run_id": "manual__1", "hosts": ["general-003"]}, run_id="back", run_type=run_type)
+    given["dag_run"].dag_id = ROLLBACK
+    given["ti"].get_dr_count = lambda *, states=(), **_: running if states else 1
+    return operator.execute(given)
+
+
+def test_a_rollback_that_its_run_began_waits_for_the_end_of_that_run() -> None:
+    from airflow.sdk.exceptions import AirflowFailException, TaskDeferred
+
+    upgraded("manual__1", general_001="33.0.2")
+    with pytest.raises(TaskDeferred) as deferred:
+        started_by_the_run(running=1)
+    assert deferred.value.method_name == "resume"
+    told = deferred.value.trigger.serialize()[1]
+    assert (told["dag_id"], told["run_ids"]) == (UPGRADE, ["manual__1"])
+    assert [str(state) for state in told["states"]] == ["success", "failed"]
+    with pytest.raises(AirflowFailException, match="did not change general-003"):
+        started_by_the_run(running=0)
+    with pytest.raises(AirflowFailException, match="Refused, nothing was changed"):
+        started_by_the_run(running=1, run_type="manual")

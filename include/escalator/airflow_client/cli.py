@@ -22,6 +22,7 @@ from escalator.documents.plain_file import read_file
 from escalator.model.approval import Approval
 from escalator.model.campaign import OnBlocked, OnInterruption, OnSlowMove, UpgradeMode
 from escalator.model.errors import EscalatorError, InvalidRequestError, TransientError
+from escalator.model.failed_nodes import OnFailedNode
 from escalator.model.naming import make_dag_id
 from escalator.model.procedure import ROLLBACK, UPGRADE
 
@@ -42,6 +43,12 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = subparsers.add_parser("run", help="upgrade the nodes of a drain domain through Airflow")
     what = parser.add_argument_group("what to upgrade")
     what.add_argument("--bundle", required=True, help="the version files to bring")
+    what.add_argument(
+        "--on-failed-node",
+        choices=tuple(map(str, OnFailedNode)),
+        help="a node that fails stays out of service (quarantine), is taken back at the end of the campaign "
+        "(rollback-node), or all nodes that the campaign changed are (rollback-campaign); as the bundle says",
+    )
     add_campaign_options(parser, what, everything="all of the domain")
     parser.set_defaults(run=run, procedure=UPGRADE.name)
     return parser
@@ -250,7 +257,11 @@ def start(client: AirflowClient, args: argparse.Namespace) -> DagRun:
 
 def read_conf(args: argparse.Namespace) -> dict[str, Any]:
     """Return the parameters of the run as the DAG's form names them."""
-    brings = {"run_id": args.of} if args.procedure == ROLLBACK.name else {"bundle": args.bundle}
+    brings = (
+        {"run_id": args.of}
+        if args.procedure == ROLLBACK.name
+        else {"bundle": args.bundle, "on_failed_node": args.on_failed_node}
+    )
     return {
         **brings,
         "hosts": [host for item in args.hosts for host in item.split(",") if host],

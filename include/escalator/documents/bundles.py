@@ -37,6 +37,7 @@ from escalator.model.bundle import (
 )
 from escalator.model.canary import CanaryWish
 from escalator.model.errors import InvalidRequestError
+from escalator.model.failed_nodes import OnFailedNode
 from escalator.upgrade_manager.versions.release_version import ReleaseVersion, Scheme
 
 MOST_COMPONENTS = 1000
@@ -102,6 +103,15 @@ class RollbackDocument(DocumentModel):
     """Whether the way back is there."""
 
     supported: OrNull[bool] = False
+    on_failed_node: Word[OnFailedNode] | None = None
+
+    @classmethod
+    def find_faults_between(cls, values: Mapping[Any, Any], asked: object) -> Iterator[Fault]:  # noqa: ARG003
+        """Find a rollback that is to begin by itself, of what has no way back."""
+        wish = values.get("on_failed_node")
+        if wish in tuple(w for w in OnFailedNode if w.takes_back) and values.get("supported") is not True:
+            said = f"is {wish}, but the bundle does not say supported: true: nothing could be taken back"
+            yield Fault(("on_failed_node",), said)
 
 
 class CanaryDocument(DocumentModel):
@@ -210,6 +220,7 @@ def parse_bundle(document: object) -> Bundle:
         expected_upgrade_seconds=found.expected.upgrade_seconds,
         expected_reboot_seconds=found.expected.reboot_seconds,
         rollback_supported=found.rollback.supported,
+        on_failed_node=found.rollback.on_failed_node,
         canary=_canary(found.canary),
         expected_changes=tuple(found.expected_changes),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -36,6 +36,7 @@ from escalator.documents.wording import did_you_mean, hint_at_quotes, show_value
 from escalator.model.approval import Approval
 from escalator.model.campaign import CampaignRequest, OnBlocked, OnInterruption, OnSlowMove, UpgradeMode
 from escalator.model.errors import InvalidRequestError
+from escalator.model.failed_nodes import OnFailedNode
 
 MOST_NODES = 10_000
 """More than any drain domain has."""
@@ -132,6 +133,7 @@ class WindowRunDocument(RunDocument):
     """What the runs of a maintenance window are asked: nobody is there to take an odd node off the list."""
 
     on_blocked: OrNull[Word[OnBlocked]] = OnBlocked.SKIP
+    on_failed_node: Word[OnFailedNode] | None = None
 
 
 def _read_moment(value: object, info: ValidationInfo) -> object:
@@ -152,13 +154,19 @@ def _read_moment(value: object, info: ValidationInfo) -> object:
     return moment
 
 
-class CampaignDocument(RunDocument):
-    """The request of a campaign."""
+class _OwnRunDocument(RunDocument):
+    """What the run of a campaign is asked that no window begins."""
 
     window_end: Annotated[datetime, BeforeValidator(_read_moment)] | None = None
 
 
-class RollbackDocument(CampaignDocument):
+class CampaignDocument(_OwnRunDocument):
+    """The request of a campaign."""
+
+    on_failed_node: Word[OnFailedNode] | None = None
+
+
+class RollbackDocument(_OwnRunDocument):
     """The request of a rollback: a campaign that brings back what the nodes had before a run."""
 
     bundle: GivenName = ""
@@ -198,7 +206,8 @@ def parse_request(
     """
     asked = Surroundings(where=f"domain {domain}", hosts=known_hosts, bundles=bundles, now=now)
     found = _read(CampaignDocument, conf, asked, cloud=cloud)
-    return _make_request(found, cloud=cloud, domain=domain)
+    request = _make_request(found, cloud=cloud, domain=domain)
+    return replace(request, on_failed_node=found.on_failed_node)
 
 
 def parse_rollback(
@@ -219,7 +228,7 @@ def parse_rollback(
     return _make_request(found, cloud=cloud, domain=domain), found.run_id or None
 
 
-def _make_request(found: CampaignDocument, *, cloud: str, domain: str) -> CampaignRequest:
+def _make_request(found: _OwnRunDocument, *, cloud: str, domain: str) -> CampaignRequest:
     return CampaignRequest(
         cloud=cloud,
         domain=domain,

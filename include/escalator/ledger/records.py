@@ -36,6 +36,7 @@ class Document(StrEnum):
     REPORT = "report"
     SCALING = "scaling"
     ALERTS = "alerts"
+    OWN_ROLLBACKS = "own_rollbacks"
     SETTLED = "settled"
 
 

@@ -7,17 +7,16 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import ClassVar
 
+from escalator.model.artefact import ARTEFACTS_FOLDER as ARTEFACTS_FOLDER  # noqa: PLC0414  of this vocabulary
+from escalator.model.artefact import KEYRING as KEYRING  # noqa: PLC0414
+from escalator.model.artefact import Artefact as Artefact  # noqa: PLC0414
+from escalator.model.artefact import is_archive as is_archive  # noqa: PLC0414
 from escalator.model.canary import CanaryWish
+from escalator.model.failed_nodes import OnFailedNode
 
 SCHEMA = "escalator.bundle/1"
-KEYRING = "/etc/escalator/artefacts.gpg"
-"""Where a node has the keys that may sign artefacts, unless the bundle says otherwise."""
 COMPUTE = "nova-compute"
 """The component whose version tells first whether a node is upgraded."""
-ARTEFACTS_FOLDER = "$ESCALATOR_ARTEFACTS"
-"""How a bundle names the folder of its artefacts on the node, and begins the place of one of them."""
-ARCHIVES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst")
-"""How the names of archives end, which are unpacked before they are used."""
 
 
 class MechanismType(StrEnum):
@@ -73,23 +72,6 @@ class Component:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Artefact:
-    """A file that belongs to the bundle; each node gets it when the bundle is staged.
-
-    :ivar name: what it is called on the node; :ivar source: its URL (http, https) or absolute path there.
-    :ivar sha256: its checksum, 64 hexadecimal digits in lower case.
-    :ivar signature: URL or path of its detached signature; None: the checksum is all.
-    :ivar keyring: the file on the node with the keys that may have signed it.
-    """
-
-    name: str
-    source: str
-    sha256: str
-    signature: str | None = None
-    keyring: str = KEYRING
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class VenvMechanism:
     """A version is a virtual environment; a link says which one the service uses.
 
@@ -121,11 +103,6 @@ class VenvMechanism:
     wheels: str | None = None
     system_site_packages: bool = False
     imports: tuple[str, ...] = ()
-
-
-def is_archive(place: str) -> bool:
-    """Tell whether a file is an archive of other files, by its name."""
-    return place.endswith(ARCHIVES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -326,6 +303,7 @@ class Bundle:
     :ivar reboot: whether each node is rebooted, empty, after what the mechanism brings was activated.
     :ivar reboot_limit_seconds: how long after the order a node may stay away.
     :ivar expected_reboot_seconds: of a reboot; :ivar expected_changes: of a node in Placement, by names.
+    :ivar on_failed_node: what becomes of nodes that fail where the run does not say it; None: no word on it.
     """
 
     name: str
@@ -342,6 +320,7 @@ class Bundle:
     rollback_supported: bool = False
     canary: CanaryWish = field(default_factory=CanaryWish)
     expected_changes: tuple[str, ...] = ()
+    on_failed_node: OnFailedNode | None = None
 
     @property
     def members_stay(self) -> bool:

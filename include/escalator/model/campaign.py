@@ -10,6 +10,7 @@ from enum import StrEnum
 from escalator.model.approval import Approval, ApprovalAnswer
 from escalator.model.cloud import ComputeService, Node
 from escalator.model.durations import DEFAULT_DURATIONS, Durations
+from escalator.model.failed_nodes import OnFailedNode
 from escalator.model.interruption import Breach
 from escalator.model.lease import NO_INSTALLATION, Lease, LeaseMark
 from escalator.model.procedure import UPGRADE
@@ -58,7 +59,7 @@ class CampaignRequest:
     ``max_failed_nodes``. After a node was given back no other goes out for ``soak_seconds``. A canary is
     moved into a proved node and out again within ``canary_move_seconds``; 0: none is.
     ``move_standbys``: a standby moves to an upgraded node before it takes over by own means, where there is
-    room to spare.
+    room to spare. ``on_failed_node``: what becomes of nodes that fail; None: what the bundle says.
     """
 
     cloud: str
@@ -81,6 +82,7 @@ class CampaignRequest:
     soak_seconds: int = 0
     canary_move_seconds: int = 0
     approval: Approval = Approval.NONE
+    on_failed_node: OnFailedNode | None = None
 
     def move_limit_seconds(self, memory_mib: int) -> float:
         """Return how long the move of a server of that much memory may take."""
@@ -151,7 +153,12 @@ class CampaignPlan:
 
     @property
     def failures_allowed(self) -> int:
-        """Return how many nodes may fail before no further one goes out; of a share rounded down."""
+        """Return how many nodes may fail before no further one goes out; of a share rounded down.
+
+        None may where the whole campaign is taken back then.
+        """
+        if self.request.on_failed_node is OnFailedNode.ROLLBACK_CAMPAIGN:
+            return 0
         percent = self.request.max_failed_percent
         return self.request.max_failed_nodes if percent is None else len(self.hosts) * percent // 100
 

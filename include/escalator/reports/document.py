@@ -17,6 +17,7 @@ from escalator.reports.interruptions import GuestEvents
 from escalator.reports.negotiations import describe_negotiations
 from escalator.reports.node_times import NodeTimes
 from escalator.reports.nodes import NOT_MEASURED, describe_nodes, format_time, measure_nodes, round_seconds
+from escalator.reports.own_rollbacks import describe_own_rollbacks
 from escalator.reports.service_gaps import describe_service_gaps
 from escalator.reports.stops import describe_stops
 from escalator.reports.trace import build_trace
@@ -73,6 +74,7 @@ def build_report(facts: CampaignFacts, events: GuestEvents | None = None) -> dic
         "stops": describe_stops(facts),
         "told": describe_told(facts),
         "backups": describe_backups(facts),
+        "rollbacks": describe_own_rollbacks(facts),
         "trace": build_trace(facts, times),
         "snapshot_before": _document_of(facts.snapshot_before),
         "snapshot_after": _document_of(facts.snapshot_after),

@@ -10,6 +10,7 @@ from typing import Any
 from escalator.model.backup import BackupRecord
 from escalator.model.campaign import CampaignPlan, LedgerView, Step
 from escalator.model.cloud import CloudSnapshot
+from escalator.model.failed_nodes import OwnRollback
 from escalator.model.interruption import Gap
 from escalator.model.moves import MoveRecord
 from escalator.model.notice import NoticeRecord
@@ -76,6 +77,7 @@ class CampaignFacts:
     :ivar frozen: the quotas that the run still keeps frozen.
     :ivar stops: host -> the servers that were stopped for its upgrade, by their time.
     :ivar backups: what was saved before nodes were changed.
+    :ivar own_rollbacks: rollbacks that the campaign started by itself, or was to start.
     :ivar told: host -> what those that watch the cloud were told of it.
     :ivar year_gaps: those of all runs in the cloud in the year up to its end.
     :ivar vnf_of: id of an HA group -> name of its VNF, as far as VNF files say.
@@ -106,6 +108,7 @@ class CampaignFacts:
     stops: Mapping[str, tuple[ServerStop, ...]] = field(default_factory=dict)
     told: Mapping[str, Told] = field(default_factory=dict)
     backups: tuple[BackupRecord, ...] = ()
+    own_rollbacks: tuple[OwnRollback, ...] = ()
 
     @property
     def before(self) -> CloudSnapshot | None:

@@ -11,6 +11,7 @@ from escalator.model.cloud import CloudSnapshot, Node, Server, ServiceStatus
 from escalator.model.verdict import Code, Severity, SubjectType
 from escalator.reports.facts import CampaignFacts
 from escalator.reports.interruptions import GuestEvents
+from escalator.reports.own_rollbacks import find_own_rollbacks
 from escalator.reports.service_gaps import find_service_gaps
 from escalator.reports.stops import find_down
 from escalator.reports.watchers import find_flags_left
@@ -39,6 +40,8 @@ class Finding(StrEnum):
     QUOTA_NOT_FROZEN = "quota_not_frozen"
     QUOTA_NOT_RESTORED = "quota_not_restored"
     FLAG_NOT_CLEARED = "flag_not_cleared"
+    ROLLBACK_STARTED = "rollback_started"
+    ROLLBACK_NOT_STARTED = "rollback_not_started"
 
 
 def find(facts: CampaignFacts, events: GuestEvents, moves: Iterable[Row]) -> list[Row]:
@@ -56,6 +59,9 @@ def find(facts: CampaignFacts, events: GuestEvents, moves: Iterable[Row]) -> lis
     ]
     rows += [*_switchovers(facts), *_not_restored(facts), *_quotas(facts)]
     rows += find_flags_left(facts, Finding.FLAG_NOT_CLEARED)
+    rows += find_own_rollbacks(
+        facts, started=Finding.ROLLBACK_STARTED, not_started=Finding.ROLLBACK_NOT_STARTED
+    )
     before, after = facts.before, facts.after
     if before is not None and after is not None:
         rows += [*_servers(before, after), *_services(before, after)]

@@ -27,12 +27,14 @@ from escalator.steps.campaign.check_conditions import check
 from escalator.steps.campaign.conclude import conclude
 from escalator.steps.campaign.prepare import prepare, prepare_others
 from escalator.steps.campaign.scaling import disable_scale_up, restore_scale_up
+from escalator.steps.campaign.taking_back import start_own_rollbacks
 from escalator.steps.running.context import CampaignContext
 from escalator.upgrade_manager.conditions.bundles import refuse_unserved
 from escalator.vim_interface.registry import load_vnfms
 from escalator_airflow.campaigns import make_context, open_campaign, read_asked_for, run_of
 from escalator_airflow.desks import fail_session_of, find_session_start
 from escalator_airflow.operators.probing import PROBE_TASK
+from escalator_airflow.own_rollbacks import start_run
 from escalator_airflow.records import draft_campaign
 from escalator_airflow.run_life import find_run_life
 from escalator_airflow.settings import inventory_dir, report_dir
@@ -262,6 +264,7 @@ class ConcludeOperator(BaseOperator):
             self.log.info("waiting for %s", ", ".join(waits))
             self.defer(trigger=AnswerTrigger(), method_name="resume")
         try:
+            start_own_rollbacks(campaign, partial(start_run, context))
             outcome = conclude(campaign, report_dir())
         except TransientError:
             raise

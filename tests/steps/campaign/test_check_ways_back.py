@@ -18,3 +18,10 @@ def test_nodes_with_the_same_way_back_are_named_together_and_those_without_are_w
 
 def test_where_no_node_was_asked_nothing_is_said() -> None:
     assert list(check_ways_back(BUNDLE, ["a"], {})) == []
+
+
+def test_a_node_that_is_one_way_does_not_begin_where_failed_nodes_are_taken_back() -> None:
+    gone = WayBack.one_way("it is gone")
+    (found,) = check_ways_back(BUNDLE, ["a"], {"a": gone}, is_needed=True)
+    assert (found.blocks, found.hosts) == (True, ("a",))
+    assert "on_failed_node: quarantine" in str(found.remedy)

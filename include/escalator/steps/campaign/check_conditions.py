@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from escalator.checks.render import list_lines
@@ -17,6 +18,7 @@ from escalator.model.cloud import CloudSnapshot
 from escalator.model.errors import PlanInfeasibleError
 from escalator.model.interruption import YEAR, sum_gaps
 from escalator.model.procedure import find_procedure
+from escalator.model.way_back import WayBack
 from escalator.plans.plan import MadePlan, make_options, make_plan
 from escalator.plans.render import list_plan_lines
 from escalator.steps.campaign.check_backups import check_backups
@@ -38,12 +40,13 @@ from escalator.upgrade_manager.conditions.leaving_out import (
     leave_blocked_out,
     leave_nodes_out,
 )
-from escalator.upgrade_manager.conditions.question import ask
+from escalator.upgrade_manager.conditions.question import Question, ask
 from escalator.upgrade_manager.conditions.upgrade import check_upgrade
 from escalator.upgrade_manager.drain.durations import learn
 from escalator.upgrade_manager.feasibility.alternatives import leave_servers_out
 from escalator.upgrade_manager.schedule.planning import plan_campaign
 from escalator.upgrade_manager.state.drift import add_software
+from escalator.upgrade_manager.state.failed_nodes import choose_policy
 
 log = logging.getLogger("escalator.steps.campaign.check_conditions")
 
@@ -97,6 +100,7 @@ def judge(campaign: CampaignContext, hosts: Sequence[str], *, look: Look = check
         manager_of=_find_managers(campaign, snapshot, plan.hosts),
         interrupted=_find_interruptions(campaign),
     )
+    look = partial(_look_at_ways, look, read.ways_back)
     if request.on_blocked is OnBlocked.SKIP:
         found = leave_blocked_out(question, look)
     else:
@@ -129,8 +133,17 @@ def _look_besides(
         *check_outlook(campaign.bundle, read.told),
         *check_reboots(campaign.bundle, pending, read.boots),
         *check_backups(campaign),
-        *check_ways_back(campaign.bundle, pending, read.ways_back),
     )
+
+
+def _look_at_ways(look: Look, ways: Mapping[str, WayBack], question: Question) -> CheckReport:
+    """Find the conditions of a question, with what its nodes said of their ways back."""
+    report, bundle = look(question), question.bundle
+    if bundle is None:
+        return report
+    is_needed = choose_policy(question.plan.request, bundle).takes_back and question.plan.undoes is None
+    said = check_ways_back(bundle, question.pending, ways, is_needed=is_needed)
+    return replace(report, conditions=(*report.conditions, *said))
 
 
 def _find_managers(

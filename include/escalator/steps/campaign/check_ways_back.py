@@ -15,12 +15,15 @@ REMEDY = "have a backup of these nodes, or bring back on them what is missing, b
 
 
 def check_ways_back(
-    bundle: Bundle, hosts: Collection[str], ways: Mapping[str, WayBack]
+    bundle: Bundle, hosts: Collection[str], ways: Mapping[str, WayBack], *, is_needed: bool = False
 ) -> Iterator[Condition]:
     """Say each way back once, for all the nodes that have it; a node that is one-way is warned of.
 
     :param ways: host -> its way back, of the nodes that were asked.
+    :param is_needed: a failed node is to be taken back by itself: one that is one-way does not begin.
     """
+    severity = Severity.BLOCKER if is_needed else Severity.WARNING
+    remedy = f"{REMEDY}; or say on_failed_node: quarantine" if is_needed else REMEDY
     subject = Subject.of_bundle(bundle.name)
     alike: dict[str, list[str]] = {}
     for host in hosts:
@@ -31,4 +34,4 @@ def check_ways_back(
         if not ways[those[0]].is_one_way:
             yield met(Code.WAY_BACK, subject, message)
             continue
-        yield unmet(Code.NO_WAY_BACK, subject, message, REMEDY, Severity.WARNING, hosts=those)
+        yield unmet(Code.NO_WAY_BACK, subject, message, remedy, severity, hosts=those)

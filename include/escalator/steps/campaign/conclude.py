@@ -32,6 +32,7 @@ from escalator.reports.facts import CampaignFacts, RecordedSnapshot, StepRun
 from escalator.reports.files import ReportPaths, write_report
 from escalator.reports.interruptions import read_guest_events
 from escalator.reports.software import list_verified_software
+from escalator.steps.campaign.taking_back import read_own_rollbacks
 from escalator.steps.running.context import CampaignContext
 from escalator.steps.running.node_versions import read_version
 from escalator.upgrade_manager.state.drift import judge_drift
@@ -136,6 +137,7 @@ def _judge(
     """
     view = campaign.run.view()
     faults, left = [], []
+    taken_back = _describe_ways_back(campaign)
     for host in campaign.plan.hosts:
         progress = view.of(host)
         node = snapshot.node(host)
@@ -146,7 +148,7 @@ def _judge(
         elif progress.state not in _GOOD:
             # a task that was ended while it took the lease has no release behind it
             kept = f"; it is out with our lease: clear {host}.admit with downstream" if counts else ""
-            faults.append(f"{host} is {progress.state}: {progress.message}{kept}")
+            faults.append(f"{host} is {progress.state}: {progress.message}{kept}{taken_back.get(host, '')}")
         elif leased:
             faults.append(f"{host} is still out with our lease: clear {host}.release")
         elif down := [stop.server_name for stop in stops.get(host, ()) if stop.is_down]:
@@ -156,6 +158,15 @@ def _judge(
                 f"clear {host}.release"
             )
     return tuple(faults), tuple(left)
+
+
+def _describe_ways_back(campaign: CampaignContext) -> dict[str, str]:
+    """Say of each node that is to be taken back by itself by which run, or why it is not."""
+    return {
+        host: f"; it is taken back by {each}" if each.is_started else f"; not taken back: {each.not_started}"
+        for each in read_own_rollbacks(campaign.run)
+        for host in each.hosts
+    }
 
 
 def _facts(campaign: CampaignContext) -> CampaignFacts:
@@ -183,6 +194,7 @@ def _facts(campaign: CampaignContext) -> CampaignFacts:
         stops=_find_stops(campaign),
         told=campaign.watches.of_run(run.campaign, run.run_id) if campaign.watches is not None else {},
         backups=_find_backups(campaign),
+        own_rollbacks=read_own_rollbacks(run),
         gaps=run.gaps().of_run(run.campaign, run.run_id),
         year_gaps=run.gaps().since(campaign.plan.request.cloud, ended - YEAR),
         vnf_of=read_vnf_names(),

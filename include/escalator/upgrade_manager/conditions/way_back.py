@@ -16,6 +16,7 @@ from escalator.model.check_report import Condition
 from escalator.model.verdict import Code, Severity, Subject
 from escalator.model.wording import name_some
 from escalator.upgrade_manager.conditions.question import Question, met, unmet
+from escalator.upgrade_manager.state.failed_nodes import choose_policy
 
 
 def find_one_way(bundle: Bundle) -> str:
@@ -31,11 +32,32 @@ def find_one_way(bundle: Bundle) -> str:
             return ""
 
 
+def find_no_way_back(bundle: Bundle) -> str:
+    """Say why nothing of a bundle can be taken back; empty: nodes can go back, as far as the bundle tells."""
+    if not bundle.changes_nodes:
+        return "it brings nothing that could be undone"
+    if not bundle.rollback_supported:
+        return "it does not say `rollback: {supported: true}`"
+    return find_one_way(bundle)
+
+
 def check_way_back(question: Question, bundle: Bundle) -> Iterator[Condition]:
     """Say whether upgraded nodes can go back, and to what; what only a node itself can tell is not judged."""
-    if not bundle.changes_nodes or question.plan.undoes is not None:
+    if question.plan.undoes is not None:
         return
     subject = Subject.of_bundle(bundle.name)
+    policy = choose_policy(question.plan.request, bundle)
+    if policy.takes_back and (reason := find_no_way_back(bundle)):
+        said = f"on_failed_node is {policy}, but the bundle has no way back: {reason}"
+        yield unmet(
+            Code.NO_WAY_BACK,
+            subject,
+            said,
+            "say on_failed_node: quarantine, or choose a bundle that goes back",
+        )
+        return
+    if not bundle.changes_nodes:
+        return
     remedy = "have a backup, or another bundle that goes back"
     if not bundle.rollback_supported:
         said = "one-way: it does not support a rollback, an upgraded node does not go back"

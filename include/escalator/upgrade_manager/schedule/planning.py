@@ -24,6 +24,7 @@ from escalator.upgrade_manager.state.availability import Availability
 from escalator.upgrade_manager.state.capacity import CapacityBook
 from escalator.upgrade_manager.state.domains import find_neighbours
 from escalator.upgrade_manager.state.eligibility import find_bar
+from escalator.upgrade_manager.state.failed_nodes import settle_policy
 from escalator.upgrade_manager.state.hypervisors import hypervisor_of
 
 _NO_OBSTACLE = frozenset({Code.ALREADY_UPGRADED, Code.LEASED_BY_OTHERS})
@@ -124,7 +125,7 @@ def plan_campaign(
     plan = CampaignPlan(
         campaign=campaign,
         run_id=run_id,
-        request=request,
+        request=settle_policy(request, bundle),
         hosts=wanted,
         target_version=target,
         window_end=request.window_end or window_end,
