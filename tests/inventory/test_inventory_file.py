@@ -32,6 +32,7 @@ from escalator.model.inventory_settings import (
     PowerCommands,
     PowerPlace,
 )
+from escalator.model.server_image import ImagePolicy
 
 INVENTORY = Inventory(
     cloud="lab",
@@ -77,6 +78,7 @@ def test_what_was_declared_of_the_cloud_is_read_back(tmp_path: Path) -> None:
             at_start=AtStart.ACCEPT,
         ),
         dump=DumpCommand(command="dump-it", limit_seconds=60.0),
+        images=ImagePolicy(metadata={"save": "yes"}, limit_seconds=60.0),
     )
     write_inventory(path, declared)
     assert read_inventory(path) == declared

@@ -16,6 +16,7 @@ from escalator.model.inventory_settings import (
     InventorySettings,
     PowerCommands,
 )
+from escalator.model.server_image import ImagePolicy
 
 APART = ControlPlane(lowest="2.1", highest="2.104", apart=(("node-01", "node-02"),))
 
@@ -61,6 +62,7 @@ def test_settings_are_kept_in_the_inventory_and_asked_of_the_cloud() -> None:
         controller=Controller(address="ctl"),
         power=PowerCommands(cycle="bmc cycle"),
         dump=DumpCommand(command="dump-it"),
+        images=ImagePolicy(metadata={"save": "yes"}),
     )
     nodes = make_node("node-01", cell="told"), make_node("node-02", cell="cell2")
     found, asked = read(*nodes, settings=settings, node_01="told", node_02="told")
@@ -68,6 +70,7 @@ def test_settings_are_kept_in_the_inventory_and_asked_of_the_cloud() -> None:
     assert asked["aggregates"] == found.inventory.aggregates == settings.aggregates
     assert found.inventory.controller == settings.controller
     assert (found.inventory.power, found.inventory.dump) == (settings.power, settings.dump)
+    assert found.inventory.images == settings.images
     assert found.inventory.cells() == {"node-01": "told", "node-02": "cell2"}
     assert found.warnings == ()
 

@@ -16,6 +16,7 @@ from escalator.model.inventory_settings import (
     PowerCommands,
     PowerPlace,
 )
+from escalator.model.server_image import ImagePolicy
 
 HEAD = "schema: escalator.inventory-settings/1\n"
 WHOLE = """
@@ -51,6 +52,15 @@ def test_the_power_of_nodes_is_switched_by_commands(tmp_path: Path) -> None:
     assert read_settings(tmp_path, "lab").power == PowerCommands(
         switch_on="a", switch_off="b", run_on=PowerPlace.CONTROLLER, limit_seconds=5.0
     )
+
+
+def test_servers_have_images_taken_by_their_metadata(tmp_path: Path) -> None:
+    write(tmp_path, HEAD + 'images: {metadata: {save: "yes"}, limit_seconds: 60}\n')
+    assert read_settings(tmp_path, "lab").images == ImagePolicy(metadata={"save": "yes"}, limit_seconds=60.0)
+    for fault in ("images: {}", "images: {metadata: {}}", "images: {metadata: {a: b}, limit_seconds: 0}"):
+        write(tmp_path, HEAD + fault)
+        with pytest.raises(InvalidRequestError, match="images"):
+            read_settings(tmp_path, "lab")
 
 
 def test_databases_are_dumped_by_a_command(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from tests.steps.fake_images import FakeImage, FakeImages
 from tests.steps.fake_power import FakePower, Power
 from tests.steps.fake_proofs import FakeProofs
 from tests.steps.fake_records import (
@@ -50,7 +51,7 @@ from escalator.model.inventory_settings import ALL_AGGREGATES, AggregateRules
 
 
 @dataclass
-class FakeCloud(FakeProofs, FakePower):
+class FakeCloud(FakeProofs, FakePower, FakeImages):
     """A cloud of equal nodes.
 
     :ivar errors: method -> what its next calls raise.
@@ -70,6 +71,8 @@ class FakeCloud(FakeProofs, FakePower):
     audit: Callable[[Write], None] | None = None
     counter: CallCounter = field(default_factory=CallCounter)
     canary: CanaryWish = NO_WISH
+    image_script: tuple[str, ...] = ("saving", "active")
+    images: dict[str, list[FakeImage]] = field(default_factory=dict)
     canary_faults: tuple[CanaryFault, ...] = ()
     wishes: list[CanaryWish] = field(default_factory=list)
 

@@ -134,6 +134,7 @@ class Guest:
     features: frozenset[Feature] = frozenset()
     port_features: frozenset[Feature] = frozenset()
     has_share: bool = False
+    metadata: dict[str, str] = field(default_factory=dict)
 
 
 def server_of(guest: Guest) -> Server:
@@ -148,6 +149,7 @@ def server_of(guest: Guest) -> Server:
         migration=METHODS.get(guest.vm_state, "none"),
         resources={"VCPU": 1, "MEMORY_MB": guest.memory_mib, "DISK_GB": 1},
         features=guest.features,
+        metadata=guest.metadata,
     )
 
 

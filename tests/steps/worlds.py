@@ -48,6 +48,7 @@ from escalator.model.lease import Lease, LeaseMark, LeasePhase
 from escalator.model.moves import DrainPlan, MoveRecord
 from escalator.model.node_facts import NodeFacts
 from escalator.model.run_life import FindLife, ask_nobody
+from escalator.model.server_image import ImagePolicy
 from escalator.steps.running.context import CampaignContext, StepContext
 from escalator.steps.running.giving_way import Ended, run_or_give_way
 from escalator.steps.running.results import StepResult
@@ -188,6 +189,7 @@ class World:
     power: PowerSwitch | None = None
     catalogued: set[str] = field(default_factory=set)
     backups: BackupDesk | None = None
+    images: ImagePolicy | None = None
     alerts: AlertWatch | None = None
     hooked: list[HookCommands] = field(default_factory=list)
     hook_faults: dict[str, EscalatorError] = field(default_factory=dict)
@@ -227,8 +229,7 @@ class World:
         )
 
     def record(self, plan: CampaignPlan) -> CampaignRecord:
-        run = self.ledger.run(plan.campaign, plan.run_id)
-        return CampaignRecord(plan=plan, bundle=self.bundle, run=run)
+        return CampaignRecord(plan=plan, bundle=self.bundle, run=self.ledger.run(plan.campaign, plan.run_id))
 
     def context(self, plan: CampaignPlan | None = None) -> CampaignContext:
         return CampaignContext(
@@ -237,6 +238,7 @@ class World:
                 cloud="lab",
                 taken_at=START,
                 nodes=tuple(InventoryNode(host=h, domain=DOMAIN, address=h) for h in self.hosts),
+                images=self.images,
             ),
             cloud=cast("Any", self.cloud),
             mechanism=self.mechanism(),

@@ -253,6 +253,7 @@ _ROOTS = {
     "sharev2": "",
     "orchestration": "",
     "clustering": "",
+    "block-storage": "/v3",
 }
 """The services that may be asked, with the path of an API whose address in the catalogue has none."""
 
@@ -262,7 +263,8 @@ def find_api(
 ) -> ServiceApi:
     """Make the API of one service of a connection.
 
-    :param service: compute, placement, network, image, load-balancer, instance-ha; of shared-file-system,
+    :param service: compute, placement, network, image, block-storage, load-balancer, instance-ha; of
+        shared-file-system,
         sharev2, orchestration and clustering whether the catalogue has them.
     :param sleep: waits that many seconds before a read is sent again.
     """

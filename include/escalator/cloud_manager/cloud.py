@@ -29,6 +29,7 @@ from escalator.cloud_manager.ports import fetch_port_features
 from escalator.cloud_manager.providers import Providers
 from escalator.cloud_manager.quotas import Quotas
 from escalator.cloud_manager.roles import find_roles
+from escalator.cloud_manager.server_images import ServerImages
 from escalator.cloud_manager.servers import Servers
 from escalator.cloud_manager.services import ComputeServices
 from escalator.cloud_manager.shared_look import Seen, SharedLook, WatchCost
@@ -57,7 +58,7 @@ class Cloud:
 
     :ivar network: floating IPs and ports; :ivar load_balancers: Octavia's; :ivar quotas: Nova's.
     :ivar instance_ha: Masakari's hosts and recoveries.
-    :ivar providers: Placement's, one by one.
+    :ivar providers: Placement's, one by one; :ivar server_images: those that Nova is asked for.
     :ivar canary: what the operator of the cloud wants canaries to be made of; :ivar canaries: those.
     :param counter: counts the requests of this connection.
     :param sleep: waits that many seconds.
@@ -82,6 +83,7 @@ class Cloud:
         self.network = Network(self._network)
         self.load_balancers = LoadBalancers(find("load-balancer"), sleep=sleep)
         self.instance_ha = InstanceHa(find("instance-ha"))
+        self.server_images = ServerImages(compute, image, find("block-storage"))
         self.quotas, self.providers = Quotas(compute), Providers(placement)
         self._services = ComputeServices(compute)
         self._servers = Servers(compute, self._services)

@@ -22,9 +22,11 @@ from escalator.inventory.settings_document import (
     AggregatesDocument,
     ControllerDocument,
     DumpDocument,
+    ImagesDocument,
     PowerDocument,
     controller_of,
     dump_of,
+    images_of,
     power_of,
     rules_of,
 )
@@ -67,6 +69,7 @@ class InventoryDocument(DocumentModel):
     power: PowerDocument | None = None
     alerts: AlertsDocument | None = None
     dump: DumpDocument | None = None
+    images: ImagesDocument | None = None
 
     @classmethod
     def find_faults_between(cls, values: Mapping[Any, Any], asked: object) -> Iterator[Fault]:  # noqa: ARG003
@@ -158,6 +161,8 @@ def inventory_to_document(inventory: Inventory) -> dict[str, Any]:
         declared["alerts"] = alerts_to_document(inventory.alerts)
     if inventory.dump is not None:
         declared["dump"] = asdict(inventory.dump)
+    if inventory.images is not None:
+        declared["images"] = asdict(inventory.images)
     return {
         "schema": SCHEMA,
         "cloud": inventory.cloud,
@@ -204,4 +209,5 @@ def inventory_from_document(document: object) -> Inventory:
         power=power_of(found.power),
         alerts=alerts_of(found.alerts),
         dump=dump_of(found.dump),
+        images=images_of(found.images),
     )

@@ -75,6 +75,7 @@ def read_inventory_of_cloud(
         power=settings.power,
         alerts=settings.alerts,
         dump=settings.dump,
+        images=settings.images,
     )
     return FoundNodes(
         inventory=inventory,

@@ -22,6 +22,7 @@ from escalator.model.inventory_settings import (
     PowerCommands,
     PowerPlace,
 )
+from escalator.model.server_image import ImagePolicy
 
 
 def _refuse_unreadable(text: str) -> str:
@@ -89,6 +90,17 @@ class DumpDocument(DocumentModel):
     ] = 900.0
 
 
+class ImagesDocument(DocumentModel):
+    """Which servers have an image taken before their node is changed: those with all of this metadata."""
+
+    metadata: Annotated[dict[Text, str], Field(min_length=1)]
+    limit_seconds: Annotated[
+        float,
+        Field(gt=0, le=86400, allow_inf_nan=False),
+        must_be("a number of seconds above 0, at most 86400"),
+    ] = 3600.0
+
+
 class SettingsDocument(DocumentModel):
     """What an operator declares of one cloud that its API does not tell."""
 
@@ -99,6 +111,7 @@ class SettingsDocument(DocumentModel):
     power: OrNull[PowerDocument | None] = None
     alerts: OrNull[AlertsDocument | None] = None
     dump: OrNull[DumpDocument | None] = None
+    images: OrNull[ImagesDocument | None] = None
 
     @classmethod
     def find_faults_between(cls, values: Mapping[Any, Any], asked: object) -> Iterator[Fault]:  # noqa: ARG003
@@ -137,6 +150,11 @@ def dump_of(document: DumpDocument | None) -> DumpCommand | None:
     return DumpCommand(**vars(document)) if document is not None else None
 
 
+def images_of(document: ImagesDocument | None) -> ImagePolicy | None:
+    """Make the policy about images of servers from its model."""
+    return ImagePolicy(**vars(document)) if document is not None else None
+
+
 def settings_of(document: SettingsDocument) -> InventorySettings:
     """Make the settings from their model."""
     return InventorySettings(
@@ -146,4 +164,5 @@ def settings_of(document: SettingsDocument) -> InventorySettings:
         power=power_of(document.power),
         alerts=alerts_of(document.alerts),
         dump=dump_of(document.dump),
+        images=images_of(document.images),
     )

@@ -17,6 +17,7 @@ from escalator.model.inventory_settings import (
     PowerCommands,
 )
 from escalator.model.node_software import Software
+from escalator.model.server_image import ImagePolicy
 
 MAX_PORT = 65535
 _REMEDY = "correct it in the inventory, such as 192.0.2.7 or ops@192.0.2.7:2222"
@@ -87,6 +88,7 @@ class Inventory:
     :ivar power: how the power of nodes is switched from outside; None: it is not.
     :ivar alerts: how campaigns get on with the alerts of the cloud; None: not at all.
     :ivar dump: how the databases of the control plane are dumped before a campaign; None: they are not.
+    :ivar images: which servers have an image taken before their node is changed; None: no server.
     """
 
     cloud: str
@@ -100,6 +102,7 @@ class Inventory:
     power: PowerCommands | None = None
     alerts: AlertSettings | None = None
     dump: DumpCommand | None = None
+    images: ImagePolicy | None = None
 
     def domains(self) -> tuple[str, ...]:
         """Return the drain domains, sorted."""

@@ -11,6 +11,7 @@ from typing import TypedDict
 from escalator.model.approval import ApprovalAnswer
 from escalator.model.cloud import ResourceInventory
 from escalator.model.moves import Agreement, DrainPlan, StandbyMove
+from escalator.model.server_image import ServerImage
 from escalator.model.stops import ServerStop
 from escalator.model.watchers import MaintenanceFlag, Silencing
 
@@ -109,6 +110,7 @@ class NodeFacts:
     :ivar approval: what a person answered after it was given back.
     :ivar person_word: what a person decided about a node that was refused again.
     :ivar maintenance: that Masakari's host was put on maintenance by the run, or was about to be.
+    :ivar images: the images of its servers that were taken before it was changed.
     :ivar silencing: that the node's alerts were silenced by the run, or were about to be.
     """
 
@@ -143,6 +145,7 @@ class NodeFacts:
     stops: tuple[ServerStop, ...] = ()
     maintenance: MaintenanceFlag | None = None
     silencing: Silencing | None = None
+    images: tuple[ServerImage, ...] = ()
 
     @property
     def unmovable(self) -> frozenset[str]:
@@ -190,3 +193,4 @@ class FactChanges(TypedDict, total=False):
     stops: tuple[ServerStop, ...]
     maintenance: MaintenanceFlag | None
     silencing: Silencing | None
+    images: tuple[ServerImage, ...]

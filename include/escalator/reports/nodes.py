@@ -71,6 +71,7 @@ def _describe(
         "steps": steps,
         "hooks": _describe_hooks(runs),
         "reboots": [run.details["reboot"] for run in runs if run.details.get("reboot")],
+        "images": next((run.details["images"] for run in reversed(runs) if run.details.get("images")), []),
         "software": describe_software(facts, host),
         "api_calls": {row["step"]: row["api_calls"] for row in steps},
         "moves": [_describe_move(move, states, events) for move in facts.moves_of(host)],

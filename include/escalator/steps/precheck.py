@@ -25,6 +25,7 @@ from escalator.steps.running.context import StepContext
 from escalator.steps.running.patience import Patience
 from escalator.steps.running.results import StepResult
 from escalator.steps.saving.node_backup import save_node
+from escalator.steps.saving.server_images import list_images, save_servers
 from escalator.steps.stopping.rule import describe_staying
 from escalator.system_support.node_software import read_software
 from escalator.system_support.nova_settings import read_migration_settings
@@ -46,7 +47,7 @@ RECENT = timedelta(hours=1)
 def precheck(ctx: StepContext) -> StepResult:
     """Check the node and its servers; hold the node with every blocker, or plan its drain."""
     ctx.ensure_leased()
-    held = save_node(ctx) or _stage_again(ctx)
+    held = save_node(ctx) or _stage_again(ctx) or save_servers(ctx)
     if held is not None:
         return held
     plan, servers, last, totals, leaving = _settled_plan(ctx)
@@ -60,6 +61,8 @@ def precheck(ctx: StepContext) -> StepResult:
         log.log(logging.WARNING if verdict.blocks else logging.INFO, "%s", verdict)
     blocking = find_blockers(verdicts)
     details = {"servers": servers, "verdicts": [str(v) for v in verdicts], "software": dict(software)}
+    if ctx.facts.images:
+        details["images"] = list_images(ctx)
     if blocking:
         message = f"{len(blocking)} blocker(s): " + "; ".join(str(v) for v in blocking)
         return StepResult(outcome=Outcome.HELD, code=blocking[0].code, message=message, details=details)
