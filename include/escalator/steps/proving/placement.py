@@ -74,8 +74,8 @@ def check_provider(ctx: StepContext) -> tuple[Verdict, ...]:
 def check_allocations(ctx: StepContext) -> tuple[Verdict, ...]:
     """Look for allocations on the node that are nobody's and were not there before its drain.
 
-    Those of servers that were deleted while they moved are told and fail no node: Nova gives such a server
-    its allocation back when it ends the move, and nova-compute takes it away at one of its next reports.
+    Those of servers that were deleted while they moved are told and fail no node: what the migration of such
+    a server holds on its node is left there by Nova for good, whoever moved it.
     """
     known, provider = ctx.facts.strays, ctx.facts.provider
     if known is None or provider is None:
@@ -90,7 +90,7 @@ def check_allocations(ctx: StepContext) -> tuple[Verdict, ...]:
         return (_describe_strays(ctx, provider.id, strays, Severity.BLOCKER),)
     if deleted:
         log.warning(
-            "%s; their servers were deleted while they moved, so nova-compute will take them away",
+            "%s; the servers were deleted while they moved, so the node is good all the same",
             _describe_strays(ctx, provider.id, tuple(sorted(deleted)), Severity.WARNING),
         )
     return ()
