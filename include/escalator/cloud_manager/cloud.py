@@ -58,7 +58,7 @@ class Cloud:
 
     :ivar network: floating IPs and ports; :ivar load_balancers: Octavia's; :ivar quotas: Nova's.
     :ivar instance_ha: Masakari's hosts and recoveries.
-    :ivar providers: Placement's, one by one; :ivar server_images: those that Nova is asked for.
+    :ivar providers: Placement's, one by one.
     :ivar canary: what the operator of the cloud wants canaries to be made of; :ivar canaries: those.
     :param counter: counts the requests of this connection.
     :param sleep: waits that many seconds.
@@ -77,13 +77,12 @@ class Cloud:
         canary: CanaryWish = NO_WISH,
     ) -> None:
         self.counter, self.canary, self._connection = counter, canary, connection
-        find = partial(find_api, connection, sleep=sleep)
+        self._find = find = partial(find_api, connection, sleep=sleep)
         compute, placement, image = find("compute"), find("placement"), find("image")
         self._network = find("network")
         self.network = Network(self._network)
         self.load_balancers = LoadBalancers(find("load-balancer"), sleep=sleep)
         self.instance_ha = InstanceHa(find("instance-ha"))
-        self.server_images = ServerImages(compute, image, find("block-storage"))
         self.quotas, self.providers = Quotas(compute), Providers(placement)
         self._services = ComputeServices(compute)
         self._servers = Servers(compute, self._services)
@@ -117,6 +116,11 @@ class Cloud:
             self._placement,
             sleep=sleep,
         )
+
+    @property
+    def server_images(self) -> ServerImages:
+        """Return what has images of servers taken; few campaigns ask."""
+        return ServerImages(self._find("compute"), self._find("image"), self._find("block-storage"))
 
     # the whole cloud
 
