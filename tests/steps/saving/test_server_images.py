@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 import pytest
 from tests.steps.fake_records import KilledError
@@ -113,10 +112,3 @@ def test_a_server_that_is_deleted_meanwhile_needs_none(saving: World) -> None:
     saving.cloud.before = act
     assert saving.run(Step.PRECHECK).outcome is Outcome.OK
     assert saving.facts().images == ()
-
-
-def test_a_policy_asks_for_all_of_its_metadata() -> None:
-    policy = ImagePolicy(metadata={"a": "1", "b": "2"})
-    assert policy.chooses({"a": "1", "b": "2", "c": "3"})
-    assert not policy.chooses({"a": "1"})
-    assert not replace(policy, metadata={"a": "2"}).chooses({"a": "1"})
