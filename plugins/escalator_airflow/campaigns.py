@@ -24,7 +24,7 @@ from escalator.model.inventory import Inventory
 from escalator.model.run_life import FindLife, ask_nobody
 from escalator.settings.places import find_playbook_dir
 from escalator.steps.running.context import CampaignContext, find_no_leases
-from escalator.system_support.mechanisms import GoingBack, NodeMechanism, choose_mechanism
+from escalator.system_support.mechanisms import NodeMechanism, choose_mechanism, find_brought, turn_around
 from escalator.system_support.playbooks.worker import WorkerSide
 from escalator.vim_interface.desk import VimDesk
 from escalator.vim_interface.registry import (
@@ -107,14 +107,14 @@ def _find_mechanism(record: CampaignRecord, nodes: NodeShellHook) -> NodeMechani
     """Return what brings the bundle to nodes; of a campaign that takes a run back, the same in reverse."""
     bundle, undoes = record.bundle, record.plan.undoes
     chosen = choose_mechanism(
-        bundle.mechanism,
+        find_brought(bundle, undoes),
         bundle.artefacts,
         impact=bundle.impact,
         runs_hooks=bundle.has_hooks,
         reboots=bundle.may_reboot,
         worker=_find_worker(nodes),
     )
-    return chosen if undoes is None else GoingBack(forward=chosen, undone=undoes.version)
+    return turn_around(chosen, bundle, undoes)
 
 
 def _find_worker(nodes: NodeShellHook) -> WorkerSide:

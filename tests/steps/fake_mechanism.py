@@ -40,6 +40,7 @@ class NodeSoftware:
     nova_conf: str = ""
     components: dict[str, str | None] = field(default_factory=dict)
     brings: dict[str, str | None] = field(default_factory=dict)
+    components_before: dict[str, str | None] = field(default_factory=dict)
     versions: str = ""
     boots: FakeBoots = field(default_factory=FakeBoots)
 
@@ -57,6 +58,7 @@ class NodeSoftware:
         whole = self.brings.items() <= self.components.items()
         if whole and (self.installed, self.running) == (version, version):
             return Effect.ALREADY_ACTIVE
+        self.components_before = dict(self.components)
         self.components |= self.brings
         self.switched += 1
         self.before = self.installed if self.installed != version else self.before
@@ -75,6 +77,7 @@ class NodeSoftware:
         assert self.before is not None
         self.switched += 1
         self.installed = self.before
+        self.components = dict(self.components_before)
         if self.activate_faults:
             self.running = None
             raise self.activate_faults.pop(0)

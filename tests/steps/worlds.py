@@ -54,11 +54,11 @@ from escalator.steps.running.giving_way import Ended, run_or_give_way
 from escalator.steps.running.results import StepResult
 from escalator.steps.running.run_step import begin, run_admit, run_step
 from escalator.system_support.mechanisms import (
-    GoingBack,
     HookCommands,
     NodeJob,
     NodeMechanism,
     choose_mechanism,
+    turn_around,
 )
 from escalator.system_support.power import PowerSwitch
 from escalator.vim_interface.desk import VimDesk
@@ -273,8 +273,7 @@ class World:
         """Return the fake for a bundle that brings software, else what is really chosen."""
         brought = self.bundle.mechanism
         chosen = FakeMechanism() if isinstance(brought, VenvMechanism) else choose_mechanism(brought)
-        undoes = self.plan.undoes
-        return chosen if undoes is None else GoingBack(forward=chosen, undone=undoes.version)
+        return turn_around(chosen, self.bundle, self.plan.undoes)
 
     def add_ha_groups(self, snapshot: CloudSnapshot) -> CloudSnapshot:
         """Make groups of the pairs of guests that the world knows; pinned ones cannot move.

@@ -19,6 +19,7 @@ _KEYS = {field.name: field.name for field in fields(NodeFacts)}
 RELEASED_AT = _KEYS["released_at"]
 VERSION = _KEYS["version"]
 FROM_VERSION = _KEYS["from_version"]
+FROM_COMPONENTS = _KEYS["from_components"]
 BEHIND = _KEYS["behind"]
 DRAIN_PLAN = _KEYS["drain_plan"]
 MOVE_SLOWNESS = _KEYS["move_slowness"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,10 +11,12 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from escalator.ledger.documents import find_document
-from escalator.ledger.facts import FROM_VERSION, RELEASED_AT, UPGRADE_BEGUN, read_facts
+from escalator.ledger.facts import FROM_COMPONENTS, FROM_VERSION, RELEASED_AT, UPGRADE_BEGUN, read_facts
 from escalator.ledger.records import Document, plan_of
 from escalator.ledger.rows import is_dry
 from escalator.ledger.tables import CampaignRow, FactRow, NodeRow
+from escalator.model.bundle import COMPUTE
+from escalator.model.node_facts import NodeFacts
 
 _FORGOTTEN = "null"
 """How a fact that was forgotten is stored."""
@@ -23,14 +26,19 @@ _FORGOTTEN = "null"
 class ChangedNode:
     """A node whose software a run changed, or began to change. Times are aware.
 
-    :ivar from_version: release of nova-compute that was seen first; None: none was.
+    :ivar before: component -> the version that was seen first; of what nobody told of there is none.
     :ivar released_at: when the run gave it back; None: it did not.
     """
 
     host: str
     begun_at: datetime
-    from_version: str | None
+    before: Mapping[str, str]
     released_at: datetime | None
+
+    @property
+    def from_version(self) -> str | None:
+        """Return the release of nova-compute that was seen first; None: none was."""
+        return self.before.get(COMPUTE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +85,7 @@ def _read_nodes(session: Session, key: int) -> tuple[ChangedNode, ...]:
         .join(NodeRow, FactRow.node_id == NodeRow.id)
         .where(
             NodeRow.campaign_id == key,
-            FactRow.key.in_((FROM_VERSION, RELEASED_AT, UPGRADE_BEGUN)),
+            FactRow.key.in_((FROM_COMPONENTS, FROM_VERSION, RELEASED_AT, UPGRADE_BEGUN)),
         )
         .order_by(NodeRow.id)
     )
@@ -92,8 +100,13 @@ def _read_nodes(session: Session, key: int) -> tuple[ChangedNode, ...]:
                 ChangedNode(
                     host=host,
                     begun_at=facts.upgrade_begun,
-                    from_version=facts.from_version,
+                    before=_read_before(facts),
                     released_at=facts.released_at,
                 )
             )
     return tuple(found)
+
+
+def _read_before(facts: NodeFacts) -> dict[str, str]:
+    compute = {COMPUTE: facts.from_version} if facts.from_version else {}
+    return {**(facts.from_components or {}), **compute}

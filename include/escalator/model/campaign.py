@@ -101,11 +101,15 @@ class LeftOut:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunOf:
-    """A run of a campaign, by the ids of its DAG and of itself, and the version that its bundle brought."""
+    """A run of a campaign, by the ids of its DAG and of itself, and what its bundle brought.
+
+    :ivar version: of nova-compute; :ivar components: the others -> their versions.
+    """
 
     campaign: str
     run_id: str
     version: str
+    components: Mapping[str, str] = field(default_factory=dict)
 
     def __str__(self) -> str:
         """Name it as its page in Airflow does."""

@@ -85,6 +85,8 @@ class NodeFacts:
     :ivar reboot: the reboot that was ordered last; None: none was.
     :ivar version: release of nova-compute that was last seen on the node.
     :ivar from_version: release that was seen first.
+    :ivar from_components: the other components of the bundle as they were seen first, by name; one that
+        nobody tells of is not among them.
     :ivar behind: other components of the bundle, with their versions, that were last seen not to be what it
         brings; the node is not at its target, whatever its nova-compute is.
     :ivar drain_plan: how the node is emptied, without the findings about its servers.
@@ -122,6 +124,7 @@ class NodeFacts:
     reboot: RebootOrder | None = None
     version: str | None = None
     from_version: str | None = None
+    from_components: Mapping[str, str] | None = None
     behind: tuple[str, ...] = ()
     drain_plan: DrainPlan | UnreadablePlan | None = None
     last_migration: int = 0
@@ -170,6 +173,7 @@ class FactChanges(TypedDict, total=False):
     reboot: RebootOrder | None
     version: str | None
     from_version: str | None
+    from_components: Mapping[str, str] | None
     behind: tuple[str, ...]
     drain_plan: DrainPlan | None
     last_migration: int | None

@@ -9,7 +9,7 @@ from enum import StrEnum
 from statistics import median
 from typing import Any
 
-from escalator.model.campaign import NodeState, Step
+from escalator.model.campaign import NodeState, RunOf, Step
 from escalator.reports.backups import describe_backups
 from escalator.reports.facts import CampaignFacts, RecordedSnapshot
 from escalator.reports.findings import compare_servers, find
@@ -52,7 +52,7 @@ def build_report(facts: CampaignFacts, events: GuestEvents | None = None) -> dic
         "campaign": plan.campaign,
         "run_id": plan.run_id,
         "procedure": plan.procedure,
-        "undoes": asdict(plan.undoes) if plan.undoes is not None else None,
+        "undoes": _describe_undone(plan.undoes),
         "cloud": plan.request.cloud,
         "domain": plan.request.domain,
         "bundle": {
@@ -79,6 +79,11 @@ def build_report(facts: CampaignFacts, events: GuestEvents | None = None) -> dic
         "snapshot_before": _document_of(facts.snapshot_before),
         "snapshot_after": _document_of(facts.snapshot_after),
     }
+
+
+def _describe_undone(run: RunOf | None) -> dict[str, Any] | None:
+    """Name the run that is taken back; the other components only where its bundle had some."""
+    return None if run is None else {key: value for key, value in asdict(run).items() if value}
 
 
 def _document_of(snapshot: RecordedSnapshot | None) -> Mapping[str, Any] | None:

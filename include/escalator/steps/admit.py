@@ -18,7 +18,7 @@ from escalator.model.lease import Lease, LeasePhase
 from escalator.model.verdict import Code
 from escalator.steps.running.context import CampaignContext, StepContext
 from escalator.steps.running.login_patience import bear_refusal, forget_refusal
-from escalator.steps.running.node_versions import read_version
+from escalator.steps.running.node_versions import list_others, read_version
 from escalator.steps.watching.signs import find_stop_signs
 from escalator.steps.watching.telling import begin_watching, take_back, take_back_unless_out
 from escalator.upgrade_manager.schedule.admission import check_lease_kept, decide_admissions
@@ -131,7 +131,8 @@ def _upgraded_meanwhile(ctx: StepContext) -> AdmissionDecision | None:
     forget_refusal(ctx)
     ctx.remember(version=has.version, behind=has.behind)
     if ctx.facts.from_version is None:
-        ctx.remember(from_version=has.version)
+        others = list_others(ctx.campaign.bundle, has.brought)
+        ctx.remember(from_version=has.version, from_components=others)
     if not has.is_at(ctx.plan.target_version):
         return None
     return AdmissionDecision(

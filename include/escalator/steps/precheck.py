@@ -17,11 +17,13 @@ from escalator.model.campaign import NodeState
 from escalator.model.cloud import CloudSnapshot, Migration, MigrationStatus, Server
 from escalator.model.errors import ForbiddenError, LoginRefusedError, NodeFaultError, TransientError
 from escalator.model.moves import DrainPlan
+from escalator.model.node_software import Software
 from escalator.model.step import Outcome
 from escalator.model.verdict import Code, Subject, Verdict, find_blockers
 from escalator.steps.moving.planning import plan_node_drain
 from escalator.steps.proving.placement import record_before
 from escalator.steps.running.context import StepContext
+from escalator.steps.running.node_versions import list_others
 from escalator.steps.running.patience import Patience
 from escalator.steps.running.results import StepResult
 from escalator.steps.saving.node_backup import save_node
@@ -56,6 +58,7 @@ def precheck(ctx: StepContext) -> StepResult:
         ctx.remember(totals=totals)
         of_placement = record_before(ctx)
     of_node, software = _look_at_node(ctx, leaving)
+    _record_components(ctx, software)
     verdicts = plan.verdicts + of_node + of_placement
     for verdict in verdicts:
         log.log(logging.WARNING if verdict.blocks else logging.INFO, "%s", verdict)
@@ -72,6 +75,14 @@ def precheck(ctx: StepContext) -> StepResult:
     message = f"{len(plan.moves)} server(s) to move{describe_staying(plan)}, no blocker"
     ctx.progress(NodeState.CHECKED, message=message)
     return StepResult(message=message, details=details)
+
+
+def _record_components(ctx: StepContext, software: Software) -> None:
+    """Record what the node has of the bundle's components, where nobody did before it was changed."""
+    known = ctx.facts.from_components or {}
+    found = list_others(ctx.campaign.bundle, software)
+    if ctx.facts.upgrade_begun is None and not found.keys() <= known.keys():
+        ctx.remember(from_components={**found, **known})
 
 
 def _stage_again(ctx: StepContext) -> StepResult | None:

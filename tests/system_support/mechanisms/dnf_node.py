@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import shutil
 import signal
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -197,6 +198,13 @@ class DnfNode:
     def break_service(self) -> None:
         """From now on the service does not start."""
         self.put(f"{AGENT}.broken")
+
+    def mend_service(self) -> None:
+        (self.folder / f"{AGENT}.broken").unlink()
+
+    def lose_previous(self) -> None:
+        """Take away what was noted of the packages of before."""
+        shutil.rmtree(self.folder / "state of ours-back")
 
     def end(self) -> None:
         """End the processes of all services."""

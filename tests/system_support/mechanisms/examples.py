@@ -140,6 +140,8 @@ def make_dnf(request: pytest.FixtureRequest) -> Example:
         connect_really=node.sshd.shell,
         count_restarts=node.restarts,
         break_service=node.break_service,
+        mend_service=node.mend_service,
+        lose_previous=node.lose_previous,
     )
 
 

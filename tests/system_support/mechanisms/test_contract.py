@@ -11,7 +11,6 @@ from tests.system_support.mechanisms.examples import EXAMPLES, NEW, OLD, VARIANT
 from escalator.model.bundle import (
     COMPUTE,
     AptMechanism,
-    DnfMechanism,
     KollaAnsibleMechanism,
     Mechanism,
     MechanismType,
@@ -26,8 +25,6 @@ ON_MACHINES = {AptMechanism.type}
 """Mechanisms whose node is a machine of the lab's."""
 LIKE_ANOTHER = {KollaAnsibleMechanism.type}
 """Mechanisms that do what another one does, by another program: long, for little news."""
-WITHOUT_WAY_BACK = {DnfMechanism.type}
-"""Mechanisms that cannot undo what they bring."""
 MAKERS = {str(kind.type): make for kind, make in EXAMPLES.items()} | VARIANTS
 
 
@@ -44,12 +41,6 @@ def list_kinds(*, bringing: bool) -> list[ParameterSet]:
     ]
 
 
-def list_returning(*, can: bool) -> list[ParameterSet]:
-    """Return the mechanisms that bring software and can undo it, or those that cannot yet."""
-    kinds = {str(kind) for kind in WITHOUT_WAY_BACK}
-    return [kind for kind in list_kinds(bringing=True) if (str(kind.id) in kinds) is not can]
-
-
 @pytest.fixture(params=list_kinds(bringing=False))
 def example(request: pytest.FixtureRequest) -> Example:
     """Each mechanism in turn."""
@@ -62,9 +53,9 @@ def bringing(request: pytest.FixtureRequest) -> Example:
     return MAKERS[request.param](request)
 
 
-@pytest.fixture(params=list_returning(can=True))
+@pytest.fixture(params=list_kinds(bringing=True))
 def returning(request: pytest.FixtureRequest) -> Example:
-    """Each mechanism that can undo what it brings, on a node that had OLD and got NEW."""
+    """Each mechanism that brings software, on a node that had OLD and got NEW."""
     example = MAKERS[request.param](request)
     for version in (OLD, NEW):
         example.stage(version)
@@ -254,16 +245,6 @@ def test_where_what_was_there_before_is_gone_nothing_is_touched(returning: Examp
     assert running(returning) == NEW
     assert before is not None
     assert returning.count_restarts() == restarts
-
-
-@pytest.mark.parametrize("kind", list_returning(can=False))
-def test_a_mechanism_that_cannot_undo_says_so_and_touches_nothing(
-    kind: str, request: pytest.FixtureRequest
-) -> None:
-    example = MAKERS[kind](request)
-    assert example.way_back(NEW).is_one_way
-    with pytest.raises(NodeFaultError):
-        example.roll_back(NEW)
 
 
 def test_what_brings_nothing_has_nothing_to_undo(request: pytest.FixtureRequest) -> None:

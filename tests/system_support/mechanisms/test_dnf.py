@@ -6,15 +6,19 @@ import shutil
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.system_support.mechanisms.jobs import make_job
 
 from escalator.model.bundle import Impact, Package
 from escalator.model.errors import NodeFaultError
 from escalator.model.verdict import Code
+from escalator.model.way_back import WayBack
 from escalator.system_support.mechanisms import Effect, JobFailedError
 from escalator.system_support.mechanisms.dnf_scripts import write_activate_script
 
 if TYPE_CHECKING:
     from tests.system_support.mechanisms.dnf_node import DnfNode
+
+    from escalator.system_support.mechanisms.dnf import DnfOnNode
 
 
 def test_the_packages_come_in_stage_and_are_installed_without_a_network(dnf_node: DnfNode) -> None:
@@ -57,6 +61,50 @@ def test_a_step_back_has_to_be_allowed(dnf_node: DnfNode) -> None:
     with pytest.raises(NodeFaultError, match="would go back to an older version of demo-agent"):
         dnf_node.activate("1.0.0", downgrade=False)
     assert dnf_node.activate("1.0.0") is Effect.ACTIVATED
+
+
+WITH_LIBRARY = (
+    Package(name="demo-agent", version="2.0.0", component="nova-compute", service="demo-agent"),
+    Package(name="demo-qemu", version="10-1", component="qemu"),
+)
+RPMS = "demo-agent 1.0.0\ndemo-agent 2.0.0\ndemo-qemu 7-1\ndemo-qemu 10-1\nlibrary 1-1\nlibrary 2-1\n"
+
+
+def bring_two(dnf_node: DnfNode) -> DnfOnNode:
+    """Bring 1.0.0 with QEMU 7, then 2.0.0 with QEMU 10; return what brought it."""
+    dnf_node.put("repository", RPMS)
+    dnf_node.put("installed", "demo-qemu 7-1 7\nlibrary 1-1 7\n")
+    dnf_node.bring("1.0.0")
+    dnf_node.put("more", "Upgrading library 2-1\n")
+    dnf_node.bring("2.0.0", packages=WITH_LIBRARY)
+    (dnf_node.folder / "more").unlink()
+    assert dnf_node.installed() == {"demo-agent": "2.0.0", "demo-qemu": "10-1", "library": "2-1"}
+    return dnf_node.on_node(packages=WITH_LIBRARY, downgrade=False)
+
+
+def test_going_back_takes_every_package_to_the_version_that_it_had(dnf_node: DnfNode) -> None:
+    brought = bring_two(dnf_node)
+    with dnf_node.sshd.shell() as shell:
+        way = brought.way_back(shell, "2.0.0")
+    assert way == WayBack.to_previous({"nova-compute": "1.0.0", "qemu": "7-1"})
+    job = make_job(dnf_node.sshd.shell, "roll_back", "2.0.0")
+    assert brought.roll_back(job) is Effect.ROLLED_BACK
+    assert dnf_node.installed() == {"demo-agent": "1.0.0", "demo-qemu": "7-1", "library": "1-1"}
+    assert brought.roll_back(job) is Effect.ALREADY_BACK
+
+
+def test_a_way_back_that_dnf_would_not_go_is_said_before_the_start(dnf_node: DnfNode) -> None:
+    brought = bring_two(dnf_node)
+    dnf_node.put("known", RPMS.replace("library 1-1\n", ""))
+    with dnf_node.sshd.shell() as shell:
+        assert brought.way_back(shell, "2.0.0").reason == "no source that the node knows has library 1-1"
+        dnf_node.put("known", RPMS)
+        dnf_node.put("more", "Downgrading glibc 2-1\n")
+        reason = brought.way_back(shell, "2.0.0").reason
+        assert reason == ("dnf would go back to an older version of glibc, which the bundle did not bring")
+    with pytest.raises(NodeFaultError, match="older version of glibc"):
+        brought.roll_back(make_job(dnf_node.sshd.shell, "roll_back", "2.0.0"))
+    assert dnf_node.installed()["demo-agent"] == "2.0.0"
 
 
 def test_what_comes_along_may_not_restart_what_nobody_named(dnf_node: DnfNode) -> None:

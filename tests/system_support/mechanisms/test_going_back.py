@@ -12,6 +12,7 @@ from tests.steps.fake_records import Fuse
 
 from escalator.model.errors import NodeFaultError
 from escalator.model.verdict import Code
+from escalator.model.way_back import WayBack
 from escalator.system_support.mechanisms import Effect, GoingBack, NodeJob
 
 OLD, NEW = "33.0.2", "34.0.0"
@@ -71,3 +72,19 @@ def test_nobody_goes_back_from_a_way_back() -> None:
     assert BACK.way_back(cast("Any", node), OLD).is_one_way
     with pytest.raises(NodeFaultError):
         BACK.roll_back(make_job(node))
+
+
+class TellsAll(FakeMechanism):
+    """Tells of QEMU, too."""
+
+    def way_back(self, shell: Any, version: str) -> WayBack:
+        del shell, version
+        return WayBack.to_previous({"nova-compute": OLD, "qemu": "7.2"})
+
+
+def test_every_component_has_to_go_back_to_what_it_was() -> None:
+    node = cast("Any", make_node(NEW, OLD))
+    good = GoingBack(forward=TellsAll(), undone=NEW, before={"qemu": "7.2", "untold": "1"})
+    assert good.check_source(node, OLD) == ()
+    (verdict,) = GoingBack(forward=TellsAll(), undone=NEW, before={"qemu": "8"}).check_source(node, OLD)
+    assert verdict.message.endswith("is back to nova-compute 33.0.2, qemu 7.2, and not to qemu 8")

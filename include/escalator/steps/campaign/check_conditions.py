@@ -17,6 +17,7 @@ from escalator.model.check_report import CheckReport, Condition, check_to_docume
 from escalator.model.cloud import CloudSnapshot
 from escalator.model.errors import PlanInfeasibleError
 from escalator.model.interruption import YEAR, sum_gaps
+from escalator.model.node_software import Software
 from escalator.model.procedure import find_procedure
 from escalator.model.way_back import WayBack
 from escalator.plans.plan import MadePlan, make_options, make_plan
@@ -30,7 +31,7 @@ from escalator.steps.campaign.check_watchers import check_watchers
 from escalator.steps.campaign.check_ways_back import check_ways_back
 from escalator.steps.campaign.controller import check_controller
 from escalator.steps.running.context import CampaignContext
-from escalator.steps.running.node_versions import NodesRead, read_versions
+from escalator.steps.running.node_versions import NodesRead, list_others, read_versions
 from escalator.steps.saving.cloud_backup import save_cloud
 from escalator.steps.watching.signs import record_baseline
 from escalator.upgrade_manager.conditions.leases import check_orphans
@@ -59,7 +60,7 @@ class Judgement:
         durations.
     :ivar hoped: the cloud as it would be when the managers of VNFs scale in as they will be asked to.
     :ivar versions: what the nodes that answered run; :ivar behind: other components that are not at their
-        target, of those nodes that have some.
+        target, of those nodes that have some; :ivar software: all that they tell of their components.
     """
 
     plan: CampaignPlan
@@ -67,6 +68,7 @@ class Judgement:
     hoped: CloudSnapshot
     versions: Mapping[str, str]
     behind: Mapping[str, tuple[str, ...]]
+    software: Mapping[str, Software]
     report: CheckReport
 
 
@@ -112,6 +114,7 @@ def judge(campaign: CampaignContext, hosts: Sequence[str], *, look: Look = check
         hoped=leave_servers_out(rest, [s for servers in found.question.scale_in.values() for s in servers]),
         versions=read.versions,
         behind=read.behind,
+        software=read.software,
         report=replace(
             found.report,
             conditions=(*found.report.conditions, *_look_besides(campaign, found, snapshot, read)),
@@ -270,5 +273,6 @@ def _open(
     for host, version in judged.versions.items():
         run.remember(host, version=version, behind=judged.behind.get(host, ()))
         if host not in known:
-            run.remember(host, from_version=version)
+            others = list_others(campaign.bundle, judged.software.get(host, {}))
+            run.remember(host, from_version=version, from_components=others)
     return recorded

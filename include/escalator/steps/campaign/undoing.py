@@ -46,11 +46,14 @@ def find_undoing(ledger: Ledger, campaign: str, run_id: str | None, *, hosts: Se
             f"{which} changed {'no' if run_id is not None else 'any'} node: nothing is to be brought back",
             remedy="name a run of the upgrade that began to upgrade a node",
         )
-    _refuse_one_way(parse_bundle(found.bundle_document), found.run_id)
+    bundle = parse_bundle(found.bundle_document)
+    _refuse_one_way(bundle, found.run_id)
     nodes = _choose(found, hosts)
-    back = turn_back(found.bundle_document, {COMPUTE: _find_before(nodes)})
+    names = tuple(component.name for component in bundle.components)
+    back = turn_back(found.bundle_document, _find_before(nodes, names))
+    others = {component.name: component.to for component in bundle.components if component.name != COMPUTE}
     return Undoing(
-        run=RunOf(campaign=campaign, run_id=found.run_id, version=found.target_version),
+        run=RunOf(campaign=campaign, run_id=found.run_id, version=found.target_version, components=others),
         bundle_document=back,
         hosts=tuple(node.host for node in sorted(nodes, key=_turn)),
     )
@@ -89,24 +92,39 @@ def _refuse_one_way(bundle: Bundle, run_id: str) -> None:
         )
 
 
-def _find_before(nodes: Sequence[ChangedNode]) -> str:
-    """Return the release of nova-compute that the nodes had before.
+def _find_before(nodes: Sequence[ChangedNode], names: Sequence[str]) -> dict[str, str]:
+    """Return which versions of some components the nodes had before.
 
     :raises InvalidRequestError: they did not all have the same, or nobody knows.
     """
-    hosts_of: dict[str | None, list[str]] = {}
+    hosts_of: dict[tuple[str | None, ...], list[str]] = {}
     for node in nodes:
-        hosts_of.setdefault(node.from_version, []).append(node.host)
-    if unknown := hosts_of.get(None):
+        hosts_of.setdefault(tuple(map(node.before.get, names)), []).append(node.host)
+    unknown = [
+        f"{name} of {name_some(sorted(hosts))}"
+        for versions, hosts in hosts_of.items()
+        for name, version in zip(names, versions, strict=True)
+        if version is None
+    ]
+    if unknown:
         raise InvalidRequestError(
-            f"what {name_some(sorted(unknown))} had before is not recorded",
-            remedy="leave them out and bring them back by hand",
+            f"which version there was before is not recorded, or there was none: {'; '.join(unknown)}",
+            remedy="leave these nodes out and bring them back by hand, or restore them from a backup",
         )
-    if len(hosts_of) > 1:
-        said = "; ".join(f"{name_some(sorted(hosts))} had {version}" for version, hosts in hosts_of.items())
+    found = [
+        (dict(zip(names, map(str, versions), strict=True)), hosts) for versions, hosts in hosts_of.items()
+    ]
+    if len(found) > 1:
+        said = "; ".join(f"{name_some(sorted(hosts))} had {_name_all(before)}" for before, hosts in found)
         raise InvalidRequestError(
             f"the nodes do not go back to the same version: {said}",
             remedy="start one rollback for each version, with its hosts",
         )
-    (version,) = hosts_of
-    return str(version)
+    ((before, _),) = found
+    return before
+
+
+def _name_all(versions: Mapping[str, str]) -> str:
+    if set(versions) == {COMPUTE}:
+        return versions[COMPUTE]
+    return ", ".join(f"{name} {version}" for name, version in versions.items())

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from escalator.model.boot import Boot
-from escalator.model.bundle import COMPUTE, RebootPolicy
+from escalator.model.bundle import COMPUTE, Bundle, RebootPolicy
 from escalator.model.errors import EscalatorError, LoginRefusedError, NodeFaultError
 from escalator.model.migration_settings import MigrationSettings
 from escalator.model.node_software import Software
@@ -72,6 +72,12 @@ def _read_installed(campaign: CampaignContext, shell: Shell) -> NodeVersion:
         )
     brought = {name: one for name, one in found.components.items() if one and name != COMPUTE}
     return NodeVersion(version, brought, found.find_behind(campaign.bundle.components))
+
+
+def list_others(bundle: Bundle, software: Software) -> dict[str, str]:
+    """Return the versions of the bundle's components, nova-compute aside, as far as a node tells of them."""
+    names = {component.name for component in bundle.components} - {COMPUTE}
+    return {name: version for name, version in software.items() if name in names}
 
 
 class NodesRead(NamedTuple):

@@ -5,7 +5,7 @@ To add one: a dataclass in ``model.bundle``, its keys in ``documents.mechanisms`
 """
 
 from escalator.system_support.mechanisms.choice import choose_mechanism
-from escalator.system_support.mechanisms.going_back import GoingBack
+from escalator.system_support.mechanisms.going_back import GoingBack, find_brought, turn_around
 from escalator.system_support.mechanisms.hooks import HookCommands, RunHook, run_hook
 from escalator.system_support.mechanisms.node_job import Effect, JobFailedError, NodeJob
 from escalator.system_support.mechanisms.protocol import InstalledVersion, NodeMechanism, UnitState
@@ -21,5 +21,7 @@ __all__ = [
     "RunHook",
     "UnitState",
     "choose_mechanism",
+    "find_brought",
     "run_hook",
+    "turn_around",
 ]

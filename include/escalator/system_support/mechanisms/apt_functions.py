@@ -213,6 +213,7 @@ are_whole() {
 drop_broken() {
   while read -r file; do is_whole "$file" || rm -f "$folder/$file"; done <"$work/wanted"
 }
+has_source() { [ -n "$(only apt-cache show "$1=$2" 2>/dev/null | read_archives)" ]; }
 # The plan, and down|package of what would go back, unit|package|service of what runs of its packages, and
 # held|package of those that are held.
 outlook() {
@@ -261,19 +262,6 @@ unpack() {
   file=$(awk -v start="$1_" 'index($0, start) == 1 { print; exit }' "$work/wanted")
   [ -n "$file" ] && is_whole "$file" || fail "$1 is half installed, and its archive is not as it was staged"
   patient dpkg "--force-conf$policy" --unpack "$folder/$file" || fail "$1 cannot be unpacked again: $words"
-}
-# Note what the packages of the plan are before it: back|package|old|new, "-" for none. Of what an older
-# revision left half-way it is what that one noted.
-note_back() {
-  [ -s "$work/plan" ] || return 0
-  older="$state-back/$(head -n 1 "$state/begun" 2>/dev/null || true)"
-  [ -f "$older" ] || older=/dev/null
-  mkdir -p "$state-back"
-  { sed 's/^/older|/' "$older"; cat "$work/plan"; } | awk -F'|' -v OFS='|' '
-    $1 == "older" { was[$3] = $4; next }
-    $2 == "Inst" { print "back", $3, ($3 in was ? was[$3] : $4), $5 }
-    $2 == "Remv" { print "back", $3, $4, "-" }' >"$state-back/$key.new"
-  record "$state-back/$key"
 }
 # Note what is begun, which processes there were before it, and which holds it lifts.
 begin() {

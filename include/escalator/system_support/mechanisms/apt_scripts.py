@@ -108,24 +108,6 @@ for name in $wanted; do
 done
 """
 
-_WAY_BACK = """\
-now=$(look | awk -F'|' -v compute="$compute" '$1 == compute && $5 != "not-installed" { print $6 }')
-echo "now|$now"
-noted="$state-back/$key"
-if [ -f "$noted" ] && { [ -s "$state/begun" ] || awk -F'|' -v compute="$compute" -v now="$now" '
-    $2 == compute && ($3 == now || $4 == now) { found = 1 } END { exit !found }' "$noted"; }; then
-  echo "noted|yes"
-  cat "$noted" >"$work/back"
-else
-  look | awk -F'|' '$5 == "installed" && $6 != $2 { print "back|" $1 "|" $6 "|" $2 }' >"$work/back"
-fi
-cat "$work/back"
-while IFS='|' read -r _ package old _; do
-  [ "$old" = - ] || [ -z "$(only apt-cache show "$package=$old" 2>/dev/null | read_archives)" ] ||
-    echo "have|$package"
-done <"$work/back"
-"""
-
 
 def write_stage_script(mechanism: AptMechanism, version: str, state: str = STATE) -> str:
     """Write the script that downloads the packages, and what they need, into apt's cache.
@@ -189,7 +171,7 @@ def write_way_back_script(mechanism: AptMechanism, version: str, state: str = ST
     ``now`` is what it has of nova-compute, ``noted`` says that an installation noted it, ``back`` names a
     package with its versions before and after, and ``have`` one whose version of before a source has.
     """
-    return _write_head(mechanism, version, state) + _WAY_BACK
+    return _write_head(mechanism, version, state) + "tell_back\n"
 
 
 def write_read_script(mechanism: AptMechanism, state: str = STATE) -> str:

@@ -138,6 +138,9 @@ outlook() {
   cat "$work/plan"
   list_units rpm -ql
 }
+has_source() {
+  only -C repoquery --qf '%{evr}\n' "$1" 2>/dev/null | sed 's/^0://' | grep -qxF -e "$2"
+}
 # Which packages of the bundle are locked, by name or by pattern; those that it lifts are not.
 list_held() {
   for file in $(list_lock_files); do drop_locks $lift <"$file" | read_locks; done | sort -u >"$work/locked"
@@ -154,6 +157,7 @@ _CHANGES = r"""
 begin() {
   if is_ours; then grep '^process|' "$state/begun" >"$work/before" || true
   else
+    note_back
     printf '%s\n' "$rows" | while IFS='|' read -r _ _ _ service; do
       [ "$service" = - ] || echo "process|$service|$(process)"
     done >"$work/before"
@@ -171,12 +175,12 @@ renew_locks() {
     done
   done
 }
-# Keep the number of dnf's transaction: by it a person goes back.
+# Keep the number of dnf's transaction, for a person.
 note_history() {
   number=$(dnf -C history info 2>/dev/null | read_transaction_id) || number=
   [ -n "$number" ] || return 0
   echo "$number $wanted" >>"$state/history"
-  say "transaction $number of dnf's; dnf history undo $number goes back"
+  say "transaction $number of dnf's"
 }
 # Services of others that dnf's plugin finds with old files: they are said, and left alone.
 tell_old() {

@@ -2,7 +2,8 @@
 
 In ``STATE`` on the node lie: ``lock`` (one script at a time); ``begun``, an installation that was begun and
 not proved to its end (the digest of what it was to bring, what dnf was to do, which processes there were);
-``history``, the numbers of dnf's transactions.
+``history``, the numbers of dnf's transactions. Beside it, in ``STATE-back``, lies for each digest what the
+packages were before.
 """
 
 from __future__ import annotations
@@ -148,6 +149,16 @@ def write_source_script(mechanism: DnfMechanism, version: str, state: str = STAT
     dnf's cache of their indexes is then newer; nothing else is changed.
     """
     return _write_head(mechanism, version, state) + _SOURCE
+
+
+def write_way_back_script(mechanism: DnfMechanism, version: str, state: str = STATE) -> str:
+    """Write the script that says, in lines ``kind|…``, what a version replaced or would replace on the node.
+
+    ``now`` is what it has of nova-compute, ``noted`` says that an installation noted it, ``back`` names a
+    package with its versions before and after, and ``have`` one whose version of before a repository has, as
+    far as dnf's cache knows.
+    """
+    return _write_head(mechanism, version, state) + "tell_back\n"
 
 
 def write_read_script(mechanism: DnfMechanism, state: str = STATE) -> str:

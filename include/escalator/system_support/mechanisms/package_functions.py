@@ -76,6 +76,41 @@ tell() {
   cat "$work/said"
   return "$code"
 }
+# Note what the packages are before a plan is carried out: back|package|old|new, "-" for none; those of the
+# bundle that stay as they are, too. Of what an older revision left half-way it is what that one noted.
+note_back() {
+  [ -s "$work/plan" ] || return 0
+  older="$state-back/$(head -n 1 "$state/begun" 2>/dev/null || true)"
+  [ -f "$older" ] || older=/dev/null
+  mkdir -p "$state-back"
+  look >"$work/rows"
+  { sed 's/^/older|/' "$older"; cat "$work/plan"; sed 's/^/row|/' "$work/rows"; } | awk -F'|' -v OFS='|' '
+    $1 == "older" { was[$3] = $4; next }
+    $1 == "plan" && $2 == "Inst" { print "back", $3, ($3 in was ? was[$3] : $4), $5; told[$3] = 1 }
+    $1 == "plan" && $2 == "Remv" { print "back", $3, $4, "-" }
+    $1 == "row" && $6 == "installed" && !($2 in told) {
+      print "back", $2, ($2 in was ? was[$2] : $7), $7 }' >"$state-back/$key.new"
+  record "$state-back/$key"
+}
+# What the packages were before, as it was noted, or what they are now; and which of that a source has.
+tell_back() {
+  now=$(look | awk -F'|' -v compute="$compute" '$1 == compute && $5 != "not-installed" { print $6 }')
+  echo "now|$now"
+  noted="$state-back/$key"
+  if [ -f "$noted" ] && { [ -s "$state/begun" ] || awk -F'|' -v compute="$compute" -v now="$now" '
+      $2 == compute && ($3 == now || $4 == now) { found = 1 } END { exit !found }' "$noted"; }; then
+    echo "noted|yes"
+    cat "$noted" >"$work/back"
+  else
+    look | awk -F'|' '$5 == "installed" { print "back|" $1 "|" $6 "|" $2 }' >"$work/back"
+  fi
+  cat "$work/back"
+  while IFS='|' read -r _ package old new; do
+    if [ "$old" != - ] && [ "$old" != "$new" ] && has_source "$package" "$old" </dev/null; then
+      echo "have|$package"
+    fi
+  done <"$work/back"
+}
 record() {
   sync "$1.new" 2>/dev/null || sync
   mv -T "$1.new" "$1"
@@ -96,6 +131,7 @@ restart_old() {
   done
 }
 """
-"""``is_locked`` tells from ``$work/said`` whether a foreign lock was in the way; ``look`` says of a row
+"""``is_locked`` tells from ``$work/said`` whether a foreign lock was in the way; ``has_source``, of a package
+and a version, whether a source that the node knows has it; ``look`` says of a row
 package|version|component|service|status|installed|before|activity|process.
 """

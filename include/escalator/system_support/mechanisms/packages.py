@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import partial
 from typing import Generic, Protocol, TypeVar
 
@@ -14,10 +15,18 @@ from escalator.model.bundle import COMPUTE, AptMechanism, DnfMechanism, Impact
 from escalator.model.errors import NodeFaultError
 from escalator.model.verdict import Code, Severity, Subject, Verdict, find_blockers
 from escalator.model.way_back import WayBack
+from escalator.model.wording import name_some
 from escalator.system_support import remote_job
 from escalator.system_support.mechanisms.apt_outlook import Outlook, Words, judge_outlook, read_outlook
 from escalator.system_support.mechanisms.apt_rows import NO_COMPONENT, read_row
 from escalator.system_support.mechanisms.node_job import Effect, NodeJob
+from escalator.system_support.mechanisms.packages_back import (
+    Before,
+    decide_way_back,
+    find_unnamed,
+    read_before,
+    turn_back,
+)
 from escalator.system_support.mechanisms.protocol import InstalledVersion, UnitState
 from escalator.system_support.mechanisms.questions import ask_service_state, find_lacking
 from escalator.system_support.shell import Shell
@@ -28,8 +37,6 @@ SOURCE_SECONDS = 300.0
 """How long the sources may take to be read."""
 
 _PAUSE_SECONDS = 2.0
-
-_NO_WAY_BACK = "this release cannot undo what its mechanism brings"
 
 log = logging.getLogger(__name__)
 M = TypeVar("M", AptMechanism, DnfMechanism)
@@ -58,6 +65,9 @@ class Scripts(Protocol[M_contra]):
 
     def write_read_script(self, mechanism: M_contra, state: str, /) -> str:
         """Write what says a row for each package."""
+
+    def write_way_back_script(self, mechanism: M_contra, version: str, state: str, /) -> str:
+        """Write what says what was noted of the packages of before, and what of that a source has."""
 
 
 class PackagesOnNode(Generic[M]):
@@ -89,7 +99,7 @@ class PackagesOnNode(Generic[M]):
         lacking = find_lacking(
             shell, self._scripts.write_check_script(self._mechanism, self._base, self._state)
         )
-        return lacking or self._judge(shell.host, self._look(shell, self._mechanism.compute.version))
+        return lacking or self.check_outlook(shell)
 
     def check_source(self, shell: Shell, version: str) -> tuple[Verdict, ...]:
         """Read the sources where the node's lists do not know a version yet, and tell what would be done."""
@@ -157,18 +167,59 @@ class PackagesOnNode(Generic[M]):
         script = self._scripts.write_activate_script(self._mechanism, job.version, outlook.lines, self._state)
         return job.run(script, trouble=trouble, base=self._base)
 
-    def way_back(self, _shell: Shell, _version: str, /) -> WayBack:
-        """Say that there is none: this release cannot undo what the mechanism brings."""
-        return WayBack.one_way(_NO_WAY_BACK)
+    def way_back(self, shell: Shell, version: str) -> WayBack:
+        """Read what an installation noted, or else what the node has now, and whether a source has that.
+
+        Of a node that has something to undo the tool is asked as well whether it would do that, and no more.
+        """
+        before = self._read_before(shell, version)
+        way = decide_way_back(before, self._mechanism, version)
+        if way.is_one_way or not before.noted:
+            return way
+        back = self._turn_back(before)
+        blockers = find_blockers(back.check_outlook(shell))
+        return WayBack.one_way("; ".join(v.message for v in blockers)) if blockers else way
 
     def roll_back(self, job: NodeJob) -> Effect:
-        """Refuse it.
+        """Bring the versions of before by the same means, and under the same rules, as those of the bundle.
 
-        :raises NodeFaultError: always.
+        What came along new may be removed for it; no other package may step back.
         """
-        raise NodeFaultError(
-            f"{job.version} has no way back: {_NO_WAY_BACK}", remedy="go back by hand, or from a backup"
+        read = partial(self._read_before, version=job.version)
+        before = remote_job.reach(job.connect, read, deadline=job.deadline, clock=job.clock, sleep=job.sleep)
+        if not before.noted and before.now != job.version:
+            return Effect.ALREADY_BACK
+        way = decide_way_back(before, self._mechanism, job.version)
+        if way.is_one_way:
+            raise NodeFaultError(
+                f"{self._name(job)} has no way back: {way.reason}",
+                remedy="put the packages of before into a source of the node, or restore it from a backup",
+            )
+        back = self._turn_back(before)
+        version = before.versions[self._mechanism.compute.name]
+        back.stage(replace(job, version=version, job_id=f"{job.job_id}-stage"))
+        done = back.activate(replace(job, version=version, job_id=f"{job.job_id}-activate"))
+        return Effect.ALREADY_BACK if done is Effect.ALREADY_ACTIVE else Effect.ROLLED_BACK
+
+    def check_outlook(self, shell: Shell) -> tuple[Verdict, ...]:
+        """Ask the tool what it would do now for what is named, and judge that."""
+        return self._judge(shell.host, self._look(shell, self._mechanism.compute.version))
+
+    def _turn_back(self, before: Before) -> PackagesOnNode[M]:
+        mechanism = turn_back(self._mechanism, before)
+        return _Backwards(
+            mechanism, self._impact, self._scripts, self._words, base=self._base, state=self._state
         )
+
+    def _read_before(self, shell: Shell, version: str) -> Before:
+        script = self._scripts.write_way_back_script(self._mechanism, version, self._state)
+        result = shell.run_as_root(script, LOOK_SECONDS)
+        if not result.ok:
+            raise NodeFaultError(
+                f"node {shell.host}: cannot look for what was there before: {result.last_words}",
+                remedy=f"see that {self._words.tool} works on the node",
+            )
+        return read_before(result.stdout)
 
     def _name(self, job: NodeJob) -> str:
         return f"{self._mechanism.compute.name} {job.version}"
@@ -214,3 +265,21 @@ class PackagesOnNode(Generic[M]):
                 remedy=f"see that {tool} and {database} work on the node",
             )
         return read_outlook(result.stdout)
+
+
+class _Backwards(PackagesOnNode[M]):
+    """Brings the packages of before; a step back of any other one is refused."""
+
+    def _judge(self, host: str, outlook: Outlook) -> tuple[Verdict, ...]:
+        found: tuple[Verdict, ...] = super()._judge(host, outlook)
+        unnamed = find_unnamed(outlook.down, self._mechanism)
+        if not unnamed:
+            return found
+        said = f"{self._words.tool} would go back to an older version of {name_some(unnamed)}"
+        refused = Verdict(
+            code=Code.NODE_PACKAGES_REFUSED,
+            message=f"{said}, which the bundle did not bring",
+            subject=Subject.of_node(host),
+            remedy=f"find out why {self._words.tool} wants it, and bring these packages back by hand",
+        )
+        return (*found, refused)

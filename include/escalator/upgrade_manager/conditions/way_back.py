@@ -9,7 +9,6 @@ from escalator.model.bundle import (
     AnsibleMechanism,
     Bundle,
     CommandMechanism,
-    DnfMechanism,
     KollaAnsibleMechanism,
 )
 from escalator.model.check_report import Condition
@@ -26,8 +25,6 @@ def find_one_way(bundle: Bundle) -> str:
             return "it says to support a rollback, but names no rollback command"
         case AnsibleMechanism(rollback=None) | KollaAnsibleMechanism(rollback=None):
             return f"it says to support a rollback, but names none for {bundle.mechanism.type}"
-        case DnfMechanism():
-            return f"this release cannot undo what {bundle.mechanism.type} brings"
         case _:
             return ""
 
