@@ -19,3 +19,18 @@ class EscalatorPlugin(AirflowPlugin):
         {"app": LazyApp(), "name": "VIM interface", "url_prefix": URL_PREFIX},
         {"app": LazyApp(make_board), "name": "Escalator", "url_prefix": BOARD_PREFIX},
     ]
+    # without a leading slash: below the path that Airflow itself is served at
+    external_views = [  # noqa: RUF012
+        {
+            "name": "Escalator",
+            "href": f"{BOARD_PREFIX[1:]}/board",
+            "destination": "nav",
+            "url_route": "escalator",
+        },
+        {
+            "name": "Board",
+            "href": f"{BOARD_PREFIX[1:]}/board/{{DAG_ID}}/{{RUN_ID}}",
+            "destination": "dag_run",
+            "url_route": "escalator_board",
+        },
+    ]

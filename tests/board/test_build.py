@@ -49,7 +49,7 @@ def test_a_campaign_that_admits_no_more_has_stopped_and_one_with_a_report_is_ove
     nodes = (NodeProgress(host="node-01", code=Code.WINDOW_CLOSED),)
     stopped = record(view=LedgerView(nodes=nodes))
     assert build_board(stopped, NOW).campaign.stand is Stand.STOPPED
-    assert build_board(replace(stopped, concluded=True), NOW).campaign.stand is Stand.OVER
+    assert build_board(record(view=LedgerView(nodes=nodes), concluded=True), NOW).campaign.stand is Stand.OVER
 
 
 def test_a_node_that_is_left_out_has_no_place() -> None:

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 
-from escalator.board.board import Board, CampaignLine, Group, Head, NodeLine, Stand, StepCell, group_of
+from escalator.board.board import Board, CampaignLine, Group, Head, Need, NextNode, NodeLine, Stand, group_of
+from escalator.board.forecast import find_expected_end
+from escalator.board.lines import list_nodes
+from escalator.board.needs import list_needs
 from escalator.board.record import BoardRecord
-from escalator.ledger.records import CampaignSummary, StepRecord
-from escalator.model.campaign import CampaignPlan, NodeProgress
-from escalator.model.procedure import find_procedure
+from escalator.board.vnfs import list_groups
+from escalator.board.waits import list_limits
+from escalator.ledger.records import CampaignSummary
 from escalator.model.step import Step
+
+NEXT = 3
+"""How many of the nodes that go next are named with the reason."""
+WHOLE_UPGRADE = timedelta(hours=2)
+"""What Escalator's requirements give to an upgrade, from the first impact on."""
 
 
 def build_board(record: BoardRecord, now: datetime) -> Board:
@@ -19,8 +27,17 @@ def build_board(record: BoardRecord, now: datetime) -> Board:
 
     :raises InvalidRequestError: this release does not know the procedure of its plan.
     """
-    nodes = tuple(_list_nodes(record, now))
-    return Board(made_at=now, campaign=_describe(record, nodes), nodes=nodes)
+    nodes = list_nodes(record, now)
+    needs = list_needs(record, nodes)
+    out = {node.host for node in nodes if node.group is Group.OUT}
+    return Board(
+        made_at=now,
+        campaign=_describe(record, nodes, needs, now),
+        needs=needs,
+        next_nodes=() if record.facts.concluded else _list_next(record, nodes),
+        nodes=nodes,
+        groups=list_groups(record, out),
+    )
 
 
 def build_line(summary: CampaignSummary) -> CampaignLine:
@@ -29,21 +46,23 @@ def build_line(summary: CampaignSummary) -> CampaignLine:
     for state, count in summary.nodes.items():
         nodes[group_of(state)] += count
     over = not nodes[Group.WAITING] and not nodes[Group.OUT]
+    person = bool(nodes[Group.HELD] or nodes[Group.FAILED])
     return CampaignLine(
         dag_id=summary.dag_id,
         run_id=summary.run_id,
         opened_at=summary.opened_at,
         bundle=summary.bundle,
         target_version=summary.target_version,
-        stand=_judge(nodes, over=over, stopped=False),
+        stand=_judge(person=person, over=over, stopped=False),
         nodes=nodes,
     )
 
 
-def _describe(record: BoardRecord, nodes: Sequence[NodeLine]) -> Head:
-    plan = record.plan
-    counts = Counter(node.group for node in nodes)
-    stopped = any(node.stopped for node in record.view.nodes)
+def _describe(record: BoardRecord, nodes: Sequence[NodeLine], needs: Sequence[Need], now: datetime) -> Head:
+    facts, plan = record.facts, record.facts.plan
+    counts: Mapping[Group, int] = Counter(node.group for node in nodes)
+    stopped = any(node.stopped for node in facts.view.nodes)
+    first = _find_first_impact(nodes)
     return Head(
         dag_id=plan.campaign,
         run_id=plan.run_id,
@@ -51,72 +70,54 @@ def _describe(record: BoardRecord, nodes: Sequence[NodeLine]) -> Head:
         domain=plan.request.domain,
         procedure=plan.procedure,
         bundle=plan.request.bundle,
-        from_versions=tuple(sorted(set(record.versions_before.values()))),
+        from_versions=tuple(sorted(set(facts.versions_before.values()) - {plan.target_version})),
         target_version=plan.target_version,
-        stand=_judge(counts, over=record.concluded, stopped=stopped),
+        stand=_judge(person=bool(needs), over=facts.concluded, stopped=stopped),
         dry_run=plan.request.dry_run,
-        opened_at=record.opened_at,
+        opened_at=facts.opened_at,
         window_end=plan.window_end,
         parallel=plan.request.max_parallel,
+        failures=counts.get(Group.FAILED, 0),
         failures_allowed=plan.failures_allowed,
+        servers_moved=facts.servers_moved,
         nodes=counts,
+        total=len(nodes),
+        limits=() if facts.concluded else list_limits(nodes),
+        forecast=None if facts.concluded or stopped else find_expected_end(record, nodes, now),
+        two_hours_at=None if first is None else first + WHOLE_UPGRADE,
+        ended_at=_find_end(nodes) if facts.concluded else None,
     )
 
 
-def _judge(nodes: Mapping[Group, int], *, over: bool, stopped: bool) -> Stand:
-    if nodes.get(Group.HELD, 0) or nodes.get(Group.FAILED, 0):
+def _judge(*, person: bool, over: bool, stopped: bool) -> Stand:
+    if person:
         return Stand.NEEDS_A_PERSON
     if over:
         return Stand.OVER
     return Stand.STOPPED if stopped else Stand.RUNNING
 
 
-def _list_nodes(record: BoardRecord, now: datetime) -> Iterable[NodeLine]:
-    places = {host: number for number, host in enumerate(record.plan.hosts, start=1)}
-    attempts: dict[str, list[StepRecord]] = {}
-    for step in record.steps:
-        attempts.setdefault(step.host, []).append(step)
-    steps = find_procedure(record.plan.procedure).steps
-    for node in record.view.nodes:
-        cells = _list_cells(steps, attempts.get(node.host, ()), record.plan, now)
-        yield _describe_node(node, places.get(node.host), tuple(cells))
+def _find_first_impact(nodes: Sequence[NodeLine]) -> datetime | None:
+    """Return when the first node was taken out."""
+    begun = (c.begun_at for node in nodes for c in node.steps if c.step is Step.PRECHECK)
+    return min((at for at in begun if at is not None), default=None)
 
 
-def _describe_node(node: NodeProgress, place: int | None, cells: tuple[StepCell, ...]) -> NodeLine:
-    return NodeLine(
-        host=node.host,
-        place=place,
-        state=node.state,
-        group=group_of(node.state),
-        since=node.since,
-        code=node.code,
-        why=node.message,
-        steps=cells,
-    )
+def _find_end(nodes: Sequence[NodeLine]) -> datetime | None:
+    given_back = (node.since for node in nodes if node.state == "released")
+    return max((at for at in given_back if at is not None), default=None)
 
 
-def _list_cells(
-    steps: Iterable[Step], attempts: Sequence[StepRecord], plan: CampaignPlan, now: datetime
-) -> Iterable[StepCell]:
-    of_step: dict[Step, list[StepRecord]] = {}
-    for attempt in attempts:
-        of_step.setdefault(attempt.step, []).append(attempt)
-    for step in steps:
-        usual = plan.expected.steps.get(step)
-        tries = of_step.get(step)
-        if not tries:
-            yield StepCell(step=step, usual_seconds=usual.p50 if usual else None)
-            continue
-        last = tries[-1]
-        seconds = max(0.0, ((last.ended_at or now) - last.begun_at).total_seconds())
-        yield StepCell(
-            step=step,
-            begun_at=last.begun_at,
-            seconds=round(seconds, 1),
-            usual_seconds=usual.p50 if usual else None,
-            slow=usual is not None and seconds > usual.p90,
-            tries=len(tries),
-            result=last.result,
-            code=last.code,
-            message=last.message,
+def _list_next(record: BoardRecord, nodes: Sequence[NodeLine]) -> tuple[NextNode, ...]:
+    """List the nodes that go next in the order of the plan, with what the plan says of their departure."""
+    waiting = [node for node in nodes if node.group is Group.WAITING and node.place is not None]
+    departures = record.background.departures
+    return tuple(
+        NextNode(
+            host=node.host,
+            reason=departures[node.host].reason if node.host in departures else "",
+            wait=node.wait,
+            why=node.why,
         )
+        for node in waiting[:NEXT]
+    )

@@ -11,6 +11,7 @@ from typing import Self, TypeVar
 import sqlalchemy as sa
 
 from escalator.ledger.backup_book import BackupBook
+from escalator.ledger.board_book import BoardBook
 from escalator.ledger.constraint_book import ConstraintBook
 from escalator.ledger.database import Database, ledger_url, parse_url
 from escalator.ledger.gap_book import GapBook
@@ -102,6 +103,10 @@ class Ledger:
     def backups(self) -> BackupBook:
         """Return the backups that were taken."""
         return BackupBook(self._database)
+
+    def board(self) -> BoardBook:
+        """Return the runs as the board shows them."""
+        return BoardBook(self._database)
 
     def open_runs(self, cloud: str) -> tuple[OpenRun, ...]:
         """Return the runs in a cloud that have a node whose way is not at its end, the newest first."""

@@ -5,18 +5,22 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import BaseModel, TypeAdapter
+from pydantic import BaseModel
 
 from escalator.board.board import Board, CampaignLine
 from escalator.board.build import build_board, build_line
-from escalator.board.record import read_record
 from escalator_airflow.board.access import DagId, MeansDep, PersonDep, ReaderDep, RunId
 from escalator_airflow.board.answers import describe_refusals
-from escalator_airflow.board.freshness import send_fresh
+from escalator_airflow.board.freshness import (
+    dump_board,
+    find_tag,
+    is_known,
+    make_fresh_answer,
+    make_known_answer,
+)
 
 MOST_CAMPAIGNS = 500
 router = APIRouter(prefix="/campaigns", tags=["campaigns"])
-_BOARD = TypeAdapter(Board)
 
 
 class CampaignsAnswer(BaseModel):
@@ -43,5 +47,9 @@ def show_campaign(
 ) -> Response:
     """Return the board of one campaign; with ``If-None-Match``, 304 as long as nothing has happened."""
     del reader
-    board = build_board(read_record(means.open_ledger(), dag_id, run_id), means.clock())
-    return send_fresh(request, _BOARD.dump_json(board), "application/json")
+    now = means.clock()
+    board = build_board(means.reader.read(dag_id, run_id, now), now)
+    tag = find_tag(board)
+    if is_known(request, tag):
+        return make_known_answer(tag)
+    return make_fresh_answer(dump_board(board), "application/json", tag)

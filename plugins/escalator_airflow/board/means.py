@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
 from fastapi import Request
 
+from escalator.board.record import BoardReader
 from escalator.ledger.ledger import Ledger
 from escalator.model.clock import utcnow
 
@@ -49,10 +50,12 @@ class Means:
     """The world of the board.
 
     :ivar open_ledger: opens the ledger for one request.
+    :ivar reader: reads what the board of one run is made from.
     """
 
     gate: Gate
     open_ledger: Callable[[], Ledger] = Ledger
+    reader: BoardReader = field(default_factory=BoardReader)
     clock: Callable[[], datetime] = utcnow
 
 

@@ -92,6 +92,7 @@ def app(airflow_home: Path, gate: TestGate) -> Any:
 
     assert airflow_home.is_dir()
     outer, inner = FastAPI(), create_app(Means(gate=gate, clock=lambda: NOW))
+    outer.state.board = inner
     inner.include_router(router)
     outer.mount("/escalator", inner)
     return outer
@@ -106,8 +107,11 @@ def one_client(app: Any) -> Iterator[Any]:
 
 
 @pytest.fixture
-def client(one_client: Any, ledger: Ledger) -> Any:
+def client(one_client: Any, ledger: Ledger, gate: TestGate) -> Any:
+    from escalator_airflow.board.means import Means
+
     del ledger
+    one_client.app.state.board.state.means = Means(gate=gate, clock=lambda: NOW)  # it keeps what it has read
     return one_client
 
 

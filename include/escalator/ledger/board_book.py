@@ -1,0 +1,176 @@
+"""What the board looks at, read with few and narrow queries: it is asked for every two seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from escalator.ledger.database import Database
+from escalator.ledger.facts import DRAIN_PLAN, FROM_VERSION, read_facts
+from escalator.ledger.records import Document, move_of, plan_of
+from escalator.ledger.rows import find_campaign
+from escalator.ledger.tables import CampaignRow, DocumentRow, FactRow, MoveRow, NodeRow, StepRow
+from escalator.ledger.views import read_view
+from escalator.model.campaign import CampaignPlan, LedgerView
+from escalator.model.moves import DrainPlan, MoveRecord
+from escalator.model.step import Outcome, Step
+from escalator.model.verdict import Code
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepTimes:
+    """An attempt at a step, without what a report has beside it.
+
+    :ivar ended_at: None while it runs.
+    """
+
+    host: str
+    step: Step
+    begun_at: datetime
+    ended_at: datetime | None = None
+    result: Outcome | None = None
+    code: Code | None = None
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFacts:
+    """How a run stands, read in one transaction.
+
+    :ivar drains: host -> how it is emptied; of nodes that are under way only.
+    :ivar moves: host -> the moves off it; of nodes that are under way only.
+    :ivar servers_moved: moves of the whole run that arrived.
+    :ivar concluded: its report was written, or it was settled: no task of it is at work any more.
+    """
+
+    plan: CampaignPlan
+    opened_at: datetime
+    view: LedgerView
+    steps: tuple[StepTimes, ...]
+    versions_before: Mapping[str, str]
+    drains: Mapping[str, DrainPlan]
+    moves: Mapping[str, tuple[MoveRecord, ...]]
+    servers_moved: int
+    concluded: bool
+
+
+class BoardBook:
+    """The runs of a ledger as the board shows them; made by ``Ledger.board()``."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def read(self, campaign: str, run_id: str) -> RunFacts | None:
+        """Read how a run stands; None: the ledger has no such run."""
+        with self._database.reading() as session:
+            row = find_campaign(session, campaign, run_id)
+            if row is None:
+                return None
+            view = read_view(session, campaign, run_id)
+            out = [node.host for node in view.nodes if node.state.under_way]
+            return RunFacts(
+                plan=plan_of(row),
+                opened_at=row.opened_at,
+                view=view,
+                steps=tuple(_read_steps(session, row.id)),
+                versions_before=dict(_read_versions(session, row.id)),
+                drains=dict(_read_drains(session, row.id, out)),
+                moves=_read_moves(session, row.id, out),
+                servers_moved=_count_moved(session, row.id),
+                concluded=_is_concluded(session, row.id),
+            )
+
+    def find_places(self, campaign: str, run_id: str, server_ids: Collection[str]) -> dict[str, str]:
+        """Return where a run has moved servers to, by their ids; one that it has not moved is not there."""
+        query = (
+            sa.select(MoveRow.server_id, MoveRow.to_host)
+            .join(CampaignRow, MoveRow.campaign_id == CampaignRow.id)
+            .where(
+                CampaignRow.campaign == campaign,
+                CampaignRow.run_id == run_id,
+                MoveRow.succeeded,
+                MoveRow.to_host.is_not(None),
+                MoveRow.server_id.in_(sorted(server_ids)),
+            )
+            .order_by(MoveRow.id)
+        )
+        with self._database.reading() as session:
+            return {server: host for server, host in session.execute(query) if host is not None}
+
+
+def _read_steps(session: Session, campaign_id: int) -> Iterable[StepTimes]:
+    query = (
+        sa.select(
+            NodeRow.host,
+            StepRow.step,
+            StepRow.begun_at,
+            StepRow.ended_at,
+            StepRow.result,
+            StepRow.code,
+            StepRow.message,
+        )
+        .join(NodeRow, StepRow.node_id == NodeRow.id)
+        .where(NodeRow.campaign_id == campaign_id)
+        .order_by(StepRow.id)
+    )
+    for host, step, begun, ended, result, code, message in session.execute(query):
+        yield StepTimes(
+            host=host,
+            step=Step(step),
+            begun_at=begun,
+            ended_at=ended,
+            result=Outcome(result) if result else None,
+            code=Code(code) if code else None,
+            message=message,
+        )
+
+
+def _read_versions(session: Session, campaign_id: int) -> Iterable[tuple[str, str]]:
+    for host, value in session.execute(_select_fact(campaign_id, FROM_VERSION)):
+        version = read_facts(host, {FROM_VERSION: value}).from_version
+        if version is not None:
+            yield host, version
+
+
+def _read_drains(session: Session, campaign_id: int, hosts: list[str]) -> Iterable[tuple[str, DrainPlan]]:
+    query = _select_fact(campaign_id, DRAIN_PLAN).where(NodeRow.host.in_(hosts))
+    for host, value in session.execute(query):
+        plan = read_facts(host, {DRAIN_PLAN: value}).drain_plan
+        if isinstance(plan, DrainPlan):
+            yield host, plan
+
+
+def _select_fact(campaign_id: int, key: str) -> sa.Select[tuple[str, Any]]:
+    return (
+        sa.select(NodeRow.host, FactRow.value)
+        .join(NodeRow, FactRow.node_id == NodeRow.id)
+        .where(NodeRow.campaign_id == campaign_id, FactRow.key == key)
+    )
+
+
+def _read_moves(session: Session, campaign_id: int, hosts: list[str]) -> dict[str, tuple[MoveRecord, ...]]:
+    query = (
+        sa.select(MoveRow)
+        .where(MoveRow.campaign_id == campaign_id, MoveRow.host.in_(hosts))
+        .order_by(MoveRow.id)
+    )
+    found: dict[str, list[MoveRecord]] = {}
+    for row in session.scalars(query):
+        found.setdefault(row.host, []).append(move_of(row))
+    return {host: tuple(moves) for host, moves in found.items()}
+
+
+def _count_moved(session: Session, campaign_id: int) -> int:
+    query = sa.select(sa.func.count()).where(MoveRow.campaign_id == campaign_id, MoveRow.succeeded)
+    return int(session.scalar(query) or 0)
+
+
+def _is_concluded(session: Session, campaign_id: int) -> bool:
+    ends = [Document.REPORT.value, Document.SETTLED.value]
+    query = sa.select(sa.exists().where(DocumentRow.campaign_id == campaign_id, DocumentRow.kind.in_(ends)))
+    return bool(session.scalar(query))

@@ -1,0 +1,80 @@
+"""The board as pages: the list of campaigns, one campaign, and what of it changes."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import HTMLResponse
+
+from escalator.board.board import Board
+from escalator.board.build import build_board, build_line
+from escalator_airflow.board.access import DagId, MeansDep, PersonDep, ReaderDep, RunId
+from escalator_airflow.board.freshness import find_tag, is_known, make_fresh_answer, make_known_answer
+from escalator_airflow.board.means import Means, Person
+from escalator_airflow.board.render import HEADERS, render_list, render_live, render_page, render_refusal
+
+MOST_CAMPAIGNS = 100
+PAGES = "/board"
+LIVE = "/live"
+HTML = "text/html; charset=utf-8"
+router = APIRouter(prefix=PAGES, include_in_schema=False)
+
+
+@router.get("")
+def show_list(request: Request, person: PersonDep, means: MeansDep) -> Response:
+    """Show the campaigns that the reader may look at."""
+    found = means.open_ledger().campaigns(MOST_CAMPAIGNS)
+    readable = means.gate.find_readable(person, {line.dag_id for line in found})
+    lines = [build_line(line) for line in found if line.dag_id in readable]
+    page = render_list(lines, root=_root(request), now=means.clock(), person=person.name)
+    return HTMLResponse(page, headers={**HEADERS, "Cache-Control": "private, no-cache"})
+
+
+@router.get("/{dag_id}/{run_id}")
+def show_board(
+    request: Request, dag_id: DagId, run_id: RunId, reader: ReaderDep, means: MeansDep
+) -> Response:
+    """Show one campaign."""
+    board, may_edit = _look(means, reader, dag_id, run_id)
+    page = render_page(board, root=_root(request), may_edit=may_edit, person=reader.name)
+    return make_fresh_answer(page, HTML, find_tag(board, "page", reader.name, str(may_edit)), HEADERS)
+
+
+@router.get("/{dag_id}/{run_id}" + LIVE)
+def show_live(request: Request, dag_id: DagId, run_id: RunId, reader: ReaderDep, means: MeansDep) -> Response:
+    """Show what of a campaign changes; 304 as long as nothing has happened."""
+    board, may_edit = _look(means, reader, dag_id, run_id)
+    tag = find_tag(board, "live", str(may_edit))
+    if is_known(request, tag):
+        return make_known_answer(tag)
+    return make_fresh_answer(render_live(board, root=_root(request), may_edit=may_edit), HTML, tag, HEADERS)
+
+
+def is_page(request: Request) -> bool:
+    """Tell whether a person asked for a page with a browser, and is to be answered with one."""
+    path = request.url.path.removeprefix(_root(request))
+    return path.startswith(PAGES) and not path.endswith(LIVE)
+
+
+def make_refusal_page(request: Request, status: int, message: str, where: str, remedy: str) -> Response:
+    """Answer with a page that says why there is no other."""
+    page = render_refusal(status, message, root=_root(request), where=where, remedy=remedy)
+    headers = {**HEADERS, "Cache-Control": "no-store"}
+    return HTMLResponse(page, status_code=int(status), headers=headers)
+
+
+def make_login_answer(request: Request, means: Means) -> Response:
+    """Send whoever is not logged in to Airflow's page for that."""
+    headers = {"Location": means.gate.find_login(request), "Cache-Control": "no-store"}
+    return Response(status_code=HTTPStatus.SEE_OTHER, headers=headers)
+
+
+def _look(means: Means, reader: Person, dag_id: str, run_id: str) -> tuple[Board, bool]:
+    now = means.clock()
+    board = build_board(means.reader.read(dag_id, run_id, now), now)
+    return board, means.gate.may_edit(reader, dag_id)
+
+
+def _root(request: Request) -> str:
+    return str(request.scope.get("root_path", ""))

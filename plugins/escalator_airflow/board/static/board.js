@@ -1,0 +1,122 @@
+"use strict";
+// Keeps the board fresh: asks every two seconds for what has changed, counts on what runs, filters the list.
+// Without it the page is as readable as it was when it was loaded.
+(() => {
+  const EVERY_MS = 2000;
+  const STALE_MS = 10000;
+  const live = document.getElementById("live");
+  const inFrame = window.parent !== window;
+
+  // Airflow shows the board in a frame that may not steer the page around it: its own links may.
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest("a[data-airflow]");
+    if (!link || !inFrame || event.ctrlKey || event.metaKey) return;
+    try {
+      const outer = window.parent.document.createElement("a");
+      outer.href = link.href;
+      event.preventDefault();
+      outer.click();
+    } catch { /* another origin's frame: the link opens here */ }
+  });
+  if (!live) return;
+
+  const fresh = document.getElementById("fresh");
+  const said = document.getElementById("said");
+  const ahead = Date.now() / 1000 - Number(fresh.dataset.made);  // our clock against the server's
+  let tag = null;
+  let answeredAt = Date.now();
+  let headline = document.getElementById("stand")?.textContent;
+
+  function span(seconds) {
+    const whole = Math.max(0, Math.round(seconds));
+    const two = (number) => String(number).padStart(2, "0");
+    if (whole < 120) return `${whole} s`;
+    if (whole < 3600) return `${Math.floor(whole / 60)} min`;
+    if (whole < 86400) return `${Math.floor(whole / 3600)} h ${two(Math.floor(whole % 3600 / 60))} min`;
+    return `${Math.floor(whole / 86400)} d ${Math.floor(whole % 86400 / 3600)} h`;
+  }
+
+  function tick() {
+    const now = Date.now() / 1000 - ahead;
+    for (const time of live.querySelectorAll("time[data-since]")) {
+      const text = span(now - Number(time.dataset.since));
+      if (time.textContent !== text) time.textContent = text;
+    }
+    const age = Date.now() - answeredAt;
+    fresh.classList.toggle("stale", age > STALE_MS);
+    if (age > STALE_MS) fresh.textContent = `no answer for ${span(age / 1000)}: what you see is old`;
+  }
+
+  // --- the list of nodes -------------------------------------------------------------------------
+  function filter() {
+    const form = live.querySelector(".filter");
+    if (!form) return;
+    form.hidden = false;
+    const words = form.find.value.toLowerCase().split(/\s+/).filter(Boolean);
+    const shown = new Set([...form.querySelectorAll("[name=show]:checked")].map((box) => `r-${box.value}`));
+    let count = 0;
+    const rows = live.querySelectorAll(".nodes tbody tr");
+    for (const row of rows) {
+      const group = [...row.classList].find((name) => name.startsWith("r-"));
+      const text = words.length ? row.textContent.toLowerCase() : "";
+      row.hidden = !(shown.has(group) && words.every((word) => text.includes(word)));
+      if (!row.hidden) count += 1;
+    }
+    form.querySelector("output").textContent = count === rows.length ? "" : `${count} of ${rows.length}`;
+  }
+  live.addEventListener("input", (event) => { if (event.target.closest(".filter")) filter(); });
+  live.addEventListener("submit", (event) => { if (event.target.closest(".filter")) event.preventDefault(); });
+
+  // --- what has changed --------------------------------------------------------------------------
+  const plain = (element) => element.outerHTML.replace(/ hidden(="")?/g, "").replace(/(<time data-since="\d+"[^>]*>)[^<]*/g, "$1");
+  const isBusy = (element) => element.contains(document.activeElement) && document.activeElement.matches("input, textarea, select, button");
+
+  function swap(old, made) {
+    if (plain(old) !== plain(made) && !isBusy(old)) old.replaceWith(made);
+  }
+
+  function swapNodes(old, made) {
+    const [before, after] = [old, made].map((part) => [...part.querySelectorAll(".nodes tbody tr")]);
+    if (before.length !== after.length) { old.replaceWith(made); return; }
+    after.forEach((row, index) => { if (plain(row) !== plain(before[index])) before[index].replaceWith(row); });
+    const [oldMap, newMap] = [old, made].map((part) => part.querySelector(".map"));
+    if (oldMap && newMap && oldMap.outerHTML !== newMap.outerHTML && !oldMap.contains(document.activeElement)) oldMap.replaceWith(newMap);
+  }
+
+  function show(text) {
+    const made = new DOMParser().parseFromString(text, "text/html");
+    for (const part of made.querySelectorAll("body > section")) {
+      const old = document.getElementById(part.id);
+      if (!old) live.append(part);
+      else if (part.id === "nodes") swapNodes(old, part);
+      else swap(old, part);
+    }
+    filter();
+    const now = document.getElementById("stand")?.textContent;
+    if (now !== headline) { said.textContent = now; headline = now; }
+  }
+
+  async function ask() {
+    try {
+      const answer = await fetch(live.dataset.poll, {
+        headers: tag ? { "If-None-Match": tag } : {}, cache: "no-store", credentials: "same-origin",
+        signal: AbortSignal.timeout(STALE_MS),
+      });
+      if (answer.status === 401 || answer.status === 403) {
+        fresh.classList.add("stale");
+        fresh.textContent = answer.status === 401 ? "you are logged out: load the page again" : "you may not look at this any more";
+        return;
+      }
+      if (answer.status === 200) { show(await answer.text()); tag = answer.headers.get("ETag"); }
+      if (answer.status === 200 || answer.status === 304) {
+        answeredAt = Date.now();
+        fresh.textContent = `as of ${new Date(Date.now() - ahead * 1000).toISOString().slice(11, 19)} UTC`;
+      }
+    } catch { /* the next one may get through; tick() says for how long none did */ }
+    setTimeout(ask, document.hidden ? 5 * EVERY_MS : EVERY_MS);
+  }
+
+  filter();
+  setInterval(tick, 1000);
+  setTimeout(ask, EVERY_MS);
+})();
