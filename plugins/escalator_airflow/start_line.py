@@ -42,7 +42,7 @@ def tell_what_is_used() -> None:
     lacking = list_lacking(os.environ, shared)
     if lacking:
         log.error(
-            "Escalator: %s not set, and %s: its DAGs refuse to run; see the table in docs/deployment.md",
+            "Escalator: %s not set, and %s: its DAGs refuse to run; see docs/reference/settings.md",
             " and ".join(lacking),
             shared,
         )

@@ -176,7 +176,7 @@ def test_every_setting_of_the_vim_interface_is_handed_on_to_whoever_reads_it() -
         "ESCALATOR_PROBE_HZ": {"triggerer"},
     }
     assert set(re.findall(r"\bESCALATOR_(?:VIM|PROBE)_[A-Z_]+", code)) == set(readers)
-    manual = (ROOT / "docs" / "deployment.md").read_text()
+    manual = (ROOT / "docs" / "reference" / "settings.md").read_text()
     for setting, services in readers.items():
         given = {name for name in AIRFLOW if setting in SERVICES[name]["environment"]}
         assert services <= given, setting

@@ -111,5 +111,5 @@ def _find_strangers(environment: Mapping[str, str]) -> Iterator[Finding]:
                 about=name,
                 found=f"is read by nobody{did_you_mean(name, known)}",
                 health=Health.WARNING,
-                remedy="correct its name, or take it away; the table is in docs/deployment.md",
+                remedy="correct its name, or take it away; the table is in docs/reference/settings.md",
             )

@@ -36,5 +36,5 @@ def refuse_private(*names: str, environment: Mapping[str, str] = os.environ) -> 
             f"{' and '.join(lacking)} {are} not set, and each user's own folder is not the same for all "
             f"components ({environment[SHARED_VARIABLE]})",
             remedy="set the same in the environment of scheduler, DAG processor, triggerer, API server and "
-            "workers, and start these again; the table in docs/deployment.md has every variable",
+            "workers, and start these again; the table in docs/reference/settings.md has all",
         )

@@ -216,7 +216,7 @@ VARIABLES: Final = (
         shared="not for you to set",
     ),
 )
-"""The same stand in the table of docs/deployment.md."""
+"""docs/reference/settings.md is made from it: `make reference`."""
 
 
 GIVEN_TO_COMMANDS = frozenset(
