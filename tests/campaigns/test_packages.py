@@ -1,13 +1,15 @@
 """Nodes whose nova-compute is a Debian package go to the next release by apt, and each is rebooted.
 
 On one of the four the worker is killed with SIGKILL while a script of the package runs on the node. The work
-on the node goes on, and the retry joins it.
+on the node goes on, and the retry joins it. On another it is killed while the node goes down for its reboot:
+the retry waits for the same reboot, and orders no other one.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from itertools import groupby
 from typing import Any
 
 import pytest
@@ -16,8 +18,10 @@ from escalator.airflow_client.records import DagRun
 from escalator.lab.machine.package_files import PACKAGE
 from escalator.lab.nodes import Node
 from escalator.lab.processes import wait_until
+from escalator.model.lease import LeasePhase
 from tests.campaigns.harness import NEW, OLD, Harness, OutSampler, state_of
-from tests.campaigns.packaged import in_node, packaged_lab, read_boots
+from tests.campaigns.packaged import BOOT_ID, in_node, packaged_lab, read_boots
+from tests.campaigns.watching import Watcher
 
 pytestmark = [pytest.mark.lab, pytest.mark.stack, pytest.mark.proof, pytest.mark.timeout(2400)]
 
@@ -41,6 +45,22 @@ printf '#!/bin/sh\\ntouch /{AT_WORK}\\nsleep 20\\n' >/usr/sbin/policy-rc.d
 chmod 0755 /usr/sbin/policy-rc.d
 """
 """A script of a package asks the node's own policy before it restarts a service; this one takes its time."""
+GOES_DOWN = "root/goes-down"
+"""A file, below the root of a node, with a line for each boot that was about to end."""
+SLOW_END = f"""
+cat >/etc/systemd/system/slow-end.service <<END
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/bin/true
+ExecStop=/bin/sh -c 'cat {BOOT_ID} >>/{GOES_DOWN}; sleep 15'
+[Install]
+WantedBy=multi-user.target
+END
+systemctl daemon-reload
+systemctl enable --now slow-end
+"""
+"""A service that notes the boot, and takes its time, when the node goes down."""
 
 
 @pytest.fixture(scope="module")
@@ -55,12 +75,15 @@ def upgraded(harness: Harness) -> dict[str, Any]:
     before = harness.fresh(6)
     boots = read_boots(harness)
     since = max((m.id for m in harness.world.cloud().fetch_migrations()), default=0)
-    sampler = OutSampler(harness.world.cloud())
-    with sampler.watching():
+    sampler, watcher = OutSampler(harness.world.cloud()), Watcher(harness.world.cloud())
+    with sampler.watching(), watcher.watching():
         run = harness.trigger(bundle="packages-and-reboot")
-        killed = harness.order(run)[-1]
+        *_, rebooting, killed = harness.order(run)
+        in_node(harness.lab.node(rebooting), SLOW_END)
         in_node(harness.lab.node(killed), SLOW_SCRIPT)
-        kill_when_at_work(harness, run, killed)
+        kill_when_there(harness, run, rebooting, GOES_DOWN)
+        boot_at_kill = read_boots(harness, [rebooting])[rebooting]
+        kill_when_there(harness, run, killed, AT_WORK)
         state = harness.wait(run)
     return {
         "run": run,
@@ -68,16 +91,19 @@ def upgraded(harness: Harness) -> dict[str, Any]:
         "before": before,
         "boots": boots,
         "killed": killed,
+        "rebooting": rebooting,
+        "boot_at_kill": boot_at_kill,
+        "leases": [leases for _, leases in watcher.seen],
         "most_out": sampler.most,
         "migrations": [m for m in harness.world.cloud().fetch_migrations() if m.id > since],
         "after": harness.servers(),
     }
 
 
-def kill_when_at_work(harness: Harness, run: DagRun, host: str) -> None:
-    """Kill the worker of the node's upgrade, the task and what it started, as soon as the node is at work."""
-    mark = harness.lab.node(host).compute.machine.upper / AT_WORK
-    assert wait_until(mark.exists, timeout_seconds=1200), harness.states(run)
+def kill_when_there(harness: Harness, run: DagRun, host: str, mark: str) -> None:
+    """Kill the worker of the node's upgrade, the task and what it started, as soon as the node has a file."""
+    path = harness.lab.node(host).compute.machine.upper / mark
+    assert wait_until(path.exists, timeout_seconds=1200), harness.states(run)
     harness.stack.kill_worker_of(run.dag_id, run.run_id, f"{host}.upgrade", timeout_seconds=5)
 
 
@@ -93,10 +119,37 @@ def test_every_node_has_and_runs_the_new_package(harness: Harness, upgraded: dic
     assert each(harness, lambda node: in_node(node, "dpkg --audit")) == dict.fromkeys(hosts, "")
 
 
-def test_the_killed_step_was_tried_again(harness: Harness, upgraded: dict[str, Any]) -> None:
-    run, step = upgraded["run"], f"{upgraded['killed']}.upgrade"
-    task = harness.client.get_task_instance(run.dag_id, run.run_id, step)
-    assert task.try_number >= 2, task
+def test_the_killed_steps_were_tried_again(harness: Harness, upgraded: dict[str, Any]) -> None:
+    run, boots = upgraded["run"], upgraded["boots"]
+    for host in (upgraded["rebooting"], upgraded["killed"]):
+        task = harness.client.get_task_instance(run.dag_id, run.run_id, f"{host}.upgrade")
+        assert task.try_number >= 2, task
+    assert upgraded["boot_at_kill"] == boots[upgraded["rebooting"]], "the worker was killed too late"
+
+
+def test_the_node_whose_worker_died_while_it_went_down_did_so_once(
+    harness: Harness, upgraded: dict[str, Any]
+) -> None:
+    host = upgraded["rebooting"]
+    ended = in_node(harness.lab.node(host), f"cat /{GOES_DOWN}")
+    assert ended.splitlines() == [upgraded["boots"][host]]
+
+
+def test_each_node_had_one_lease_from_its_admission_to_its_release(
+    harness: Harness, upgraded: dict[str, Any]
+) -> None:
+    assert {node["state"] for node in harness.report(upgraded["run"])["nodes"]} == {"released"}
+    services = harness.services().values()
+    assert {(s.status, s.disabled_reason) for s in services} == {("enabled", None)}
+    for host in harness.lab.settings.hosts:
+        seen = [leases[host] for leases in upgraded["leases"]]
+        spells = [token for token, _ in groupby(lease.token if lease else "" for lease in seen) if token]
+        assert len(spells) == 1, spells
+        taken = [lease for lease in seen if lease is not None]
+        assert {lease.mark for lease in taken} == {None}
+        phases = [list(LeasePhase).index(lease.phase) for lease in taken]
+        assert phases == sorted(phases), phases
+        assert LeasePhase.UPGRADING in {lease.phase for lease in taken}
 
 
 def test_every_node_was_installed_once_and_rebooted_once(harness: Harness, upgraded: dict[str, Any]) -> None:
