@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 from tests.builders import make_cloud, make_node, make_server
 
-from escalator.checks.render import list_lines, show
+from escalator.checks.render import list_lines, say_headline, show
 from escalator.upgrade_manager.conditions.question import ask
 from escalator.upgrade_manager.conditions.upgrade import check_upgrade, plan_of_check
 
@@ -26,6 +27,14 @@ def test_plain_lines_give_the_result_first_then_blockers_with_remedies() -> None
     assert spare.startswith("spare    1 more node in domain cell1/az1/general would do, with 1000 DISK_GB, ")
     assert any(line.startswith("         or: in non-smooth mode") for line in lines)
     assert lines[-1].startswith("expected 5 min, or 14 min when it goes slowly")
+
+
+def test_the_headline_is_said_of_one_as_of_many() -> None:
+    assert say_headline(replace(REPORT, conditions=())).endswith(": 0 conditions block, 0 warn, 0 are met")
+    one = next(condition for condition in REPORT.conditions if condition.blocks)
+    assert (
+        say_headline(replace(REPORT, conditions=(one,))) == "NOT MET: 1 condition blocks, 0 warn, 0 are met"
+    )
 
 
 def test_a_pipe_gets_the_plain_lines() -> None:

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from escalator.model.check_report import CheckReport, Condition, SpareProposal
 from escalator.model.verdict import Severity
+from escalator.upgrade_manager.conditions.question import count
 from escalator.upgrade_manager.conditions.timing import format_minutes
 
 _COLOURS = {"blocker": "red", "warning": "yellow", "info": "cyan", "met": "green"}
@@ -45,7 +46,16 @@ def say_headline(report: CheckReport) -> str:
     warnings = sum(not c.met and c.severity is Severity.WARNING for c in report.conditions)
     good = sum(condition.met for condition in report.conditions)
     result = "MET" if report.met else "NOT MET"
-    return f"{result}: {blocking} conditions block, {warnings} warn, {good} are met"
+    said = (
+        f"{count(blocking, 'condition')} block{_third_person(blocking)}",
+        f"{warnings} warn{_third_person(warnings)}",
+        f"{good} {'is' if good == 1 else 'are'} met",
+    )
+    return f"{result}: {', '.join(said)}"
+
+
+def _third_person(number: int) -> str:
+    return "s" if number == 1 else ""
 
 
 def describe_spare(spare: SpareProposal) -> str:

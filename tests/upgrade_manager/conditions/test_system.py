@@ -24,6 +24,7 @@ from escalator.upgrade_manager.conditions.question import (
     ask,
 )
 from escalator.upgrade_manager.conditions.system import check_system
+from escalator.upgrade_manager.conditions.upgrade import check_upgrade
 
 
 def test_down_blocks_a_target_and_warns_of_another() -> None:
@@ -46,6 +47,17 @@ def test_error_servers_block_their_target_and_are_warned_of_elsewhere_in_the_dom
         ("id-s-a", Code.SERVER_ERROR, Severity.BLOCKER),
         ("id-s-b", Code.SERVER_ERROR, Severity.BLOCKER),
     ]
+
+
+def test_a_target_with_a_server_in_error_is_not_said_to_have_none() -> None:
+    def said(*hosts: str) -> list[str]:
+        snapshot = make_cloud([make_node(h) for h in hosts], [make_server("s", "a", vm_state="error")])
+        report = check_upgrade(ask(PLAN, snapshot)).conditions
+        return [c.message for c in report if c.met and c.code is Code.SYSTEM_NORMAL]
+
+    assert said("a", "b") == ["nova-compute of 2 nodes answer, no migration goes on"]
+    (one,) = said("a", "b", "c")
+    assert one.endswith("no migration goes on, no server is in ERROR on nodes that are not emptied")
 
 
 def test_unfinished_migrations_of_the_domain_are_warned_of() -> None:

@@ -178,8 +178,11 @@ def _by_name(server: Server) -> tuple[str, str]:
 
 def _says(question: Question, domain: str) -> str:
     agents = "" if not question.snapshot.agents else " and the network agents"
-    nodes = count(len(question.hosts_of[domain]), "node")
-    return f"nova-compute{agents} of {nodes} answer, no migration goes on, no server is in ERROR"
+    hosts = question.hosts_of[domain]
+    rest = (
+        "" if set(hosts) <= set(question.pending) else ", no server is in ERROR on nodes that are not emptied"
+    )
+    return f"nova-compute{agents} of {count(len(hosts), 'node')} answer, no migration goes on{rest}"
 
 
 FAMILY = Family(code=Code.SYSTEM_NORMAL, check=check_system, says=_says)
