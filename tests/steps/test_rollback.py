@@ -10,11 +10,12 @@ from tests.steps.worlds import NEW, NODE, OLD, World
 
 from escalator.documents.bundles import parse_bundle
 from escalator.ledger.records import Document
-from escalator.model.campaign import CampaignPlan, NodeState, RunOf, Step
+from escalator.model.campaign import CampaignPlan, NodeState, RunOf, Step, UpgradeMode
 from escalator.model.decisions import Admission
 from escalator.model.errors import NodeFaultError
 from escalator.model.lease import LeasePhase
 from escalator.model.step import Outcome
+from escalator.model.stops import StopEnd
 from escalator.steps.campaign.check_conditions import check
 from escalator.steps.campaign.undoing import find_undoing
 
@@ -166,3 +167,33 @@ def test_the_check_of_a_way_back_keeps_its_order_and_does_not_refuse_older_versi
     for host in plan.hosts:
         world.run_up_to(Step.RELEASE, host)
         assert (world.enabled(host), world.nodes[host].running) == (True, OLD)
+
+
+@pytest.mark.parametrize("mode", UpgradeMode)
+def test_servers_that_the_run_stopped_and_left_off_run_again_and_no_others(
+    make_world: MakeWorld, mode: UpgradeMode
+) -> None:
+    world = make_world(mode=UpgradeMode.NON_SMOOTH)
+    world.pinned = frozenset({"one", "off"})
+    world.boot("one")
+    world.boot("off", vm_state="stopped")
+    world.nodes[NODE].activate_faults.append(NodeFaultError("it does not start"))
+    world.run_up_to(Step.UPGRADE)
+    world.cloud.hosts[NODE].died_at = world.clock.now
+    world.run(Step.RELEASE)
+    world.cloud.hosts[NODE].died_at = None
+    assert world.cloud.guests["one"].vm_state == "stopped"
+    turn_back(world)
+    world.plan = replace(world.plan, request=replace(world.plan.request, mode=mode))
+    if mode is UpgradeMode.SMOOTH:
+        world.pinned = frozenset()
+    for _ in range(2):
+        assert world.admit().admission is Admission.ADMIT
+    for step in list(Step)[1:]:
+        assert world.run(step).outcome is Outcome.OK, step
+    assert world.enabled()
+    (stop,) = [one for one in world.facts().stops if one.server_id == "one"]
+    assert stop.end is StopEnd.RUNS
+    guests = world.cloud.guests
+    assert (guests["one"].vm_state, guests["one"].host) == ("active", NODE)
+    assert guests["off"].vm_state == "stopped"

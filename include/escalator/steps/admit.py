@@ -19,6 +19,7 @@ from escalator.model.verdict import Code
 from escalator.steps.running.context import CampaignContext, StepContext
 from escalator.steps.running.login_patience import bear_refusal, forget_refusal
 from escalator.steps.running.node_versions import list_others, read_version
+from escalator.steps.stopping.stop_book import take_over_stops
 from escalator.steps.watching.signs import find_stop_signs
 from escalator.steps.watching.telling import begin_watching, take_back, take_back_unless_out
 from escalator.upgrade_manager.schedule.admission import check_lease_kept, decide_admissions
@@ -89,10 +90,12 @@ def admit(ctx: StepContext) -> AdmissionDecision:
 def _take_over(ctx: StepContext, service: ComputeService) -> Lease | None:
     """Make the lease that the run that is taken back left on the node this run's; None: it left none.
 
-    The node is brought back and proved like any other, whatever it runs: nobody else would enable it.
+    The node is brought back and proved like any other, whatever it runs: nobody else would enable it. The
+    servers that it stopped and could not start again are this run's to start.
     """
     if service.status is not ServiceStatus.DISABLED or not ctx.plan.takes_over(service):
         return None
+    take_over_stops(ctx)
     if service.disabled_reason is not None:
         ctx.remember(leases=(*ctx.facts.leases, service.disabled_reason))
     return service.lease

@@ -81,6 +81,23 @@ class StopBook:
         return after != before
 
 
+def take_over_stops(ctx: StepContext) -> None:
+    """Take over the servers of the node that the run that is taken back stopped, and that are down still.
+
+    They ran before that run, and nobody else would start them. A second run adds none.
+    """
+    undone, known = ctx.plan.undoes, {stop.server_id for stop in ctx.facts.stops}
+    if undone is None:
+        return
+    left = tuple(
+        replace(found.stop, fault="")
+        for found in ctx.run.gaps().stops_of_run(undone.campaign, undone.run_id)
+        if found.host == ctx.host and found.stop.is_down and found.stop.server_id not in known
+    )
+    if left:
+        ctx.remember(stops=(*ctx.facts.stops, *left))
+
+
 def _runs(server: Server) -> bool:
     """Tell whether a server runs, and nobody is stopping it at this moment."""
     return (
