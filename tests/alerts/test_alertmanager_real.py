@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
-import socket
-import subprocess
-import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import httpx
 import pytest
+from tests.alerts.running import running_alertmanager
 
 from escalator.alerts.alertmanager import Access, Alertmanager
 from escalator.alerts.watch import AlertWatch
@@ -19,52 +15,15 @@ from escalator.model.alerts import AlertSettings, Matcher
 from escalator.model.errors import EscalatorError, InvalidRequestError
 
 pytestmark = pytest.mark.lab
-PROGRAM = "prometheus-alertmanager"
-CONFIG = "route: {receiver: none}\nreceivers: [{name: none}]\n"
 COMMENT = "Escalator: node-01 is out, campaign c, run r, token t"
 GATE = ((Matcher.parse("severity=critical"),), (Matcher.parse('severity="page"'),))
-
-
-def find_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
 
 
 @pytest.fixture(scope="module")
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Run an Alertmanager for these tests; `escalator lab install` brings its package."""
-    if shutil.which(PROGRAM) is None:
-        pytest.fail(f"the Debian package {PROGRAM} is not installed: escalator lab install")
-    home = tmp_path_factory.mktemp("alertmanager")
-    (home / "config.yml").write_text(CONFIG)
-    address = f"127.0.0.1:{find_port()}"
-    command = [
-        PROGRAM,
-        f"--config.file={home / 'config.yml'}",
-        f"--storage.path={home / 'data'}",
-        f"--web.listen-address={address}",
-        "--cluster.listen-address=",
-    ]
-    with (home / "log").open("wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log)
-    try:
-        _await(f"http://{address}/-/ready", process, home / "log")
-        yield f"http://{address}"
-    finally:
-        process.terminate()
-        process.wait(30)
-
-
-def _await(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    until = time.monotonic() + 60
-    while time.monotonic() < until and process.poll() is None:
-        try:
-            if httpx.get(url, trust_env=False).is_success:
-                return
-        except httpx.HTTPError:
-            time.sleep(0.2)
-    pytest.fail(f"the Alertmanager does not come up: {log.read_text()[-500:]}")
+    with running_alertmanager(tmp_path_factory.mktemp("alertmanager")) as address:
+        yield address
 
 
 Fire = Callable[..., None]

@@ -20,7 +20,7 @@ import pytest
 from keystoneauth1.adapter import Adapter
 from keystoneauth1.session import Session
 from keystoneauth1.token_endpoint import Token
-from tests.alerts.test_alertmanager_real import find_port
+from tests.alerts.running import find_port
 
 from escalator.cloud_manager.api import ServiceApi
 from escalator.cloud_manager.instance_ha import InstanceHa

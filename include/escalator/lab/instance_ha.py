@@ -6,7 +6,6 @@ file: it goes with the run folder.
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -68,14 +67,6 @@ class Masakari:
         self._ensure_endpoint()
         self._ensure_hosts(hosts)
 
-    def forget(self) -> None:
-        """End it, take it out of the catalogue and delete what it kept. A second run does nothing."""
-        for service in self.cloud.get("keystone", f"/services?type={SERVICE_TYPE}")["services"]:
-            self.cloud.delete("keystone", f"/services/{service['id']}")  # its endpoints go with it
-        self._runner.kill_all(NAME)
-        self._file.unlink(missing_ok=True)
-        shutil.rmtree(self._state, ignore_errors=True)
-
     def fetch_hosts(self) -> dict[str, dict[str, Any]]:
         """Read the hosts of all segments, by their names."""
         segments = self.cloud.get(NAME, "/segments")["segments"]
@@ -98,10 +89,6 @@ class Masakari:
     @property
     def _file(self) -> Path:
         return self.config.etc / NAME / "masakari.conf"
-
-    @property
-    def _state(self) -> Path:
-        return self.config.state / NAME
 
     @property
     def _runner(self) -> ServiceRunner:
@@ -148,7 +135,7 @@ class Masakari:
                 self.cloud.post(NAME, _hosts_of(segments[0]["uuid"]), {"host": about})
 
     def _config(self, venv: Path) -> Ini:
-        state = self._state
+        state = self.config.state / NAME
         state.mkdir(parents=True, exist_ok=True)
         account = self.config.nova(state=state, log=self.config.log)["keystone_authtoken"]
         return {
