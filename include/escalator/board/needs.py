@@ -8,7 +8,7 @@ from escalator.board.board import Group, Need, NodeLine
 from escalator.board.record import BoardRecord
 from escalator.model.step import Outcome, Step
 from escalator.model.verdict import Code
-from escalator.upgrade_manager.schedule.approvals import needs_answer
+from escalator.upgrade_manager.schedule.approvals import find_unapproved, needs_answer
 
 
 def list_needs(record: BoardRecord, nodes: Sequence[NodeLine]) -> tuple[Need, ...]:
@@ -21,8 +21,9 @@ def list_needs(record: BoardRecord, nodes: Sequence[NodeLine]) -> tuple[Need, ..
 
 def _list_questions(record: BoardRecord, nodes: Sequence[NodeLine]) -> Iterable[Need]:
     plan, view = record.facts.plan, record.facts.view
+    unapproved = set() if record.facts.concluded else set(find_unapproved(plan, view))
     for node in nodes:
-        if not record.facts.concluded and needs_answer(plan, view, node.host):
+        if node.host in unapproved and needs_answer(plan, view, node.host):
             yield Need(
                 host=node.host,
                 code=Code.APPROVAL,

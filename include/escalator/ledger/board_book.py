@@ -11,13 +11,14 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from escalator.ledger.database import Database
-from escalator.ledger.facts import DRAIN_PLAN, FROM_VERSION, read_facts
+from escalator.ledger.facts import APPROVAL, DRAIN_PLAN, FROM_VERSION, read_facts
 from escalator.ledger.records import Document, move_of, plan_of
 from escalator.ledger.rows import find_campaign
 from escalator.ledger.tables import CampaignRow, DocumentRow, FactRow, MoveRow, NodeRow, StepRow
-from escalator.ledger.views import read_view
+from escalator.ledger.views import read_nodes
 from escalator.model.campaign import CampaignPlan, LedgerView
 from escalator.model.moves import DrainPlan, MoveRecord
+from escalator.model.node_facts import NodeFacts
 from escalator.model.step import Outcome, Step
 from escalator.model.verdict import Code
 
@@ -42,6 +43,8 @@ class StepTimes:
 class RunFacts:
     """How a run stands, read in one transaction.
 
+    :ivar view: of it the nodes and what was answered after them.
+    :ivar versions_before: host -> the release of nova-compute that was first seen on it.
     :ivar drains: host -> how it is emptied; of nodes that are under way only.
     :ivar moves: host -> the moves off it; of nodes that are under way only.
     :ivar servers_moved: moves of the whole run that arrived.
@@ -71,7 +74,11 @@ class BoardBook:
             row = find_campaign(session, campaign, run_id)
             if row is None:
                 return None
-            view = read_view(session, campaign, run_id)
+            approvals = _read_facts(session, row.id, APPROVAL)
+            view = LedgerView(
+                nodes=read_nodes(session, row.id),
+                approvals={host: facts.approval for host, facts in approvals if facts.approval is not None},
+            )
             out = [node.host for node in view.nodes if node.state.under_way]
             return RunFacts(
                 plan=plan_of(row),
@@ -132,17 +139,21 @@ def _read_steps(session: Session, campaign_id: int) -> Iterable[StepTimes]:
 
 def _read_versions(session: Session, campaign_id: int) -> Iterable[tuple[str, str]]:
     for host, value in session.execute(_select_fact(campaign_id, FROM_VERSION)):
-        version = read_facts(host, {FROM_VERSION: value}).from_version
-        if version is not None:
-            yield host, version
+        if isinstance(value, str):
+            yield host, value
 
 
 def _read_drains(session: Session, campaign_id: int, hosts: list[str]) -> Iterable[tuple[str, DrainPlan]]:
-    query = _select_fact(campaign_id, DRAIN_PLAN).where(NodeRow.host.in_(hosts))
-    for host, value in session.execute(query):
-        plan = read_facts(host, {DRAIN_PLAN: value}).drain_plan
-        if isinstance(plan, DrainPlan):
-            yield host, plan
+    for host, facts in _read_facts(session, campaign_id, DRAIN_PLAN, NodeRow.host.in_(hosts)):
+        if isinstance(facts.drain_plan, DrainPlan):
+            yield host, facts.drain_plan
+
+
+def _read_facts(
+    session: Session, campaign_id: int, key: str, *which: sa.ColumnElement[bool]
+) -> Iterable[tuple[str, NodeFacts]]:
+    for host, value in session.execute(_select_fact(campaign_id, key).where(*which)):
+        yield host, read_facts(host, {key: value})
 
 
 def _select_fact(campaign_id: int, key: str) -> sa.Select[tuple[str, Any]]:

@@ -91,7 +91,7 @@ def _finalize(value: Any) -> Any:
     """Take characters out of a text that steer a display or turn the text round."""
     if isinstance(value, Markup) or not isinstance(value, str):
         return "" if value is None else value
-    return format_plain(value) if value else ""
+    return format_plain(value) if value and not value.isprintable() else value
 
 
 def _quote_all(text: str) -> str:
