@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
 from tests.builders import NOW, make_busy_node, make_cloud, make_pair, make_plan, make_server
 
 from escalator.cloud_manager.snapshots import snapshot_to_document
 from escalator.ledger.ledger import Ledger
 from escalator.ledger.records import Document
 from escalator.ledger.run import CampaignRun
+from escalator.ledger.tables import Base, CampaignRow, FactRow, NodeRow, StepRow
 from escalator.model.campaign import NodeState, Step
 from escalator.model.cloud import Server
 from escalator.model.interruption import Gap, ProbeMethod
@@ -217,3 +220,41 @@ _WAITS: Sequence[tuple[Code, str]] = (
     (Code.HA_GROUP, "group sbc would have 2 members impacted, it bears 1"),
     (Code.HA_NOTICE, "the owners of dns were told 40 s ago, they have 60 s"),
 )
+
+
+def set_large(ledger: Ledger, count: int = 500, done: int = 200) -> Stage:
+    """Write a campaign over many nodes: eight by their steps, the others as rows like these, at once."""
+    stage = Stage(ledger, count=count, done=done, out=4, parallel=4, name="compute-rack12-{:03d}.example.net")
+    small = Stage(ledger, count=8, done=3, out=4, parallel=4, name=stage.name)
+    small.set(hosts=())
+    with ledger._database.writing() as session:
+        campaign = session.scalars(sa.select(CampaignRow)).one()
+        plan = dict(campaign.plan)
+        plan["hosts"] = stage.hosts
+        campaign.plan = plan
+        nodes = session.scalars(sa.select(NodeRow).order_by(NodeRow.id)).all()
+        for index, host in enumerate(stage.hosts):
+            kind = 0 if index < done else 7 if index >= done + 4 else 3 + index - done
+            _copy_node(session, nodes[kind], f"x-{host}")
+        session.flush()
+        for node in nodes:
+            session.delete(node)
+        session.flush()
+        session.execute(sa.update(NodeRow).values(host=sa.func.substr(NodeRow.host, 3)))
+    return stage
+
+
+def _copy_node(session: Session, node: NodeRow, host: str) -> None:
+    made = NodeRow(**_values(node) | {"host": host})
+    session.add(made)
+    session.flush()
+    for step in session.scalars(sa.select(StepRow).where(StepRow.node_id == node.id)):
+        session.add(StepRow(**_values(step) | {"node_id": made.id}))
+    for fact in session.scalars(sa.select(FactRow).where(FactRow.node_id == node.id)):
+        session.add(FactRow(node_id=made.id, key=fact.key, value=fact.value))
+
+
+def _values(row: Base) -> dict[str, Any]:
+    return {
+        column.key: getattr(row, column.key) for column in sa.inspect(type(row)).columns if column.key != "id"
+    }
