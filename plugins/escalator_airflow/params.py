@@ -35,6 +35,14 @@ def make_campaign_params(
         "mode": _mode(),
         "max_parallel": _max_parallel(hosts),
         "on_failed_node": _on_failed_node(),
+        "ask_before_one_way": Param(
+            False,
+            type="boolean",
+            title="Ask before the first node that cannot go back",
+            description="No node that cannot go back goes out until a person says so, at the required action "
+            "of the first one's admit",
+            section="Safety",
+        ),
         **_safety(),
     }
 

@@ -40,11 +40,13 @@ def test_the_options_become_the_parameters_of_the_run(
         *("--migration-timeout-seconds", "600", "--migration-timeout-seconds-per-gib", "7.5"),
         *("--soak-seconds", "600", "--canary-move-seconds", "60", "--approval", "canary"),
         *("--window-end", "2026-11-29T06:00:00Z", "--on-failed-node", "rollback-node"),
+        "--ask-before-one-way",
     )
     assert args.run(args) == 0
     assert airflow.sent("POST", RUNS)[-1]["conf"] == {
         "bundle": "nova-34",
         "on_failed_node": "rollback-node",
+        "ask_before_one_way": True,
         "hosts": ["node-01", "node-02", "node-03"],
         "max_parallel": 2,
         "max_failed_nodes": "10%",

@@ -60,7 +60,7 @@ def test_the_way_back_has_the_same_life_and_a_form_of_its_own(dags: dict[str, An
     assert type(back.get_task("check_conditions")).__name__ == "CheckRollbackOperator"
     form, upgrade = (each.params.dump() for each in (back, dag))
     assert form.keys() - upgrade.keys() == {"run_id"}
-    assert upgrade.keys() - form.keys() == {"bundle"}
+    assert upgrade.keys() - form.keys() == {"bundle", "on_failed_node", "ask_before_one_way"}
     assert (form["run_id"], form["hosts"]) == (None, [])
 
 

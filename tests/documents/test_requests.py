@@ -32,6 +32,7 @@ FULL: dict[str, object] = {
     "canary_move_seconds": 60,
     "approval": "every-node",
     "on_failed_node": "rollback-node",
+    "ask_before_one_way": True,
 }
 
 
@@ -72,6 +73,7 @@ def test_everything_said() -> None:
         canary_move_seconds=60,
         approval=Approval.EVERY_NODE,
         on_failed_node=OnFailedNode.ROLLBACK_NODE,
+        ask_before_one_way=True,
     )
 
 

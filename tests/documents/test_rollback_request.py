@@ -55,4 +55,10 @@ def test_the_rollback_goes_about_its_nodes_as_the_run_did(more: dict[str, Any]) 
 
 def test_every_key_of_a_request_was_thought_of() -> None:
     conf = make_rollback_conf(make_plan(*HOSTS).request, "run-1", HOSTS)
-    assert set(KEYS) - set(conf) == {"bundle", "dry_run", "on_failed_node", "window_end"}
+    assert set(KEYS) - set(conf) == {
+        "ask_before_one_way",
+        "bundle",
+        "dry_run",
+        "on_failed_node",
+        "window_end",
+    }

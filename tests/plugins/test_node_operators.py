@@ -30,6 +30,7 @@ def module(airflow_home: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 
     monkeypatch.setattr(node, "open_campaign", lambda dag_id, run_id, **_: (dag_id, run_id))
     monkeypatch.setattr(node, "find_question", lambda _campaign, _host: "")
+    monkeypatch.setattr(node, "find_crossing_question", lambda _campaign, _host: "")
     return node
 
 

@@ -50,6 +50,11 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "(rollback-node), or all nodes that the campaign changed are (rollback-campaign); as the bundle says",
     )
     add_campaign_options(parser, what, everything="all of the domain")
+    what.add_argument(
+        "--ask-before-one-way",
+        action="store_true",
+        help="wait for a person before the first node that cannot go back",
+    )
     parser.set_defaults(run=run, procedure=UPGRADE.name)
     return parser
 
@@ -260,7 +265,11 @@ def read_conf(args: argparse.Namespace) -> dict[str, Any]:
     brings = (
         {"run_id": args.of}
         if args.procedure == ROLLBACK.name
-        else {"bundle": args.bundle, "on_failed_node": args.on_failed_node}
+        else {
+            "bundle": args.bundle,
+            "on_failed_node": args.on_failed_node,
+            "ask_before_one_way": args.ask_before_one_way,
+        }
     )
     return {
         **brings,

@@ -134,6 +134,7 @@ class WindowRunDocument(RunDocument):
 
     on_blocked: OrNull[Word[OnBlocked]] = OnBlocked.SKIP
     on_failed_node: Word[OnFailedNode] | None = None
+    ask_before_one_way: OrNull[bool] = False
 
 
 def _read_moment(value: object, info: ValidationInfo) -> object:
@@ -164,6 +165,7 @@ class CampaignDocument(_OwnRunDocument):
     """The request of a campaign."""
 
     on_failed_node: Word[OnFailedNode] | None = None
+    ask_before_one_way: OrNull[bool] = False
 
 
 class RollbackDocument(_OwnRunDocument):
@@ -207,7 +209,7 @@ def parse_request(
     asked = Surroundings(where=f"domain {domain}", hosts=known_hosts, bundles=bundles, now=now)
     found = _read(CampaignDocument, conf, asked, cloud=cloud)
     request = _make_request(found, cloud=cloud, domain=domain)
-    return replace(request, on_failed_node=found.on_failed_node)
+    return replace(request, on_failed_node=found.on_failed_node, ask_before_one_way=found.ask_before_one_way)
 
 
 def parse_rollback(

@@ -28,6 +28,8 @@ STOPS = _KEYS["stops"]
 MAINTENANCE = _KEYS["maintenance"]
 SILENCING = _KEYS["silencing"]
 APPROVAL = _KEYS["approval"]
+CROSSING = _KEYS["crossing"]
+CROSSING_ASKED = _KEYS["crossing_asked"]
 UPGRADE_BEGUN = _KEYS["upgrade_begun"]
 
 

@@ -100,13 +100,14 @@ def _read_nodes(session: Session, key: int) -> tuple[ChangedNode, ...]:
                 ChangedNode(
                     host=host,
                     begun_at=facts.upgrade_begun,
-                    before=_read_before(facts),
+                    before=read_before(facts),
                     released_at=facts.released_at,
                 )
             )
     return tuple(found)
 
 
-def _read_before(facts: NodeFacts) -> dict[str, str]:
+def read_before(facts: NodeFacts) -> dict[str, str]:
+    """Return component -> the version that was seen on a node before it was changed, as far as it was."""
     compute = {COMPUTE: facts.from_version} if facts.from_version else {}
     return {**(facts.from_components or {}), **compute}

@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from escalator.ledger.facts import APPROVAL, FROM_VERSION, LEASES, read_facts
+from escalator.ledger.facts import APPROVAL, CROSSING, CROSSING_ASKED, FROM_VERSION, LEASES, read_facts
 from escalator.ledger.gap_book import read_breaches
 from escalator.ledger.given_back import read_given_back
 from escalator.ledger.notice_rows import read_notice
@@ -16,8 +16,8 @@ from escalator.ledger.records import read_progress
 from escalator.ledger.rows import find_campaign
 from escalator.ledger.tables import CampaignRow, FactRow, MoveRow, NodeRow, StepRow
 from escalator.ledger.vim_tables import NoticeRow, SessionRunRow
-from escalator.model.approval import ApprovalAnswer
 from escalator.model.campaign import LedgerView, NodeProgress, NodeState
+from escalator.model.node_facts import NodeFacts
 from escalator.model.notice import NoticeRecord, NoticeState
 from escalator.model.step import Outcome, Step
 
@@ -36,6 +36,8 @@ def read_view(session: Session, campaign: str, run_id: str) -> LedgerView:
         return LedgerView(given_back=read_given_back(session, None))
     nodes = read_nodes(session, row.id)
     told = _read_told(session, campaign, run_id)
+    words = _read_words(session, row)
+    answers = [found.crossing for found in words.values() if found.crossing is not None]
     return LedgerView(
         nodes=nodes,
         given_back=read_given_back(session, row.cloud),
@@ -44,7 +46,9 @@ def read_view(session: Session, campaign: str, run_id: str) -> LedgerView:
         ready=frozenset(i for record in told if record.agreed for i in record.notice.instance_ids),
         leases=_read_leases(session, row),
         breaches=read_breaches(session, campaign, run_id),
-        approvals=_read_approvals(session, row),
+        approvals={host: told.approval for host, told in words.items() if told.approval is not None},
+        crossings_asked=frozenset(host for host, told in words.items() if told.crossing_asked is not None),
+        crossing=max(answers, key=lambda answer: answer.at, default=None),
     )
 
 
@@ -77,14 +81,17 @@ def _read_leases(session: Session, row: CampaignRow) -> dict[str, tuple[str, ...
     return {host: read_facts(host, {LEASES: value}).leases for host, value in session.execute(query)}
 
 
-def _read_approvals(session: Session, row: CampaignRow) -> dict[str, ApprovalAnswer]:
+def _read_words(session: Session, row: CampaignRow) -> dict[str, NodeFacts]:
+    """Return what persons were asked and said of the nodes of a run."""
     query = (
-        sa.select(NodeRow.host, FactRow.value)
+        sa.select(NodeRow.host, FactRow.key, FactRow.value)
         .join(NodeRow, FactRow.node_id == NodeRow.id)
-        .where(NodeRow.campaign_id == row.id, FactRow.key == APPROVAL)
+        .where(NodeRow.campaign_id == row.id, FactRow.key.in_((APPROVAL, CROSSING, CROSSING_ASKED)))
     )
-    found = ((host, read_facts(host, {APPROVAL: value}).approval) for host, value in session.execute(query))
-    return {host: answer for host, answer in found if answer is not None}
+    found: dict[str, dict[str, Any]] = {}
+    for host, key, value in session.execute(query):
+        found.setdefault(host, {})[key] = value
+    return {host: read_facts(host, values) for host, values in found.items()}
 
 
 def _count_moved_twice(session: Session, row: CampaignRow, nodes: tuple[NodeProgress, ...]) -> dict[str, int]:

@@ -22,6 +22,13 @@ class GoOnWord(StrEnum):
     STOP = "No further node"
 
 
+class CrossWord(StrEnum):
+    """What a person says before a node that cannot go back."""
+
+    GO_ON = "Go on, without a way back"
+    STOP = "No such node"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApprovalAnswer:
     """What was answered after a node, when (aware), and by whom; empty: by nobody in time."""

@@ -13,6 +13,7 @@ from escalator.model.durations import DEFAULT_DURATIONS, Durations
 from escalator.model.failed_nodes import OnFailedNode
 from escalator.model.interruption import Breach
 from escalator.model.lease import NO_INSTALLATION, Lease, LeaseMark
+from escalator.model.no_return import NoReturn
 from escalator.model.procedure import UPGRADE
 from escalator.model.step import Step as Step  # noqa: PLC0414  part of this vocabulary
 from escalator.model.verdict import Code
@@ -60,6 +61,7 @@ class CampaignRequest:
     moved into a proved node and out again within ``canary_move_seconds``; 0: none is.
     ``move_standbys``: a standby moves to an upgraded node before it takes over by own means, where there is
     room to spare. ``on_failed_node``: what becomes of nodes that fail; None: what the bundle says.
+    ``ask_before_one_way``: a person is asked before the first node that cannot go back.
     """
 
     cloud: str
@@ -83,6 +85,7 @@ class CampaignRequest:
     canary_move_seconds: int = 0
     approval: Approval = Approval.NONE
     on_failed_node: OnFailedNode | None = None
+    ask_before_one_way: bool = False
 
     def move_limit_seconds(self, memory_mib: int) -> float:
         """Return how long the move of a server of that much memory may take."""
@@ -134,6 +137,7 @@ class CampaignPlan:
         as they are, and take servers while they are in service.
     :ivar undoes: the run that the campaign takes back: what it left out of service is this campaign's to
         mend; None: it takes none back.
+    :ivar no_return: which nodes cannot go back once they are changed.
     """
 
     campaign: str
@@ -149,6 +153,7 @@ class CampaignPlan:
     installation: str = NO_INSTALLATION
     left_out: tuple[LeftOut, ...] = ()
     undoes: RunOf | None = None
+    no_return: NoReturn = field(default_factory=NoReturn)
 
     @property
     def named_hosts(self) -> tuple[str, ...]:
@@ -300,6 +305,8 @@ class LedgerView:
     :ivar ready: ids of the servers whose managers agreed to the campaign: their lead time is over.
     :ivar leases: host -> the exact reasons that this run wrote there last, or was about to write.
     :ivar approvals: host -> what a person answered after that node.
+    :ivar crossings_asked: hosts before which a person was asked whether they may go out one-way.
+    :ivar crossing: what was answered to that, last.
     :ivar breaches: groups whose services this run interrupted, and that were interrupted for too long.
     """
 
@@ -311,6 +318,8 @@ class LedgerView:
     leases: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     breaches: tuple[Breach, ...] = ()
     approvals: Mapping[str, ApprovalAnswer] = field(default_factory=dict)
+    crossings_asked: frozenset[str] = frozenset()
+    crossing: ApprovalAnswer | None = None
 
     def of(self, host: str) -> NodeProgress:
         """Return the progress of a host; waiting when nothing is recorded."""

@@ -110,6 +110,8 @@ class NodeFacts:
     :ivar stops: the servers that ran and were stopped for the upgrade, or were about to be; they are never
         forgotten, whatever begins anew.
     :ivar approval: what a person answered after it was given back.
+    :ivar crossing_asked: when a person was asked whether it may go out, as it cannot go back.
+    :ivar crossing: what was answered to that.
     :ivar person_word: what a person decided about a node that was refused again.
     :ivar maintenance: that Masakari's host was put on maintenance by the run, or was about to be.
     :ivar images: the images of its servers that were taken before it was changed.
@@ -145,6 +147,8 @@ class NodeFacts:
     login_refused_at: datetime | None = None
     person_word: PersonWord | None = None
     approval: ApprovalAnswer | None = None
+    crossing_asked: datetime | None = None
+    crossing: ApprovalAnswer | None = None
     stops: tuple[ServerStop, ...] = ()
     maintenance: MaintenanceFlag | None = None
     silencing: Silencing | None = None
@@ -194,6 +198,8 @@ class FactChanges(TypedDict, total=False):
     login_refused_at: datetime | None
     person_word: PersonWord | None
     approval: ApprovalAnswer | None
+    crossing_asked: datetime | None
+    crossing: ApprovalAnswer | None
     stops: tuple[ServerStop, ...]
     maintenance: MaintenanceFlag | None
     silencing: Silencing | None

@@ -10,8 +10,10 @@ from escalator.model.campaign import LeftOut, UpgradeMode
 from escalator.model.cloud import CloudSnapshot, Server
 from escalator.model.digest import compute_digest
 from escalator.model.durations import Durations
+from escalator.model.no_return import NoReturn
 from escalator.model.step import Step
 from escalator.model.verdict import Code
+from escalator.plans.no_return import describe_no_return
 from escalator.plans.version_steps import list_steps
 from escalator.simulator.engine import play_campaign
 from escalator.simulator.options import SimulationOptions
@@ -33,6 +35,8 @@ SKIPPED = frozenset(
 """Codes of nodes that somebody else has or keeps in: a plan leaves them alone without being infeasible."""
 
 Document = dict[str, Any]
+NO_POINT = NoReturn()
+"""Nobody looked for points of no return, or there is none."""
 
 
 def make_options(
@@ -66,6 +70,8 @@ def make_plan(
     bundle: str | None,
     components: Sequence[Component] = (),
     left_out: Sequence[LeftOut] = (),
+    no_return: NoReturn = NO_POINT,
+    ties_servers: bool = False,
 ) -> MadePlan:
     """Plan a campaign: when each node goes, why, and where its servers go.
 
@@ -73,6 +79,8 @@ def make_plan(
 
     :param components: what the bundle brings.
     :param left_out: nodes that were asked for and are no targets of the snapshot, as something blocks them.
+    :param no_return: which nodes cannot go back once they are changed.
+    :param ties_servers: the bundle brings a hypervisor: Nova moves no server to an older one live.
     """
     snapshot = mark_unmovable(snapshot, options.mode)
     trace, order = play_campaign(snapshot, options)
@@ -87,6 +95,7 @@ def make_plan(
         "feasible": not any(held["code"] not in SKIPPED for held in result["held"]),
         "nodes": nodes,
         "versions": list_steps(snapshot, [node["host"] for node in nodes], components),
+        "no_return": describe_no_return(nodes, no_return, ties_servers=ties_servers),
         "held": result["held"],
         "left_out": [{"host": n.host, "code": n.code.value, "reason": n.message} for n in left_out],
         "expected": {

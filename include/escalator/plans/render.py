@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from escalator.plans.no_return import list_no_return_lines
 from escalator.plans.version_steps import list_step_lines
 from escalator.upgrade_manager.conditions.timing import format_minutes
 
@@ -39,6 +40,7 @@ def list_plan_lines(document: Mapping[str, Any]) -> Iterator[str]:
     yield from list_step_lines(document.get("versions", ()))
     for number, node in enumerate(nodes, start=1):
         yield from _node_lines(number, node, detailed=len(nodes) <= _SMALL)
+    yield from list_no_return_lines(document.get("no_return", {}))
     for held in document["held"]:
         yield f"held {held['host']}: {held['reason']} [{held['code']}]"
     for node in document["left_out"]:

@@ -15,6 +15,7 @@ from escalator.reports.facts import CampaignFacts, RecordedSnapshot
 from escalator.reports.findings import compare_servers, find
 from escalator.reports.interruptions import GuestEvents
 from escalator.reports.negotiations import describe_negotiations
+from escalator.reports.no_return import describe_crossed
 from escalator.reports.node_times import NodeTimes
 from escalator.reports.nodes import NOT_MEASURED, describe_nodes, format_time, measure_nodes, round_seconds
 from escalator.reports.own_rollbacks import describe_own_rollbacks
@@ -75,6 +76,7 @@ def build_report(facts: CampaignFacts, events: GuestEvents | None = None) -> dic
         "told": describe_told(facts),
         "backups": describe_backups(facts),
         "rollbacks": describe_own_rollbacks(facts),
+        "no_return": describe_crossed(facts),
         "trace": build_trace(facts, times),
         "snapshot_before": _document_of(facts.snapshot_before),
         "snapshot_after": _document_of(facts.snapshot_after),
@@ -96,7 +98,12 @@ def _plan(facts: CampaignFacts) -> dict[str, Any] | None:
     if plan is None:
         return None
     turns = [{key: node[key] for key in ("host", "wave", "reason")} for node in plan["nodes"]]
-    return {"sha256": plan["sha256"], "expected_seconds": plan["expected"]["seconds"], "turns": turns}
+    return {
+        "sha256": plan["sha256"],
+        "expected_seconds": plan["expected"]["seconds"],
+        "turns": turns,
+        "no_return": plan.get("no_return"),
+    }
 
 
 def _request(facts: CampaignFacts) -> dict[str, Any]:

@@ -77,6 +77,7 @@ class CampaignFacts:
     :ivar frozen: the quotas that the run still keeps frozen.
     :ivar stops: host -> the servers that were stopped for its upgrade, by their time.
     :ivar backups: what was saved before nodes were changed.
+    :ivar changed_at: host -> when its software was about to be changed.
     :ivar own_rollbacks: rollbacks that the campaign started by itself, or was to start.
     :ivar told: host -> what those that watch the cloud were told of it.
     :ivar year_gaps: those of all runs in the cloud in the year up to its end.
@@ -109,6 +110,7 @@ class CampaignFacts:
     told: Mapping[str, Told] = field(default_factory=dict)
     backups: tuple[BackupRecord, ...] = ()
     own_rollbacks: tuple[OwnRollback, ...] = ()
+    changed_at: Mapping[str, datetime] = field(default_factory=dict)
 
     @property
     def before(self) -> CloudSnapshot | None:

@@ -11,6 +11,7 @@ from escalator.model.cloud import CloudSnapshot, Node, Server, ServiceStatus
 from escalator.model.verdict import Code, Severity, SubjectType
 from escalator.reports.facts import CampaignFacts
 from escalator.reports.interruptions import GuestEvents
+from escalator.reports.no_return import find_no_returns
 from escalator.reports.own_rollbacks import find_own_rollbacks
 from escalator.reports.service_gaps import find_service_gaps
 from escalator.reports.stops import find_down
@@ -40,6 +41,7 @@ class Finding(StrEnum):
     QUOTA_NOT_FROZEN = "quota_not_frozen"
     QUOTA_NOT_RESTORED = "quota_not_restored"
     FLAG_NOT_CLEARED = "flag_not_cleared"
+    NO_RETURN_SINCE = "no_return_since"
     ROLLBACK_STARTED = "rollback_started"
     ROLLBACK_NOT_STARTED = "rollback_not_started"
 
@@ -62,6 +64,7 @@ def find(facts: CampaignFacts, events: GuestEvents, moves: Iterable[Row]) -> lis
     rows += find_own_rollbacks(
         facts, started=Finding.ROLLBACK_STARTED, not_started=Finding.ROLLBACK_NOT_STARTED
     )
+    rows += find_no_returns(facts, Finding.NO_RETURN_SINCE)
     before, after = facts.before, facts.after
     if before is not None and after is not None:
         rows += [*_servers(before, after), *_services(before, after)]

@@ -27,6 +27,7 @@ from escalator.steps.stopping.stop_servers import find_resting, stop_servers
 from escalator.system_support.mechanisms import Effect
 from escalator.system_support.remote_job import JobOverdueError
 from escalator.upgrade_manager.drain.prechecks import describe_remedy
+from escalator.upgrade_manager.schedule.one_way import find_crossing
 
 log = logging.getLogger("escalator.steps.upgrade")
 
@@ -63,6 +64,7 @@ def _bring(ctx: StepContext, hooks: Hooks) -> StepResult:
     """Activate what the mechanism brings, between the bundle's hooks; these may change the node as well."""
     mechanism = ctx.campaign.mechanism
     if mechanism.brings_software or hooks.has(HookTime.PRE, HookTime.POST):
+        _say_no_return(ctx)
         ctx.remember(upgrade_begun=ctx.now())
     began = ctx.now()
     hooks.run(HookTime.PRE)
@@ -75,6 +77,16 @@ def _bring(ctx: StepContext, hooks: Hooks) -> StepResult:
             ctx.remember(restarted_at=ctx.now())
         said = f"activated in {(ctx.now() - switching).total_seconds():.1f} s"
     return _end(ctx, hooks, reboot_node(ctx, activated=activated), said=said, began=began)
+
+
+def _say_no_return(ctx: StepContext) -> None:
+    """Say, before it is crossed, that there is no return for the node: in the log and where it is shown."""
+    plan = ctx.plan
+    reason = find_crossing(plan, ctx.run.view(), ctx.host) if plan.no_return.is_any else ""
+    if reason:
+        log.info("%s: no return from now on: %s", ctx.host, reason)
+        said = f"to {plan.target_version}, no return from now on: {reason}"
+        ctx.progress(NodeState.UPGRADING, message=said)
 
 
 def _forget_reboot(ctx: StepContext) -> None:

@@ -18,14 +18,20 @@ from airflow.sdk.execution_time.hitl import upsert_hitl_detail
 from airflow.triggers.base import BaseTrigger, StartTriggerArgs
 
 from escalator.events.event import Action
-from escalator.model.approval import GoOnWord
+from escalator.model.approval import CrossWord, GoOnWord
 from escalator.model.campaign import Step
 from escalator.model.decisions import Admission
 from escalator.model.errors import EscalatorError, LoginRefusedError, SupersededError, TransientError
 from escalator.model.node_facts import PersonWord
 from escalator.model.step import Outcome
 from escalator.model.verdict import Code
-from escalator.steps.running.approvals import find_patience, find_question, record_answer
+from escalator.steps.running.approvals import (
+    find_crossing_question,
+    find_patience,
+    find_question,
+    record_answer,
+    record_crossing,
+)
 from escalator.steps.running.context import CampaignContext
 from escalator.steps.running.giving_way import Ended, run_or_give_way
 from escalator.steps.running.results import StepResult
@@ -72,8 +78,10 @@ class AdmitOperator(BaseOperator):
 
     def take(self, context: Mapping[str, Any], event: object = None) -> None:
         """Ask again, take the lease, or go back to wait; skip or hold the node when waiting is vain."""
-        del event
         campaign = open_campaign(*run_of(context))
+        said = event.get("message") if isinstance(event, Mapping) else None
+        if said is None or str(said).startswith(f"{Admission.ADMIT}:"):
+            self._ask_before_crossing(context, campaign)
         try:
             decision = run_admit(campaign, self.host, try_number=context["ti"].try_number)
         except TransientError as exc:
@@ -91,6 +99,34 @@ class AdmitOperator(BaseOperator):
                 raise AirflowSkipException(decision.message)
             case Admission.HOLD:
                 raise AirflowFailException(decision.message)
+
+    def _ask_before_crossing(self, context: Mapping[str, Any], campaign: CampaignContext) -> None:
+        """Ask whether the node goes out though it cannot go back, where that is wanted: a required action."""
+        question = find_crossing_question(campaign, self.host)
+        if not question:
+            return
+        self.log.info("%s", question)
+        campaign.teller.tell(Action.QUESTION, node=self.host, step=Step.ADMIT, message=question)
+        upsert_hitl_detail(
+            ti_id=context["ti"].id,
+            subject=f"{self.host} cannot go back once it is upgraded: does it go out?",
+            body=question,
+            options=[str(word) for word in CrossWord],
+            defaults=[str(CrossWord.STOP)],
+            params={},
+        )
+        raise TaskAwaitingInput(method_name="hear_crossing", timeout=find_patience(campaign))
+
+    def hear_crossing(self, context: Mapping[str, Any], event: Mapping[str, Any]) -> None:
+        """Keep what a person said, then take the lease as ever; without a word in time it is a no."""
+        chosen = event.get("chosen_options") or [CrossWord.STOP]
+        user = event.get("responded_by_user") or {}
+        go_on = chosen[0] == CrossWord.GO_ON
+        by = str(user.get("name") or user.get("id") or "")
+        campaign = open_campaign(*run_of(context))
+        campaign.teller.tell(Action.ANSWER, node=self.host, result=chosen[0], actor=by or "nobody in time")
+        self.log.info("%s", record_crossing(campaign, self.host, go_on=go_on, by=by))
+        self.take(context)
 
 
 class NodeStepOperator(BaseOperator):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -10,8 +11,17 @@ from tests.steps.worlds import NODE, World
 from escalator.model.approval import Approval
 from escalator.model.campaign import Step
 from escalator.model.decisions import Admission
+from escalator.model.no_return import NoReturn
+from escalator.model.step import Outcome
 from escalator.model.verdict import Code
-from escalator.steps.running.approvals import WITHIN, find_patience, find_question, record_answer
+from escalator.steps.running.approvals import (
+    WITHIN,
+    find_crossing_question,
+    find_patience,
+    find_question,
+    record_answer,
+    record_crossing,
+)
 
 
 @pytest.fixture
@@ -63,3 +73,47 @@ def test_an_answer_is_waited_for_a_day_or_to_the_end_of_the_window(make_world: M
     for minutes, patience in ((90, 90), (-5, 1), (10**4, 24 * 60)):
         plan = make_world(window_end=START + timedelta(minutes=minutes)).plan
         assert find_patience(world.context(plan)) == timedelta(minutes=patience)
+
+
+@pytest.fixture
+def tied(make_world: MakeWorld) -> World:
+    """A world in which two nodes cannot go back, and a person is to be asked before the first of them."""
+    world = make_world(ask_before_one_way=True, max_parallel=2)
+    world.plan = replace(world.plan, no_return=NoReturn(reasons={NODE: "gone", "node-02": "gone"}))
+    return world
+
+
+def test_before_the_first_node_that_cannot_go_back_a_person_is_asked_and_the_next_one_waits(
+    tied: World,
+) -> None:
+    assert find_crossing_question(tied.context(), "node-03") == ""
+    assert "no return once its software is changed: gone" in find_crossing_question(tied.context(), NODE)
+    assert find_crossing_question(tied.context(), "node-02") == ""
+    decision = tied.admit("node-02")
+    assert (decision.admission, decision.code) == (Admission.WAIT, Code.APPROVAL)
+    assert tied.admit("node-03").admission is Admission.ADMIT
+    assert "nodes go out that cannot go back, by ops" in record_crossing(
+        tied.context(), NODE, go_on=True, by="ops"
+    )
+    assert find_crossing_question(tied.context(), "node-02") == ""
+    assert tied.admit(NODE).admission is Admission.ADMIT
+
+
+@pytest.mark.parametrize("by", ["ops", ""])
+def test_a_no_keeps_in_the_nodes_that_cannot_go_back_and_no_others(tied: World, by: str) -> None:
+    find_crossing_question(tied.context(), NODE)
+    assert "no node goes out" in record_crossing(tied.context(), NODE, go_on=False, by=by)
+    for host in (NODE, "node-02"):
+        decision = tied.admit(host)
+        assert (decision.admission, decision.code) == (Admission.STOP, Code.APPROVAL_REFUSED)
+        assert (by or "nobody answered in time") in decision.message
+    assert tied.admit("node-03").admission is Admission.ADMIT
+
+
+def test_who_is_not_to_be_asked_is_not(make_world: MakeWorld) -> None:
+    world = make_world()
+    world.plan = replace(world.plan, no_return=NoReturn(reasons={NODE: "gone"}))
+    assert find_crossing_question(world.context(), NODE) == ""
+    result = world.run_up_to(Step.UPGRADE)
+    assert result is not None
+    assert result.outcome is Outcome.OK

@@ -17,6 +17,7 @@ from escalator.model.check_report import CheckReport, Condition, check_to_docume
 from escalator.model.cloud import CloudSnapshot
 from escalator.model.errors import PlanInfeasibleError
 from escalator.model.interruption import YEAR, sum_gaps
+from escalator.model.no_return import NoReturn
 from escalator.model.node_software import Software
 from escalator.model.procedure import find_procedure
 from escalator.model.way_back import WayBack
@@ -41,6 +42,7 @@ from escalator.upgrade_manager.conditions.leaving_out import (
     leave_blocked_out,
     leave_nodes_out,
 )
+from escalator.upgrade_manager.conditions.no_return import find_no_return
 from escalator.upgrade_manager.conditions.question import Question, ask
 from escalator.upgrade_manager.conditions.upgrade import check_upgrade
 from escalator.upgrade_manager.drain.durations import learn
@@ -48,6 +50,7 @@ from escalator.upgrade_manager.feasibility.alternatives import leave_servers_out
 from escalator.upgrade_manager.schedule.planning import plan_campaign
 from escalator.upgrade_manager.state.drift import add_software
 from escalator.upgrade_manager.state.failed_nodes import choose_policy
+from escalator.upgrade_manager.state.hypervisors import find_brought_version
 
 log = logging.getLogger("escalator.steps.campaign.check_conditions")
 
@@ -70,6 +73,7 @@ class Judgement:
     behind: Mapping[str, tuple[str, ...]]
     software: Mapping[str, Software]
     report: CheckReport
+    no_return: NoReturn
 
 
 def judge(campaign: CampaignContext, hosts: Sequence[str], *, look: Look = check_upgrade) -> Judgement:
@@ -108,8 +112,10 @@ def judge(campaign: CampaignContext, hosts: Sequence[str], *, look: Look = check
     else:
         found = Remainder(question=question, report=look(question))
     rest = leave_nodes_out(snapshot, found.left_out)
+    asked = found.question
     return Judgement(
-        plan=replace(found.question.plan, left_out=found.left_out),
+        plan=replace(asked.plan, left_out=found.left_out),
+        no_return=find_no_return(found.report, asked.pending, asked.sequence.order),
         snapshot=rest,
         hoped=leave_servers_out(rest, [s for servers in found.question.scale_in.values() for s in servers]),
         versions=read.versions,
@@ -210,7 +216,12 @@ def check(
         left_out=judged.plan.left_out,
         undoes=campaign.plan.undoes,
     )
-    plan = replace(planned, procedure=campaign.plan.procedure, expected=judged.plan.expected)
+    plan = replace(
+        planned,
+        procedure=campaign.plan.procedure,
+        expected=judged.plan.expected,
+        no_return=judged.no_return if planned.undoes is None else NoReturn(),
+    )
     made = _make_plan(plan, judged.hoped, campaign.bundle)
     for line in list_plan_lines(made.document):
         log.info("%s", line)
@@ -242,6 +253,8 @@ def _make_plan(plan: CampaignPlan, snapshot: CloudSnapshot, bundle: Bundle) -> M
         bundle=request.bundle,
         components=bundle.components,
         left_out=plan.left_out,
+        no_return=plan.no_return,
+        ties_servers=find_brought_version(bundle) is not None,
     )
 
 

@@ -195,10 +195,18 @@ def _facts(campaign: CampaignContext) -> CampaignFacts:
         told=campaign.watches.of_run(run.campaign, run.run_id) if campaign.watches is not None else {},
         backups=_find_backups(campaign),
         own_rollbacks=read_own_rollbacks(run),
+        changed_at=_find_changes(campaign),
         gaps=run.gaps().of_run(run.campaign, run.run_id),
         year_gaps=run.gaps().since(campaign.plan.request.cloud, ended - YEAR),
         vnf_of=read_vnf_names(),
     )
+
+
+def _find_changes(campaign: CampaignContext) -> dict[str, datetime]:
+    """Return since when nodes are changed, where some of them cannot go back."""
+    hosts = campaign.plan.hosts if campaign.plan.no_return.is_any else ()
+    found = {host: campaign.run.facts(host).upgrade_begun for host in hosts}
+    return {host: moment for host, moment in found.items() if moment is not None}
 
 
 def _judge_drift(facts: CampaignFacts) -> CampaignFacts:

@@ -14,6 +14,7 @@ from escalator.documents.rollback_request import make_rollback_conf
 from escalator.ledger.codec import from_json, to_json
 from escalator.ledger.records import Document
 from escalator.ledger.run import CampaignRun
+from escalator.ledger.undoable import read_before
 from escalator.model.failed_nodes import OnFailedNode, OwnRollback
 from escalator.model.naming import make_short
 from escalator.model.procedure import ROLLBACK, UPGRADE
@@ -55,7 +56,7 @@ def start_own_rollbacks(campaign: CampaignContext, start: StartRun) -> tuple[Own
 
 
 def _find_new(campaign: CampaignContext, known: tuple[OwnRollback, ...]) -> list[OwnRollback]:
-    """Find the nodes to take back, one rollback for each version that they go back to."""
+    """Find the nodes to take back, one rollback for each set of versions that they go back to."""
     plan, run = campaign.plan, campaign.run
     policy = plan.request.on_failed_node or OnFailedNode.QUARANTINE
     if not policy.takes_back:
@@ -63,18 +64,20 @@ def _find_new(campaign: CampaignContext, known: tuple[OwnRollback, ...]) -> list
     facts = {host: run.facts(host) for host in plan.hosts}
     changed = {host for host, known_of in facts.items() if known_of.upgrade_begun is not None}
     at_work = {host for each in known for host in each.hosts}
-    hosts_of: dict[str | None, list[str]] = {}
+    names = tuple(component.name for component in campaign.bundle.components)
+    hosts_of: dict[tuple[str | None, ...], list[str]] = {}
     for host in find_to_take_back(plan, run.view(), changed, known=at_work):
-        hosts_of.setdefault(facts[host].from_version, []).append(host)
+        before = read_before(facts[host])
+        hosts_of.setdefault(tuple(map(before.get, names)), []).append(host)
     return [
         OwnRollback(
             policy=policy,
             campaign=ROLLBACK.name + plan.campaign.removeprefix(UPGRADE.name),
             run_id=_name_run(policy, number, plan.run_id),
             hosts=tuple(hosts),
-            not_started="" if version is not None else NOT_RECORDED,
+            not_started=NOT_RECORDED if None in versions else "",
         )
-        for number, (version, hosts) in enumerate(hosts_of.items(), start=len(known) + 1)
+        for number, (versions, hosts) in enumerate(hosts_of.items(), start=len(known) + 1)
     ]
 
 

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from escalator.model.check_report import CheckReport, Condition
 from escalator.model.cloud import CloudSnapshot, Node
+from escalator.model.no_return import SERVERS_STUCK
 from escalator.model.verdict import Code, Severity, Subject
 from escalator.upgrade_manager.conditions import deadlocks, redundancy, servers, system, targets, timing, vnfs
 from escalator.upgrade_manager.conditions.question import (
@@ -77,17 +78,18 @@ def check_point_of_no_return(question: Question, domain: str) -> Iterator[Condit
             "the point of no return is passed: not all upgraded nodes can return now",
             "upgrade the rest, or bring the nodes back by what the conditions above say",
             Severity.WARNING,
+            hosts=order,
         )
         return
     yield unmet(
         Code.POINT_OF_NO_RETURN,
         name_domain(domain),
-        f"no return once node {number} of {len(order)}, {order[number - 1]}, is upgraded: servers on "
-        "upgraded nodes would have no node to go to that has room and a hypervisor that is not older",
+        f"no return once node {number} of {len(order)}, {order[number - 1]}, is upgraded: {SERVERS_STUCK}",
         f"prove the new release on the {count(number - 1, 'node')} before it; have a backup before going on"
         if number > 1
         else "have a backup before the start",
         Severity.WARNING,
+        hosts=order[number - 1 :],
     )
 
 

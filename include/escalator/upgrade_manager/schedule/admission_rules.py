@@ -15,6 +15,7 @@ from escalator.model.watchers import StopSign, find_sign
 from escalator.upgrade_manager.drain.durations import estimate_node_seconds
 from escalator.upgrade_manager.drain.stops import mark_unmovable
 from escalator.upgrade_manager.schedule.approvals import find_unapproved
+from escalator.upgrade_manager.schedule.one_way import find_asked, find_crossing
 from escalator.upgrade_manager.state.capacity import CapacityBook
 from escalator.upgrade_manager.state.domains import are_neighbours
 from escalator.upgrade_manager.state.eligibility import Bar, find_bar
@@ -329,6 +330,25 @@ def _unapproved(state: AdmissionState, host: str) -> AdmissionDecision | None:
     return make_decision(host, Admission.WAIT, Code.APPROVAL, message)
 
 
+def _one_way(state: AdmissionState, host: str) -> AdmissionDecision | None:
+    """Wait for the person who has to say that nodes go out which cannot go back; stop when they may not."""
+    plan, ledger = state.plan, state.ledger
+    reason = find_crossing(plan, ledger, host) if plan.request.ask_before_one_way else ""
+    if not reason:
+        return None
+    if ledger.crossing is not None:
+        if ledger.crossing.go_on:
+            return None
+        who = f"{ledger.crossing.by} said so" if ledger.crossing.by else "nobody answered in time"
+        message = f"it does not go out one-way: {who} at {ledger.crossing.at.isoformat()} ({reason})"
+        return make_decision(host, Admission.STOP, Code.APPROVAL_REFUSED, message)
+    asked = find_asked(ledger, but=host)
+    if not asked:
+        return None
+    message = f"a person has to say before {', '.join(asked)} that nodes go out which cannot go back"
+    return make_decision(host, Admission.WAIT, Code.APPROVAL, message)
+
+
 EARLY_RULES: tuple[Rule, ...] = (_left_out, _not_selected, _already_ours, _needless)
 """What holds in a dry run as well."""
 RULES: tuple[Rule, ...] = (
@@ -342,6 +362,7 @@ RULES: tuple[Rule, ...] = (
     _soaking,
     _unapproved,
     _warned,
+    _one_way,
 )
 
 
