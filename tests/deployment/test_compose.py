@@ -10,7 +10,7 @@ import jsonschema
 import pytest
 import yaml
 
-from escalator.settings.variables import COMPONENTS, VARIABLES
+from escalator.settings.variables import COMPONENTS, SERVERS, VARIABLES
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "docker-compose.yaml").read_text()
@@ -161,6 +161,25 @@ def test_what_every_component_reads_is_handed_on_to_every_component() -> None:
     assert {name: needed - SERVICES[name]["environment"].keys() for name in AIRFLOW} == {
         name: set() for name in AIRFLOW
     }
+
+
+def test_what_workers_and_triggerer_read_is_handed_on_to_both() -> None:
+    needed = {variable.name for variable in VARIABLES if variable.readers == SERVERS}
+    assert {name: needed - SERVICES[name]["environment"].keys() for name in ("worker", "triggerer")} == {
+        "worker": set(),
+        "triggerer": set(),
+    }
+
+
+def test_the_api_server_has_all_that_the_board_needs() -> None:
+    """The plugin is mounted, its files with it; it reads the ledger, and asks Airflow who somebody is."""
+    service = SERVICES["api-server"]
+    assert "./plugins:/opt/airflow/plugins:ro" in service["volumes"]
+    assert service["environment"]["ESCALATOR_LEDGER_URL"]
+    assert (ROOT / "plugins" / "escalator_airflow" / "board" / "templates" / "board.html").is_file()
+    plugin = (ROOT / "plugins" / "escalator_plugin.py").read_text()
+    assert "make_board" in plugin
+    assert "external_views" in plugin
 
 
 def test_every_setting_of_the_vim_interface_is_handed_on_to_whoever_reads_it() -> None:
