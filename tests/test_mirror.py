@@ -18,6 +18,7 @@ DECLARATIONS = {
     "model/decisions.py": "names and a dataclass without a method",
     "model/feature.py": "a list of names",
     "model/migration_settings.py": "a dataclass without a method",
+    "model/occasion.py": "names and a dataclass without a method",
     "model/quota.py": "names and dataclasses without a method",
     "model/step.py": "two lists of names",
     "model/unread.py": "names and a dataclass without a method",

@@ -12,7 +12,7 @@ from escalator.documents.bundles import BundleDocument
 from escalator.documents.document_model import DocumentModel
 from escalator.documents.requests import CampaignDocument
 from escalator.documents.windows import WindowsDocument
-from escalator.events.event_document import EventDocument
+from escalator.events.event_document import EventDocument, NoteDocument
 from escalator.inventory.inventory_file import InventoryDocument
 from escalator.inventory.settings_document import SettingsDocument
 from escalator.vim_interface.registry.vnf_document import VnfDocument
@@ -24,6 +24,7 @@ _MODELS: dict[str, type[DocumentModel]] = {
     "event": EventDocument,
     "inventory": InventoryDocument,
     "inventory-settings": SettingsDocument,
+    "note": NoteDocument,
     "request": CampaignDocument,
     "vnf": VnfDocument,
     "vnfms": VnfmsDocument,

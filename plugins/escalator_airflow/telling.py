@@ -1,4 +1,4 @@
-"""Who hears what happens in a campaign: the log and the file of events, and metrics."""
+"""Who hears what happens in a campaign: the log and the file of events, metrics, people."""
 
 from __future__ import annotations
 
@@ -12,15 +12,19 @@ from escalator.ledger.ledger import Ledger
 from escalator.model.campaign import CampaignPlan
 from escalator.model.inventory import Inventory
 from escalator_airflow.metrics import list_metric_hearers
+from escalator_airflow.notes import list_notifiers
 
 
 def make_teller(
     plan: CampaignPlan, inventory: Inventory, ledger: Ledger, *, started_by: str = ESCALATOR
 ) -> Teller:
     """Make what tells the events of a campaign's run."""
-    del inventory
     run = ledger.run(plan.campaign, plan.run_id)
-    hearers = (*list_line_hearers(), *list_metric_hearers(run.nodes))
+    hearers = (
+        *list_line_hearers(),
+        *list_metric_hearers(run.nodes),
+        *list_notifiers(plan, inventory, ledger),
+    )
     return Teller.of_plan(plan, hearers, started_by=started_by)
 
 

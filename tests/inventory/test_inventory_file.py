@@ -32,6 +32,7 @@ from escalator.model.inventory_settings import (
     PowerCommands,
     PowerPlace,
 )
+from escalator.model.occasion import Notify, Occasion, Way
 from escalator.model.server_image import ImagePolicy
 
 INVENTORY = Inventory(
@@ -79,6 +80,12 @@ def test_what_was_declared_of_the_cloud_is_read_back(tmp_path: Path) -> None:
         ),
         dump=DumpCommand(command="dump-it", limit_seconds=60.0),
         images=ImagePolicy(metadata={"save": "yes"}, limit_seconds=60.0),
+        notify=(
+            Notify(
+                when=(Occasion.HELD, Occasion.DONE), via=Way.SMTP, conn_id="mail", to=("ops@example.org",)
+            ),
+            Notify(when=(Occasion.FAILED,), via=Way.WEBHOOK, conn_id="hook"),
+        ),
     )
     write_inventory(path, declared)
     assert read_inventory(path) == declared

@@ -16,6 +16,7 @@ from escalator.model.inventory_settings import (
     PowerCommands,
     PowerPlace,
 )
+from escalator.model.occasion import Notify, Occasion, Way
 from escalator.model.server_image import ImagePolicy
 
 HEAD = "schema: escalator.inventory-settings/1\n"
@@ -112,6 +113,23 @@ def test_without_a_word_nothing_is_declared(tmp_path: Path, text: str | None) ->
     assert read_settings(tmp_path, "lab") == NOTHING_DECLARED
 
 
+def test_who_is_told_is_declared_in_a_list(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        HEAD
+        + """notify:
+  - {when: [held, failed, needs_person], via: webhook, conn_id: pager}
+  - {when: [done], via: smtp, conn_id: mail, to: [ops@example.org]}
+""",
+    )
+    assert read_settings(tmp_path, "lab").notify == (
+        Notify(
+            when=(Occasion.HELD, Occasion.FAILED, Occasion.NEEDS_PERSON), via=Way.WEBHOOK, conn_id="pager"
+        ),
+        Notify(when=(Occasion.DONE,), via=Way.SMTP, conn_id="mail", to=("ops@example.org",)),
+    )
+
+
 @pytest.mark.parametrize(
     ("text", "fault"),
     [
@@ -150,6 +168,31 @@ def test_without_a_word_nothing_is_declared(tmp_path: Path, text: str | None) ->
         (HEAD + "alerts: {conn_id: a, gate: [severity=x]}\n", "alerts.gate[0]: must be a list"),
         (HEAD + "alerts: {conn_id: a, margin_minutes: 0}\n", "alerts.margin_minutes: must be a number of"),
         (HEAD + "alerts: {conn_id: a, at_start: maybe}\n", "alerts.at_start: is 'maybe', must be one of"),
+        (HEAD + "notify: [{via: webhook, conn_id: a}]\n", "notify[0].when: is required"),
+        (
+            HEAD + "notify: [{when: [], via: webhook, conn_id: a}]\n",
+            "notify[0].when: is required: a list of one",
+        ),
+        (
+            HEAD + "notify: [{when: [late], via: webhook, conn_id: a}]\n",
+            "notify[0].when[0]: is 'late', must be one of",
+        ),
+        (
+            HEAD + "notify: [{when: [done], via: fax, conn_id: a}]\n",
+            "notify[0].via: is 'fax', must be one of",
+        ),
+        (
+            HEAD + "notify: [{when: [done], via: smtp, conn_id: a}]\n",
+            "notify[0].to: must name who gets the mail",
+        ),
+        (
+            HEAD + "notify: [{when: [done], via: webhook, conn_id: a, to: [a@b.c]}]\n",
+            "notify[0].to: is for via: smtp",
+        ),
+        (
+            HEAD + 'notify: [{when: [done], via: smtp, conn_id: a, to: ["a@b.c\\nBcc: x@y.z"]}]\n',
+            "notify[0].to[0]: is no address of mail",
+        ),
         ("{", "cannot be read"),
     ],
 )

@@ -30,7 +30,7 @@ FORMATS = {
     "bundle": ("you", "[bundles](../bundles.md)"),
     "check": ("`escalator check --json`; the DAG `check__CLOUD`", "[the check](../check.md)"),
     "doctor": ("`escalator doctor --json`", "[install](../install.md)"),
-    "event": ("everything that a campaign does, a line each", "[operations](../operations.md)"),
+    "event": ("everything that a campaign does, a line each", "[monitoring](../monitoring/README.md#events)"),
     "interruptions": (
         "`escalator interruptions --json`",
         "[interruptions](../operations.md#interruptions-of-services)",
@@ -38,6 +38,7 @@ FORMATS = {
     "inventory": ("the DAG `inventory`", "[operations](../operations.md#before-the-first-campaign)"),
     "inventory-settings": ("you", "[operations](../operations.md#before-the-first-campaign)"),
     "leases": ("`escalator leases --json`", "[leases](../operations.md#a-node-stays-out-whose-is-it)"),
+    "note": ("what people are told by a webhook", "[monitoring](../monitoring/README.md#notes-to-people)"),
     "plan": ("`escalator plan --json`", "[the check](../check.md)"),
     "replay": ("`escalator replay --json`", "[traces](../replay.md)"),
     "report": ("a campaign, at its end", "[operations](../operations.md#what-happens)"),

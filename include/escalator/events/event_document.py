@@ -8,6 +8,7 @@ from pydantic import Field
 
 from escalator.documents.document_model import DocumentModel, Moment, Word
 from escalator.events.event import Action
+from escalator.model.occasion import Occasion
 from escalator.model.step import Step
 from escalator.model.verdict import Code, SubjectType
 
@@ -35,3 +36,15 @@ class EventDocument(DocumentModel):
     actor: str = Field(description="who did it: escalator, or the name of a person")
     seconds: float | None = Field(description="how long it took")
     details: dict[str, str | float | bool | None]
+
+
+class NoteDocument(DocumentModel):
+    """What goes to people: the body of a webhook's POST."""
+
+    schema_: Literal["escalator.note/1"] = Field(alias="schema")
+    id: str = Field(description="the same whenever the same is told again")
+    occasion: Word[Occasion]
+    title: str = Field(description="one line")
+    text: str
+    url: str = Field(description="where the run is looked at; empty: nobody knows")
+    event: EventDocument

@@ -18,6 +18,7 @@ from escalator.documents.document_model import DocumentModel, Moment, list_mappi
 from escalator.documents.faults import Fault, say_faults
 from escalator.documents.plain_file import read_file
 from escalator.inventory.alerts_document import AlertsDocument, alerts_of, alerts_to_document
+from escalator.inventory.notify_document import NotifyDocument, notify_of, notify_to_document
 from escalator.inventory.settings_document import (
     AggregatesDocument,
     ControllerDocument,
@@ -70,6 +71,7 @@ class InventoryDocument(DocumentModel):
     alerts: AlertsDocument | None = None
     dump: DumpDocument | None = None
     images: ImagesDocument | None = None
+    notify: list[NotifyDocument] = Field(default=[])
 
     @classmethod
     def find_faults_between(cls, values: Mapping[Any, Any], asked: object) -> Iterator[Fault]:  # noqa: ARG003
@@ -163,6 +165,8 @@ def inventory_to_document(inventory: Inventory) -> dict[str, Any]:
         declared["dump"] = asdict(inventory.dump)
     if inventory.images is not None:
         declared["images"] = asdict(inventory.images)
+    if inventory.notify:
+        declared["notify"] = notify_to_document(inventory.notify)
     return {
         "schema": SCHEMA,
         "cloud": inventory.cloud,
@@ -210,4 +214,5 @@ def inventory_from_document(document: object) -> Inventory:
         alerts=alerts_of(found.alerts),
         dump=dump_of(found.dump),
         images=images_of(found.images),
+        notify=notify_of(found.notify),
     )

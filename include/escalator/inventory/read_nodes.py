@@ -76,6 +76,7 @@ def read_inventory_of_cloud(
         alerts=settings.alerts,
         dump=settings.dump,
         images=settings.images,
+        notify=settings.notify,
     )
     return FoundNodes(
         inventory=inventory,

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, Field
 from escalator.documents.document_model import DocumentModel, OrNull, Text, Word, must_be, refuse
 from escalator.documents.faults import Fault
 from escalator.inventory.alerts_document import AlertsDocument, alerts_of
+from escalator.inventory.notify_document import NotifyDocument, notify_of
 from escalator.model.errors import InvalidRequestError
 from escalator.model.inventory import split_address
 from escalator.model.inventory_settings import (
@@ -112,6 +113,7 @@ class SettingsDocument(DocumentModel):
     alerts: OrNull[AlertsDocument | None] = None
     dump: OrNull[DumpDocument | None] = None
     images: OrNull[ImagesDocument | None] = None
+    notify: OrNull[list[NotifyDocument]] = Field(default=[])
 
     @classmethod
     def find_faults_between(cls, values: Mapping[Any, Any], asked: object) -> Iterator[Fault]:  # noqa: ARG003
@@ -165,4 +167,5 @@ def settings_of(document: SettingsDocument) -> InventorySettings:
         alerts=alerts_of(document.alerts),
         dump=dump_of(document.dump),
         images=images_of(document.images),
+        notify=notify_of(document.notify),
     )

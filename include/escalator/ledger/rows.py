@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
@@ -27,6 +27,13 @@ is_dry = CampaignRow.plan["request"]["dry_run"].as_boolean()
 def insert_or_ignore(session: Session, row: type[Base], values: Mapping[str, Any]) -> None:
     """Insert a row unless one with the same unique key is there."""
     session.execute(_insert(session, row).values(**values).on_conflict_do_nothing())
+
+
+def insert_uniquely(session: Session, row: type[Base], values: Mapping[str, Any]) -> bool:
+    """Insert a row unless one with the same unique key is there; tell whether this one was inserted."""
+    insert = _insert(session, row).values(**values).on_conflict_do_nothing()
+    done = cast("sa.CursorResult[Any]", session.execute(insert))
+    return done.rowcount > 0
 
 
 def insert_or_update(

@@ -24,7 +24,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from escalator.model.errors import InvalidRequestError
 
-HEAD = "0008"
+HEAD = "0009"
 """The Alembic revision whose tables these are."""
 VERSION_TABLE = "escalator_alembic_version"
 NAMING = {
@@ -242,3 +242,19 @@ class BackupRow(Base):
     manifest_sha256: Mapped[str] = mapped_column(WORD)
     url: Mapped[str] = mapped_column(CleanText)
     verified_at: Mapped[datetime] = mapped_column(UtcTime)
+
+
+class NoteRow(Base):
+    """A note to people about a run, for one of those that get notes."""
+
+    __tablename__ = "escalator_note"
+
+    campaign_id: Mapped[int] = mapped_column(
+        ForeignKey("escalator_campaign.id", ondelete="CASCADE"), primary_key=True
+    )
+    note: Mapped[str] = mapped_column(WORD, primary_key=True)
+    receiver: Mapped[str] = mapped_column(NAME, primary_key=True)
+    body: Mapped[Any] = mapped_column(JSON)
+    kept_at: Mapped[datetime] = mapped_column(UtcTime)
+    sent_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    error: Mapped[str] = mapped_column(CleanText)

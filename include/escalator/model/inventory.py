@@ -17,6 +17,7 @@ from escalator.model.inventory_settings import (
     PowerCommands,
 )
 from escalator.model.node_software import Software
+from escalator.model.occasion import Notify
 from escalator.model.server_image import ImagePolicy
 
 MAX_PORT = 65535
@@ -89,6 +90,7 @@ class Inventory:
     :ivar alerts: how campaigns get on with the alerts of the cloud; None: not at all.
     :ivar dump: how the databases of the control plane are dumped before a campaign; None: they are not.
     :ivar images: which servers have an image taken before their node is changed; None: no server.
+    :ivar notify: who is told of campaigns.
     """
 
     cloud: str
@@ -103,6 +105,7 @@ class Inventory:
     alerts: AlertSettings | None = None
     dump: DumpCommand | None = None
     images: ImagePolicy | None = None
+    notify: tuple[Notify, ...] = ()
 
     def domains(self) -> tuple[str, ...]:
         """Return the drain domains, sorted."""

@@ -9,6 +9,7 @@ from fnmatch import fnmatchcase
 
 from escalator.model.alerts import AlertSettings
 from escalator.model.errors import InvalidRequestError
+from escalator.model.occasion import Notify
 from escalator.model.server_image import ImagePolicy
 
 SCHEMA = "escalator.inventory-settings/1"
@@ -100,6 +101,7 @@ class InventorySettings:
     :ivar alerts: how campaigns get on with the alerts of the cloud; None: not at all.
     :ivar dump: how the databases of the control plane are dumped before a campaign; None: they are not.
     :ivar images: which servers have an image taken before their node is changed; None: no server.
+    :ivar notify: who is told of campaigns.
     """
 
     cells: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -109,6 +111,7 @@ class InventorySettings:
     alerts: AlertSettings | None = None
     dump: DumpCommand | None = None
     images: ImagePolicy | None = None
+    notify: tuple[Notify, ...] = ()
 
     def assign_cells(self, hosts: Iterable[str]) -> dict[str, str]:
         """Return the cell of each host that is in one by these settings.

@@ -54,6 +54,12 @@ def test_name_that_is_not_there_was_not_sent() -> None:
     assert not found.was_sent
 
 
+def test_port_that_is_none_was_not_sent() -> None:
+    assert post("http://127.0.0.1:99999/") == NoAnswer(
+        was_sent=False, error="the address or the credentials cannot be sent over HTTP"
+    )
+
+
 @pytest.mark.parametrize("parts", [(), (b"HTTP/1.1 2",), (b"no HTTP at all\r\n\r\n",)])
 def test_connection_that_breaks_after_the_request_may_have_brought_it(parts: tuple[bytes, ...]) -> None:
     with serving(write_raw(*parts)) as receiver:

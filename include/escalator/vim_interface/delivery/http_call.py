@@ -68,7 +68,13 @@ async def call_async(
             httpx.AsyncHTTPTransport(verify=_trusted(), retries=0) as transport,
         ):
             return await _read(await transport.handle_async_request(request))
-    except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as exc:  # TimeoutError is an OSError
+    except (
+        httpx.HTTPError,
+        httpx.InvalidURL,
+        OSError,
+        ValueError,
+        ExceptionGroup,
+    ) as exc:  # TimeoutError is an OSError
         return _explain(exc, connect_seconds=connect_seconds, seconds=seconds)
 
 
@@ -81,7 +87,13 @@ def _explain(exc: Exception, *, connect_seconds: float, seconds: float) -> NoAns
             return NoAnswer(was_sent=False, error=f"no connection: {_first_line(str(exc))}")
         case TimeoutError() | httpx.TimeoutException():
             return NoAnswer(was_sent=True, error=f"it has not answered within {seconds:g} s")
-        case httpx.LocalProtocolError() | httpx.UnsupportedProtocol() | httpx.InvalidURL() | ValueError():
+        case (
+            httpx.LocalProtocolError()
+            | httpx.UnsupportedProtocol()
+            | httpx.InvalidURL()
+            | ValueError()
+            | ExceptionGroup()  # of a port that is none
+        ):
             # What it says may hold the header with the credentials.
             return NoAnswer(was_sent=False, error="the address or the credentials cannot be sent over HTTP")
     return NoAnswer(was_sent=True, error=f"the connection broke: {_first_line(str(exc))}")
