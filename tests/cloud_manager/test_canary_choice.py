@@ -67,6 +67,7 @@ def test_a_flavor_is_found_by_name_or_id() -> None:
         image("installer", container_format="bare", disk_format="iso"),
         image("appliance", container_format="ova", disk_format="vmdk"),
         image("tenant", visibility="private", owner="somebody"),
+        image("copy of a server", image_type="snapshot"),
         image("huge", size=2 * 1024**3),
         image("compressed", virtual_size=2 * 1024**3),
         image("empty", size=0),

@@ -97,8 +97,8 @@ def choose_image(
 ) -> Record:
     """Choose the image of a name or id; without one the smallest that boots with the flavor.
 
-    Kernels, ramdisks and ISO images are none, nor are those of other projects. One that asks for more than a
-    plain node has is chosen when there is no other.
+    Kernels, ramdisks and ISO images are none, nor are images of servers and those of other projects.
+    One that asks for more than a plain node has is chosen when there is no other.
 
     :param images: the smallest first.
     :raises InvalidRequestError: there is none, or it does not fit the flavor.
@@ -145,8 +145,9 @@ def _is_picky(image: Record) -> bool:
 
 
 def is_bootable(image: Record) -> bool:
-    """Tell whether an image is the disk of a system."""
-    return image.get("container_format") not in _PARTS and image.get("disk_format") not in _NO_DISKS
+    """Tell whether an image is the disk of a system, and no copy of a server: that would run twice."""
+    is_disk = image.get("container_format") not in _PARTS and image.get("disk_format") not in _NO_DISKS
+    return is_disk and image.get("image_type") != "snapshot"
 
 
 def fits(image: Record, flavor: Record) -> bool:

@@ -3,6 +3,7 @@
 # mypy: disable-error-code="import-not-found"
 # ruff: noqa: ARG002, FBT001, FBT002  (the signatures are Nova's)
 
+import io
 import json
 import os
 import time
@@ -12,6 +13,7 @@ from typing import Any, TypeAlias
 import nova.conf
 from nova import exception
 from nova.compute import power_state
+from nova.image import glance
 from nova.virt import fake
 
 from .copying import CopyOutcome, MemoryCopy
@@ -125,9 +127,11 @@ class LabDriver(fake.FakeDriverWithoutFakeNodes):  # type: ignore[misc]
     def snapshot(
         self, context: Context, instance: Instance, image_id: str, update_task_state: Callback
     ) -> None:
-        """Take an image for as long as the metadata of the server says."""
+        """Take an image for as long as the metadata of the server says; its bytes are the server's id."""
         super().snapshot(context, instance, image_id, update_task_state)
         time.sleep(float(instance.metadata.get(METADATA_SNAPSHOT_SECONDS, 0)))
+        form = {"disk_format": "raw", "container_format": "bare"}
+        glance.API().update(context, image_id, form, io.BytesIO(instance.uuid.encode()))
 
     # -- cold migration
 
