@@ -10,7 +10,7 @@ UV_VERSION := 0.13.9
 PROPERTIES := tests/steps/test_safety.py tests/steps/test_tenants.py
 
 .DEFAULT_GOAL := help
-.PHONY: help install lab-install demo demo-sim up down test proof test-fast bench bench-plans bench-looks fmt lint type schemas reference docs wheel lock clean
+.PHONY: help install lab-install demo demo-sim up down test proof test-fast bench bench-plans bench-looks fmt lint type schemas reference pictures docs wheel lock clean
 
 help:            ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -90,7 +90,10 @@ schemas: install ## JSON schemas for editors, made from the models that read the
 reference: install ## docs/reference, made from the code: parameters, verbs, settings, formats, routes
 	$(BIN)/python -m docs.tools.make_reference
 
-docs: install    ## the documents as a site, build/site/index.html
+pictures: install ## docs/images/board*.png, the board of a recorded campaign as a browser shows it
+	PYTHONPATH=include:plugins $(BIN)/python -m tests.plugins.board.pictures docs/images
+
+docs: install pictures ## the documents as a site, build/site/index.html
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 wheel: install   ## the package as a file, build/escalator-*.whl
