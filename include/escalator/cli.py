@@ -41,6 +41,7 @@ VERBS: tuple[tuple[str, str, str], ...] = (
     ("replay", "escalator.replay.cli", "judge a trace against the snapshot it began from"),
     ("run", "escalator.airflow_client.cli", "start a campaign through Airflow and follow it"),
     ("rollback", "escalator.airflow_client.rollback_cli", "take back what a run of a campaign changed"),
+    ("restore", "escalator.airflow_client.restore_cli", "put a node back to its backup"),
 )
 """Verb, module with ``add_parser(subparsers)`` and ``run(args) -> int``, one line of help."""
 

@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 
 from escalator.backups.desk import BackupDesk
+from escalator.backups.saved import find_saved
 from escalator.cloud_manager.cloud import Cloud
 from escalator.events.event import ESCALATOR
 from escalator.events.told_run import ToldRun
@@ -19,12 +20,19 @@ from escalator.ledger.campaign_record import CampaignRecord
 from escalator.ledger.ledger import Ledger
 from escalator.model.clock import utcnow
 from escalator.model.cloud import CloudSnapshot
+from escalator.model.digest import compute_digest
 from escalator.model.errors import InvalidRequestError
 from escalator.model.inventory import Inventory
 from escalator.model.run_life import FindLife, ask_nobody
 from escalator.settings.places import find_playbook_dir
 from escalator.steps.running.context import CampaignContext, find_no_leases
-from escalator.system_support.mechanisms import NodeMechanism, choose_mechanism, find_brought, turn_around
+from escalator.system_support.mechanisms import (
+    NodeMechanism,
+    choose_mechanism,
+    find_brought,
+    make_restoring,
+    turn_around,
+)
 from escalator.system_support.playbooks.worker import WorkerSide
 from escalator.vim_interface.desk import VimDesk
 from escalator.vim_interface.registry import (
@@ -105,15 +113,19 @@ def make_context(
 
 def _find_mechanism(record: CampaignRecord, nodes: NodeShellHook) -> NodeMechanism:
     """Return what brings the bundle to nodes; of a campaign that takes a run back, the same in reverse."""
-    bundle, undoes = record.bundle, record.plan.undoes
+    bundle, undoes, restores = record.bundle, record.plan.undoes, record.plan.restores
     chosen = choose_mechanism(
-        find_brought(bundle, undoes),
+        bundle.mechanism if restores else find_brought(bundle, undoes),
         bundle.artefacts,
         impact=bundle.impact,
         runs_hooks=bundle.has_hooks,
         reboots=bundle.may_reboot,
         worker=_find_worker(nodes),
     )
+    if restores is not None:
+        saved = find_saved(Ledger().backups(), restores.backup)
+        token = compute_digest({"campaign": record.plan.campaign, "run": record.plan.run_id})
+        return make_restoring(chosen, bundle, saved, token)
     return turn_around(chosen, bundle, undoes)
 
 

@@ -13,7 +13,7 @@ from airflow.sdk.definitions.param import ParamsDict
 from escalator.inventory.parts import MAX_NODES
 from escalator.model.inventory import Inventory
 from escalator.model.naming import make_dag_id, make_short, make_tag
-from escalator.model.procedure import ROLLBACK, Procedure, Stage
+from escalator.model.procedure import RESTORE, ROLLBACK, Procedure, Stage
 from escalator.model.window import Window
 from escalator_airflow.operators.campaign import (
     PREPARE_OTHERS_TASK,
@@ -27,8 +27,9 @@ from escalator_airflow.operators.campaign import (
 )
 from escalator_airflow.operators.node import AdmitOperator, NodeStepOperator
 from escalator_airflow.operators.probing import PROBE_TASK, ProbeOperator
+from escalator_airflow.operators.restore import CheckRestoreOperator
 from escalator_airflow.operators.rollback import CheckRollbackOperator
-from escalator_airflow.params import make_campaign_params, make_rollback_params
+from escalator_airflow.params import make_campaign_params, make_restore_params, make_rollback_params
 from escalator_airflow.windows import schedule_of
 
 _PLAIN = re.compile(r"[A-Za-z0-9.-]+")
@@ -58,6 +59,13 @@ PATIENT: dict[str, Any] = {
 BRIEF: dict[str, Any] = {"retries": 2, "retry_delay": timedelta(seconds=5)}
 """Tries of what holds no lease."""
 QUARTER = timedelta(minutes=15)
+
+
+_JUDGES: Mapping[str, type[CheckConditionsOperator]] = {
+    ROLLBACK.name: CheckRollbackOperator,
+    RESTORE.name: CheckRestoreOperator,
+}
+"""Procedure -> the operator of its check, where that is another one than an upgrade's."""
 
 
 def _limit_check(inventory: Inventory) -> timedelta:
@@ -111,7 +119,7 @@ def build_campaign_dag(
 def _declare_check(
     procedure: Procedure, inventory: Inventory, domain: str, hosts: tuple[str, ...], window: Window | None
 ) -> BaseOperator:
-    judge = CheckRollbackOperator if procedure is ROLLBACK else CheckConditionsOperator
+    judge = _JUDGES.get(procedure.name, CheckConditionsOperator)
     return judge(
         task_id="check_conditions",
         procedure=procedure.name,
@@ -129,6 +137,8 @@ def _make_form(
 ) -> dict[str, Param]:
     if procedure is ROLLBACK:
         return make_rollback_params(hosts)
+    if procedure is RESTORE:
+        return make_restore_params(hosts)
     return make_campaign_params(hosts, bundles, in_windows=in_windows)
 
 

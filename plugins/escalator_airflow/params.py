@@ -63,6 +63,28 @@ def make_rollback_params(hosts: tuple[str, ...]) -> dict[str, Param]:
     }
 
 
+def make_restore_params(hosts: tuple[str, ...]) -> dict[str, Param]:
+    """Make the form of a restore, for a domain's hosts: one of them is put back to a backup."""
+    return {
+        "hosts": _hosts(hosts, everything="refused, a restore is of one node"),
+        "backup": Param(
+            None,
+            type=["null", "string"],
+            title="Backup",
+            description="Its id, as escalator backups list tells it; empty: the newest one of the node that "
+            "was taken for an upgrade",
+        ),
+        "approved": Param(
+            False,
+            type="boolean",
+            title="What was changed since is lost, and that is accepted",
+            description="Otherwise a person is asked, at the required action of check_conditions",
+        ),
+        "mode": _mode(),
+        **_safety(),
+    }
+
+
 def make_check_params(hosts: tuple[str, ...], bundles: Mapping[str, str]) -> dict[str, Param]:
     """Make the form of a check, for a cloud's hosts and the bundles that are there.
 

@@ -44,7 +44,7 @@ def test_nothing_fails_to_import_and_there_is_one_dag_a_domain(parse: Parse, dag
         "reconcile__lab",
         *(
             f"{verb}__{domain}"
-            for verb in ("upgrade", "rollback")
+            for verb in ("upgrade", "rollback", "restore")
             for domain in (
                 "lab__cell1-az1-general",
                 "lab__cell1-az2-fast-ssd",
@@ -62,6 +62,16 @@ def test_the_way_back_has_the_same_life_and_a_form_of_its_own(dags: dict[str, An
     assert form.keys() - upgrade.keys() == {"run_id"}
     assert upgrade.keys() - form.keys() == {"bundle", "on_failed_node", "ask_before_one_way"}
     assert (form["run_id"], form["hosts"]) == (None, [])
+
+
+def test_a_restore_has_the_same_life_and_asks_for_one_node_and_its_backup(
+    dags: dict[str, Any], dag: Any
+) -> None:
+    restore = dags["restore__lab__cell1-az1-general"]
+    assert set(tasks(restore)) == set(tasks(dag))
+    assert type(restore.get_task("check_conditions")).__name__ == "CheckRestoreOperator"
+    form = restore.params.dump()
+    assert (form["backup"], form["approved"], form["hosts"]) == (None, False, [])
 
 
 def test_components_that_would_not_agree_get_no_dag_and_are_told_why(

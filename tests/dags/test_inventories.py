@@ -11,7 +11,7 @@ from tests.dags.conftest import Parse
 from tests.plugins.airflow_home import DOMAIN, write_inventory
 
 pytestmark = pytest.mark.airflow
-CAMPAIGNS = {f"{verb}__lab__cell1-az1-general" for verb in ("upgrade", "rollback")}
+CAMPAIGNS = {f"{verb}__lab__cell1-az1-general" for verb in ("upgrade", "rollback", "restore")}
 GOOD = {"inventory", "check__lab", "reconcile__lab", *CAMPAIGNS}
 
 
@@ -100,6 +100,7 @@ def test_two_names_that_would_have_one_dag_are_named_and_hide_nobody(folder: Pat
         "reconcile__other",
         "upgrade__other__cell1-az1-z",
         "rollback__other__cell1-az1-z",
+        "restore__other__cell1-az1-z",
     }
     ((_, said),) = bag.import_errors.items()
     assert "domain 'cell1/az1-x/y' of cloud 'other' and domain 'cell1/az1/x-y' of cloud 'other'" in said

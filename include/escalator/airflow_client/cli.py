@@ -24,7 +24,7 @@ from escalator.model.campaign import OnBlocked, OnInterruption, OnSlowMove, Upgr
 from escalator.model.errors import EscalatorError, InvalidRequestError, TransientError
 from escalator.model.failed_nodes import OnFailedNode
 from escalator.model.naming import make_dag_id
-from escalator.model.procedure import ROLLBACK, UPGRADE
+from escalator.model.procedure import RESTORE, ROLLBACK, UPGRADE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -262,17 +262,8 @@ def start(client: AirflowClient, args: argparse.Namespace) -> DagRun:
 
 def read_conf(args: argparse.Namespace) -> dict[str, Any]:
     """Return the parameters of the run as the DAG's form names them."""
-    brings = (
-        {"run_id": args.of}
-        if args.procedure == ROLLBACK.name
-        else {
-            "bundle": args.bundle,
-            "on_failed_node": args.on_failed_node,
-            "ask_before_one_way": args.ask_before_one_way,
-        }
-    )
     return {
-        **brings,
+        **_read_what(args),
         "hosts": [host for item in args.hosts for host in item.split(",") if host],
         "max_parallel": args.max_parallel,
         "max_failed_nodes": args.max_failed_nodes,
@@ -290,6 +281,21 @@ def read_conf(args: argparse.Namespace) -> dict[str, Any]:
         "migration_timeout_seconds_per_gib": args.migration_timeout_seconds_per_gib,
         "window_end": args.window_end,
     }
+
+
+def _read_what(args: argparse.Namespace) -> dict[str, Any]:
+    """Return what the run brings: a bundle, what there was before a run, or what a backup has."""
+    match args.procedure:
+        case ROLLBACK.name:
+            return {"run_id": args.of}
+        case RESTORE.name:
+            return {"backup": args.backup, "approved": args.yes}
+        case _:
+            return {
+                "bundle": args.bundle,
+                "on_failed_node": args.on_failed_node,
+                "ask_before_one_way": args.ask_before_one_way,
+            }
 
 
 def complain(error: EscalatorError) -> None:

@@ -183,6 +183,25 @@ class RollbackDocument(_OwnRunDocument):
         yield from super().find_faults_between(rest, asked)
 
 
+class RestoreDocument(_OwnRunDocument):
+    """The request of a restore: a campaign of one node, which is put back to its backup."""
+
+    bundle: GivenName = ""
+    backup: OrNull[GivenName] = Field(default="")
+    approved: OrNull[bool] = False
+
+    @classmethod
+    def find_faults_between(cls, values: Mapping[Any, Any], asked: Surroundings | None) -> Iterator[Fault]:
+        """Find what does not fit the nodes that there are, more than one node, and a bundle."""
+        if "bundle" in values:
+            yield Fault(("bundle",), "a restore brings back what the backup has: leave it out")
+        hosts = values.get("hosts")
+        if not (isinstance(hosts, list) and len(hosts) == 1):
+            yield Fault(("hosts",), "a restore is of one node: name it")
+        rest = {key: value for key, value in values.items() if key != "bundle"}
+        yield from super().find_faults_between(rest, asked)
+
+
 KEYS = tuple(CampaignDocument.model_fields)
 """What a request may say."""
 
@@ -228,6 +247,25 @@ def parse_rollback(
     asked = Surroundings(where=f"domain {domain}", hosts=known_hosts, bundles=(), now=now)
     found = _read(RollbackDocument, conf, asked, cloud=cloud)
     return _make_request(found, cloud=cloud, domain=domain), found.run_id or None
+
+
+def parse_restore(
+    conf: Mapping[str, object],
+    *,
+    cloud: str,
+    domain: str,
+    known_hosts: Collection[str],
+    now: datetime | None = None,
+) -> tuple[CampaignRequest, str | None, bool]:
+    """Read what an operator asks of a restore, as :func:`parse_request` reads what is asked of an upgrade.
+
+    :return: the request, without a bundle; the id of the backup, None: the newest one; and whether a person
+        has accepted already what is lost.
+    :raises InvalidRequestError: names every fault at once; nothing was written.
+    """
+    asked = Surroundings(where=f"domain {domain}", hosts=known_hosts, bundles=(), now=now)
+    found = _read(RestoreDocument, conf, asked, cloud=cloud)
+    return _make_request(found, cloud=cloud, domain=domain), found.backup or None, bool(found.approved)
 
 
 def _make_request(found: _OwnRunDocument, *, cloud: str, domain: str) -> CampaignRequest:

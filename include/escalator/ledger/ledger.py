@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Self, TypeVar
 
@@ -24,7 +24,7 @@ from escalator.ledger.retention import OldRun, Retention, delete_run, find_need,
 from escalator.ledger.run import CampaignRun
 from escalator.ledger.switch_book import SwitchBook
 from escalator.ledger.tables import CampaignRow, InstallationRow, NodeRow
-from escalator.ledger.undoable import UndoableRun, read_undoable
+from escalator.ledger.undoable import LastHolder, UndoableRun, read_last_holder, read_undoable
 from escalator.ledger.watch_book import WatchBook
 from escalator.model.campaign import NodeState
 
@@ -125,6 +125,11 @@ class Ledger:
         """
         with self._database.reading() as session:
             return read_undoable(session, campaign, run_id)
+
+    def last_holder(self, campaigns: Sequence[str], host: str) -> LastHolder | None:
+        """Return which run of some campaigns had a node out last; None: none had it."""
+        with self._database.reading() as session:
+            return read_last_holder(session, campaigns, host)
 
     def lease_runs(self) -> Mapping[RunKey, LeaseRun]:
         """Return every run by the words that its leases name it with."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,7 +11,14 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from escalator.ledger.documents import find_document
-from escalator.ledger.facts import FROM_COMPONENTS, FROM_VERSION, RELEASED_AT, UPGRADE_BEGUN, read_facts
+from escalator.ledger.facts import (
+    FROM_COMPONENTS,
+    FROM_VERSION,
+    LEASES,
+    RELEASED_AT,
+    UPGRADE_BEGUN,
+    read_facts,
+)
 from escalator.ledger.records import Document, plan_of
 from escalator.ledger.rows import is_dry
 from escalator.ledger.tables import CampaignRow, FactRow, NodeRow
@@ -111,3 +118,33 @@ def read_before(facts: NodeFacts) -> dict[str, str]:
     """Return component -> the version that was seen on a node before it was changed, as far as it was."""
     compute = {COMPUTE: facts.from_version} if facts.from_version else {}
     return {**(facts.from_components or {}), **compute}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LastHolder:
+    """The run that had a node out last, by the ids of its DAG and of itself, and what it was to bring."""
+
+    campaign: str
+    run_id: str
+    target_version: str
+
+
+def read_last_holder(session: Session, campaigns: Sequence[str], host: str) -> LastHolder | None:
+    """Return which run of some campaigns took the lease of a node last; None: none did."""
+    query = (
+        sa.select(CampaignRow)
+        .join(NodeRow, NodeRow.campaign_id == CampaignRow.id)
+        .join(FactRow, FactRow.node_id == NodeRow.id)
+        .where(
+            CampaignRow.campaign.in_(campaigns),
+            sa.not_(is_dry),
+            NodeRow.host == host,
+            FactRow.key == LEASES,
+            sa.cast(FactRow.value, sa.String).not_in((_FORGOTTEN, "[]")),
+        )
+        .order_by(CampaignRow.id.desc())
+    )
+    row = session.scalars(query.limit(1)).one_or_none()
+    if row is None:
+        return None
+    return LastHolder(campaign=row.campaign, run_id=row.run_id, target_version=plan_of(row).target_version)

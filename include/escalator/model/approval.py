@@ -36,3 +36,10 @@ class ApprovalAnswer:
     go_on: bool
     by: str
     at: datetime
+
+
+class RestoreWord(StrEnum):
+    """What a person says of a node that is about to be put back to its backup."""
+
+    RESTORE = "Restore it, and lose what was changed since"
+    LEAVE = "Leave it as it is"

@@ -44,3 +44,11 @@ class BackupRecord:
     verified_at: datetime
     host: str = ""
     sha256: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestoreOf:
+    """The backup that a restore puts back on its node, and when it was taken (aware)."""
+
+    backup: str
+    taken_at: datetime

@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from escalator.model.approval import Approval, ApprovalAnswer
+from escalator.model.backup import RestoreOf
 from escalator.model.cloud import ComputeService, Node
 from escalator.model.durations import DEFAULT_DURATIONS, Durations
 from escalator.model.failed_nodes import OnFailedNode
@@ -138,6 +139,8 @@ class CampaignPlan:
     :ivar undoes: the run that the campaign takes back: what it left out of service is this campaign's to
         mend; None: it takes none back.
     :ivar no_return: which nodes cannot go back once they are changed.
+    :ivar restores: the backup that its node is put back to; None: none. ``undoes`` is then the run that had
+        the node last.
     """
 
     campaign: str
@@ -154,6 +157,7 @@ class CampaignPlan:
     left_out: tuple[LeftOut, ...] = ()
     undoes: RunOf | None = None
     no_return: NoReturn = field(default_factory=NoReturn)
+    restores: RestoreOf | None = None
 
     @property
     def named_hosts(self) -> tuple[str, ...]:

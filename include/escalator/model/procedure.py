@@ -105,7 +105,11 @@ ROLLBACK = replace(
     UPGRADE, name="rollback", purpose="Bring back the upgraded compute nodes", in_windows=False
 )
 """The way back of a node that an upgrade changed: the same steps, with what it had before as the bundle."""
-PROCEDURES: Mapping[str, Procedure] = MappingProxyType({p.name: p for p in (UPGRADE, ROLLBACK)})
+RESTORE = replace(
+    UPGRADE, name="restore", purpose="Put back a compute node from its backup", in_windows=False
+)
+"""The way back of a node whose rollback failed: the same steps, with its backup as the bundle."""
+PROCEDURES: Mapping[str, Procedure] = MappingProxyType({p.name: p for p in (UPGRADE, ROLLBACK, RESTORE)})
 """Every procedure that a plan may name."""
 
 

@@ -188,6 +188,7 @@ class Code(StrEnum):
     REBOOTS = "reboots"
     WAY_BACK = "way_back"
     WOULD_CHANGE = "would_change"
+    RESTORE_LOSES = "restore_loses"
     DURATION = "duration"
     NOT_CHECKED = "not_checked"
     # conditions that are not met

@@ -17,6 +17,7 @@ from escalator.documents.bundle_file import find_bundle_dir, list_bundle_names, 
 from escalator.documents.bundles import parse_bundle
 from escalator.documents.moments import WITHIN, is_near
 from escalator.documents.requests import parse_request
+from escalator.model.backup import RestoreOf
 from escalator.model.campaign import CampaignPlan, CampaignRequest, NodeState, RunOf
 from escalator.model.clock import utcnow
 from escalator.model.errors import EscalatorError, InvalidRequestError, PlanInfeasibleError, TransientError
@@ -59,13 +60,15 @@ class Work:
     """What a run is to do.
 
     :ivar hosts: the nodes that the request means when it names none; of one that takes a run back in order.
-    :ivar undoes: the run that is taken back; None: none is.
+    :ivar undoes: the run that is taken back, or that had the node last; None: none.
+    :ivar restores: the backup that the node is put back to; None: none.
     """
 
     request: CampaignRequest
     bundle_document: object
     hosts: tuple[str, ...]
     undoes: RunOf | None = None
+    restores: RestoreOf | None = None
 
 
 class CheckConditionsOperator(BaseOperator):
@@ -124,8 +127,16 @@ class CheckConditionsOperator(BaseOperator):
         return Work(request=request, bundle_document=document, hosts=self.hosts)
 
     def _check(self, context: Mapping[str, Any]) -> CampaignPlan:
-        dag_id, run_id = run_of(context)
         work = self.find_work(context)
+        campaign = self.draft(context, work)
+        document = json.loads(json.dumps(work.bundle_document))
+        plan, _ = check(campaign, document, known_hosts=work.hosts)
+        self.log.info("order: %s", ", ".join(plan.hosts))
+        return plan
+
+    def draft(self, context: Mapping[str, Any], work: Work) -> CampaignContext:
+        """Open what the check of a campaign needs; it is in no ledger yet."""
+        dag_id, run_id = run_of(context)
         request, bundle = work.request, parse_bundle(work.bundle_document)
         refuse_unserved(bundle)
         vnfms = load_vnfms(inventory_dir())
@@ -138,17 +149,14 @@ class CheckConditionsOperator(BaseOperator):
             window_end=request.window_end or self._find_window_end(context),
             procedure=self.procedure,
             undoes=work.undoes,
+            restores=work.restores,
         )
-        campaign = make_context(
+        return make_context(
             draft_campaign(draft, bundle),
             find_life=partial(find_run_life, context),
             vnfms=vnfms,
             started_by=find_starter(context),
         )
-        document = json.loads(json.dumps(work.bundle_document))
-        plan, _ = check(campaign, document, known_hosts=work.hosts)
-        self.log.info("order: %s", ", ".join(plan.hosts))
-        return plan
 
     def _find_window_end(self, context: Mapping[str, Any]) -> datetime | None:
         """Return the end of the window that the run is in: by its interval, else by when it is to start."""

@@ -221,6 +221,7 @@ def check(
         procedure=campaign.plan.procedure,
         expected=judged.plan.expected,
         no_return=judged.no_return if planned.undoes is None else NoReturn(),
+        restores=campaign.plan.restores,
     )
     made = _make_plan(plan, judged.hoped, campaign.bundle)
     for line in list_plan_lines(made.document):

@@ -187,7 +187,12 @@ class CampaignContext:
 
     def find_behind(self) -> frozenset[str]:
         """Return the nodes that have another component that is not at its target, as last seen."""
-        return self.run.find_behind() if len(self.bundle.components) > 1 else frozenset()
+        return self.run.find_behind() if self.may_be_behind else frozenset()
+
+    @property
+    def may_be_behind(self) -> bool:
+        """Tell whether a node with the right nova-compute may not be at its target all the same."""
+        return len(self.bundle.components) > 1 or self.plan.restores is not None
 
     @property
     def reads_software(self) -> bool:

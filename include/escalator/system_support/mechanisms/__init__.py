@@ -9,6 +9,7 @@ from escalator.system_support.mechanisms.going_back import GoingBack, find_broug
 from escalator.system_support.mechanisms.hooks import HookCommands, RunHook, run_hook
 from escalator.system_support.mechanisms.node_job import Effect, JobFailedError, NodeJob
 from escalator.system_support.mechanisms.protocol import InstalledVersion, NodeMechanism, UnitState
+from escalator.system_support.mechanisms.restoring import Restoring, SavedNode, make_restoring
 
 __all__ = [
     "Effect",
@@ -18,10 +19,13 @@ __all__ = [
     "JobFailedError",
     "NodeJob",
     "NodeMechanism",
+    "Restoring",
     "RunHook",
+    "SavedNode",
     "UnitState",
     "choose_mechanism",
     "find_brought",
+    "make_restoring",
     "run_hook",
     "turn_around",
 ]

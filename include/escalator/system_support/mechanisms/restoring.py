@@ -1,0 +1,275 @@
+"""A node is put back from its backup: what is activated is configuration, units, environment and packages.
+
+So the steps of an upgrade carry out a restore, and know nothing of it. The archive goes to the node as it is
+in the store, and is unpacked there by root; a backup that is not whole is refused before that.
+"""
+
+from __future__ import annotations
+
+import base64
+import shlex
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, fields
+from functools import partial
+from typing import IO, Any, Protocol, TypeVar
+
+from escalator.model.bundle import AptMechanism, Bundle, Component, VenvMechanism
+from escalator.model.errors import EscalatorError, InvalidRequestError, NodeFaultError
+from escalator.model.verdict import Code, Severity, Subject, Verdict
+from escalator.model.way_back import WayBack
+from escalator.model.wording import name_some
+from escalator.system_support import remote_job
+from escalator.system_support.mechanisms.node_job import Effect, NodeJob
+from escalator.system_support.mechanisms.protocol import InstalledVersion, NodeMechanism, UnitState
+from escalator.system_support.mechanisms.questions import find_lacking
+from escalator.system_support.mechanisms.restore_plan import (
+    find_changed,
+    find_packages,
+    find_target,
+    list_files,
+)
+from escalator.system_support.mechanisms.restore_scripts import (
+    STATE,
+    Putting,
+    write_activate_script,
+    write_check_script,
+    write_look_script,
+    write_stage_script,
+    write_sums_script,
+)
+from escalator.system_support.shell import Shell
+
+T = TypeVar("T")
+_CHUNK = 45_000
+"""Bytes of the archive that one command takes: its line may have 128 KiB."""
+_AT_ONCE = 400
+_LOOK_SECONDS = 60.0
+_REMEDY = "name another backup (escalator backups list), or bring the node back by hand"
+
+
+class SavedNode(Protocol):
+    """A backup of a node in its store; what reads raises an EscalatorError where it cannot."""
+
+    @property
+    def id(self) -> str:
+        """Return its id."""
+
+    @property
+    def sha256(self) -> str:
+        """Return the SHA-256 of its archive."""
+
+    def prove(self) -> None:
+        """Read all of it and compare every checksum."""
+
+    def read_manifest(self) -> Mapping[str, Any]:
+        """Read what is in it."""
+
+    def open_archive(self) -> AbstractContextManager[IO[bytes]]:
+        """Open its archive."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotPutBack(InstalledVersion):
+    """What is on a node that was not put back by this run yet: it is behind, whatever its versions are."""
+
+    backup: str
+
+    def find_behind(self, wanted: Iterable[Component]) -> tuple[str, ...]:
+        """Say that it is not put back, beside what else is behind."""
+        return (*InstalledVersion.find_behind(self, wanted), f"backup {self.backup} not put back")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restoring:
+    """A mechanism that puts a node back to a backup.
+
+    :ivar forward: reads what the node runs, as for the bundle that the backup was taken for.
+    :ivar service: restarted once all is back. :ivar token: of the run: another one puts it back again.
+    :ivar link: names the environment; empty: there is none. :ivar packages: named by the bundle.
+    :ivar begun: the mechanism's records of what was begun.
+    :ivar base: folder of the remote jobs; :ivar state: of the backups; :ivar root: in place of ``/``.
+    """
+
+    forward: NodeMechanism
+    saved: SavedNode
+    service: str
+    token: str
+    link: str = ""
+    packages: tuple[str, ...] = ()
+    begun: tuple[str, ...] = ()
+    base: str = remote_job.DEFAULT_BASE
+    state: str = STATE
+    root: str = ""
+
+    @property
+    def brings_software(self) -> bool:
+        """Return True."""
+        return True
+
+    @property
+    def folder(self) -> str:
+        """Return the folder of the backup on the node."""
+        return f"{self.state}/{self.saved.id}"
+
+    def check(self, shell: Shell) -> tuple[Verdict, ...]:
+        """Find the programs that lack."""
+        return find_lacking(shell, write_check_script(packages=bool(self.packages)))
+
+    def check_source(self, shell: Shell, version: str) -> tuple[Verdict, ...]:
+        """Prove the backup, and say what is lost with it; nothing is left on the node."""
+        del version
+        subject = Subject.of_node(shell.host)
+        try:
+            self.saved.prove()
+            manifest = self.saved.read_manifest()
+        except EscalatorError as exc:
+            said = f"the backup {self.saved.id} cannot be used: {exc.message}"
+            return (
+                Verdict(code=Code.BACKUP_FAILED, message=said, subject=subject, remedy=exc.remedy or _REMEDY),
+            )
+        putting, files = self._find_putting(shell, manifest), list_files(manifest)
+        changed = find_changed(files, self._sum(shell, files))
+        lost = [f"{p.name} {p.now or 'which is not whole'} -> {p.version}" for p in putting.packages]
+        said = f"backup {self.saved.id} of {manifest['taken_at']}: {len(files)} file(s)"
+        told = Verdict(
+            code=Code.RESTORE_LOSES,
+            message=f"{said}; changed since, and lost: {name_some([*changed, *lost]) or 'nothing'}",
+            subject=subject,
+            severity=Severity.INFO,
+        )
+        nowhere = [f"{p.name} {p.version}" for p in putting.packages if not (p.held or p.url)]
+        if not nowhere:
+            return (told,)
+        lacking = f"neither the backup nor a source that it knows has {name_some(nowhere)}"
+        return (told, Verdict(code=Code.BACKUP_FAILED, message=lacking, subject=subject, remedy=_REMEDY))
+
+    def installed(self, shell: Shell) -> InstalledVersion | None:
+        """Read which version is installed and which runs, and whether this run has put the node back."""
+        found = self.forward.installed(shell)
+        done = shell.run_as_root(f"cat {shlex.quote(self.folder)}/done 2>/dev/null; true").stdout.strip()
+        if found is None or done == self.token:
+            return found
+        known = {field.name: getattr(found, field.name) for field in fields(found)}
+        return NotPutBack(**known, backup=self.saved.id)
+
+    def service_state(self, shell: Shell) -> UnitState | None:
+        """Read how systemd has the service."""
+        return self.forward.service_state(shell)
+
+    def stage(self, job: NodeJob) -> Effect:
+        """Bring the proved backup to the node, and the packages that are put back; a second run proves them.
+
+        :raises NodeFaultError: it is not whole, or something of it is nowhere.
+        """
+        try:
+            self.saved.prove()
+            putting = self._reach_putting(job)
+            _reach(job, self._send)
+        except InvalidRequestError as exc:
+            raise NodeFaultError(exc.message, remedy=exc.remedy, code=exc.code) from exc
+        return job.run(write_stage_script(putting), trouble=self._say("cannot be laid down"), base=self.base)
+
+    def activate(self, job: NodeJob) -> Effect:
+        """Put all of it back and restart the service; a second run restarts nothing."""
+        script = write_activate_script(self._reach_putting(job))
+        return job.run(script, trouble=self._say("cannot be put back"), base=self.base)
+
+    def way_back(self, shell: Shell, version: str) -> WayBack:
+        """Say that a restore is not taken back: another backup may be put back, or the node upgraded."""
+        del shell, version
+        return WayBack.one_way("what was put back from a backup goes forward with an upgrade")
+
+    def roll_back(self, job: NodeJob) -> Effect:
+        """Refuse.
+
+        :raises NodeFaultError: always.
+        """
+        del job
+        raise NodeFaultError("there is no way back from a restore", remedy="upgrade the node again")
+
+    def _say(self, what: str) -> str:
+        return f"backup {self.saved.id} {what}"
+
+    def _reach_putting(self, job: NodeJob) -> Putting:
+        manifest = self.saved.read_manifest()
+        return _reach(job, partial(self._find_putting, manifest=manifest))
+
+    def _find_putting(self, shell: Shell, manifest: Mapping[str, Any]) -> Putting:
+        told = shell.run_as_root(write_look_script(), _LOOK_SECONDS).stdout
+        rows = [line.split("|") for line in told.splitlines()]
+        now = {row[1]: (row[2], row[3]) for row in rows if row[0] == "package"}
+        names = (*self.packages, *(row[1] for row in rows if row[0] == "noted"))
+        return Putting(
+            folder=self.folder,
+            sha256=self.saved.sha256,
+            token=self.token,
+            service=self.service,
+            packages=find_packages(manifest, names, now) if self.packages else (),
+            link=self.link,
+            target=find_target(manifest, self.link) if self.link else "",
+            root=self.root,
+            begun=self.begun,
+        )
+
+    def _sum(self, shell: Shell, files: Mapping[str, str]) -> dict[str, str]:
+        found: dict[str, str] = {}
+        paths = sorted(files)
+        for start in range(0, len(paths), _AT_ONCE):
+            script = write_sums_script(paths[start : start + _AT_ONCE], self.root)
+            for line in shell.run_as_root(script, _LOOK_SECONDS).stdout.splitlines():
+                sha256, _, path = line.partition("  ")
+                found[f"/{path}"] = sha256
+        return found
+
+    def _send(self, shell: Shell) -> None:
+        """Send the archive, from its begin; one that is there is not sent again."""
+        folder = shlex.quote(self.folder)
+        place, part = f"{folder}/archive.tar.gz", f"{folder}/archive.part"
+        whole = f'[ "$(sha256sum <FILE 2>/dev/null | cut -d" " -f1)" = {self.saved.sha256} ]'
+        if shell.run_as_root(whole.replace("FILE", place)).ok:
+            return
+        self._must(shell, f"umask 077; mkdir -p {folder} && : >{part}")
+        offset = 0
+        with self.saved.open_archive() as file:
+            while data := file.read(_CHUNK):
+                text = base64.b64encode(data).decode()
+                self._must(shell, f"truncate -s {offset} {part} && echo {text} | base64 -d >>{part}")
+                offset += len(data)
+        self._must(shell, f"{whole.replace('FILE', part)} && mv -T {part} {place}")
+
+    def _must(self, shell: Shell, command: str) -> None:
+        result = shell.run_as_root(command)
+        if not result.ok:
+            raise NodeFaultError(
+                f"{self._say('cannot be brought to the node')}: {result.last_words}",
+                remedy=f"see whether {self.state} on the node can be written and has room",
+            )
+
+
+def _reach(job: NodeJob, action: Callable[[Shell], T]) -> T:
+    return remote_job.reach(job.connect, action, deadline=job.deadline, clock=job.clock, sleep=job.sleep)
+
+
+def make_restoring(forward: NodeMechanism, bundle: Bundle, saved: SavedNode, token: str) -> Restoring:
+    """Return what puts a node back to a backup that was taken for a bundle.
+
+    :raises InvalidRequestError: nobody knows how to put back what its mechanism brings.
+    """
+    match bundle.mechanism:
+        case VenvMechanism() as venv:
+            return Restoring(forward=forward, saved=saved, token=token, service=venv.service, link=venv.venv)
+        case AptMechanism() as apt:
+            return Restoring(
+                forward=forward,
+                saved=saved,
+                token=token,
+                service=apt.compute.service or apt.compute.name,
+                packages=tuple(package.name for package in apt.packages),
+                begun=("/var/lib/escalator/apt/begun",),
+            )
+        case _:
+            raise InvalidRequestError(
+                f"what {bundle.mechanism.type} brings is not put back by this release",
+                remedy="bring the node back by hand: escalator backups show says what the backup has",
+            )
