@@ -2,9 +2,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from tests.reports import campaigns as made
 from tests.reports.campaigns import at
 
+from escalator.model.approval import ApprovalAnswer
 from escalator.model.no_return import SERVERS_STUCK, NoReturn
 from escalator.reports.document import build_report
 
@@ -28,3 +30,18 @@ def test_where_all_can_go_back_nothing_is_said() -> None:
     document = build_report(replace(made.facts(), changed_at={"node-01": at(50)}))
     assert document["no_return"] == []
     assert "no_return_since" not in {f["code"] for f in document["findings"]}
+
+
+@pytest.mark.parametrize(
+    ("go_on", "by", "code", "words"),
+    [
+        (True, "ops", "approval", "nodes that cannot go back go out: ops, "),
+        (False, "", "approval_refused", "no node that cannot go back goes out: nobody in time, "),
+    ],
+)
+def test_who_was_asked_about_such_nodes_is_named(go_on: bool, by: str, code: str, words: str) -> None:  # noqa: FBT001
+    answer = ApprovalAnswer(go_on=go_on, by=by, at=at(5))
+    facts = made.facts()
+    document = build_report(replace(facts, view=replace(facts.view, crossing=answer)))
+    (found,) = (f for f in document["findings"] if f["code"] == code)
+    assert found["message"].startswith(words)

@@ -239,7 +239,7 @@ def _nodes(facts: CampaignFacts) -> Iterable[Row]:
 
 
 def _approvals(facts: CampaignFacts) -> Iterable[Row]:
-    """Tell who said after which node that the campaign goes on, or does not."""
+    """Tell who said after which node that the campaign goes on, and that nodes go out one-way, or do not."""
     for host, answer in sorted(facts.view.approvals.items()):
         severity = Severity.INFO if answer.go_on else Severity.WARNING
         code = Code.APPROVAL if answer.go_on else Code.APPROVAL_REFUSED
@@ -247,6 +247,16 @@ def _approvals(facts: CampaignFacts) -> Iterable[Row]:
         who = answer.by or "nobody in time"
         message = f"after it {said}: {who}, {answer.at.isoformat(timespec='seconds')}"
         yield _row(severity, code, SubjectType.NODE, host, message=message)
+    crossing = facts.view.crossing
+    if crossing is not None:
+        code = Code.APPROVAL if crossing.go_on else Code.APPROVAL_REFUSED
+        severity = Severity.INFO if crossing.go_on else Severity.WARNING
+        said = (
+            "nodes that cannot go back go out" if crossing.go_on else "no node that cannot go back goes out"
+        )
+        when = crossing.at.isoformat(timespec="seconds")
+        message = f"{said}: {crossing.by or 'nobody in time'}, {when}"
+        yield _row(severity, code, SubjectType.CAMPAIGN, facts.plan.campaign, message=message)
 
 
 def _servers(before: CloudSnapshot, after: CloudSnapshot) -> Iterable[Row]:
