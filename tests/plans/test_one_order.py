@@ -14,8 +14,8 @@ from escalator.model.campaign import CampaignPlan, CampaignRequest, UpgradeMode
 from escalator.model.cloud import CloudSnapshot, ServiceStatus
 from escalator.model.durations import DEFAULT_DURATIONS, History
 from escalator.model.errors import PlanInfeasibleError
-from escalator.plans.plan import make_options, make_plan
-from escalator.simulator.options import SimulationOptions
+from escalator.plans.plan import make_plan
+from escalator.simulator.options import SimulationOptions, make_options
 from escalator.simulator.played_cloud import open_played_cloud
 from escalator.upgrade_manager.drain.durations import learn
 from escalator.upgrade_manager.schedule.planning import plan_campaign, revalidate_plan

@@ -40,6 +40,7 @@ FORMATS = {
     "leases": ("`escalator leases --json`", "[leases](../operations.md#a-node-stays-out-whose-is-it)"),
     "note": ("what people are told by a webhook", "[monitoring](../monitoring/README.md#notes-to-people)"),
     "plan": ("`escalator plan --json`", "[the check](../check.md)"),
+    "project": ("`escalator check --per-project DIR`", "[the check](../check.md#what-tenants-are-told)"),
     "replay": ("`escalator replay --json`", "[traces](../replay.md)"),
     "report": ("a campaign, at its end", "[operations](../operations.md#what-happens)"),
     "snapshot": ("`escalator snapshot`; every check and campaign", "[snapshots](../snapshot.md)"),

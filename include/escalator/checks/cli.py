@@ -12,18 +12,21 @@ from typing import TYPE_CHECKING
 from escalator.backups.address import find_store_url
 from escalator.backups.condition import warn_of_none
 from escalator.checks.bundle_faults import find_faults
+from escalator.checks.projects import describe_projects, write_projects
 from escalator.checks.render import show
 from escalator.checks.sources import add_source_arguments, read_source
 from escalator.documents.bundle_file import read_bundle_file
 from escalator.documents.bundle_list import describe_bundle
 from escalator.documents.bundles import parse_bundle
+from escalator.model.bundle import Bundle
 from escalator.model.campaign import OnBlocked, UpgradeMode
-from escalator.model.check_report import check_to_document
+from escalator.model.check_report import CheckReport, check_to_document
 from escalator.model.errors import InvalidRequestError
 from escalator.settings.places import find_own_schema_dir
+from escalator.simulator.options import make_options
 from escalator.system_support.backup.contents import needs_backup
 from escalator.upgrade_manager.conditions.leaving_out import leave_blocked_out
-from escalator.upgrade_manager.conditions.question import ask
+from escalator.upgrade_manager.conditions.question import Question, ask
 from escalator.upgrade_manager.conditions.rollback import check_rollback
 from escalator.upgrade_manager.conditions.upgrade import check_upgrade, plan_of_check
 from escalator.upgrade_manager.versions.compatibility import judge_step
@@ -41,6 +44,12 @@ def add_parser(subparsers: Subparsers) -> None:
     check = subparsers.add_parser("check", help="may the nodes be upgraded smoothly? Writes nothing")
     add_source_arguments(check)
     check.add_argument("--rollback", action="store_true", help="check the way back instead")
+    check.add_argument(
+        "--per-project",
+        type=Path,
+        metavar="DIR",
+        help="write what happens to the servers of each project there, for its owner",
+    )
     check.add_argument("--json", action="store_true", help="print escalator.check/1 and nothing else")
     compat = subparsers.add_parser("compat", help="what does a step between two versions mean?")
     compat.add_argument("before", metavar="FROM", help="version now")
@@ -71,6 +80,10 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _check(args: argparse.Namespace) -> int:
+    if args.rollback and args.per_project is not None:
+        raise InvalidRequestError(
+            "--per-project tells of an upgrade, not of its way back", remedy="leave out --rollback"
+        )
     snapshot, bundle, hosts = read_source(args, may_lack=True)
     if args.rollback and not args.hosts:
         hosts = tuple(node.host for node in snapshot.nodes if node.upgraded or node.target)
@@ -81,14 +94,33 @@ def _check(args: argparse.Namespace) -> int:
     question = ask(plan, snapshot, bundle=bundle, scalable=scalable)
     look = check_rollback if args.rollback else check_upgrade
     skip = OnBlocked(args.on_blocked) is OnBlocked.SKIP
-    report = leave_blocked_out(question, look).report if skip else look(question)
+    if skip:
+        rest = leave_blocked_out(question, look)
+        question, report = rest.question, rest.report
+    else:
+        report = look(question)
     if bundle is not None and needs_backup(bundle) and find_store_url() is None:
         report = replace(report, conditions=(*report.conditions, warn_of_none(snapshot.cloud)))
+    if args.per_project is not None:
+        _write_projects(args, question, report, bundle)
     if args.json:
         print(json.dumps(check_to_document(report), indent=1))
     else:
         show(report, sys.stdout)
     return MET if report.met else NOT_MET
+
+
+def _write_projects(
+    args: argparse.Namespace, question: Question, report: CheckReport, bundle: Bundle | None
+) -> None:
+    options = make_options(
+        question.plan.expected,
+        max_parallel=args.max_parallel,
+        members_stay=question.plan.members_stay,
+        mode=UpgradeMode(args.mode),
+    )
+    name = bundle.name if bundle is not None else None
+    write_projects(args.per_project, describe_projects(question, report, options, bundle=name))
 
 
 def _compat(args: argparse.Namespace) -> int:

@@ -14,10 +14,10 @@ from escalator.cloud_manager.snapshots import compute_snapshot_digest, read_snap
 from escalator.model.campaign import LeftOut, OnBlocked, UpgradeMode
 from escalator.model.durations import DEFAULT_DURATIONS, History
 from escalator.model.errors import InvalidRequestError
-from escalator.plans.plan import SKIPPED, make_options, make_plan
+from escalator.plans.plan import SKIPPED, make_plan
 from escalator.plans.render import list_plan_lines, list_trace_lines
 from escalator.simulator.engine import simulate
-from escalator.simulator.options import SimulationOptions
+from escalator.simulator.options import SimulationOptions, make_options
 from escalator.upgrade_manager.conditions.leaving_out import leave_blocked_out, leave_nodes_out
 from escalator.upgrade_manager.conditions.question import ask
 from escalator.upgrade_manager.conditions.upgrade import check_upgrade, plan_of_check

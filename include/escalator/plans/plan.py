@@ -6,12 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from escalator.model.bundle import Component
-from escalator.model.campaign import LeftOut, UpgradeMode
+from escalator.model.campaign import LeftOut
 from escalator.model.cloud import CloudSnapshot, Server
 from escalator.model.digest import compute_digest
-from escalator.model.durations import Durations
 from escalator.model.no_return import NoReturn
-from escalator.model.step import Step
 from escalator.model.verdict import Code
 from escalator.plans.no_return import describe_no_return
 from escalator.plans.version_steps import list_steps
@@ -37,23 +35,6 @@ SKIPPED = frozenset(
 Document = dict[str, Any]
 NO_POINT = NoReturn()
 """Nobody looked for points of no return, or there is none."""
-
-
-def make_options(
-    durations: Durations, *, max_parallel: int, members_stay: bool, mode: UpgradeMode
-) -> SimulationOptions:
-    """Return how a campaign with these expectations is played."""
-    steps = sum(durations.of(step).p50 for step in Step)
-    return SimulationOptions(
-        max_parallel=max_parallel,
-        spill=1.0,
-        concurrent_migrations=durations.moves_at_once,
-        upgrade_seconds=steps,
-        migration_fixed_seconds=durations.move_fixed_seconds,
-        migration_seconds_per_gib=durations.move_seconds_per_gib,
-        members_stay=members_stay,
-        mode=mode,
-    )
 
 
 class MadePlan(NamedTuple):

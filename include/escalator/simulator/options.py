@@ -50,3 +50,20 @@ class SimulationOptions:
             move_seconds_per_gib=self.migration_seconds_per_gib,
             moves_at_once=self.concurrent_migrations,
         )
+
+
+def make_options(
+    durations: Durations, *, max_parallel: int, members_stay: bool, mode: UpgradeMode
+) -> SimulationOptions:
+    """Return how a campaign with these expectations is played."""
+    steps = sum(durations.of(step).p50 for step in Step)
+    return SimulationOptions(
+        max_parallel=max_parallel,
+        spill=1.0,
+        concurrent_migrations=durations.moves_at_once,
+        upgrade_seconds=steps,
+        migration_fixed_seconds=durations.move_fixed_seconds,
+        migration_seconds_per_gib=durations.move_seconds_per_gib,
+        members_stay=members_stay,
+        mode=mode,
+    )

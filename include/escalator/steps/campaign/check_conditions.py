@@ -21,8 +21,9 @@ from escalator.model.no_return import NoReturn
 from escalator.model.node_software import Software
 from escalator.model.procedure import find_procedure
 from escalator.model.way_back import WayBack
-from escalator.plans.plan import MadePlan, make_options, make_plan
+from escalator.plans.plan import MadePlan, make_plan
 from escalator.plans.render import list_plan_lines
+from escalator.simulator.options import make_options
 from escalator.steps.campaign.check_backups import check_backups
 from escalator.steps.campaign.check_canaries import check_canaries
 from escalator.steps.campaign.check_nova_settings import check_nova_settings

@@ -84,13 +84,17 @@ def check_methods(question: Question, domain: str) -> Iterator[Condition]:
                 continue
             methods[method] += 1
             if one_by_one:
-                yield met(Code.SERVER_METHOD, server.subject, f"on {host}: {_say(question, server, method)}")
+                yield met(
+                    Code.SERVER_METHOD,
+                    server.subject,
+                    f"on {host}: {describe_method(question, server, method)}",
+                )
         yield met(
             Code.SERVER_METHOD, Subject.of_node(host), _counted(methods, len(question.book.servers(host)))
         )
 
 
-def _say(question: Question, server: Server, method: Method) -> str:
+def describe_method(question: Question, server: Server, method: Method) -> str:
     """Say what becomes of a server; of one that is stopped why, for how long, and who is told."""
     if method is not Method.STOP:
         return _SAYS[method]
