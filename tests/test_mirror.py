@@ -9,7 +9,7 @@ import pytest
 from tests.conftest import ROOT
 
 CORE = ROOT / "include" / "escalator"
-ROOMS = ("upgrade_manager", "model", "simulator")
+ROOMS = ("upgrade_manager", "model", "orders", "simulator")
 DECLARATIONS = {
     "model/backup.py": "names and a dataclass without a method",
     "model/approval.py": "names and a dataclass without a method",

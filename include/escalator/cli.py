@@ -16,6 +16,7 @@ from escalator.model.errors import EscalatorError, InvalidRequestError
 
 LONGEST_MESSAGE = 500
 BAD_INPUT, OWN_FAULT, INTERRUPTED = 2, 3, 130
+ORDERS = "escalator.airflow_client.orders_cli"
 VERBS: tuple[tuple[str, str, str], ...] = (
     ("doctor", "escalator.doctor.cli", "what this process would use, and whether it can"),
     ("lab", "escalator.lab.cli", "an embedded OpenStack of real services"),
@@ -42,6 +43,13 @@ VERBS: tuple[tuple[str, str, str], ...] = (
     ("run", "escalator.airflow_client.cli", "start a campaign through Airflow and follow it"),
     ("rollback", "escalator.airflow_client.rollback_cli", "take back what a run of a campaign changed"),
     ("restore", "escalator.airflow_client.restore_cli", "put a node back to its backup"),
+    ("pause", ORDERS, "let no node of a campaign go out until resume"),
+    ("resume", ORDERS, "let nodes of a campaign go out again"),
+    ("stop", ORDERS, "let no node of a run go out any more"),
+    ("skip", ORDERS, "leave a node that waits out of a run"),
+    ("hold", ORDERS, "hold a node, in flight at its next safe point"),
+    ("approve", ORDERS, "say that a campaign goes on, after a node or all"),
+    ("abort-moves", ORDERS, "abort the moves off a node, and hold it"),
 )
 """Verb, module with ``add_parser(subparsers)`` and ``run(args) -> int``, one line of help."""
 

@@ -27,7 +27,8 @@ PAUSE_OF_COST = 30.0
 class Watcher:
     """Looks at one campaign: the ledger each time, the cloud as often as its answers are quick.
 
-    A change in the ledger is followed by a look at once; one in the cloud is seen by its services.
+    A change in the ledger is followed by a look at once; one in the cloud is seen by its services. What a
+    person ordered is heeded with the next look, and costs the cloud nothing.
 
     :param dag_id: the campaign.
     :param run_id: its run.
@@ -37,6 +38,7 @@ class Watcher:
         self._campaign = open_campaign(dag_id, run_id, shared_cloud=True)
         self._signs: object = None
         self._stages: object = None
+        self._orders: object = None
         self._asking: frozenset[str] = frozenset()
         self._taken = float("-inf")
         self._decisions: dict[str, AdmissionDecision] = {}
@@ -60,6 +62,8 @@ class Watcher:
         services = campaign.cloud.watch_services(within)
         nodes = campaign.run.nodes()
         signs, stages, words = _signs(services.found), _stages(nodes), _words(nodes)
+        orders = campaign.run.orders().read()
+        ordered = orders != self._orders  # decided anew by the cloud as it is known
         now = time.monotonic()
         pause = find_pause(cost.look_seconds, LARGE_LOOK_PAUSE if cost.large else LOOK_PAUSE)
         within = pause  # who comes to the door changes nothing in the cloud
@@ -67,9 +71,10 @@ class Watcher:
             within = 0.0  # one that was let go was told at the door to wait: the look was out of date
         elif signs != self._signs:
             within = now - services.begun
-        if within < pause or asking != self._asking or now - self._taken > pause:
+        if within < pause or ordered or asking != self._asking or now - self._taken > pause:
             _, self._decisions = decide_now(campaign, asking=asking, watched_within=within)
-            self._signs, self._stages, self._asking, self._taken = signs, stages, asking, now
+            self._signs, self._stages, self._orders = signs, stages, orders
+            self._asking, self._taken = asking, now
             self._let_go = {h: w for h, w in words.items() if _may_go(self._decisions.get(h))}
             waiting = {h: d for h, d in self._decisions.items() if d.admission is Admission.WAIT}
             campaign.run.note_waiting(waiting, campaign.clock())

@@ -29,6 +29,7 @@ class Campaign:
     within: list[float] = field(default_factory=list)
     noted: list[dict[str, AdmissionDecision]] = field(default_factory=list)
     others: tuple[NodeProgress, ...] = ()
+    ordered: tuple[str, ...] = ()
     shared: Any = None
 
     @property
@@ -65,6 +66,9 @@ class Campaign:
 
     def nodes(self) -> tuple[NodeProgress, ...]:
         return (NodeProgress(host="node-01", state=self.state), *self.others)
+
+    def orders(self) -> SimpleNamespace:
+        return SimpleNamespace(read=lambda: self.ordered)
 
     def note_waiting(self, waiting: dict[str, AdmissionDecision], _now: object) -> None:
         self.noted.append(waiting)
@@ -125,6 +129,18 @@ def test_a_change_is_looked_at_in_full(
     watcher.look(ASKING)
     watcher.look(ASKING)
     assert [age for _, age in full] == [0.0, within]
+
+
+def test_an_order_is_heeded_with_the_next_look_and_costs_the_cloud_nothing(
+    looks: tuple[Any, Campaign, list[Any]],
+) -> None:
+    """It is decided anew by the cloud as it is known: no look is younger for it."""
+    watcher, campaign, full = looks
+    watcher.look(ASKING)
+    campaign.ordered = ("pause",)
+    watcher.look(ASKING)
+    watcher.look(ASKING)
+    assert full == [(ASKING, 0.0), (ASKING, 15.0)]
 
 
 def test_a_node_that_was_let_go_and_told_to_wait_at_the_door_is_looked_at_anew_once(

@@ -6,38 +6,26 @@ import itertools
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any, cast
 
 import pytest
-import sqlalchemy as sa
 from tests.builders import DOMAIN, make_plan
 from tests.steps.fake_boots import FakeBoots
 from tests.steps.fake_cloud import FakeCloud
 from tests.steps.fake_instance_ha import FakeInstanceHa
 from tests.steps.fake_mechanism import FakeMechanism, NodeSoftware
 from tests.steps.fake_records import START, Clock, Fuse, Guest, KilledError
+from tests.steps.quick_ledger import QuickLedger as QuickLedger  # noqa: PLC0414
+from tests.steps.quick_ledger import QuickRun as QuickRun  # noqa: PLC0414
+from tests.steps.quick_ledger import dump_run as dump_run  # noqa: PLC0414
+from tests.steps.quick_ledger import restore_run as restore_run  # noqa: PLC0414
 from tests.vim_interface.scaling.fakes import FakeQuotas
 from tests.vim_interface.switching.fakes import FakeNetwork
 
 from escalator.alerts.watch import AlertWatch
 from escalator.backups.desk import BackupDesk
 from escalator.ledger.campaign_record import CampaignRecord
-from escalator.ledger.database import _begin_sqlite, _prepare_sqlite
-from escalator.ledger.ledger import Ledger
-from escalator.ledger.records import StepAttempt
-from escalator.ledger.rows import find_campaign
 from escalator.ledger.run import CampaignRun
-from escalator.ledger.tables import (
-    Base,
-    CampaignRow,
-    DocumentRow,
-    FactRow,
-    MoveRow,
-    NodeRow,
-    StepRow,
-    dump_json,
-)
 from escalator.model.bundle import Bundle, Component, VenvMechanism
 from escalator.model.campaign import CampaignPlan, NodeProgress, Step
 from escalator.model.cloud import CloudSnapshot, ComputeService, HaGroup, ServiceStatus
@@ -47,8 +35,10 @@ from escalator.model.inventory import Inventory, InventoryNode
 from escalator.model.lease import Lease, LeaseMark, LeasePhase
 from escalator.model.moves import DrainPlan, MoveRecord
 from escalator.model.node_facts import NodeFacts
+from escalator.model.order import Order, Verb
 from escalator.model.run_life import FindLife, ask_nobody
 from escalator.model.server_image import ImagePolicy
+from escalator.orders.judging import CONFIRMATIONS, Asked, judge_order
 from escalator.steps.running.context import CampaignContext, StepContext
 from escalator.steps.running.giving_way import Ended, run_or_give_way
 from escalator.steps.running.results import StepResult
@@ -81,88 +71,6 @@ BUNDLE_DOCUMENT = {
 EMPTY_CLOUD = {"schema": "escalator.snapshot/1", "cloud": "lab", "taken_at": START.isoformat(), "nodes": []}
 ROLES = ("active", "standby", "standby")
 _RUNS = itertools.count(1)
-
-
-class QuickLedger(Ledger):
-    """The real ledger on one open connection; every write to a run is a place to be killed before."""
-
-    fuse: Fuse = Fuse()
-
-    @classmethod
-    def at(cls, path: Path) -> QuickLedger:
-        """Make a ledger in a file."""
-        ledger = cls.create_or_upgrade(f"sqlite:///{path}")
-        engine = sa.create_engine(
-            ledger._database.url, poolclass=sa.pool.StaticPool, json_serializer=dump_json
-        )
-        sa.event.listen(engine, "connect", _prepare_sqlite)
-        sa.event.listen(engine, "begin", _begin_sqlite)
-        ledger._database.engine = engine
-        return ledger
-
-    def run(self, campaign: str, run_id: str) -> CampaignRun:
-        run = QuickRun(self._database, campaign, run_id)
-        run.ledger = self
-        return run
-
-
-def dump_run(ledger: Ledger, plan: CampaignPlan) -> list[tuple[type[Base], dict[str, Any]]]:
-    """Copy what a ledger has of a run, as a backup would."""
-    with ledger._database.reading() as session:
-        row = find_campaign(session, plan.campaign, plan.run_id)
-        if row is None:
-            return []
-        nodes = session.scalars(sa.select(NodeRow.id).where(NodeRow.campaign_id == row.id)).all()
-        found: list[Base] = [row]
-        for kind in (DocumentRow, NodeRow, MoveRow):
-            found += session.scalars(sa.select(kind).where(kind.campaign_id == row.id)).all()
-        for kind in (StepRow, FactRow):
-            found += session.scalars(sa.select(kind).where(kind.node_id.in_(nodes))).all()
-        return [(type(r), {c.key: getattr(r, c.key) for c in sa.inspect(type(r)).columns}) for r in found]
-
-
-def restore_run(
-    ledger: Ledger,
-    plan: CampaignPlan,
-    backup: list[tuple[type[Base], dict[str, Any]]],
-    *,
-    alone: bool = False,
-) -> None:
-    """Put back what a ledger had of a run; an empty backup loses it.
-
-    :param alone: nothing else is in the ledger after that.
-    """
-    is_it = sa.and_(CampaignRow.campaign == plan.campaign, CampaignRow.run_id == plan.run_id)
-    with ledger._database.writing() as session:
-        session.execute(sa.delete(CampaignRow).where(sa.true() if alone else is_it))
-        for kind, values in backup:
-            session.execute(sa.insert(kind).values(**values))
-
-
-class QuickRun(CampaignRun):
-    """The handle of a run whose writes burn the ledger's fuse."""
-
-    ledger: QuickLedger
-
-    def set_progress(self, *args: Any, **kwargs: Any) -> None:
-        self.ledger.fuse.burn()
-        super().set_progress(*args, **kwargs)
-
-    def begin_step(self, *args: Any, **kwargs: Any) -> StepAttempt:
-        self.ledger.fuse.burn()
-        return super().begin_step(*args, **kwargs)
-
-    def finish_step(self, *args: Any, **kwargs: Any) -> None:
-        self.ledger.fuse.burn()
-        super().finish_step(*args, **kwargs)
-
-    def remember(self, *args: Any, **kwargs: Any) -> None:
-        self.ledger.fuse.burn()
-        super().remember(*args, **kwargs)
-
-    def record_move(self, *args: Any, **kwargs: Any) -> None:
-        self.ledger.fuse.burn()
-        super().record_move(*args, **kwargs)
 
 
 @dataclass
@@ -347,6 +255,12 @@ class World:
     def begin(self, step: Step, host: str = NODE) -> StepContext:
         self.tries += 1
         return begin(self.context(), host, step, try_number=self.tries)
+
+    def order(self, verb: Verb, host: str | None = None, *, reason: str = "smoke") -> Order:
+        """Order something, as a person does; moves are confirmed as they have to be."""
+        confirmed = (host,) * CONFIRMATIONS if host is not None else ()
+        asked = Asked(verb=verb, host=host, by="ann", reason=reason, confirmed=confirmed)
+        return self.recorded.orders().insert(asked, judge=judge_order, now=self.clock()).order
 
     # what a test looks at
 

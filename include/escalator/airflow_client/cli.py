@@ -244,7 +244,7 @@ def start(client: AirflowClient, args: argparse.Namespace) -> DagRun:
 
     :raises InvalidRequestError: there is no such DAG, it is paused, or Airflow refuses the parameters.
     """
-    dag_id = args.dag or _dag_of(client, args.procedure, cloud=args.cloud, domain=args.domain)
+    dag_id = args.dag or find_dag_id(client, args.procedure, cloud=args.cloud, domain=args.domain)
     try:
         dag = client.get_dag(dag_id)
     except NotInAirflowError as error:
@@ -317,7 +317,11 @@ def _follow(client: AirflowClient, started: DagRun) -> int:
     return DONE if ended.state is RunState.SUCCESS else FAILED
 
 
-def _dag_of(client: AirflowClient, procedure: str, *, cloud: str | None, domain: str | None) -> str:
+def find_dag_id(client: AirflowClient, procedure: str, *, cloud: str | None, domain: str | None) -> str:
+    """Return the id of the DAG of a drain domain.
+
+    :raises InvalidRequestError: no cloud is named, or it has no such DAG, or several.
+    """
     if not cloud:
         raise InvalidRequestError("no cloud is named", remedy="give --cloud, or --dag")
     if domain:

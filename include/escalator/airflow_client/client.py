@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, Self
 
+from escalator.airflow_client.campaigns import Campaigns
 from escalator.airflow_client.errors import (
     AirflowUnavailableError,
     NotInAirflowError,
@@ -78,6 +79,11 @@ class AirflowClient:
     def url(self) -> str:
         """Return the address of the API server."""
         return self._transport.url
+
+    @property
+    def campaigns(self) -> Campaigns:
+        """Return Escalator's own API in this Airflow."""
+        return Campaigns(self._transport)
 
     # -- Airflow itself
 

@@ -98,15 +98,17 @@ class Transport:
         query: Mapping[str, str | int | bool] | None = None,
         body: Mapping[str, Any] | None = None,
         public: bool = False,
+        api: str = API,
     ) -> dict[str, Any]:
         """Send one request and return the JSON object of the answer; an empty answer is an empty object.
 
-        :param path: parts of the path below ``/api/v2``, each quoted here.
+        :param path: parts of the path below that of the API, each quoted here.
+        :param api: where the API is: Airflow's own, or that of a plugin.
         :param public: the resource needs no login.
         :raises RequestRefusedError: 4xx; NotInAirflowError and LoginRefusedError are kinds of it.
         :raises AirflowUnavailableError: no answer, or 5xx.
         """
-        target = "/".join((API, *(quote(part, safe="") for part in path)))
+        target = "/".join((api, *(quote(part, safe="") for part in path)))
         if not public and self._token is None:
             self._token = self._fetch_token()
         answer = self._send(method, target, query=query, body=body)
@@ -157,11 +159,13 @@ def _read(answer: httpx.Response) -> dict[str, Any]:
         case HTTPStatus.UNAUTHORIZED:
             raise LoginRefusedError(read_detail(answer), status=answer.status_code, remedy=LOGIN_REMEDY)
         case HTTPStatus.NOT_FOUND:
-            raise NotInAirflowError(read_detail(answer), status=answer.status_code)
+            raise NotInAirflowError(
+                read_detail(answer), status=answer.status_code, remedy=_read_remedy(answer)
+            )
         case HTTPStatus.TOO_MANY_REQUESTS | HTTPStatus.REQUEST_TIMEOUT:
             raise AirflowUnavailableError(f"Airflow is busy: {read_detail(answer)}")
         case status if status < HTTPStatus.INTERNAL_SERVER_ERROR:
-            raise RequestRefusedError(read_detail(answer), status=status)
+            raise RequestRefusedError(read_detail(answer), status=status, remedy=_read_remedy(answer))
         case status:
             raise AirflowUnavailableError(
                 f"Airflow answered {status}: {read_detail(answer)}", remedy="read the API server's log"
@@ -189,7 +193,7 @@ def _describe_stranger(answer: httpx.Response) -> AirflowUnavailableError:
 def read_detail(answer: httpx.Response) -> str:
     """Return Airflow's own words about a failure, as one text."""
     try:
-        detail = answer.json().get("detail")
+        detail = _read_error(answer).get("message") or answer.json().get("detail")
     except (ValueError, AttributeError, RecursionError):
         return _read_words(answer.text) or f"HTTP {answer.status_code}"
     if isinstance(detail, list):
@@ -197,6 +201,20 @@ def read_detail(answer: httpx.Response) -> str:
     if isinstance(detail, dict):
         return ": ".join(str(detail[key]) for key in ("reason", "message") if detail.get(key)) or str(detail)
     return str(detail or f"HTTP {answer.status_code}")
+
+
+def _read_error(answer: httpx.Response) -> Mapping[str, Any]:
+    """Return what Escalator's own API says of a refusal; of Airflow's nothing."""
+    error = answer.json().get("error")
+    return error if isinstance(error, dict) else {}
+
+
+def _read_remedy(answer: httpx.Response) -> str | None:
+    """Return what Escalator's own API says can be done; None: it is not said."""
+    try:
+        return str(_read_error(answer).get("remedy") or "") or None
+    except (ValueError, AttributeError, RecursionError):
+        return None
 
 
 def _read_words(text: str) -> str:

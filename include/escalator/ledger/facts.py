@@ -17,6 +17,7 @@ WITH_STOPS_VERSION = 2
 _KEYS = {field.name: field.name for field in fields(NodeFacts)}
 # A key that is no field of NodeFacts fails when this module is imported.
 RELEASED_AT = _KEYS["released_at"]
+CLAIM = _KEYS["claim"]
 VERSION = _KEYS["version"]
 FROM_VERSION = _KEYS["from_version"]
 FROM_COMPONENTS = _KEYS["from_components"]

@@ -11,10 +11,10 @@ from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
 
-from escalator.ledger.records import END_UNKNOWN
+from escalator.ledger.records import END_UNKNOWN, StepAttempt
 from escalator.ledger.tables import Base, CampaignRow, NodeRow, StepRow
 from escalator.model.campaign import LeftOut, NodeState
-from escalator.model.errors import NotFoundError
+from escalator.model.errors import NotFoundError, SupersededError
 from escalator.model.step import Outcome
 from escalator.model.verdict import Code
 
@@ -101,6 +101,18 @@ def lock_node(session: Session, campaign: str, run_id: str, host: str) -> NodeRo
     return session.scalars(
         sa.select(NodeRow).where(NodeRow.campaign_id == owner, NodeRow.host == host).with_for_update()
     ).one()
+
+
+def check_newest(attempt: StepAttempt, newest: int) -> None:
+    """See that no newer attempt at a node has begun.
+
+    :raises SupersededError: when one has.
+    """
+    if newest > attempt.fence:
+        raise SupersededError(
+            f"attempt {attempt.fence} at {attempt.step} of {attempt.host} is superseded by attempt {newest}",
+            remedy="leave the node to the newer attempt",
+        )
 
 
 def close_steps(session: Session, which: sa.ColumnElement[bool], *, found_by: str, now: datetime) -> int:

@@ -15,6 +15,7 @@ from escalator.ledger.facts import BEHIND, FROM_VERSION, MOVE_SLOWNESS, VERSION,
 from escalator.ledger.gap_book import GapBook
 from escalator.ledger.given_back import record_given_back
 from escalator.ledger.history import read_history
+from escalator.ledger.order_book import OrderBook
 from escalator.ledger.records import (
     PLAN_VERSION,
     Document,
@@ -28,6 +29,7 @@ from escalator.ledger.records import (
 )
 from escalator.ledger.released import Released, read_released
 from escalator.ledger.rows import (
+    check_newest,
     close_steps,
     find_campaign,
     find_node,
@@ -43,7 +45,7 @@ from escalator.ledger.views import read_nodes, read_view
 from escalator.model.campaign import CampaignPlan, LedgerView, NodeProgress, NodeState, Step
 from escalator.model.decisions import Admission, AdmissionDecision
 from escalator.model.durations import History
-from escalator.model.errors import InvalidRequestError, NotFoundError, SupersededError
+from escalator.model.errors import InvalidRequestError, NotFoundError
 from escalator.model.lease import LeaseMark
 from escalator.model.moves import MoveRecord
 from escalator.model.node_facts import FactChanges, NodeFacts
@@ -135,6 +137,10 @@ class CampaignRun:
         """Return the gaps of services, those of other runs too."""
         return GapBook(self._database)
 
+    def orders(self) -> OrderBook:
+        """Return what persons ordered of the run."""
+        return OrderBook(self._database, self.campaign, self.run_id)
+
     def nodes(self) -> tuple[NodeProgress, ...]:
         """Return how all nodes of a run stand, in the order of the plan: cheap to ask often."""
         with self._database.reading() as session:
@@ -176,7 +182,7 @@ class CampaignRun:
         with self._database.writing() as session:
             row = lock_node(session, self.campaign, self.run_id, host)
             if attempt is not None:
-                _require_newest(attempt, row.fence)
+                check_newest(attempt, row.fence)
             said = code.value if code else None
             waits_anew = state is NodeState.WAITING and row.code != said
             if row.state != state.value or row.since is None or waits_anew:
@@ -249,7 +255,7 @@ class CampaignRun:
             raise NotFoundError(
                 f"attempt {attempt.id} at {attempt.step} of {attempt.host} is not in the ledger"
             )
-        _require_newest(attempt, newest)
+        check_newest(attempt, newest)
 
     def finish_step(
         self,
@@ -343,7 +349,7 @@ class CampaignRun:
         with self._database.writing() as session:
             node = lock_node(session, self.campaign, self.run_id, host)
             if attempt is not None:
-                _require_newest(attempt, node.fence)
+                check_newest(attempt, node.fence)
             for key, value in write_fact_values(changes):
                 values = {"node_id": node.id, "key": key, "value": value}
                 insert_or_update(session, FactRow, values, key=("node_id", "key"))
@@ -389,12 +395,4 @@ class CampaignRun:
             .join(NodeRow, FactRow.node_id == NodeRow.id)
             .join(CampaignRow, NodeRow.campaign_id == CampaignRow.id)
             .where(self._is_ours)
-        )
-
-
-def _require_newest(attempt: StepAttempt, newest: int) -> None:
-    if newest > attempt.fence:
-        raise SupersededError(
-            f"attempt {attempt.fence} at {attempt.step} of {attempt.host} is superseded by attempt {newest}",
-            remedy="leave the node to the newer attempt",
         )

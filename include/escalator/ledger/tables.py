@@ -24,7 +24,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from escalator.model.errors import InvalidRequestError
 
-HEAD = "0009"
+HEAD = "0010"
 """The Alembic revision whose tables these are."""
 VERSION_TABLE = "escalator_alembic_version"
 NAMING = {
@@ -211,6 +211,25 @@ class FactRow(Base):
     )
     key: Mapped[str] = mapped_column(NAME, primary_key=True)
     value: Mapped[Any] = mapped_column(JSON)
+
+
+class OrderRow(Base):
+    """What a person ordered of a run, or of one of its nodes."""
+
+    __tablename__ = "escalator_order"
+    __table_args__ = (Index(None, "campaign_id"),)
+
+    id: Mapped[int] = mapped_column(KEY, primary_key=True)
+    campaign_id: Mapped[int] = mapped_column(ForeignKey("escalator_campaign.id", ondelete="CASCADE"))
+    verb: Mapped[str] = mapped_column(WORD)
+    host: Mapped[str | None] = mapped_column(NAME)
+    ordered_by: Mapped[str] = mapped_column(CleanName)
+    ordered_at: Mapped[datetime] = mapped_column(UtcTime)
+    reason: Mapped[str] = mapped_column(CleanText)
+    plan_hash: Mapped[str] = mapped_column(WORD)
+    in_flight: Mapped[bool] = mapped_column()
+    effective_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    effect: Mapped[str] = mapped_column(CleanText)
 
 
 class GivenBackRow(Base):

@@ -14,11 +14,12 @@ from escalator.ledger.given_back import read_given_back
 from escalator.ledger.notice_rows import read_notice
 from escalator.ledger.records import read_progress
 from escalator.ledger.rows import find_campaign
-from escalator.ledger.tables import CampaignRow, FactRow, MoveRow, NodeRow, StepRow
+from escalator.ledger.tables import CampaignRow, FactRow, MoveRow, NodeRow, OrderRow, StepRow
 from escalator.ledger.vim_tables import NoticeRow, SessionRunRow
 from escalator.model.campaign import LedgerView, NodeProgress, NodeState
 from escalator.model.node_facts import NodeFacts
 from escalator.model.notice import NoticeRecord, NoticeState
+from escalator.model.order import Order, Verb
 from escalator.model.step import Outcome, Step
 
 _OVER = frozenset({NodeState.SKIPPED, NodeState.HELD, NodeState.FAILED})
@@ -49,6 +50,7 @@ def read_view(session: Session, campaign: str, run_id: str) -> LedgerView:
         approvals={host: told.approval for host, told in words.items() if told.approval is not None},
         crossings_asked=frozenset(host for host, told in words.items() if told.crossing_asked is not None),
         crossing=max(answers, key=lambda answer: answer.at, default=None),
+        orders=read_orders(session, row.id),
     )
 
 
@@ -56,6 +58,26 @@ def read_nodes(session: Session, campaign_id: int) -> tuple[NodeProgress, ...]:
     """Read how the nodes of a run stand, in the order of the plan."""
     rows = sa.select(NodeRow).where(NodeRow.campaign_id == campaign_id).order_by(NodeRow.id)
     return tuple(read_progress(node) for node in session.scalars(rows))
+
+
+def read_orders(session: Session, campaign_id: int) -> tuple[Order, ...]:
+    """Read what was ordered of a run, the earliest first."""
+    rows = sa.select(OrderRow).where(OrderRow.campaign_id == campaign_id).order_by(OrderRow.id)
+    return tuple(
+        Order(
+            id=row.id,
+            verb=Verb(row.verb),
+            host=row.host,
+            by=row.ordered_by,
+            at=row.ordered_at,
+            reason=row.reason,
+            plan_hash=row.plan_hash,
+            in_flight=row.in_flight,
+            effective_at=row.effective_at,
+            effect=row.effect,
+        )
+        for row in session.scalars(rows)
+    )
 
 
 def _read_told(session: Session, campaign: str, run_id: str) -> list[NoticeRecord]:

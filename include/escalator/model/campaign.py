@@ -15,6 +15,7 @@ from escalator.model.failed_nodes import OnFailedNode
 from escalator.model.interruption import Breach
 from escalator.model.lease import NO_INSTALLATION, Lease, LeaseMark
 from escalator.model.no_return import NoReturn
+from escalator.model.order import Order
 from escalator.model.procedure import UPGRADE
 from escalator.model.step import Step as Step  # noqa: PLC0414  part of this vocabulary
 from escalator.model.verdict import Code
@@ -293,6 +294,7 @@ _STOPPING = frozenset(
         Code.INTERRUPTION_YEAR,
         Code.SOAK_FAILED,
         Code.APPROVAL_REFUSED,
+        Code.ORDER_STOP,
     }
 )
 """Codes of the admission STOP; those that wait for something else have others."""
@@ -312,6 +314,7 @@ class LedgerView:
     :ivar crossings_asked: hosts before which a person was asked whether they may go out one-way.
     :ivar crossing: what was answered to that, last.
     :ivar breaches: groups whose services this run interrupted, and that were interrupted for too long.
+    :ivar orders: what persons ordered of this run, the earliest first.
     """
 
     nodes: tuple[NodeProgress, ...] = ()
@@ -324,6 +327,7 @@ class LedgerView:
     approvals: Mapping[str, ApprovalAnswer] = field(default_factory=dict)
     crossings_asked: frozenset[str] = frozenset()
     crossing: ApprovalAnswer | None = None
+    orders: tuple[Order, ...] = ()
 
     def of(self, host: str) -> NodeProgress:
         """Return the progress of a host; waiting when nothing is recorded."""

@@ -78,6 +78,8 @@ class NodeFacts:
     """What is remembered of a node in one campaign; None: nothing. Times are aware.
 
     :ivar leased_at: when the lease was about to be taken.
+    :ivar claim: id of the newest order (0: none) when the run was about to take the node out: later ones are
+        ordered of a node in flight; None: it is not out.
     :ivar released_at: when the node was about to be given back.
     :ivar drain_started: when servers were about to be moved off the node, since its last precheck.
     :ivar upgrade_begun: when its software was about to be changed.
@@ -119,6 +121,7 @@ class NodeFacts:
     """
 
     leased_at: datetime | None = None
+    claim: int | None = None
     released_at: datetime | None = None
     drain_started: datetime | None = None
     upgrade_begun: datetime | None = None
@@ -170,6 +173,7 @@ class FactChanges(TypedDict, total=False):
     """Facts to remember, by the names of ``NodeFacts``; None forgets one."""
 
     leased_at: datetime | None
+    claim: int | None
     released_at: datetime | None
     drain_started: datetime | None
     upgrade_begun: datetime | None

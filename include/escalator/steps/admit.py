@@ -19,6 +19,7 @@ from escalator.model.verdict import Code
 from escalator.steps.running.context import CampaignContext, StepContext
 from escalator.steps.running.login_patience import bear_refusal, forget_refusal
 from escalator.steps.running.node_versions import list_others, read_version
+from escalator.steps.running.ordered import claim_node, forget_claim, note_effect
 from escalator.steps.stopping.stop_book import take_over_stops
 from escalator.steps.watching.signs import find_stop_signs
 from escalator.steps.watching.telling import begin_watching, take_back, take_back_unless_out
@@ -81,6 +82,10 @@ def admit(ctx: StepContext) -> AdmissionDecision:
         sign = begin_watching(ctx, snapshot)
         if sign is not None:
             return _recorded(ctx, make_decision(ctx.host, Admission.WAIT, sign.code, sign.message))
+        ordered = claim_node(ctx)
+        if ordered is not None:
+            take_back_unless_out(ctx, snapshot)
+            return _recorded(ctx, _shout_when_unproved(ctx, ordered))
         now = ctx.now()
         ctx.remember(leased_at=now)
         ctx.write_lease(_make_lease(ctx, found, now))
@@ -183,5 +188,8 @@ def _recorded(ctx: StepContext, decision: AdmissionDecision) -> AdmissionDecisio
         Admission.HOLD: NodeState.HELD,
         Admission.SKIP: NodeState.SKIPPED,
     }.get(decision.admission, NodeState.WAITING)
+    if decision.admission is not Admission.ADMIT:
+        forget_claim(ctx)
     ctx.progress(state, decision.code, decision.message)
+    note_effect(ctx, decision.code)
     return decision

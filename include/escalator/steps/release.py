@@ -26,6 +26,7 @@ from escalator.model.step import Outcome
 from escalator.model.verdict import Code
 from escalator.steps.running.context import StepContext
 from escalator.steps.running.login_patience import bear_refusal
+from escalator.steps.running.ordered import find_hold
 from escalator.steps.running.results import StepResult
 from escalator.steps.stopping.start_servers import start_left
 from escalator.steps.switching.managers import tell_of_return
@@ -71,11 +72,15 @@ def _end(ctx: StepContext, service: ComputeService, lease: Lease) -> StepResult:
         if refused is not None:
             code = refused.code or Code.NOT_VERIFIED
             return _leave_out(ctx, lease.at(LeasePhase.UPGRADING), LeaseMark.FAILED, code, refused.message)
+        ordered = find_hold(ctx)
+        if ordered is not None:
+            return _leave_out(ctx, lease, LeaseMark.HELD, Code.ORDER_HOLD, ordered.message)
         return _give_back(ctx, NodeState.RELEASED, message=progress.message)
     if _is_untouched(ctx, progress, lease):
         given_up = progress if progress.state in {NodeState.HELD, NodeState.SKIPPED} else None
         return _give_back(ctx, given_up.state if given_up else NodeState.HELD, *_find_cause(progress))
     before = ctx.facts.upgrade_begun is None and progress.state is not NodeState.FAILED
+    before = before or _is_held_when_proved(progress, lease)
     mark = LeaseMark.HELD if before else LeaseMark.FAILED
     if progress.state is NodeState.VERIFIED:
         said = f"the ledger says that it was verified, but its lease says {lease.mark or lease.phase}"
@@ -87,6 +92,12 @@ def _is_verified(progress: NodeProgress, lease: Lease) -> bool:
     """Tell whether lease and ledger agree that all was proved, be the proof still good or not."""
     agreed = progress.state is NodeState.VERIFIED and lease.phase is LeasePhase.VERIFIED
     return agreed and lease.mark is None
+
+
+def _is_held_when_proved(progress: NodeProgress, lease: Lease) -> bool:
+    """Tell whether an earlier release held a proved node, as a person ordered."""
+    held = (lease.phase, lease.mark) == (LeasePhase.VERIFIED, LeaseMark.HELD)
+    return held and (progress.state, progress.code) == (NodeState.HELD, Code.ORDER_HOLD)
 
 
 def _is_untouched(ctx: StepContext, progress: NodeProgress, lease: Lease) -> bool:

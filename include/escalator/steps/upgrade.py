@@ -21,6 +21,7 @@ from escalator.steps.rebooting.reboots import Rebooted, finish_reboot, reboot_no
 from escalator.steps.running.context import StepContext
 from escalator.steps.running.hooks import Hooks
 from escalator.steps.running.node_versions import read_version
+from escalator.steps.running.ordered import find_hold
 from escalator.steps.running.patience import Patience
 from escalator.steps.running.results import StepResult
 from escalator.steps.stopping.stop_servers import find_resting, stop_servers
@@ -49,7 +50,7 @@ def upgrade(ctx: StepContext) -> StepResult:
         if rebooted is not None:
             return _end(ctx, hooks, rebooted, began=ctx.now())
         ctx.campaign.mechanism.stage(ctx.node_job("stage"))
-        held = _prove_empty(ctx) or _stop(ctx)
+        held = _prove_empty(ctx) or _find_hold(ctx) or _stop(ctx)
         if held is not None:
             return held
         ctx.ensure_phase(LeasePhase.UPGRADING)
@@ -58,6 +59,11 @@ def upgrade(ctx: StepContext) -> StepResult:
         return _bring(ctx, hooks)
     except NodeFaultError as exc:
         return _not_upgraded(ctx, exc, hooks)
+
+
+def _find_hold(ctx: StepContext) -> StepResult | None:
+    """Hold the node at the last moment before its software may be another; later it is brought to its end."""
+    return find_hold(ctx) if ctx.facts.upgrade_begun is None else None
 
 
 def _bring(ctx: StepContext, hooks: Hooks) -> StepResult:

@@ -11,7 +11,7 @@ from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 
 from escalator.model.errors import EscalatorError, InvalidRequestError, NotFoundError
-from escalator_airflow.board import campaigns, pages
+from escalator_airflow.board import campaigns, orders, pages
 from escalator_airflow.board.access import find_means
 from escalator_airflow.board.answers import RefusedError, make_refusal
 from escalator_airflow.board.means import Means
@@ -39,7 +39,7 @@ def create_app(means: Means) -> FastAPI:
     app.state.means = means
     app.mount(f"{pages.PAGES}/static", StaticFiles(directory=STATIC), name="static")
     app.include_router(pages.router)
-    for router in (campaigns.router,):
+    for router in (campaigns.router, orders.router):
         app.include_router(router, prefix=PREFIX)
     app.exception_handler(RefusedError)(_say_refused)
     app.exception_handler(RequestValidationError)(_say_faults)

@@ -12,6 +12,7 @@ from fastapi import Request
 from escalator.board.record import BoardReader
 from escalator.ledger.ledger import Ledger
 from escalator.model.clock import utcnow
+from escalator_airflow.board.questions import Questions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,18 +46,27 @@ class Gate(Protocol):
         """Return the address of the page to log in at, which leads back to that of the request."""
 
 
+def open_questions() -> Questions:
+    """Give what the runs of the Airflow that serves us ask."""
+    from escalator_airflow.board.airflow_questions import AirflowQuestions  # noqa: PLC0415
+
+    return AirflowQuestions()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Means:
     """The world of the board.
 
     :ivar open_ledger: opens the ledger for one request.
     :ivar reader: reads what the board of one run is made from.
+    :ivar questions: gives what tasks of runs ask persons.
     """
 
     gate: Gate
     open_ledger: Callable[[], Ledger] = Ledger
     reader: BoardReader = field(default_factory=BoardReader)
     clock: Callable[[], datetime] = utcnow
+    questions: Callable[[], Questions] = open_questions
 
 
 def find_means() -> Means:

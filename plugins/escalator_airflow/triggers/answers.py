@@ -87,8 +87,11 @@ def _open(dag_id: str, run_id: str) -> tuple[Any, Any]:
 def _look(desk: Any, run: Any, host: str | None) -> bool:
     """Send what is due; tell whether there is something to wait for."""
     from escalator.steps.running.giving_way import is_due_again  # noqa: PLC0415
+    from escalator.steps.running.ordered import is_called_back  # noqa: PLC0415
 
     desk.courier.deliver_due(desk.session_id)
+    if host is not None and is_called_back(run, host):
+        return False
     if host is not None and run.facts(host).refused_at is not None:
         return not is_due_again(run, host, utcnow())
     return bool(desk.is_waiting(host, utcnow()))

@@ -81,8 +81,40 @@ def gate() -> TestGate:
     return TestGate()
 
 
+@dataclass
+class TestQuestions:
+    """What a run asks, and what was answered: (task, word, person)."""
+
+    __test__ = False
+    asks: list[Any] = field(default_factory=list)
+    answered: list[tuple[str, str, str]] = field(default_factory=list)
+    ended: bool = False
+
+    def find(self, dag_id: str, run_id: str) -> tuple[Any, ...]:
+        return tuple(q for q in self.asks if (q.dag_id, q.run_id) == (dag_id, run_id))
+
+    def answer(self, question: Any, word: str, person: Any) -> bool:
+        self.answered.append((question.task_id, word, person.name))
+        self.asks.remove(question)
+        return True
+
+    def has_ended(self, _dag_id: str, _run_id: str) -> bool:
+        return self.ended
+
+
 @pytest.fixture(scope="session")
-def app(airflow_home: Path, gate: TestGate) -> Any:
+def one_questions() -> TestQuestions:
+    return TestQuestions()
+
+
+@pytest.fixture
+def questions(one_questions: TestQuestions) -> TestQuestions:
+    one_questions.__init__()  # type: ignore[misc]
+    return one_questions
+
+
+@pytest.fixture(scope="session")
+def app(airflow_home: Path, gate: TestGate, one_questions: TestQuestions) -> Any:
     """The app as Airflow mounts it, with a route that changes something."""
     from fastapi import FastAPI
     from tests.plugins.board.changing import router
@@ -91,7 +123,7 @@ def app(airflow_home: Path, gate: TestGate) -> Any:
     from escalator_airflow.board.means import Means
 
     assert airflow_home.is_dir()
-    outer, inner = FastAPI(), create_app(Means(gate=gate, clock=lambda: NOW))
+    outer, inner = FastAPI(), create_app(Means(gate=gate, clock=lambda: NOW, questions=lambda: one_questions))
     outer.state.board = inner
     inner.include_router(router)
     outer.mount("/escalator", inner)

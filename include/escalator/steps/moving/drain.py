@@ -16,6 +16,7 @@ from escalator.model.campaign import OnSlowMove
 from escalator.model.cloud import Migration, Server
 from escalator.model.errors import EscalatorError, SupersededError, TransientError
 from escalator.model.moves import DrainPlan, FailureAction, MoveMethod, MoveRecord, PlannedMove
+from escalator.model.verdict import Code
 from escalator.steps.moving.drain_record import DrainRecord
 from escalator.steps.moving.endings import (
     describe_error,
@@ -23,7 +24,7 @@ from escalator.steps.moving.endings import (
     describe_gone,
     describe_half_landed,
 )
-from escalator.steps.moving.flights import Flight, FlightState, can_abort, can_force
+from escalator.steps.moving.flights import Flight, FlightState, can_abort, can_force, is_back
 from escalator.steps.moving.move_queue import MoveQueue
 from escalator.steps.moving.node_view import NodeView
 from escalator.steps.moving.pace import LONGEST_GAP_SECONDS, DrainPace
@@ -128,11 +129,12 @@ class Drain:
             if self.source == self.ctx.host and self.record.is_gone():
                 self._give_up()
                 break
+            self.record.heed_orders()
             fresh = self.queue.start(self.pace.at_once - len(self.flying), after_id=self.after_id)
             self.flying.extend(fresh)
             self._settle_refusals()
             if self.waiting or self.flying:
-                self.ctx.campaign.sleep(self._until_poll(fresh))
+                self.record.rest(self._until_poll(fresh))
                 self._poll()
         if self.record.lost is not None:
             raise self.record.lost
@@ -213,6 +215,8 @@ class Drain:
                 self.queue.end_trouble()
             state = seen.state(now, self.record.limit_of(seen.move))
             match state:
+                case FlightState.FLYING if self.record.aborts and seen.aborted_at is None and can_abort(seen):
+                    self.flying.append(self._aborted(replace(seen, ordered=True), now))
                 case FlightState.FLYING:
                     self.flying.append(seen)
                 case FlightState.CONFIRM:
@@ -251,21 +255,27 @@ class Drain:
     def _late(self, flight: Flight, now: datetime) -> list[Flight]:
         """Force a move that hangs to its end where that was asked for, else abort it; or hold the node."""
         name, limit = flight.move.server_name, self.record.limit_of(flight.move)
-        if self.ctx.plan.request.on_slow_move is OnSlowMove.FORCE_COMPLETE and can_force(flight):
+        forced = self.ctx.plan.request.on_slow_move is OnSlowMove.FORCE_COMPLETE and not self.record.aborts
+        if forced and can_force(flight):
             return [self._forced(flight, limit, now)]
         tried_for_long = flight.refused_at is not None and now - flight.refused_at > TOLERATED
         if not can_abort(flight) or flight.migration is None or tried_for_long:
             return self._ended_badly(flight, FlightState.STUCK, now)
         log.warning("%s: the migration of %s takes longer than %s: aborting it", self.ctx.host, name, limit)
+        return [self._aborted(flight, now)]
+
+    def _aborted(self, flight: Flight, now: datetime) -> Flight:
+        """Ask Nova to abort a live migration."""
+        name, number = flight.move.server_name, flight.migration.id if flight.migration else 0
         self.ctx.ensure_current()
         try:
-            self.ctx.cloud.abort_migration(flight.move.server_id, flight.migration.id)
+            self.ctx.cloud.abort_migration(flight.move.server_id, number)
         except TransientError as exc:
             log.warning("%s: not known whether it is aborted: %s", self.ctx.host, exc)
-            return [replace(flight, refused_at=flight.refused_at or now)]
+            return replace(flight, refused_at=flight.refused_at or now)
         except EscalatorError as exc:
             log.warning("%s: Nova does not abort the migration of %s: %s", self.ctx.host, name, exc)
-        return [replace(flight, aborted_at=now)]
+        return replace(flight, aborted_at=now)
 
     def _forced(self, flight: Flight, limit: timedelta, now: datetime) -> Flight:
         """Force a live migration to its end; its guest pauses. One that Nova refuses is aborted next."""
@@ -292,7 +302,7 @@ class Drain:
             server = self.view.here.get(flight.move.server_id)
             if server is None or flight.source != self.source:
                 self._landed(flight, flight.record(now, FlightState.ARRIVED))
-            elif _came_back(flight, migrations, self.source):
+            elif is_back(flight, migrations, self.source):
                 log.warning("%s: somebody moved %s back", self.ctx.host, server.name)
                 self._landed(flight, flight.record(now, FlightState.ARRIVED))
             elif flight.landed_at is None or now - flight.landed_at <= self.record.limit_of(flight.move):
@@ -367,7 +377,7 @@ class Drain:
     def _failed(self, move: PlannedMove, record: MoveRecord, *, stuck: bool = False) -> None:
         """Ask the policy what comes next: another destination, or the node is held."""
         self.record.keep(record)
-        if self.record.lost is not None:
+        if self.record.lost is not None or record.code is Code.ORDER_ABORT_MOVES:
             return
         attempts = [r for r in self.record.ended if r.server_id == move.server_id]
         action = FailureAction.HOLD if stuck else choose_next_action(attempts, move)
@@ -381,15 +391,3 @@ class Drain:
             self.queue.waiting.append(replace(move, destinations=rest))
             return
         self.record.hold(describe_failure(record))
-
-
-def _came_back(flight: Flight, migrations: Iterable[Migration], host: str) -> bool:
-    """Tell whether a later migration brought a server back to the node."""
-    last = flight.migration.id if flight.migration else flight.after_id
-    return any(
-        m.server_id == flight.move.server_id
-        and m.id > last
-        and m.dest_host == host
-        and not m.status.unfinished
-        for m in migrations
-    )

@@ -9,14 +9,19 @@ from datetime import datetime, timedelta
 from escalator.model.cloud import ServiceState
 from escalator.model.errors import LeaseLostError
 from escalator.model.moves import MoveRecord, PlannedMove
-from escalator.model.verdict import Verdict
+from escalator.model.order import Order, Verb
+from escalator.model.verdict import Subject, Verdict
+from escalator.orders.rules import find_code
 from escalator.steps.running.context import StepContext
+from escalator.steps.running.ordered import find_order
 from escalator.steps.running.patience import Patience
 
 log = logging.getLogger("escalator.steps.moving.drain_record")
 
 SILENT_WITHIN = timedelta(minutes=2)
 """For how long nova-compute on a node may be seen down while servers leave it: it may be started again."""
+LISTEN_SECONDS = 5.0
+"""How long a person who orders something waits at most until a drain heeds it."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -27,6 +32,7 @@ class DrainRecord:
     :ivar follows: what that is, in words.
     :ivar lost: the node is not ours any more.
     :ivar silent_since: since when its nova-compute has been seen down at every look; None: it is up.
+    :ivar ordered: what a person ordered, and holds the node.
     """
 
     ctx: StepContext
@@ -36,6 +42,7 @@ class DrainRecord:
     lost: LeaseLostError | None = None
     follows: str = "the node is held"
     silent_since: datetime | None = None
+    ordered: Order | None = None
 
     @property
     def stopped(self) -> bool:
@@ -67,6 +74,35 @@ class DrainRecord:
     def is_gone(self) -> bool:
         """Tell whether nova-compute on the node has been down for so long that no move from it will end."""
         return self.silent_since is not None and self.ctx.now() - self.silent_since > SILENT_WITHIN
+
+    def heed_orders(self) -> bool:
+        """See whether a person ordered that nothing more starts, or that what flies is aborted.
+
+        :return: something was ordered that was not known before.
+        """
+        order = self.patience.ask(lambda: find_order(self.ctx))
+        if order is None or order == self.ordered:
+            return False
+        self.ordered = order
+        subject = Subject.of_node(self.ctx.host)
+        remedy = f"clear {self.ctx.host}.admit with downstream when it may go on"
+        code = find_code(order.verb)
+        self.hold(Verdict(code=code, message=str(order), subject=subject, remedy=remedy))
+        return True
+
+    def rest(self, seconds: float) -> None:
+        """Sleep for so long; a person who orders something meanwhile is heeded at once."""
+        while seconds > LISTEN_SECONDS:
+            self.ctx.campaign.sleep(LISTEN_SECONDS)
+            seconds -= LISTEN_SECONDS
+            if self.heed_orders():
+                return
+        self.ctx.campaign.sleep(seconds)
+
+    @property
+    def aborts(self) -> bool:
+        """Tell whether a person ordered that what flies is aborted."""
+        return self.ordered is not None and self.ordered.verb is Verb.ABORT_MOVES
 
     def hold(self, verdict: Verdict) -> None:
         """Note why the node is held."""

@@ -50,6 +50,7 @@ class Flight:
         Nova took our request a moment later.
     :ivar grace: for how long nobody could see how it stands.
     :ivar unsure: the answer to the request was lost: Nova may know nothing of it.
+    :ivar ordered: a person ordered its abort.
     :ivar vanished: its migration is not on record any more, as of a server that was deleted.
     """
 
@@ -68,6 +69,7 @@ class Flight:
     grace: timedelta = timedelta()
     unsure: bool = False
     vanished: bool = False
+    ordered: bool = False
 
     def seen(self, migrations: Iterable[Migration], now: datetime) -> Flight:
         """Return this flight with its own migration as Nova has it now."""
@@ -146,6 +148,8 @@ class Flight:
         what = f"{self.move.method} migration of {self.move.server_name} to {self.destination}"
         if state is FlightState.ARRIVED:
             return None, ""
+        if self.ordered and state is not FlightState.STUCK:
+            return Code.ORDER_ABORT_MOVES, f"{what} was aborted, as a person ordered"
         if state is FlightState.STUCK or self.aborted_at is not None:
             aborted = " and was aborted" if self.aborted_at is not None else ""
             return Code.MIGRATION_HUNG, f"{what} took too long{aborted}"
@@ -163,3 +167,15 @@ def can_force(flight: Flight) -> bool:
 def can_abort(flight: Flight) -> bool:
     """Tell whether Nova can abort it: live migrations only."""
     return flight.move.method.is_live and flight.migration is not None
+
+
+def is_back(flight: Flight, migrations: Iterable[Migration], host: str) -> bool:
+    """Tell whether a later migration brought a server back to the node."""
+    last = flight.migration.id if flight.migration else flight.after_id
+    return any(
+        m.server_id == flight.move.server_id
+        and m.id > last
+        and m.dest_host == host
+        and not m.status.unfinished
+        for m in migrations
+    )

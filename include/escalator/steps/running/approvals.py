@@ -7,6 +7,7 @@ from datetime import timedelta
 from escalator.model.approval import Approval, ApprovalAnswer
 from escalator.model.verdict import Code
 from escalator.model.wording import name_some
+from escalator.orders.rules import find_stop
 from escalator.steps.running.context import CampaignContext
 from escalator.upgrade_manager.schedule.approvals import needs_answer
 from escalator.upgrade_manager.schedule.one_way import needs_word
@@ -20,7 +21,7 @@ def find_question(campaign: CampaignContext, host: str) -> str:
     if campaign.plan.request.approval is Approval.NONE:
         return ""
     view = campaign.run.view()
-    if not needs_answer(campaign.plan, view, host):
+    if not needs_answer(campaign.plan, view, host) or find_stop(view.orders) is not None:
         return ""
     left = [other for other in campaign.plan.hosts if not view.of(other).state.ended]
     return (

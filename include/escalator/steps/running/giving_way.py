@@ -18,6 +18,7 @@ from escalator.model.notice import NoticeState
 from escalator.model.step import Outcome
 from escalator.model.verdict import Code
 from escalator.steps.running.context import CampaignContext
+from escalator.steps.running.ordered import is_called_back
 from escalator.steps.running.results import StepResult
 from escalator.steps.running.run_step import NOT_ASKED, run_admit, run_step
 
@@ -101,6 +102,9 @@ def _give_way(campaign: CampaignContext, host: str, *, try_number: int) -> Ended
 
 def _come_again(campaign: CampaignContext, host: str, *, try_number: int) -> Ended | None:
     """Take the lease and look again; None when the node is where switchover begins."""
+    if is_called_back(campaign.run, host):
+        ordered = _take_again(campaign, host, try_number=try_number)
+        return None if ordered is None else Ended(result=ordered)
     word = campaign.run.facts(host).person_word
     if word is PersonWord.LEAVE:
         message = f"{host} is left out: its VNF managers refused, and a person decided so"

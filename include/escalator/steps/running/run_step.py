@@ -31,6 +31,7 @@ from escalator.steps.release import release
 from escalator.steps.running.context import CampaignContext, StepContext
 from escalator.steps.running.cut_off import record_cut_off
 from escalator.steps.running.login_patience import bear_refusal, forget_refusal
+from escalator.steps.running.ordered import find_hold_before, note_effect
 from escalator.steps.running.results import StepResult
 from escalator.steps.running.step_clock import follow_time
 from escalator.steps.switchover import switchover
@@ -113,7 +114,7 @@ def run_step(
         if step is Step.RELEASE:
             record_cut_off(ctx, states)
         extend_silence(ctx, compute_step_limit_seconds(stage, campaign.plan.expected))
-        result = STEPS[step](ctx)
+        result = find_hold_before(ctx) or STEPS[step](ctx)
     except SupersededError:
         raise
     except LeaseLostError as exc:
@@ -134,10 +135,16 @@ def run_step(
             ctx.progress(_STATES[_find_trouble(ctx)], _code(exc), str(exc))
         raise
     forget_refusal(ctx)
-    end_attempt(ctx, result)
-    if result.outcome in _STATES and step is not Step.RELEASE:
-        ctx.progress(_STATES[result.outcome], result.code, result.message)
+    _record_end(ctx, result)
     return result
+
+
+def _record_end(ctx: StepContext, result: StepResult) -> None:
+    """Record how a step ended, what that makes of its node, and of an order that ended it."""
+    end_attempt(ctx, result)
+    if result.outcome in _STATES and ctx.step is not Step.RELEASE:
+        ctx.progress(_STATES[result.outcome], result.code, result.message)
+    note_effect(ctx, result.code)
 
 
 def record_hang(campaign: CampaignContext, host: str, step: Step, *, try_number: int) -> str:

@@ -12,6 +12,7 @@ from escalator.model.decisions import Admission, AdmissionDecision
 from escalator.model.lease import Lease, LeasePhase
 from escalator.model.verdict import Code
 from escalator.model.watchers import StopSign, find_sign
+from escalator.orders.rules import decide_by_bar, decide_by_pause
 from escalator.upgrade_manager.drain.durations import estimate_node_seconds
 from escalator.upgrade_manager.drain.stops import mark_unmovable
 from escalator.upgrade_manager.schedule.approvals import find_unapproved
@@ -349,16 +350,28 @@ def _one_way(state: AdmissionState, host: str) -> AdmissionDecision | None:
     return make_decision(host, Admission.WAIT, Code.APPROVAL, message)
 
 
+def _ordered(state: AdmissionState, host: str) -> AdmissionDecision | None:
+    """Keep a node in for the rest of the run where a person ordered so."""
+    return decide_by_bar(state.ledger.orders, host)
+
+
+def _paused(state: AdmissionState, host: str) -> AdmissionDecision | None:
+    """Let no node go while a person has paused the campaign; its window goes on to close."""
+    return decide_by_pause(state.ledger.orders, host)
+
+
 EARLY_RULES: tuple[Rule, ...] = (_left_out, _not_selected, _already_ours, _needless)
 """What holds in a dry run as well."""
 RULES: tuple[Rule, ...] = (
     _altered,
+    _ordered,
     _barred,
     _harmed,
     _budget,
     _interrupted,
     _disputed,
     _window,
+    _paused,
     _soaking,
     _unapproved,
     _warned,
