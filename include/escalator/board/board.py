@@ -11,15 +11,17 @@ from datetime import datetime
 from enum import StrEnum
 
 from escalator.model.campaign import NodeState
+from escalator.model.order import Order, Verb
 from escalator.model.step import Outcome, Step
 from escalator.model.verdict import Code
 
 
 class Stand(StrEnum):
-    """How a campaign stands: it goes on, admits no further node, waits for a person, or is over."""
+    """How a campaign stands: it goes on, is paused, admits no further node, waits for a person, is over."""
 
     RUNNING = "running"
     STOPPED = "stopped"
+    PAUSED = "paused"
     NEEDS_A_PERSON = "needs a person"
     OVER = "over"
 
@@ -43,6 +45,7 @@ class Wait(StrEnum):
     NOTICE = "notice"
     WINDOW = "window"
     PERSON = "person"
+    ORDER = "order"
     WATCHERS = "watchers"
     FAILURES = "failures"
     OTHERS = "others"
@@ -133,6 +136,7 @@ class NodeLine:
     :ivar remedy: what can be done about it; empty: nothing is to be done.
     :ivar wait: of a node that waits: what for.
     :ivar moves: the servers that leave it, while it is out.
+    :ivar verbs: what may be ordered of it now.
     """
 
     host: str
@@ -146,6 +150,7 @@ class NodeLine:
     remedy: str = ""
     wait: Wait | None = None
     moves: tuple[ServerMove, ...] = ()
+    verbs: tuple[Verb, ...] = ()
 
     @property
     def moved(self) -> int:
@@ -242,7 +247,7 @@ class Need:
     since: datetime | None
     message: str
     remedy: str
-    verbs: tuple[str, ...] = ()
+    verbs: tuple[Verb, ...] = ()
     task: str = ""
 
 
@@ -255,6 +260,7 @@ class Head:
     :ivar two_hours_at: when two hours are over since the first node was taken out, which the requirements
         give to a whole upgrade; None: no node was out yet.
     :ivar ended_at: when its last node was given back, of a campaign that is over.
+    :ivar verbs: what may be ordered of it now.
     """
 
     dag_id: str
@@ -279,11 +285,15 @@ class Head:
     forecast: Forecast | None = None
     two_hours_at: datetime | None = None
     ended_at: datetime | None = None
+    verbs: tuple[Verb, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Board:
-    """All that the board says of one run of a campaign at one moment."""
+    """All that the board says of one run of a campaign at one moment.
+
+    :ivar orders: what persons ordered of it, the latest first.
+    """
 
     made_at: datetime
     campaign: Head
@@ -291,3 +301,4 @@ class Board:
     next_nodes: tuple[NextNode, ...]
     nodes: tuple[NodeLine, ...]
     groups: tuple[GroupLine, ...]
+    orders: tuple[Order, ...] = ()

@@ -11,10 +11,12 @@ from escalator.board.forecast import find_expected_end
 from escalator.board.lines import list_nodes
 from escalator.board.needs import list_needs
 from escalator.board.record import BoardRecord
+from escalator.board.verbs import list_campaign_verbs
 from escalator.board.vnfs import list_groups
 from escalator.board.waits import list_limits
 from escalator.ledger.records import CampaignSummary
 from escalator.model.step import Step
+from escalator.orders.rules import find_pause, find_stop
 
 NEXT = 3
 """How many of the nodes that go next are named with the reason."""
@@ -37,6 +39,7 @@ def build_board(record: BoardRecord, now: datetime) -> Board:
         next_nodes=() if record.facts.concluded else _list_next(record, nodes),
         nodes=nodes,
         groups=list_groups(record, out),
+        orders=record.facts.view.orders[::-1],
     )
 
 
@@ -53,7 +56,7 @@ def build_line(summary: CampaignSummary) -> CampaignLine:
         opened_at=summary.opened_at,
         bundle=summary.bundle,
         target_version=summary.target_version,
-        stand=_judge(person=person, over=over, stopped=False),
+        stand=_judge(person=person, over=over, stopped=False, paused=False),
         nodes=nodes,
     )
 
@@ -61,7 +64,9 @@ def build_line(summary: CampaignSummary) -> CampaignLine:
 def _describe(record: BoardRecord, nodes: Sequence[NodeLine], needs: Sequence[Need], now: datetime) -> Head:
     facts, plan = record.facts, record.facts.plan
     counts: Mapping[Group, int] = Counter(node.group for node in nodes)
-    stopped = any(node.stopped for node in facts.view.nodes)
+    orders = facts.view.orders
+    stopped = find_stop(orders) is not None or any(node.stopped for node in facts.view.nodes)
+    paused = find_pause(orders) is not None
     first = _find_first_impact(nodes)
     return Head(
         dag_id=plan.campaign,
@@ -72,7 +77,7 @@ def _describe(record: BoardRecord, nodes: Sequence[NodeLine], needs: Sequence[Ne
         bundle=plan.request.bundle,
         from_versions=tuple(sorted(set(facts.versions_before.values()) - {plan.target_version})),
         target_version=plan.target_version,
-        stand=_judge(person=bool(needs), over=facts.concluded, stopped=stopped),
+        stand=_judge(person=bool(needs), over=facts.concluded, stopped=stopped, paused=paused),
         dry_run=plan.request.dry_run,
         opened_at=facts.opened_at,
         window_end=plan.window_end,
@@ -83,18 +88,21 @@ def _describe(record: BoardRecord, nodes: Sequence[NodeLine], needs: Sequence[Ne
         nodes=counts,
         total=len(nodes),
         limits=() if facts.concluded else list_limits(nodes),
-        forecast=None if facts.concluded or stopped else find_expected_end(record, nodes, now),
+        forecast=None if facts.concluded or stopped or paused else find_expected_end(record, nodes, now),
         two_hours_at=None if first is None else first + WHOLE_UPGRADE,
         ended_at=_find_end(nodes) if facts.concluded else None,
+        verbs=list_campaign_verbs(facts),
     )
 
 
-def _judge(*, person: bool, over: bool, stopped: bool) -> Stand:
+def _judge(*, person: bool, over: bool, stopped: bool, paused: bool) -> Stand:
     if person:
         return Stand.NEEDS_A_PERSON
     if over:
         return Stand.OVER
-    return Stand.STOPPED if stopped else Stand.RUNNING
+    if stopped:
+        return Stand.STOPPED
+    return Stand.PAUSED if paused else Stand.RUNNING
 
 
 def _find_first_impact(nodes: Sequence[NodeLine]) -> datetime | None:

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from escalator.board.board import Group, NodeLine, ServerMove, StepCell, group_of
 from escalator.board.record import BoardRecord
+from escalator.board.verbs import list_node_verbs
 from escalator.board.waits import name_wait
 from escalator.ledger.board_book import StepTimes
 from escalator.model.campaign import CampaignPlan, NodeProgress, NodeState
@@ -57,6 +58,7 @@ def _describe_node(
         remedy=remedy or _find_remedy(node),
         wait=name_wait(node.code) if group is Group.WAITING else None,
         moves=tuple(_list_moves(record, node.host)) if group is Group.OUT else (),
+        verbs=() if record.facts.concluded else list_node_verbs(node, record.facts.view.orders),
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from escalator.board.board import Group, Need, NodeLine
 from escalator.board.record import BoardRecord
+from escalator.model.order import Verb
 from escalator.model.step import Outcome, Step
 from escalator.model.verdict import Code
 from escalator.upgrade_manager.schedule.approvals import find_unapproved, needs_answer
@@ -30,6 +31,7 @@ def _list_questions(record: BoardRecord, nodes: Sequence[NodeLine]) -> Iterable[
                 since=node.since,
                 message=f"{node.host} was upgraded, verified and given back; may the next nodes go?",
                 remedy="look at the node and its servers, then say so",
+                verbs=(Verb.APPROVE,),
                 task=f"{node.host}.{Step.RELEASE}",
             )
 

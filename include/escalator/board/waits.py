@@ -21,6 +21,8 @@ _WAITS: Mapping[Code, Wait] = MappingProxyType(
         Code.WINDOW_CLOSED: Wait.WINDOW,
         Code.APPROVAL: Wait.PERSON,
         Code.APPROVAL_REFUSED: Wait.PERSON,
+        Code.ORDER_PAUSE: Wait.ORDER,
+        Code.ORDER_STOP: Wait.ORDER,
         Code.FAILURE_BUDGET: Wait.FAILURES,
         Code.SOAK_FAILED: Wait.FAILURES,
         Code.INTERRUPTION_SWITCH: Wait.FAILURES,

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import html
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime
 from http import HTTPStatus
@@ -12,7 +11,7 @@ from typing import Annotated, Any
 from urllib.parse import parse_qs
 
 from fastapi import APIRouter, Depends, Request, Response
-from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
+from fastapi.responses import JSONResponse, RedirectResponse
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.concurrency import run_in_threadpool
 
@@ -23,12 +22,11 @@ from escalator_airflow.board.access import DagId, EditorDep, Host, MeansDep, Rea
 from escalator_airflow.board.answers import RefusedError, describe_refusals
 from escalator_airflow.board.giving_orders import give_order
 from escalator_airflow.board.means import Means, Person
+from escalator_airflow.board.pages import PAGES, make_refusal_page
 
 MOST_BODY = 16_384
 """Bytes of a body."""
 FORM = "application/x-www-form-urlencoded"
-BOARD = "/escalator/board"
-"""Where pages are: a form leads back to one of them."""
 router = APIRouter(prefix="/campaigns/{dag_id}/{run_id}", tags=["orders"])
 
 
@@ -170,7 +168,8 @@ async def _order(
     body: OrderBody,
 ) -> Response:
     """Give an order, and answer as it was sent: JSON, or the way back to a page."""
-    form, back = _is_form(request), body.back if _is_our_page(body.back) else BOARD
+    form, board = _is_form(request), f"{request.scope.get('root_path', '')}{PAGES}"
+    back = body.back if _is_our_page(body.back, board) else board
     try:
         given = await run_in_threadpool(give_order, means, editor, dag_id, run_id, asked)
     except (ConflictError, InvalidRequestError, NotFoundError) as exc:
@@ -178,7 +177,8 @@ async def _order(
         refused = RefusedError(status, exc.message, where=asked.host or run_id, remedy=exc.remedy or "")
         if not form:
             raise refused from exc
-        return _make_page(refused, back)
+        said = (f"Nothing was ordered: {refused.message}", refused.where, refused.remedy)
+        return make_refusal_page(request, refused.status, *said, back=back)
     if form:
         return RedirectResponse(back, status_code=HTTPStatus.SEE_OTHER)
     answer = OrderAnswer(
@@ -193,21 +193,9 @@ _STATUS: Mapping[type[Exception], HTTPStatus] = {
 }
 
 
-def _is_our_page(path: str) -> bool:
+def _is_our_page(path: str, board: str) -> bool:
     """Tell whether a form may lead there: to a page of the board, and to no other site."""
-    return path.startswith(BOARD) and path[len(BOARD) :][:1] in {"", "/", "?", "#"} and path.isprintable()
-
-
-def _make_page(refused: RefusedError, back: str) -> HTMLResponse:
-    """Say to a browser why nothing was ordered."""
-    lines: Sequence[str] = [refused.message, *filter(None, [refused.remedy])]
-    said = "".join(f"<p>{html.escape(line)}</p>" for line in lines)
-    page = (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Nothing was ordered</title>'
-        '<meta name="viewport" content="width=device-width"></head>'
-        f'<body><h1>Nothing was ordered</h1>{said}<p><a href="{html.escape(back)}">Back</a></p></body></html>'
-    )
-    return HTMLResponse(page, status_code=int(refused.status), headers={"Cache-Control": "no-store"})
+    return path.startswith(board) and path[len(board) :][:1] in {"", "/", "?", "#"} and path.isprintable()
 
 
 def _show(order: Order) -> OrderShown:

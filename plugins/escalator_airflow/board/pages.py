@@ -33,12 +33,12 @@ def show_list(request: Request, person: PersonDep, means: MeansDep) -> Response:
 
 @router.get("/{dag_id}/{run_id}")
 def show_board(
-    request: Request, dag_id: DagId, run_id: RunId, reader: ReaderDep, means: MeansDep
+    request: Request, dag_id: DagId, run_id: RunId, reader: ReaderDep, means: MeansDep, node: str = ""
 ) -> Response:
-    """Show one campaign."""
+    """Show one campaign, with what may be ordered of one of its nodes."""
     board, may_edit = _look(means, reader, dag_id, run_id)
-    page = render_page(board, root=_root(request), may_edit=may_edit, person=reader.name)
-    return make_fresh_answer(page, HTML, find_tag(board, "page", reader.name, str(may_edit)), HEADERS)
+    page = render_page(board, root=_root(request), may_edit=may_edit, person=reader.name, node=node)
+    return make_fresh_answer(page, HTML, find_tag(board, "page", reader.name, str(may_edit), node), HEADERS)
 
 
 @router.get("/{dag_id}/{run_id}" + LIVE)
@@ -57,9 +57,14 @@ def is_page(request: Request) -> bool:
     return path.startswith(PAGES) and not path.endswith(LIVE)
 
 
-def make_refusal_page(request: Request, status: int, message: str, where: str, remedy: str) -> Response:
-    """Answer with a page that says why there is no other."""
-    page = render_refusal(status, message, root=_root(request), where=where, remedy=remedy)
+def make_refusal_page(
+    request: Request, status: int, message: str, where: str, remedy: str, back: str = ""
+) -> Response:
+    """Answer with a page that says why there is no other.
+
+    :param back: path of the page that the reader came from; empty: none.
+    """
+    page = render_refusal(status, message, root=_root(request), where=where, remedy=remedy, back=back)
     headers = {**HEADERS, "Cache-Control": "no-store"}
     return HTMLResponse(page, status_code=int(status), headers=headers)
 

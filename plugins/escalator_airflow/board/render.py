@@ -14,15 +14,26 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from escalator.board.board import Board, CampaignLine, Group, Stand
+from escalator.model.order import Verb
 from escalator.reports.formatting import format_plain
 from escalator_airflow.board.wording import say_gap, say_span, say_time
 
 FOLDER = Path(__file__).parent
 STATIC = FOLDER / "static"
 GROUPS = (Group.FAILED, Group.HELD, Group.OUT, Group.WAITING, Group.DONE)
+VERBS = {
+    Verb.PAUSE: "Pause: no node goes out",
+    Verb.RESUME: "Resume",
+    Verb.STOP: "Stop: no further node in this run",
+    Verb.SKIP: "Skip",
+    Verb.HOLD: "Hold",
+    Verb.APPROVE: "Approve: go on",
+    Verb.ABORT_MOVES: "Abort its moves",
+}
 STANDS = {
     Stand.RUNNING: "Running",
     Stand.STOPPED: "No further node goes out",
+    Stand.PAUSED: "Paused",
     Stand.NEEDS_A_PERSON: "Needs a person",
     Stand.OVER: "Over",
 }
@@ -34,17 +45,21 @@ HEADERS = {
 }
 
 
-def render_page(board: Board, *, root: str, may_edit: bool, person: str) -> str:
+def render_page(board: Board, *, root: str, may_edit: bool, person: str, node: str = "") -> str:
     """Write the page of one campaign.
 
     :param root: path that the app is mounted at.
+    :param node: host of the node that is to be ordered about; empty: none.
     """
-    return _render("board.html", root, board=board, now=board.made_at, may_edit=may_edit, person=person)
+    chosen = next((line for line in board.nodes if line.host == node), None)
+    given = {"board": board, "now": board.made_at, "may_edit": may_edit, "person": person}
+    return _render("board.html", root, **given, chosen=chosen, with_forms=True)
 
 
 def render_live(board: Board, *, root: str, may_edit: bool) -> str:
     """Write the parts of the page that change."""
-    return _render("live.html", root, board=board, now=board.made_at, may_edit=may_edit)
+    given = {"board": board, "now": board.made_at, "may_edit": may_edit}
+    return _render("live.html", root, **given, chosen=None, with_forms=False)
 
 
 def render_list(campaigns: Sequence[CampaignLine], *, root: str, now: datetime, person: str) -> str:
@@ -52,9 +67,15 @@ def render_list(campaigns: Sequence[CampaignLine], *, root: str, now: datetime, 
     return _render("campaigns.html", root, campaigns=campaigns, now=now, person=person)
 
 
-def render_refusal(status: int, message: str, *, root: str, where: str = "", remedy: str = "") -> str:
-    """Write the page that says why there is no other."""
-    return _render("refused.html", root, status=status, message=message, where=where, remedy=remedy)
+def render_refusal(
+    status: int, message: str, *, root: str, where: str = "", remedy: str = "", back: str = ""
+) -> str:
+    """Write the page that says why there is no other.
+
+    :param back: path of the page that the reader came from; empty: none.
+    """
+    said = {"status": status, "message": message, "where": where, "remedy": remedy}
+    return _render("refused.html", root, **said, back=back)
 
 
 def _render(template: str, root: str, **given: Any) -> str:
@@ -82,6 +103,7 @@ def _environment() -> Environment:
         "seconds_between": _seconds_between,
         "GROUPS": GROUPS,
         "STANDS": STANDS,
+        "VERBS": VERBS,
         "version": _find_version(),
     }
     return made

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -139,11 +139,12 @@ def one_client(app: Any) -> Iterator[Any]:
 
 
 @pytest.fixture
-def client(one_client: Any, ledger: Ledger, gate: TestGate) -> Any:
-    from escalator_airflow.board.means import Means
+def client(one_client: Any, ledger: Ledger) -> Any:
+    from escalator.board.record import BoardReader
 
     del ledger
-    one_client.app.state.board.state.means = Means(gate=gate, clock=lambda: NOW)  # it keeps what it has read
+    state = one_client.app.state.board.state
+    state.means = replace(state.means, reader=BoardReader())  # it keeps what it has read
     return one_client
 
 

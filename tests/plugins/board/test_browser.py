@@ -55,9 +55,9 @@ def address(app: Any) -> Iterator[str]:
 
 
 @pytest.fixture
-def visit(browser: Any, address: str, client: Any) -> Iterator[Callable[..., Any]]:
+def visit(browser: Any, address: str, client: Any, questions: Any) -> Iterator[Callable[..., Any]]:
     """Open a page as somebody; nothing in it may fail, nor ask anything of another host."""
-    del client  # it sets the means of the app
+    del client, questions  # they set the means of the app
     contexts, faults = [], []
 
     def open_page(who: str = READS, path: str = PAGE, **looks: Any) -> Any:
@@ -192,6 +192,45 @@ def test_five_hundred_nodes_are_drawn_within_a_second(visit: Any, ledger: Ledger
         drawn = page.evaluate("performance.getEntriesByType('navigation')[0]")
         times.append(drawn["domContentLoadedEventEnd"] - drawn["responseStart"])
     assert min(times) < 1000
+
+
+def test_a_campaign_is_paused_and_resumed_with_the_keyboard(visit: Any, ledger: Ledger) -> None:
+    Stage(ledger).set()
+    page = visit(who=EDITS)
+    for word, then in (("Pause", "Paused"), ("Resume", "Running")):
+        page.get_by_text("Order something").focus()
+        page.keyboard.press("Enter")
+        page.keyboard.press("Tab")
+        page.keyboard.type("a storm in the rack")
+        page.get_by_role("button", name=word).focus()
+        page.keyboard.press("Enter")
+        page.locator("h1", has_text=then).wait_for()
+    assert page.locator("#ordered li").count() == 2
+    assert "by edits" in page.locator("#ordered").inner_text()
+
+
+def test_an_order_that_makes_no_sense_any_more_says_so_and_leads_back(visit: Any, ledger: Ledger) -> None:
+    stage = Stage(ledger)
+    run = stage.set()
+    page = visit(who=EDITS, path=f"{PAGE}?node=node-05")
+    run.set_progress("node-05", NodeState.ADMITTED, now=stage.now)
+    page.get_by_label("Why").nth(1).fill("not this one")
+    page.get_by_role("button", name="Skip").click()
+    assert "node-05 is in flight already" in page.locator("h1").inner_text()
+    page.get_by_role("link", name="Back").click()
+    assert page.locator(".nodes tbody tr").count() == 8
+
+
+def test_what_is_typed_stays_while_the_page_keeps_itself_fresh(visit: Any, ledger: Ledger) -> None:
+    stage = Stage(ledger, out=0)
+    run = stage.set(approval="every-node")
+    page = visit(who=EDITS)
+    why = page.locator("#needs input[name=reason]").first
+    why.fill("all is well")
+    stage.wait(run, "node-04", Code.CAPACITY, "other words")
+    page.locator("#n4", has_text="other words").wait_for(timeout=20_000)
+    assert why.input_value() == "all is well"
+    assert page.get_by_role("button", name="Approve").count() == 3
 
 
 _FAINT = """() => {

@@ -12,7 +12,9 @@ from tests.plugins.board.conftest import EDITS, READS, bearer
 
 from escalator.ledger.ledger import Ledger
 from escalator.model.campaign import Step
+from escalator.model.order import Verb
 from escalator.model.verdict import Code
+from escalator.orders.judging import Asked, judge_order
 
 pytestmark = pytest.mark.airflow
 LIST = "/escalator/board"
@@ -96,7 +98,7 @@ def test_pages_take_nothing_from_elsewhere_and_have_no_script_in_them(client: An
     assert "default-src 'none'" in policy
     assert "unsafe" not in policy
     assert not re.search(r"\son\w+=|<script>|\sstyle=|javascript:", answer.text)
-    assert not re.findall(r'(?:src|href)="(?!/|#)', answer.text)
+    assert not re.findall(r'(?:src|href|action)="(?!/|#|\?node=)', answer.text)
 
 
 def test_what_has_not_changed_is_not_sent_again_as_time_goes_by(client: Any, ledger: Ledger) -> None:
@@ -127,3 +129,33 @@ def test_a_poll_of_five_hundred_nodes_is_short_and_quick(client: Any, ledger: Le
         return time.process_time() - begun
 
     assert min(poll() for _ in range(5)) < 0.2  # seconds of CPU: others may keep the machine busy
+
+
+def test_who_may_only_look_is_offered_nothing_and_told_why(client: Any, ledger: Ledger) -> None:
+    Stage(ledger).set()
+    page = read(client, PAGE)
+    assert "needs the right to edit its DAG" in page
+    assert '<form method="post"' not in page
+    assert "?node=" not in page
+
+
+def test_what_makes_sense_now_can_be_ordered(client: Any, ledger: Ledger) -> None:
+    Stage(ledger).set()
+    page = read(client, f"{PAGE}?node=node-05", EDITS)
+    offered = set(re.findall(r'formaction="/escalator/v1/campaigns/[^/]+/[^/]+/([^"]+)"', page))
+    assert offered == {"pause", "stop", "nodes/node-05/skip", "nodes/node-05/hold"}
+    assert f'name="back" value="{PAGE}"' in page
+    out = read(client, f"{PAGE}?node=node-04", EDITS)
+    assert 'action="/escalator/v1/campaigns/' in out
+    assert out.count('name="confirm"') == 2  # it is asked twice
+
+
+def test_an_order_is_shown_with_who_gave_it_and_what_follows(client: Any, ledger: Ledger) -> None:
+    stage = Stage(ledger)
+    run = stage.set()
+    asked = Asked(verb=Verb.PAUSE, by="<b>ops</b>", reason="a storm in the rack")
+    run.orders().insert(asked, judge=judge_order, now=stage.now)
+    page = html.unescape(re.sub(r"<[^>]+>", " ", read(client, PAGE, EDITS)))
+    assert "Paused" in page
+    assert re.search(r"<b>ops</b>\s+at\s+08:\d\d\s*: a storm in the rack", page)
+    assert "/resume" in read(client, PAGE, EDITS)
