@@ -54,7 +54,7 @@ test: install    ## everything: style, types, unit, lab, scheduler
 	@for tool in sudo chromium; do command -v $$tool >/dev/null || { apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $$tool; } || echo "no $$tool: its tests are skipped"; done
 	$(BIN)/pytest -n 2 --dist loadscope
 
-proof: install   ## what is longer than a test may take: lives of nodes by the hundred, two installations on one cloud, VNFs of every kind
+proof: install   ## what is longer than a test may take: the six use cases, lives of nodes by the hundred, two installations on one cloud, VNFs of every kind
 	$(BIN)/escalator lab install --hypervisor qemu
 	ESCALATOR_DRAWN_TIMES=10 $(BIN)/pytest -n 2 $(PROPERTIES)
 	$(BIN)/pytest --proof
