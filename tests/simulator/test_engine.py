@@ -3,6 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import pytest
 from tests.builders import DOMAINS, make_busy_node, make_cloud, make_pair, make_server, make_target
 
 from escalator.model.campaign import UpgradeMode
@@ -57,6 +58,14 @@ def test_a_node_serves_for_a_while_before_the_next_one_goes() -> None:
         600.0,
         600.0,
     ]
+
+
+@pytest.mark.parametrize("seconds", [35.585, 2028.345, 8191.667])
+def test_a_soak_whose_end_is_no_whole_millisecond_as_a_float_ends_all_the_same(seconds: float) -> None:
+    assert seconds + 30.0 > round(seconds + 30.0, 3)
+    cloud = make_cloud([make_target(host) for host in "abc"])
+    trace = play(cloud, max_parallel=1, soak_seconds=30.0, upgrade_seconds=seconds)
+    assert sorted(trace["result"]["upgraded"]) == ["a", "b", "c"]
 
 
 def test_the_service_is_away_before_the_upgrade_and_members_stop_and_start() -> None:

@@ -241,11 +241,16 @@ class Engine:
         del self._nodes[host]
         self.played.give_back(host, self.now)
         if self.options.soak_seconds:
-            self._soaks_until = self.now + self.options.soak_seconds
+            self._soaks_until = _round_up(self.now + self.options.soak_seconds)
             self._at(self._soaks_until, self._wake)
 
     def _at(self, when: float, action: Callable[[], None]) -> None:
-        heappush(self._agenda, (math.ceil(when * 1000 - _HAIR) / 1000, next(self._number), action))
+        heappush(self._agenda, (_round_up(when), next(self._number), action))
 
     def _say(self, event: str, **fields: Any) -> None:  # noqa: ANN401  JSON
         self.events.append({"t": self.now, "event": event, **fields})
+
+
+def _round_up(when: float) -> float:
+    """Return the whole millisecond at which something happens: a sum of two may be a hair beyond."""
+    return math.ceil(when * 1000 - _HAIR) / 1000
