@@ -66,7 +66,7 @@ def run(code: str, environment: dict[str, str], *arguments: str) -> str:
 def test_dags_parse_without_the_network_and_the_hook_opens_a_cloud(
     clean_environment: dict[str, Any], before: str
 ) -> None:
-    assert run(before + PARSE + HOOK, clean_environment, str(ROOT / "dags")) == "15 0 []"
+    assert run(before + PARSE + HOOK, clean_environment, str(ROOT / "dags")) == "20 0 []"
 
 
 def test_airflow_loads_the_plugin_and_not_the_package_beside_it(clean_environment: dict[str, Any]) -> None:

@@ -196,7 +196,7 @@ def test_an_airflow_with_the_wheel_has_plugin_and_dags(installed: Installed) -> 
     assert all(Path(file).is_relative_to(installed.site) for file in found["code"])
     assert (len(found["plugins"]), found["faults"], found["import_errors"]) == (1, [], {})
     assert found["timetables"] == ["escalator_airflow.timetables.maintenance_window.MaintenanceWindow"]
-    campaigns = [f"{verb}__lab__cell1-az1-general" for verb in ("rollback", "upgrade")]
+    campaigns = [f"{verb}__lab__cell1-az1-general" for verb in ("restore", "rollback", "upgrade")]
     assert found["dags"] == sorted(["check__lab", "inventory", "reconcile__lab", *campaigns])
 
 

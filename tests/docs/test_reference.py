@@ -27,6 +27,15 @@ def test_what_is_written_is_what_the_code_says(monkeypatch: pytest.MonkeyPatch, 
     assert not [name for name, text in made.items() if str(ROOT) in text or str(Path.home()) in text]
 
 
+def test_every_kind_of_dag_is_told_of() -> None:
+    """One DAG file is one kind; those without a DAG of their own only judge."""
+    page = (FOLDER / "parameters.md").read_text(encoding="utf-8")
+    texts = {path.stem: path.read_text(encoding="utf-8") for path in (ROOT / "dags").glob("*.py")}
+    kinds = [kind for kind, text in texts.items() if "dag = " in text or "for dag in" in text]
+    lacking = [kind for kind in kinds if f"## {kind}" not in page and f"`{kind}__" not in page]
+    assert sorted(lacking) == []
+
+
 def test_every_format_is_told_of() -> None:
     code = (path.read_text(encoding="utf-8") for path in (ROOT / "include").rglob("*.py"))
     found = {name for text in code for name in FORMAT.findall(text)}

@@ -9,7 +9,12 @@ from docs.tools.reference.json_schemas import describe_default, describe_limits,
 from docs.tools.reference.tables import list_words, make_code, make_table
 
 from escalator_airflow.generate import build_inventory_dag
-from escalator_airflow.params import make_campaign_params, make_check_params, make_rollback_params
+from escalator_airflow.params import (
+    make_campaign_params,
+    make_check_params,
+    make_restore_params,
+    make_rollback_params,
+)
 
 OF_THE_CLOUD = {
     "bundle": (
@@ -31,24 +36,16 @@ limits, is refused with HTTP 400; a key that is not here is refused by the first
 def make_parameters() -> str:
     """Return the page."""
     upgrade = _list_rows(make_campaign_params((), {}))
-    rollback = _list_rows(make_rollback_params(()))
-    own = {name: row for name, row in rollback.items() if upgrade.get(name) != row}
-    same = [name for name in rollback if name not in own]
-    return "\n".join(
-        [
-            HEAD,
-            "## upgrade__CLOUD__DOMAIN\n",
-            _make_table(upgrade),
-            "## rollback__CLOUD__DOMAIN\n",
-            _make_table(own),
-            f"As of an upgrade: {list_words(same)}.\n",
-            "## check__CLOUD\n",
-            _make_table(_list_rows(make_check_params((), {}))),
-            "## inventory\n",
-            _make_table(_list_rows(build_inventory_dag().params)),
-            "The DAG `reconcile__CLOUD` has none.\n",
-        ]
-    )
+    others = {"rollback": make_rollback_params(()), "restore": make_restore_params(())}
+    parts = [HEAD, "## upgrade__CLOUD__DOMAIN\n", _make_table(upgrade)]
+    for procedure, params in others.items():
+        rows = _list_rows(params)
+        own = {name: row for name, row in rows.items() if upgrade.get(name) != row}
+        same = list_words(name for name in rows if name not in own)
+        parts += [f"## {procedure}__CLOUD__DOMAIN\n", _make_table(own), f"As of an upgrade: {same}.\n"]
+    parts += ["## check__CLOUD\n", _make_table(_list_rows(make_check_params((), {})))]
+    parts += ["## inventory\n", _make_table(_list_rows(build_inventory_dag().params))]
+    return "\n".join([*parts, "The DAG `reconcile__CLOUD` has none.\n"])
 
 
 def _list_rows(params: Mapping[str, object]) -> dict[str, list[str]]:
