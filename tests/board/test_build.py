@@ -75,3 +75,6 @@ def test_a_line_counts_what_is_skipped_as_done() -> None:
     )
     line = build_line(summary)
     assert (line.stand, line.nodes) == (Stand.OVER, {Group.DONE: 3})
+    left = replace(summary, nodes={NodeState.WAITING: 1, NodeState.RELEASED: 2})
+    assert build_line(left).stand is Stand.RUNNING
+    assert build_line(replace(left, concluded=True)).stand is Stand.OVER  # its window has closed

@@ -36,6 +36,7 @@ def test_a_run_with_a_report_is_over(ledger: Ledger) -> None:
     found = ledger.board().read(DAG, RUN)
     assert found is not None
     assert found.concluded
+    assert [line.concluded for line in ledger.campaigns()] == [True]
 
 
 def test_there_is_nothing_of_a_run_that_was_never_opened(ledger: Ledger) -> None:

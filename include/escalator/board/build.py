@@ -48,7 +48,7 @@ def build_line(summary: CampaignSummary) -> CampaignLine:
     nodes = Counter[Group]()
     for state, count in summary.nodes.items():
         nodes[group_of(state)] += count
-    over = not nodes[Group.WAITING] and not nodes[Group.OUT]
+    over = summary.concluded or not (nodes[Group.WAITING] or nodes[Group.OUT])
     person = bool(nodes[Group.HELD] or nodes[Group.FAILED])
     return CampaignLine(
         dag_id=summary.dag_id,

@@ -90,7 +90,7 @@ class BoardBook:
                 drains=dict(_read_drains(session, row.id, out)),
                 moves=_read_moves(session, row.id, out),
                 servers_moved=_count_moved(session, row.id),
-                concluded=_is_concluded(session, row.id),
+                concluded=bool(find_concluded(session, [row.id])),
             )
 
     def find_places(self, campaign: str, run_id: str, server_ids: Collection[str]) -> dict[str, str]:
@@ -182,7 +182,10 @@ def _count_moved(session: Session, campaign_id: int) -> int:
     return int(session.scalar(query) or 0)
 
 
-def _is_concluded(session: Session, campaign_id: int) -> bool:
+def find_concluded(session: Session, campaign_ids: Collection[int]) -> frozenset[int]:
+    """Return which runs have a report, or were settled: no task of them is at work any more."""
     ends = [Document.REPORT.value, Document.SETTLED.value]
-    query = sa.select(sa.exists().where(DocumentRow.campaign_id == campaign_id, DocumentRow.kind.in_(ends)))
-    return bool(session.scalar(query))
+    query = sa.select(DocumentRow.campaign_id).where(
+        DocumentRow.campaign_id.in_(sorted(campaign_ids)), DocumentRow.kind.in_(ends)
+    )
+    return frozenset(session.scalars(query))

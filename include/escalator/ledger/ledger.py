@@ -11,7 +11,7 @@ from typing import Self, TypeVar
 import sqlalchemy as sa
 
 from escalator.ledger.backup_book import BackupBook
-from escalator.ledger.board_book import BoardBook
+from escalator.ledger.board_book import BoardBook, find_concluded
 from escalator.ledger.constraint_book import ConstraintBook
 from escalator.ledger.database import Database, ledger_url, parse_url
 from escalator.ledger.gap_book import GapBook
@@ -166,10 +166,11 @@ class Ledger:
             counts: dict[int, Counter[NodeState]] = {key: Counter() for key in keys}
             for key, state in nodes:
                 counts[key][NodeState(state)] += 1
-        return tuple(_summary_of(row, counts[row.id]) for row in rows)
+            concluded = find_concluded(session, keys)
+        return tuple(_summary_of(row, counts[row.id], concluded=row.id in concluded) for row in rows)
 
 
-def _summary_of(row: CampaignRow, nodes: Mapping[NodeState, int]) -> CampaignSummary:
+def _summary_of(row: CampaignRow, nodes: Mapping[NodeState, int], *, concluded: bool) -> CampaignSummary:
     plan = plan_of(row)
     return CampaignSummary(
         campaign=row.campaign,
@@ -179,4 +180,5 @@ def _summary_of(row: CampaignRow, nodes: Mapping[NodeState, int]) -> CampaignSum
         bundle=plan.request.bundle,
         target_version=plan.target_version,
         nodes={state: nodes[state] for state in NodeState if nodes[state]},
+        concluded=concluded,
     )

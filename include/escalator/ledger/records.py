@@ -75,7 +75,10 @@ class StepRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CampaignSummary:
-    """One line of the board: a run and how many of its nodes stand how."""
+    """One line of the board: a run and how many of its nodes stand how.
+
+    :ivar concluded: its report was written, or it was settled: nothing of it goes on any more.
+    """
 
     campaign: str
     run_id: str
@@ -84,6 +87,7 @@ class CampaignSummary:
     bundle: str
     target_version: str
     nodes: Mapping[NodeState, int]
+    concluded: bool = False
 
 
 def plan_of(row: CampaignRow) -> CampaignPlan:
