@@ -43,6 +43,8 @@ VERBS: tuple[tuple[str, str, str], ...] = (
     ("run", "escalator.airflow_client.cli", "start a campaign through Airflow and follow it"),
     ("rollback", "escalator.airflow_client.rollback_cli", "take back what a run of a campaign changed"),
     ("restore", "escalator.airflow_client.restore_cli", "put a node back to its backup"),
+    ("status", "escalator.airflow_client.status_cli", "how a campaign stands, and why its nodes wait"),
+    ("report", "escalator.board.report_cli", "the report of a run"),
     ("pause", ORDERS, "let no node of a campaign go out until resume"),
     ("resume", ORDERS, "let nodes of a campaign go out again"),
     ("stop", ORDERS, "let no node of a run go out any more"),

@@ -1,15 +1,14 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from tests.ledger.conftest import HOSTS, NOW
+from tests.ledger.conftest import HOSTS, NOW, Open
 
 from escalator.ledger.ledger import Ledger
-from escalator.ledger.records import Document
 from escalator.ledger.run import CampaignRun
-from escalator.model.campaign import NodeState, Step
-from escalator.model.digest import compute_digest
+from escalator.model.campaign import CampaignPlan, NodeState, Step
 from escalator.model.errors import ConflictError, NotFoundError, SupersededError
 from escalator.model.order import Order, Verb
 from escalator.orders.judging import Accepted, Asked, Ground, judge_order
@@ -30,9 +29,11 @@ def test_an_order_is_kept_word_for_word(run: CampaignRun) -> None:
     assert len(order.plan_hash) == 64
 
 
-def test_the_plans_own_digest_is_kept_with_it(run: CampaignRun) -> None:
-    run.set_document(Document.PLAN, {"sha256": "ab" * 32})
-    assert give(run, Verb.PAUSE).plan_hash == "ab" * 32 != compute_digest({})
+def test_the_plans_own_fingerprint_is_kept_with_it(
+    ledger: Ledger, plan: CampaignPlan, open_campaign: Open
+) -> None:
+    open_campaign(ledger, replace(plan, run_id="marked", fingerprint="ab12"))
+    assert give(ledger.run(plan.campaign, "marked"), Verb.PAUSE).plan_hash == "ab12"
 
 
 def test_nothing_is_written_of_an_order_that_is_refused(run: CampaignRun) -> None:

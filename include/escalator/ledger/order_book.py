@@ -6,17 +6,16 @@ the order, and who orders later knows that the node is in flight.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from escalator.ledger.database import Database
-from escalator.ledger.documents import find_document
 from escalator.ledger.facts import CLAIM, read_facts
-from escalator.ledger.records import Document, StepAttempt
+from escalator.ledger.records import StepAttempt
 from escalator.ledger.rows import check_newest, insert_or_update, lock_node, select_campaign_id
 from escalator.ledger.tables import CampaignRow, FactRow, NodeRow, OrderRow
 from escalator.ledger.views import read_nodes, read_orders
@@ -67,7 +66,7 @@ class OrderBook:
                 ordered_by=asked.by,
                 ordered_at=now,
                 reason=asked.reason,
-                plan_hash=self._find_plan_hash(session, owner),
+                plan_hash=_find_plan_hash(session.get_one(CampaignRow, owner)),
                 in_flight=accepted.in_flight,
                 effective_at=now if accepted.at_once else None,
                 effect=accepted.effect,
@@ -128,10 +127,10 @@ class OrderBook:
         session.scalar(sa.select(CampaignRow.id).where(self._is_it).with_for_update(key_share=True))
         return select_campaign_id(session, *self._key)
 
-    def _find_plan_hash(self, session: Session, owner: int) -> str:
-        document: Any = find_document(session, self._is_it, Document.PLAN)
-        found = document.get("sha256") if isinstance(document, Mapping) else None
-        return str(found) if found else compute_digest(session.get_one(CampaignRow, owner).plan)
+
+def _find_plan_hash(row: CampaignRow) -> str:
+    """Return the fingerprint of the plan that a run goes by, as events tell it; else its digest."""
+    return str(row.plan.get("fingerprint") or compute_digest(row.plan))
 
 
 def _read_ground(session: Session, owner: int) -> Ground:

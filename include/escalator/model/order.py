@@ -38,7 +38,7 @@ class Order:
 
     :ivar id: later orders have higher ones.
     :ivar host: the node; None: the whole campaign.
-    :ivar plan_hash: SHA-256 of the plan that the run went by.
+    :ivar plan_hash: fingerprint of the plan that the run goes by, else its SHA-256.
     :ivar in_flight: the node was out under a lease when it was ordered.
     :ivar effective_at: when it took effect; None: it has not yet.
     :ivar effect: what follows from it, in words.

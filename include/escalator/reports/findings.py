@@ -41,6 +41,7 @@ class Finding(StrEnum):
     QUOTA_NOT_FROZEN = "quota_not_frozen"
     QUOTA_NOT_RESTORED = "quota_not_restored"
     FLAG_NOT_CLEARED = "flag_not_cleared"
+    ORDERED = "ordered"
     NO_RETURN_SINCE = "no_return_since"
     ROLLBACK_STARTED = "rollback_started"
     ROLLBACK_NOT_STARTED = "rollback_not_started"
@@ -55,6 +56,7 @@ def find(facts: CampaignFacts, events: GuestEvents, moves: Iterable[Row]) -> lis
         *_verdicts(facts),
         *_nodes(facts),
         *_approvals(facts),
+        *_orders(facts),
         *_interruptions(moves, facts.before),
         *find_service_gaps(facts),
         *find_down(facts),
@@ -257,6 +259,18 @@ def _approvals(facts: CampaignFacts) -> Iterable[Row]:
         when = crossing.at.isoformat(timespec="seconds")
         message = f"{said}: {crossing.by or 'nobody in time'}, {when}"
         yield _row(severity, code, SubjectType.CAMPAIGN, facts.plan.campaign, message=message)
+
+
+def _orders(facts: CampaignFacts) -> Iterable[Row]:
+    """Tell who ordered what of the run, and when it took effect."""
+    for order in facts.view.orders:
+        at = order.effective_at
+        took = f"took effect {at.isoformat(timespec='seconds')}" if at else "it never took effect"
+        message = f"{order}; {order.effect}; {took}"
+        if order.host is None:
+            yield _of_campaign(facts, Severity.INFO, Finding.ORDERED, message)
+        else:
+            yield _row(Severity.INFO, Finding.ORDERED, SubjectType.NODE, order.host, message=message)
 
 
 def _servers(before: CloudSnapshot, after: CloudSnapshot) -> Iterable[Row]:

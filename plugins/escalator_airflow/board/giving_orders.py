@@ -5,6 +5,9 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 
+from escalator.events.event import Action
+from escalator.events.lines import list_line_hearers
+from escalator.events.teller import Teller
 from escalator.ledger.order_book import Given
 from escalator.model.errors import ConflictError
 from escalator.model.order import Order, Verb
@@ -39,12 +42,27 @@ def give_order(means: Means, person: Person, dag_id: str, run_id: str, asked: As
             _answer(means, person, stop, asks)
         raise
     log.info("%s; %s", given.order, given.order.effect)
+    _tell(means, given.order, dag_id, run_id)
     _answer(means, person, given.order, asks)
     if asked.verb is not Verb.APPROVE:
         return given
     now = means.clock()
     orders.take_effect(now, host=asked.host, verbs=(Verb.APPROVE,))
     return given._replace(order=replace(given.order, effective_at=now))
+
+
+def _tell(means: Means, order: Order, dag_id: str, run_id: str) -> None:
+    """Tell the order to whoever hears the events of the run."""
+    plan = means.open_ledger().run(dag_id, run_id).plan()
+    if plan is not None:
+        Teller.of_plan(plan, list_line_hearers()).tell(
+            Action.ORDER,
+            at=order.at,
+            node=order.host,
+            actor=order.by,
+            result=str(order.verb),
+            message=f"{order.reason}; {order.effect}",
+        )
 
 
 def _require_question(asked: Asked, asks: tuple[Question, ...]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -47,6 +49,21 @@ def test_a_pause_says_who_finishes_and_is_written_down(client: Any, run: Any) ->
     listed = client.get(f"{PATH}/orders", headers=bearer(READS)).json()["orders"]
     assert [(o["verb"], o["by"], o["effective_at"]) for o in listed] == [("pause", EDITS, listed[0]["at"])]
     assert post(client, "resume").status_code == 200
+
+
+def test_an_order_is_told_as_an_event(
+    client: Any, run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run is not None
+    monkeypatch.setenv("ESCALATOR_EVENTS_FILE", str(tmp_path / "events"))
+    post(client, "nodes/node-01/skip")
+    (event,) = map(json.loads, (tmp_path / "events").read_text(encoding="utf-8").splitlines())
+    assert (event["action"], event["node"], event["result"], event["actor"]) == (
+        "order",
+        "node-01",
+        "skip",
+        EDITS,
+    )
 
 
 def test_who_may_not_edit_the_dag_orders_nothing(client: Any, run: Any) -> None:
