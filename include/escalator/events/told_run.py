@@ -10,6 +10,7 @@ from escalator.events.event import Action
 from escalator.events.reboots import tell_reboot
 from escalator.events.teller import Teller
 from escalator.events.told_gaps import ToldGapBook
+from escalator.events.told_orders import ToldOrderBook
 from escalator.ledger.database import Database
 from escalator.ledger.records import StepAttempt
 from escalator.ledger.run import CampaignRun
@@ -179,6 +180,10 @@ class ToldRun(CampaignRun):
     def gaps(self) -> ToldGapBook:
         """Return the gaps of services; one that is over its limit is told when it is recorded."""
         return ToldGapBook(self._database, self._teller, self._gaps)
+
+    def orders(self) -> ToldOrderBook:
+        """Return the orders of persons; what takes effect is told."""
+        return ToldOrderBook(self._database, self.campaign, self.run_id, self._teller)
 
     def remember(self, host: str, attempt: StepAttempt | None = None, **changes: Unpack[FactChanges]) -> None:
         """Keep facts about a node, and tell of its lease, of a reboot and of a person's answer."""

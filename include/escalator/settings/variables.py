@@ -100,7 +100,7 @@ VARIABLES: Final = (
         name="ESCALATOR_EVENTS_FILE",
         meaning="file that [events](monitoring/README.md#events) are appended to, one JSON line each",
         default="none: events are in the logs of the tasks only",
-        readers=SERVERS,
+        readers="worker, triggerer, API server",
         shared=THEIR_OWN,
     ),
     Variable(
