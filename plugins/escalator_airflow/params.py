@@ -297,6 +297,13 @@ def _safety() -> dict[str, Param]:
         **_trust(),
         "on_blocked": _on_blocked(),
         "on_interruption": _on_interruption(),
+        "allow_downgrade": Param(
+            False,
+            type="boolean",
+            title="Allow a downgrade",
+            description="The bundle may bring an older version than the nodes have; refused otherwise",
+            section="Safety",
+        ),
         "dry_run": Param(
             False,
             type="boolean",

@@ -40,7 +40,7 @@ def test_the_options_become_the_parameters_of_the_run(
         *("--migration-timeout-seconds", "600", "--migration-timeout-seconds-per-gib", "7.5"),
         *("--soak-seconds", "600", "--canary-move-seconds", "60", "--approval", "canary"),
         *("--window-end", "2026-11-29T06:00:00Z", "--on-failed-node", "rollback-node"),
-        "--ask-before-one-way",
+        *("--ask-before-one-way", "--allow-downgrade"),
     )
     assert args.run(args) == 0
     assert airflow.sent("POST", RUNS)[-1]["conf"] == {
@@ -53,6 +53,7 @@ def test_the_options_become_the_parameters_of_the_run(
         "soak_seconds": 600,
         "canary_move_seconds": 60,
         "approval": "canary",
+        "allow_downgrade": True,
         "dry_run": True,
         "mode": "non-smooth",
         "spill": 0.02,

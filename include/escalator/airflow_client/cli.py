@@ -126,6 +126,9 @@ def _add_limits(how: argparse._ArgumentGroup) -> None:
         default=Approval.NONE.value,
         help="wait for a person after the first node that was given back (canary), or after each",
     )
+    how.add_argument(
+        "--allow-downgrade", action="store_true", help="the bundle may bring an older version than there is"
+    )
     how.add_argument("--dry-run", action="store_true", help="decide everything, write nothing")
     _add_time_limits(how)
 
@@ -270,6 +273,7 @@ def read_conf(args: argparse.Namespace) -> dict[str, Any]:
         "soak_seconds": args.soak_seconds,
         "approval": args.approval,
         "canary_move_seconds": args.canary_move_seconds,
+        "allow_downgrade": args.allow_downgrade,
         "dry_run": args.dry_run,
         "mode": args.mode,
         "spill": args.spill,

@@ -127,6 +127,7 @@ class RunDocument(_RequestDocument):
     soak_seconds: Annotated[int, Field(ge=0, le=LONGEST_SOAK_SECONDS)] = 0
     canary_move_seconds: Annotated[int, Field(ge=0, le=LONGEST_CANARY_MOVE_SECONDS)] = 0
     approval: OrNull[Word[Approval]] = Approval.NONE
+    allow_downgrade: OrNull[bool] = False
 
 
 class WindowRunDocument(RunDocument):
@@ -280,6 +281,7 @@ def _make_request(found: _OwnRunDocument, *, cloud: str, domain: str) -> Campaig
         soak_seconds=found.soak_seconds,
         canary_move_seconds=found.canary_move_seconds,
         approval=found.approval,
+        allow_downgrade=bool(found.allow_downgrade),
         dry_run=found.dry_run,
         migration_timeout_seconds=found.migration_timeout_seconds,
         window_end=found.window_end,

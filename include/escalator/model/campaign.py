@@ -61,6 +61,7 @@ class CampaignRequest:
     Where ``max_failed_percent`` is given, that share of the campaign's nodes may fail in place of
     ``max_failed_nodes``. After a node was given back no other goes out for ``soak_seconds``. A canary is
     moved into a proved node and out again within ``canary_move_seconds``; 0: none is.
+    ``allow_downgrade``: the bundle may bring an older version than there is.
     ``move_standbys``: a standby moves to an upgraded node before it takes over by own means, where there is
     room to spare. ``on_failed_node``: what becomes of nodes that fail; None: what the bundle says.
     ``ask_before_one_way``: a person is asked before the first node that cannot go back.
@@ -86,6 +87,7 @@ class CampaignRequest:
     soak_seconds: int = 0
     canary_move_seconds: int = 0
     approval: Approval = Approval.NONE
+    allow_downgrade: bool = False
     on_failed_node: OnFailedNode | None = None
     ask_before_one_way: bool = False
 

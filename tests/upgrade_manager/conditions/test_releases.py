@@ -82,3 +82,12 @@ def test_a_step_back_is_what_a_rollback_is_for() -> None:
     report = check_upgrade(ask(back, ahead, bundle=GOOD))
     assert Code.VERSION_DOWNGRADE not in {c.code for c in report.unmet}
     assert "nova-compute on a, b: 34.0.0 is older than 35.0.0" in [c.message for c in report.conditions]
+
+
+def test_a_downgrade_has_to_be_allowed_and_says_how() -> None:
+    ahead = make_cloud([make_node(host, versions={"nova-compute": "35.0.0"}) for host in "ab"])
+    plan = plan_of_check(ahead, ["a", "b"], bundle=GOOD)
+    (refused,) = [c for c in check_upgrade(ask(plan, ahead, bundle=GOOD)).conditions if c.blocks]
+    assert (refused.code, "allow_downgrade" in refused.remedy) == (Code.VERSION_DOWNGRADE, True)
+    allowed = replace(plan, request=replace(plan.request, allow_downgrade=True))
+    assert not [c for c in check_upgrade(ask(allowed, ahead, bundle=GOOD)).conditions if c.blocks]

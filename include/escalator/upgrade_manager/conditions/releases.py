@@ -15,6 +15,11 @@ from escalator.upgrade_manager.state.hypervisors import HYPERVISOR, is_hyperviso
 from escalator.upgrade_manager.versions.compatibility import StepJudgement, judge_step
 from escalator.upgrade_manager.versions.release_version import Scheme
 
+_DOWNGRADE = (
+    "bring a newer release; to undo what a run brought, start its rollback; to bring an older one all the "
+    "same, say allow_downgrade in the run"
+)
+
 
 def check_releases(question: Question, _domain: str) -> Iterator[Condition]:
     """Judge the step of every component on the targets, and what the other nodes run beside it."""
@@ -60,17 +65,22 @@ def _component(question: Question, bundle: Bundle, component: Component) -> Iter
                 "correct the scheme in the bundle, or see what the nodes report",
                 Severity.WARNING,
             )
-        elif judgement.allowed or (judgement.backwards and question.plan.undoes is not None):
+        elif judgement.allowed or (judgement.backwards and _may_go_back(question)):
             yield met(Code.VERSION_STEP, subject, f"{component.name} {where}: {judgement.message}")
         else:
             yield unmet(
                 Code.VERSION_DOWNGRADE if judgement.backwards else Code.VERSION_TOO_FAR,
                 subject,
                 f"{component.name} {where}: {judgement.message}",
-                judgement.remedy or "choose another bundle",
+                _DOWNGRADE if judgement.backwards else judgement.remedy or "choose another bundle",
                 # one too far behind would stay so, and stop the others
                 hosts=hosts if judgement.backwards else (),
             )
+
+
+def _may_go_back(question: Question) -> bool:
+    """Tell whether older versions are what is asked for: by a way back, or by a downgrade that is allowed."""
+    return question.plan.undoes is not None or question.plan.request.allow_downgrade
 
 
 def _judged(component: Component, version: str) -> StepJudgement | None:
