@@ -45,6 +45,7 @@ VERBS: tuple[tuple[str, str, str], ...] = (
     ("restore", "escalator.airflow_client.restore_cli", "put a node back to its backup"),
     ("status", "escalator.airflow_client.status_cli", "how a campaign stands, and why its nodes wait"),
     ("report", "escalator.board.report_cli", "the report of a run"),
+    ("rollforward", "escalator.airflow_client.rollforward_cli", "bring again what a run had brought"),
     ("pause", ORDERS, "let no node of a campaign go out until resume"),
     ("resume", ORDERS, "let nodes of a campaign go out again"),
     ("stop", ORDERS, "let no node of a run go out any more"),
