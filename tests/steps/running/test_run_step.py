@@ -248,7 +248,7 @@ def test_a_step_that_the_procedure_lacks_is_not_run(rehearsal: World) -> None:
 
 def test_a_node_of_a_procedure_that_is_not_known_is_not_touched(world: World) -> None:
     world.plan = replace(world.plan, procedure="rehearsal")
-    words = "no procedure 'rehearsal', it has upgrade, rollback -> finish the campaign with the release that"
+    words = "no procedure 'rehearsal', it has upgrade, rollback, restore -> finish the campaign"
     with pytest.raises(InvalidRequestError, match=words):
         world.admit()
     with pytest.raises(InvalidRequestError, match=words):
