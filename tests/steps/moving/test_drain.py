@@ -344,6 +344,18 @@ def test_a_node_that_is_lost_while_servers_leave_it_is_held_soon_and_names_all_w
     assert not world.enabled()
 
 
+def test_moves_that_fail_as_the_node_is_lost_do_not_hide_that_it_is(make_world: MakeWorld) -> None:
+    world = make_world()
+    for name in ("web-1", "web-2"):
+        world.boot(name).fault = Fault.HANG
+    world.run_up_to(Step.SWITCHOVER)
+    lose(world)
+    result = world.run(Step.MIGRATE)
+    assert (result.outcome, result.code) == (Outcome.HELD, Code.NODE_DOWN)
+    assert "took too long and was aborted" in result.message
+    assert result.message.count("sends no heartbeat") == 1
+
+
 def test_a_node_that_is_silent_for_a_moment_is_drained(ready: World) -> None:
     lose(ready, for_seconds=20)
     assert ready.run(Step.MIGRATE).outcome is Outcome.OK

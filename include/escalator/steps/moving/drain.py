@@ -136,13 +136,16 @@ class Drain:
             if self.waiting or self.flying:
                 self.record.rest(self._until_poll(fresh))
                 self._poll()
+        if self.record.held and self.record.silent_since and self.source == self.ctx.host:
+            self._give_up()  # moves from a node that is gone may end in error before it counts as gone
         if self.record.lost is not None:
             raise self.record.lost
 
     def _give_up(self) -> None:
         """Leave what flies to Nova: no move from a node that is gone comes to an end while it is."""
-        self.view.refresh()
-        self.record.hold(describe_gone(self.ctx.host, tuple(self.view.here.values())))
+        if all(verdict.code is not Code.NODE_DOWN for verdict in self.record.held):
+            self.view.refresh()
+            self.record.hold(describe_gone(self.ctx.host, tuple(self.view.here.values())), first=True)
 
     def find_left(self, staying: Collection[str]) -> tuple[Server, ...]:
         """Return which servers are left, after all that waited has gone; while all are busy, wait for one.

@@ -104,10 +104,10 @@ class DrainRecord:
         """Tell whether a person ordered that what flies is aborted."""
         return self.ordered is not None and self.ordered.verb is Verb.ABORT_MOVES
 
-    def hold(self, verdict: Verdict) -> None:
-        """Note why the node is held."""
+    def hold(self, verdict: Verdict, *, first: bool = False) -> None:
+        """Note why the node is held; ``first``: before all other reasons."""
         log.error("%s: %s; %s", self.ctx.host, verdict, self.follows)
-        self.held.append(verdict)
+        self.held.insert(0 if first else len(self.held), verdict)
 
     def keep(self, record: MoveRecord) -> None:
         """Note how a move ended, here and in the ledger."""
