@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from escalator.lab.machine.bridge import Cable
 
-BOOT_SECONDS = 30.0
+BOOT_SECONDS = 90.0
 SHUT_DOWN_SECONDS = 30.0
 _POWER_OFF = signal.SIGRTMIN + 3
 """How systemd, as process 1, is told to shut down and switch off."""
