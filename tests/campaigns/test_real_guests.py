@@ -27,14 +27,30 @@ TOLD = Progress()
 CHANGES, STAYS = {"nova-compute", "qemu", "libvirt"}, {"os", "kernel", "openvswitch"}
 
 
-@pytest.fixture(scope="module")
-def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Harness]:
-    with real_guests(tmp_path_factory.mktemp("real"), [spec_of("guest-01", "node-01")]) as harness:
-        yield harness
+ATTEMPTS = 2
+"""QEMU's emulation spoils a guest in a move now and then (ADR 0037): silent twice, it is our fault."""
 
 
 @pytest.fixture(scope="module")
-def campaign(real: Harness) -> dict[str, Any]:
+def campaign(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
+    for attempt in range(1, ATTEMPTS + 1):
+        with real_guests(tmp_path_factory.mktemp("real"), [spec_of("guest-01", "node-01")]) as real:
+            found = upgrade(real)
+            if found["told"][1] or attempt == ATTEMPTS:
+                yield found
+                return
+        TOLD.say(f"the guest is silent since its last move {found['lost']}: all of it once more")
+
+
+@pytest.fixture(scope="module")
+def real(campaign: dict[str, Any]) -> Harness:
+    """The lab and the Airflow of the campaign."""
+    harness: Harness = campaign["real"]
+    return harness
+
+
+def upgrade(real: Harness) -> dict[str, Any]:
+    """Upgrade both nodes while the guest is asked all the time."""
     address = address_of(real.servers()["guest-01"])
     told = read(address)
     with metered(address) as meter:
@@ -44,6 +60,7 @@ def campaign(real: Harness) -> dict[str, Any]:
     TOLD.say(f"the campaign ended with {state}; the guest: {echoes}")
     after = real.servers()
     return {
+        "real": real,
         "report": real.report(run),
         "run": run,
         "state": state,
