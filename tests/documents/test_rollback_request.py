@@ -56,6 +56,7 @@ def test_the_rollback_goes_about_its_nodes_as_the_run_did(more: dict[str, Any]) 
 def test_every_key_of_a_request_was_thought_of() -> None:
     conf = make_rollback_conf(make_plan(*HOSTS).request, "run-1", HOSTS)
     assert set(KEYS) - set(conf) == {
+        "allow_downgrade",
         "ask_before_one_way",
         "bundle",
         "dry_run",
