@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from statistics import median
@@ -28,7 +28,6 @@ from escalator.lab.config import PASSWORD
 from escalator.lab.vnf.specs import Form, VnfmSpec, VnfSpec
 from escalator.lab.vnf.vnfm import Behaviour
 from escalator.lab.vnf.world import VnfLab
-from escalator.model.lease import Lease, LeasePhase
 from escalator.model.node_facts import PersonWord
 from escalator.replay.judge import check_trace
 from tests.campaigns import vim_routes
@@ -252,15 +251,10 @@ def test_no_group_was_over_its_limit_at_any_moment(vnfs: VnfLab, campaign: dict[
     seen = [{host for host, lease in leases.items() if lease} for _, leases in campaign["watcher"].seen]
     assert len(seen) > 100
     assert max(map(len, seen)) == 2
-    begun = [_past_admission(leases) for _, leases in campaign["watcher"].seen]
+    begun = campaign["watcher"].list_past_admission()
     for name in STAY:
         hosts = {member.host for member in vnfs.vnfs[name].servers}
         assert max(len(out & hosts) for out in begun) == 1, name
-
-
-def _past_admission(leases: Mapping[str, Lease | None]) -> set[str]:
-    """Return the nodes that something is done to: of two that take leases at once, one gives its own back."""
-    return {host for host, lease in leases.items() if lease and lease.phase is not LeasePhase.ADMITTED}
 
 
 def test_each_manager_heard_of_the_campaign_of_its_nodes_and_of_the_end(

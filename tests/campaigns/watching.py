@@ -52,6 +52,13 @@ class Watcher:
         except Exception as exc:  # noqa: BLE001  (a thread of the test: it is told in the test)
             self.trouble.append(f"{moment}: {exc!r}")
 
+    def list_past_admission(self) -> list[set[str]]:
+        """List the nodes that something was done to: of two that take leases at once, one gives it back."""
+        looks = (leases.items() for _, leases in self.seen)
+        return [
+            {h for h, lease in look if lease and lease.phase is not LeasePhase.ADMITTED} for look in looks
+        ]
+
     def phases_around(self, host: str, moment: datetime) -> set[LeasePhase | None]:
         """Return the phases in which a node was seen about a moment."""
         near = timedelta(seconds=3)
