@@ -91,6 +91,7 @@ def test_where_the_dag_of_the_rollback_is_paused_the_report_says_so(world: World
     from airflow.models.dag import DagModel
     from airflow.utils.session import create_session
 
+    assert str(run(ROLLBACK, {"run_id": "never-was"}).state) == "failed"  # Airflow knows the DAG since
     with create_session() as session:
         session.execute(update(DagModel).where(DagModel.dag_id == ROLLBACKS).values(is_paused=True))
     world.nodes[NODE].activate_faults = [NodeFaultError("disk full")]
