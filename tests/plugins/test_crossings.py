@@ -53,10 +53,12 @@ def test_before_a_node_that_cannot_go_back_a_person_is_asked(
 ) -> None:
     from airflow.sdk.exceptions import TaskAwaitingInput
 
+    from escalator_airflow.operators import questions
+
     asked: list[dict[str, Any]] = []
     monkeypatch.setattr(module, "find_crossing_question", lambda _campaign, host: f"{host} is one-way")
     monkeypatch.setattr(module, "find_patience", lambda _campaign: timedelta(hours=1))
-    monkeypatch.setattr(module, "upsert_hitl_detail", lambda **fields: asked.append(fields))
+    monkeypatch.setattr(questions, "upsert_hitl_detail", lambda **fields: asked.append(fields))
     with pytest.raises(TaskAwaitingInput) as waits:
         admit.take(
             context(id="ti-1", try_number=1), {"host": "node-01", "message": message} if message else {}

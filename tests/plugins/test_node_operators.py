@@ -246,13 +246,15 @@ def test_who_gave_a_node_back_asks_whether_the_campaign_goes_on(
 ) -> None:
     from airflow.sdk.exceptions import TaskAwaitingInput
 
+    from escalator_airflow.operators import questions
+
     asked: list[dict[str, Any]] = []
     heard = Heard()
     campaign = SimpleNamespace(teller=Teller.of_plan(make_plan("node-01"), [heard]))
     monkeypatch.setattr(module, "open_campaign", lambda *_, **__: campaign)
     monkeypatch.setattr(module, "find_question", lambda _campaign, host: f"{host} is back")
     monkeypatch.setattr(module, "find_patience", lambda _campaign: timedelta(hours=1))
-    monkeypatch.setattr(module, "upsert_hitl_detail", lambda **fields: asked.append(fields))
+    monkeypatch.setattr(questions, "upsert_hitl_detail", lambda **fields: asked.append(fields))
     with pytest.raises(TaskAwaitingInput) as waits:
         run(module, monkeypatch, StepResult(message="given back"), Step.RELEASE, id="ti-1")
     assert (waits.value.method_name, waits.value.timeout) == ("hear_approval", timedelta(hours=1))

@@ -98,11 +98,11 @@ def test_a_person_is_asked_with_what_is_lost_and_a_no_changes_nothing(
 ) -> None:
     from airflow.sdk.exceptions import AirflowFailException, TaskAwaitingInput
 
-    from escalator_airflow.operators import restore
+    from escalator_airflow.operators import questions, restore
     from escalator_airflow.operators.campaign import CheckConditionsOperator
 
     asked: list[dict[str, Any]] = []
-    monkeypatch.setattr(restore, "upsert_hitl_detail", lambda **words: asked.append(words))
+    monkeypatch.setattr(questions, "upsert_hitl_detail", lambda **words: asked.append(words))
     monkeypatch.setattr(restore.CheckRestoreOperator, "_look", lambda *_: "lost: /etc/nova/nova.conf")
     monkeypatch.setattr(CheckConditionsOperator, "execute", lambda *_: {"done": True})
     operator, given = make({"hosts": [HOSTS[0]]})

@@ -12,9 +12,7 @@ from airflow.sdk.exceptions import (
     AirflowFailException,
     AirflowSkipException,
     AirflowTaskTimeout,
-    TaskAwaitingInput,
 )
-from airflow.sdk.execution_time.hitl import upsert_hitl_detail
 from airflow.triggers.base import BaseTrigger, StartTriggerArgs
 
 from escalator.events.event import Action
@@ -37,6 +35,7 @@ from escalator.steps.running.giving_way import Ended, run_or_give_way
 from escalator.steps.running.results import StepResult
 from escalator.steps.running.run_step import record_hang, run_admit
 from escalator_airflow.campaigns import open_campaign, run_of
+from escalator_airflow.operators.questions import NOBODY, ask_person, read_said
 from escalator_airflow.pools import ADMISSION_POOL
 from escalator_airflow.task_states import read_step_states
 from escalator_airflow.triggers.admission import AdmissionTrigger
@@ -107,25 +106,21 @@ class AdmitOperator(BaseOperator):
             return
         self.log.info("%s", question)
         campaign.teller.tell(Action.QUESTION, node=self.host, step=Step.ADMIT, message=question)
-        upsert_hitl_detail(
-            ti_id=context["ti"].id,
+        ask_person(
+            context,
             subject=f"{self.host} cannot go back once it is upgraded: does it go out?",
-            body=question,
-            options=[str(word) for word in CrossWord],
-            defaults=[str(CrossWord.STOP)],
-            params={},
+            question=question,
+            default=CrossWord.STOP,
+            method="hear_crossing",
+            timeout=find_patience(campaign),
         )
-        raise TaskAwaitingInput(method_name="hear_crossing", timeout=find_patience(campaign))
 
     def hear_crossing(self, context: Mapping[str, Any], event: Mapping[str, Any]) -> None:
         """Keep what a person said, then take the lease as ever; without a word in time it is a no."""
-        chosen = event.get("chosen_options") or [CrossWord.STOP]
-        user = event.get("responded_by_user") or {}
-        go_on = chosen[0] == CrossWord.GO_ON
-        by = str(user.get("name") or user.get("id") or "")
+        word, by = read_said(event, CrossWord.STOP)
         campaign = open_campaign(*run_of(context))
-        campaign.teller.tell(Action.ANSWER, node=self.host, result=chosen[0], actor=by or "nobody in time")
-        self.log.info("%s", record_crossing(campaign, self.host, go_on=go_on, by=by))
+        campaign.teller.tell(Action.ANSWER, node=self.host, result=word, actor=by or NOBODY)
+        self.log.info("%s", record_crossing(campaign, self.host, go_on=word == CrossWord.GO_ON, by=by))
         self.take(context)
 
 
@@ -148,40 +143,30 @@ class NodeStepOperator(BaseOperator):
 
     def hear(self, context: Mapping[str, Any], event: Mapping[str, Any]) -> str:
         """Take the word of the person who was asked; without one in time the node is left out."""
-        chosen = event.get("chosen_options") or [PersonWord.LEAVE]
-        self.log.info(
-            "%s: %s, said %s", self.host, chosen[0], event.get("responded_by_user") or "nobody in time"
-        )
+        word, by = read_said(event, PersonWord.LEAVE)
+        self.log.info("%s: %s, said %s", self.host, word, event.get("responded_by_user") or NOBODY)
         campaign = open_campaign(*run_of(context))
-        campaign.run.remember(self.host, person_word=PersonWord(chosen[0]))
-        user = event.get("responded_by_user") or {}
-        by = str(user.get("name") or user.get("id") or "nobody in time")
-        campaign.teller.tell(Action.ANSWER, node=self.host, result=chosen[0], actor=by)
+        campaign.run.remember(self.host, person_word=PersonWord(word))
+        campaign.teller.tell(Action.ANSWER, node=self.host, result=word, actor=by or NOBODY)
         return self.execute(context)
 
     def _ask_person(self, context: Mapping[str, Any], campaign: CampaignContext, question: str) -> NoReturn:
-        """Ask a person, as a required action of this task: it waits without a worker or a trigger."""
+        """Ask a person what becomes of a node that VNF managers refuse to let go."""
         campaign.teller.tell(Action.QUESTION, node=self.host, step=Step(self.step), message=question)
-        upsert_hitl_detail(
-            ti_id=context["ti"].id,
+        ask_person(
+            context,
             subject=f"{self.host}: VNF managers refuse",
-            body=question,
-            options=[str(word) for word in PersonWord],
-            defaults=[str(PersonWord.LEAVE)],
-            params={},
+            question=question,
+            default=PersonWord.LEAVE,
+            method="hear",
+            timeout=PERSON_WITHIN,
         )
-        raise TaskAwaitingInput(method_name="hear", timeout=PERSON_WITHIN)
 
     def hear_approval(self, context: Mapping[str, Any], event: Mapping[str, Any]) -> str:
         """Keep what a person said after the node; without a word in time no further node goes out."""
-        chosen = event.get("chosen_options") or [GoOnWord.STOP]
-        user = event.get("responded_by_user") or {}
-        said = record_answer(
-            open_campaign(*run_of(context), in_any_case=True),
-            self.host,
-            go_on=chosen[0] == GoOnWord.GO_ON,
-            by=str(user.get("name") or user.get("id") or ""),
-        )
+        word, by = read_said(event, GoOnWord.STOP)
+        campaign = open_campaign(*run_of(context), in_any_case=True)
+        said = record_answer(campaign, self.host, go_on=word == GoOnWord.GO_ON, by=by)
         self.log.info("%s", said)
         return said
 
@@ -192,15 +177,14 @@ class NodeStepOperator(BaseOperator):
             return
         self.log.info("%s", question)
         campaign.teller.tell(Action.QUESTION, node=self.host, step=Step(self.step), message=question)
-        upsert_hitl_detail(
-            ti_id=context["ti"].id,
+        ask_person(
+            context,
             subject=f"{self.host} is upgraded: does the campaign go on?",
-            body=question,
-            options=[str(word) for word in GoOnWord],
-            defaults=[str(GoOnWord.STOP)],
-            params={},
+            question=question,
+            default=GoOnWord.STOP,
+            method="hear_approval",
+            timeout=find_patience(campaign),
         )
-        raise TaskAwaitingInput(method_name="hear_approval", timeout=find_patience(campaign))
 
     def _wait_for(self, code: Code | None) -> BaseTrigger:
         """Wait for the answers of managers, or for the node's turn when it comes again after a refusal."""

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any, NoReturn
+from typing import Any
 
-from airflow.sdk.exceptions import AirflowFailException, TaskAwaitingInput
-from airflow.sdk.execution_time.hitl import upsert_hitl_detail
+from airflow.sdk.exceptions import AirflowFailException
 
 from escalator.documents.requests import parse_restore
 from escalator.ledger.ledger import Ledger
@@ -20,6 +19,7 @@ from escalator.model.verdict import find_blockers
 from escalator.steps.campaign.restoring import describe_loss, find_to_restore
 from escalator_airflow.campaigns import read_asked_for, run_of
 from escalator_airflow.operators.campaign import CheckConditionsOperator, Work
+from escalator_airflow.operators.questions import NOBODY, ask_person, read_said
 from escalator_airflow.run_life import find_run_life
 
 ANSWER_WITHIN = timedelta(hours=24)
@@ -38,17 +38,22 @@ class CheckRestoreOperator(CheckConditionsOperator):
             raise AirflowFailException(f"Refused, nothing was changed: {exc}") from exc
         self.log.warning("%s", said)
         if not (approved or work.request.dry_run):
-            self._ask(context, work, said)
+            ask_person(
+                context,
+                subject=f"Put {work.hosts[0]} back to its backup?",
+                question=said,
+                default=RestoreWord.LEAVE,
+                method="hear",
+                timeout=ANSWER_WITHIN,
+            )
         return super().execute(context)
 
     def hear(self, context: Mapping[str, Any], event: Mapping[str, Any]) -> dict[str, Any]:
         """Go on where a person accepted it; without a word in time nothing is restored."""
-        chosen = event.get("chosen_options") or [RestoreWord.LEAVE]
-        user = event.get("responded_by_user") or {}
-        by = str(user.get("name") or user.get("id") or "nobody in time")
-        self.log.info("%s, said %s", chosen[0], by)
-        if chosen[0] != RestoreWord.RESTORE:
-            raise AirflowFailException(f"Not restored, nothing was changed: {chosen[0]}, said {by}")
+        word, by = read_said(event, RestoreWord.LEAVE)
+        self.log.info("%s, said %s", word, by or NOBODY)
+        if word != RestoreWord.RESTORE:
+            raise AirflowFailException(f"Not restored, nothing was changed: {word}, said {by or NOBODY}")
         return super().execute(context)
 
     def find_work(self, context: Mapping[str, Any]) -> Work:
@@ -97,15 +102,3 @@ class CheckRestoreOperator(CheckConditionsOperator):
         for verdict in find_blockers(found):
             raise InvalidRequestError(verdict.message, remedy=verdict.remedy, code=verdict.code)
         return "; ".join(verdict.message for verdict in found)
-
-    def _ask(self, context: Mapping[str, Any], work: Work, said: str) -> NoReturn:
-        """Ask a person, as a required action of this task: it waits without a worker or a trigger."""
-        upsert_hitl_detail(
-            ti_id=context["ti"].id,
-            subject=f"Put {work.hosts[0]} back to its backup?",
-            body=said,
-            options=[str(word) for word in RestoreWord],
-            defaults=[str(RestoreWord.LEAVE)],
-            params={},
-        )
-        raise TaskAwaitingInput(method_name="hear", timeout=ANSWER_WITHIN)
