@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
+import pytest
 
-from escalator.airflow_client import AirflowClient, Password
+from escalator.airflow_client import AirflowClient, Password, cli
 
 Answer = tuple[int, Any]
 URL = "http://airflow.test"
@@ -101,3 +102,12 @@ def dag_document(dag_id: str, *, is_paused: bool = False, is_stale: bool = False
         "tags": [{"name": "escalator"}],
         "last_parsed_time": None,
     }
+
+
+def let_start(dag_id: str, monkeypatch: pytest.MonkeyPatch) -> FakeAirflow:
+    """Give the verbs of the command line an Airflow that knows a DAG and starts its runs."""
+    fake = FakeAirflow()
+    fake.on("GET", f"/api/v2/dags/{dag_id}", (200, dag_document(dag_id)))
+    fake.on("POST", f"/api/v2/dags/{dag_id}/dagRuns", (200, run_document(dag_id=dag_id)))
+    monkeypatch.setattr(cli, "open_client", lambda _args: fake.client())
+    return fake

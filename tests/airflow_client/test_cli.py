@@ -2,7 +2,7 @@ import argparse
 from pathlib import Path
 
 import pytest
-from fake_airflow import URL, FakeAirflow, dag_document, run_document, task_document
+from fake_airflow import URL, FakeAirflow, dag_document, let_start, run_document, task_document
 
 from escalator.airflow_client import cli
 from escalator.documents.requests import CampaignDocument
@@ -20,11 +20,7 @@ def parse(*arguments: str) -> argparse.Namespace:
 
 @pytest.fixture
 def airflow(monkeypatch: pytest.MonkeyPatch) -> FakeAirflow:
-    fake = FakeAirflow()
-    fake.on("GET", f"/api/v2/dags/{DAG}", (200, dag_document(DAG)))
-    fake.on("POST", RUNS, (200, run_document(dag_id=DAG)))
-    monkeypatch.setattr(cli, "open_client", lambda _args: fake.client())
-    return fake
+    return let_start(DAG, monkeypatch)
 
 
 def test_the_options_become_the_parameters_of_the_run(

@@ -2,9 +2,9 @@ import argparse
 from collections.abc import Iterator
 
 import pytest
-from fake_airflow import FakeAirflow, dag_document, run_document
+from fake_airflow import FakeAirflow, let_start
 
-from escalator.airflow_client import cli, restore_cli
+from escalator.airflow_client import restore_cli
 from escalator.documents.requests import RestoreDocument
 
 DAG = "restore__lab__cell1-az1-general"
@@ -19,11 +19,7 @@ def parse(*arguments: str) -> argparse.Namespace:
 
 @pytest.fixture
 def airflow(monkeypatch: pytest.MonkeyPatch) -> FakeAirflow:
-    fake = FakeAirflow()
-    fake.on("GET", f"/api/v2/dags/{DAG}", (200, dag_document(DAG)))
-    fake.on("POST", RUNS, (200, run_document(dag_id=DAG)))
-    monkeypatch.setattr(cli, "open_client", lambda _args: fake.client())
-    return fake
+    return let_start(DAG, monkeypatch)
 
 
 def answer(monkeypatch: pytest.MonkeyPatch, *said: str) -> None:

@@ -1,9 +1,9 @@
 import argparse
 
 import pytest
-from fake_airflow import FakeAirflow, dag_document, run_document
+from fake_airflow import FakeAirflow, let_start
 
-from escalator.airflow_client import cli, rollback_cli
+from escalator.airflow_client import rollback_cli
 from escalator.documents.requests import RollbackDocument
 
 DAG = "rollback__lab__cell1-az1-general"
@@ -18,11 +18,7 @@ def parse(*arguments: str) -> argparse.Namespace:
 
 @pytest.fixture
 def airflow(monkeypatch: pytest.MonkeyPatch) -> FakeAirflow:
-    fake = FakeAirflow()
-    fake.on("GET", f"/api/v2/dags/{DAG}", (200, dag_document(DAG)))
-    fake.on("POST", RUNS, (200, run_document(dag_id=DAG)))
-    monkeypatch.setattr(cli, "open_client", lambda _args: fake.client())
-    return fake
+    return let_start(DAG, monkeypatch)
 
 
 def test_the_way_back_of_a_run_is_started(airflow: FakeAirflow) -> None:

@@ -4,10 +4,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from fake_airflow import FakeAirflow, dag_document, run_document
+from fake_airflow import FakeAirflow, let_start
 from tests.builders import make_plan
 
-from escalator.airflow_client import cli, rollforward_cli
+from escalator.airflow_client import rollforward_cli
 from escalator.ledger.ledger import Ledger
 from escalator.model.campaign import NodeState
 
@@ -30,11 +30,7 @@ def airflow(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakeAirflow:
     for host, state in (("a", NodeState.RELEASED), ("b", NodeState.RELEASED), ("c", NodeState.FAILED)):
         run.set_progress(host, state, now=NOW)
     (tmp_path / "nova-34.yaml").write_text(json.dumps(BUNDLE))
-    fake = FakeAirflow()
-    fake.on("GET", f"/api/v2/dags/{DAG}", (200, dag_document(DAG)))
-    fake.on("POST", RUNS, (200, run_document(dag_id=DAG)))
-    monkeypatch.setattr(cli, "open_client", lambda _args: fake.client())
-    return fake
+    return let_start(DAG, monkeypatch)
 
 
 def start(*arguments: str) -> int:

@@ -6,10 +6,13 @@ import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.plugins.airflow_home import DOMAIN, own_home, write_inventory
+
+if TYPE_CHECKING:
+    from escalator.ledger.ledger import Ledger
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -41,6 +44,26 @@ def folders(airflow_home: Path, tmp_path: Path, ledger_url: str, monkeypatch: py
     monkeypatch.setenv("ESCALATOR_REPORT_DIR", str(tmp_path / "reports"))
     monkeypatch.setenv("ESCALATOR_LEDGER_URL", ledger_url)
     return tmp_path
+
+
+@pytest.fixture(scope="session")
+def fresh_ledger(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty ledger, to be copied."""
+    from escalator.ledger.ledger import Ledger
+
+    path = tmp_path_factory.mktemp("fresh") / "ledger.db"
+    Ledger.create_or_upgrade(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture
+def ledger(folders: Path, fresh_ledger: Path, monkeypatch: pytest.MonkeyPatch) -> Ledger:
+    """A ledger of the test's own."""
+    from escalator.ledger.ledger import Ledger
+
+    shutil.copy(fresh_ledger, folders / "ledger.db")
+    monkeypatch.setenv("ESCALATOR_LEDGER_URL", f"sqlite:///{folders / 'ledger.db'}")
+    return Ledger()
 
 
 def context(

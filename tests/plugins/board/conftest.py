@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -51,21 +50,6 @@ class TestGate:
 
     def find_login(self, request: Any) -> str:
         return f"/auth/login?next={request.url.path}"
-
-
-@pytest.fixture(scope="session")
-def fresh_ledger(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("fresh") / "ledger.db"
-    Ledger.create_or_upgrade(f"sqlite:///{path}")
-    return path
-
-
-@pytest.fixture
-def ledger(folders: Path, fresh_ledger: Path, monkeypatch: pytest.MonkeyPatch) -> Ledger:
-    """A ledger of the test's own."""
-    shutil.copy(fresh_ledger, folders / "ledger.db")
-    monkeypatch.setenv("ESCALATOR_LEDGER_URL", f"sqlite:///{folders / 'ledger.db'}")
-    return Ledger()
 
 
 def open_run(ledger: Ledger, *hosts: str, dag_id: str = DAG, run_id: str = RUN, **asked: Any) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -76,22 +75,13 @@ def world(stage: Stage) -> World:
     return stage.world
 
 
-@pytest.fixture(scope="session")
-def fresh_ledger(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("fresh") / "ledger.db"
-    Ledger.create_or_upgrade(f"sqlite:///{path}")
-    return path
-
-
 @pytest.fixture
-def ledger(folders: Path, fresh_ledger: Path, monkeypatch: pytest.MonkeyPatch) -> Ledger:
+def ledger(ledger: Ledger, folders: Path, monkeypatch: pytest.MonkeyPatch) -> Ledger:
     """A ledger of the test's own, and a cloud of two domains."""
-    shutil.copy(fresh_ledger, folders / "ledger.db")
-    monkeypatch.setenv("ESCALATOR_LEDGER_URL", f"sqlite:///{folders / 'ledger.db'}")
     monkeypatch.delenv("ESCALATOR_VIM_BUNDLE", raising=False)
     write_inventory(folders / "inventory", "lab", {GENERAL: 3, FAST: 2})
     write_inventory(folders / "inventory", "second", {GENERAL: 2})
-    return Ledger()
+    return ledger
 
 
 @dataclass
