@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from escalator.model.verdict import Code
-from escalator.reports.findings import Finding
+from escalator.reports.rows import Finding
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "codes.md"

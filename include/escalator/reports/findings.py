@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from enum import StrEnum
-from typing import Any
 
 from escalator.model.campaign import NodeState, Step
 from escalator.model.cloud import CloudSnapshot, Node, Server, ServiceStatus
@@ -13,38 +11,15 @@ from escalator.reports.facts import CampaignFacts
 from escalator.reports.interruptions import GuestEvents
 from escalator.reports.no_return import find_no_returns
 from escalator.reports.own_rollbacks import find_own_rollbacks
+from escalator.reports.rows import Finding, Row, make_row, make_row_of_campaign
 from escalator.reports.service_gaps import find_service_gaps
 from escalator.reports.stops import find_down
 from escalator.reports.watchers import find_flags_left
 
-Row = dict[str, Any]
 INTERRUPTION_LIMIT_MS = 1000.0
 """Interruption of one server that Escalator's requirements allow for one switch."""
 _ORDER = (Severity.BLOCKER, Severity.WARNING, Severity.INFO)
 _NOT_DONE = frozenset({NodeState.FAILED, NodeState.HELD})
-
-
-class Finding(StrEnum):
-    """The closed list of what a report finds beside the codes of verdicts; documented in docs/codes.md."""
-
-    SERVER_VANISHED = "server_vanished"
-    SERVER_CHANGED_STATE = "server_changed_state"
-    SERVER_ON_DISABLED_NODE = "server_on_disabled_node"
-    SERVER_APPEARED = "server_appeared"
-    NODE_VANISHED = "node_vanished"
-    NODE_CHANGED_STATUS = "node_changed_status"
-    NODE_UNFINISHED = "node_unfinished"
-    SNAPSHOT_MISSING = "snapshot_missing"
-    EVENTS_UNREADABLE = "events_unreadable"
-    INTERRUPTION_LONG = "interruption_long"
-    SERVICE_NOT_RESTORED = "service_not_restored"
-    QUOTA_NOT_FROZEN = "quota_not_frozen"
-    QUOTA_NOT_RESTORED = "quota_not_restored"
-    FLAG_NOT_CLEARED = "flag_not_cleared"
-    ORDERED = "ordered"
-    NO_RETURN_SINCE = "no_return_since"
-    ROLLBACK_STARTED = "rollback_started"
-    ROLLBACK_NOT_STARTED = "rollback_not_started"
 
 
 def find(facts: CampaignFacts, events: GuestEvents, moves: Iterable[Row]) -> list[Row]:
@@ -62,17 +37,13 @@ def find(facts: CampaignFacts, events: GuestEvents, moves: Iterable[Row]) -> lis
         *find_down(facts),
     ]
     rows += [*_switchovers(facts), *_not_restored(facts), *_quotas(facts)]
-    rows += find_flags_left(facts, Finding.FLAG_NOT_CLEARED)
-    rows += find_own_rollbacks(
-        facts, started=Finding.ROLLBACK_STARTED, not_started=Finding.ROLLBACK_NOT_STARTED
-    )
-    rows += find_no_returns(facts, Finding.NO_RETURN_SINCE)
+    rows += [*find_flags_left(facts), *find_own_rollbacks(facts), *find_no_returns(facts)]
     before, after = facts.before, facts.after
     if before is not None and after is not None:
         rows += [*_servers(before, after), *_services(before, after)]
     elif not facts.refused and not facts.plan.request.dry_run:
         rows.append(
-            _of_campaign(
+            make_row_of_campaign(
                 facts,
                 Severity.WARNING,
                 Finding.SNAPSHOT_MISSING,
@@ -81,7 +52,7 @@ def find(facts: CampaignFacts, events: GuestEvents, moves: Iterable[Row]) -> lis
         )
     if events.unreadable_lines:
         rows.append(
-            _of_campaign(
+            make_row_of_campaign(
                 facts,
                 Severity.INFO,
                 Finding.EVENTS_UNREADABLE,
@@ -97,7 +68,7 @@ def _switchovers(facts: CampaignFacts) -> list[Row]:
     for run in facts.steps:
         for trouble in run.details.get("troubles", ()) if run.step is Step.SWITCHOVER else ():
             code, message = str(trouble["code"]), str(trouble["message"])
-            row = _row(Severity.WARNING, code, SubjectType.NODE, run.host, message=message)
+            row = make_row(Severity.WARNING, code, SubjectType.NODE, run.host, message=message)
             found.setdefault((run.host, message), row)
     return list(found.values())
 
@@ -115,19 +86,19 @@ def _not_restored(facts: CampaignFacts) -> Iterable[Row]:
         if words:
             message = f"HA group {switch.group}, server {switch.from_server}: {'; '.join(words)}"
             code, kind = Finding.SERVICE_NOT_RESTORED, SubjectType.NODE
-            yield _row(Severity.WARNING, code, kind, switch.host, message=message, remedy=remedy)
+            yield make_row(Severity.WARNING, code, kind, switch.host, message=message, remedy=remedy)
 
 
 def _quotas(facts: CampaignFacts) -> Iterable[Row]:
     """Name projects whose quotas could not be frozen, or are not as they were."""
     for part, code in (("freeze", Finding.QUOTA_NOT_FROZEN), ("restore", Finding.QUOTA_NOT_RESTORED)):
         for found in facts.scaling.get(part, {}).values():
-            yield from (_of_campaign(facts, Severity.WARNING, code, words) for words in found)
+            yield from (make_row_of_campaign(facts, Severity.WARNING, code, words) for words in found)
     for quota in facts.frozen:
         if not facts.scaling.get("restore", {}).get(quota.project_id):
             stands = f"is frozen at {quota.set_to} still, it was {quota.found}"
             message = f"project {quota.project_id}: the quota {quota.name} {stands}"
-            yield _of_campaign(facts, Severity.WARNING, Finding.QUOTA_NOT_RESTORED, message)
+            yield make_row_of_campaign(facts, Severity.WARNING, Finding.QUOTA_NOT_RESTORED, message)
 
 
 def compare_servers(facts: CampaignFacts) -> list[Row]:
@@ -154,29 +125,6 @@ def compare_servers(facts: CampaignFacts) -> list[Row]:
     return sorted(rows, key=lambda row: (str(row["name"]), row["id"]))
 
 
-def _row(
-    severity: Severity,
-    code: str,
-    kind: SubjectType,
-    subject: str,
-    name: str | None = None,
-    *,
-    message: str,
-    remedy: str | None = None,
-) -> Row:
-    return {
-        "severity": severity,
-        "code": str(code),
-        "subject": {"type": str(kind), "id": subject, "name": name},
-        "message": message,
-        "remedy": remedy,
-    }
-
-
-def _of_campaign(facts: CampaignFacts, severity: Severity, code: Finding, message: str) -> Row:
-    return _row(severity, code, SubjectType.CAMPAIGN, facts.plan.campaign, message=message)
-
-
 def _interruptions(moves: Iterable[Row], before: CloudSnapshot | None) -> Iterable[Row]:
     """Find servers that a move interrupted for longer than they bear: what they say, else a second."""
     servers = before.servers if before is not None else ()
@@ -187,7 +135,7 @@ def _interruptions(moves: Iterable[Row], before: CloudSnapshot | None) -> Iterab
             message = f"was interrupted for {gap:.0f} ms on its way to {move['to']}"
             if move["id"] in own:
                 message += f"; it bears {allowed:.0f} ms"
-            yield _row(
+            yield make_row(
                 Severity.WARNING,
                 Finding.INTERRUPTION_LONG,
                 SubjectType.SERVER,
@@ -199,7 +147,7 @@ def _interruptions(moves: Iterable[Row], before: CloudSnapshot | None) -> Iterab
 
 def _verdicts(facts: CampaignFacts) -> Iterable[Row]:
     for v in facts.verdicts:
-        yield _row(
+        yield make_row(
             v.severity,
             v.code,
             v.subject.type,
@@ -218,20 +166,20 @@ def _nodes(facts: CampaignFacts) -> Iterable[Row]:
         node = facts.view.of(host)
         if node.state in _NOT_DONE:
             code = node.code or Finding.NODE_UNFINISHED
-            yield _row(
+            yield make_row(
                 Severity.BLOCKER, code, SubjectType.NODE, host, message=f"{node.state}: {node.message}"
             )
         elif node.left_for_next_window:
             message = f"left for the next window: {node.message}"
             remedy = "nothing: a run in the next window begins where this one ended"
-            yield _row(
+            yield make_row(
                 Severity.INFO, Code.WINDOW_CLOSED, SubjectType.NODE, host, message=message, remedy=remedy
             )
         elif node.state not in {NodeState.RELEASED, NodeState.SKIPPED}:
             message = f"the campaign ended while it was {node.state}" + (
                 f": {node.message}" if node.message else ""
             )
-            yield _row(
+            yield make_row(
                 Severity.WARNING,
                 node.code or Finding.NODE_UNFINISHED,
                 SubjectType.NODE,
@@ -248,7 +196,7 @@ def _approvals(facts: CampaignFacts) -> Iterable[Row]:
         said = "the campaign goes on" if answer.go_on else "no further node goes out"
         who = answer.by or "nobody in time"
         message = f"after it {said}: {who}, {answer.at.isoformat(timespec='seconds')}"
-        yield _row(severity, code, SubjectType.NODE, host, message=message)
+        yield make_row(severity, code, SubjectType.NODE, host, message=message)
     crossing = facts.view.crossing
     if crossing is not None:
         code = Code.APPROVAL if crossing.go_on else Code.APPROVAL_REFUSED
@@ -258,7 +206,7 @@ def _approvals(facts: CampaignFacts) -> Iterable[Row]:
         )
         when = crossing.at.isoformat(timespec="seconds")
         message = f"{said}: {crossing.by or 'nobody in time'}, {when}"
-        yield _row(severity, code, SubjectType.CAMPAIGN, facts.plan.campaign, message=message)
+        yield make_row(severity, code, SubjectType.CAMPAIGN, facts.plan.campaign, message=message)
 
 
 def _orders(facts: CampaignFacts) -> Iterable[Row]:
@@ -268,9 +216,9 @@ def _orders(facts: CampaignFacts) -> Iterable[Row]:
         took = f"took effect {at.isoformat(timespec='seconds')}" if at else "it never took effect"
         message = f"{order}; {order.effect}; {took}"
         if order.host is None:
-            yield _of_campaign(facts, Severity.INFO, Finding.ORDERED, message)
+            yield make_row_of_campaign(facts, Severity.INFO, Finding.ORDERED, message)
         else:
-            yield _row(Severity.INFO, Finding.ORDERED, SubjectType.NODE, order.host, message=message)
+            yield make_row(Severity.INFO, Finding.ORDERED, SubjectType.NODE, order.host, message=message)
 
 
 def _servers(before: CloudSnapshot, after: CloudSnapshot) -> Iterable[Row]:
@@ -279,7 +227,7 @@ def _servers(before: CloudSnapshot, after: CloudSnapshot) -> Iterable[Row]:
     for server_id in sorted(old.keys() - new.keys()):
         server = old[server_id]
         message = f"was on {server.host}, {server.vm_state}; is not there any more"
-        yield _row(
+        yield make_row(
             Severity.BLOCKER,
             Finding.SERVER_VANISHED,
             SubjectType.SERVER,
@@ -290,7 +238,7 @@ def _servers(before: CloudSnapshot, after: CloudSnapshot) -> Iterable[Row]:
         )
     for server_id in sorted(new.keys() - old.keys()):
         server = new[server_id]
-        yield _row(
+        yield make_row(
             Severity.INFO,
             Finding.SERVER_APPEARED,
             SubjectType.SERVER,
@@ -303,7 +251,7 @@ def _servers(before: CloudSnapshot, after: CloudSnapshot) -> Iterable[Row]:
         was, now = old[server_id], new[server_id]
         yield from _changes(was, now)
         if now.host in disabled and now.host != was.host:
-            yield _row(
+            yield make_row(
                 Severity.WARNING,
                 Finding.SERVER_ON_DISABLED_NODE,
                 SubjectType.SERVER,
@@ -323,7 +271,7 @@ def _changes(was: Server, now: Server) -> Iterable[Row]:
     changed = [f"{word} {before} -> {after}" for word, before, after in words if before != after]
     if changed:
         grave = was.vm_state != now.vm_state
-        yield _row(
+        yield make_row(
             Severity.BLOCKER if grave else Severity.WARNING,
             Finding.SERVER_CHANGED_STATE,
             SubjectType.SERVER,
@@ -340,7 +288,7 @@ def _services(before: CloudSnapshot, after: CloudSnapshot) -> Iterable[Row]:
     for node in before.nodes:
         host = node.host
         if host not in new:
-            yield _row(
+            yield make_row(
                 Severity.WARNING,
                 Finding.NODE_VANISHED,
                 SubjectType.NODE,
@@ -350,7 +298,7 @@ def _services(before: CloudSnapshot, after: CloudSnapshot) -> Iterable[Row]:
             continue
         was, now = _status(node), _status(new[host])
         if was != now:
-            yield _row(
+            yield make_row(
                 Severity.WARNING,
                 Finding.NODE_CHANGED_STATUS,
                 SubjectType.NODE,

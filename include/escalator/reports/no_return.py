@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from escalator.model.verdict import Severity, SubjectType
+from escalator.model.verdict import Severity
 from escalator.model.wording import name_some
 from escalator.reports.facts import CampaignFacts
 from escalator.reports.nodes import format_time
+from escalator.reports.rows import Finding, Row, make_row_of_campaign
 
 
 class Crossed(NamedTuple):
@@ -38,20 +39,12 @@ def describe_crossed(facts: CampaignFacts) -> list[dict[str, Any]]:
     ]
 
 
-def find_no_returns(facts: CampaignFacts, code: str) -> Iterator[dict[str, Any]]:
-    """Say each reason once, with its nodes and since when the first of them cannot go back.
-
-    :param code: of that finding.
-    """
+def find_no_returns(facts: CampaignFacts) -> Iterator[Row]:
+    """Say each reason once, with its nodes and since when the first of them cannot go back."""
     nodes_of: dict[str, list[Crossed]] = {}
     for crossed in find_crossed(facts):
         nodes_of.setdefault(crossed.reason, []).append(crossed)
     for reason, nodes in nodes_of.items():
         named = name_some([crossed.host for crossed in nodes])
-        yield {
-            "severity": Severity.INFO,
-            "code": str(code),
-            "subject": {"type": str(SubjectType.CAMPAIGN), "id": facts.plan.campaign, "name": None},
-            "message": f"no return for {named} since {format_time(nodes[0].since)}: {reason}",
-            "remedy": None,
-        }
+        message = f"no return for {named} since {format_time(nodes[0].since)}: {reason}"
+        yield make_row_of_campaign(facts, Severity.INFO, Finding.NO_RETURN_SINCE, message)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from escalator.model.verdict import Severity, SubjectType
+from escalator.model.verdict import Severity
 from escalator.reports.facts import CampaignFacts
+from escalator.reports.rows import Finding, Row, make_row_of_campaign
 
 
 def describe_own_rollbacks(facts: CampaignFacts) -> list[dict[str, Any]]:
@@ -24,18 +25,15 @@ def describe_own_rollbacks(facts: CampaignFacts) -> list[dict[str, Any]]:
     ]
 
 
-def find_own_rollbacks(facts: CampaignFacts, *, started: str, not_started: str) -> Iterator[dict[str, Any]]:
-    """Say which rollbacks were started, and which were not: their nodes stay as they are.
-
-    :param started: code of a finding; :param not_started: likewise.
-    """
+def find_own_rollbacks(facts: CampaignFacts) -> Iterator[Row]:
+    """Say which rollbacks were started, and which were not: their nodes stay as they are."""
     for each in facts.own_rollbacks:
         why, _, remedy = each.not_started.partition(" -> ")
         said = f"{each.policy}: the rollback {each} "
-        yield {
-            "severity": Severity.INFO if each.is_started else Severity.BLOCKER,
-            "code": str(started if each.is_started else not_started),
-            "subject": {"type": str(SubjectType.CAMPAIGN), "id": facts.plan.campaign, "name": None},
-            "message": said + (f"is not started: {why}" if why else "is started by itself"),
-            "remedy": remedy or None,
-        }
+        yield make_row_of_campaign(
+            facts,
+            Severity.INFO if each.is_started else Severity.BLOCKER,
+            Finding.ROLLBACK_STARTED if each.is_started else Finding.ROLLBACK_NOT_STARTED,
+            said + (f"is not started: {why}" if why else "is started by itself"),
+            remedy or None,
+        )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 from escalator.model.interruption import (
     SWITCH_SECONDS,
@@ -17,8 +16,7 @@ from escalator.model.interruption import (
 from escalator.model.verdict import Code, Severity, SubjectType
 from escalator.reports.facts import CampaignFacts
 from escalator.reports.nodes import format_time, round_seconds
-
-Row = dict[str, Any]
+from escalator.reports.rows import Row, make_row
 
 
 def describe_service_gaps(facts: CampaignFacts) -> Row:
@@ -93,10 +91,4 @@ def _describe_gap(gap: Gap) -> Row:
 
 
 def _finding(severity: Severity, code: Code, group: str, message: str, remedy: str) -> Row:
-    return {
-        "severity": severity,
-        "code": str(code),
-        "subject": {"type": str(SubjectType.HA_GROUP), "id": group, "name": None},
-        "message": message,
-        "remedy": remedy,
-    }
+    return make_row(severity, code, SubjectType.HA_GROUP, group, message=message, remedy=remedy)

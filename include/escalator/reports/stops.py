@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 from escalator.model.campaign import NodeState
 from escalator.model.stops import ServerStop, StopEnd
 from escalator.model.verdict import Code, Severity, SubjectType
 from escalator.reports.facts import CampaignFacts
 from escalator.reports.nodes import format_time, round_seconds
+from escalator.reports.rows import Row, make_row
 
-Row = dict[str, Any]
 _BECAME = {
     StopEnd.RUNS: "runs again",
     StopEnd.BY_OWNER: "left to its owner",
@@ -33,18 +32,16 @@ def find_down(facts: CampaignFacts) -> Iterator[Row]:
         for stop in stops:
             if stop.is_down:
                 why = f": {stop.fault}" if stop.fault else ""
-                yield {
-                    "severity": Severity.BLOCKER,
-                    "code": str(Code.SERVER_NOT_STARTED),
-                    "subject": {
-                        "type": str(SubjectType.SERVER),
-                        "id": stop.server_id,
-                        "name": stop.server_name,
-                    },
-                    "message": f"was stopped for the upgrade of {host} ({fate}) and does not run again{why}",
-                    "remedy": f"start it (openstack server start {stop.server_id}), or clear {host}.verify "
+                yield make_row(
+                    Severity.BLOCKER,
+                    Code.SERVER_NOT_STARTED,
+                    SubjectType.SERVER,
+                    stop.server_id,
+                    stop.server_name,
+                    message=f"was stopped for the upgrade of {host} ({fate}) and does not run again{why}",
+                    remedy=f"start it (openstack server start {stop.server_id}), or clear {host}.verify "
                     "with downstream, which starts it again",
-                }
+                )
 
 
 def sum_stops(stops: Iterable[ServerStop]) -> Row:

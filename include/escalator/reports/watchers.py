@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Any
 
 from escalator.model.campaign import NodeState
 from escalator.model.verdict import Severity, SubjectType
 from escalator.reports.facts import CampaignFacts
 from escalator.reports.nodes import format_time
+from escalator.reports.rows import Finding, Row, make_row
 
-Row = dict[str, Any]
 FLAG, SILENCE = "on_maintenance", "silence"
 
 
@@ -29,23 +28,22 @@ def describe_told(facts: CampaignFacts) -> list[Row]:
     return rows
 
 
-def find_flags_left(facts: CampaignFacts, code: str) -> Iterator[Row]:
-    """Find the nodes that are back and whose flag was not cleared: Masakari would not recover their servers.
-
-    :param code: of that finding.
-    """
+def find_flags_left(facts: CampaignFacts) -> Iterator[Row]:
+    """Find the nodes that are back with their flag still set: Masakari would not recover their servers."""
     for host, told in sorted(facts.told.items()):
         flag = told.maintenance
         if flag is None or flag.cleared_at is not None or facts.view.of(host).state is not NodeState.RELEASED:
             continue
-        yield {
-            "severity": Severity.WARNING,
-            "code": code,
-            "subject": {"type": str(SubjectType.NODE), "id": host, "name": host},
-            "message": "is in service, and on maintenance in Masakari still: its servers are not recovered",
-            "remedy": f"clear {host}.release; or `openstack segment host update --on_maintenance False "
+        yield make_row(
+            Severity.WARNING,
+            Finding.FLAG_NOT_CLEARED,
+            SubjectType.NODE,
+            host,
+            host,
+            message="is in service, and on maintenance in Masakari still: its servers are not recovered",
+            remedy=f"clear {host}.release; or `openstack segment host update --on_maintenance False "
             f"{flag.segment_id} {flag.host_id}`",
-        }
+        )
 
 
 def _row(host: str, what: str, set_at: datetime, cleared_at: datetime | None, else_: str) -> Row:
