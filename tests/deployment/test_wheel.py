@@ -133,9 +133,12 @@ class Installed:
         (site,) = self.venv.glob("lib/python*/site-packages")
         uv = [str(Path(sys.executable).parent / "uv"), "pip", "install", "--quiet", "--offline", "--no-deps"]
         subprocess.run([*uv, "--python", str(self.venv / "bin" / "python"), str(wheel)], check=True)
-        (site / "others.pth").write_text(
-            sysconfig.get_path("purelib")
-        )  # not the .pth files in it: no checkout
+        others = folder / "others"  # what is installed beside it, but for the checkout
+        others.mkdir()
+        for path in Path(sysconfig.get_path("purelib")).iterdir():
+            if path.suffix != ".pth" and not path.name.startswith("escalator-"):
+                (others / path.name).symlink_to(path)
+        (site / "others.pth").write_text(str(others))
         self.site = site
         (folder / "inventory").mkdir()
         write_inventory(folder / "inventory", "lab", {DOMAIN: 3})

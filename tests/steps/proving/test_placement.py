@@ -137,6 +137,17 @@ def test_an_allocation_of_a_server_that_was_deleted_while_it_moved_fails_no_node
     assert upgraded.run(Step.VERIFY).outcome is Outcome.OK
 
 
+@pytest.mark.parametrize("left", [("3f-unseen",), ("3f-unseen", "3f-other")])
+def test_the_allocation_of_a_move_that_was_never_seen_is_the_deleted_servers(
+    upgraded: World, left: tuple[str, ...]
+) -> None:
+    upgraded.cloud.delete("web")
+    upgraded.cloud.moves.clear()  # Nova forgets a server's migrations with it
+    upgraded.cloud.hosts[NODE].strays = left
+    one_for_one = len(left) == 1
+    assert upgraded.run(Step.VERIFY).outcome is (Outcome.OK if one_for_one else Outcome.FAILED)
+
+
 @pytest.mark.parametrize("whose", ["server", "migration"])
 def test_an_allocation_of_a_server_that_runs_elsewhere_is_left_over(upgraded: World, whose: str) -> None:
     (move,) = [m.record() for m in upgraded.cloud.moves if m.record().server_id == "web"]

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from escalator.model.bundle import COMPUTE
 from escalator.model.errors import NotFoundError
+from escalator.model.moves import DrainPlan
 from escalator.model.verdict import Code, Severity, Subject, Verdict
 from escalator.model.wording import name_some
 from escalator.steps.running.context import StepContext
@@ -97,13 +98,24 @@ def check_allocations(ctx: StepContext) -> tuple[Verdict, ...]:
 
 
 def _find_deleted(ctx: StepContext, strays: set[str]) -> set[str]:
-    """Find those that a move of this run left, of servers that Nova does not know any more: a call for each.
+    """Find those of servers that were deleted during the run: Nova forgets a server's migrations with it.
 
-    They are a server's own or those of its migration, which Nova forgets with the server.
+    They are such a server's own, those of its move as the ledger has it, or of a move whose record nobody
+    had seen yet: Nova knows neither a server nor a migration of that id, and no more of them are there than
+    servers were deleted. Calls: one for each server that was to leave and each stray, one for migrations.
     """
-    moves = ctx.run.moves(ctx.host)
-    server_of = {m.migration: m.server_id for m in moves} | {m.server_id: m.server_id for m in moves}
-    return {stray for stray in strays if stray in server_of and _is_deleted(ctx, server_of[stray])}
+    moves, plan = ctx.run.moves(ctx.host), ctx.facts.drain_plan
+    planned = plan.moves if isinstance(plan, DrainPlan) else ()
+    were_here = {m.server_id for m in moves} | {m.server_id for m in planned}
+    deleted = {server_id for server_id in were_here if _is_deleted(ctx, server_id)}
+    if not deleted:
+        return set()
+    owners = {m.migration: m.server_id for m in moves} | {server_id: server_id for server_id in were_here}
+    found = {stray for stray in strays if owners.get(stray) in deleted}
+    known = {migration.uuid for migration in ctx.cloud.fetch_migrations(host=ctx.host)}
+    forgotten = {s for s in strays - found if s not in owners and s not in known and _is_deleted(ctx, s)}
+    room = deleted - {owners[stray] for stray in found}
+    return found | forgotten if len(forgotten) <= len(room) else found
 
 
 def _is_deleted(ctx: StepContext, server_id: str) -> bool:
