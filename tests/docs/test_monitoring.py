@@ -100,9 +100,9 @@ def test_nothing_is_mapped_that_is_no_metric() -> None:
 
 
 def test_remedies_of_rules_are_headings_of_the_guide() -> None:
-    guide = (ROOT / "docs" / "operations.md").read_text()
+    guide = (ROOT / "docs" / "operations" / "nodes-out.md").read_text()
     said = (FOLDER / "prometheus-rules.yaml").read_text()
-    headings = re.findall(r'See "([^"]+)" in docs/operations\.md', said)
+    headings = re.findall(r'See "([^"]+)" in docs/operations/nodes-out\.md', said)
     assert headings
     assert [heading for heading in headings if f"## {heading}\n" not in guide] == []
 

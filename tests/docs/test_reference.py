@@ -49,7 +49,7 @@ def test_operations_tell_of_every_parameter_of_a_campaign() -> None:
     own_home()
     from escalator_airflow.params import make_campaign_params
 
-    manual = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    manual = (ROOT / "docs" / "operations" / "campaign.md").read_text(encoding="utf-8")
     assert [name for name in make_campaign_params((), {}) if f"\n| `{name}` | " not in manual] == []
 
 

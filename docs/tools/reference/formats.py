@@ -25,30 +25,42 @@ one would not understand it.
 ## All of them
 """
 FORMATS = {
-    "backup": ("what was saved of a node, beside it in the store", "[backups](../operations.md#backups)"),
-    "backups": ("`escalator backups list --json`", "[backups](../operations.md#backups)"),
+    "backup": (
+        "what was saved of a node, beside it in the store",
+        "[backups](../operations/backups.md#backups)",
+    ),
+    "backups": ("`escalator backups list --json`", "[backups](../operations/backups.md#backups)"),
     "bundle": ("you", "[bundles](../bundles.md)"),
     "check": ("`escalator check --json`; the DAG `check__CLOUD`", "[the check](../check.md)"),
     "doctor": ("`escalator doctor --json`", "[install](../install.md)"),
     "event": ("everything that a campaign does, a line each", "[monitoring](../monitoring/README.md#events)"),
     "interruptions": (
         "`escalator interruptions --json`",
-        "[interruptions](../operations.md#interruptions-of-services)",
+        "[interruptions](../operations/services.md#interruptions-of-services)",
     ),
-    "inventory": ("the DAG `inventory`", "[operations](../operations.md#before-the-first-campaign)"),
-    "inventory-settings": ("you", "[operations](../operations.md#before-the-first-campaign)"),
-    "leases": ("`escalator leases --json`", "[leases](../operations.md#a-node-stays-out-whose-is-it)"),
+    "inventory": ("the DAG `inventory`", "[operations](../operations/before.md#before-the-first-campaign)"),
+    "inventory-settings": (
+        "you",
+        "[operations](../operations/before.md#what-a-cloud-does-not-tell-of-itself)",
+    ),
+    "leases": (
+        "`escalator leases --json`",
+        "[leases](../operations/nodes-out.md#a-node-stays-out-whose-is-it)",
+    ),
     "note": ("what people are told by a webhook", "[monitoring](../monitoring/README.md#notes-to-people)"),
     "plan": ("`escalator plan --json`", "[the check](../check.md)"),
     "project": ("`escalator check --per-project DIR`", "[the check](../check.md#what-tenants-are-told)"),
     "replay": ("`escalator replay --json`", "[traces](../replay.md)"),
-    "report": ("a campaign, at its end", "[operations](../operations.md#what-happens)"),
+    "report": ("a campaign, at its end", "[operations](../operations/campaign.md#what-happens)"),
     "snapshot": ("`escalator snapshot`; every check and campaign", "[snapshots](../snapshot.md)"),
     "trace": ("`escalator simulate`", "[traces](../replay.md)"),
     "vnf": ("you", "[VNFs](../../include/vnfs/README.md)"),
-    "vnfm-health": ("`escalator vnfms --json`", "[managers of VNFs](../operations.md#managers-of-vnfs)"),
+    "vnfm-health": (
+        "`escalator vnfms --json`",
+        "[managers of VNFs](../operations/vnf-managers.md#managers-of-vnfs)",
+    ),
     "vnfms": ("you", "[VNFs](../../include/vnfs/README.md#who-is-told-managers-of-vnfs)"),
-    "windows": ("you", "[windows](../operations.md#maintenance-windows)"),
+    "windows": ("you", "[windows](../operations/windows.md#maintenance-windows)"),
 }
 """Format, without the number of its version -> who writes it, and the page that tells of it."""
 INSIDE = frozenset({"lab", "lab-status", "packed", "tokens"})

@@ -29,7 +29,7 @@ HEAD = """# Parameters of the DAGs
 
 What the forms ask for, and what a run takes in `conf` over REST. A value of another type, or beyond its
 limits, is refused with HTTP 400; a key that is not here is refused by the first task.
-[Operations](../operations.md#start-a-campaign) says more of each.
+[Operations](../operations/campaign.md#start-a-campaign) says more of each.
 """
 
 

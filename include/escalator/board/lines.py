@@ -63,7 +63,7 @@ def _describe_node(
 
 
 def _find_remedy(node: NodeProgress) -> str:
-    """Say what brings a node on whose finding says nothing of it, as docs/operations.md does."""
+    """Say what brings a node on whose finding says nothing of it, as docs/operations/nodes-out.md does."""
     if node.state is NodeState.FAILED:
         return f"mend the node, then clear {node.host}.upgrade with downstream"
     if node.state is NodeState.HELD:

@@ -36,7 +36,8 @@ VARIABLES: Final = (
     ),
     Variable(
         name="ESCALATOR_INVENTORY_DIR",
-        meaning="folder of inventories and their [settings](operations.md), `windows.yaml`, `vnfms.yaml`",
+        meaning="folder of inventories and their "
+        "[settings](operations/before.md#what-a-cloud-does-not-tell-of-itself), `windows.yaml`, `vnfms.yaml`",
         default="`inventory` in `ESCALATOR_HOME`; refused where the components are several",
     ),
     Variable(
@@ -70,7 +71,7 @@ VARIABLES: Final = (
     ),
     Variable(
         name="ESCALATOR_BACKUP_URL",
-        meaning="store of [backups](operations.md#backups): an absolute path, or a URL of fsspec",
+        meaning="store of [backups](operations/backups.md#backups): an absolute path, or a URL of fsspec",
         default="none: no backups are taken",
         readers="worker, `escalator`",
         shared="the same for all workers, and reached by all of them",
@@ -78,7 +79,7 @@ VARIABLES: Final = (
     Variable(
         name="ESCALATOR_BACKUP_PATHS",
         meaning="files and folders of a node that are saved, as `/etc/nova:/etc/neutron`",
-        default="the list in [operations](operations.md#backups)",
+        default="the list in [operations](operations/backups.md#backups)",
         readers="worker",
         shared="the same for all workers",
     ),
