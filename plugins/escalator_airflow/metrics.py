@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Callable, Iterable
 from datetime import timedelta
+from itertools import chain
 
 from airflow.configuration import conf
 from airflow.sdk._shared.observability.metrics import stats as shared
 from airflow.sdk.observability import stats
 from airflow.sdk.observability.metrics.stats_utils import get_stats_factory
 
-from escalator.events.event import Action, Event
+from escalator.events.event import Event
 from escalator.events.metrics import Kind, Measure, count_nodes, list_measures
 from escalator.events.teller import Hear
-from escalator.model.campaign import NodeProgress, NodeState
+from escalator.model.campaign import NodeProgress
 
 _SECTION = "metrics"
-_COUNTED = frozenset({Action.NODE_STATE, Action.CAMPAIGN_OPENED, Action.CAMPAIGN_CONCLUDED})
-"""After these the nodes are counted anew."""
 _NO_PART = re.compile(r"[^A-Za-z0-9_-]+")
 NONE = "none"
 """Stands in a name for a tag that has no value."""
@@ -40,13 +38,8 @@ def list_metric_hearers(read_nodes: Callable[[], Iterable[NodeProgress]]) -> tup
     has_tags = not on[0] or on[1] or conf.getboolean(_SECTION, "statsd_influxdb_enabled", fallback=False)
 
     def hear(event: Event) -> None:
-        for measure in list_measures(event):
+        for measure in chain(list_measures(event), count_nodes(event, read_nodes)):
             send(measure, has_tags=has_tags)
-        if event.action in _COUNTED:
-            found = Counter(node.state for node in read_nodes())
-            counts = {str(state): found[state] for state in NodeState}
-            for measure in count_nodes(event, counts):
-                send(measure, has_tags=has_tags)
 
     return (hear,)
 

@@ -9,6 +9,8 @@ from tests.events.test_event import ABOUT, FULL
 
 from escalator.events.event import Action, Event
 from escalator.events.metrics import METRICS, count_nodes, list_measures
+from escalator.model.campaign import NodeProgress, NodeState
+from escalator.model.lease import LeaseMark
 from escalator.model.step import Step
 from escalator.model.verdict import Code, Subject, SubjectType
 
@@ -71,12 +73,41 @@ def test_event_adds_to_the_metrics(told: Event, measured: list[tuple[str, float,
     assert found == measured
 
 
-def test_nodes_are_counted_by_campaign_and_state() -> None:
-    found = list(count_nodes(event(Action.NODE_STATE), {"waiting": 2, "failed": 0}))
-    assert [(m.metric.name, m.value, dict(m.tags)) for m in found] == [
-        ("escalator.nodes", 2, {"cloud": "lab", "campaign": "upgrade__lab__x", "state": "waiting"}),
-        ("escalator.nodes", 0, {"cloud": "lab", "campaign": "upgrade__lab__x", "state": "failed"}),
-    ]
+NODES = (
+    NodeProgress(host="node-01", state=NodeState.RELEASED),
+    NodeProgress(host="node-02", state=NodeState.FAILED, mark=LeaseMark.FAILED),
+    NodeProgress(host="node-03", state=NodeState.HELD, mark=LeaseMark.HELD),
+    NodeProgress(host="node-04", state=NodeState.HELD),
+    NodeProgress(host="node-05"),
+)
+"""Done, left out twice, given back unchanged, and never gone."""
+
+
+def count(action: Action, nodes: tuple[NodeProgress, ...] = NODES) -> dict[str, float]:
+    """Count nodes with an event; return state -> how many, without zeros."""
+    found = list(count_nodes(event(action), lambda: nodes))
+    assert {(m.metric.name, m.tags["cloud"], m.tags["campaign"]) for m in found} <= {
+        ("escalator.nodes", "lab", "upgrade__lab__x")
+    }
+    assert [m.tags["state"] for m in found] == [str(state) for state in NodeState] or not found
+    return {m.tags["state"]: m.value for m in found if m.value}
+
+
+@pytest.mark.parametrize("action", [Action.CAMPAIGN_OPENED, Action.NODE_STATE])
+def test_nodes_are_counted_by_campaign_and_state(action: Action) -> None:
+    assert count(action) == {"waiting": 1, "released": 1, "held": 2, "failed": 1}
+
+
+def test_only_nodes_that_stay_out_count_when_the_campaign_is_over() -> None:
+    assert count(Action.CAMPAIGN_CONCLUDED) == {"held": 1, "failed": 1}
+    assert count(Action.CAMPAIGN_CONCLUDED, NODES[:1]) == {}
+
+
+def test_nodes_are_not_read_for_what_does_not_count_them() -> None:
+    def read() -> tuple[NodeProgress, ...]:
+        raise AssertionError
+
+    assert list(count_nodes(event(Action.MOVE), read)) == []
 
 
 def test_every_metric_stands_in_the_documents() -> None:

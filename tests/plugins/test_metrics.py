@@ -85,6 +85,17 @@ def test_nodes_are_counted_when_one_stands_otherwise(module: Any, listener: List
     assert "airflow.escalator.nodes.lab.upgrade__lab__x.held:0|g" in found
 
 
+def test_all_states_are_zero_when_a_campaign_is_over_that_leaves_nobody_out(
+    module: Any, listener: Listener
+) -> None:
+    (hear,) = module.list_metric_hearers(lambda: (NodeProgress(host="a", state=NodeState.RELEASED),))
+    hear(replace(STATE, action=Action.CAMPAIGN_CONCLUDED, node=None, result="completed"))
+    assert listener.take(1 + len(NodeState)) == [
+        "airflow.escalator.campaigns.lab.completed:1|c",
+        *(f"airflow.escalator.nodes.lab.upgrade__lab__x.{state}:0|g" for state in NodeState),
+    ]
+
+
 def test_backend_with_tags_gets_them_as_tags(
     module: Any, listener: Listener, monkeypatch: pytest.MonkeyPatch
 ) -> None:

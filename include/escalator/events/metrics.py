@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -11,6 +12,7 @@ from escalator.events.conclusion import MEASURED
 from escalator.events.event import Action, Event
 from escalator.events.told_gaps import OVER
 from escalator.events.told_run import ARRIVED
+from escalator.model.campaign import NodeProgress, NodeState
 from escalator.model.verdict import SubjectType
 
 
@@ -48,7 +50,7 @@ NODES: Final = Metric(
     name="escalator.nodes",
     kind=Kind.GAUGE,
     tags=("cloud", "campaign", "state"),
-    meaning="nodes of a campaign by their state, set whenever one changes",
+    meaning="nodes of a campaign by their state, set whenever one changes; at its end those that stay out",
 )
 STEP_DURATION: Final = Metric(
     name="escalator.step_duration",
@@ -155,13 +157,20 @@ def list_measures(event: Event) -> Iterator[Measure]:
     return iter(()) if measure is None else measure(event)
 
 
-def count_nodes(event: Event, counts: Mapping[str, int]) -> Iterator[Measure]:
-    """Say how many nodes of the event's campaign are in which state.
+def count_nodes(event: Event, read_nodes: Callable[[], Iterable[NodeProgress]]) -> Iterator[Measure]:
+    """Say how many nodes of the event's campaign are in which state; zero where none is.
 
-    :param counts: every state there is, zero where no node is in it.
+    With the end of the campaign only those count that it leaves out of service, marked FAILED or HELD: a
+    gauge keeps its last value, and the campaign has no other nodes any more.
+
+    :param read_nodes: reads how the nodes of the campaign's run stand; asked only when they are counted.
     """
-    for state, number in counts.items():
-        yield _measure(NODES, number, event.about.cloud, event.about.campaign, state)
+    if event.action not in _COUNTED:
+        return
+    is_over = event.action is Action.CAMPAIGN_CONCLUDED
+    found = Counter(node.state for node in read_nodes() if node.mark is not None or not is_over)
+    for state in NodeState:
+        yield _measure(NODES, found[state], event.about.cloud, event.about.campaign, str(state))
 
 
 def _measure_step(event: Event) -> Iterator[Measure]:
@@ -213,6 +222,8 @@ def _measure(metric: Metric, value: float, *tags: str) -> Measure:
     return Measure(metric=metric, value=value, tags=dict(zip(metric.tags, tags, strict=True)))
 
 
+_COUNTED = frozenset({Action.NODE_STATE, Action.CAMPAIGN_OPENED, Action.CAMPAIGN_CONCLUDED})
+"""With these the nodes are counted anew."""
 _MEASURES: Mapping[Action, Callable[[Event], Iterator[Measure]]] = {
     Action.STEP_ENDED: _measure_step,
     Action.STEP_OVERDUE: _count(STEPS_OVERDUE),
