@@ -29,7 +29,7 @@ def end_with(monkeypatch: pytest.MonkeyPatch, exc: BaseException) -> int:
 @pytest.mark.parametrize(
     ("exc", "code", "said"),
     [
-        (EscalatorError("a", remedy="b"), 2, "escalator: a\nescalator: b\n"),
+        (EscalatorError("a", remedy="b"), 2, "escalator: a\n  -> b\n"),
         (PermissionError(13, "Permission denied", "/x"), 2, "escalator: /x: Permission denied\n"),
         (KeyboardInterrupt(), 130, ""),
     ],
@@ -52,6 +52,22 @@ def test_a_traceback_is_never_alone(
     *_, words, remedy = capsys.readouterr().err.splitlines()
     assert words == "escalator: a fault of its own: RuntimeError: nobody thought of it"
     assert "report" in remedy
+
+
+def test_a_verb_that_is_misspelt_is_answered_with_the_one_that_was_meant(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert cli.main(["chek"]) == 2
+    assert capsys.readouterr().err == (
+        "escalator: there is no verb 'chek', did you mean check?\n  -> see escalator --help\n"
+    )
+
+
+def test_the_help_has_every_verb_once_below_what_it_is_for(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["--help"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines if line.startswith("  ")] == [verb for verb, _, _ in cli.VERBS]
+    assert [line[:-1] for line in lines if line.endswith(":")] == [purpose for purpose, _ in cli.GROUPS]
 
 
 def test_a_working_directory_that_is_gone_is_said(

@@ -69,7 +69,7 @@ def test_a_refusal_is_said_with_its_remedy(airflow: FakeAirflow, capsys: pytest.
     error = {"message": "node-02 is in flight already", "remedy": "hold node-02"}
     airflow.on("POST", f"{HERE}/nodes/node-02/skip", (409, {"error": error}))
     assert run("skip", "node-02") == 2
-    assert capsys.readouterr().err == "escalator: node-02 is in flight already\n  hold node-02\n"
+    assert capsys.readouterr().err == "escalator: node-02 is in flight already\n  -> hold node-02\n"
 
 
 @pytest.mark.parametrize(

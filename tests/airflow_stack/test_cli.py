@@ -85,7 +85,7 @@ def test_a_failure_is_told_with_its_remedy(
 
     monkeypatch.setattr(AirflowStack, "up", fail)
     assert cli.run(parse("up")) == 2
-    assert capsys.readouterr().err == "escalator: no\n  do this\n"
+    assert capsys.readouterr().err == "escalator: no\n  -> do this\n"
 
 
 def test_down_without_a_stack_is_done() -> None:

@@ -36,9 +36,12 @@ def read(folder: Path, project: str) -> Any:
     return json.loads((folder / "out" / f"{project}.json").read_text())
 
 
-def test_each_project_has_a_page_and_a_document_of_its_own_servers(tmp_path: Path) -> None:
+def test_each_project_has_a_page_and_a_document_of_its_own_servers(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     good = replace(CLOUD, servers=tuple(s for s in CLOUD.servers if s.name != "lost"))
     assert check(tmp_path, good) == 0
+    assert f"{tmp_path / 'out'}: a page and a document of 1 project(s)" in capsys.readouterr().err
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["shop.json", "shop.md"]
     shop = read(tmp_path, "shop")
     assert (shop["schema"], shop["bundle"], shop["may_begin"]) == ("escalator.project/1", "test-34", True)

@@ -50,7 +50,7 @@ def test_what_cannot_be_done_is_told_with_a_remedy(
     assert cli.main(words) == 2
     first, second = capsys.readouterr().err.splitlines()
     assert told in first
-    assert second.startswith("what to do: ")
+    assert second.startswith("  -> ")
 
 
 def test_nodes_with_real_guests_have_nova_as_a_package_unasked(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -76,7 +76,7 @@ def test_who_cannot_run_machines_is_told_in_one_sentence_and_nothing_is_made(
     monkeypatch.setattr("os.geteuid", lambda: 1000)
     assert cli.main([verb]) == 2
     said, _ = capsys.readouterr().err.splitlines()
-    assert said.startswith("escalator lab: machines cannot run here: root")
+    assert said.startswith("escalator: machines cannot run here: root")
     assert list(tmp_path.iterdir()) == []
 
 

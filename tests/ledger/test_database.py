@@ -104,6 +104,17 @@ def test_a_missing_ledger_is_refused_with_the_command_and_not_made(url: str) -> 
         assert not Path(url.removeprefix("sqlite:///")).exists()
 
 
+def test_where_nobody_said_which_ledger_it_is_asked_for_before_a_new_one_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("ESCALATOR_LEDGER_URL", raising=False)
+    monkeypatch.setenv("ESCALATOR_HOME", str(tmp_path))
+    with pytest.raises(InvalidRequestError, match="no ledger") as caught:
+        Ledger()
+    assert str(caught.value.remedy).startswith("set ESCALATOR_LEDGER_URL to the ledger that Airflow uses; ")
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize(("revision", "remedy"), [("0000", "escalator ledger upgrade"), ("9999", "release")])
 def test_another_schema_is_refused_with_what_to_do(url: str, revision: str, remedy: str) -> None:
     schema.upgrade(url)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from docs.tools.reference.tables import make_code, make_table
 
-from escalator.cli import VERBS, Parser
+from escalator.cli import GROUPS, Parser
 
 HEAD = """# Verbs of `escalator`
 
@@ -20,16 +20,18 @@ page.
 
 def make_commands() -> str:
     """Return the page."""
-    return "\n".join(
-        [HEAD, *(part for verb, module, what in VERBS for part in _describe(verb, module, what))]
-    )
+    parts = [HEAD]
+    for purpose, verbs in GROUPS:
+        parts.append(f"## {purpose[:1].upper()}{purpose[1:]}\n")
+        parts.extend(part for verb, module, what in verbs for part in _describe(verb, module, what))
+    return "\n".join(parts)
 
 
 def _describe(verb: str, module: str, what: str) -> Iterator[str]:
     parser = Parser(prog="escalator")
     verbs = parser.add_subparsers()
     importlib.import_module(module).add_parser(verbs)
-    yield from _describe_parser(f"escalator {verb}", what, verbs.choices[verb], level=2)
+    yield from _describe_parser(f"escalator {verb}", what, verbs.choices[verb], level=3)
 
 
 def _describe_parser(name: str, what: str, parser: argparse.ArgumentParser, *, level: int) -> Iterator[str]:

@@ -304,9 +304,7 @@ def _read_what(args: argparse.Namespace) -> dict[str, Any]:
 
 def complain(error: EscalatorError) -> None:
     """Say an error on stderr: one line what, one line what to do."""
-    print(f"escalator: {error.message}", file=sys.stderr)
-    if error.remedy:
-        print(f"  {error.remedy}", file=sys.stderr)
+    print(error.said, file=sys.stderr)
 
 
 def _follow(client: AirflowClient, started: DagRun) -> int:

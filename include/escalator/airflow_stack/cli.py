@@ -57,9 +57,7 @@ def run(args: argparse.Namespace) -> int:
             case _:
                 return _show(stack.status())
     except EscalatorError as error:
-        print(f"escalator: {error.message}", file=sys.stderr)
-        if error.remedy:
-            print(f"  {error.remedy}", file=sys.stderr)
+        print(error.said, file=sys.stderr)
         return BAD_INPUT
     return DONE
 

@@ -120,7 +120,9 @@ def _write_projects(
         mode=UpgradeMode(args.mode),
     )
     name = bundle.name if bundle is not None else None
-    write_projects(args.per_project, describe_projects(question, report, options, bundle=name))
+    projects = describe_projects(question, report, options, bundle=name)
+    write_projects(args.per_project, projects)
+    print(f"{args.per_project}: a page and a document of {len(projects)} project(s)", file=sys.stderr)
 
 
 def _compat(args: argparse.Namespace) -> int:

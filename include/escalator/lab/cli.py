@@ -81,9 +81,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         return _COMMANDS[args.lab_command](args)
     except LabError as error:
-        print(f"escalator lab: {error.message}", file=sys.stderr)
-        if error.remedy:
-            print(f"what to do: {error.remedy}", file=sys.stderr)
+        print(error.said, file=sys.stderr)
         return BAD
 
 

@@ -35,7 +35,11 @@ def ledger_url(environment: Mapping[str, str] = os.environ) -> str:
     if chosen := environment.get(URL_VARIABLE):
         return chosen
     refuse_private(URL_VARIABLE, environment=environment)
-    return URL.create("sqlite", database=str(find_home(environment) / "ledger.db")).render_as_string()
+    return _make_own_url(environment).render_as_string()
+
+
+def _make_own_url(environment: Mapping[str, str]) -> URL:
+    return URL.create("sqlite", database=str(find_home(environment) / "ledger.db"))
 
 
 def parse_url(text: str) -> URL:
@@ -138,7 +142,7 @@ class Database:
         if found == HEAD:
             return
         if found is None:
-            raise InvalidRequestError(f"there is no ledger at {self.shown}", remedy=UPGRADE_COMMAND)
+            raise InvalidRequestError(f"there is no ledger at {self.shown}", remedy=self._find_remedy())
         if found > HEAD:
             raise InvalidRequestError(
                 f"the ledger {self.shown} has schema {found}, this release knows {HEAD}",
@@ -147,6 +151,12 @@ class Database:
         raise InvalidRequestError(
             f"the ledger {self.shown} has schema {found}, this release needs {HEAD}", remedy=UPGRADE_COMMAND
         )
+
+    def _find_remedy(self) -> str:
+        """Say what to do where there is no ledger: mostly, where nobody named one, another is meant."""
+        if os.environ.get(URL_VARIABLE) or self.url != _make_own_url(os.environ):
+            return UPGRADE_COMMAND
+        return f"set {URL_VARIABLE} to the ledger that Airflow uses; a new one here: {UPGRADE_COMMAND}"
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, record: object) -> None:

@@ -38,6 +38,11 @@ class EscalatorError(Exception):
         self.request_id = request_id
         self.code = code
 
+    @property
+    def said(self) -> str:
+        """Return what a command line says of it: a line with what is wrong, and one with what to do."""
+        return f"escalator: {self.message}" + (f"\n  -> {self.remedy}" if self.remedy else "")
+
     def __str__(self) -> str:
         """Say the message, the remedy and the request id on one line."""
         text = self.message

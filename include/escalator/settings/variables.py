@@ -148,7 +148,7 @@ VARIABLES: Final = (
     ),
     Variable(
         name="ESCALATOR_AIRFLOW_URL",
-        meaning="address of Airflow's API server, for `run` and `leases`",
+        meaning="address of Airflow's API server, for `run`, `status`, the orders and `leases`",
         default="none: `--airflow-url`",
         readers=COMMAND,
         shared=THEIR_OWN,
