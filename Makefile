@@ -39,10 +39,10 @@ demo: install    ## the main job on real guests: three nodes, Nova 33 -> 34, QEM
 demo-sim: install    ## the quick one: four nodes of a real OpenStack whose guests are files, Nova 33 -> 34
 	$(BIN)/escalator demo
 
-up: install      ## keep the lab and Airflow running for a person
+up: install      ## lab and Airflow of demo-sim left running, for you: docs/demo.md, Look around
 	$(BIN)/escalator demo --keep --no-campaign
 
-down: install    ## end what `make up` started
+down: install    ## end what `make up`, or a demo with --keep, left running
 	$(BIN)/escalator demo --down
 
 test: install    ## everything: style, types, unit, lab, scheduler

@@ -16,6 +16,7 @@ from escalator.airflow_client.records import DagRun, RunState, TaskState
 from escalator.airflow_stack.settings import find_home
 from escalator.airflow_stack.stack import AirflowStack
 from escalator.demo.demo_world import CLOUD, DemoWorld, offer_bundles
+from escalator.demo.shell import SHELL_FILE, list_ways_in, write_shell
 from escalator.demo.vnfs import PAIR, start_pair
 from escalator.lab.guest_watch import guest_watch
 from escalator.lab.lab import Lab
@@ -32,6 +33,7 @@ from escalator.steps.campaign.conclude import make_folder_name
 
 DOMAIN = "cell1/az1/general"
 BUNDLE = "nova-34"
+FOLDER = "build/demo"
 DAG_WITHIN_SECONDS = 90.0
 POLL_SECONDS = 2.0
 RUN_WITHIN_SECONDS = 3600.0
@@ -52,10 +54,16 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     parser.add_argument("--nodes", type=int, help="default: 4; 3 with real guests")
     parser.add_argument("--servers", type=int, help="beside the pair; default: 12; 2 with real guests")
-    parser.add_argument("--folder", type=Path, default=Path("build/demo"), help="where the report goes")
-    parser.add_argument("--keep", action="store_true", help="leave the lab and Airflow running")
+    parser.add_argument(
+        "--folder",
+        type=Path,
+        help=f"where the report goes ({FOLDER}; with ESCALATOR_LAB_INSTANCE=N {FOLDER}-N)",
+    )
+    parser.add_argument(
+        "--keep", action="store_true", help="leave the lab and Airflow running, and say how to look at them"
+    )
     parser.add_argument("--no-campaign", action="store_true", help="start both and trigger nothing")
-    parser.add_argument("--down", action="store_true", help="end the lab and Airflow, nothing else")
+    parser.add_argument("--down", action="store_true", help="end what was left running, nothing else")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -66,14 +74,14 @@ def run(args: argparse.Namespace) -> int:
     progress = Progress(print_line)
     settings = LabSettings.from_environment(os.environ, **_choose_shape(args))
     guests = RealGuests(settings=settings)
-    checkout = Path(__file__).resolve().parents[3]
+    folder = (args.folder or choose_folder(settings.instance)).absolute()
     world = DemoWorld(
         lab=Lab(settings, progress=progress),
-        folder=args.folder.absolute(),
+        folder=folder,
         stack_home=find_home(os.environ),
         instance=settings.instance,
-        checkout=checkout,
-        bundle_dir=args.folder.absolute() / "bundles" if guests.are_there else None,
+        checkout=Path(__file__).resolve().parents[3],
+        bundle_dir=folder / "bundles" if guests.are_there else None,
     )
     stack = world.stack(progress)
     if args.down:
@@ -90,16 +98,24 @@ def run(args: argparse.Namespace) -> int:
         if guests.are_there:
             progress.say("sending an echo every 5 ms to every guest")
             bundle = _watch_guests(world, guests)
+        if args.keep:
+            write_shell(world, stack)
         code = 0 if args.no_campaign else run_campaign(world, stack, progress, bundle)
     except BaseException:
         if not args.keep:
             bring_down(world, stack)
         raise
     if args.keep:
-        progress.say(f"Airflow: {stack.settings.url}  user admin, password in {stack.settings.password_file}")
+        progress.say("both are left running")
+        print_line("\n".join(list_ways_in(world, stack)))
     else:
         bring_down(world, stack)
     return code
+
+
+def choose_folder(instance: int) -> Path:
+    """Return where a demonstration leaves what it makes: one beside another has a folder of its own."""
+    return Path(f"{FOLDER}-{instance}" if instance else FOLDER)
 
 
 def _choose_shape(args: argparse.Namespace) -> dict[str, int | str]:
@@ -161,6 +177,7 @@ def bring_down(world: DemoWorld, stack: AirflowStack) -> None:
     """End Airflow, then the lab."""
     stack.down()
     world.lab.down()
+    (world.folder / SHELL_FILE).unlink(missing_ok=True)
 
 
 def run_campaign(world: DemoWorld, stack: AirflowStack, progress: Progress, bundle: str = BUNDLE) -> int:

@@ -21,7 +21,14 @@ from escalator.lab.lab import Lab
 from escalator.lab.progress import Progress
 from escalator.ledger.ledger import Ledger
 from escalator.model.errors import InvalidRequestError
-from escalator.settings.places import BACKUP_VARIABLE, find_own_bundle_dir
+from escalator.settings.places import (
+    BACKUP_VARIABLE,
+    BUNDLE_VARIABLE,
+    REPORT_VARIABLE,
+    VNF_VARIABLE,
+    find_own_bundle_dir,
+)
+from escalator.settings.sharing import INVENTORY_VARIABLE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -67,6 +74,18 @@ class DemoWorld:
         """Return the folder that nodes are saved to before they are changed."""
         return self.folder / "backups"
 
+    @property
+    def variables(self) -> dict[str, str]:
+        """Return the environment that Airflow's components get of this world, beside the ledger's address."""
+        return {
+            INVENTORY_VARIABLE: str(self.inventory_dir),
+            VNF_VARIABLE: str(self.vnf_dir),
+            REPORT_VARIABLE: str(self.report_dir),
+            BACKUP_VARIABLE: str(self.backup_dir),
+            "ESCALATOR_GUEST_EVENTS": str(self.lab.settings.hypervisors / "*" / "guest-events.jsonl"),
+            **({BUNDLE_VARIABLE: str(self.bundle_dir)} if self.bundle_dir else {}),
+        }
+
     def stack(self, progress: Progress) -> AirflowStack:
         """Return the Airflow of this world."""
         for made in (self.vnf_dir, self.backup_dir):
@@ -77,14 +96,7 @@ class DemoWorld:
             checkout=self.checkout,
             heartbeat_timeout_seconds=self.heartbeat_timeout_seconds,
             pools={},  # the plugin makes the one there is
-            extra_env={
-                "ESCALATOR_INVENTORY_DIR": str(self.inventory_dir),
-                "ESCALATOR_VNF_DIR": str(self.vnf_dir),
-                "ESCALATOR_REPORT_DIR": str(self.report_dir),
-                BACKUP_VARIABLE: str(self.backup_dir),
-                "ESCALATOR_GUEST_EVENTS": str(self.lab.settings.hypervisors / "*" / "guest-events.jsonl"),
-                **({"ESCALATOR_BUNDLE_DIR": str(self.bundle_dir)} if self.bundle_dir else {}),
-            },
+            extra_env=self.variables,
         )
         return AirflowStack(settings, progress=progress)
 

@@ -13,6 +13,7 @@ from escalator.lab.machine.bridge import Bridge
 
 LOOPBACK = "127.0.0.1"
 INSTANCES = range(10)
+INSTANCE_VARIABLE = "ESCALATOR_LAB_INSTANCE"
 MAX_NODES = 99
 NODE_SSH_PORT = 22
 
@@ -139,7 +140,7 @@ class LabSettings:
         """
         return cls(
             home=find_home(environment),
-            instance=_number(environment, "ESCALATOR_LAB_INSTANCE", 0),
+            instance=_number(environment, INSTANCE_VARIABLE, 0),
             ssh_port=_number(environment, "ESCALATOR_LAB_SSH_PORT", NODE_SSH_PORT),
             **chosen,  # type: ignore[arg-type]
         )
