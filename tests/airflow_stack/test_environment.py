@@ -1,7 +1,9 @@
+import sys
 from pathlib import Path
 
 import pytest
 
+from escalator.airflow_stack.components import Component, ComponentName
 from escalator.airflow_stack.credentials import Credentials
 from escalator.airflow_stack.environment import (
     compute_fingerprint,
@@ -80,9 +82,17 @@ def test_the_home_is_said_aloud_and_the_note_of_another_airflow_does_not_leak_in
         {"parallelism": 4},
         {"extra_env": {"A": "1"}},
         {"checkout": Path("/x")},
+        {"python": Path("/x/bin/python")},
         {"heartbeat_timeout_seconds": 60},
     ],
 )
 def test_the_fingerprint_tells_settings_apart(changed: dict[str, object]) -> None:
     assert compute_fingerprint(StackSettings(**changed)) != compute_fingerprint(StackSettings())  # type: ignore[arg-type]
     assert compute_fingerprint(StackSettings()) == compute_fingerprint(StackSettings())
+
+
+def test_components_run_in_the_environment_that_is_named(tmp_path: Path) -> None:
+    settings = StackSettings(home=tmp_path, python=Path("/srv/airflow/bin/python"))
+    part = Component.of(settings, ComponentName.TRIGGERER)
+    assert part.command[:4] == ("/srv/airflow/bin/python", "-m", "airflow", "triggerer")
+    assert Component.of(StackSettings(home=tmp_path), ComponentName.TRIGGERER).python == Path(sys.executable)

@@ -7,25 +7,19 @@ import os
 import re
 import shutil
 import subprocess
-import sys
-import sysconfig
 import tomllib
-import venv
 from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
 
 import pytest
 from tests.conftest import ROOT
+from tests.deployment.installed import BUNDLES, Environment, build_wheel
 from tests.plugins.airflow_home import DOMAIN, variables, write_inventory
 
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())
 MANUAL = (ROOT / "docs" / "install.md").read_text()
 MOST_COMMANDS = 10
-BUNDLES = [
-    {"name": "dags-folder", "classpath": "airflow.dag_processing.bundles.local.LocalDagBundle", "kwargs": {}},
-    {"name": "escalator", "classpath": "escalator_airflow.dag_bundle.EscalatorDags", "kwargs": {}},
-]
 FOLDERS = ("bundles", "playbooks", "schemas", "vnfs")
 
 
@@ -92,11 +86,7 @@ def test_the_whole_way_takes_at_most_ten_commands() -> None:
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from hatchling.builders.wheel import WheelBuilder
-
-    folder = tmp_path_factory.mktemp("wheel")
-    (built,) = WheelBuilder(str(ROOT)).build(directory=str(folder), versions=["standard"])
-    return Path(built)
+    return build_wheel(tmp_path_factory.mktemp("wheel"))
 
 
 def test_the_wheel_is_built_and_has_everything(wheel: Path) -> None:
@@ -125,21 +115,12 @@ def test_a_checkout_that_is_installed_shows_plugin_and_package(tmp_path: Path) -
 
 
 class Installed:
-    """The wheel in a virtual environment that sees the packages of this one, and an Airflow home."""
+    """The wheel in an environment of its own, and an Airflow home."""
 
     def __init__(self, folder: Path, wheel: Path) -> None:
-        self.home, self.venv = folder / "airflow", folder / "venv"
-        venv.create(self.venv, with_pip=False)
-        (site,) = self.venv.glob("lib/python*/site-packages")
-        uv = [str(Path(sys.executable).parent / "uv"), "pip", "install", "--quiet", "--offline", "--no-deps"]
-        subprocess.run([*uv, "--python", str(self.venv / "bin" / "python"), str(wheel)], check=True)
-        others = folder / "others"  # what is installed beside it, but for the checkout
-        others.mkdir()
-        for path in Path(sysconfig.get_path("purelib")).iterdir():
-            if path.suffix != ".pth" and not path.name.startswith("escalator-"):
-                (others / path.name).symlink_to(path)
-        (site / "others.pth").write_text(str(others))
-        self.site = site
+        self.home, made = folder / "airflow", Environment(folder)
+        made.install(wheel)
+        self.venv, self.site = made.folder, made.site
         (folder / "inventory").mkdir()
         write_inventory(folder / "inventory", "lab", {DOMAIN: 3})
         self.environment = {

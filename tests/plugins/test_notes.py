@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import json
-import socketserver
 import sys
-import threading
 from collections.abc import Iterator
-from email import message_from_string, policy
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 from tests.builders import NOW, make_plan
 from tests.events.test_notes import HELD
+from tests.plugins.receivers import Mailed, Posted, receive_mails, receive_posts
 
 from escalator.events.notes import make_note, note_to_document
 from escalator.ledger.ledger import Ledger
@@ -30,58 +27,16 @@ MAIL = Notify(when=(Occasion.HELD,), via=Way.SMTP, conn_id="mail", to=("ops@exam
 SLACK = Notify(when=(Occasion.HELD,), via=Way.SLACK, conn_id="chat")
 
 
-class Hook(BaseHTTPRequestHandler):
-    """Takes what is posted."""
-
-    taken: ClassVar[list[tuple[str, dict[str, str], Any]]] = []
-    status = 204
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["content-length"]))
-        headers = {key.lower(): value for key, value in self.headers.items()}
-        self.taken.append((self.path, headers, json.loads(body)))
-        self.send_response(self.status)
-        self.end_headers()
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
-
-
-class Mailbox(socketserver.StreamRequestHandler):
-    """Speaks as much SMTP as it takes to get a mail."""
-
-    taken: ClassVar[list[str]] = []
-
-    def handle(self) -> None:
-        self.wfile.write(b"220 test\r\n")
-        while line := self.rfile.readline().decode():
-            if line.upper().startswith("DATA"):
-                self.wfile.write(b"354 go on\r\n")
-                lines = iter(lambda: self.rfile.readline().decode(), ".\r\n")
-                self.taken.append("".join(lines))
-            elif line.upper().startswith("QUIT"):
-                self.wfile.write(b"221 bye\r\n")
-                return
-            self.wfile.write(b"250 ok\r\n")
+@pytest.fixture
+def hook() -> Iterator[Posted]:
+    with receive_posts() as posted:
+        yield posted
 
 
 @pytest.fixture
-def hook() -> Iterator[HTTPServer]:
-    Hook.taken.clear()
-    Hook.status = 204
-    with HTTPServer(("127.0.0.1", 0), Hook) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield server
-        server.shutdown()
-
-
-@pytest.fixture
-def mailbox() -> Iterator[socketserver.TCPServer]:
-    Mailbox.taken.clear()
-    with socketserver.TCPServer(("127.0.0.1", 0), Mailbox) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield server
-        server.shutdown()
+def mailbox() -> Iterator[Mailed]:
+    with receive_mails() as mailed:
+        yield mailed
 
 
 @pytest.fixture
@@ -97,32 +52,32 @@ def connect(monkeypatch: pytest.MonkeyPatch, conn_id: str, **fields: Any) -> Non
 
 
 def test_webhook_gets_the_note_with_what_lets_it_in(
-    notes: Any, hook: HTTPServer, monkeypatch: pytest.MonkeyPatch
+    notes: Any, hook: Posted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     connect(
         monkeypatch,
         "pager",
         conn_type="http",
-        host=f"http://127.0.0.1:{hook.server_port}",
+        host=f"http://127.0.0.1:{hook.port}",
         extra={"token": "s3cret", "path": "/hooks/escalator"},
     )
     notes.send_note(HOOK, BODY)
-    ((path, headers, body),) = Hook.taken
+    ((path, headers, body),) = hook.taken
     assert (path, body) == ("/hooks/escalator", BODY)
     assert (headers["content-type"], headers["authorization"]) == ("application/json", "Bearer s3cret")
 
 
 def test_webhook_that_does_not_take_it_is_named_without_its_secret(
-    notes: Any, hook: HTTPServer, monkeypatch: pytest.MonkeyPatch
+    notes: Any, hook: Posted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    Hook.status = 503
+    hook.status = 503
     connect(
         monkeypatch,
         "pager",
         conn_type="http",
         schema="http",
         host="127.0.0.1",
-        port=hook.server_port,
+        port=hook.port,
         login="ops",
         password="s3cret",
     )
@@ -141,20 +96,21 @@ def test_webhook_that_is_nowhere_fails_as_our_own_error(
 
 
 def test_mail_has_the_title_and_the_text_and_no_template_is_read_in_it(
-    notes: Any, mailbox: socketserver.TCPServer, monkeypatch: pytest.MonkeyPatch
+    notes: Any, mailbox: Mailed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     connect(
         monkeypatch,
         "mail",
         conn_type="smtp",
         host="127.0.0.1",
-        port=mailbox.server_address[1],
+        port=mailbox.port,
         extra={"from_email": "escalator@example.org", "disable_ssl": True, "disable_tls": True},
     )
     notes.send_note(MAIL, {**BODY, "text": "<b>{{ 7 * 6 }}</b>"})
-    mail = message_from_string(Mailbox.taken[0], policy=policy.default)
+    (mail,) = mailbox.taken
     assert (mail["subject"], mail["to"]) == ("[lab] node-01 is held", "ops@example.org")
-    part = mail.get_body(("html",))  # type: ignore[attr-defined]
+    part = mail.get_body(("html",))
+    assert part is not None
     assert part.get_content().strip() == "<pre>&lt;b&gt;{{ 7 * 6 }}&lt;/b&gt;</pre>"
 
 

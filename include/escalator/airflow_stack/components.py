@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -50,6 +49,7 @@ class Component:
     pid_file: PidFile
     log: Path
     cwd: Path
+    python: Path
 
     @classmethod
     def of(cls, settings: StackSettings, name: ComponentName) -> Component:
@@ -59,12 +59,13 @@ class Component:
             pid_file=PidFile(path=settings.folder / "pids" / f"{name}.json"),
             log=settings.logs / f"{name}.log",
             cwd=settings.folder,
+            python=settings.python,
         )
 
     @property
     def command(self) -> tuple[str, ...]:
         """Return the command line."""
-        return (sys.executable, "-m", "airflow", self.name.value, *OPTIONS.get(self.name, ()))
+        return (str(self.python), "-m", "airflow", self.name.value, *OPTIONS.get(self.name, ()))
 
     def alive(self) -> ProcessIdentity | None:
         """Return the process when it runs."""

@@ -87,6 +87,7 @@ def compute_fingerprint(settings: StackSettings) -> str:
     """Return a digest of everything that running components would have to be restarted for."""
     facts = [
         str(settings.checkout),
+        str(settings.python),
         settings.parallelism,
         settings.heartbeat_timeout_seconds,
         sorted(settings.extra_env.items()),

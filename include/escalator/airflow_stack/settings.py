@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,6 +26,7 @@ class StackSettings:
     :param home: folder shared by all instances: the database template and their folders.
     :param instance: 0 to 9; chooses the ports and the folder.
     :param checkout: folder with ``dags/``, ``plugins/`` and ``include/``.
+    :param python: interpreter of the components: that of the environment whose packages they are to have.
     :param parallelism: tasks that run at once, 1 to 64.
     :param heartbeat_timeout_seconds: silence after which a task counts as dead, 10 or more.
     :param pools: pools that ``up`` makes sure of, with their slots.
@@ -35,6 +37,7 @@ class StackSettings:
     home: Path = field(default_factory=lambda: find_home(os.environ))
     instance: int = 0
     checkout: Path = field(default_factory=lambda: Path(__file__).resolve().parents[3])
+    python: Path = field(default_factory=lambda: Path(sys.executable))
     parallelism: int = 8
     heartbeat_timeout_seconds: int = 30
     pools: Mapping[str, int] = field(default_factory=lambda: {"escalator_admission": 1})

@@ -70,21 +70,22 @@ def ensure_cluster(
     of another key keeps its data and is migrated where it is.
     """
     marker = cluster.data.with_name("template-key")
+    of_checkout = {**environment, "PYTHONPATH": str(template.include)}  # the components may have it otherwise
     if cluster.exists:
         cluster.start()
         if not marker.exists() or marker.read_text() != template.key:
             progress.say("the database is of another version: migrating it")
-            migrate(cluster, environment=environment, include=template.include)
+            migrate(cluster, environment=of_checkout, include=template.include)
     else:
         with _lock(template.home / "templates.lock"):
             is_copy = template.folder.exists()
             if is_copy:
                 copy_cluster(template.folder, cluster.data)
             else:
-                _make(cluster, template, environment=environment, progress=progress)
+                _make(cluster, template, environment=of_checkout, progress=progress)
         cluster.start()
         if is_copy and _has_ledger(template.include):
-            _run("escalator.ledger", "claim", environment=environment)
+            _run("escalator.ledger", "claim", environment=of_checkout)
     marker.write_text(template.key)
 
 
