@@ -1,16 +1,31 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
+import pytest
 from tests.board.campaigns import at, record
 from tests.builders import NOW, make_plan
 
 from escalator.board.board import Group, Stand
 from escalator.board.build import build_board, build_line
 from escalator.ledger.records import CampaignSummary
+from escalator.model.approval import Approval, ApprovalAnswer
 from escalator.model.campaign import LedgerView, LeftOut, NodeProgress, NodeState, Step
+from escalator.model.order import Order, Verb
 from escalator.model.step import Outcome
 from escalator.model.verdict import Code
+
+RELEASED = NodeProgress(host="node-01", state=NodeState.RELEASED)
+
+
+def make_order(number: int, verb: Verb) -> Order:
+    return Order(id=number, verb=verb, host=None, by="ann", at=NOW, reason="storm", plan_hash="0")
+
+
+def make_summary(**known: Any) -> CampaignSummary:
+    ids = {"campaign": "c", "run_id": "r", "dag_id": "c", "opened_at": NOW}
+    return CampaignSummary(**ids, bundle="nova-34", target_version="34.0.0", **known)
 
 
 def test_the_head_counts_the_nodes_and_says_from_what_to_what() -> None:
@@ -64,17 +79,44 @@ def test_a_node_that_is_left_out_has_no_place() -> None:
 
 
 def test_a_line_counts_what_is_skipped_as_done() -> None:
-    summary = CampaignSummary(
-        campaign="c",
-        run_id="r",
-        dag_id="c",
-        opened_at=NOW,
-        bundle="nova-34",
-        target_version="34.0.0",
-        nodes={NodeState.SKIPPED: 1, NodeState.RELEASED: 2},
-    )
+    summary = make_summary(nodes={NodeState.SKIPPED: 1, NodeState.RELEASED: 2})
     line = build_line(summary)
     assert (line.stand, line.nodes) == (Stand.OVER, {Group.DONE: 3})
     left = replace(summary, nodes={NodeState.WAITING: 1, NodeState.RELEASED: 2})
     assert build_line(left).stand is Stand.RUNNING
     assert build_line(replace(left, concluded=True)).stand is Stand.OVER  # its window has closed
+
+
+@pytest.mark.parametrize(
+    ("view", "stand"),
+    [
+        (LedgerView(), Stand.RUNNING),
+        (LedgerView(orders=(make_order(1, Verb.PAUSE),)), Stand.PAUSED),
+        (LedgerView(orders=(make_order(1, Verb.PAUSE), make_order(2, Verb.RESUME))), Stand.RUNNING),
+        (LedgerView(orders=(make_order(1, Verb.STOP),)), Stand.STOPPED),
+        (LedgerView(nodes=(NodeProgress(host="node-02", code=Code.FAILURE_BUDGET),)), Stand.STOPPED),
+        (LedgerView(nodes=(RELEASED, NodeProgress(host="node-02"))), Stand.NEEDS_A_PERSON),
+    ],
+)
+def test_a_line_stands_as_its_board_does(view: LedgerView, stand: Stand) -> None:
+    plan = make_plan("node-01", "node-02", approval=Approval.EVERY_NODE)
+    nodes = {NodeState.WAITING: 1, NodeState.RELEASED: 1}
+    line = build_line(make_summary(nodes=nodes, plan=plan, view=view))
+    assert (line.stand, build_board(record(plan=plan, view=view), NOW).campaign.stand) == (stand, stand)
+
+
+def test_a_person_is_asked_before_a_node_that_cannot_go_back_until_somebody_answered_or_stopped() -> None:
+    nodes = (NodeProgress(host="node-01"), NodeProgress(host="node-02"))
+    asked = LedgerView(nodes=nodes, crossings_asked=frozenset({"node-01"}))
+    (need,) = build_board(record(view=asked), NOW).needs
+    assert (need.host, need.verbs, need.task) == ("node-01", (Verb.APPROVE,), "node-01.admit")
+    assert "there is no return" in need.message
+    answer = ApprovalAnswer(go_on=True, by="ann", at=NOW)
+    for view in (replace(asked, crossing=answer), replace(asked, orders=(make_order(1, Verb.STOP),))):
+        assert build_board(record(view=view), NOW).needs == ()
+
+
+def test_nobody_is_asked_what_comes_after_a_node_when_the_campaign_is_stopped() -> None:
+    plan = make_plan("node-01", "node-02", approval=Approval.EVERY_NODE)
+    view = LedgerView(nodes=(RELEASED, NodeProgress(host="node-02")), orders=(make_order(1, Verb.STOP),))
+    assert build_board(record(plan=plan, view=view), NOW).needs == ()

@@ -6,8 +6,11 @@ from tests.board.ledgers import DAG, RUN, Stage
 
 from escalator.ledger.ledger import Ledger
 from escalator.ledger.records import Document
+from escalator.model.approval import ApprovalAnswer
 from escalator.model.campaign import NodeState, Step
+from escalator.model.order import Verb
 from escalator.model.step import Outcome
+from escalator.orders.judging import Asked, judge_order
 
 
 def test_a_run_is_read_as_its_steps_left_it(ledger: Ledger) -> None:
@@ -36,7 +39,22 @@ def test_a_run_with_a_report_is_over(ledger: Ledger) -> None:
     found = ledger.board().read(DAG, RUN)
     assert found is not None
     assert found.concluded
-    assert [line.concluded for line in ledger.campaigns()] == [True]
+    (line,) = ledger.campaigns()
+    assert (line.concluded, line.view) == (True, None)
+
+
+def test_the_list_knows_how_a_run_that_goes_on_stands(ledger: Ledger) -> None:
+    stage = Stage(ledger, count=4, done=1, out=0)
+    run = stage.set(approval="every-node")
+    run.remember("node-01", approval=ApprovalAnswer(go_on=True, by="ann", at=stage.now))
+    asked = Asked(verb=Verb.PAUSE, by="ops", reason="a storm in the rack")
+    run.orders().insert(asked, judge=judge_order, now=stage.now)
+    (line,) = ledger.campaigns()
+    assert (line.concluded, line.plan) == (False, run.plan())
+    assert line.view is not None
+    assert line.view.nodes == run.nodes()
+    assert [order.verb for order in line.view.orders] == [Verb.PAUSE]
+    assert list(line.view.approvals) == ["node-01"]
 
 
 def test_there_is_nothing_of_a_run_that_was_never_opened(ledger: Ledger) -> None:

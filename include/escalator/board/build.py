@@ -9,12 +9,13 @@ from datetime import datetime, timedelta
 from escalator.board.board import Board, CampaignLine, Group, Head, Need, NextNode, NodeLine, Stand, group_of
 from escalator.board.forecast import find_expected_end
 from escalator.board.lines import list_nodes
-from escalator.board.needs import list_needs
+from escalator.board.needs import list_needs, list_questions
 from escalator.board.record import BoardRecord
 from escalator.board.verbs import list_campaign_verbs
 from escalator.board.vnfs import list_groups
 from escalator.board.waits import list_limits
 from escalator.ledger.records import CampaignSummary
+from escalator.model.campaign import LedgerView
 from escalator.model.step import Step
 from escalator.orders.rules import find_pause, find_stop
 
@@ -49,14 +50,16 @@ def build_line(summary: CampaignSummary) -> CampaignLine:
     for state, count in summary.nodes.items():
         nodes[group_of(state)] += count
     over = summary.concluded or not (nodes[Group.WAITING] or nodes[Group.OUT])
-    person = bool(nodes[Group.HELD] or nodes[Group.FAILED])
+    person, view = bool(nodes[Group.HELD] or nodes[Group.FAILED]), summary.view
+    if view is not None and summary.plan is not None:
+        person = person or bool(list_questions(summary.plan, view))
     return CampaignLine(
         dag_id=summary.dag_id,
         run_id=summary.run_id,
         opened_at=summary.opened_at,
         bundle=summary.bundle,
         target_version=summary.target_version,
-        stand=_judge(person=person, over=over, stopped=False, paused=False),
+        stand=_judge(person=person, over=over, stopped=_is_stopped(view), paused=_is_paused(view)),
         nodes=nodes,
     )
 
@@ -64,9 +67,7 @@ def build_line(summary: CampaignSummary) -> CampaignLine:
 def _describe(record: BoardRecord, nodes: Sequence[NodeLine], needs: Sequence[Need], now: datetime) -> Head:
     facts, plan = record.facts, record.facts.plan
     counts: Mapping[Group, int] = Counter(node.group for node in nodes)
-    orders = facts.view.orders
-    stopped = find_stop(orders) is not None or any(node.stopped for node in facts.view.nodes)
-    paused = find_pause(orders) is not None
+    stopped, paused = _is_stopped(facts.view), _is_paused(facts.view)
     first = _find_first_impact(nodes)
     return Head(
         dag_id=plan.campaign,
@@ -93,6 +94,15 @@ def _describe(record: BoardRecord, nodes: Sequence[NodeLine], needs: Sequence[Ne
         ended_at=_find_end(nodes) if facts.concluded else None,
         verbs=list_campaign_verbs(facts),
     )
+
+
+def _is_stopped(view: LedgerView | None) -> bool:
+    """Tell whether no further node of a run goes out; one without a view is over."""
+    return view is not None and (find_stop(view.orders) is not None or any(n.stopped for n in view.nodes))
+
+
+def _is_paused(view: LedgerView | None) -> bool:
+    return view is not None and find_pause(view.orders) is not None
 
 
 def _judge(*, person: bool, over: bool, stopped: bool, paused: bool) -> Stand:

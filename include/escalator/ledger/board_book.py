@@ -11,11 +11,11 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from escalator.ledger.database import Database
-from escalator.ledger.facts import APPROVAL, DRAIN_PLAN, FROM_VERSION, read_facts
+from escalator.ledger.facts import DRAIN_PLAN, FROM_VERSION, read_facts
 from escalator.ledger.records import Document, move_of, plan_of
 from escalator.ledger.rows import find_campaign
 from escalator.ledger.tables import CampaignRow, DocumentRow, FactRow, MoveRow, NodeRow, StepRow
-from escalator.ledger.views import read_nodes, read_orders
+from escalator.ledger.views import read_stand
 from escalator.model.campaign import CampaignPlan, LedgerView
 from escalator.model.moves import DrainPlan, MoveRecord
 from escalator.model.node_facts import NodeFacts
@@ -43,7 +43,7 @@ class StepTimes:
 class RunFacts:
     """How a run stands, read in one transaction.
 
-    :ivar view: of it the nodes, what was answered after them, and what was ordered.
+    :ivar view: of it the nodes, what persons were asked and answered, and what was ordered.
     :ivar versions_before: host -> the release of nova-compute that was first seen on it.
     :ivar drains: host -> how it is emptied; of nodes that are under way only.
     :ivar moves: host -> the moves off it; of nodes that are under way only.
@@ -74,12 +74,7 @@ class BoardBook:
             row = find_campaign(session, campaign, run_id)
             if row is None:
                 return None
-            approvals = _read_facts(session, row.id, APPROVAL)
-            view = LedgerView(
-                nodes=read_nodes(session, row.id),
-                approvals={host: facts.approval for host, facts in approvals if facts.approval is not None},
-                orders=read_orders(session, row.id),
-            )
+            view = read_stand(session, row.id)
             out = [node.host for node in view.nodes if node.state.under_way]
             return RunFacts(
                 plan=plan_of(row),

@@ -25,8 +25,9 @@ from escalator.ledger.run import CampaignRun
 from escalator.ledger.switch_book import SwitchBook
 from escalator.ledger.tables import CampaignRow, InstallationRow, NodeRow
 from escalator.ledger.undoable import LastHolder, UndoableRun, read_last_holder, read_undoable
+from escalator.ledger.views import read_stand
 from escalator.ledger.watch_book import WatchBook
-from escalator.model.campaign import NodeState
+from escalator.model.campaign import LedgerView, NodeState
 
 T = TypeVar("T")
 
@@ -167,10 +168,12 @@ class Ledger:
             for key, state in nodes:
                 counts[key][NodeState(state)] += 1
             concluded = find_concluded(session, keys)
-        return tuple(_summary_of(row, counts[row.id], concluded=row.id in concluded) for row in rows)
+            views = {key: read_stand(session, key) for key in keys if key not in concluded}
+        return tuple(_summary_of(row, counts[row.id], views.get(row.id)) for row in rows)
 
 
-def _summary_of(row: CampaignRow, nodes: Mapping[NodeState, int], *, concluded: bool) -> CampaignSummary:
+def _summary_of(row: CampaignRow, nodes: Mapping[NodeState, int], view: LedgerView | None) -> CampaignSummary:
+    """Make the line of a run; ``view``: how it stands, None of one that is concluded."""
     plan = plan_of(row)
     return CampaignSummary(
         campaign=row.campaign,
@@ -180,5 +183,7 @@ def _summary_of(row: CampaignRow, nodes: Mapping[NodeState, int], *, concluded: 
         bundle=plan.request.bundle,
         target_version=plan.target_version,
         nodes={state: nodes[state] for state in NodeState if nodes[state]},
-        concluded=concluded,
+        concluded=view is None,
+        plan=None if view is None else plan,
+        view=view,
     )

@@ -10,7 +10,7 @@ from typing import Any
 
 from escalator.ledger.codec import from_json
 from escalator.ledger.tables import CampaignRow, MoveRow, NodeRow, StepRow
-from escalator.model.campaign import CampaignPlan, NodeProgress, NodeState, Step
+from escalator.model.campaign import CampaignPlan, LedgerView, NodeProgress, NodeState, Step
 from escalator.model.errors import InvalidRequestError
 from escalator.model.lease import LeaseMark
 from escalator.model.moves import MoveMethod, MoveRecord
@@ -78,6 +78,7 @@ class CampaignSummary:
     """One line of the board: a run and how many of its nodes stand how.
 
     :ivar concluded: its report was written, or it was settled: nothing of it goes on any more.
+    :ivar plan, view: what it goes by and how it stands, of a run that goes on; None of others.
     """
 
     campaign: str
@@ -88,6 +89,8 @@ class CampaignSummary:
     target_version: str
     nodes: Mapping[NodeState, int]
     concluded: bool = False
+    plan: CampaignPlan | None = None
+    view: LedgerView | None = None
 
 
 def plan_of(row: CampaignRow) -> CampaignPlan:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, TypedDict
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -16,8 +16,8 @@ from escalator.ledger.records import read_progress
 from escalator.ledger.rows import find_campaign
 from escalator.ledger.tables import CampaignRow, FactRow, MoveRow, NodeRow, OrderRow, StepRow
 from escalator.ledger.vim_tables import NoticeRow, SessionRunRow
+from escalator.model.approval import ApprovalAnswer
 from escalator.model.campaign import LedgerView, NodeProgress, NodeState
-from escalator.model.node_facts import NodeFacts
 from escalator.model.notice import NoticeRecord, NoticeState
 from escalator.model.order import Order, Verb
 from escalator.model.step import Outcome, Step
@@ -37,8 +37,6 @@ def read_view(session: Session, campaign: str, run_id: str) -> LedgerView:
         return LedgerView(given_back=read_given_back(session, None))
     nodes = read_nodes(session, row.id)
     told = _read_told(session, campaign, run_id)
-    words = _read_words(session, row)
-    answers = [found.crossing for found in words.values() if found.crossing is not None]
     return LedgerView(
         nodes=nodes,
         given_back=read_given_back(session, row.cloud),
@@ -47,10 +45,17 @@ def read_view(session: Session, campaign: str, run_id: str) -> LedgerView:
         ready=frozenset(i for record in told if record.agreed for i in record.notice.instance_ids),
         leases=_read_leases(session, row),
         breaches=read_breaches(session, campaign, run_id),
-        approvals={host: told.approval for host, told in words.items() if told.approval is not None},
-        crossings_asked=frozenset(host for host, told in words.items() if told.crossing_asked is not None),
-        crossing=max(answers, key=lambda answer: answer.at, default=None),
+        **_read_answers(session, row.id),
         orders=read_orders(session, row.id),
+    )
+
+
+def read_stand(session: Session, campaign_id: int) -> LedgerView:
+    """Read how a run stands for who looks at it: its nodes, what persons were asked, said and ordered."""
+    return LedgerView(
+        nodes=read_nodes(session, campaign_id),
+        **_read_answers(session, campaign_id),
+        orders=read_orders(session, campaign_id),
     )
 
 
@@ -103,17 +108,29 @@ def _read_leases(session: Session, row: CampaignRow) -> dict[str, tuple[str, ...
     return {host: read_facts(host, {LEASES: value}).leases for host, value in session.execute(query)}
 
 
-def _read_words(session: Session, row: CampaignRow) -> dict[str, NodeFacts]:
+class _Answers(TypedDict):
+    approvals: dict[str, ApprovalAnswer]
+    crossings_asked: frozenset[str]
+    crossing: ApprovalAnswer | None
+
+
+def _read_answers(session: Session, campaign_id: int) -> _Answers:
     """Return what persons were asked and said of the nodes of a run."""
     query = (
         sa.select(NodeRow.host, FactRow.key, FactRow.value)
         .join(NodeRow, FactRow.node_id == NodeRow.id)
-        .where(NodeRow.campaign_id == row.id, FactRow.key.in_((APPROVAL, CROSSING, CROSSING_ASKED)))
+        .where(NodeRow.campaign_id == campaign_id, FactRow.key.in_((APPROVAL, CROSSING, CROSSING_ASKED)))
     )
     found: dict[str, dict[str, Any]] = {}
     for host, key, value in session.execute(query):
         found.setdefault(host, {})[key] = value
-    return {host: read_facts(host, values) for host, values in found.items()}
+    words = {host: read_facts(host, values) for host, values in found.items()}
+    answers = [told.crossing for told in words.values() if told.crossing is not None]
+    return _Answers(
+        approvals={host: told.approval for host, told in words.items() if told.approval is not None},
+        crossings_asked=frozenset(host for host, told in words.items() if told.crossing_asked is not None),
+        crossing=max(answers, key=lambda answer: answer.at, default=None),
+    )
 
 
 def _count_moved_twice(session: Session, row: CampaignRow, nodes: tuple[NodeProgress, ...]) -> dict[str, int]:
