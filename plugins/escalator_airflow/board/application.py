@@ -53,9 +53,10 @@ async def _say_refused(request: Request, exc: RefusedError) -> Response:
     """Say why a request is refused; with a page to whoever asked for one."""
     if not pages.is_page(request):
         return make_refusal(exc)
-    if exc.status == HTTPStatus.UNAUTHORIZED:
+    if exc.status == HTTPStatus.UNAUTHORIZED and not pages.is_form(request):
         return pages.make_login_answer(request, find_means(request))
-    return pages.make_refusal_page(request, exc.status, exc.message, exc.where, exc.remedy)
+    message = f"Nothing was ordered: {exc.message}" if pages.is_form(request) else exc.message
+    return pages.make_refusal_page(request, exc.status, message, exc.where, exc.remedy)
 
 
 async def _say_faults(request: Request, exc: RequestValidationError) -> Response:

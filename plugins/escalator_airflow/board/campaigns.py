@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel
 
 from escalator.board.board import Board, CampaignLine
-from escalator.board.build import build_board, build_line
+from escalator.board.build import build_line
 from escalator_airflow.board.access import DagId, MeansDep, PersonDep, ReaderDep, RunId
 from escalator_airflow.board.answers import describe_refusals
 from escalator_airflow.board.freshness import (
@@ -47,8 +47,7 @@ def show_campaign(
 ) -> Response:
     """Return the board of one campaign; with ``If-None-Match``, 304 as long as nothing has happened."""
     del reader
-    now = means.clock()
-    board = build_board(means.reader.read(dag_id, run_id, now), now)
+    board = means.looks.look_anew(dag_id, run_id, means.clock())
     tag = find_tag(board)
     if is_known(request, tag):
         return make_known_answer(tag)

@@ -12,6 +12,7 @@ from fastapi import Request
 from escalator.board.record import BoardReader
 from escalator.ledger.ledger import Ledger
 from escalator.model.clock import utcnow
+from escalator_airflow.board.looks import SharedLooks
 from escalator_airflow.board.questions import Questions
 
 
@@ -58,13 +59,13 @@ class Means:
     """The world of the board.
 
     :ivar open_ledger: opens the ledger for one request.
-    :ivar reader: reads what the board of one run is made from.
+    :ivar looks: the last looks at runs, that their readers share.
     :ivar questions: gives what tasks of runs ask persons.
     """
 
     gate: Gate
     open_ledger: Callable[[], Ledger] = Ledger
-    reader: BoardReader = field(default_factory=BoardReader)
+    looks: SharedLooks = field(default_factory=lambda: SharedLooks(BoardReader()))
     clock: Callable[[], datetime] = utcnow
     questions: Callable[[], Questions] = open_questions
 

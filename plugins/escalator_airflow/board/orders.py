@@ -22,11 +22,10 @@ from escalator_airflow.board.access import DagId, EditorDep, Host, MeansDep, Rea
 from escalator_airflow.board.answers import RefusedError, describe_refusals
 from escalator_airflow.board.giving_orders import give_order
 from escalator_airflow.board.means import Means, Person
-from escalator_airflow.board.pages import PAGES, make_refusal_page
+from escalator_airflow.board.pages import FORM, PAGES, is_form, make_refusal_page
 
 MOST_BODY = 16_384
 """Bytes of a body."""
-FORM = "application/x-www-form-urlencoded"
 router = APIRouter(prefix="/campaigns/{dag_id}/{run_id}", tags=["orders"])
 
 
@@ -82,7 +81,7 @@ async def read_body(request: Request) -> OrderBody:
     if len(raw) > MOST_BODY:
         raise RefusedError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the body has more than {MOST_BODY} bytes")
     try:
-        return OrderBody.model_validate(_parse(raw, is_form=_is_form(request)))
+        return OrderBody.model_validate(_parse(raw, is_form=is_form(request)))
     except ValidationError as exc:
         faults = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'body'}: {e['msg']}" for e in exc.errors()[:20])
         remedy = 'send {"reason": "why"}; nothing was ordered'
@@ -91,10 +90,6 @@ async def read_body(request: Request) -> OrderBody:
         raise RefusedError(
             HTTPStatus.BAD_REQUEST, "the body is neither JSON nor a form", where="body"
         ) from None
-
-
-def _is_form(request: Request) -> bool:
-    return request.headers.get("Content-Type", "").partition(";")[0].strip().lower() == FORM
 
 
 def _parse(raw: bytes, *, is_form: bool) -> Any:
@@ -168,7 +163,7 @@ async def _order(
     body: OrderBody,
 ) -> Response:
     """Give an order, and answer as it was sent: JSON, or the way back to a page."""
-    form, board = _is_form(request), f"{request.scope.get('root_path', '')}{PAGES}"
+    form, board = is_form(request), f"{request.scope.get('root_path', '')}{PAGES}"
     back = body.back if _is_our_page(body.back, board) else board
     try:
         given = await run_in_threadpool(give_order, means, editor, dag_id, run_id, asked)
@@ -177,7 +172,8 @@ async def _order(
         refused = RefusedError(status, exc.message, where=asked.host or run_id, remedy=exc.remedy or "")
         if not form:
             raise refused from exc
-        said = (f"Nothing was ordered: {refused.message}", refused.where, refused.remedy)
+        remedy = refused.remedy or "go back: the board shows how the campaign stands now"
+        said = (f"Nothing was ordered: {refused.message}", refused.where, remedy)
         return make_refusal_page(request, refused.status, *said, back=back)
     if form:
         return RedirectResponse(back, status_code=HTTPStatus.SEE_OTHER)

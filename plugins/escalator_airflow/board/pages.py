@@ -7,16 +7,16 @@ from http import HTTPStatus
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse
 
-from escalator.board.board import Board
-from escalator.board.build import build_board, build_line
+from escalator.board.build import build_line
 from escalator_airflow.board.access import DagId, MeansDep, PersonDep, ReaderDep, RunId
 from escalator_airflow.board.freshness import find_tag, is_known, make_fresh_answer, make_known_answer
-from escalator_airflow.board.means import Means, Person
+from escalator_airflow.board.means import Means
 from escalator_airflow.board.render import HEADERS, render_list, render_live, render_page, render_refusal
 
 MOST_CAMPAIGNS = 100
 PAGES = "/board"
 LIVE = "/live"
+FORM = "application/x-www-form-urlencoded"
 HTML = "text/html; charset=utf-8"
 router = APIRouter(prefix=PAGES, include_in_schema=False)
 
@@ -36,25 +36,35 @@ def show_board(
     request: Request, dag_id: DagId, run_id: RunId, reader: ReaderDep, means: MeansDep, node: str = ""
 ) -> Response:
     """Show one campaign, with what may be ordered of one of its nodes."""
-    board, may_edit = _look(means, reader, dag_id, run_id)
+    board = means.looks.look_anew(dag_id, run_id, means.clock())
+    may_edit = means.gate.may_edit(reader, dag_id)
     page = render_page(board, root=_root(request), may_edit=may_edit, person=reader.name, node=node)
     return make_fresh_answer(page, HTML, find_tag(board, "page", reader.name, str(may_edit), node), HEADERS)
 
 
 @router.get("/{dag_id}/{run_id}" + LIVE)
-def show_live(request: Request, dag_id: DagId, run_id: RunId, reader: ReaderDep, means: MeansDep) -> Response:
+def show_live(
+    request: Request, dag_id: DagId, run_id: RunId, reader: ReaderDep, means: MeansDep, node: str = ""
+) -> Response:
     """Show what of a campaign changes; 304 as long as nothing has happened."""
-    board, may_edit = _look(means, reader, dag_id, run_id)
-    tag = find_tag(board, "live", str(may_edit))
+    board = means.looks.look(dag_id, run_id, means.clock())
+    may_edit = means.gate.may_edit(reader, dag_id)
+    tag = find_tag(board, "live", str(may_edit), node)
     if is_known(request, tag):
         return make_known_answer(tag)
-    return make_fresh_answer(render_live(board, root=_root(request), may_edit=may_edit), HTML, tag, HEADERS)
+    page = render_live(board, root=_root(request), may_edit=may_edit, node=node)
+    return make_fresh_answer(page, HTML, tag, HEADERS)
 
 
 def is_page(request: Request) -> bool:
-    """Tell whether a person asked for a page with a browser, and is to be answered with one."""
+    """Tell whether a person asked with a browser, for a page or by a form, and is to be answered with one."""
     path = request.url.path.removeprefix(_root(request))
-    return path.startswith(PAGES) and not path.endswith(LIVE)
+    return is_form(request) or (path.startswith(PAGES) and not path.endswith(LIVE))
+
+
+def is_form(request: Request) -> bool:
+    """Tell whether a request was sent by a form of a page."""
+    return request.headers.get("Content-Type", "").partition(";")[0].strip().lower() == FORM
 
 
 def make_refusal_page(
@@ -73,12 +83,6 @@ def make_login_answer(request: Request, means: Means) -> Response:
     """Send whoever is not logged in to Airflow's page for that."""
     headers = {"Location": means.gate.find_login(request), "Cache-Control": "no-store"}
     return Response(status_code=HTTPStatus.SEE_OTHER, headers=headers)
-
-
-def _look(means: Means, reader: Person, dag_id: str, run_id: str) -> tuple[Board, bool]:
-    now = means.clock()
-    board = build_board(means.reader.read(dag_id, run_id, now), now)
-    return board, means.gate.may_edit(reader, dag_id)
 
 
 def _root(request: Request) -> str:

@@ -51,15 +51,17 @@ def render_page(board: Board, *, root: str, may_edit: bool, person: str, node: s
     :param root: path that the app is mounted at.
     :param node: host of the node that is to be ordered about; empty: none.
     """
+    return _render("board.html", root, **_describe(board, node, may_edit=may_edit), person=person)
+
+
+def render_live(board: Board, *, root: str, may_edit: bool, node: str = "") -> str:
+    """Write the parts of the page that change; ``node`` as in the page."""
+    return _render("live.html", root, **_describe(board, node, may_edit=may_edit))
+
+
+def _describe(board: Board, node: str, *, may_edit: bool) -> dict[str, Any]:
     chosen = next((line for line in board.nodes if line.host == node), None)
-    given = {"board": board, "now": board.made_at, "may_edit": may_edit, "person": person}
-    return _render("board.html", root, **given, chosen=chosen, with_forms=True)
-
-
-def render_live(board: Board, *, root: str, may_edit: bool) -> str:
-    """Write the parts of the page that change."""
-    given = {"board": board, "now": board.made_at, "may_edit": may_edit}
-    return _render("live.html", root, **given, chosen=None, with_forms=False)
+    return {"board": board, "now": board.made_at, "may_edit": may_edit, "chosen": chosen}
 
 
 def render_list(campaigns: Sequence[CampaignLine], *, root: str, now: datetime, person: str) -> str:

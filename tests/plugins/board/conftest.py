@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -125,10 +125,12 @@ def one_client(app: Any) -> Iterator[Any]:
 @pytest.fixture
 def client(one_client: Any, ledger: Ledger) -> Any:
     from escalator.board.record import BoardReader
+    from escalator_airflow.board.looks import SharedLooks
 
     del ledger
     state = one_client.app.state.board.state
-    state.means = replace(state.means, reader=BoardReader())  # it keeps what it has read
+    looks = SharedLooks(BoardReader(), shared_for=timedelta())  # a test sees at once what it has changed
+    state.means = replace(state.means, looks=looks)
     return one_client
 
 

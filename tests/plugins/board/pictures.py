@@ -67,11 +67,12 @@ def serve(ledger: Ledger, stage: Stage) -> Iterator[str]:
 
     from escalator.board.record import BoardReader
     from escalator_airflow.board.application import create_app
+    from escalator_airflow.board.looks import SharedLooks
     from escalator_airflow.board.means import Means
 
     app = FastAPI()
-    reader = BoardReader(lambda: ledger)
-    means = Means(gate=Operator(), open_ledger=lambda: ledger, reader=reader, clock=lambda: stage.now)
+    looks = SharedLooks(BoardReader(lambda: ledger))
+    means = Means(gate=Operator(), open_ledger=lambda: ledger, looks=looks, clock=lambda: stage.now)
     app.mount("/escalator", create_app(means))
     server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="warning"))
     thread = threading.Thread(target=server.run, daemon=True)

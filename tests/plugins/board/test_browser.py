@@ -16,7 +16,9 @@ from tests.plugins.board.test_pages import LIST, NASTY, PAGE
 
 from escalator.ledger.ledger import Ledger
 from escalator.model.campaign import NodeState, Step
+from escalator.model.order import Verb
 from escalator.model.verdict import Code
+from escalator.orders.judging import Asked, judge_order
 
 CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
 pytestmark = [
@@ -231,6 +233,48 @@ def test_what_is_typed_stays_while_the_page_keeps_itself_fresh(visit: Any, ledge
     page.locator("#n4", has_text="other words").wait_for(timeout=20_000)
     assert why.input_value() == "all is well"
     assert page.get_by_role("button", name="Approve").count() == 3
+
+
+def test_a_form_that_stays_open_follows_what_others_order(visit: Any, ledger: Ledger) -> None:
+    stage = Stage(ledger)
+    run = stage.set()
+    page = visit(who=EDITS)
+    order = page.locator("#order")
+    order.get_by_text("Order something").click()
+    order.get_by_label("Why").fill("a storm")
+    give(stage, run, Verb.PAUSE)
+    order.get_by_role("button", name="Resume").wait_for(timeout=20_000)
+    assert order.get_by_role("button", name="Pause").is_disabled()
+    assert "It stands otherwise now" in order.inner_text()
+    assert order.get_by_label("Why").input_value() == "a storm"
+    order.get_by_label("Why").press("Enter")  # it would have paused: now it must not resume
+    assert page.locator("h1").inner_text() == "Paused"
+    order.get_by_label("Why").fill("")
+    page.get_by_label("Find").focus()
+    order.get_by_role("button", name="Pause").wait_for(state="detached", timeout=20_000)
+    assert order.get_by_role("button", name="Resume").is_visible()  # the form is still open
+    assert len(run.orders().read()) == 1
+
+
+def test_a_need_that_is_new_comes_while_somebody_types_and_one_that_is_gone_is_switched_off(
+    visit: Any, ledger: Ledger
+) -> None:
+    stage = Stage(ledger, out=0)
+    run = stage.set(approval="every-node")
+    for host in stage.hosts[:2]:
+        run.remember(host, approval=_approve(stage))
+    page = visit(who=EDITS)
+    page.locator("#needs").get_by_label("Why").fill("it serves")
+    stage.fail(run, "node-05", Step.UPGRADE, Code.UPGRADE_FAILED, "exit code 100")
+    page.locator("#needs", has_text="exit code 100").wait_for(timeout=20_000)
+    run.remember("node-03", approval=_approve(stage))
+    page.locator("#needs").get_by_text("It stands otherwise now").wait_for(timeout=20_000)
+    assert page.get_by_role("button", name="Approve").is_disabled()
+    assert page.locator("#needs").get_by_label("Why").input_value() == "it serves"
+
+
+def give(stage: Stage, run: Any, verb: Verb, by: str = "somebody else") -> None:
+    run.orders().insert(Asked(verb=verb, by=by, reason="storm"), judge=judge_order, now=stage.now)
 
 
 _FAINT = """() => {

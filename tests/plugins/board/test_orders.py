@@ -170,6 +170,27 @@ def test_a_form_leads_back_to_its_page_and_to_no_other_site(client: Any, run: An
     assert "<b>" not in refused.text
 
 
+def test_a_form_that_comes_too_late_is_answered_with_a_page_in_plain_words(client: Any, run: Any) -> None:
+    def send(who: str, path: str, **headers: str) -> Any:
+        sent = {"Cookie": f"_token={who}", "Sec-Fetch-Site": "same-origin", **headers}
+        return client.post(f"{PATH}/{path}", headers=sent, data={"reason": "smoke"}, follow_redirects=False)
+
+    assert send(EDITS, "pause").status_code == 303
+    answers = {
+        (409, "it is paused already: edits ordered pause at"): send(EDITS, "pause"),
+        (403, "reads may not change what this DAG does"): send(READS, "resume"),
+        (401, "you are not logged in"): send("stranger", "resume"),
+        (403, "this was not sent by a page of this Airflow"): send(
+            EDITS, "resume", **{"Sec-Fetch-Site": "cross-site"}
+        ),
+    }
+    for (status, words), answer in answers.items():
+        assert (answer.status_code, answer.headers["content-type"]) == (status, "text/html; charset=utf-8")
+        assert f"<h1>Nothing was ordered: {words}" in answer.text
+        assert "<strong>What to do:</strong>" in answer.text
+    assert len(run.orders().read()) == 1
+
+
 def test_a_form_names_the_node_twice(client: Any, run: Any) -> None:
     data = {"reason": "smoke", "confirm": ["node-02", "node-02"]}
     answer = client.post(f"{PATH}/nodes/node-02/abort-moves", headers=OURS, data=data, follow_redirects=False)

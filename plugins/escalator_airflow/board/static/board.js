@@ -24,6 +24,7 @@
   const said = document.getElementById("said");
   const ahead = Date.now() / 1000 - Number(fresh.dataset.made);  // our clock against the server's
   let tag = null;
+  let behind = false;  // a part could not be replaced: somebody is at it
   let answeredAt = Date.now();
   let headline = document.getElementById("stand")?.textContent;
 
@@ -68,11 +69,60 @@
   live.addEventListener("submit", (event) => { if (event.target.closest(".filter")) event.preventDefault(); });
 
   // --- what has changed --------------------------------------------------------------------------
-  const plain = (element) => element.outerHTML.replace(/ hidden(="")?/g, "").replace(/(<time data-since="\d+"[^>]*>)[^<]*/g, "$1");
-  const isBusy = (element) => element.contains(document.activeElement) && document.activeElement.matches("input, textarea, select, button");
+  const plain = (element) => element.outerHTML.replace(/ (hidden|open)(="")?/g, "").replace(/(<time data-since="\d+"[^>]*>)[^<]*/g, "$1");
+  const isBusy = (element) => (element.contains(document.activeElement) && document.activeElement.matches("input, textarea, select, button, summary"))
+    || [...element.querySelectorAll(".order input:not([type=hidden])")].some((input) => input.value);
+
+  // What replaces something keeps what is open in it, and the link that has the focus.
+  function replace(old, made) {
+    const [before, after] = [old, made].map((part) => [...part.querySelectorAll("details")]);
+    if (before.length === after.length) after.forEach((part, index) => { part.open = before[index].open; });
+    const href = old.contains(document.activeElement) && document.activeElement.getAttribute("href");
+    old.replaceWith(made);
+    if (href) made.querySelector(`a[href="${CSS.escape(href)}"]`)?.focus();
+  }
+
+  // Somebody is about to order something: what is offered no more is switched off and stays in its place,
+  // so that no key meets another word than was read; what is new comes after it.
+  function follow(old, made) {
+    const verb = (button) => button.getAttribute("formaction") || button.form.getAttribute("action");
+    const forms = (part) => [...part.querySelectorAll("form.order")];
+    const offered = new Set(forms(made).flatMap((form) => [...form.querySelectorAll("button")].map(verb)));
+    for (const form of forms(old)) {
+      const here = [...form.querySelectorAll("button")];
+      for (const button of here) button.disabled = !offered.has(verb(button));
+      const twin = forms(made).find((other) => other.dataset.order === form.dataset.order);
+      const known = new Set(here.map(verb));
+      if (twin) form.querySelector(".verbs").append(...[...twin.querySelectorAll("button")].filter((button) => !known.has(verb(button))));
+      form.querySelector(".meanwhile").hidden = !here.some((button) => button.disabled);
+    }
+  }
 
   function swap(old, made) {
-    if (plain(old) !== plain(made) && !isBusy(old)) old.replaceWith(made);
+    if (plain(old) === plain(made)) return;
+    if (!isBusy(old)) { replace(old, made); return; }
+    behind = true;
+    follow(old, made);
+  }
+
+  function swapNeeds(old, made) {
+    const [list, after] = [old, made].map((part) => part.querySelector(".needs"));
+    if (!list || !after) { swap(old, made); return; }
+    const left = new Map([...list.children].map((item) => [item.id, item]));
+    let last = null;
+    for (const item of [...after.children]) {
+      const known = left.get(item.id);
+      left.delete(item.id);
+      if (known) swap(known, item);
+      else if (last) last.after(item);
+      else list.prepend(item);
+      last = known?.isConnected ? known : item;
+    }
+    for (const item of left.values()) {
+      if (!isBusy(item)) { item.remove(); continue; }
+      behind = true;
+      follow(item, made);
+    }
   }
 
   function swapNodes(old, made) {
@@ -84,11 +134,13 @@
   }
 
   function show(text) {
+    behind = false;
     const made = new DOMParser().parseFromString(text, "text/html");
     for (const part of made.querySelectorAll("body > section")) {
       const old = document.getElementById(part.id);
       if (!old) live.append(part);
       else if (part.id === "nodes") swapNodes(old, part);
+      else if (part.id === "needs") swapNeeds(old, part);
       else swap(old, part);
     }
     filter();
@@ -107,7 +159,7 @@
         fresh.textContent = answer.status === 401 ? "you are logged out: load the page again" : "you may not look at this any more";
         return;
       }
-      if (answer.status === 200) { show(await answer.text()); tag = answer.headers.get("ETag"); }
+      if (answer.status === 200) { show(await answer.text()); tag = behind ? null : answer.headers.get("ETag"); }
       if (answer.status === 200 || answer.status === 304) {
         answeredAt = Date.now();
         fresh.textContent = `as of ${new Date(Date.now() - ahead * 1000).toISOString().slice(11, 19)} UTC`;
