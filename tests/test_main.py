@@ -70,6 +70,17 @@ def test_the_help_has_every_verb_once_below_what_it_is_for(capsys: pytest.Captur
     assert [line[:-1] for line in lines if line.endswith(":")] == [purpose for purpose, _ in cli.GROUPS]
 
 
+@pytest.mark.parametrize(
+    ("verb", "what"), [("compat", "what a step between two versions"), ("pause", "let no node")]
+)
+def test_the_help_of_a_verb_begins_with_what_it_is_for(
+    capsys: pytest.CaptureFixture[str], verb: str, what: str
+) -> None:
+    with pytest.raises(SystemExit):
+        cli.main([verb, "--help"])
+    assert f"\n\n{what}" in capsys.readouterr().out
+
+
 def test_a_working_directory_that_is_gone_is_said(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

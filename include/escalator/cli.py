@@ -10,6 +10,7 @@ import traceback
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from types import ModuleType
 from typing import NoReturn
 
 from escalator.documents.wording import did_you_mean
@@ -126,15 +127,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     if words == ["--version"]:
         print(f"escalator {find_release() or 'of a checkout'}")
         return 0
-    module = next((module for verb, module, _ in VERBS if words and words[0] == verb), None)
-    if module is None:
+    chosen = next((verb for verb in VERBS if words and words[0] == verb[0]), None)
+    if chosen is None:
         return _usage(words)
+    verb, name, what = chosen
     try:
         _refuse_lost_folder()
-        verb = importlib.import_module(module)
-        parser = Parser(prog="escalator")
-        verb.add_parser(parser.add_subparsers(dest="verb", required=True))
-        return int(verb.run(parser.parse_args(words)))
+        module = importlib.import_module(name)
+        return int(module.run(make_parser(verb, module, what).parse_args(words)))
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:  # the reader has seen enough
@@ -142,6 +142,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     except Exception as exc:  # noqa: BLE001 - a traceback alone says nothing to who reads it
         return _complain(exc)
+
+
+def make_parser(verb: str, module: ModuleType, what: str) -> Parser:
+    """Return the parser of one verb, whose help says what the verb is for."""
+    parser = Parser(prog="escalator")
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    module.add_parser(verbs)
+    own = verbs.choices[verb]
+    own.description = own.description or what
+    return parser
 
 
 def find_release() -> str | None:

@@ -34,7 +34,12 @@ LAST_ORDERS = 5
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the verb ``status`` to a command line."""
-    parser = subparsers.add_parser("status", help="how a campaign stands, and why its nodes wait")
+    parser = subparsers.add_parser(
+        "status",
+        help="how a campaign stands, and why its nodes wait",
+        description="how a campaign stands, and why its nodes wait: the board, as Airflow has it, "
+        "of the run that goes on, else of the newest",
+    )
     parser.add_argument("--watch", action="store_true", help="show it anew every 2 s until it is over")
     parser.add_argument("--json", action="store_true", help="print the board's JSON and nothing else")
     add_run_options(parser)

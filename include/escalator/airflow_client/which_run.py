@@ -20,8 +20,10 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     what = parser.add_argument_group("which campaign")
     what.add_argument("--cloud", help="name of the cloud in the inventory")
     what.add_argument("--domain", help="drain domain; may be left out when the cloud has one only")
-    what.add_argument("--dag", help="id of the DAG, instead of cloud and domain")
-    what.add_argument("--rollback", action="store_true", help="the DAG that takes runs back, of that domain")
+    what.add_argument("--dag", help="id of the DAG, instead of cloud and domain, such as restore__…")
+    what.add_argument(
+        "--rollback", action="store_true", help="a run of rollback__… of that domain, not of its upgrade"
+    )
     what.add_argument("--run-id", help="id of the run; none: the one that goes on")
     add_airflow_options(parser)
 

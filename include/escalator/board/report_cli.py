@@ -21,7 +21,11 @@ MOST_RUNS = 1_000
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the verb ``report`` to a command line."""
-    parser = subparsers.add_parser("report", help="the report of a run")
+    parser = subparsers.add_parser(
+        "report",
+        help="the report of a run that has ended",
+        description="the report of a run that has ended, from the ledger (ESCALATOR_LEDGER_URL)",
+    )
     parser.add_argument("run_id", metavar="RUN", nargs="?", help="id of the run; none: the one begun last")
     parser.add_argument("--dag", help="id of its DAG, where runs of several have that id")
     parser.add_argument("--format", choices=("md", "html", "json"), default="md", help="md is the default")

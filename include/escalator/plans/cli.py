@@ -55,12 +55,16 @@ def _add_simulate(subparsers: Subparsers) -> None:
     defaults = SimulationOptions()
     for name, kind, words in (
         ("max_parallel", whole, "nodes out at once"),
-        ("spill", share, "share of the servers that may move twice to keep K nodes out"),
+        (
+            "spill",
+            share,
+            "share of the servers that may move twice to keep K nodes out; of a campaign it is 1",
+        ),
         ("concurrent_migrations", whole, "moves at once from one node"),
-        ("upgrade_seconds", seconds, "time of one node's upgrade (s)"),
+        ("upgrade_seconds", seconds, "time of one node's upgrade, without its moves (s)"),
         ("migration_fixed_seconds", seconds, "time of every move (s)"),
         ("migration_seconds_per_gib", seconds, "further time for each GiB of memory (s)"),
-        ("seed", _number(int, 0), "of the order's annealing"),
+        ("seed", _number(int, 0), "number that the search for a good order begins from"),
     ):
         default = getattr(defaults, name)
         option = f"--{name.replace('_', '-')}"
