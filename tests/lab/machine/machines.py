@@ -122,6 +122,10 @@ def reboot(store: MachineStore, machine: Machine) -> str:
     return boot_id(store, machine)
 
 
+SIGNS_OF_LOSS = ("is not a head", "soft lockup", "kernel BUG at", "Kernel panic - not syncing")
+"""What the kernel of such a guest says; with a panic it starts anew by itself."""
+
+
 def lost_by_emulation(lab: Lab, server: str) -> str:
     """Return what a guest says on its console whose memory did not come whole through a live migration.
 
@@ -129,7 +133,7 @@ def lost_by_emulation(lab: Lab, server: str) -> str:
     """
     consoles = lab.settings.run.glob(f"machines/*/upper/var/lib/nova/instances/{server}/console.log")
     lines = (line for path in consoles for line in path.read_text(errors="replace").splitlines())
-    return next((line.strip() for line in lines if "is not a head" in line or "soft lockup" in line), "")
+    return next((line.strip() for line in lines if any(sign in line for sign in SIGNS_OF_LOSS)), "")
 
 
 def traces(machine: Machine) -> list[str]:
