@@ -125,7 +125,7 @@ def _find_mechanism(record: CampaignRecord, nodes: NodeShellHook) -> NodeMechani
     if restores is not None:
         saved = find_saved(Ledger().backups(), restores.backup)
         token = compute_digest({"campaign": record.plan.campaign, "run": record.plan.run_id})
-        return make_restoring(chosen, bundle, saved, token)
+        return make_restoring(chosen, bundle, saved, token, worker=_find_worker(nodes))
     return turn_around(chosen, bundle, undoes)
 
 

@@ -96,9 +96,17 @@ def test_installer_and_python() -> None:
 
 def test_commands_and_their_limits() -> None:
     """The unit may be called otherwise than the component, such as that of a container."""
-    bundle = parse_bundle({**FULL, "mechanism": command(stage="a\nb", rollback="r", stage_seconds=1800)})
+    bundle = parse_bundle(
+        {**FULL, "mechanism": command(stage="a\nb", rollback="r", restore="x", stage_seconds=1800)}
+    )
     assert bundle.mechanism == CommandMechanism(
-        version="v", activate="a", service="nova.service", stage="a\nb", rollback="r", stage_seconds=1800.0
+        version="v",
+        activate="a",
+        service="nova.service",
+        stage="a\nb",
+        rollback="r",
+        restore="x",
+        stage_seconds=1800.0,
     )
     assert bundle.command_limit_seconds == 1800
     assert parse_bundle(FULL).command_limit_seconds == 0
@@ -193,7 +201,7 @@ def test_artefacts_of_one_name_are_refused() -> None:
             "mechanism.version_seconds: must be a number of seconds",
         ),
         ({"mechanism": command(service="$(reboot)")}, "mechanism.service: must be letters"),
-        ({"mechanism": command(restore="a")}, "mechanism.restore: is not known"),
+        ({"mechanism": command(undo="a")}, "mechanism.undo: is not known"),
         ({"impact": "big"}, "impact: is 'big', must be one of control, data, reboot"),
         ({"reboot": False}, "reboot: must be text, not false: put it in quotes"),
         ({"artefacts": [{"sha256": "0" * 64}]}, "artefacts[0]: needs either url or path"),

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import get_args
 
 import pytest
@@ -77,6 +78,8 @@ def test_the_package_of_nova_compute() -> None:
 
 def test_the_longest_limit_of_its_own_commands() -> None:
     assert Bundle(name="b", components=(), mechanism=COMMANDS).command_limit_seconds == 900.0
+    slow = replace(COMMANDS, restore_seconds=5000.0)
+    assert Bundle(name="b", components=(), mechanism=slow).command_limit_seconds == 5000.0
     assert Bundle(name="b", components=(), mechanism=PLAYBOOKS).command_limit_seconds == 900.0
     assert Bundle(name="b", components=(), mechanism=KOLLA).command_limit_seconds == 1800.0
     assert Bundle(name="b", components=(), mechanism=NoMechanism()).command_limit_seconds == 0.0

@@ -75,10 +75,12 @@ class CommandDocument(DocumentModel):
     stage: Command | None = None
     source: Command | None = None
     rollback: Command | None = None
+    restore: Command | None = None
     version_seconds: LookLimit = 30.0
     activate_seconds: Limit = 600.0
     stage_seconds: Limit = 900.0
     rollback_seconds: Limit = 600.0
+    restore_seconds: Limit = 600.0
 
 
 class DebDocument(DocumentModel):

@@ -150,6 +150,7 @@ class AnsibleDocument(_WorkersDocument):
     activate: PlaybookDocument
     stage: PlaybookDocument | None = None
     rollback: PlaybookDocument | None = None
+    restore: PlaybookDocument | None = None
     inventory: InventoryPath | None = None
     check_mode: OrNull[bool] = True
     activate_seconds: Limit = 900.0
@@ -164,6 +165,7 @@ class KollaAnsibleDocument(_WorkersDocument):
     activate: OrNull[KollaDocument] = KollaDocument(action="upgrade", tags=["nova"])
     stage: KollaDocument | None = KollaDocument(action="pull", tags=["nova"])
     rollback: KollaDocument | None = None
+    restore: KollaDocument | None = None
     check_mode: OrNull[bool] = False
     program: OrNull[Program] = "kolla-ansible"
     config_dir: OrNull[FolderPath] = "/etc/kolla"
@@ -175,9 +177,19 @@ def read_playbooks(
     document: AnsibleDocument | KollaAnsibleDocument,
 ) -> AnsibleMechanism | KollaAnsibleMechanism:
     """Return the mechanism that a document without fault describes."""
-    keys = document.list_values("activate", "stage", "rollback")
+    keys = document.list_values("activate", "stage", "rollback", "restore")
     if isinstance(document, AnsibleDocument):
-        stage, back = (None if part is None else part.read() for part in (document.stage, document.rollback))
-        return AnsibleMechanism(**keys, activate=document.activate.read(), stage=stage, rollback=back)
-    pull, undo = (None if part is None else part.read() for part in (document.stage, document.rollback))
-    return KollaAnsibleMechanism(**keys, activate=document.activate.read(), stage=pull, rollback=undo)
+        stage, back, restore = (
+            None if part is None else part.read()
+            for part in (document.stage, document.rollback, document.restore)
+        )
+        return AnsibleMechanism(
+            **keys, activate=document.activate.read(), stage=stage, rollback=back, restore=restore
+        )
+    pull, undo, again = (
+        None if part is None else part.read()
+        for part in (document.stage, document.rollback, document.restore)
+    )
+    return KollaAnsibleMechanism(
+        **keys, activate=document.activate.read(), stage=pull, rollback=undo, restore=again
+    )

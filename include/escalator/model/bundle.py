@@ -114,6 +114,7 @@ class CommandMechanism:
     :ivar stage: lays the version beside the one in use; None: nothing has to be laid down before.
     :ivar source: succeeds where the version could be staged, and changes nothing; None: nobody can say.
     :ivar rollback: undoes what ``activate`` did, and has the service run what it did before.
+    :ivar restore: brings a version whatever is there, after the files of a backup were put back.
     :ivar stage_seconds: how long ``stage`` may take (s); the others likewise.
     """
 
@@ -124,10 +125,12 @@ class CommandMechanism:
     stage: str | None = None
     source: str | None = None
     rollback: str | None = None
+    restore: str | None = None
     version_seconds: float = 30.0
     activate_seconds: float = 600.0
     stage_seconds: float = 900.0
     rollback_seconds: float = 600.0
+    restore_seconds: float = 600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -226,6 +229,7 @@ class AnsibleMechanism:
     :ivar service: the systemd service that ``activate`` restarts.
     :ivar version: a command on the node; its last line is the version that the service runs.
     :ivar activate: switches to the version; :ivar stage: lays it down before; :ivar rollback: undoes it.
+    :ivar restore: brings a version whatever is there, after the files of a backup were put back.
     :ivar inventory: file or folder, in the playbook folder or absolute; None: one of the node alone.
     :ivar inventory_host: what the inventory calls a node; ``{host}`` stands for its name in Nova.
     :ivar extra_vars: variables of Ansible's; no secrets, they stand in the ledger.
@@ -240,6 +244,7 @@ class AnsibleMechanism:
     activate: PlaybookRun
     stage: PlaybookRun | None = None
     rollback: PlaybookRun | None = None
+    restore: PlaybookRun | None = None
     inventory: str | None = None
     inventory_host: str = "{host}"
     extra_vars: Mapping[str, object] = field(default_factory=dict)
@@ -266,6 +271,7 @@ class KollaAnsibleMechanism:
     activate: KollaRun = KollaRun(action="upgrade", tags=("nova",))
     stage: KollaRun | None = KollaRun(action="pull", tags=("nova",))
     rollback: KollaRun | None = None
+    restore: KollaRun | None = None
     inventory_host: str = "{host}"
     extra_vars: Mapping[str, object] = field(default_factory=dict)
     vault: str | None = None
@@ -367,7 +373,9 @@ class Bundle:
         """Return the longest that one of its own commands or playbooks may take (s); 0.0: it has none."""
         if not isinstance(self.mechanism, CommandMechanism | AnsibleMechanism | KollaAnsibleMechanism):
             return 0.0
-        return max(self.mechanism.stage_seconds, self.mechanism.activate_seconds)
+        own = self.mechanism
+        back = (own.rollback_seconds, own.restore_seconds) if isinstance(own, CommandMechanism) else ()
+        return max(own.stage_seconds, own.activate_seconds, *back)
 
     @property
     def lock_seconds(self) -> float:

@@ -174,7 +174,7 @@ def dnf_node(sshd: Sshd, tmp_path: Path) -> Iterator[DnfNode]:
     node = make_dnf_node(sshd, tmp_path / "it's a node")
     yield node
     node.end()
-    for name in ("dnf", "rpm"):
+    for name in ("dnf", "rpm", "curl"):
         (sshd.home / "bin" / name).unlink(missing_ok=True)
 
 

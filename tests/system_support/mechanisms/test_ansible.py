@@ -275,3 +275,19 @@ def test_artefacts_are_proved_before_the_playbook_and_their_folder_is_told(
     assert not (ansible_node.folder / "used").exists()
     assert stage_with(right) is Effect.STAGED
     assert (ansible_node.folder / "used").read_text() == "policy"
+
+
+def test_a_restore_run_brings_the_version_of_before_and_has_it_proved(ansible_node: AnsibleNode) -> None:
+    run = PlaybookRun(playbook="demo.yml", tags=("rollback",))
+    for version in ("1.0.0", "2.0.0"):
+        ansible_node.on_worker().stage(make_job(ansible_node.sshd.shell, "stage", version))
+        ansible_node.on_worker().activate(make_job(ansible_node.sshd.shell, "activate", version))
+    job = make_job(ansible_node.sshd.shell, "own", "1.0.0")
+    idle = ansible_node.write_tasks("{name: Look, ansible.builtin.command: 'true'}", name="idle.yml")
+    with pytest.raises(NodeFaultError, match=r"the run of Ansible ended well, but .* '2\.0\.0', not 1\.0\.0"):
+        ansible_node.on_worker(restore=idle).put_back(job, "run-1")
+    with pytest.raises(NodeFaultError, match="names no restore run"):
+        ansible_node.on_worker().put_back(job, "run-1")
+    ansible_node.on_worker(restore=run).put_back(job, "run-1")
+    assert (ansible_node.folder / "running").read_text() == "1.0.0\n"
+    assert not {"active", "begun", "restore"} & {f.name for f in (ansible_node.folder / "state").iterdir()}

@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
-import hashlib
-import io
-import tarfile
-from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field, replace
+import shlex
+from dataclasses import replace
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from tests.builders import NOW
 from tests.system_support.mechanisms.apt_packages import CONFFILE
 from tests.system_support.mechanisms.jobs import make_job
+from tests.system_support.mechanisms.saved_node import Saved
 
 from escalator.backups.files import LocalFiles
 from escalator.backups.keeper import BackupKeeper, BackupOf
 from escalator.backups.saved import SavedBackup
 from escalator.backups.store import BackupStore
-from escalator.model.bundle import Bundle, CommandMechanism, Component
-from escalator.model.errors import EscalatorError, InvalidRequestError, NodeFaultError
+from escalator.model.bundle import (
+    AnsibleMechanism,
+    Bundle,
+    CommandMechanism,
+    Component,
+    Mechanism,
+    NoMechanism,
+    PlaybookRun,
+)
+from escalator.model.errors import InvalidRequestError, NodeFaultError
 from escalator.model.verdict import Code
 from escalator.system_support.backup.contents import make_wish
 from escalator.system_support.mechanisms import Effect, JobFailedError, Restoring, make_restoring
@@ -29,47 +34,11 @@ from escalator.system_support.mechanisms.restore_plan import PackageBack, find_p
 
 if TYPE_CHECKING:
     from tests.system_support.mechanisms.apt_node import AptNode
+    from tests.system_support.mechanisms.command_node import CommandNode
     from tests.system_support.mechanisms.conftest import VenvNode
 
 CONF = b"[DEFAULT]\nhost = node-01\n"
-
-
-@dataclass
-class Saved:
-    """A backup in memory."""
-
-    files: Mapping[str, bytes]
-    links: Mapping[str, str]
-    id: str = "node-01-abc"
-    fault: EscalatorError | None = None
-    archive: bytes = field(init=False)
-
-    def __post_init__(self) -> None:
-        made = io.BytesIO()
-        with tarfile.open(fileobj=made, mode="w:gz") as archive:
-            for path, content in self.files.items():
-                member = tarfile.TarInfo(path.lstrip("/"))
-                member.size, member.mode = len(content), 0o640
-                archive.addfile(member, io.BytesIO(content))
-        self.archive = made.getvalue()
-
-    @property
-    def sha256(self) -> str:
-        return hashlib.sha256(self.archive).hexdigest()
-
-    def prove(self) -> None:
-        if self.fault is not None:
-            raise self.fault
-
-    def read_manifest(self) -> Mapping[str, Any]:
-        rows = [
-            {"path": path, "type": "file", "sha256": hashlib.sha256(content).hexdigest()}
-            for path, content in self.files.items()
-        ]
-        return {"taken_at": "2026-11-29T01:00:00Z", "files": rows, "links": self.links, "packages": []}
-
-    def open_archive(self) -> AbstractContextManager[IO[bytes]]:
-        return nullcontext(io.BytesIO(self.archive))
+QEMU = "qemu_1%3a7_amd64.deb"
 
 
 @pytest.fixture
@@ -208,7 +177,7 @@ def test_packages_that_are_not_what_they_were_are_put_back_with_their_place() ->
             {"name": "same", "version": "1", "arch": "all"},
             {"name": "another", "version": "1", "arch": "all"},
         ],
-        "files": [{"path": "/var/cache/apt/archives/qemu_1%3a7_amd64.deb", "type": "file", "sha256": "bb"}],
+        "files": [{"path": f"/var/cache/apt/archives/{QEMU}", "type": "file", "sha256": "bb"}],
     }
     now = {
         "nova-compute": ("3:34-1", "ii "),
@@ -223,20 +192,75 @@ def test_packages_that_are_not_what_they_were_are_put_back_with_their_place() ->
             version="3:33-1",
             now="3:34-1",
             file="nova-compute_3%3a33-1_all.deb",
-            held=False,
             url="http://x",
             sha256="aa",
         ),
-        PackageBack(name="qemu", version="1:7", now="", file="qemu_1%3a7_amd64.deb", held=True),
-        PackageBack(name="half", version="1", now="1", file="half_1_all.deb", held=False),
+        PackageBack(name="qemu", version="1:7", now="", file=QEMU, place=f"/var/cache/apt/archives/{QEMU}"),
+        PackageBack(name="half", version="1", now="1", file="half_1_all.deb"),
     )
 
 
-def test_what_nobody_can_put_back_is_refused() -> None:
-    command = CommandMechanism(version="v", activate="a", service="s")
-    bundle = Bundle(name="b", components=(), mechanism=command)
-    with pytest.raises(InvalidRequestError, match="command brings is not put back"):
+@pytest.mark.parametrize(
+    ("mechanism", "words"),
+    [
+        (CommandMechanism(version="v", activate="a", service="s"), "bundle b does not say under restore"),
+        (
+            AnsibleMechanism(version="v", activate=PlaybookRun(playbook="p.yml"), service="s"),
+            "bundle b does not say under restore",
+        ),
+        (NoMechanism(), "what none brings is not put back"),
+    ],
+)
+def test_what_nobody_can_put_back_is_refused(mechanism: Mechanism, words: str) -> None:
+    bundle = Bundle(name="b", components=(), mechanism=mechanism)
+    with pytest.raises(InvalidRequestError, match=words) as refused:
         make_restoring(None, bundle, Saved(files={}, links={}), "run-1")  # type: ignore[arg-type]
+    assert "escalator backups show" in str(refused.value.remedy)
+
+
+def test_the_operators_own_command_brings_the_version_of_before_once_the_files_are_back(
+    command_node: CommandNode, root: Path, tmp_path: Path
+) -> None:
+    folder = shlex.quote(str(command_node.folder))
+    conf = shlex.quote(f"{root}/etc/nova/nova.conf")
+    restore = f"cd {folder}; grep -q host {conf}; cp releases/$ESCALATOR_VERSION installed\n"
+    own = command_node.on_node(restore=f"{restore}systemctl restart $ESCALATOR_SERVICE")
+    for version in ("1.0.0", "2.0.0"):
+        job = make_job(command_node.sshd.shell, "bring", version)
+        own.stage(job)
+        own.activate(job)
+    restoring = Restoring(
+        forward=own,
+        saved=Saved(files={"/etc/nova/nova.conf": CONF}, links={}),
+        service="demo",
+        token="run-1",
+        own=own,
+        base=str(command_node.folder / "jobs"),
+        state=str(tmp_path / "restore state"),
+        root=str(root),
+    )
+    job = make_job(command_node.sshd.shell, "restore", "1.0.0")
+    with command_node.sshd.shell() as shell:
+        assert restoring.check(shell) == ()
+    assert restoring.stage(job) is Effect.STAGED
+    idle = replace(restoring, own=command_node.on_node(restore="true"))
+    with pytest.raises(JobFailedError, match=r"the version command says '2\.0\.0', not 1\.0\.0"):
+        idle.activate(job)
+    old = replace(restoring, own=command_node.on_node(restore=f"cd {folder}; echo 1.0.0 >running"))
+    with pytest.raises(JobFailedError, match="still the process of before"):
+        old.activate(job)
+    with command_node.sshd.shell() as shell:
+        found = restoring.installed(shell)
+    assert found is not None
+    assert found.find_behind(()) == ("backup node-01-abc not put back",)
+    assert restoring.activate(job) is Effect.ACTIVATED
+    with command_node.sshd.shell() as shell:
+        found = restoring.installed(shell)
+    assert found is not None
+    assert (found.running, found.find_behind(())) == ("1.0.0", ())
+    assert restoring.activate(job) is Effect.ALREADY_ACTIVE
+    left = sorted(file.name for file in (command_node.folder / "state").iterdir())
+    assert left == ["lock", "staged-1.0.0", "staged-2.0.0"]
 
 
 @pytest.mark.lab

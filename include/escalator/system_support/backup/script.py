@@ -26,10 +26,9 @@ elif command -v rpm >/dev/null 2>&1; then
   rpm -qa --qf \\
     'package\\t%{{NAME}}\\t%|EPOCH?{{%{{EPOCH}}:}}|%{{VERSION}}-%{{RELEASE}}\\t%{{ARCH}}\\tii\\n' \\
     2>/dev/null
-  for name in {packages}; do
-    timeout 60 dnf --quiet --cacheonly repoquery --location "$(rpm -q "$name")" 2>/dev/null | tail -n 1 |
-      while read -r url; do tell origin "$url" "$(rpm -q "$name").rpm" '' ''; done
-  done
+  rpm -qa --qf '%{{NAME}}-%{{VERSION}}-%{{RELEASE}}.%{{ARCH}}\\n' 2>/dev/null |
+    timeout 60 xargs dnf --quiet --cacheonly repoquery --location 2>/dev/null |
+    while read -r url; do tell origin "$url" "${{url##*/}}" '' ''; done
 fi
 for unit in {units}; do
   systemctl show --property=FragmentPath,DropInPaths,UnitFileState,ActiveState "$unit" 2>/dev/null |
@@ -52,7 +51,8 @@ give() {{
       file=$(dpkg-query -W -f='${{Package}}_${{Version}}_${{Architecture}}.deb' "$name" 2>/dev/null)
       printf '/var/cache/apt/archives/%s\\n' "$(printf '%s' "$file" | sed 's/:/%3a/g')"
     elif command -v rpm >/dev/null 2>&1; then
-      find "$root/var/cache/dnf" -name "$(rpm -q "$name").rpm" -type f 2>/dev/null | sed "s:^$root::"
+      find "$root/var/cache/dnf" "$root/var/cache/libdnf5" -name "$(rpm -q "$name").rpm" -type f \\
+        2>/dev/null | sed "s:^$root::"
     fi
   done
 }}

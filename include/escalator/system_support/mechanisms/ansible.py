@@ -24,6 +24,8 @@ from escalator.system_support.mechanisms.ansible_scripts import (
     write_activate_begin,
     write_activate_end,
     write_node_check,
+    write_restore_begin_script,
+    write_restore_end_script,
     write_roll_back_begin,
     write_roll_back_end,
     write_stage_begin,
@@ -191,6 +193,24 @@ class AnsibleOnWorker:
             self._run(job, held, rollback, "", trouble, previous=previous)
             end = write_roll_back_end(self._mechanism, job.version, self._state)
             return _name_part(job, "end").run(end, trouble=trouble, base=self._base)
+
+    def put_back(self, job: NodeJob, token: str) -> None:
+        """Run what brings the version of a backup, after its files are back; then have it proved.
+
+        :param job: its version is what the node had as the backup was taken.
+        :param token: of the run that puts the node back.
+        :raises NodeFaultError: the bundle names no such run, or it failed.
+        """
+        mechanism = self._mechanism
+        trouble = f"{mechanism.service} cannot be put back to {job.version}"
+        if mechanism.restore is None:
+            raise NodeFaultError(f"{trouble}: the bundle names no restore run", remedy="go back by hand")
+        with self._hold(job) as held:
+            begin = write_restore_begin_script(mechanism, job.version, token, self._state)
+            _name_part(job, "begin").run_to_status(begin, trouble=trouble, base=self._base)
+            self._run(job, held, mechanism.restore, "", trouble, previous=job.version)
+            end = write_restore_end_script(mechanism, job.version, token, self._state)
+            _name_part(job, "end").run(end, trouble=trouble, base=self._base)
 
     def _begin_back(self, job: NodeJob, trouble: str) -> str | None:
         """Record that going back begins; return what ran before the bundle, None where nothing is left."""

@@ -22,6 +22,8 @@ from escalator.system_support.mechanisms.proof_scripts import (
     write_key,
     write_locked,
     write_prove,
+    write_restore_begin,
+    write_restore_prove,
 )
 from escalator.system_support.mechanisms.shared_scripts import read_plain
 from escalator.system_support.playbooks.worker import WorkersMechanism
@@ -88,6 +90,20 @@ def write_roll_back_end(mechanism: WorkersMechanism, version: str, state: str = 
     return _write_head(mechanism, version, state) + write_back_prove("the run of Ansible")
 
 
+def write_restore_begin_script(
+    mechanism: WorkersMechanism, version: str, token: str, state: str = STATE
+) -> str:
+    """Write what stands before the run that brings the version of a backup."""
+    return _write_restore_head(mechanism, version, token, state) + write_restore_begin()
+
+
+def write_restore_end_script(
+    mechanism: WorkersMechanism, version: str, token: str, state: str = STATE
+) -> str:
+    """Write the proof, by version and process, that the run brought that version."""
+    return _write_restore_head(mechanism, version, token, state) + write_restore_prove("the run of Ansible")
+
+
 def write_way_back_script(mechanism: WorkersMechanism, version: str, state: str = STATE) -> str:
     """Write the script that says, as ``key=value`` lines, to what the node would go back."""
     key = _digest(mechanism, version)
@@ -112,6 +128,13 @@ def write_node_check(mechanism: WorkersMechanism, jobs: str, state: str = STATE)
 
 def _write_head(mechanism: WorkersMechanism, version: str, state: str) -> str:
     return ask_service(mechanism, state).write_head() + write_locked(version, _digest(mechanism, version))
+
+
+def _write_restore_head(mechanism: WorkersMechanism, version: str, token: str, state: str) -> str:
+    key = write_key(
+        str(mechanism.type), mechanism.service, mechanism.version, mechanism.restore, version, token
+    )
+    return ask_service(mechanism, state).write_head() + write_locked(version, key)
 
 
 def _digest(mechanism: WorkersMechanism, version: str) -> str:

@@ -12,6 +12,7 @@ from escalator.system_support.mechanisms.command_scripts import (
     ask_service,
     write_activate_script,
     write_check_script,
+    write_restore_script,
     write_roll_back_script,
     write_source_script,
     write_stage_script,
@@ -111,3 +112,17 @@ class CommandOnNode:
             raise NodeFaultError(f"{trouble}: {_NO_COMMAND}", remedy="go back by hand, or from a backup")
         script = write_roll_back_script(self._mechanism, job.version, rollback, self._state)
         return job.run(script, trouble=trouble, base=self._base)
+
+    def put_back(self, job: NodeJob, token: str) -> None:
+        """Run the restore command, after the files of the backup are back; then have it proved.
+
+        :param job: its version is what the node had as the backup was taken.
+        :param token: of the run that puts the node back.
+        :raises NodeFaultError: the bundle names none, or it failed.
+        """
+        restore = self._mechanism.restore
+        trouble = f"{self._mechanism.service} cannot be put back to {job.version}"
+        if restore is None:
+            raise NodeFaultError(f"{trouble}: the bundle names no restore command", remedy="go back by hand")
+        script = write_restore_script(self._mechanism, job.version, restore, token, self._state)
+        job.run(script, trouble=trouble, base=self._base)

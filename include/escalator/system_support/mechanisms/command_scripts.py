@@ -23,6 +23,8 @@ from escalator.system_support.mechanisms.proof_scripts import (
     write_key,
     write_locked,
     write_prove,
+    write_restore_begin,
+    write_restore_prove,
 )
 from escalator.system_support.mechanisms.shared_scripts import (
     CHECK_ROOT,
@@ -125,6 +127,26 @@ def write_roll_back_script(
             write_back_begin("these commands"),
             f"run rollback {mechanism.rollback_seconds:g} {shlex.quote(rollback)}\n",
             write_back_prove("the rollback command"),
+        )
+    )
+
+
+def write_restore_script(
+    mechanism: CommandMechanism, version: str, restore: str, token: str, state: str = STATE
+) -> str:
+    """Write the script that runs the restore command, and proves by version and process what came of it.
+
+    :param version: what the node had as its backup was taken; :param restore: the operator's command.
+    :param token: of the run: what another one has begun is not taken for this one's.
+    :raises InvalidRequestError: when the mechanism or the version is not usable.
+    """
+    key = write_key(mechanism.service, mechanism.version, restore, version, token)
+    return "".join(
+        (
+            ask_service(mechanism, state).write_head(RUN) + write_locked(version, key),
+            write_restore_begin(),
+            f"run restore {mechanism.restore_seconds:g} {shlex.quote(restore)}\n",
+            write_restore_prove("the restore command"),
         )
     )
 

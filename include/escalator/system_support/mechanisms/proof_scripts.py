@@ -8,7 +8,8 @@ in a folder of the node:
 - ``begun``: an activation began, which process the service had then, and which version it ran;
 - ``active``: the activation that ended well last;
 - ``back-<version>``: going back from that version began, which process the service had then, and what it had
-  before that version.
+  before that version;
+- ``restore``: putting the node back to a backup began, and which process the service had then.
 
 Each begins with a key: what another bundle did is not taken for this one's.
 """
@@ -130,6 +131,26 @@ for name in active begun; do
 done
 rm -f "$back"
 say rolled-back
+"""
+
+_RESTORE_BEGIN = """\
+restore="$state/restore"
+is_record "$restore" || printf '%s\\n%s\\n' "$key" "$(process)" | record "$restore"
+export ESCALATOR_PREVIOUS="$version"
+"""
+
+_RESTORE_PROVE = """\
+restore="$state/restore"
+is_active || fail "$service does not run after {what}: systemd says '$(active)'"
+after=$(ask_version "$answer") || fail "{what} ended well, but the version command did not"
+[ "$after" = "$version" ] ||
+  fail "{what} ended well, but the version command says '$after', not $version"
+old=$(sed -n 2p "$restore")
+if [ -n "$old" ] && [ "$old" = "$(process)" ]; then
+  fail "{what} ended well, but $service is still the process of before: it was not restarted"
+fi
+rm -f "$state/active" "$state/begun" "$state"/back-* "$restore"
+say activated
 """
 
 _BACK_QUESTION = """\
@@ -265,6 +286,21 @@ def write_back_prove(what: str) -> str:
     :param what: what was run, for messages: ``the rollback command``.
     """
     return _BACK_PROVE.format(what=what)
+
+
+def write_restore_begin() -> str:
+    """Write what records which process ran before the node is put back to its backup."""
+    return _RESTORE_BEGIN
+
+
+def write_restore_prove(what: str) -> str:
+    """Write what proves that the service runs the version of the backup, by another process.
+
+    Nothing of any bundle is under way on the node any more, so no record of one is left.
+
+    :param what: what was run, for messages: ``the restore command``.
+    """
+    return _RESTORE_PROVE.format(what=what)
 
 
 def write_back_question(version: str, key: str) -> str:

@@ -6,7 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-CACHES = ("/var/cache/apt/", "/var/cache/dnf/")
+from escalator.system_support.mechanisms.restore_packages import DPKG, PackageTool
+
+CACHES = ("/var/cache/apt/", "/var/cache/dnf/", "/var/cache/libdnf5/")
 """Where the files of packages lie in a backup; they are not put back as files."""
 _WHOLE = ("ii", "hi")
 
@@ -16,7 +18,7 @@ class PackageBack:
     """A package that is put back.
 
     :ivar now: version that is there; empty: none, or it is not whole.
-    :ivar file: name of its file; :ivar held: the backup has it.
+    :ivar file: name of its file; :ivar place: where the backup has it, empty: nowhere.
     :ivar url: where it came from; empty: unknown.
     :ivar sha256: of the file; empty: nobody told.
     """
@@ -25,39 +27,48 @@ class PackageBack:
     version: str
     now: str
     file: str
-    held: bool
+    place: str = ""
     url: str = ""
     sha256: str = ""
 
 
 def find_packages(
-    manifest: Mapping[str, Any], names: Iterable[str], now: Mapping[str, tuple[str, str]]
+    manifest: Mapping[str, Any],
+    names: Iterable[str],
+    now: Mapping[str, tuple[str, str]],
+    tool: PackageTool = DPKG,
 ) -> tuple[PackageBack, ...]:
     """Find which packages are not what the backup has.
 
     :param names: those that count: what the bundle names, and what came along with it.
-    :param now: package -> its version and dpkg's status of it.
+    :param now: key of a package, as the tool makes it -> its version and its status there.
     """
-    wanted, files = frozenset(names), {str(row["path"]) for row in manifest.get("files", ())}
+    wanted, places = frozenset(names), _find_places(manifest, tool)
     found = []
     for row in manifest.get("packages", ()):
-        name, version = str(row["name"]), str(row["version"])
-        has, status = now.get(name, ("", ""))
-        if name not in wanted or (has == version and status.strip() in _WHOLE):
+        name, version, arch = str(row["name"]), str(row["version"]), str(row["arch"])
+        has, status = now.get(tool.make_key(name, arch), ("", ""))
+        if name not in wanted or tool.is_left(name) or (has == version and status.strip() in _WHOLE):
             continue
-        file = f"{name}_{version.replace(':', '%3a')}_{row['arch']}.deb"
+        file = tool.name_file(name, version, arch)
         found.append(
             PackageBack(
                 name=name,
                 version=version,
                 now=has,
                 file=file,
-                held=f"/var/cache/apt/archives/{file}" in files,
+                place=places.get(file, ""),
                 url=str(row.get("source") or ""),
                 sha256=str(row.get("sha256") or ""),
             )
         )
     return tuple(found)
+
+
+def _find_places(manifest: Mapping[str, Any], tool: PackageTool) -> dict[str, str]:
+    """Return where the backup has the files of packages: name of the file -> its path there."""
+    paths = (str(row["path"]) for row in manifest.get("files", ()))
+    return {path.rpartition("/")[2]: path for path in paths if path.startswith(tool.caches)}
 
 
 def list_files(manifest: Mapping[str, Any]) -> dict[str, str]:

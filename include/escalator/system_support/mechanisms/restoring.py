@@ -10,19 +10,32 @@ import base64
 import shlex
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from typing import IO, Any, Protocol, TypeVar
 
-from escalator.model.bundle import AptMechanism, Bundle, Component, VenvMechanism
+from escalator.model.bundle import (
+    AnsibleMechanism,
+    AptMechanism,
+    Bundle,
+    CommandMechanism,
+    Component,
+    DnfMechanism,
+    KollaAnsibleMechanism,
+    PackageMechanism,
+    VenvMechanism,
+)
 from escalator.model.errors import EscalatorError, InvalidRequestError, NodeFaultError
 from escalator.model.verdict import Code, Severity, Subject, Verdict
 from escalator.model.way_back import WayBack
 from escalator.model.wording import name_some
 from escalator.system_support import remote_job
+from escalator.system_support.mechanisms.ansible import AnsibleOnWorker
+from escalator.system_support.mechanisms.command import CommandOnNode
 from escalator.system_support.mechanisms.node_job import Effect, NodeJob
 from escalator.system_support.mechanisms.protocol import InstalledVersion, NodeMechanism, UnitState
 from escalator.system_support.mechanisms.questions import find_lacking
+from escalator.system_support.mechanisms.restore_packages import DPKG, RPM, PackageTool
 from escalator.system_support.mechanisms.restore_plan import (
     find_changed,
     find_packages,
@@ -34,10 +47,12 @@ from escalator.system_support.mechanisms.restore_scripts import (
     Putting,
     write_activate_script,
     write_check_script,
-    write_look_script,
+    write_end_script,
+    write_files_script,
     write_stage_script,
     write_sums_script,
 )
+from escalator.system_support.playbooks.worker import WorkerSide
 from escalator.system_support.shell import Shell
 
 T = TypeVar("T")
@@ -69,6 +84,16 @@ class SavedNode(Protocol):
         """Open its archive."""
 
 
+class OwnSoftware(Protocol):
+    """What an operator's own commands or playbooks bring."""
+
+    def check(self, shell: Shell) -> tuple[Verdict, ...]:
+        """Find what keeps them from working."""
+
+    def put_back(self, job: NodeJob, token: str) -> None:
+        """Bring the version of the job, for the run of the token, and have it proved."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotPutBack(InstalledVersion):
     """What is on a node that was not put back by this run yet: it is behind, whatever its versions are."""
@@ -87,7 +112,8 @@ class Restoring:
     :ivar forward: reads what the node runs, as for the bundle that the backup was taken for.
     :ivar service: restarted once all is back. :ivar token: of the run: another one puts it back again.
     :ivar link: names the environment; empty: there is none. :ivar packages: named by the bundle.
-    :ivar begun: the mechanism's records of what was begun.
+    :ivar tool: puts packages back; None: there are none.
+    :ivar own: the operator's own means, which bring the software and restart the service; None: none.
     :ivar base: folder of the remote jobs; :ivar state: of the backups; :ivar root: in place of ``/``.
     """
 
@@ -97,7 +123,8 @@ class Restoring:
     token: str
     link: str = ""
     packages: tuple[str, ...] = ()
-    begun: tuple[str, ...] = ()
+    tool: PackageTool | None = None
+    own: OwnSoftware | None = None
     base: str = remote_job.DEFAULT_BASE
     state: str = STATE
     root: str = ""
@@ -114,7 +141,8 @@ class Restoring:
 
     def check(self, shell: Shell) -> tuple[Verdict, ...]:
         """Find the programs that lack."""
-        return find_lacking(shell, write_check_script(packages=bool(self.packages)))
+        lacking = find_lacking(shell, write_check_script(self.tool))
+        return lacking if self.own is None else tuple(dict.fromkeys((*lacking, *self.own.check(shell))))
 
     def check_source(self, shell: Shell, version: str) -> tuple[Verdict, ...]:
         """Prove the backup, and say what is lost with it; nothing is left on the node."""
@@ -138,7 +166,7 @@ class Restoring:
             subject=subject,
             severity=Severity.INFO,
         )
-        nowhere = [f"{p.name} {p.version}" for p in putting.packages if not (p.held or p.url)]
+        nowhere = [f"{p.name} {p.version}" for p in putting.packages if not (p.place or p.url)]
         if not nowhere:
             return (told,)
         lacking = f"neither the backup nor a source that it knows has {name_some(nowhere)}"
@@ -172,8 +200,15 @@ class Restoring:
 
     def activate(self, job: NodeJob) -> Effect:
         """Put all of it back and restart the service; a second run restarts nothing."""
-        script = write_activate_script(self._reach_putting(job))
-        return job.run(script, trouble=self._say("cannot be put back"), base=self.base)
+        putting, trouble = self._reach_putting(job), self._say("cannot be put back")
+        if self.own is None:
+            return job.run(write_activate_script(putting), trouble=trouble, base=self.base)
+        files = replace(job, job_id=f"{job.job_id}-files")
+        if files.run(write_files_script(putting), trouble=trouble, base=self.base) is Effect.ALREADY_ACTIVE:
+            return Effect.ALREADY_ACTIVE
+        self.own.put_back(replace(job, job_id=f"{job.job_id}-own"), self.token)
+        end = replace(job, job_id=f"{job.job_id}-end")
+        return end.run(write_end_script(putting), trouble=trouble, base=self.base)
 
     def way_back(self, shell: Shell, version: str) -> WayBack:
         """Say that a restore is not taken back: another backup may be put back, or the node upgraded."""
@@ -196,21 +231,24 @@ class Restoring:
         return _reach(job, partial(self._find_putting, manifest=manifest))
 
     def _find_putting(self, shell: Shell, manifest: Mapping[str, Any]) -> Putting:
-        told = shell.run_as_root(write_look_script(), _LOOK_SECONDS).stdout
-        rows = [line.split("|") for line in told.splitlines()]
-        now = {row[1]: (row[2], row[3]) for row in rows if row[0] == "package"}
-        names = (*self.packages, *(row[1] for row in rows if row[0] == "noted"))
-        return Putting(
+        target = find_target(manifest, self.link) if self.link else ""
+        putting = Putting(
             folder=self.folder,
             sha256=self.saved.sha256,
             token=self.token,
             service=self.service,
-            packages=find_packages(manifest, names, now) if self.packages else (),
             link=self.link,
-            target=find_target(manifest, self.link) if self.link else "",
+            target=target,
             root=self.root,
-            begun=self.begun,
+            tool=self.tool,
         )
+        if self.tool is None:
+            return putting
+        told = shell.run_as_root(self.tool.look, _LOOK_SECONDS).stdout
+        rows = [line.split("|") for line in told.splitlines()]
+        now = self.tool.read_now(row[1:4] for row in rows if row[0] == "package")
+        names = (*self.packages, *(row[1] for row in rows if row[0] == "noted"))
+        return replace(putting, packages=find_packages(manifest, names, now, self.tool))
 
     def _sum(self, shell: Shell, files: Mapping[str, str]) -> dict[str, str]:
         found: dict[str, str] = {}
@@ -251,25 +289,43 @@ def _reach(job: NodeJob, action: Callable[[Shell], T]) -> T:
     return remote_job.reach(job.connect, action, deadline=job.deadline, clock=job.clock, sleep=job.sleep)
 
 
-def make_restoring(forward: NodeMechanism, bundle: Bundle, saved: SavedNode, token: str) -> Restoring:
+def make_restoring(
+    forward: NodeMechanism,
+    bundle: Bundle,
+    saved: SavedNode,
+    token: str,
+    *,
+    worker: WorkerSide | None = None,
+) -> Restoring:
     """Return what puts a node back to a backup that was taken for a bundle.
 
+    :param worker: for what the worker itself runs.
     :raises InvalidRequestError: nobody knows how to put back what its mechanism brings.
     """
-    match bundle.mechanism:
+    mechanism = bundle.mechanism
+    make = partial(Restoring, forward=forward, saved=saved, token=token)
+    match mechanism:
         case VenvMechanism() as venv:
-            return Restoring(forward=forward, saved=saved, token=token, service=venv.service, link=venv.venv)
-        case AptMechanism() as apt:
-            return Restoring(
-                forward=forward,
-                saved=saved,
-                token=token,
-                service=apt.compute.service or apt.compute.name,
-                packages=tuple(package.name for package in apt.packages),
-                begun=("/var/lib/escalator/apt/begun",),
-            )
+            return make(service=venv.service, link=venv.venv)
+        case AptMechanism():
+            return make(tool=DPKG, **_name_packages(mechanism))
+        case DnfMechanism():
+            return make(tool=RPM, **_name_packages(mechanism))
+        case CommandMechanism(restore=str()):
+            return make(service=mechanism.service, own=CommandOnNode(mechanism))
+        case AnsibleMechanism() | KollaAnsibleMechanism() if mechanism.restore and worker:
+            return make(service=mechanism.service, own=AnsibleOnWorker(mechanism, worker))
+        case CommandMechanism() | AnsibleMechanism() | KollaAnsibleMechanism():
+            said = f"bundle {bundle.name} does not say under restore what brings the version of before"
         case _:
-            raise InvalidRequestError(
-                f"what {bundle.mechanism.type} brings is not put back by this release",
-                remedy="bring the node back by hand: escalator backups show says what the backup has",
-            )
+            said = f"what {mechanism.type} brings is not put back: it is nothing, or done by hooks"
+    by_hand = "bring the node back by hand: escalator backups show says what the backup has"
+    raise InvalidRequestError(said, remedy=by_hand)
+
+
+def _name_packages(mechanism: PackageMechanism) -> dict[str, Any]:
+    compute = mechanism.compute
+    return {
+        "service": compute.service or compute.name,
+        "packages": tuple(package.name for package in mechanism.packages),
+    }

@@ -202,7 +202,7 @@ def _find_program_name(mechanism: WorkersMechanism) -> str:
 
 
 def _list_paths(mechanism: WorkersMechanism, worker: WorkerSide) -> Iterator[Path]:
-    for part in (mechanism.stage, mechanism.activate, mechanism.rollback):
+    for part in (mechanism.stage, mechanism.activate, mechanism.rollback, mechanism.restore):
         if isinstance(part, PlaybookRun):
             yield worker.playbooks / part.playbook
     if mechanism.inventory is not None:
