@@ -20,7 +20,7 @@ from escalator.airflow_client.run_end import describe_failures, find_report_of_r
 from escalator.airflow_client.transport import Password
 from escalator.documents.plain_file import read_file
 from escalator.model.approval import Approval
-from escalator.model.campaign import OnBlocked, OnInterruption, OnSlowMove, UpgradeMode
+from escalator.model.campaign import MODE_HELP, OnBlocked, OnInterruption, OnSlowMove, UpgradeMode
 from escalator.model.errors import EscalatorError, InvalidRequestError, TransientError
 from escalator.model.failed_nodes import OnFailedNode
 from escalator.model.naming import make_dag_id
@@ -92,7 +92,9 @@ def _add_limits(how: argparse._ArgumentGroup) -> None:
         metavar="N|P%",
         help="how many nodes may fail before it stops: a number, or a share such as 10%% (0)",
     )
-    how.add_argument("--mode", choices=tuple(map(str, UpgradeMode)), default=UpgradeMode.SMOOTH.value)
+    how.add_argument(
+        "--mode", choices=tuple(map(str, UpgradeMode)), default=UpgradeMode.SMOOTH.value, help=MODE_HELP
+    )
     how.add_argument(
         "--spill", type=_share, default=1.0, metavar="SHARE", help="servers that may move twice, 0 to 1 (1)"
     )
@@ -115,12 +117,6 @@ def _add_limits(how: argparse._ArgumentGroup) -> None:
         help="let standbys take over where they are: none moves to an upgraded node before",
     )
     how.add_argument(
-        "--on-slow-move",
-        choices=tuple(map(str, OnSlowMove)),
-        default=OnSlowMove.ABORT.value,
-        help="a live move that takes too long: abort (the default), or force_complete: its guest pauses",
-    )
-    how.add_argument(
         "--approval",
         choices=tuple(map(str, Approval)),
         default=Approval.NONE.value,
@@ -134,6 +130,12 @@ def _add_limits(how: argparse._ArgumentGroup) -> None:
 
 
 def _add_time_limits(how: argparse._ArgumentGroup) -> None:
+    how.add_argument(
+        "--on-slow-move",
+        choices=tuple(map(str, OnSlowMove)),
+        default=OnSlowMove.ABORT.value,
+        help="a live move that takes too long: abort (the default), or force_complete: its guest pauses",
+    )
     how.add_argument(
         "--migration-timeout-seconds",
         type=int,

@@ -17,7 +17,7 @@ from escalator.documents.bundles import parse_bundle
 from escalator.documents.wording import did_you_mean
 from escalator.inventory.read_cloud import read_cloud_for_check
 from escalator.model.bundle import Bundle
-from escalator.model.campaign import OnBlocked, UpgradeMode
+from escalator.model.campaign import MODE_HELP, OnBlocked, UpgradeMode
 from escalator.model.cloud import CloudSnapshot
 from escalator.model.errors import InvalidRequestError
 from escalator.model.unread import CloudPart
@@ -50,7 +50,7 @@ def add_source_arguments(parser: argparse.ArgumentParser) -> None:
         "--mode",
         choices=tuple(map(str, UpgradeMode)),
         default=UpgradeMode.SMOOTH.value,
-        help="default: smooth",
+        help=MODE_HELP,
     )
     parser.add_argument(
         "--on-blocked",

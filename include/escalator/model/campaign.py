@@ -28,6 +28,12 @@ class UpgradeMode(StrEnum):
     NON_SMOOTH = "non-smooth"
 
 
+MODE_HELP = (
+    "smooth (the default): servers keep running; non-smooth: those that cannot be moved are stopped meanwhile"
+)
+"""What command lines say of the two."""
+
+
 class OnBlocked(StrEnum):
     """What a blocker that belongs to one node does: the campaign leaves that node out, or does not begin."""
 

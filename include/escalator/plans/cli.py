@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from escalator.checks.sources import add_source_arguments, read_source
 from escalator.cloud_manager.snapshots import compute_snapshot_digest, read_snapshot
-from escalator.model.campaign import LeftOut, OnBlocked, UpgradeMode
+from escalator.model.campaign import MODE_HELP, LeftOut, OnBlocked, UpgradeMode
 from escalator.model.durations import DEFAULT_DURATIONS, History
 from escalator.model.errors import InvalidRequestError
 from escalator.plans.plan import SKIPPED, make_plan
@@ -71,7 +71,9 @@ def _add_simulate(subparsers: Subparsers) -> None:
         verb.add_argument(
             option, type=kind, default=default, metavar="N", help=f"{words} (default {default})"
         )
-    verb.add_argument("--mode", choices=tuple(map(str, UpgradeMode)), default=defaults.mode.value)
+    verb.add_argument(
+        "--mode", choices=tuple(map(str, UpgradeMode)), default=defaults.mode.value, help=MODE_HELP
+    )
     verb.add_argument("--json", action="store_true", help="print escalator.trace/1 and nothing else")
     _add_output(verb, "the trace, as JSON")
 
