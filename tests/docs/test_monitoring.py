@@ -11,8 +11,17 @@ from pathlib import Path
 import pytest
 import yaml
 from tests.conftest import ROOT
+from tests.events.documented import read_events
 
+from escalator.events.conclusion import MEASURED
+from escalator.events.event import Action
 from escalator.events.metrics import METRICS, Kind, Metric
+from escalator.events.told_gaps import OVER
+from escalator.events.told_run import ARRIVED, GIVEN_BACK
+from escalator.model.decisions import Admission
+from escalator.model.lease import LeaseMark, LeasePhase
+from escalator.model.step import Outcome
+from escalator.reports.document import CampaignOutcome
 
 FOLDER = ROOT / "docs" / "monitoring"
 MAPPING = yaml.safe_load((FOLDER / "statsd-mapping.yaml").read_text())["mappings"]
@@ -105,6 +114,17 @@ def test_remedies_of_rules_are_headings_of_the_guide() -> None:
     headings = re.findall(r'See "([^"]+)" in docs/operations/nodes-out\.md', said)
     assert headings
     assert [heading for heading in headings if f"## {heading}\n" not in guide] == []
+
+
+def test_every_event_is_told_of_with_its_words() -> None:
+    rows = read_events()
+    assert rows.keys() == set(Action)
+    assert rows["step_ended"] == set(Outcome)
+    assert rows["campaign_concluded"] == set(CampaignOutcome)
+    assert rows["decision"] == set(Admission) - {Admission.ADMIT}
+    assert rows["lease"] == {*LeasePhase, *LeaseMark, GIVEN_BACK}
+    assert rows["interruption"] == {OVER, MEASURED}
+    assert rows["move"] == {ARRIVED, "not arrived"}
 
 
 def test_files_are_told_of_in_the_page() -> None:

@@ -11,6 +11,7 @@ from tests.builders import NOW
 from tests.events.hearing import Heard, open_told_run
 from tests.events.test_notes import END, HELD
 
+from escalator.events.event import Action
 from escalator.events.notifying import Notifier
 from escalator.events.told_run import ToldRun
 from escalator.ledger.ledger import Ledger
@@ -104,3 +105,21 @@ def test_receiver_that_is_declared_no_longer_gets_nothing_late(
     post.broken, post.now = False, NOW + timedelta(hours=1)
     notifier(tmp_path, run, post, MAIL)(END)
     assert {who for who, _ in post.sent} == {"mail"}
+
+
+def test_people_are_asked_before_the_run_is_opened_and_one_who_does_not_hear_keeps_no_other_from_it(
+    tmp_path: Path, post: Post
+) -> None:
+    ledger = Ledger.create_or_upgrade(f"sqlite:///{tmp_path}/ledger.db")
+    book = ledger.open(lambda database: NoteBook(database, "restore__lab__x", "not opened"))
+    ask = Notify(when=(Occasion.NEEDS_PERSON,), via=Way.WEBHOOK, conn_id="pager")
+
+    def send(receiver: Notify, body: Mapping[str, Any]) -> None:
+        if receiver is deaf:
+            raise RuntimeError
+        post.send(receiver, body)
+
+    deaf = replace(ask, conn_id="deaf")
+    hear = Notifier(notify=(deaf, ask), book=book, send=send, find_life=lambda _host: "")
+    hear(replace(HELD, action=Action.QUESTION, result=None))
+    assert post.sent == [("pager", "[lab] node-01 waits for a person")]

@@ -56,6 +56,35 @@ class Mailed:
     taken: list[EmailMessage] = field(default_factory=list)
 
 
+@dataclass
+class Served:
+    """A service that is asked whether it is there: it answers with ``status``."""
+
+    port: int = 0
+    status: int = 200
+    asked: int = 0
+
+
+@contextmanager
+def serve() -> Iterator[Served]:
+    """Serve something that is probed over HTTP."""
+    served = Served()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            served.asked += 1
+            self.send_response(served.status)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        served.port = server.server_port
+        with _serving(server):
+            yield served
+
+
 @contextmanager
 def receive_mails() -> Iterator[Mailed]:
     """Speak as much SMTP as it takes to get a mail."""

@@ -2,13 +2,17 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from tests.builders import make_plan
+from tests.events.hearing import Heard
 from tests.plugins.airflow_home import DOMAIN
 from tests.plugins.conftest import context
 
+from escalator.events.event import About
+from escalator.events.teller import Teller
 from escalator.ledger.ledger import Ledger
 from escalator.model.approval import RestoreWord
 from escalator.model.backup import BackupKind, BackupRecord
@@ -102,6 +106,11 @@ def test_a_person_is_asked_with_what_is_lost_and_a_no_changes_nothing(
     from escalator_airflow.operators.campaign import CheckConditionsOperator
 
     asked: list[dict[str, Any]] = []
+    heard = Heard()
+    drafted = SimpleNamespace(
+        teller=Teller(about=About(campaign=RESTORE, run_id="back", cloud="lab"), hearers=[heard])
+    )
+    monkeypatch.setattr(restore.CheckRestoreOperator, "draft", lambda *_: drafted)
     monkeypatch.setattr(questions, "upsert_hitl_detail", lambda **words: asked.append(words))
     monkeypatch.setattr(restore.CheckRestoreOperator, "_look", lambda *_: "lost: /etc/nova/nova.conf")
     monkeypatch.setattr(CheckConditionsOperator, "execute", lambda *_: {"done": True})
@@ -119,3 +128,9 @@ def test_a_person_is_asked_with_what_is_lost_and_a_no_changes_nothing(
     operator, given = make({"hosts": [HOSTS[0]], "approved": True})
     assert operator.execute(given) == {"done": True}
     assert len(asked) == 1
+    assert heard.lines("action", "node", "result", "actor") == [
+        ("question", HOSTS[0], None, "escalator"),
+        ("answer", HOSTS[0], str(RestoreWord.LEAVE), "nobody in time"),
+        ("answer", HOSTS[0], str(RestoreWord.RESTORE), "ann"),
+    ]
+    assert heard[0].message == question["body"]

@@ -12,6 +12,7 @@ from escalator.events.event import Action, Event
 from escalator.events.notes import find_occasion, make_note, note_to_document
 from escalator.ledger.note_book import KeptNote, NoteBook
 from escalator.model.clock import utcnow
+from escalator.model.errors import NotFoundError
 from escalator.model.occasion import Notify
 
 log = logging.getLogger("escalator.events.notifying")
@@ -47,10 +48,19 @@ class Notifier:
             body = note_to_document(make_note(event, occasion, url=self.url, life=life))
             for receiver in receivers:
                 note = KeptNote(id=body["id"], receiver=name_receiver(receiver), body=body)
-                if self.book.claim(note, self.clock()):
-                    self._send(receiver, note)
+                self._tell(receiver, note)
         if event.action is Action.CAMPAIGN_CONCLUDED:
             self._send_again()
+
+    def _tell(self, receiver: Notify, note: KeptNote) -> None:
+        """Send a note that nobody has sent; of a run that is not opened yet none is kept, each is sent."""
+        try:
+            is_ours = self.book.claim(note, self.clock())
+        except NotFoundError:
+            self._send(receiver, note, is_kept=False)
+            return
+        if is_ours:
+            self._send(receiver, note)
 
     def _send_again(self) -> None:
         known = {name_receiver(one): one for one in self.notify}
@@ -58,14 +68,16 @@ class Notifier:
             if note.receiver in known:
                 self._send(known[note.receiver], note)
 
-    def _send(self, receiver: Notify, note: KeptNote) -> None:
+    def _send(self, receiver: Notify, note: KeptNote, *, is_kept: bool = True) -> None:
         try:
             self.send(receiver, note.body)
         except Exception as exc:  # noqa: BLE001  people are told, or it is said here why not
             log.warning("%s was not told by %s: %s", note.body["title"], note.receiver, exc)
-            self.book.note_error(note, str(exc)[:500] or type(exc).__name__)
+            if is_kept:
+                self.book.note_error(note, str(exc)[:500] or type(exc).__name__)
         else:
-            self.book.mark_sent(note, self.clock())
+            if is_kept:
+                self.book.mark_sent(note, self.clock())
 
 
 def name_receiver(receiver: Notify) -> str:

@@ -10,10 +10,11 @@ from typing import Any
 from airflow.sdk.exceptions import AirflowFailException
 
 from escalator.documents.requests import parse_restore
+from escalator.events.event import ESCALATOR, Action
 from escalator.ledger.ledger import Ledger
 from escalator.model.approval import RestoreWord
 from escalator.model.clock import utcnow
-from escalator.model.errors import InvalidRequestError, NodeFaultError
+from escalator.model.errors import EscalatorError, InvalidRequestError, NodeFaultError
 from escalator.model.procedure import RESTORE
 from escalator.model.verdict import find_blockers
 from escalator.steps.campaign.restoring import describe_loss, find_to_restore
@@ -38,6 +39,7 @@ class CheckRestoreOperator(CheckConditionsOperator):
             raise AirflowFailException(f"Refused, nothing was changed: {exc}") from exc
         self.log.warning("%s", said)
         if not (approved or work.request.dry_run):
+            self._tell(context, Action.QUESTION, message=said)
             ask_person(
                 context,
                 subject=f"Put {work.hosts[0]} back to its backup?",
@@ -52,6 +54,7 @@ class CheckRestoreOperator(CheckConditionsOperator):
         """Go on where a person accepted it; without a word in time nothing is restored."""
         word, by = read_said(event, RestoreWord.LEAVE)
         self.log.info("%s, said %s", word, by or NOBODY)
+        self._tell(context, Action.ANSWER, result=word, actor=by or NOBODY)
         if word != RestoreWord.RESTORE:
             raise AirflowFailException(f"Not restored, nothing was changed: {word}, said {by or NOBODY}")
         return super().execute(context)
@@ -62,6 +65,23 @@ class CheckRestoreOperator(CheckConditionsOperator):
         :raises InvalidRequestError: names every fault at once, or why nothing can be put back.
         """
         return self._find(context)[0]
+
+    def _tell(
+        self,
+        context: Mapping[str, Any],
+        action: Action,
+        *,
+        message: str = "",
+        result: str | None = None,
+        actor: str = ESCALATOR,
+    ) -> None:
+        """Tell of the question before the run is opened; what cannot be told keeps nothing back."""
+        try:
+            work = self.find_work(context)
+            teller = self.draft(context, work).teller
+            teller.tell(action, node=work.hosts[0], message=message, result=result, actor=actor)
+        except EscalatorError as exc:
+            self.log.warning("%s is not told of: %s", action, exc)
 
     def _find(self, context: Mapping[str, Any]) -> tuple[Work, bool, str]:
         dag_id, _ = run_of(context)
