@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from tests.reports import campaigns as made
 
+from escalator.model.backup import RestoreOf
 from escalator.model.campaign import LedgerView, NodeProgress, NodeState, RunOf, Step, UpgradeMode
 from escalator.model.verdict import Code
 from escalator.reports import formatting
@@ -250,3 +251,14 @@ def test_a_rollback_is_called_one() -> None:
     document = build_report(replace(facts, plan=plan), made.events())
     assert "Rollback of lab" in Page(render_html(document)).text
     assert "2 of 2 nodes brought back to 34.0.0, as before run manual__0." in render_markdown(document)
+
+
+def test_a_restore_says_which_backup_was_put_back() -> None:
+    facts = made.facts()
+    restores = RestoreOf(backup="node-01-abc", taken_at=facts.started_at)
+    plan = replace(facts.plan, procedure="restore", restores=restores)
+    document = build_report(replace(facts, plan=plan), made.events())
+    assert document["restores"] == {"backup": "node-01-abc", "taken_at": document["started"]}
+    said = f"2 of 2 nodes put back to backup node-01-abc of {document['started']}."
+    assert said in render_markdown(document)
+    assert build_report(facts, made.events())["restores"] is None

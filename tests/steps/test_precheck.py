@@ -198,6 +198,14 @@ def test_why_it_cannot_be_staged_is_said_by_its_own_code_and_remedy(admitted: Wo
     assert result.message.startswith("nova cannot be staged: exit code 1; node node-01: no python3")
 
 
+def test_a_fault_that_has_a_code_of_its_own_keeps_it(admitted: World) -> None:
+    damaged = NodeFaultError("its archive is damaged", remedy="name another one", code=Code.BACKUP_FAILED)
+    admitted.nodes[NODE].stage_faults = [damaged]
+    result = admitted.run(Step.PRECHECK)
+    assert (result.outcome, result.code) == (Outcome.HELD, Code.BACKUP_FAILED)
+    assert "name another one" in result.message
+
+
 def test_a_node_that_falls_silent_after_it_could_not_be_staged_is_given_back_all_the_same(
     admitted: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,6 +9,7 @@ from enum import StrEnum
 from statistics import median
 from typing import Any
 
+from escalator.model.backup import RestoreOf
 from escalator.model.campaign import NodeState, RunOf, Step
 from escalator.reports.backups import describe_backups
 from escalator.reports.facts import CampaignFacts, RecordedSnapshot
@@ -54,6 +55,7 @@ def build_report(facts: CampaignFacts, events: GuestEvents | None = None) -> dic
         "run_id": plan.run_id,
         "procedure": plan.procedure,
         "undoes": _describe_undone(plan.undoes),
+        "restores": _describe_restored(plan.restores),
         "cloud": plan.request.cloud,
         "domain": plan.request.domain,
         "bundle": {
@@ -86,6 +88,13 @@ def build_report(facts: CampaignFacts, events: GuestEvents | None = None) -> dic
 def _describe_undone(run: RunOf | None) -> dict[str, Any] | None:
     """Name the run that is taken back; the other components only where its bundle had some."""
     return None if run is None else {key: value for key, value in asdict(run).items() if value}
+
+
+def _describe_restored(restored: RestoreOf | None) -> dict[str, Any] | None:
+    """Name the backup that the node is put back to, and when it was taken."""
+    if restored is None:
+        return None
+    return {"backup": restored.backup, "taken_at": format_time(restored.taken_at)}
 
 
 def _document_of(snapshot: RecordedSnapshot | None) -> Mapping[str, Any] | None:

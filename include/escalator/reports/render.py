@@ -90,12 +90,16 @@ def _summary(document: Mapping[str, Any]) -> str:
             words = {"waiting": "left for the next window"} if closed else {}
             others = [f"{n} {words.get(state, state)}" for state, n in states.items() if state != "released"]
             rest = f"; {', '.join(others)}" if others else ""
-            done = _say_done(document["bundle"], document.get("undoes"))
+            done = _say_done(document["bundle"], document.get("undoes"), document.get("restores"))
             return f"{states.get('released', 0)} of {_count(total, 'node')} {done}{rest}."
 
 
-def _say_done(bundle: Mapping[str, Any], undoes: Mapping[str, Any] | None) -> str:
+def _say_done(
+    bundle: Mapping[str, Any], undoes: Mapping[str, Any] | None, restores: Mapping[str, Any] | None
+) -> str:
     """Say what became of a node that was given back: a bundle that brings nothing upgrades none."""
+    if restores:
+        return f"put back to backup {restores['backup']} of {restores['taken_at']}"
     mechanism = bundle["document"].get("mechanism")
     if not isinstance(mechanism, Mapping) or mechanism.get("type") != MechanismType.NONE:
         back = (

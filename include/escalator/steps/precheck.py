@@ -97,7 +97,7 @@ def _stage_again(ctx: StepContext) -> StepResult | None:
     except NodeFaultError as exc:
         why = _find_why(ctx)
         message = "; ".join((str(exc), *map(str, why)))
-        code = why[0].code if why else Code.STAGE_FAILED
+        code = exc.code or (why[0].code if why else Code.STAGE_FAILED)
         return StepResult(outcome=Outcome.HELD, code=code, message=message)
     return None
 
