@@ -49,6 +49,7 @@ def facts(**changes: Any) -> RunFacts:
         ),
         "versions_before": {"node-01": "33.0.2", "node-02": "33.0.2", "node-03": "32.1.0"},
         "drains": {},
+        "flying": {},
         "moves": {},
         "servers_moved": 0,
         "concluded": False,

@@ -147,6 +147,8 @@ class Stage:
         for number in range(SERVERS if upgrading else 2):
             self._move(run, index, number, at + timedelta(seconds=9 * number))
         if not upgrading:
+            first, second = self._names(index)[3:]
+            run.remember(host, flying={f"id-{first}": 43, f"id-{second}": None})
             self._move(run, index, 2, at + timedelta(seconds=27), arrived=False)
 
     def _move(self, run: CampaignRun, index: int, number: int, at: datetime, *, arrived: bool = True) -> None:

@@ -38,6 +38,11 @@ class FakeProofs:
         raise NotImplementedError
 
     @request
+    def fetch_copied(self, server_id: str) -> dict[int, int]:
+        own = [m for m in self.moves if m.guest.id == server_id and m.type == "live-migration"]
+        return {m.id: m.copied for m in own if m.status.unfinished and m.copied is not None}
+
+    @request
     def fetch_hypervisor(self, host: str) -> Hypervisor:
         service = self._service(host)
         return Hypervisor(

@@ -169,6 +169,7 @@ class Move:
     visible: bool = False
     updated_at: datetime | None = None
     deaf: bool = False
+    copied: int | None = None
     deleted: bool = False
 
     def record(self) -> Migration:

@@ -151,6 +151,7 @@ def test_the_life_of_a_live_migration(stage: Stage) -> None:
     since = stage.now() - timedelta(seconds=2)
     stage.cloud.start_live_migration(server_id, "node-02")
     assert stage.cloud.fetch_server(server_id).task_state == "migrating"
+    assert all(0 <= percent <= 100 for percent in stage.cloud.fetch_copied(server_id).values())
     with pytest.raises(ConflictError):
         stage.cloud.start_live_migration(server_id, "node-02")
     done = stage.until(lambda: ended(stage, server_id))

@@ -114,6 +114,8 @@ class ServerMove:
     """A server that is to leave a node that is out, and how far that is.
 
     :ivar to: where it is, or was tried to be brought; the first choice while nothing is known.
+    :ivar flies: it is on its way, as its node's drain saw it last.
+    :ivar percent: of one that flies: how much is copied; None: Nova has no number.
     :ivar seconds: how long its last move took; None: none has ended.
     """
 
@@ -122,6 +124,8 @@ class ServerMove:
     to: str | None
     done: bool = False
     failed: bool = False
+    flies: bool = False
+    percent: int | None = None
     tries: int = 0
     seconds: float | None = None
     message: str = ""

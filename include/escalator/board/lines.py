@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from escalator.board.board import Group, NodeLine, ServerMove, StepCell, group_of
@@ -103,11 +104,13 @@ def _list_moves(record: BoardRecord, host: str) -> Iterable[ServerMove]:
     ended: dict[str, list[MoveRecord]] = {}
     for move in record.facts.moves.get(host, ()):
         ended.setdefault(move.server_id, []).append(move)
-    drain = record.facts.drains.get(host)
+    drain, flying = record.facts.drains.get(host), record.facts.flying.get(host, {})
     for planned in drain.moves if drain is not None else ():
         first = next(iter(planned.destinations), None)
         tries = ended.pop(planned.server_id, [])
-        yield _describe_move(planned.server_name, planned.method, first, tries)
+        line = _describe_move(planned.server_name, planned.method, first, tries)
+        flies = planned.server_id in flying and not line.done
+        yield replace(line, flies=True, percent=flying[planned.server_id]) if flies else line
     for tries in ended.values():
         yield _describe_move(tries[-1].server_name, tries[-1].method, None, tries)
 

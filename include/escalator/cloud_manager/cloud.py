@@ -108,13 +108,7 @@ class Cloud:
         self._watched_services = SharedLook(self._services.fetch_all)
         self._canary_checks = CanaryChecks(compute, image, self._network, self.quotas)
         self.canaries = Canaries(
-            compute,
-            image,
-            self._network,
-            self._services,
-            self._hypervisors,
-            self._placement,
-            sleep=sleep,
+            compute, image, self._network, self._services, self._hypervisors, self._placement, sleep=sleep
         )
 
     @property
@@ -265,6 +259,10 @@ class Cloud:
     ) -> tuple[Migration, ...]:
         """Read migrations, the newest first: from or to a host, of a server, changed since then."""
         return self._migrations.fetch(host=host, server_id=server_id, since=since)
+
+    def fetch_copied(self, server_id: str) -> dict[int, int]:
+        """Read how much of a server's live migrations is copied, per cent by their ids. One call."""
+        return self._migrations.fetch_copied(server_id)
 
     def start_live_migration(self, server_id: str, destination: str) -> None:
         """Ask for a live migration that the scheduler checks; that it is accepted is not success.

@@ -7,7 +7,7 @@ from concurrent.futures import Executor
 from datetime import datetime
 from itertools import chain
 
-from escalator.cloud_manager.api import ServiceApi
+from escalator.cloud_manager.api import Record, ServiceApi
 from escalator.cloud_manager.records import read_migration
 from escalator.model.cloud import Migration, MigrationStatus
 
@@ -41,6 +41,17 @@ class Migrations:
         if since is not None:
             query["changes-since"] = since.isoformat()
         return sort_newest_first([read_migration(r) for r in self._compute.pages(_PATH, "migrations", query)])
+
+    def fetch_copied(self, server_id: str) -> dict[int, int]:
+        """Read how much of the live migrations of a server that are under way is copied.
+
+        A guest that writes while it moves may throw the number back. Nova has none before the copying has
+        begun, and some drivers never have.
+
+        :return: id of the migration -> per cent of memory and disks, rounded down; none without numbers.
+        """
+        found = self._compute.get(f"/servers/{server_id}/migrations")["migrations"]
+        return {r["id"]: copied for r in found if (copied := count_copied(r)) is not None}
 
     def fetch_unfinished(self, pool: Executor) -> tuple[Migration, ...]:
         """Read every migration that may still be written to, the newest first.
@@ -81,6 +92,16 @@ class Migrations:
 
     def _of_status(self, status: MigrationStatus) -> list[Migration]:
         return [read_migration(r) for r in self._compute.pages(_PATH, "migrations", {"status": status.value})]
+
+
+def count_copied(record: Record) -> int | None:
+    """Count how many per cent of a live migration are copied; None: the record has no numbers."""
+    kinds = [kind for kind in ("memory", "disk") if record.get(f"{kind}_total_bytes")]
+    lefts = [left for kind in kinds if (left := record.get(f"{kind}_remaining_bytes")) is not None]
+    if not kinds or len(lefts) < len(kinds):
+        return None
+    total = sum(record[f"{kind}_total_bytes"] for kind in kinds)
+    return max(0, min(100, int(100 * (total - sum(lefts)) / total)))
 
 
 def sort_newest_first(migrations: Iterable[Migration]) -> tuple[Migration, ...]:

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from escalator.ledger.database import Database
-from escalator.ledger.facts import DRAIN_PLAN, FROM_VERSION, read_facts
+from escalator.ledger.facts import DRAIN_PLAN, FLYING, FROM_VERSION, read_facts
 from escalator.ledger.records import Document, move_of, plan_of
 from escalator.ledger.rows import find_campaign
 from escalator.ledger.tables import CampaignRow, DocumentRow, FactRow, MoveRow, NodeRow, StepRow
@@ -46,6 +46,7 @@ class RunFacts:
     :ivar view: of it the nodes, what persons were asked and answered, and what was ordered.
     :ivar versions_before: host -> the release of nova-compute that was first seen on it.
     :ivar drains: host -> how it is emptied; of nodes that are under way only.
+    :ivar flying: host -> what moves off it as seen last, id of the server -> per cent copied; likewise.
     :ivar moves: host -> the moves off it; of nodes that are under way only.
     :ivar servers_moved: moves of the whole run that arrived.
     :ivar concluded: its report was written, or it was settled: no task of it is at work any more.
@@ -57,6 +58,7 @@ class RunFacts:
     steps: tuple[StepTimes, ...]
     versions_before: Mapping[str, str]
     drains: Mapping[str, DrainPlan]
+    flying: Mapping[str, Mapping[str, int | None]]
     moves: Mapping[str, tuple[MoveRecord, ...]]
     servers_moved: int
     concluded: bool
@@ -83,6 +85,7 @@ class BoardBook:
                 steps=tuple(_read_steps(session, row.id)),
                 versions_before=dict(_read_versions(session, row.id)),
                 drains=dict(_read_drains(session, row.id, out)),
+                flying=dict(_read_flying(session, row.id, out)),
                 moves=_read_moves(session, row.id, out),
                 servers_moved=_count_moved(session, row.id),
                 concluded=bool(find_concluded(session, [row.id])),
@@ -143,6 +146,14 @@ def _read_drains(session: Session, campaign_id: int, hosts: list[str]) -> Iterab
     for host, facts in _read_facts(session, campaign_id, DRAIN_PLAN, NodeRow.host.in_(hosts)):
         if isinstance(facts.drain_plan, DrainPlan):
             yield host, facts.drain_plan
+
+
+def _read_flying(
+    session: Session, campaign_id: int, hosts: list[str]
+) -> Iterable[tuple[str, Mapping[str, int | None]]]:
+    for host, facts in _read_facts(session, campaign_id, FLYING, NodeRow.host.in_(hosts)):
+        if facts.flying:
+            yield host, facts.flying
 
 
 def _read_facts(

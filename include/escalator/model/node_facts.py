@@ -92,6 +92,7 @@ class NodeFacts:
     :ivar behind: other components of the bundle, with their versions, that were last seen not to be what it
         brings; the node is not at its target, whatever its nova-compute is.
     :ivar drain_plan: how the node is emptied, without the findings about its servers.
+    :ivar flying: id of each server on its way, as seen last -> per cent copied; None: that is not told.
     :ivar last_migration: id of the newest migration of the node at its precheck (0: none).
     :ivar verified: the proof of verify; only a node that has one is enabled after its software was touched.
     :ivar agents: binaries of the Neutron agents that were alive at its precheck.
@@ -132,6 +133,7 @@ class NodeFacts:
     from_components: Mapping[str, str] | None = None
     behind: tuple[str, ...] = ()
     drain_plan: DrainPlan | UnreadablePlan | None = None
+    flying: Mapping[str, int | None] | None = None
     last_migration: int = 0
     verified: Proof | None = None
     agents: tuple[str, ...] | None = None
@@ -184,6 +186,7 @@ class FactChanges(TypedDict, total=False):
     from_components: Mapping[str, str] | None
     behind: tuple[str, ...]
     drain_plan: DrainPlan | None
+    flying: Mapping[str, int | None] | None
     last_migration: int | None
     verified: Proof | None
     agents: tuple[str, ...] | None

@@ -63,6 +63,8 @@ def test_a_campaign_under_way_says_what_is_out_what_moves_and_why_the_others_wai
     assert "33.0.2 → 34.0.0" in page
     assert "Out at once 2 of 2" in page
     assert "Servers that leave: 2 of 5" in page
+    assert "vm-05-4 live → node-01 moving, 43 % copied" in page
+    assert re.search("vm-05-5 live → node-01 moving(?!,)", page)  # Nova has no number of it
     assert "vm-05-3 live → node-01 did not arrive : ended in status error" in page
     assert "node-04, node-05: as many nodes are out as this campaign may have" in page
     assert "2 servers of 4096 MiB have no room" in page

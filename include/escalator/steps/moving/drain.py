@@ -133,9 +133,11 @@ class Drain:
             fresh = self.queue.start(self.pace.at_once - len(self.flying), after_id=self.after_id)
             self.flying.extend(fresh)
             self._settle_refusals()
+            self.record.copies.note(self.flying)
             if self.waiting or self.flying:
                 self.record.rest(self._until_poll(fresh))
                 self._poll()
+        self.record.copies.note(())
         if self.record.held and self.record.silent_since and self.source == self.ctx.host:
             self._give_up()  # moves from a node that is gone may end in error before it counts as gone
         if self.record.lost is not None:

@@ -12,6 +12,7 @@ from escalator.model.moves import MoveRecord, PlannedMove
 from escalator.model.order import Order, Verb
 from escalator.model.verdict import Subject, Verdict
 from escalator.orders.rules import find_code
+from escalator.steps.moving.copying import CopyWatch
 from escalator.steps.running.context import StepContext
 from escalator.steps.running.ordered import find_order
 from escalator.steps.running.patience import Patience
@@ -33,6 +34,7 @@ class DrainRecord:
     :ivar lost: the node is not ours any more.
     :ivar silent_since: since when its nova-compute has been seen down at every look; None: it is up.
     :ivar ordered: what a person ordered, and holds the node.
+    :ivar copies: keeps for the board what flies.
     """
 
     ctx: StepContext
@@ -43,6 +45,11 @@ class DrainRecord:
     follows: str = "the node is held"
     silent_since: datetime | None = None
     ordered: Order | None = None
+    copies: CopyWatch = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Watch how much is copied."""
+        self.copies = CopyWatch(ctx=self.ctx)
 
     @property
     def stopped(self) -> bool:
