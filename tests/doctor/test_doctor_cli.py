@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,7 @@ from tests.conftest import ROOT
 
 from escalator.cli import main
 from escalator.doctor import cli
-from escalator.doctor.airflow_look import AirflowFacts, judge_airflow
+from escalator.doctor.airflow_look import AirflowFacts, ask_airflow, judge_airflow, list_refused_files
 from escalator.doctor.findings import Finding, Health
 from escalator.ledger.ledger import Ledger
 
@@ -153,6 +154,28 @@ def test_what_is_there_twice_is_named_with_what_counts() -> None:
     assert "/a and /b" in dags.found
     assert plugin.remedy
     assert dags.remedy
+
+
+def test_a_file_that_airflow_refuses_is_named_once() -> None:
+    facts = replace(
+        FACTS, faults={"windows.yaml": ("no such zone", "correct it"), "vnfms.yaml": ("lost", None)}
+    )
+    (found,) = list_refused_files(facts, {"inventory folder", "vnfms.yaml"})
+    assert (found.about, found.found, found.remedy) == ("windows.yaml", "no such zone", "correct it")
+    assert found.health is Health.FAULT
+
+
+@pytest.mark.airflow
+def test_airflow_is_asked_what_it_refuses_of_the_windows(environment: dict[str, str], tmp_path: Path) -> None:
+    when = "cron: 0 22 * * 2, timezone: Europe/Warschau, minutes: 60"
+    window = f"{{cloud: lab, domain: a, {when}, run: {{bundle: nova-34}}}}"
+    text = f"schema: escalator.windows/1\nwindows:\n  - {window}\n"
+    (tmp_path / "inventory" / "windows.yaml").write_text(text)
+    facts = ask_airflow({**os.environ, **environment})
+    assert isinstance(facts, AirflowFacts)
+    (found,) = list_refused_files(facts, ())
+    assert found.about == "windows.yaml"
+    assert "Europe/Warschau" in found.found
 
 
 def test_the_verb_ends_with_1_when_there_is_a_fault(

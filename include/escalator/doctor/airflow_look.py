@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -35,8 +35,22 @@ try:
     dags = list_dag_folders()
 except ImportError:
     shared, dags, plugins = None, [], []
+try:
+    from escalator_airflow.settings import inventory_dir
+    inventories = inventory_dir()
+except Exception:  # said elsewhere
+    inventories = None
+faults = {}
+for name in ("windows", "vnfms") if inventories else ():
+    try:
+        if (inventories / f"{name}.yaml").exists():
+            from escalator_airflow import generate
+            getattr(generate, f"judge_{name}")()
+    except Exception as exc:
+        faults[f"{name}.yaml"] = [getattr(exc, "message", None) or str(exc), getattr(exc, "remedy", None)]
 print(json.dumps({"version": __version__, "plugins": plugins, "shared": shared, "dag_folders": dags,
-    "plugins_folder": folder, "executor": conf.get("core", "executor")}))
+    "plugins_folder": folder, "executor": conf.get("core", "executor"),
+    "faults": faults}))
 """
 
 
@@ -47,6 +61,7 @@ class AirflowFacts:
     :ivar plugins: the files that Escalator's plugin can come from; of several the first one counts.
     :ivar dag_folders: where Airflow's DAG bundles find Escalator's DAG files, each of which has all of them.
     :ivar shared: why the components are several; None: they are not, or the plugin is not there to tell.
+    :ivar faults: file of the inventory folder that Airflow refuses -> why, and what to do.
     """
 
     version: str
@@ -55,6 +70,7 @@ class AirflowFacts:
     plugins: tuple[str, ...]
     dag_folders: tuple[str, ...]
     shared: str | None
+    faults: Mapping[str, tuple[str, str | None]] = field(default_factory=dict)
 
 
 def ask_airflow(environment: Mapping[str, str]) -> AirflowFacts | Finding:
@@ -90,6 +106,16 @@ def ask_airflow(environment: Mapping[str, str]) -> AirflowFacts | Finding:
 def _read_facts(said: dict[str, Any]) -> AirflowFacts:
     lists = {key: tuple(said[key]) for key in ("plugins", "dag_folders")}
     return AirflowFacts(**{**said, **lists})
+
+
+def list_refused_files(facts: AirflowFacts, named: Collection[str]) -> Iterator[Finding]:
+    """Say what Airflow shows as an import error: a rule of cron, a time zone, a bundle that is not there.
+
+    :param named: files whose faults are said already.
+    """
+    for name, (found, remedy) in facts.faults.items():
+        if name not in named:
+            yield Finding(about=name, found=found, health=Health.FAULT, remedy=remedy)
 
 
 def judge_airflow(facts: AirflowFacts) -> tuple[Finding, ...]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import escalator
-from escalator.doctor.airflow_look import AirflowFacts, ask_airflow, judge_airflow
+from escalator.doctor.airflow_look import AirflowFacts, ask_airflow, judge_airflow, list_refused_files
 from escalator.doctor.findings import (
     Finding,
     Health,
@@ -79,7 +79,10 @@ def judge_environment(environment: Mapping[str, str], *, with_airflow: bool) -> 
         yield from judge_airflow(facts)
         environment = {**environment, SHARED_VARIABLE: facts.shared or ""}
     yield _look_at_ledger(environment)
-    yield from judge_places(environment)
+    places = tuple(judge_places(environment))
+    yield from places
+    if isinstance(facts, AirflowFacts):
+        yield from list_refused_files(facts, {place.about for place in places})
     yield from _find_strangers(environment)
 
 
