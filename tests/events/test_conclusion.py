@@ -2,11 +2,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from tests.builders import make_plan
 from tests.events.hearing import Heard
 
-from escalator.events.conclusion import tell_conclusion
+from escalator.events.conclusion import tell_conclusion, tell_refused
+from escalator.events.metrics import count_nodes, list_measures
+from escalator.events.notes import find_occasion, make_note
 from escalator.events.teller import Teller
+from escalator.model.occasion import Occasion
 
 MOVE = {"id": "4d3c", "name": "web-1", "ended": "2026-11-22T08:01:00Z", "method": "live"}
 GAP = {
@@ -55,3 +59,20 @@ def test_report_is_told_with_every_interruption_that_was_measured() -> None:
     ]
     assert heard[-1].message == "nova-34 on cell1/az1/general: 1 failed, 2 released"
     assert heard[-1].details == {"moves": 4, "api_calls": 30, "failed": 1, "released": 2}
+
+
+@pytest.mark.parametrize(("by_window", "occasion"), [(True, Occasion.NEEDS_PERSON), (False, None)])
+def test_refusal_is_told_and_people_hear_of_one_that_a_window_began(
+    *, by_window: bool, occasion: Occasion | None
+) -> None:
+    heard = Heard()
+    tell_refused(Teller.of_plan(make_plan("node-01"), [heard]), "no room -> add a node", by_window=by_window)
+    (event,) = heard
+    assert heard.lines("action", "node", "result", "message") == [
+        ("campaign_concluded", None, "refused", "no room -> add a node")
+    ]
+    assert find_occasion(event) is occasion
+    assert make_note(event, Occasion.NEEDS_PERSON).title == f"[lab] refused: {event.about.campaign}"
+    counted = [(m.metric.name, m.tags.get("result")) for m in list_measures(event)]
+    assert counted == [("escalator.campaigns", "refused")]
+    assert list(count_nodes(event, lambda: ())) == []

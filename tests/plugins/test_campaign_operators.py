@@ -6,11 +6,14 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from tests.events.hearing import Heard
 from tests.plugins.airflow_home import DOMAIN
 from tests.plugins.conftest import context
 
+from escalator.events.event import About, Action
+from escalator.events.teller import Teller
 from escalator.ledger.ledger import Ledger
-from escalator.model.errors import EscalatorError, NodeFaultError, TransientError
+from escalator.model.errors import EscalatorError, InvalidRequestError, NodeFaultError, TransientError
 from escalator.model.window import Window
 from escalator.steps.campaign.announce import Announcement
 
@@ -128,6 +131,24 @@ def test_a_good_request_gives_the_plan_as_json(module: Any, monkeypatch: pytest.
     assert known == ["registry"]
     assert (draft.target_version, draft.request.domain, hosts) == ("34.0.0", DOMAIN, HOSTS)
     assert document["name"] == "nova-34"
+
+
+def test_a_refusal_is_told_with_the_reason(module: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from airflow.sdk.exceptions import AirflowFailException
+
+    heard = Heard()
+    teller = Teller(about=About(campaign="c", run_id="r", cloud="lab"), hearers=[heard])
+    monkeypatch.setattr(module, "make_context", lambda *_, **__: SimpleNamespace(teller=teller))
+    opened(module, monkeypatch, "check", InvalidRequestError("no room", remedy="add a node"))
+    with pytest.raises(AirflowFailException, match="Refused, nothing was changed: no room"):
+        check(module)
+    (event,) = heard
+    assert (event.action, event.result, event.details) == (
+        Action.CAMPAIGN_CONCLUDED,
+        "refused",
+        {"by_window": False},
+    )
+    assert "no room" in event.message
 
 
 @pytest.mark.parametrize("run_type", ["scheduled", "manual"])

@@ -1,4 +1,4 @@
-"""What is told with the report of a campaign: how long each interruption was, and how the campaign ended."""
+"""What is told with the report of a campaign: each interruption, and how it ended; or that it was refused."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ from escalator.events.told_gaps import OVER
 from escalator.model.verdict import Code, Subject, SubjectType
 
 MEASURED = "measured"
+REFUSED = "refused"
+BY_WINDOW = "by_window"
+"""In the details of a campaign that was refused: whether a window had begun it, and nobody may be looking."""
 
 
 def tell_conclusion(teller: Teller, report: Mapping[str, Any]) -> None:
@@ -43,6 +46,11 @@ def tell_conclusion(teller: Teller, report: Mapping[str, Any]) -> None:
         seconds=report["totals"]["upgrade_duration_seconds"],
         details={"moves": report["totals"]["moves"], "api_calls": report["totals"]["api_calls"], **states},
     )
+
+
+def tell_refused(teller: Teller, reason: str, *, by_window: bool) -> None:
+    """Tell of a campaign that does not begin: nothing of it is recorded, and nothing was touched."""
+    teller.tell(Action.CAMPAIGN_CONCLUDED, result=REFUSED, message=reason, details={BY_WINDOW: by_window})
 
 
 def _tell_guest(teller: Teller, host: str, move: Mapping[str, Any]) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from escalator.events.conclusion import MEASURED
+from escalator.events.conclusion import MEASURED, REFUSED
 from escalator.events.event import Action, Event
 from escalator.events.told_gaps import OVER
 from escalator.events.told_run import ARRIVED
@@ -165,8 +165,8 @@ def count_nodes(event: Event, read_nodes: Callable[[], Iterable[NodeProgress]]) 
 
     :param read_nodes: reads how the nodes of the campaign's run stand; asked only when they are counted.
     """
-    if event.action not in _COUNTED:
-        return
+    if event.action not in _COUNTED or event.result == REFUSED:
+        return  # one that was refused says nothing of the nodes that an earlier run has left out
     is_over = event.action is Action.CAMPAIGN_CONCLUDED
     found = Counter(node.state for node in read_nodes() if node.mark is not None or not is_over)
     for state in NodeState:

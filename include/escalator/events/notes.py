@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from escalator.events.conclusion import BY_WINDOW, REFUSED
 from escalator.events.event import Action, Event, event_to_document
 from escalator.events.told_gaps import OVER
 from escalator.model.campaign import NodeState
@@ -42,7 +43,8 @@ class Note:
 def find_occasion(event: Event) -> Occasion | None:
     """Return what an event is to people; None: nothing that they want to be told of.
 
-    A node that gives way to the others as its VNF managers refuse is held for the time being only.
+    A node that gives way to the others as its VNF managers refuse is held for the time being only. Who starts
+    a campaign sees that it is refused; of one that a window began somebody has to be told.
     """
     match event.action:
         case Action.NODE_STATE if event.code is not Code.VNF_REFUSED:
@@ -54,9 +56,15 @@ def find_occasion(event: Event) -> Occasion | None:
         case Action.INTERRUPTION if event.result == OVER:
             return Occasion.GAP_OVER_LIMIT
         case Action.CAMPAIGN_CONCLUDED:
-            return _ENDS.get(event.result or "")
+            return _find_end(event)
         case _:
             return None
+
+
+def _find_end(event: Event) -> Occasion | None:
+    if event.result == REFUSED:
+        return Occasion.NEEDS_PERSON if event.details.get(BY_WINDOW) else None
+    return _ENDS.get(event.result or "")
 
 
 def make_note(event: Event, occasion: Occasion, *, url: str = "", life: str = "") -> Note:
@@ -102,7 +110,7 @@ def _make_title(event: Event, occasion: Occasion) -> str:
     said: Mapping[Occasion, Callable[[], str]] = {
         Occasion.HELD: lambda: f"{event.node} is held",
         Occasion.FAILED: lambda: f"{event.node} FAILED and stays out",
-        Occasion.NEEDS_PERSON: lambda: f"{event.node} waits for a person",
+        Occasion.NEEDS_PERSON: lambda: f"{event.node} waits for a person" if event.node else of_run,
         Occasion.GAP_OVER_LIMIT: lambda: f"{thing} was away for too long",
         Occasion.STEP_OVERDUE: lambda: f"{event.step} of {event.node} takes long",
         Occasion.WINDOW_CLOSED: lambda: f"the window has closed, nodes are left: {event.about.campaign}",

@@ -17,6 +17,7 @@ from escalator.documents.bundle_file import find_bundle_dir, list_bundle_names, 
 from escalator.documents.bundles import parse_bundle
 from escalator.documents.moments import WITHIN, is_near
 from escalator.documents.requests import parse_request
+from escalator.events.conclusion import tell_refused
 from escalator.model.backup import RestoreOf
 from escalator.model.campaign import CampaignPlan, CampaignRequest, NodeState, RunOf
 from escalator.model.clock import utcnow
@@ -113,7 +114,7 @@ class CheckConditionsOperator(BaseOperator):
 
         :raises InvalidRequestError: names every fault at once.
         """
-        by_window = self.window is not None and context["dag_run"].run_type == SCHEDULED
+        by_window = self._is_of_window(context)
         asked = dict(self.window.run) if self.window and by_window else read_asked_for(context)
         request = parse_request(
             asked,
@@ -130,9 +131,17 @@ class CheckConditionsOperator(BaseOperator):
         work = self.find_work(context)
         campaign = self.draft(context, work)
         document = json.loads(json.dumps(work.bundle_document))
-        plan, _ = check(campaign, document, known_hosts=work.hosts)
+        try:
+            plan, _ = check(campaign, document, known_hosts=work.hosts)
+        except (InvalidRequestError, PlanInfeasibleError) as exc:
+            tell_refused(campaign.teller, str(exc), by_window=self._is_of_window(context))
+            raise
         self.log.info("order: %s", ", ".join(plan.hosts))
         return plan
+
+    def _is_of_window(self, context: Mapping[str, Any]) -> bool:
+        """Tell whether the maintenance window began the run, and no person."""
+        return self.window is not None and context["dag_run"].run_type == SCHEDULED
 
     def draft(self, context: Mapping[str, Any], work: Work) -> CampaignContext:
         """Open what the check of a campaign needs; it is in no ledger yet."""
