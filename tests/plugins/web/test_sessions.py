@@ -152,6 +152,15 @@ def test_what_no_database_keeps_is_refused(admin: Caller, world: World) -> None:
         assert (answer.status_code, world.started) == (422, [])
 
 
+@pytest.mark.parametrize(("levels", "status"), [(99, 200), (100, 422), (900, 422), (20_000, 400)])
+def test_what_is_nested_too_deeply_is_a_fault_of_the_body_and_no_outage(
+    admin: Caller, world: World, levels: int, status: int
+) -> None:
+    raw = f'{{"maintenance_at": "2026-11-22 08:00:30", "metadata": {{"a": {"[" * levels}{"]" * levels}}}}}'
+    answer = admin("POST", "/maintenance", content=raw, headers={"Content-Type": "application/json"})
+    assert (answer.status_code, len(world.started)) == (status, status == 200)
+
+
 def test_a_cloud_without_nodes_has_nothing_to_maintain(admin: Caller, folders: Path) -> None:
     write_inventory(folders / "inventory", "lab", {})
     answer = admin("POST", "/maintenance", body())

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -24,6 +25,8 @@ LONGEST_NAME = 255
 _LONGEST_SECONDS = 10**9
 _MOST_MEMBERS = 10**6
 _MOST_ENTRIES = 1000
+_MOST_LEVELS = 100
+"""Lists and mappings in one another; what is nested more deeply cannot be written again."""
 _OLD_STATES = {"DOWN_SCALE": NoticeState.SCALE_IN}
 """Words of the first documents of OPNFV Doctor."""
 _ANSWERED = (
@@ -95,7 +98,18 @@ def _refuse_what_is_no_json(value: Any) -> Any:  # noqa: ANN401 - JSON
         json.dumps(value, allow_nan=False, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as exc:
         raise refuse("must be JSON: no NaN, no half of a character") from exc
+    level = [value]
+    for _ in range(_MOST_LEVELS):
+        level = [inner for outer in level for inner in _list_inner(outer)]
+    if level:
+        raise refuse(f"must not be nested more than {_MOST_LEVELS} levels deep")
     return value
+
+
+def _list_inner(value: object) -> Iterable[object]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
 
 
 def _refuse_doubles(entries: list[Sized]) -> list[Sized]:
