@@ -30,7 +30,7 @@ def run(args: argparse.Namespace) -> int:
     """
     hosts = [host for item in args.hosts for host in item.split(",") if host]
     if len(hosts) != 1:
-        print("escalator: a restore is of one node\n  name it with --hosts", file=sys.stderr)
+        print("escalator: a restore is of one node\n  -> name it with --hosts", file=sys.stderr)
         return BAD_INPUT
     if not (args.yes or args.dry_run or _confirm(hosts[0], args.backup)):
         print("escalator: not restored, nothing was started", file=sys.stderr)
@@ -49,5 +49,5 @@ def _confirm(host: str, backup: str | None) -> bool:
             return False
         return input(f"Sure? Type the name of the node, {host}: ").strip() == host
     except EOFError:
-        print("\nescalator: there is no terminal to ask at\n  give --yes", file=sys.stderr)
+        print("\nescalator: there is no terminal to ask at\n  -> give --yes", file=sys.stderr)
         return False
