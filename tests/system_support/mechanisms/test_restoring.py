@@ -31,6 +31,7 @@ from escalator.model.verdict import Code
 from escalator.system_support.backup.contents import make_wish
 from escalator.system_support.mechanisms import Effect, JobFailedError, Restoring, make_restoring
 from escalator.system_support.mechanisms.restore_plan import PackageBack, find_packages
+from escalator.system_support.mechanisms.restoring import UNKNOWN
 
 if TYPE_CHECKING:
     from tests.system_support.mechanisms.apt_node import AptNode
@@ -118,6 +119,25 @@ def test_the_environment_of_before_is_used_again(restoring: Restoring, venv_node
     job = make_job(venv_node.sshd.shell, "restore", "1.0.0")
     restoring.stage(job)
     assert read(restoring, venv_node)[0] == "2.0.0"
+    assert restoring.activate(job) is Effect.ACTIVATED
+    assert read(restoring, venv_node) == ("1.0.0", ())
+
+
+def test_a_node_that_does_not_say_what_it_has_is_put_back_all_the_same(
+    restoring: Restoring, venv_node: VenvNode
+) -> None:
+    restoring = replace(rooted(restoring), saved=Saved(files={}, links=restoring.saved.links))  # type: ignore[attr-defined]
+    venv_node.link.unlink()
+    venv_node.end()
+    with venv_node.sshd.shell() as shell:
+        found = restoring.installed(shell)
+    assert found is not None
+    assert (found.running or found.version, found.find_behind(())) == (
+        UNKNOWN,
+        ("backup node-01-abc not put back",),
+    )
+    job = make_job(venv_node.sshd.shell, "restore", "1.0.0")
+    restoring.stage(job)
     assert restoring.activate(job) is Effect.ACTIVATED
     assert read(restoring, venv_node) == ("1.0.0", ())
 
@@ -249,10 +269,13 @@ def test_the_operators_own_command_brings_the_version_of_before_once_the_files_a
     old = replace(restoring, own=command_node.on_node(restore=f"cd {folder}; echo 1.0.0 >running"))
     with pytest.raises(JobFailedError, match="still the process of before"):
         old.activate(job)
+    mute = replace(restoring, forward=command_node.on_node(version="exit 3"))
     with command_node.sshd.shell() as shell:
-        found = restoring.installed(shell)
+        found, unknown = restoring.installed(shell), mute.installed(shell)
     assert found is not None
+    assert unknown is not None
     assert found.find_behind(()) == ("backup node-01-abc not put back",)
+    assert (unknown.version, unknown.running) == (UNKNOWN, None)
     assert restoring.activate(job) is Effect.ACTIVATED
     with command_node.sshd.shell() as shell:
         found = restoring.installed(shell)

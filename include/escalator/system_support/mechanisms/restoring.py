@@ -7,6 +7,7 @@ in the store, and is unpacked there by root; a backup that is not whole is refus
 from __future__ import annotations
 
 import base64
+import logging
 import shlex
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
@@ -25,7 +26,12 @@ from escalator.model.bundle import (
     PackageMechanism,
     VenvMechanism,
 )
-from escalator.model.errors import EscalatorError, InvalidRequestError, NodeFaultError
+from escalator.model.errors import (
+    EscalatorError,
+    InvalidRequestError,
+    LoginRefusedError,
+    NodeFaultError,
+)
 from escalator.model.verdict import Code, Severity, Subject, Verdict
 from escalator.model.way_back import WayBack
 from escalator.model.wording import name_some
@@ -56,9 +62,12 @@ from escalator.system_support.playbooks.worker import WorkerSide
 from escalator.system_support.shell import Shell
 
 T = TypeVar("T")
+log = logging.getLogger(__name__)
 _CHUNK = 45_000
 """Bytes of the archive that one command takes: its line may have 128 KiB."""
 _AT_ONCE = 400
+UNKNOWN = "unknown"
+"""The version of a node that does not say what it has."""
 _LOOK_SECONDS = 60.0
 _REMEDY = "name another backup (escalator backups list), or bring the node back by hand"
 
@@ -173,13 +182,32 @@ class Restoring:
         return (told, Verdict(code=Code.BACKUP_FAILED, message=lacking, subject=subject, remedy=_REMEDY))
 
     def installed(self, shell: Shell) -> InstalledVersion | None:
-        """Read which version is installed and which runs, and whether this run has put the node back."""
-        found = self.forward.installed(shell)
+        """Read which version is installed and which runs, and whether this run has put the node back.
+
+        A node that does not say what it has is one that a restore is for: its version counts as unknown.
+        """
         done = shell.run_as_root(f"cat {shlex.quote(self.folder)}/done 2>/dev/null; true").stdout.strip()
-        if found is None or done == self.token:
-            return found
-        known = {field.name: getattr(found, field.name) for field in fields(found)}
+        if done == self.token:
+            return self.forward.installed(shell)
+        known = self._read_known(shell)
+        if known.get("running") is None and known.get("version") is None:
+            known["version"] = UNKNOWN
         return NotPutBack(**known, backup=self.saved.id)
+
+    def _read_known(self, shell: Shell) -> dict[str, Any]:
+        nothing = dict.fromkeys(("target", "version", "running", "previous", "main_pid"))
+        try:
+            found = self.forward.installed(shell)
+        except LoginRefusedError:
+            raise
+        except NodeFaultError as exc:
+            if exc.code is Code.NODE_NO_PRIVILEGE:
+                raise
+            log.warning("%s does not say what it has: %s", shell.host, exc)
+            return {**nothing, "package": self.service, "place": "the node", "active": False}
+        if found is None:
+            return {**nothing, "package": self.service, "place": "the node", "active": False}
+        return {field.name: getattr(found, field.name) for field in fields(found)}
 
     def service_state(self, shell: Shell) -> UnitState | None:
         """Read how systemd has the service."""
