@@ -102,3 +102,16 @@ def test_watching_ends_with_the_campaign_and_outlives_an_api_server(
 ) -> None:
     assert run(monkeypatch, "--watch", boards=3) == 0
     assert "over" in capsys.readouterr().out
+
+
+def test_a_dag_that_never_ran_is_told_with_how_to_begin(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fake = FakeAirflow()
+    fake.on("GET", f"/api/v2/dags/{DAG}/dagRuns", (200, {"dag_runs": [], "total_entries": 0}))
+    monkeypatch.setattr(status_cli, "open_client", lambda _args: fake.client())
+    parser = argparse.ArgumentParser()
+    status_cli.add_parser(parser.add_subparsers())
+    args = parser.parse_args(["status", "--dag", DAG])
+    assert status_cli.run(args) == 2
+    assert capsys.readouterr().err == f"escalator: {DAG} has no run yet\n  -> start one: escalator run\n"

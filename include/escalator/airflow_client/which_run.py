@@ -47,9 +47,12 @@ def find_run(client: AirflowClient, args: argparse.Namespace, *, ended: bool = F
     match going or (list(runs[:1]) if ended else []):
         case [only]:
             return only
+        case [] if ended:
+            raise InvalidRequestError(f"{dag_id} has no run yet", remedy="start one: escalator run")
         case []:
             raise InvalidRequestError(
-                f"no run of {dag_id} goes on", remedy="name one that has ended with --run-id"
+                f"no run of {dag_id} goes on, and nothing can be ordered of one that has ended",
+                remedy="escalator status shows how the last one ended",
             )
         case several:
             names = ", ".join(run.run_id for run in several)
