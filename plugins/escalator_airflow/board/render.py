@@ -99,7 +99,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters |= {"span": say_span, "gap": say_gap, "path": _quote_all}
+    made.filters |= {"span": say_span, "gap": say_gap, "path": _quote_all, "task_id": _find_task_id}
     made.globals |= {
         "say_time": say_time,
         "seconds_between": _seconds_between,
@@ -120,6 +120,14 @@ def _finalize(value: Any) -> Any:
 
 def _quote_all(text: str) -> str:
     return quote(text, safe="")
+
+
+def _find_task_id(task: str) -> str:
+    """Return the id that Airflow has of a step of a node, from ``host.step``: full domain names have dots."""
+    from escalator_airflow.graph import make_group_id  # noqa: PLC0415  heavy: only a page with needs wants it
+
+    host, _, step = task.rpartition(".")
+    return f"{make_group_id(host)}.{step}"
 
 
 def _seconds_between(begin: datetime | None, end: datetime | None) -> float:

@@ -80,6 +80,12 @@ def test_a_node_that_failed_says_what_to_do(client: Any, ledger: Ledger) -> None
     assert f"dags/{DAG}/runs/" in page
 
 
+def test_a_node_with_a_full_domain_name_leads_to_its_task_in_airflow(client: Any, ledger: Ledger) -> None:
+    stage = Stage(ledger, name="node-{:02d}.example.net")
+    stage.fail(stage.set(), stage.hosts[3], Step.UPGRADE, Code.UPGRADE_FAILED, "exit code 1")
+    assert re.search(r'/tasks/node-04_example_net[.][a-z]+"', read(client, PAGE))
+
+
 @pytest.mark.parametrize("field", ["name", "server"])
 def test_no_name_becomes_markup(client: Any, ledger: Ledger, field: str) -> None:
     pattern = {"name": "{:02d}", "server": "{:02d}-{}"}[field]
