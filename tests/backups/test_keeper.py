@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,7 @@ from tests.backups.conftest import ARCHIVE, OF, SECRET, FakeNode, make_archive
 from tests.builders import NOW
 
 from escalator.backups import archive as reading
+from escalator.backups import files
 from escalator.backups.archive import DamagedBackupError
 from escalator.backups.keeper import BackupKeeper, BackupOf
 from escalator.backups.proving import delete_backup, prove_backup, read_manifest
@@ -161,3 +163,47 @@ def test_who_was_superseded_replaces_nothing(keeper: BackupKeeper, folder: Path)
         keeper.save_node(OF, FakeNode(archive=make_archive(nova=b"new")), BackupWish(), confirm=refuse)
     assert prove_backup(keeper.store, first) == 2
     assert len(list_files(folder)) == 2
+
+
+def test_who_is_superseded_while_it_reads_back_leaves_what_the_newer_attempt_stored(
+    keeper: BackupKeeper, folder: Path
+) -> None:
+    """It was slow: another one has stored its own archive over it meanwhile, and goes on to its manifest."""
+    asked: list[int] = []
+
+    def overtaken() -> None:
+        asked.append(len(asked))
+        if len(asked) > 1:
+            raise SupersededError("a newer attempt has begun")
+
+    with pytest.raises(SupersededError):
+        keeper.save_node(OF, FakeNode(), BackupWish(), confirm=overtaken)
+    assert [path.rpartition("/")[2] for path in list_files(folder)] == [f"{OF.id}.tar.gz"]
+
+
+def test_an_archive_that_ends_anywhere_is_not_whole(keeper: BackupKeeper, folder: Path) -> None:
+    record = keeper.save_node(OF, FakeNode(), BackupWish())
+    for length in (0, 1, 2, 3, 9, 10, 50, len(ARCHIVE) - 1):
+        (folder / f"lab/node-01/{OF.id}.tar.gz").write_bytes(ARCHIVE[:length])
+        with pytest.raises(DamagedBackupError):
+            prove_backup(keeper.store, record)
+
+
+@pytest.mark.parametrize("fault", [TimeoutError("timed out"), EOFError()], ids=["time", "connection"])
+def test_a_store_that_stops_answering_has_not_damaged_what_it_keeps(
+    keeper: BackupKeeper, monkeypatch: pytest.MonkeyPatch, fault: Exception
+) -> None:
+    record = keeper.save_node(OF, FakeNode(), BackupWish())
+
+    class Lost(io.BytesIO):
+        def read(self, *_: object) -> bytes:
+            raise fault
+
+    opened = files.LocalFiles.open
+    monkeypatch.setattr(
+        files.LocalFiles,
+        "open",
+        lambda own, path: Lost() if path.endswith(".tar.gz") else opened(own, path),
+    )
+    with pytest.raises(TransientError, match="backups cannot be kept at"):
+        prove_backup(keeper.store, record)

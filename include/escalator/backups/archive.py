@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import tarfile
-import zlib
 from dataclasses import dataclass
 from typing import IO, Any
 
@@ -13,7 +12,6 @@ from escalator.model.errors import EscalatorError
 from escalator.model.verdict import Code
 
 _CHUNK = 1 << 20
-_DAMAGED = (tarfile.TarError, zlib.error, EOFError, UnicodeError)
 
 
 class DamagedBackupError(EscalatorError):
@@ -43,14 +41,22 @@ class Digest:
 
 
 class _Watched:
-    """A file that is read from its begin to its end, and summed."""
+    """A file that is read from its begin to its end, and summed.
+
+    :ivar broken: why the store does not give it any more: that says nothing of what is in it.
+    """
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
         self.digest = Digest()
+        self.broken: Exception | None = None
 
     def read(self, size: int = _CHUNK) -> bytes:
-        data = self._file.read(size)
+        try:
+            data = self._file.read(size)
+        except Exception as exc:
+            self.broken = exc
+            raise
         self.digest.add(data)
         return data
 
@@ -61,6 +67,7 @@ def read_archive(store: BackupStore, path: str, sha256: str) -> list[dict[str, A
     :param sha256: what it has to be.
     :raises DamagedBackupError: it is another, or no whole ``tar.gz``.
     :raises NotFoundError: it is not there.
+    :raises TransientError: the store does not give all of it now.
     """
     with store.read(path) as file:
         watched = _Watched(file)
@@ -68,8 +75,10 @@ def read_archive(store: BackupStore, path: str, sha256: str) -> list[dict[str, A
         try:
             with tarfile.open(mode="r|gz", fileobj=watched) as archive:  # type: ignore[call-overload]
                 files = [_describe(archive, member) for member in archive]
-        except (*_DAMAGED, OSError) as exc:  # gzip's own errors are OSErrors
+        except Exception as exc:  # noqa: BLE001 - of what is spoilt tarfile and gzip raise what they meet
             fault = exc
+        if watched.broken is not None:
+            raise watched.broken
         while watched.read():
             pass
     if watched.digest.sha256 != sha256:

@@ -89,8 +89,9 @@ class BackupKeeper:
             files = read_archive(self.store, path, digest.sha256)
             archive = {"name": f"{of.id}{ARCHIVE}", "size": digest.size, "sha256": digest.sha256}
             told = {**_describe(gave), "archive": archive, "files": files}
-            return self._write_manifest(of, BackupKind.NODE, taken_at, told)
+            return self._write_manifest(of, BackupKind.NODE, taken_at, told, confirm=confirm)
         except EscalatorError:
+            confirm()  # what another has stored there by now is not ours to delete
             with suppress(EscalatorError):
                 self.store.delete(path)
             raise
@@ -104,7 +105,13 @@ class BackupKeeper:
         return self._write_manifest(of, BackupKind.CLOUD, self.clock(), content)
 
     def _write_manifest(
-        self, of: BackupOf, kind: BackupKind, taken_at: datetime, content: Mapping[str, Any]
+        self,
+        of: BackupOf,
+        kind: BackupKind,
+        taken_at: datetime,
+        content: Mapping[str, Any],
+        *,
+        confirm: Callable[[], None] = lambda: None,
     ) -> BackupRecord:
         head = {"schema": SCHEMA, "id": of.id, "kind": str(kind), "taken_at": _write_time(taken_at)}
         named = {**asdict(of), **head}
@@ -112,6 +119,7 @@ class BackupKeeper:
         path, sha256 = f"{of.folder}/{of.id}{MANIFEST}", hashlib.sha256(data).hexdigest()
         with self.store.write(path) as put:
             put(data)
+            confirm()
         read_whole(self.store, path, sha256)
         archive = content.get("archive") or {"size": 0, "sha256": ""}
         return BackupRecord(
