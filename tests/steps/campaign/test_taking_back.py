@@ -28,15 +28,19 @@ BACK, BACK_ALL = OnFailedNode.ROLLBACK_NODE, OnFailedNode.ROLLBACK_CAMPAIGN
 
 @dataclass
 class Starter:
-    """Takes the place of Airflow: a run of an id begins once."""
+    """Takes the place of Airflow: a run of an id begins once; to the first few requests it may be away."""
 
     says: str = ""
+    away: int = 0
     dies: bool = False
     runs: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
 
     def __call__(self, rollback: OwnRollback, conf: Mapping[str, Any]) -> str:
         if self.says:
             return self.says
+        if self.away:
+            self.away -= 1
+            return "Airflow does not answer -> clear conclude"
         self.runs.setdefault((rollback.campaign, rollback.run_id), dict(conf))
         if self.dies:
             self.dies = False
@@ -133,6 +137,18 @@ def test_nodes_that_go_back_to_different_versions_have_a_rollback_each(failed: W
     started = start_own_rollbacks(failed.context(), Starter())
     assert {each.hosts for each in started} == {(NODE,), ("node-03",)}
     assert len({each.run_id for each in started}) == 2
+
+
+def test_a_rollback_that_could_not_be_started_is_not_taken_for_one_that_was(failed: World) -> None:
+    """Airflow was away for the first of two, and is asked again: under an id of its own."""
+    fail(failed, "node-03")
+    failed.recorded.remember("node-03", from_version="32.0.0")
+    airflow = Starter(away=1)
+    first = start_own_rollbacks(failed.context(), airflow)
+    assert [each.is_started for each in first] == [False, True]
+    again = start_own_rollbacks(failed.context(), airflow)
+    assert all(each.is_started for each in again)
+    assert sorted(conf["hosts"] for conf in airflow.runs.values()) == [[NODE], ["node-03"]]
 
 
 def test_a_node_of_which_nobody_knows_what_it_had_is_left_to_a_person(failed: World) -> None:

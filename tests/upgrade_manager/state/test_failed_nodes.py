@@ -72,3 +72,20 @@ def test_a_node_that_has_its_rollback_gets_no_other() -> None:
     plan = make_plan(*HOSTS, on_failed_node=CAMPAIGN)
     assert find_to_take_back(plan, VIEW, CHANGED, known=("b",)) == ("a", "c")
     assert find_to_take_back(plan, VIEW, CHANGED, known=("a", "b", "c")) == ()
+
+
+@pytest.mark.parametrize("code", [Code.ORDER_HOLD, Code.ORDER_ABORT_MOVES])
+@pytest.mark.parametrize("policy", [NODE, CAMPAIGN])
+def test_a_node_that_a_person_holds_is_not_taken_from_that_person(policy: OnFailedNode, code: Code) -> None:
+    held = NodeProgress(host="c", state=NodeState.HELD, code=code)
+    back = NodeProgress(host="a", state=NodeState.RELEASED)
+    assert taken_back(policy, LedgerView(nodes=(back, held))) == ()
+    failed = NodeProgress(host="b", state=NodeState.FAILED)
+    assert "c" not in taken_back(policy, LedgerView(nodes=(back, failed, held)))
+
+
+def test_a_node_that_was_upgraded_and_came_to_the_door_again_goes_back_with_its_campaign() -> None:
+    again = NodeProgress(host="a", state=NodeState.SKIPPED, code=Code.ALREADY_UPGRADED)
+    failed = NodeProgress(host="b", state=NodeState.FAILED)
+    others = NodeProgress(host="c", state=NodeState.SKIPPED, code=Code.DISABLED_BY_OTHERS)
+    assert taken_back(CAMPAIGN, LedgerView(nodes=(again, failed, others))) == ("a", "b")

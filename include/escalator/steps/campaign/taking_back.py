@@ -5,8 +5,9 @@ A second run starts what the first one did not get to: the ids of the runs are m
 
 from __future__ import annotations
 
+import itertools
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -69,16 +70,24 @@ def _find_new(campaign: CampaignContext, known: tuple[OwnRollback, ...]) -> list
     for host in find_to_take_back(plan, run.view(), changed, known=at_work):
         before = read_before(facts[host])
         hosts_of.setdefault(tuple(map(before.get, names)), []).append(host)
+    free = _list_free_ids(policy, plan.run_id, known)
     return [
         OwnRollback(
             policy=policy,
             campaign=ROLLBACK.name + plan.campaign.removeprefix(UPGRADE.name),
-            run_id=_name_run(policy, number, plan.run_id),
+            run_id=run_id,
             hosts=tuple(hosts),
             not_started=NOT_RECORDED if None in versions else "",
         )
-        for number, (versions, hosts) in enumerate(hosts_of.items(), start=len(known) + 1)
+        for run_id, (versions, hosts) in zip(free, hosts_of.items(), strict=False)
     ]
+
+
+def _list_free_ids(policy: OnFailedNode, run_id: str, known: tuple[OwnRollback, ...]) -> Iterator[str]:
+    """Give the ids that no rollback has yet: one that was started has it, whatever could not be before it."""
+    taken = {each.run_id for each in known}
+    ids = (_name_run(policy, number, run_id) for number in itertools.count(1))
+    return (one for one in ids if one not in taken)
 
 
 def _name_run(policy: OnFailedNode, number: int, run_id: str) -> str:

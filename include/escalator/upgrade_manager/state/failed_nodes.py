@@ -11,6 +11,8 @@ from escalator.model.failed_nodes import OnFailedNode
 from escalator.model.verdict import Code
 
 _NOT_DONE = frozenset({NodeState.FAILED, NodeState.HELD})
+_A_PERSONS = frozenset({Code.LEASE_LOST, Code.ORDER_HOLD, Code.ORDER_ABORT_MOVES})
+"""Why a node is held that a person has, or ordered to be held: that is for no campaign to undo."""
 
 
 def choose_policy(request: CampaignRequest, bundle: Bundle) -> OnFailedNode:
@@ -30,7 +32,8 @@ def find_to_take_back(
 ) -> tuple[str, ...]:
     """Return the nodes of an ended run that are to be taken back now, in the order of its plan.
 
-    Nothing takes a rollback back, and a dry run changed nothing.
+    Nothing takes a rollback back, and a dry run changed nothing. A node that a person holds stays with that
+    person.
 
     :param changed: hosts whose software the run changed, or began to change.
     :param known: hosts that a rollback was started for already: they are its matter.
@@ -42,10 +45,17 @@ def find_to_take_back(
     failed = [host for host in here if _is_left_failed(view, host)]
     if policy is OnFailedNode.ROLLBACK_NODE or not failed:
         return tuple(failed)
-    return tuple(host for host in here if host in failed or view.of(host).state is NodeState.RELEASED)
+    return tuple(host for host in here if host in failed or _is_back(view, host))
 
 
 def _is_left_failed(view: LedgerView, host: str) -> bool:
     """Tell whether a node is left out of service by the run that changed it, and is that run's still."""
     node = view.of(host)
-    return node.state in _NOT_DONE and node.code is not Code.LEASE_LOST
+    return node.state in _NOT_DONE and node.code not in _A_PERSONS
+
+
+def _is_back(view: LedgerView, host: str) -> bool:
+    """Tell whether a node serves that the run changed, also when it came to the door once more since."""
+    node = view.of(host)
+    again = node.state is NodeState.SKIPPED and node.code is Code.ALREADY_UPGRADED
+    return again or node.state is NodeState.RELEASED
