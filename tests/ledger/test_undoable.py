@@ -47,3 +47,15 @@ def test_the_last_run_that_changed_a_node_is_found_with_what_it_changed(ledger: 
     for without in ("idle", "begun anew", "dry", "gone"):
         assert ledger.undoable(CAMPAIGN, without) is None, without
     assert ledger.undoable("upgrade__other") is None
+
+
+def test_a_node_that_was_given_back_and_then_taken_once_more_is_out(ledger: Ledger) -> None:
+    """It gave way once, unchanged, and failed when it came again: it goes back among the first."""
+    first, again = NOW + timedelta(seconds=60), NOW + timedelta(seconds=120)
+    run = open_run(ledger, "twice")
+    run.remember("node-01", leased_at=NOW, released_at=first)
+    run.remember("node-01", leased_at=again, upgrade_begun=again)
+    run.remember("node-02", leased_at=NOW, upgrade_begun=NOW, released_at=first)
+    found = ledger.undoable(CAMPAIGN, "twice")
+    assert found is not None
+    assert {node.host: node.released_at for node in found.nodes} == {"node-01": None, "node-02": first}

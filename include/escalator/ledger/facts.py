@@ -33,6 +33,7 @@ APPROVAL = _KEYS["approval"]
 CROSSING = _KEYS["crossing"]
 CROSSING_ASKED = _KEYS["crossing_asked"]
 UPGRADE_BEGUN = _KEYS["upgrade_begun"]
+LEASED_AT = _KEYS["leased_at"]
 
 
 def read_facts(host: str, rows: Mapping[str, Any]) -> NodeFacts:

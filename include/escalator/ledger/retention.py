@@ -11,7 +11,7 @@ from typing import Self
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from escalator.ledger.facts import LEASES, RELEASED_AT, read_facts
+from escalator.ledger.facts import LEASED_AT, LEASES, RELEASED_AT, read_facts
 from escalator.ledger.given_back import read_given_back
 from escalator.ledger.records import Document
 from escalator.ledger.released import find_only_told
@@ -30,7 +30,6 @@ KEPT_RUNS = 100
 """So many of the newest runs of each cloud are kept whatever their age: they tell how long steps take."""
 MOST_DAYS = 36_500
 MOST_RUNS = 1_000_000
-_LEASED_AT = "leased_at"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,7 +160,7 @@ def _find_leased(session: Session, key: int, cloud: str) -> list[str]:
     query = (
         sa.select(NodeRow.host, FactRow.key, FactRow.value)
         .join(FactRow, FactRow.node_id == NodeRow.id)
-        .where(NodeRow.campaign_id == key, FactRow.key.in_([LEASES, RELEASED_AT, _LEASED_AT]))
+        .where(NodeRow.campaign_id == key, FactRow.key.in_([LEASES, RELEASED_AT, LEASED_AT]))
     )
     rows: dict[str, dict[str, object]] = {}
     for host, name, value in session.execute(query):

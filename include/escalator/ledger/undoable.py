@@ -14,6 +14,7 @@ from escalator.ledger.documents import find_document
 from escalator.ledger.facts import (
     FROM_COMPONENTS,
     FROM_VERSION,
+    LEASED_AT,
     LEASES,
     RELEASED_AT,
     UPGRADE_BEGUN,
@@ -34,7 +35,7 @@ class ChangedNode:
     """A node whose software a run changed, or began to change. Times are aware.
 
     :ivar before: component -> the version that was seen first; of what nobody told of there is none.
-    :ivar released_at: when the run gave it back; None: it did not.
+    :ivar released_at: when the run gave it back; None: it did not, since it took it last.
     """
 
     host: str
@@ -92,7 +93,7 @@ def _read_nodes(session: Session, key: int) -> tuple[ChangedNode, ...]:
         .join(NodeRow, FactRow.node_id == NodeRow.id)
         .where(
             NodeRow.campaign_id == key,
-            FactRow.key.in_((FROM_COMPONENTS, FROM_VERSION, RELEASED_AT, UPGRADE_BEGUN)),
+            FactRow.key.in_((FROM_COMPONENTS, FROM_VERSION, LEASED_AT, RELEASED_AT, UPGRADE_BEGUN)),
         )
         .order_by(NodeRow.id)
     )
@@ -108,10 +109,16 @@ def _read_nodes(session: Session, key: int) -> tuple[ChangedNode, ...]:
                     host=host,
                     begun_at=facts.upgrade_begun,
                     before=read_before(facts),
-                    released_at=facts.released_at,
+                    released_at=_find_return(facts),
                 )
             )
     return tuple(found)
+
+
+def _find_return(facts: NodeFacts) -> datetime | None:
+    """Return when a node was given back; None: it was not, or was taken once more since."""
+    back, taken = facts.released_at, facts.leased_at
+    return None if back is None or (taken is not None and back < taken) else back
 
 
 def read_before(facts: NodeFacts) -> dict[str, str]:

@@ -9,10 +9,11 @@ from tests.steps.fake_records import KilledError
 from tests.steps.worlds import World
 
 from escalator.model.campaign import NodeState, Step
-from escalator.model.errors import TransientError
+from escalator.model.errors import ConflictError, ForbiddenError, TransientError
 from escalator.model.server_image import ImagePolicy
 from escalator.model.step import Outcome
 from escalator.model.verdict import Code
+from escalator.steps.saving.server_images import LONGEST_NAME
 
 SAVE: Mapping[str, str] = {"save": "yes"}
 
@@ -112,3 +113,34 @@ def test_a_server_that_is_deleted_meanwhile_needs_none(saving: World) -> None:
     saving.cloud.before = act
     assert saving.run(Step.PRECHECK).outcome is Outcome.OK
     assert saving.facts().images == ()
+
+
+def test_what_nova_or_glance_refuse_for_good_gives_the_node_back_at_once(saving: World) -> None:
+    saving.cloud.errors["order"] = [ForbiddenError("HTTP 403: image quota is exceeded")]
+    began = saving.clock.now
+    result = saving.run(Step.PRECHECK)
+    assert (result.outcome, result.code) == (Outcome.HELD, Code.BACKUP_FAILED)
+    assert "the image of kept (kept) was not taken: HTTP 403: image quota is exceeded" in result.message
+    assert saving.clock.now == began
+    saving.run(Step.RELEASE)
+    assert saving.enabled()
+
+
+@pytest.mark.parametrize("vm_state", ["error", "rescued"])
+def test_a_server_in_a_state_that_has_no_images_is_not_waited_for(saving: World, vm_state: str) -> None:
+    saving.cloud.guests["kept"].vm_state = vm_state
+    saving.cloud.errors["order"] = [ConflictError(f"HTTP 409: it is {vm_state}")]
+    began = saving.clock.now
+    result = saving.run(Step.PRECHECK)
+    assert (result.outcome, result.code) == (Outcome.HELD, Code.BACKUP_FAILED)
+    assert f"it is {vm_state}, and Nova takes none" in result.message
+    assert saving.clock.now == began
+
+
+def test_the_name_of_an_image_is_as_long_as_nova_takes_it(world: World) -> None:
+    world.images = ImagePolicy(metadata=SAVE, limit_seconds=600.0)
+    world.boot("k" * 255, metadata=dict(SAVE))
+    world.admit()
+    assert world.run(Step.PRECHECK).outcome is Outcome.OK
+    (name,) = [write.detail for write in world.cloud.writes if write.verb == "image"]
+    assert (len(name), name.startswith("kkk")) == (LONGEST_NAME, True)

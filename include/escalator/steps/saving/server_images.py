@@ -7,7 +7,13 @@ from datetime import timedelta
 
 from escalator.backups.keeper import BackupOf
 from escalator.model.cloud import Server
-from escalator.model.errors import ConflictError, EscalatorError, NotFoundError, TransientError
+from escalator.model.errors import (
+    ConflictError,
+    EscalatorError,
+    InvalidRequestError,
+    NotFoundError,
+    TransientError,
+)
 from escalator.model.server_image import ImagePolicy, ImageState, ServerImage
 from escalator.model.step import Outcome
 from escalator.model.verdict import Code
@@ -20,6 +26,10 @@ log = logging.getLogger("escalator.steps.saving.server_images")
 POLL_SECONDS = 5.0
 MOST_ORDERS = 2
 """Images of one server that are ordered: Nova deletes one that went wrong."""
+LONGEST_NAME = 255
+"""Characters of an image's name that Nova takes."""
+_STATES = frozenset({"active", "stopped", "paused", "suspended", "resized"})
+"""In these, and in the one that a confirmed resize ends in, Nova takes images; it is waited for no other."""
 
 
 class _NotTakenError(EscalatorError):
@@ -87,7 +97,7 @@ def _take(ctx: StepContext, patience: Patience, policy: ImagePolicy, server: Ser
             if orders == MOST_ORDERS:
                 raise _fault(server, "Nova did not make it whole", "see openstack server event list")
             try:
-                ctx.cloud.server_images.order(server.id, name=f"{server.name}-{tag}", tag=tag)
+                _order(ctx, server, tag)
                 orders += 1
             except (ConflictError, TransientError) as exc:
                 why = exc.message
@@ -95,6 +105,25 @@ def _take(ctx: StepContext, patience: Patience, policy: ImagePolicy, server: Ser
         if ctx.now() > deadline + patience.away:
             raise _fault(server, why, "give it more of images.limit_seconds in the inventory settings")
         ctx.campaign.sleep(POLL_SECONDS)
+
+
+def _order(ctx: StepContext, server: Server, tag: str) -> None:
+    """Have Nova take the image.
+
+    :raises ConflictError: the server is busy.
+    :raises NotFoundError: it is gone.
+    """
+    name = f"{server.name[: LONGEST_NAME - 1 - len(tag)]}-{tag}"
+    try:
+        ctx.cloud.server_images.order(server.id, name=name, tag=tag)
+    except InvalidRequestError as exc:  # for good: a policy, a quota
+        raise _fault(server, exc.message, exc.remedy or "see what Nova and Glance refuse") from exc
+    except ConflictError as exc:
+        now = ctx.cloud.fetch_server(server.id)
+        if now.task_state is None and now.vm_state not in _STATES:
+            remedy = "mend it, or take its metadata off it"
+            raise _fault(server, f"it is {now.vm_state}, and Nova takes none", remedy) from exc
+        raise
 
 
 def _name_backup(ctx: StepContext) -> str:
