@@ -41,7 +41,10 @@ def test_a_bad_status_is_an_error_that_says_what_to_do(status: int, kind: type[E
     assert caught.value.remedy
 
 
-@pytest.mark.parametrize("body", ["<html>", '[{"labels": {}}]', "[1]", '{"a": 1}'])
+@pytest.mark.parametrize(
+    "body",
+    ["<html>", '[{"labels": {}}]', "[1]", '{"a": 1}', "{}", '""', '[{"fingerprint": "f", "labels": "x"}]'],
+)
 def test_what_is_no_alertmanager_is_no_silence_about_alerts(body: str) -> None:
     source = make(lambda _: httpx.Response(200, text=body))
     with pytest.raises(TransientError):

@@ -163,3 +163,21 @@ def test_a_host_that_is_gone_and_a_user_without_rights_are_told_apart(fake: Any,
 def test_a_segment_that_was_deleted_meanwhile_has_no_hosts(fake: Any, guarded: Cloud) -> None:
     fake.tell("GET", f"{ROOT}/segments/{OTHER}/hosts", (404, {"itemNotFound": {"message": "no"}}))
     assert [h.name for h in guarded.instance_ha.fetch_hosts()] == ["node-01", "node-02"]
+
+
+@pytest.mark.parametrize(
+    "odd", [{}, {"notifications": None}, {"notifications": [{}]}, {"notifications": [1]}]
+)
+def test_an_answer_that_is_none_of_masakaris_says_of_no_recovery_that_it_is_over(
+    fake: Any, guarded: Cloud, odd: dict[str, Any]
+) -> None:
+    fake.tell("GET", f"{ROOT}/notifications", odd)
+    with pytest.raises(TransientError, match="does not answer as it does") as fault:
+        guarded.instance_ha.fetch_recoveries()
+    assert fault.value.remedy
+    fake.tell("GET", f"{ROOT}/segments", {})
+    with pytest.raises(TransientError):
+        guarded.instance_ha.find_host("node-01")
+    fake.tell("GET", ONE, {"host": {}})
+    with pytest.raises(TransientError):
+        guarded.instance_ha.ensure_maintenance(SEGMENT, HOST, on=True)

@@ -73,7 +73,7 @@ class Alertmanager:
         records = self._ask("GET", "alerts", query=httpx.QueryParams(query))
         try:
             found = [Alert(fingerprint=r["fingerprint"], labels=dict(r["labels"])) for r in records]
-        except (TypeError, KeyError) as exc:
+        except (TypeError, KeyError, ValueError) as exc:
             raise self._stranger() from exc
         return tuple(sorted(found, key=lambda alert: alert.fingerprint))
 
@@ -117,9 +117,12 @@ class Alertmanager:
         if method != "GET":
             return None
         try:
-            return answer.json()
+            found = answer.json()
         except (ValueError, RecursionError) as exc:
             raise self._stranger() from exc
+        if not isinstance(found, list):  # an empty object is not the list of no alerts
+            raise self._stranger()
+        return found
 
     def _refuse(self, answer: httpx.Response) -> None:
         """Raise what a bad status means."""

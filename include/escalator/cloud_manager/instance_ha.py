@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 from escalator.cloud_manager.api import Record, ServiceApi
 from escalator.model.errors import ConflictError, NotFoundError, TransientError
@@ -33,18 +34,21 @@ class InstanceHa:
 
         Three calls; where there is one, those of ``fetch_hosts`` as well.
         """
-        found = [
-            record
-            for status in UNFINISHED
-            for record in self._masakari.get("/notifications", {"status": status})["notifications"]
-        ]
-        hosts = self.fetch_hosts() if found else ()
-        return tuple(_read_recovery(record, hosts) for record in found)
+        with _as_masakari():
+            found = [
+                record
+                for status in UNFINISHED
+                for record in self._masakari.get("/notifications", {"status": status})["notifications"]
+            ]
+            hosts = self.fetch_hosts() if found else ()
+            return tuple(_read_recovery(record, hosts) for record in found)
 
     def fetch_hosts(self) -> tuple[SegmentHost, ...]:
         """Read the hosts of all segments, sorted by name. One call, and one for each segment."""
-        segments = self._masakari.get("/segments")["segments"]
-        return tuple(sorted((h for s in segments for h in self._hosts_of(s["uuid"])), key=lambda h: h.name))
+        with _as_masakari():
+            segments = self._masakari.get("/segments")["segments"]
+            found = (host for segment in segments for host in self._hosts_of(segment["uuid"]))
+            return tuple(sorted(found, key=lambda host: host.name))
 
     def find_host(self, name: str) -> SegmentHost | None:
         """Find a node among the hosts of all segments, by its nova-compute service host; None: it is in none.
@@ -58,7 +62,8 @@ class InstanceHa:
 
         :raises NotFoundError: it is in that segment no more.
         """
-        return _read_host(self._masakari.get(f"/segments/{segment_id}/hosts/{host_id}")["host"])
+        with _as_masakari():
+            return _read_host(self._masakari.get(f"/segments/{segment_id}/hosts/{host_id}")["host"])
 
     def ensure_maintenance(self, segment_id: str, host_id: str, *, on: bool) -> SegmentHost:
         """Put a host on maintenance, or take it off; a second run writes nothing. One call to three.
@@ -90,6 +95,18 @@ class InstanceHa:
         except NotFoundError:
             return  # the segment was deleted meanwhile
         yield from map(_read_host, records)
+
+
+@contextmanager
+def _as_masakari() -> Iterator[None]:
+    """Take an answer that is none of Masakari's for none: it says of no recovery that it is over."""
+    try:
+        yield
+    except (KeyError, TypeError, AttributeError) as exc:
+        raise TransientError(
+            "what answers as Masakari does not answer as it does",
+            remedy="see the address of instance-ha in the catalogue, and what stands before its API",
+        ) from exc
 
 
 def _read_host(record: Record) -> SegmentHost:
