@@ -117,7 +117,7 @@ def _order(ctx: StepContext, server: Server, tag: str) -> None:
     try:
         ctx.cloud.server_images.order(server.id, name=name, tag=tag)
     except InvalidRequestError as exc:  # for good: a policy, a quota
-        raise _fault(server, exc.message, exc.remedy or "see what Nova and Glance refuse") from exc
+        raise _fault(server, exc.message, exc.remedy or "see why it is refused") from exc
     except ConflictError as exc:
         now = ctx.cloud.fetch_server(server.id)
         if now.task_state is None and now.vm_state not in _STATES:
