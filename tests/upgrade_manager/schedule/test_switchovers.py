@@ -50,6 +50,14 @@ def test_a_standby_that_cannot_be_moved_live_stays(fields: dict[str, str]) -> No
     assert [found.move_to for found in plan_switchovers(state, "a")] in ([None], [])
 
 
+def test_a_standby_on_a_host_that_is_no_node_takes_nothing_over() -> None:
+    group, (active, standby) = make_pair("db", "a", "b")
+    nodes = [make_target("a"), make_target("b"), make_target("u", upgraded=True)]
+    lost = (active, replace(standby, host="node-99"))
+    state = round_state(make_cloud(nodes, lost, ha_groups=(replace(group, max_impacted=2),)))
+    assert list(plan_switchovers(state, "a")) == []
+
+
 def test_a_standby_on_a_node_that_waits_no_more_stays() -> None:
     group, members = make_pair("db", "a", "b")
     nodes = [make_target("a"), make_target("b"), make_target("u", upgraded=True)]

@@ -46,6 +46,17 @@ def test_a_member_that_is_nowhere_counts_as_impacted() -> None:
     assert "no node" in found.message
 
 
+def test_a_member_on_a_host_that_is_no_node_of_the_cloud_counts_as_impacted() -> None:
+    """Its nova-compute was deleted or renamed: nobody can say that it serves."""
+    snapshot = one_pair()
+    lost = replace(snapshot.servers[1], host="node-99")
+    availability = of(replace(snapshot, servers=(snapshot.servers[0], lost)))
+    found = availability.find_obstacle("a", 0.0)
+    assert found is not None
+    assert "1 member(s) impacted on node-99" in found.message
+    assert not availability.serves(lost.id)
+
+
 def test_recovery_lasts_its_time_and_no_longer() -> None:
     availability = of(one_pair(recovery_seconds=60.0))
     availability.take_out("b")

@@ -89,10 +89,11 @@ class Availability:
         return {s.id for s in servers if s.ha_role == "active" and s.host is not None}
 
     def _note_ailing(self) -> None:
-        """Count members that do not run, or are on no node, as impaired."""
+        """Count members that do not run, or are on no node that is known, as impaired."""
         servers, group_of = self._memberships.ha_servers, self._memberships.ha_group_of
+        hosts = self._memberships.hosts
         for server in servers:
-            if server.vm_state != "active" or server.power_state != RUNNING or server.host is None:
+            if server.vm_state != "active" or server.power_state != RUNNING or server.host not in hosts:
                 self._impaired.setdefault(group_of[server.id], set()).add(server.id)
                 if server.host is not None:
                     self._ailing.add(server.id)

@@ -29,6 +29,7 @@ class Memberships:
     :ivar server_group_of: server id -> id of its server group.
     :ivar grouped_servers: the servers that are in a server group.
     :ivar servers_on: host -> the servers there.
+    :ivar hosts: the nodes of the snapshot; a server may be on another one.
     :ivar own_leads: the lead times that servers have of their own (s).
     """
 
@@ -48,6 +49,7 @@ class Memberships:
             if server.server_group is not None:
                 naming.append(server)
         self.servers_on: Mapping[str | None, Sequence[Server]] = dict(on)
+        self.hosts = frozenset(node.host for node in snapshot.nodes)
         unowned_ha = [server for server in naming_ha if server.id not in self.ha_group_of]
         unowned = [server for server in naming if server.id not in self.server_group_of]
         self.ha_servers = _members(snapshot, self.ha_group_of, naming_ha, unowned_ha)
