@@ -241,9 +241,11 @@ def test_release_is_told_how_the_steps_before_it_stand(
     assert asked.states == known
 
 
+@pytest.mark.parametrize("outcome", [Outcome.OK, Outcome.SKIPPED])
 def test_who_gave_a_node_back_asks_whether_the_campaign_goes_on(
-    module: Any, monkeypatch: pytest.MonkeyPatch
+    module: Any, monkeypatch: pytest.MonkeyPatch, outcome: Outcome
 ) -> None:
+    """Also where an attempt before gave it back, and was cut off before it could ask."""
     from airflow.sdk.exceptions import TaskAwaitingInput
 
     from escalator_airflow.operators import questions
@@ -255,8 +257,9 @@ def test_who_gave_a_node_back_asks_whether_the_campaign_goes_on(
     monkeypatch.setattr(module, "find_question", lambda _campaign, host: f"{host} is back")
     monkeypatch.setattr(module, "find_patience", lambda _campaign: timedelta(hours=1))
     monkeypatch.setattr(questions, "upsert_hitl_detail", lambda **fields: asked.append(fields))
+    given_back = StepResult(outcome=outcome, message="given back")
     with pytest.raises(TaskAwaitingInput) as waits:
-        run(module, monkeypatch, StepResult(message="given back"), Step.RELEASE, id="ti-1")
+        run(module, monkeypatch, given_back, Step.RELEASE, id="ti-1")
     assert (waits.value.method_name, waits.value.timeout) == ("hear_approval", timedelta(hours=1))
     (question,) = asked
     assert (question["ti_id"], question["body"]) == ("ti-1", "node-01 is back")

@@ -49,6 +49,8 @@ PATIENTLY = frozenset({Code.NODE_UNREACHABLE, Code.WATCHER_SILENT})
 """Why a node asks for its lease after that pause only."""
 PERSON_WITHIN = timedelta(hours=24)
 """How long a person may take to decide about a node; then it is left out."""
+_GIVEN_BACK = frozenset({Outcome.OK, Outcome.SKIPPED})
+"""How release ends where it gave the node back, or finds that an attempt that was cut off did."""
 TRIGGER = f"{AdmissionTrigger.__module__}.{AdmissionTrigger.__qualname__}"
 
 
@@ -197,7 +199,7 @@ class NodeStepOperator(BaseOperator):
         """Run the step and say how it ended; managers that answer at once are not waited for elsewhere."""
         campaign = open_campaign(*run_of(context), in_any_case=self.step == Step.RELEASE)
         turn = self._run(context, campaign)
-        if self.step == Step.RELEASE and turn.result.outcome is Outcome.OK:
+        if self.step == Step.RELEASE and turn.result.outcome in _GIVEN_BACK:
             self._ask_approval(context, campaign)
         if _waits_for_answers(turn.result) and campaign.desk is not None:
             self.log.info("%s.%s: %s", self.host, self.step, turn.result.message)

@@ -11,6 +11,7 @@ from tests.steps.worlds import NODE, World
 from escalator.model.approval import Approval
 from escalator.model.campaign import Step
 from escalator.model.decisions import Admission
+from escalator.model.errors import TransientError
 from escalator.model.no_return import NoReturn
 from escalator.model.step import Outcome
 from escalator.model.verdict import Code
@@ -51,6 +52,19 @@ def test_who_said_that_it_goes_on_is_kept_and_it_goes_on(released: World) -> Non
     assert released.admit("node-02").admission is Admission.ADMIT
     assert released.admit("node-03").admission is Admission.ADMIT
     assert find_question(released.context(), NODE) == ""
+
+
+def test_who_is_cut_off_after_a_node_was_given_back_asks_when_it_is_run_again(make_world: MakeWorld) -> None:
+    """Masakari does not answer when its flag is to be cleared: the node serves, the step is run again."""
+    world = make_world(approval=Approval.CANARY)
+    world.masakari.add(NODE)
+    world.run_up_to(Step.VERIFY)
+    world.masakari.errors = [TransientError("HTTP 503")]
+    with pytest.raises(TransientError):
+        world.run(Step.RELEASE)
+    assert world.run(Step.RELEASE).outcome is Outcome.SKIPPED
+    assert not world.masakari.is_on(NODE)
+    assert NODE in find_question(world.context(), NODE)
 
 
 @pytest.mark.parametrize("by", ["ops", ""])
