@@ -133,6 +133,15 @@ def test_a_file_that_is_not_there_is_named_with_its_place(files: Files) -> None:
     assert files.with_files(files.artefact()).check_source(files.local, "1.0.0") == ()
 
 
+def test_what_came_in_part_does_not_stay_on_a_disk_that_is_full(files: Files) -> None:
+    gone = files.artefact(source=f"{files.url}/gone")
+    unsigned = files.artefact("other", signature=f"{files.url}/gone.sig")
+    for artefact in (gone, unsigned):
+        with pytest.raises(JobFailedError, match="cannot be fetched from"):
+            files.stage(artefact)
+        assert [path.name for path in files.folder(artefact).iterdir()] == [".lock"]
+
+
 def test_what_was_changed_since_is_not_activated_and_is_fetched_again(files: Files) -> None:
     artefact = files.artefact()
     files.stage(artefact)

@@ -50,7 +50,7 @@ bring() {{
   signature="${{4:+$folder/.$1.signature}}"
   if has_sum "$file" "$3" && is_signed "$file" "$signature" "$5"; then return 0; fi
   rm -f "$file" "$folder/.$1.signature" "$new" "$new_signature"
-  get "$2" "$new" || fail "artefact $1 cannot be fetched from $2"
+  get "$2" "$new" || {{ rm -f "$new"; fail "artefact $1 cannot be fetched from $2"; }}
   if ! has_sum "$new" "$3"; then
     found=$(sum "$new")
     rm -f "$new"
@@ -58,7 +58,10 @@ bring() {{
     fail "artefact $1 has the checksum $found, not $3: it is not used -> $remedy"
   fi
   if [ -n "$4" ]; then
-    get "$4" "$new_signature" || fail "the signature of artefact $1 cannot be fetched from $4"
+    get "$4" "$new_signature" || {{
+      rm -f "$new" "$new_signature"
+      fail "the signature of artefact $1 cannot be fetched from $4"
+    }}
     if ! is_signed "$new" "$new_signature" "$5"; then
       rm -f "$new" "$new_signature"
       fail "artefact $1 is not signed by a key of $5: it is not used"
@@ -107,7 +110,8 @@ def name_folder(artefacts: Sequence[Artefact], base: str = FOLDER) -> str:
 def write_fetch(artefacts: Sequence[Artefact], base: str = FOLDER) -> str:
     """Write what brings every artefact, and ends the script that it stands in when one cannot be proved.
 
-    A second run only looks. What has the wrong checksum or signature is removed at once.
+    A second run only looks. What has the wrong checksum or signature is removed at once, and so is what came
+    only in part: the node's disk may be full.
     """
     return _write(_FETCH, artefacts, base)
 
