@@ -50,3 +50,23 @@ def switch_power(ctx: StepContext, order: RebootOrder) -> RebootOrder | None:
         ) from exc
     log.warning("%s: %s", ctx.host, done)
     return switched
+
+
+def give_power_again(ctx: StepContext, order: RebootOrder) -> RebootOrder:
+    """Switch a silent node on that has no power, where an attempt before this one was to switch it.
+
+    That one may have been cut off between off and on. Nothing is switched where the node has power, or it is
+    not known.
+
+    :return: the order; where the node was switched on, from now on waited for anew.
+    :raises LeaseLostError: the node is not ours any more: whoever has it may be at work on it.
+    :raises NodeFaultError: the switch fails.
+    """
+    power = ctx.campaign.find_power(ctx.host) if order.switched_at is not None else None
+    if power is None or power.is_on() is not False or Patience(ctx=ctx).ask(lambda: find_in_the_way(ctx)):
+        return order
+    again = replace(order, switched_at=ctx.now())
+    ctx.remember(reboot=again)
+    log.warning("%s: it has no power since it was to be switched from outside: it is switched on", ctx.host)
+    power.on()
+    return again

@@ -20,7 +20,7 @@ from escalator.model.node_facts import RebootOrder
 from escalator.model.verdict import Code
 from escalator.reports.formatting import format_duration
 from escalator.steps.rebooting.last_look import ensure_clear, find_in_the_way
-from escalator.steps.rebooting.power import switch_power
+from escalator.steps.rebooting.power import give_power_again, switch_power
 from escalator.steps.running.context import StepContext
 from escalator.steps.running.done_before import find_boot_since
 from escalator.system_support.boots import order_reboot, read_boot
@@ -62,7 +62,7 @@ def finish_reboot(ctx: StepContext) -> Rebooted | None:
     boot, _ = _look(ctx)
     if _stays(boot, order):
         return None
-    return _wait_for(ctx, order)
+    return _wait_for(ctx, order if boot is not None else give_power_again(ctx, order))
 
 
 def reboot_node(ctx: StepContext, *, activated: bool) -> Rebooted:
