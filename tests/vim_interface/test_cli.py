@@ -88,3 +88,23 @@ def test_faults_are_bad_input(folder: Path, capsys: pytest.CaptureFixture[str]) 
     assert "vnfms[0].url: must not hold a name or password" in said
     assert "vnfms[1].reply_seconds: must be seconds" in said
     assert "hunter2" not in said
+
+
+def test_a_folder_that_is_not_there_says_nothing_of_managers(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert escalator.main(["vnfms", "--inventory", str(tmp_path / "inventroy")]) == 2
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert "there is no folder" in told.err
+    assert "-> name the folder that Airflow reads" in told.err
+
+
+def test_a_cloud_without_managers_is_not_taken_for_a_file_without(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(folder, ONE)
+    assert escalator.main(["vnfms", "--cloud", "lba"]) == 0
+    assert capsys.readouterr().out == (
+        f"no manager of cloud lba in {folder / 'vnfms.yaml'}, did you mean lab?\n"
+    )

@@ -150,7 +150,7 @@ def _lint(path: Path) -> int:
     try:
         document = read_bundle_file(path)
     except InvalidRequestError as exc:
-        print(f"escalator: {exc}", file=sys.stderr)
+        print(exc.said, file=sys.stderr)
         return NOT_JUDGED
     faults = find_faults(document)
     for fault in faults:

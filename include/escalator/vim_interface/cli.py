@@ -8,6 +8,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from escalator.documents.wording import did_you_mean
+from escalator.model.errors import InvalidRequestError
 from escalator.settings.places import find_inventory_dir
 from escalator.vim_interface.registry.health import ManagerHealth, fetch_health
 from escalator.vim_interface.registry.vnfms import NAME, load_vnfms
@@ -35,13 +37,22 @@ def run(args: argparse.Namespace) -> int:
     """List the managers.
 
     :return: 0, however they are.
-    :raises InvalidRequestError: the file has faults.
+    :raises InvalidRequestError: the file has faults, or there is no such folder: nobody knows then.
     """
     folder = args.inventory or find_inventory_dir()
+    if not folder.is_dir():
+        raise InvalidRequestError(
+            f"there is no folder {folder} of inventory files",
+            remedy="name the folder that Airflow reads, with --inventory or ESCALATOR_INVENTORY_DIR",
+        )
     found = load_vnfms(folder)
     states = fetch_health(found.of_cloud(args.cloud) if args.cloud else found.vnfms)
     if args.json:
         print(json.dumps({"schema": SCHEMA, "vnfms": [_to_document(state) for state in states]}, indent=1))
+        return 0
+    if not states and found.vnfms:
+        clouds = {vnfm.cloud for vnfm in found.vnfms}
+        print(f"no manager of cloud {args.cloud} in {folder / NAME}{did_you_mean(args.cloud, clouds)}")
         return 0
     for line in list_lines(states, folder / NAME):
         print(line)
