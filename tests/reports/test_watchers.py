@@ -3,6 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import pytest
 from tests.reports import campaigns as made
 from tests.reports.campaigns import at
 
@@ -51,3 +52,13 @@ def test_a_flag_of_a_node_that_is_out_is_none() -> None:
     document = report(Told(maintenance=replace(FLAG, cleared_at=None)), NodeState.FAILED)
     assert not [f for f in document["findings"] if f["code"] == "flag_not_cleared"]
     assert document["told"][0]["stays"] == "stays, as the node does not serve"
+
+
+@pytest.mark.parametrize("state", [NodeState.WAITING, NodeState.HELD])
+def test_a_flag_of_a_node_that_was_given_back_as_it_was_is_a_finding_too(state: NodeState) -> None:
+    """Its admit was cut off before it had the lease, or Masakari did not answer as it was given back."""
+    document = report(Told(maintenance=replace(FLAG, cleared_at=None)), state)
+    assert [f["subject"]["id"] for f in document["findings"] if f["code"] == "flag_not_cleared"] == [
+        "node-01"
+    ]
+    assert document["told"][0]["stays"] == "is still set"

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from escalator.model.campaign import NodeState
+from escalator.model.cloud import ServiceStatus
 from escalator.model.verdict import Severity, SubjectType
 from escalator.reports.facts import CampaignFacts
 from escalator.reports.nodes import format_time
@@ -18,7 +19,7 @@ def describe_told(facts: CampaignFacts) -> list[Row]:
     """Describe what was told of each node: one row for Masakari's flag, one for the silences."""
     rows = []
     for host, told in sorted(facts.told.items()):
-        out = facts.view.of(host).state is not NodeState.RELEASED
+        out = not _serves(facts, host)
         if told.maintenance is not None:
             stays = "stays, as the node does not serve" if out else "is still set"
             rows.append(_row(host, FLAG, told.maintenance.set_at, told.maintenance.cleared_at, stays))
@@ -32,7 +33,7 @@ def find_flags_left(facts: CampaignFacts) -> Iterator[Row]:
     """Find the nodes that are back with their flag still set: Masakari would not recover their servers."""
     for host, told in sorted(facts.told.items()):
         flag = told.maintenance
-        if flag is None or flag.cleared_at is not None or facts.view.of(host).state is not NodeState.RELEASED:
+        if flag is None or flag.cleared_at is not None or not _serves(facts, host):
             continue
         yield make_row(
             Severity.WARNING,
@@ -44,6 +45,13 @@ def find_flags_left(facts: CampaignFacts) -> Iterator[Row]:
             remedy=f"clear {host}.release; or `openstack segment host update --on_maintenance False "
             f"{flag.segment_id} {flag.host_id}`",
         )
+
+
+def _serves(facts: CampaignFacts, host: str) -> bool:
+    """Tell whether a node is in service: upgraded, given back as it was, or never out, its admit cut off."""
+    state, cloud = facts.view.of(host).state, facts.after
+    node = cloud.node(host) if cloud is not None and state is not NodeState.FAILED else None
+    return state is NodeState.RELEASED or (node is not None and node.status is ServiceStatus.ENABLED)
 
 
 def _row(host: str, what: str, set_at: datetime, cleared_at: datetime | None, else_: str) -> Row:
