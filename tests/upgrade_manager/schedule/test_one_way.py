@@ -7,7 +7,9 @@ from tests.builders import NOW, make_plan
 
 from escalator.model.approval import ApprovalAnswer
 from escalator.model.campaign import CampaignPlan, LedgerView, NodeProgress, NodeState
+from escalator.model.lease import LeaseMark
 from escalator.model.no_return import SERVERS_STUCK, NoReturn
+from escalator.model.verdict import Code
 from escalator.upgrade_manager.schedule.one_way import find_asked, find_crossing, needs_word
 
 YES = ApprovalAnswer(go_on=True, by="ops", at=NOW)
@@ -30,6 +32,16 @@ def test_nodes_that_are_out_or_changed_count_and_those_that_never_went_do_not() 
         assert find_crossing(after, view(a=state), "a") == ""
     for state in ("waiting", "skipped", "held"):
         assert find_crossing(after, view(b=state), "a") == ""
+
+
+def test_a_node_that_is_held_counts_where_it_is_out_or_somebody_has_it() -> None:
+    """One that a person holds when it was proved has the new software, and so may one that was taken."""
+    after = plan(NoReturn(after=1))
+    held = NodeProgress(host="b", state=NodeState.HELD, code=Code.ORDER_HOLD, mark=LeaseMark.HELD)
+    taken = NodeProgress(host="b", state=NodeState.HELD, code=Code.LEASE_LOST)
+    given_back = NodeProgress(host="b", state=NodeState.HELD, code=Code.BACKUP_FAILED)
+    for node, reason in ((held, SERVERS_STUCK), (taken, SERVERS_STUCK), (given_back, "")):
+        assert find_crossing(after, LedgerView(nodes=(node,)), "a") == reason
 
 
 def test_a_person_is_asked_once_before_the_first_node_that_crosses() -> None:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from escalator.model.campaign import CampaignPlan, LedgerView, NodeState
+from escalator.model.campaign import CampaignPlan, LedgerView, NodeProgress, NodeState
+from escalator.model.verdict import Code
 
 
 def find_crossing(plan: CampaignPlan, ledger: LedgerView, host: str) -> str:
     """Say why there is no return once a node is changed, as the campaign stands; empty: there is one."""
-    changed = sum(
-        node.host != host and (node.state.under_way or node.state in {NodeState.RELEASED, NodeState.FAILED})
-        for node in ledger.nodes
-    )
+    changed = sum(node.host != host and _is_changed(node) for node in ledger.nodes)
     return plan.no_return.find_reason(host, changed)
+
+
+def _is_changed(node: NodeProgress) -> bool:
+    """Tell whether a node was changed, is out, or may be: one that is held out, or that somebody took."""
+    if node.state is NodeState.HELD:
+        return node.mark is not None or node.code is Code.LEASE_LOST
+    return node.state.under_way or node.state in {NodeState.RELEASED, NodeState.FAILED}
 
 
 def find_asked(ledger: LedgerView, *, but: str = "") -> tuple[str, ...]:
