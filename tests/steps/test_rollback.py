@@ -11,13 +11,16 @@ from tests.steps.worlds import NEW, NODE, OLD, World
 from escalator.documents.bundles import parse_bundle
 from escalator.ledger.records import Document
 from escalator.model.campaign import CampaignPlan, NodeState, RunOf, Step, UpgradeMode
+from escalator.model.cloud import ResourceInventory
 from escalator.model.decisions import Admission
 from escalator.model.errors import NodeFaultError
 from escalator.model.lease import LeasePhase
 from escalator.model.step import Outcome
 from escalator.model.stops import StopEnd
+from escalator.model.verdict import Code
 from escalator.steps.campaign.check_conditions import check
 from escalator.steps.campaign.undoing import find_undoing
+from escalator.system_support.mechanisms import Effect
 
 
 def make_back(upgrade: CampaignPlan) -> CampaignPlan:
@@ -197,3 +200,33 @@ def test_servers_that_the_run_stopped_and_left_off_run_again_and_no_others(
     guests = world.cloud.guests
     assert (guests["one"].vm_state, guests["one"].host) == ("active", NODE)
     assert guests["off"].vm_state == "stopped"
+
+
+@pytest.mark.parametrize("lost", [False, True])
+def test_a_node_that_is_taken_back_has_to_have_what_it_had_before_the_upgrade(
+    world: World, *, lost: bool
+) -> None:
+    """What the newer release reports goes with it; what the node had before has to be there again."""
+    inventory, node = world.cloud.hosts[NODE].inventory, world.nodes[NODE]
+    inventory["VGPU"] = ResourceInventory(total=4)
+    activate, roll_back = node.activate, node.roll_back
+
+    def bring(version: str) -> Effect:
+        inventory["MEM_ENCRYPTION_CONTEXT"] = ResourceInventory(total=15)
+        return activate(version)
+
+    def take_back(version: str) -> Effect:
+        del inventory["MEM_ENCRYPTION_CONTEXT"]
+        if lost:
+            del inventory["VGPU"]
+        return roll_back(version)
+
+    node.activate, node.roll_back = bring, take_back  # type: ignore[method-assign]
+    world.run_up_to(Step.RELEASE)
+    assert world.enabled()
+    turn_back(world)
+    world.run_up_to(Step.RELEASE)
+    assert world.enabled() is not lost
+    if lost:
+        assert world.progress().code is Code.INVENTORY_MISSING
+        assert "no VGPU (4 before its upgrade)" in world.progress().message

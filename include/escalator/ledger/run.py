@@ -137,6 +137,10 @@ class CampaignRun:
         """Return the gaps of services, those of other runs too."""
         return GapBook(self._database)
 
+    def beside(self, campaign: str, run_id: str) -> CampaignRun:
+        """Return another run of the same ledger."""
+        return CampaignRun(self._database, campaign, run_id)
+
     def orders(self) -> OrderBook:
         """Return what persons ordered of the run."""
         return OrderBook(self._database, self.campaign, self.run_id)
@@ -244,11 +248,8 @@ class CampaignRun:
 
         :raises SupersededError: when one has.
         """
-        query = (
-            sa.select(NodeRow.fence)
-            .join(StepRow, StepRow.node_id == NodeRow.id)
-            .where(StepRow.id == attempt.id)
-        )
+        of_node = StepRow.node_id == NodeRow.id
+        query = sa.select(NodeRow.fence).join(StepRow, of_node).where(StepRow.id == attempt.id)
         with self._database.reading() as session:
             newest = session.scalar(query)
         if newest is None:

@@ -21,7 +21,7 @@ from escalator.model.node_software import Software
 from escalator.model.step import Outcome
 from escalator.model.verdict import Code, Subject, Verdict, find_blockers
 from escalator.steps.moving.planning import plan_node_drain
-from escalator.steps.proving.placement import record_before
+from escalator.steps.proving.placement import find_totals, record_before
 from escalator.steps.running.context import StepContext
 from escalator.steps.running.node_versions import list_others
 from escalator.steps.running.patience import Patience
@@ -55,7 +55,7 @@ def precheck(ctx: StepContext) -> StepResult:
     plan, servers, last, totals, leaving = _settled_plan(ctx)
     of_placement: tuple[Verdict, ...] = ()
     if ctx.facts.upgrade_begun is None:
-        ctx.remember(totals=totals)
+        ctx.remember(totals=find_totals(ctx, totals))
         of_placement = record_before(ctx)
     of_node, software = _look_at_node(ctx, leaving)
     _record_components(ctx, software)

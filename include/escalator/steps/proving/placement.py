@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from escalator.model.bundle import COMPUTE
@@ -41,6 +41,19 @@ def record_before(ctx: StepContext) -> tuple[Verdict, ...]:
         strays = _find_strays(ctx, provider_id)
         ctx.remember(strays=strays)
     return (_describe_strays(ctx, provider_id, strays, Severity.WARNING),) if strays else ()
+
+
+def find_totals(ctx: StepContext, now: Mapping[str, int]) -> Mapping[str, int]:
+    """Return what a node has to have of each resource class when it is proved: what it has now.
+
+    One that is taken back has to have what it had before the run that is taken back: what came with the
+    newer release goes with it, and what a broken node lacks now has to be there again.
+
+    :raises InvalidRequestError: what is remembered of it cannot be read.
+    """
+    undone = ctx.plan.undoes
+    before = ctx.run.beside(undone.campaign, undone.run_id).facts(ctx.host).totals if undone else None
+    return now if before is None else before
 
 
 def check_identity(ctx: StepContext, provider_id: str) -> tuple[Verdict, ...]:
