@@ -190,7 +190,7 @@ def test_what_the_snapshot_broke_is_not_held_against_the_trace() -> None:
 
 def test_a_stop_can_impact_a_group() -> None:
     pinned = (replace(PAIR[0], migration="none"), PAIR[1])
-    group = replace(GROUP, mode="none")
+    group = replace(GROUP, mode="none", max_impacted=1)
     events = (on(0, "admit", "n2"), *move(1, 5, "s", "n2", "n3"), on(6, "admit", "n1"), guest(7, "stop", "a"))
     assert pair(*events, servers=pinned, group=group) == set()
     events = (on(0, "admit", "n1"), on(1, "admit", "n2"), guest(2, "stop", "a"))

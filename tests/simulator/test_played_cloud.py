@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
-from tests.builders import disabled, make_busy_node, make_cloud, make_pair, make_server, make_target
+from tests.builders import DOMAINS, disabled, make_busy_node, make_cloud, make_pair, make_server, make_target
 
 from escalator.model.cloud import CloudSnapshot
+from escalator.simulator.engine import simulate
 from escalator.simulator.options import SimulationOptions
 from escalator.simulator.played_cloud import (
     PlayedCloud,
@@ -94,3 +96,21 @@ def test_a_target_without_room_says_why_it_is_held() -> None:
     ((host, (code, reason)),) = played.explain_held(100.0).items()
     assert (host, code) == ("a", "capacity")
     assert "b, lacks 2560 MEMORY_MB" in reason
+
+
+def test_a_place_that_is_free_again_is_one_for_every_domain_beside_the_leases_of_others() -> None:
+    theirs = "escalator:other:0123456789ab:0000000000000001 max_parallel=2 upgrade"
+    nodes = [
+        make_target("a", domain=DOMAINS[0]),
+        *(make_target(host, domain=DOMAINS[1]) for host in "bc"),
+        disabled(make_busy_node("x", domain=DOMAINS[1]), theirs),
+    ]
+    trace = simulate(make_cloud(nodes), SimulationOptions(max_parallel=2))
+    assert trace["result"]["upgraded"] == ["a", "b", "c"]
+
+
+def test_a_member_on_a_host_that_is_no_node_wakes_no_domain() -> None:
+    group, (here, away) = make_pair("db", "a", "b", recovery_seconds=300.0, max_impacted=2)
+    lost = replace(away, host="node-99")
+    cloud = make_cloud([make_target("a"), make_target("b")], (here, lost), ha_groups=(group,))
+    assert simulate(cloud, SimulationOptions())["result"]["upgraded"] == ["a", "b"]

@@ -297,10 +297,18 @@ class HaGroup:
     lead_seconds: float = 0.0
 
     @property
+    def has_limits(self) -> bool:
+        """Tell whether the group says itself how many members may be impacted at once."""
+        return self.max_impacted is not None or self.min_preserved is not None
+
+    @property
     def tolerated(self) -> int:
-        """Return how many members may be impacted at once; one when the group does not say."""
-        if self.max_impacted is None and self.min_preserved is None:
-            return min(1, len(self.members))
+        """Return how many members may be impacted at once; one when the group does not say.
+
+        Nothing stands in for the members of a group of mode ``none``: its limits hold where it has some.
+        """
+        if not self.has_limits:
+            return len(self.members) if self.mode == "none" else min(1, len(self.members))
         most = len(self.members) if self.max_impacted is None else self.max_impacted
         return max(0, min(most, len(self.members) - (self.min_preserved or 0)))
 

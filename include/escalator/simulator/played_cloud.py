@@ -81,6 +81,8 @@ class PlayedCloud:
         state.out[state.book.nodes[host].domain].discard(host)
         state.availability.give_back(host, now)
         state.book.reopen(host, upgraded=True)
+        if self.leases:  # a place that is free again is one for every domain that waits beside them
+            state.quiet.clear()
         state.quiet.discard(state.book.nodes[host].domain)
         self.wake(host)
 
@@ -92,9 +94,9 @@ class PlayedCloud:
         else:
             for group in state.availability.groups_on(host):
                 for member in state.book.memberships.ha_groups[group].members:
-                    other = state.availability.host_of(member)
-                    if other is not None:
-                        state.quiet.discard(state.book.nodes[other].domain)
+                    node = state.book.nodes.get(state.availability.host_of(member) or "")
+                    if node is not None:
+                        state.quiet.discard(node.domain)
         self.changed = True
 
     def stopped_on(self, host: str) -> list[Server]:

@@ -95,6 +95,14 @@ def test_a_member_on_a_node_that_a_campaign_has_out_is_waited_for() -> None:
     assert (condition.code, condition.severity) == (Code.HA_GROUP, Severity.WARNING)
 
 
+def test_limits_of_a_group_hold_though_nothing_stands_in_for_its_members() -> None:
+    group, servers = make_pair("vnf", "a", "b", mode="none", min_preserved=2)
+    (condition,) = about_groups(make_cloud(NODES, servers, ha_groups=(group,)))
+    assert (condition.code, condition.severity) == (Code.HA_NEVER, Severity.BLOCKER)
+    alone = replace(group, members=group.members[:1], max_impacted=1, min_preserved=None)
+    assert about_groups(make_cloud(NODES, servers[:1], ha_groups=(alone,))) == []
+
+
 def test_a_group_that_still_tolerates_one_is_only_warned_of() -> None:
     members = [make_server(f"m{h}", h, ha_group="g", ha_role="member") for h in "abc"]
     stopped = replace(members[0], vm_state="stopped", power_state="shutdown")
@@ -103,8 +111,8 @@ def test_a_group_that_still_tolerates_one_is_only_warned_of() -> None:
     assert (condition.code, condition.severity) == (Code.HA_GROUP, Severity.WARNING)
 
 
-def test_groups_of_mode_none_and_groups_elsewhere_do_not_matter() -> None:
-    group, servers = make_pair("vnf", "a", "b", mode="none", min_preserved=2)
+def test_groups_of_mode_none_without_limits_and_groups_elsewhere_do_not_matter() -> None:
+    group, servers = make_pair("vnf", "a", "b", mode="none")
     assert about_groups(make_cloud(NODES, servers, ha_groups=(group,))) == []
     group, servers = make_pair("vnf", "a", "b", min_preserved=2)
     assert about_groups(make_cloud(NODES, servers, ha_groups=(group,)), "c") == []

@@ -133,10 +133,14 @@ def test_load_balanced_members_by_their_limit(*, impacted: int, waits: bool) -> 
     assert (availability.find_obstacle("a", 0.0) is not None) is waits
 
 
-def test_a_group_of_mode_none_is_in_nobodys_way() -> None:
+def test_a_group_of_mode_none_is_in_nobodys_way_unless_it_has_limits() -> None:
     snapshot = one_pair()
-    loose = replace(snapshot.ha_groups[0], mode="none")
+    loose = replace(snapshot.ha_groups[0], mode="none", max_impacted=None, min_preserved=None)
     assert of(replace(snapshot, ha_groups=(loose,)), out={"b"}).find_obstacle("a", 0.0) is None
+    for limits in ({"max_impacted": 1}, {"min_preserved": 1}):
+        limited = replace(snapshot, ha_groups=(replace(loose, **limits),))
+        assert of(limited, out={"b"}).find_obstacle("a", 0.0) is not None
+        assert of(limited).find_obstacle("a", 0.0) is None
 
 
 def test_roles_and_places_are_kept_up() -> None:

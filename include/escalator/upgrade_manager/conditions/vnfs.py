@@ -19,7 +19,9 @@ ALL_MODES = SWITCHABLE | {"none"}
 def check_vnfs(question: Question, domain: str) -> Iterator[Condition]:
     """Find HA groups of which the upgrade of a target would impact too many members."""
     servers = {server.id: server for server in question.snapshot.servers} if _grouped(question) else {}
-    for group in _groups(question, domain, servers):
+    for group in _groups(question, domain, servers, modes=ALL_MODES):
+        if group.mode not in SWITCHABLE and not group.has_limits:
+            continue
         findings = tuple(_group(question, group, servers))
         yield from findings
         if group.lead_seconds > 0:
@@ -87,7 +89,7 @@ def _group(question: Question, group: HaGroup, servers: Mapping[str, Server]) ->
             "correct the group, or bring the members back; till then they count as impacted",
             Severity.WARNING,
         )
-    if len(group.members) == 1:
+    if len(group.members) == 1 and group.mode in SWITCHABLE:
         yield unmet(
             Code.HA_NO_REDUNDANCY,
             _subject(group),

@@ -185,7 +185,7 @@ class Availability:
         """Find a group with more members on a node than may be impacted: waiting does not mend that."""
         for group_id, members in self.groups_on(host).items():
             group = self._memberships.ha_groups[group_id]
-            if group.mode != "none" and len(members) > group.tolerated:
+            if len(members) > group.tolerated:
                 here = f"{len(members)} of its {len(group.members)} members on this node"
                 message = f"HA group {group.id} has {here}, and {group.tolerated} may be impacted at once"
                 return Obstacle(message=message, lasting=True)
@@ -236,8 +236,6 @@ class Availability:
             del self._impaired[group_id]
 
     def _find_group_obstacle(self, group: HaGroup, members: list[str], now: float) -> Obstacle | None:
-        if group.mode == "none":
-            return None
         impaired = [m for m in self._impaired.get(group.id, ()) if self._impacted(m, now)]
         if not impaired:
             self._impaired.pop(group.id, None)
