@@ -11,7 +11,7 @@ from tests.steps.worlds import NODE, World
 from escalator.model.approval import Approval
 from escalator.model.campaign import Step
 from escalator.model.decisions import Admission
-from escalator.model.errors import TransientError
+from escalator.model.errors import NodeFaultError, TransientError
 from escalator.model.no_return import NoReturn
 from escalator.model.step import Outcome
 from escalator.model.verdict import Code
@@ -65,6 +65,23 @@ def test_who_is_cut_off_after_a_node_was_given_back_asks_when_it_is_run_again(ma
     assert world.run(Step.RELEASE).outcome is Outcome.SKIPPED
     assert not world.masakari.is_on(NODE)
     assert NODE in find_question(world.context(), NODE)
+
+
+def test_a_node_that_comes_when_no_other_was_left_says_how_a_person_is_asked(make_world: MakeWorld) -> None:
+    """Two nodes were held, so nobody was asked after the third; then one of the two is cleared."""
+    world = make_world(approval=Approval.EVERY_NODE, max_failed_nodes=2)
+    for host in ("node-02", "node-03"):
+        world.admit(host)
+        world.nodes[host].stage_faults = [NodeFaultError("no space")]
+        world.run(Step.PRECHECK, host)
+        world.run(Step.RELEASE, host)
+    world.run_up_to(Step.RELEASE)
+    assert find_question(world.context(), NODE) == ""
+    decision = world.admit("node-02")
+    assert (decision.admission, decision.code) == (Admission.WAIT, Code.APPROVAL)
+    assert f"clear {NODE}.release: it asks" in decision.message
+    assert world.run(Step.RELEASE).outcome is Outcome.SKIPPED
+    assert "1 node(s) wait: node-02" in find_question(world.context(), NODE)
 
 
 @pytest.mark.parametrize("by", ["ops", ""])

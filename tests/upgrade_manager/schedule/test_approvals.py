@@ -5,7 +5,13 @@ from tests.builders import NOW, make_plan
 
 from escalator.model.approval import Approval, ApprovalAnswer
 from escalator.model.campaign import CampaignPlan, LedgerView, NodeProgress, NodeState
-from escalator.upgrade_manager.schedule.approvals import find_unapproved, is_one_by_one, needs_answer
+from escalator.model.verdict import Code
+from escalator.upgrade_manager.schedule.approvals import (
+    find_unapproved,
+    is_one_by_one,
+    list_left,
+    needs_answer,
+)
 
 
 def answer(*, go_on: bool = True) -> ApprovalAnswer:
@@ -51,3 +57,13 @@ def test_a_person_is_asked_once_while_nodes_are_left() -> None:
     assert needs_answer(plan(Approval.EVERY_NODE), view("a", "b", a=True), "b")
     assert not needs_answer(plan(Approval.EVERY_NODE), view("a", "b", a=False), "b")
     assert not needs_answer(plan(Approval.EVERY_NODE), view("a", "b", "c", a=True, b=True), "c")
+
+
+def test_a_node_that_gave_way_to_the_others_and_comes_again_is_left() -> None:
+    released = NodeProgress(host="a", state=NodeState.RELEASED)
+    skipped = NodeProgress(host="b", state=NodeState.SKIPPED)
+    for code, left in ((Code.VNF_REFUSED, ("c",)), (Code.STAGE_FAILED, ())):
+        held = NodeProgress(host="c", state=NodeState.HELD, code=code)
+        ledger = LedgerView(nodes=(released, skipped, held))
+        assert list_left(plan(Approval.EVERY_NODE), ledger) == left
+        assert needs_answer(plan(Approval.EVERY_NODE), ledger, "a") is bool(left)

@@ -9,7 +9,7 @@ from escalator.model.verdict import Code
 from escalator.model.wording import name_some
 from escalator.orders.rules import find_stop
 from escalator.steps.running.context import CampaignContext
-from escalator.upgrade_manager.schedule.approvals import needs_answer
+from escalator.upgrade_manager.schedule.approvals import list_left, needs_answer
 from escalator.upgrade_manager.schedule.one_way import needs_word
 
 WITHIN = timedelta(hours=24)
@@ -23,7 +23,7 @@ def find_question(campaign: CampaignContext, host: str) -> str:
     view = campaign.run.view()
     if not needs_answer(campaign.plan, view, host) or find_stop(view.orders) is not None:
         return ""
-    left = [other for other in campaign.plan.hosts if not view.of(other).state.ended]
+    left = list_left(campaign.plan, view)
     return (
         f"{host} was upgraded, verified and given back: {view.of(host).message}. "
         f"{len(left)} node(s) wait: {name_some(left)}. Without an answer no further node goes out"

@@ -327,7 +327,10 @@ def _unapproved(state: AdmissionState, host: str) -> AdmissionDecision | None:
     unapproved = find_unapproved(state.plan, state.ledger, but=host)
     if not unapproved:
         return None
-    message = f"a person has to say that the campaign goes on after {', '.join(unapproved)}"
+    message = (
+        f"a person has to say that the campaign goes on after {', '.join(unapproved)} "
+        f"-> see the required actions of the run; where it has none, clear {unapproved[0]}.release: it asks"
+    )
     return make_decision(host, Admission.WAIT, Code.APPROVAL, message)
 
 
@@ -346,7 +349,10 @@ def _one_way(state: AdmissionState, host: str) -> AdmissionDecision | None:
     asked = find_asked(ledger, but=host)
     if not asked:
         return None
-    message = f"a person has to say before {', '.join(asked)} that nodes go out which cannot go back"
+    message = (
+        f"a person has to say before {', '.join(asked)} that nodes go out which cannot go back "
+        f"-> see the required actions of the run; where it has none, clear {asked[0]}.admit with downstream"
+    )
     return make_decision(host, Admission.WAIT, Code.APPROVAL, message)
 
 

@@ -29,6 +29,11 @@ def needs_answer(plan: CampaignPlan, ledger: LedgerView, host: str) -> bool:
 
     Nobody is asked when no node is left to go, or somebody has said no already.
     """
-    left = any(not ledger.of(other).state.ended for other in plan.hosts if other != host)
+    left = any(other != host for other in list_left(plan, ledger))
     refused = any(not answer.go_on for answer in ledger.approvals.values())
     return left and not refused and host in find_unapproved(plan, ledger)
+
+
+def list_left(plan: CampaignPlan, ledger: LedgerView) -> tuple[str, ...]:
+    """Return the nodes that may still go out: those that gave way come again, though their way has ended."""
+    return tuple(host for host in plan.hosts if not (node := ledger.of(host)).state.ended or node.gave_way)
