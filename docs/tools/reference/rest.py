@@ -16,7 +16,8 @@ HEAD = """# Routes over REST
 
 Airflow's API server has two apps of Escalator's beside its own API, which starts runs (`POST
 /api/v2/dags/DAG/dagRuns`, with the [parameters](parameters.md)). Each tells its routes and bodies as
-OpenAPI, at the address that stands below.
+OpenAPI, at the address that stands below. What is refused is answered with what is wrong, where, and what to
+do; nothing was written then.
 """
 
 
@@ -53,7 +54,7 @@ def _make_row(route: str, operation: Schema, definitions: Schema) -> list[str]:
         said.partition(" :raises")[0],
         ", ".join(make_code(name) for name in outside),
         _describe_body(operation.get("requestBody"), definitions),
-        ", ".join(code for code in operation.get("responses", {}) if code != "422") or "",
+        ", ".join(sorted(operation.get("responses", {}))),
     ]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import shutil
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -99,7 +100,7 @@ def run(args: argparse.Namespace) -> int:
             progress.say("sending an echo every 5 ms to every guest")
             bundle = _watch_guests(world, guests)
         if args.keep:
-            write_shell(world, stack)
+            progress.say(f"for a shell, now and later: . {shlex.quote(str(write_shell(world, stack)))}")
         code = 0 if args.no_campaign else run_campaign(world, stack, progress, bundle)
     except BaseException:
         if not args.keep:
