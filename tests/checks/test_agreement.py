@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
-from tests.builders import NOW, leased, make_cloud, make_node, make_plan, make_server
+from tests.builders import NOW, leased, make_cloud, make_node, make_pair, make_plan, make_server
 from tests.upgrade_manager.feasibility.test_spare import small_clouds
 
 from escalator.model.campaign import LedgerView, UpgradeMode
@@ -124,3 +126,18 @@ def test_a_place_beside_the_lease_of_another_campaign_is_used_by_plan_and_admiss
         mark_targets(snapshot), SimulationOptions(max_parallel=2), bundle=None
     ).document
     assert [(node["host"], node["wave"]) for node in document["nodes"]] == [("b", 1), ("c", 2)]
+
+
+@pytest.mark.parametrize("stopped", [False, True])
+def test_a_group_that_waits_for_another_campaign_alone_makes_no_plan_infeasible(*, stopped: bool) -> None:
+    """With more places than that campaign takes, its members are what keeps the others in."""
+    other = make_plan("a", campaign="other", run_id="r", max_parallel=2)
+    group, (away, here) = make_pair("db", "a", "b")
+    if stopped:
+        away = replace(away, vm_state="stopped", power_state="shutdown")
+    nodes = [leased(make_node("a"), other), *map(make_node, "bc")]
+    snapshot = mark_targets(make_cloud(nodes, [away, here], ha_groups=(group,)), hosts=["b"])
+    report = check_upgrade(ask(make_plan("b", max_parallel=2), snapshot))
+    plan = make_plan_document(snapshot, SimulationOptions(max_parallel=2), bundle=None).document
+    assert [held["code"] for held in plan["held"]] == [Code.HA_GROUP]
+    assert report.met is plan["feasible"] is not stopped

@@ -17,7 +17,9 @@ from escalator.simulator.engine import play_campaign
 from escalator.simulator.options import SimulationOptions
 from escalator.upgrade_manager.conditions.servers import Method, choose_method
 from escalator.upgrade_manager.drain.stops import mark_unmovable
+from escalator.upgrade_manager.state.availability import Availability
 from escalator.upgrade_manager.state.capacity import CapacityBook
+from escalator.upgrade_manager.state.memberships import Memberships
 
 SCHEMA = "escalator.plan/1"
 SKIPPED = frozenset(
@@ -73,7 +75,7 @@ def make_plan(
         "taken_at": snapshot.taken_at.isoformat(),
         "bundle": bundle,
         "max_parallel": options.max_parallel,
-        "feasible": not any(held["code"] not in SKIPPED for held in result["held"]),
+        "feasible": not _find_infeasible(snapshot, result["held"]),
         "nodes": nodes,
         "versions": list_steps(snapshot, [node["host"] for node in nodes], components),
         "no_return": describe_no_return(nodes, no_return, ties_servers=ties_servers),
@@ -90,6 +92,20 @@ def make_plan(
         "counted_only": [],  # of the format: what no step of a campaign carries out
     }
     return MadePlan({**document, "sha256": compute_digest(document)}, order.hosts)
+
+
+def _find_infeasible(snapshot: CloudSnapshot, held: Sequence[Mapping[str, str]]) -> set[str]:
+    """Return the nodes that do not go, and that would not go either once other campaigns have ended.
+
+    A group with members on nodes that other campaigns have out waits for these, as the check says too.
+    """
+    found = {node["host"] for node in held if node["code"] not in SKIPPED}
+    of_groups = {node["host"] for node in held if node["code"] == Code.HA_GROUP}
+    if not of_groups or not any(node.counting_lease for node in snapshot.nodes):
+        return found
+    away = {n.host for n in snapshot.nodes if not n.eligible_destination and n.counting_lease is None}
+    later = Availability(Memberships(snapshot), out=away)
+    return found - {host for host in of_groups if later.find_obstacle(host, 0.0) is None}
 
 
 def _nodes(snapshot: CloudSnapshot, trace: Document, options: SimulationOptions) -> list[Document]:
