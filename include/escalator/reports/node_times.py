@@ -100,7 +100,7 @@ def find_outages(runs: Sequence[StepRun]) -> tuple[Outage, ...]:
                 begun = _told(run, "leased_at", killed or run.started_at) or killed or run.ended_at
             killed = None
         elif run.step is Step.RELEASE and begun is not None and run.ended_at and run.result in _GIVEN_BACK:
-            end = _told(run, "released_at", run.started_at) or run.ended_at
+            end = _told(run, "released_at", begun) or run.ended_at
             outages.append(Outage(start=begun, end=max(begun, end)))
             begun = None
     if begun is not None:

@@ -222,11 +222,11 @@ def _record_loss(ctx: StepContext, service: ComputeService) -> StepResult:
     progress = ctx.run.progress(ctx.host)
     if service.status is ServiceStatus.ENABLED and progress.state in {NodeState.VERIFIED, NodeState.RELEASED}:
         ctx.progress(NodeState.RELEASED, message=progress.message)
-        return StepResult(outcome=Outcome.SKIPPED, message=f"{ctx.host} was released before")
+        return _given_back_before(ctx, f"{ctx.host} was released before")
     if service.status is ServiceStatus.ENABLED and _was_given_back(ctx, progress):
         if progress.state.untouched:
             ctx.progress(NodeState.HELD, *_find_cause(progress))
-        return StepResult(outcome=Outcome.SKIPPED, message=f"{ctx.host} was given back before")
+        return _given_back_before(ctx, f"{ctx.host} was given back before")
     found = f"{ctx.host} is not this run's any more, left alone: {ctx.describe_loss(service)}"
     unproved = ctx.facts.upgrade_begun is not None and ctx.facts.verified is None
     if not unproved and not progress.state.under_way:
@@ -236,3 +236,10 @@ def _record_loss(ctx: StepContext, service: ComputeService) -> StepResult:
         log.error("%s", found)
     ctx.progress(NodeState.HELD, Code.LEASE_LOST, found)
     return StepResult(outcome=Outcome.HELD, code=Code.LEASE_LOST, message=found)
+
+
+def _given_back_before(ctx: StepContext, message: str) -> StepResult:
+    """Say that an attempt before gave the node back, and when: it was out until then, and no longer."""
+    at = ctx.facts.released_at
+    details = {} if at is None else {"released_at": at}
+    return StepResult(outcome=Outcome.SKIPPED, message=message, details=details)
