@@ -43,6 +43,14 @@ def test_what_the_user_may_not_read_is_named(told: Any, cloud: Cloud) -> None:
     assert second == "quotas of p-2"
 
 
+def test_a_project_that_keystone_has_no_more_keeps_nothing_from_being_saved(told: Any, cloud: Cloud) -> None:
+    """Its servers outlived it: Nova asks Keystone for the project, and takes the request for a bad one."""
+    said = "Project ID p-2 is not a valid project."
+    told.tell("GET", f"{COMPUTE}/os-quota-sets/p-2", (400, {"badRequest": {"code": 400, "message": said}}))
+    found = cloud.fetch_kept_state(["p-1", "p-2"])
+    assert (list(found["quotas"]), found["unread"]) == (["p-1"], ["quotas of p-2"])  # type: ignore[call-overload]
+
+
 def test_too_many_projects_are_not_asked_for(
     told: Any, cloud: Cloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from escalator.cloud_manager.api import Record
 from escalator.cloud_manager.quotas import Quotas
 from escalator.cloud_manager.services import ComputeServices
-from escalator.model.errors import ForbiddenError, NotFoundError
+from escalator.model.errors import ForbiddenError, InvalidRequestError, NotFoundError
 
 MOST_PROJECTS = 200
 """Quotas of so many projects are read; of more of them none are, which is said."""
@@ -57,5 +57,5 @@ def _fetch_quota(quotas: Quotas, project_id: str) -> Record | None:
     """Read the quotas of a project; None: the user may not, or Keystone has no such project any more."""
     try:
         return quotas.fetch_record(project_id)
-    except (ForbiddenError, NotFoundError):
+    except (InvalidRequestError, NotFoundError):  # 403; of a project that is gone Nova says 400
         return None
