@@ -54,6 +54,7 @@ def test_pre_is_run_before_the_switch_post_after_it_and_verify_when_the_node_is_
     assert times(empty) == ["pre", "post", "verify"]
     first = empty.hooked[0]
     assert (first.commands, first.limit_seconds, first.artefacts) == (("a", "b"), 7.0, (FILE,))
+    assert not first.fetches
 
 
 def test_a_bundle_without_hooks_runs_none(world: World) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,10 +19,20 @@ if TYPE_CHECKING:
 
 
 def run(
-    local: LocalShell, folder: Path, *commands: str, limit: float = 20, files: tuple[Artefact, ...] = ()
+    local: LocalShell,
+    folder: Path,
+    *commands: str,
+    limit: float = 20,
+    files: tuple[Artefact, ...] = (),
+    fetches: bool = False,
 ) -> str:
     hook = HookCommands(
-        host="node-01", when=HookTime.PRE, commands=commands, limit_seconds=limit, artefacts=files
+        host="node-01",
+        when=HookTime.PRE,
+        commands=commands,
+        limit_seconds=limit,
+        artefacts=files,
+        fetches=fetches,
     )
     job = make_job(lambda: local, "hooks-pre", "34.0.0")
     return run_hook(job, hook, base=str(folder / "jobs"), folder=str(folder / "artefacts"))
@@ -71,3 +82,16 @@ def test_files_of_the_bundle_are_proved_before_the_first_one(local: LocalShell, 
     ):
         run(local, tmp_path, f'touch "{tmp_path}/ran"', files=(file,))
     assert not (tmp_path / "ran").exists()
+
+
+def test_what_takes_a_run_back_brings_the_files_of_its_hooks_where_they_were_removed(
+    local: LocalShell, tmp_path: Path
+) -> None:
+    (tmp_path / "it").write_text("right")
+    file = Artefact(name="x", source=f"{tmp_path}/it", sha256=hashlib.sha256(b"right").hexdigest())
+    with pytest.raises(JobFailedError, match="artefact x is not there as it was staged"):
+        run(local, tmp_path, "true", files=(file,))
+    assert run(local, tmp_path, 'cat "$ESCALATOR_ARTEFACTS/x"', files=(file,), fetches=True) == "right"
+    other = replace(file, sha256="0" * 64)
+    with pytest.raises(JobFailedError, match="artefact x has the checksum"):
+        run(local, tmp_path, "true", files=(other,), fetches=True)

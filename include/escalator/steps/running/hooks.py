@@ -61,6 +61,7 @@ class Hooks:
             commands=commands,
             limit_seconds=bundle.hook_seconds,
             artefacts=bundle.artefacts,
+            fetches=ctx.plan.undoes is not None,
         )
         try:
             output = ctx.campaign.run_hook(job, hook)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from escalator.model.bundle import Artefact, HookTime
 from escalator.system_support import remote_job
-from escalator.system_support.mechanisms.artefact_scripts import FOLDER, write_look
+from escalator.system_support.mechanisms.artefact_scripts import FOLDER, write_fetch, write_look
 from escalator.system_support.mechanisms.command_scripts import RUN
 from escalator.system_support.mechanisms.node_job import NodeJob
 
@@ -20,6 +20,7 @@ class HookCommands:
     :ivar commands: for ``sh -e``, in their order; the first that fails ends it.
     :ivar limit_seconds: of each command.
     :ivar artefacts: files that have to be there, and proved, before the first one.
+    :ivar fetches: those that are not there are brought: of what takes a run back nothing is staged.
     """
 
     host: str
@@ -27,6 +28,7 @@ class HookCommands:
     commands: tuple[str, ...]
     limit_seconds: float
     artefacts: tuple[Artefact, ...] = ()
+    fetches: bool = False
 
 
 RunHook = Callable[[NodeJob, HookCommands], str]
@@ -42,7 +44,8 @@ def run_hook(
     :raises JobFailedError: a command failed or took longer than its limit, or an artefact is not as it was.
     :raises NodeFaultError: the node is unreachable, or still at it at the deadline.
     """
-    proved = replace(job, before=write_look(hook.artefacts, folder))
+    bring = write_fetch if hook.fetches and hook.artefacts else write_look
+    proved = replace(job, before=bring(hook.artefacts, folder))
     trouble = f"the {hook.when} hooks fail"
     return proved.run_to_status(_write_script(job, hook), trouble=trouble, base=base).output
 
