@@ -35,7 +35,7 @@ class Environment:
         others = folder / "others"
         others.mkdir()
         for path in Path(sysconfig.get_path("purelib")).iterdir():
-            if path.suffix != ".pth" and not path.name.startswith("escalator-"):
+            if path.suffix != ".pth" and not path.name.startswith("escalator"):
                 (others / path.name).symlink_to(path)
         (self.site / "others.pth").write_text(str(others))
 
