@@ -64,8 +64,8 @@ def put_instance(
     """Record the constraints of an instance; a second time changes them."""
     book = ledger.constraints()
     _refuse_other_id("instance_id", body.instance_id, id)
-    wanted = body.make_constraints(id, _project_of(body.project_id, caller))
     known = book.instance(caller.cloud, id)
+    wanted = body.make_constraints(id, _project_of(body.project_id, caller, known))
     _refuse_owned(known, wanted.project_id, caller)
     _refuse_two_groups(ledger, caller, known, wanted)
     book.put_instance(caller.cloud, wanted, means.clock())
@@ -99,8 +99,9 @@ def put_group(
     """Record the constraints of a group; a second time changes them."""
     book = ledger.constraints()
     _refuse_other_id("group_id", body.group_id, id)
-    wanted = body.make_constraints(id, _project_of(body.project_id, caller))
-    _refuse_owned(book.group(caller.cloud, id), wanted.project_id, caller)
+    known = book.group(caller.cloud, id)
+    wanted = body.make_constraints(id, _project_of(body.project_id, caller, known))
+    _refuse_owned(known, wanted.project_id, caller)
     book.put_group(caller.cloud, wanted, means.clock())
     return GroupAnswer.model_validate(group_to_wire(wanted))
 
@@ -124,9 +125,15 @@ def _found(known: Known | None, caller: Caller, what: str) -> Known:
     return known
 
 
-def _project_of(named: str | None, caller: Caller) -> str:
-    """Return the project that constraints are for: as the body says, else the one of the token."""
-    project_id = named or caller.token.project_id
+def _project_of(
+    named: str | None, caller: Caller, known: InstanceConstraints | GroupConstraints | None
+) -> str:
+    """Return the project that constraints are for: as the body says, else the one of the token.
+
+    An administrator who names none changes constraints that are there, and leaves them to their project.
+    """
+    kept = known.project_id if known is not None and caller.token.is_admin else None
+    project_id = named or kept or caller.token.project_id
     if project_id is None:
         raise RefusedError(
             HTTPStatus.UNPROCESSABLE_ENTITY,

@@ -104,6 +104,17 @@ def test_a_project_puts_nothing_for_another_one(client: Any, vnfm: Caller, path:
     assert vnfm("GET", path).status_code == 200
 
 
+def test_an_administrator_who_names_no_project_leaves_constraints_to_their_own(
+    admin: Caller, vnfm: Caller
+) -> None:
+    assert vnfm("PUT", "/instance/vm-1", INSTANCE).status_code == 200
+    assert vnfm("PUT", "/instance_group/g-1", GROUP).status_code == 200
+    assert admin("PUT", "/instance/vm-1", {"group_id": "g-1", "lead_time": 50}).json()["project_id"] == OURS
+    assert admin("PUT", "/instance_group/g-1", {"max_impacted_members": 2}).json()["project_id"] == OURS
+    assert vnfm("GET", "/instance/vm-1").json()["lead_time"] == 50
+    assert admin("PUT", "/instance/vm-2", {}).json()["project_id"] == "f" * 32
+
+
 def test_a_token_without_a_project_has_to_name_one(client: Any, world: World) -> None:
     from tests.plugins.web.conftest import facts
 
