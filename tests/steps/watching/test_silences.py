@@ -87,6 +87,19 @@ def test_a_node_that_stays_out_is_heard_again_when_its_silence_runs_out(
     assert len(source.silences) == 2
 
 
+def test_a_node_that_is_taken_once_more_is_known_to_be_silent_as_long_as_it_is(
+    world: World, source: FakeSource
+) -> None:
+    """Its upgrade had let it be silent for hours: whoever gives it back has to find that."""
+    world.nodes[NODE].activate_faults = [NodeFaultError("disk full")]
+    world.run_up_to(Step.UPGRADE)
+    world.run(Step.RELEASE)
+    world.admit()
+    told = world.facts().silencing
+    assert told is not None
+    assert {silence.ends_at for silence in source.silences} == {told.ends_at}
+
+
 def brought_back(world: World, run_id: str) -> World:
     """A node whose first run left it out, and whose second one is about to give it back."""
     world.nodes[NODE].activate_faults = [NodeFaultError("disk full")]

@@ -28,6 +28,7 @@ def begin_silence(ctx: StepContext, expected_seconds: float) -> None:
     until = now + timedelta(seconds=expected_seconds) + alerts.settings.margin
     goes_on = known is not None and known.ended_at is None
     begun = known.set_at if known is not None and goes_on else now
+    until = max(until, known.ends_at) if known is not None and goes_on else until  # none is made shorter
     ctx.remember(silencing=Silencing(comment=make_comment(ctx), set_at=begun, ends_at=until))
     alerts.ensure_silent(ctx.host, make_comment(ctx), now=now, until=until)
     log.info("%s: its alerts are silenced until %s", ctx.host, until.isoformat(timespec="seconds"))
