@@ -262,6 +262,8 @@ def test_the_operators_own_command_brings_the_version_of_before_once_the_files_a
     job = make_job(command_node.sshd.shell, "restore", "1.0.0")
     with command_node.sshd.shell() as shell:
         assert restoring.check(shell) == ()
+        (told,) = restoring.check_source(shell, "1.0.0")
+    assert told.message.endswith("lost: /etc/nova/nova.conf; then what the bundle says under restore is run")
     assert restoring.stage(job) is Effect.STAGED
     idle = replace(restoring, own=command_node.on_node(restore="true"))
     with pytest.raises(JobFailedError, match=r"the version command says '2\.0\.0', not 1\.0\.0"):

@@ -171,7 +171,8 @@ class Restoring:
         said = f"backup {self.saved.id} of {manifest['taken_at']}: {len(files)} file(s)"
         told = Verdict(
             code=Code.RESTORE_LOSES,
-            message=f"{said}; changed since, and lost: {name_some([*changed, *lost]) or 'nothing'}",
+            message=f"{said}; changed since, and lost: {name_some([*changed, *lost]) or 'nothing'}"
+            + ("; then what the bundle says under restore is run" if self.own is not None else ""),
             subject=subject,
             severity=Severity.INFO,
         )
