@@ -4,10 +4,11 @@ from typing import Any
 
 from tests.board.campaigns import at, record
 
-from escalator.board.board import ServerMove
+from escalator.board.board import Group, ServerMove
 from escalator.board.build import build_board
 from escalator.model.campaign import LedgerView, NodeProgress, NodeState
 from escalator.model.moves import DrainPlan, MoveMethod, MoveRecord, PlannedMove
+from escalator.model.verdict import Code
 
 
 def list_moves(*ended: MoveRecord, **flying: int | None) -> dict[str, ServerMove]:
@@ -37,6 +38,16 @@ def end(name: str, *, arrived: bool) -> MoveRecord:
         started_at=at(10),
         ended_at=at(27),
     )
+
+
+def test_a_node_that_the_campaign_is_not_about_is_not_on_the_board() -> None:
+    nodes = (
+        NodeProgress(host="node-02", state=NodeState.MIGRATING),
+        NodeProgress(host="node-03", state=NodeState.SKIPPED, code=Code.NOT_SELECTED),
+    )
+    board = build_board(record(view=LedgerView(nodes=nodes)), at(400))
+    assert [node.host for node in board.nodes] == ["node-02"]
+    assert (board.campaign.total, dict(board.campaign.nodes)) == (1, {Group.OUT: 1})
 
 
 def test_a_server_on_its_way_says_how_much_is_copied_where_that_is_known() -> None:

@@ -12,6 +12,7 @@ from escalator.ledger.ledger import Ledger
 from escalator.ledger.records import Document
 from escalator.ledger.run import CampaignRun
 from escalator.model.campaign import CampaignPlan, NodeState
+from escalator.model.verdict import Code
 
 if TYPE_CHECKING:
     from tests.ledger.conftest import Open
@@ -32,6 +33,15 @@ def test_the_list_of_campaigns_counts_nodes_newest_first(
         "upgrade__lab__domain",
     )
     assert [item.run_id for item in ledger.campaigns(limit=1)] == ["run-2"]
+
+
+def test_a_node_that_a_run_is_not_about_counts_for_nothing_in_the_list(
+    ledger: Ledger, run: CampaignRun
+) -> None:
+    run.set_progress("another", NodeState.SKIPPED, now=NOW, code=Code.NOT_SELECTED)
+    run.set_progress(HOST, NodeState.SKIPPED, now=NOW, code=Code.ALREADY_UPGRADED)
+    (line,) = ledger.campaigns()
+    assert line.nodes == {NodeState.WAITING: 2, NodeState.SKIPPED: 1}
 
 
 def test_a_run_is_open_until_every_node_is_at_its_end(

@@ -39,6 +39,7 @@ def list_nodes(record: BoardRecord, now: datetime) -> tuple[NodeLine, ...]:
             tuple(_list_cells(steps, attempts.get(node.host, ()), plan, now)),
         )
         for node in record.facts.view.nodes
+        if node.selected
     )
 
 

@@ -168,7 +168,7 @@ def count_nodes(event: Event, read_nodes: Callable[[], Iterable[NodeProgress]]) 
     if event.action not in _COUNTED or event.result == REFUSED:
         return  # one that was refused says nothing of the nodes that an earlier run has left out
     is_over = event.action is Action.CAMPAIGN_CONCLUDED
-    found = Counter(node.state for node in read_nodes() if node.mark is not None or not is_over)
+    found = Counter(n.state for n in read_nodes() if n.selected and (n.mark is not None or not is_over))
     for state in NodeState:
         yield _measure(NODES, found[state], event.about.cloud, event.about.campaign, str(state))
 

@@ -28,8 +28,11 @@ from escalator.ledger.undoable import LastHolder, UndoableRun, read_last_holder,
 from escalator.ledger.views import read_stand
 from escalator.ledger.watch_book import WatchBook
 from escalator.model.campaign import LedgerView, NodeState
+from escalator.model.verdict import Code
 
 T = TypeVar("T")
+_selected = sa.or_(NodeRow.code.is_(None), NodeRow.code != Code.NOT_SELECTED.value)
+"""The nodes of a domain that a run is about."""
 
 
 class Ledger:
@@ -162,7 +165,7 @@ class Ledger:
             rows = session.scalars(newest).all()
             keys = [row.id for row in rows]
             nodes = session.execute(
-                sa.select(NodeRow.campaign_id, NodeRow.state).where(NodeRow.campaign_id.in_(keys))
+                sa.select(NodeRow.campaign_id, NodeRow.state).where(NodeRow.campaign_id.in_(keys), _selected)
             )
             counts: dict[int, Counter[NodeState]] = {key: Counter() for key in keys}
             for key, state in nodes:

@@ -279,6 +279,11 @@ class NodeProgress:
     mark: LeaseMark | None = None
 
     @property
+    def selected(self) -> bool:
+        """Tell whether the node is one of the campaign's; the others have tasks that skip themselves."""
+        return self.code is not Code.NOT_SELECTED
+
+    @property
     def left_for_next_window(self) -> bool:
         """Tell whether only the end of the maintenance window kept the node from its upgrade."""
         return self.state is NodeState.WAITING and self.code is Code.WINDOW_CLOSED
