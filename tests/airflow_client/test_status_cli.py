@@ -65,6 +65,7 @@ def test_more_is_said_where_the_board_has_it() -> None:
     board["forecast"] = {"expected": "A", "earliest": "B", "latest": "C"}
     text, over = draw(board, [ORDER | {"effective_at": "D"}])
     assert all(words in text for words in ("(dry run)", "window until", "between B and C", "took effect D"))
+    assert "escalator report manual__1" in text
     assert over
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -106,7 +107,10 @@ def make_picture(board: Document, orders: Sequence[Document], now: datetime) -> 
     parts += ["", table]
     if orders:
         parts += ["", *(Text(_describe_order(order)) for order in orders[-LAST_ORDERS:])]
-    return Group(*parts), head["stand"] == OVER
+    over = head["stand"] == OVER
+    if over:
+        parts += ["", Text(f"what came of it: escalator report {shlex.quote(head['run_id'])}")]
+    return Group(*parts), over
 
 
 def _describe(head: Document, board: Document) -> list[str]:

@@ -87,6 +87,7 @@ def run(args: argparse.Namespace) -> int:
     stack = world.stack(progress)
     if args.down:
         bring_down(world, stack)
+        progress.say("lab and Airflow have ended")
         return 0
     check_rights(Computer.this())
     guests.check_possible()
