@@ -141,6 +141,14 @@ def test_secrets_stand_beside_the_file(tmp_path: Path) -> None:
     assert connection.config.config["auth"]["password"] == "secret"
 
 
+def test_a_file_of_secrets_that_cannot_be_read_is_named_where_the_password_lacks(tmp_path: Path) -> None:
+    path = write(tmp_path / "clouds.yaml", f"clouds: {{c: {{auth: {AUTH.replace(' password: p,', '')}}}}}")
+    (tmp_path / "secure.yaml").write_bytes(b"\xff\xfe")
+    with pytest.raises(InvalidRequestError, match=r"lacks password; .*secure.yaml cannot be read") as caught:
+        connect(name_cloud("c", path=path, environ={}), CallCounter())
+    assert caught.value.remedy == "mend the file"
+
+
 def test_a_bundle_of_authorities_that_is_not_there_is_said(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

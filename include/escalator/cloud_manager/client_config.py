@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -105,6 +105,7 @@ def find_region(
     """
     what = f"configuration of cloud {credentials.label}"
     asked = dict(options)
+    passed_over: tuple[str, ...] = ()
     if credentials.openrc:
         config = _make_config(what, load_yaml_config=False)
         asked["cloud"] = config.envvar_key
@@ -113,14 +114,14 @@ def find_region(
     else:
         files = _load_files(credentials.clouds_yaml, credentials.cloud, environ)
         files.refuse_unknown(credentials.cloud)
-        config = files.config
+        config, passed_over = files.config, files.passed_over
         asked["cloud"] = credentials.cloud
         if not options.get("region_name"):
             _refuse_several_regions(what, config.cloud_config["clouds"][credentials.cloud])
-    with _refuse_other_forms(what):
+    with _refuse_other_forms(what, passed_over):
         region = config.get_one(**asked)
         _refuse_bad_address(what, region)
-        _refuse_half_a_login(what, region)
+        _refuse_half_a_login(what, region, passed_over)
         _refuse_bad_certificates(what, region)
     return region
 
@@ -146,11 +147,11 @@ def _make_config(what: str, **options: Any) -> OpenStackConfig:  # noqa: ANN401 
 
 
 @contextmanager
-def _refuse_other_forms(what: str) -> Iterator[None]:
+def _refuse_other_forms(what: str, passed_over: Sequence[str] = ()) -> Iterator[None]:
     try:
         yield
     except ksa.MissingRequiredOptions as exc:
-        raise _lack(what, [str(option.dest) for option in exc.options]) from exc
+        raise _lack(what, [str(option.dest) for option in exc.options], passed_over) from exc
     except _OTHER_FORMS as exc:
         raise InvalidRequestError(
             f"{what}: cannot be used: {type(exc).__name__}: {exc}", remedy="see the values in it"
@@ -185,7 +186,7 @@ def _refuse_bad_address(what: str, region: CloudRegion) -> None:
         )
 
 
-def _refuse_half_a_login(what: str, region: CloudRegion) -> None:
+def _refuse_half_a_login(what: str, region: CloudRegion, passed_over: Sequence[str]) -> None:
     """Refuse a log-in by password without a user or a password: keystoneauth would end with a traceback."""
     if region.config.get("auth_type") not in _BY_PASSWORD:
         return
@@ -193,12 +194,17 @@ def _refuse_half_a_login(what: str, region: CloudRegion) -> None:
     lacking = [] if auth.get("username") or auth.get("user_id") else ["username"]
     lacking += [] if auth.get("password") else ["password"]
     if lacking:
-        raise _lack(what, lacking)
+        raise _lack(what, lacking, passed_over)
 
 
-def _lack(what: str, lacking: list[str]) -> InvalidRequestError:
+def _lack(what: str, lacking: list[str], passed_over: Sequence[str]) -> InvalidRequestError:
+    """Say what a log-in lacks, and which files cannot be read that may have it.
+
+    :param passed_over: what is wrong with these files.
+    """
     return InvalidRequestError(
-        f"{what}: it lacks {', '.join(lacking)}", remedy="put that under `auth`, or into the openrc"
+        "; ".join([f"{what}: it lacks {', '.join(lacking)}", *passed_over]),
+        remedy="mend the file" if passed_over else "put that under `auth`, or into the openrc",
     )
 
 
