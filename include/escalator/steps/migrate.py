@@ -88,6 +88,7 @@ def _empty(ctx: StepContext, drain: Drain, faults: tuple[Verdict, ...]) -> tuple
             log.info("%s: planning anew: %s", ctx.host, ", ".join(server.name for server in left))
             faults = _resume(ctx, drain)
         drain.run()
+        drain.record.heed_orders()  # also where nothing is left to move: an attempt before may have been held
         if drain.record.held or faults:
             return (*drain.record.held, *faults)
         left = drain.find_left(_last_plan(ctx).staying)
