@@ -138,3 +138,16 @@ def test_a_node_that_gave_way_waits_and_one_that_was_told_to_stop_does_not() -> 
     ground = Ground(nodes=(gave_way, stopped), claimed={NODE: 0, "node-02": 0})
     assert ground.waiting == (NODE,)
     assert judge_order(make_asked(Verb.SKIP, NODE), ground).at_once
+
+
+@pytest.mark.parametrize(
+    ("host", "said"),
+    [
+        ("node-03", "the campaign goes on after node-03"),
+        (NODE, "node-01 goes out, and others that cannot go back either"),
+    ],
+)
+def test_who_approves_is_told_of_a_node_that_is_done_and_of_one_that_is_about_to_go(
+    host: str, said: str
+) -> None:
+    assert judge_order(make_asked(Verb.APPROVE, host), make_ground()).effect == said

@@ -124,7 +124,9 @@ def _judge_node(asked: Asked, host: str, ground: Ground) -> Accepted:
         known = name_some([n.host for n in ground.nodes])
         raise NotFoundError(f"{host} is not a node of this run", remedy=f"its nodes: {known}")
     if asked.verb is Verb.APPROVE:
-        return Accepted(effect=f"the campaign goes on after {host}", at_once=False)
+        after = f"the campaign goes on after {host}"
+        effect = after if node.state.ended else f"{host} goes out, and others that cannot go back either"
+        return Accepted(effect=effect, at_once=False)
     if ground.is_in_flight(node):
         return _judge_in_flight(asked, node, ground)
     if not _may_come(node):
