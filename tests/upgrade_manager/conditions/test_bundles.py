@@ -60,7 +60,10 @@ VENV = replace(ONLY, mechanism=VenvMechanism(venv="/opt/nova", package="nova", s
         (replace(VENV, reboot=RebootPolicy.IF_REQUIRED), "a node is rebooted if it asks for that once"),
         (replace(VENV, reboot=RebootPolicy.NEVER), "impact: reboot has each node emptied, but reboot: never"),
         (replace(GOOD, hooks={"post": ("a",)}), "no node is rebooted: hooks are all that is done to it"),
-        (GOOD, "nothing is brought and no node is rebooted: each is emptied, proved and given back"),
+        (
+            GOOD,
+            "nothing is brought and no node is rebooted: what is pending is emptied, proved and given back",
+        ),
     ],
 )
 def test_what_is_done_beside_bringing_software_is_said(bundle: Bundle, said: str) -> None:

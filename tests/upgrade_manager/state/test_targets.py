@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from tests.builders import BUNDLE as NOTHING
 from tests.builders import make_cloud, make_node
 
-from escalator.model.bundle import Component, VenvMechanism
+from escalator.model.bundle import Component, RebootPolicy, VenvMechanism
 from escalator.upgrade_manager.state.targets import is_upgraded_to, mark_pending, mark_targets
 
 
@@ -23,11 +24,22 @@ def test_named_hosts_come_before_marked_ones_and_these_before_all() -> None:
 BUNDLE = replace(NOTHING, mechanism=VenvMechanism(venv="/opt/nova", package="nova", service="nova-compute"))
 
 
-def test_of_a_bundle_that_brings_nothing_no_version_tells_that_it_was_carried_out() -> None:
+@pytest.mark.parametrize(
+    ("more", "done"),
+    [
+        ({}, True),
+        ({"reboot": RebootPolicy.ALWAYS}, False),
+        ({"reboot": RebootPolicy.IF_REQUIRED}, False),
+        ({"hooks": {"pre": ("flash-nic",)}}, False),
+    ],
+)
+def test_of_a_bundle_that_brings_nothing_but_does_more_no_version_tells_that_it_was_carried_out(
+    more: dict[str, Any], *, done: bool
+) -> None:
     nodes = [make_node("a", versions={"nova-compute": "34.0.0"}), make_node("b", upgraded=True)]
-    marked = mark_targets(make_cloud(nodes), NOTHING)
+    marked = mark_targets(make_cloud(nodes), replace(NOTHING, **more))
     assert [(node.host, node.upgraded, node.target) for node in marked.nodes] == [
-        ("a", False, True),
+        ("a", done, not done),
         ("b", True, False),
     ]
 

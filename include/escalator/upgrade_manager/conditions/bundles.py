@@ -75,7 +75,7 @@ def _describe_rest(bundle: Bundle) -> str:
         return ""
     if bundle.hooks.get(HookTime.PRE) or bundle.hooks.get(HookTime.POST):
         return "no node is rebooted: hooks are all that is done to it"
-    return "nothing is brought and no node is rebooted: each is emptied, proved and given back"
+    return "nothing is brought and no node is rebooted: what is pending is emptied, proved and given back"
 
 
 def find_unserved(bundle: Bundle) -> tuple[str, ...]:

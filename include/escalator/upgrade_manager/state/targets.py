@@ -38,12 +38,17 @@ def is_upgraded_to(node: Node, bundle: Bundle | None) -> bool:
 
     Of nova-compute it has to report that very version, another revision of the package is another version.
     Of any other component it must not report an older one; what it does not report of it keeps no node
-    pending. What cannot be read is not what the bundle brings. Of a bundle that brings nothing, no version
-    tells whether it was carried out on a node.
+    pending. What cannot be read is not what the bundle brings. Of a bundle that brings nothing, and reboots
+    or has hooks, no version tells whether it was carried out on a node.
     """
-    if bundle is None or bundle.target_version(COMPUTE) is None or isinstance(bundle.mechanism, NoMechanism):
+    if bundle is None or bundle.target_version(COMPUTE) is None or _does_what_no_version_tells(bundle):
         return False
     return all(_runs(node, component) for component in bundle.components)
+
+
+def _does_what_no_version_tells(bundle: Bundle) -> bool:
+    more = bundle.restarts_machine or any(bundle.hooks.values())
+    return more and isinstance(bundle.mechanism, NoMechanism)
 
 
 def _runs(node: Node, brings: Component) -> bool:
