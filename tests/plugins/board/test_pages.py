@@ -11,8 +11,9 @@ from tests.board.ledgers import DAG, RUN, Stage, set_large
 from tests.plugins.board.conftest import EDITS, READS, bearer
 
 from escalator.ledger.ledger import Ledger
-from escalator.model.campaign import Step
+from escalator.model.campaign import NodeState, Step
 from escalator.model.order import Verb
+from escalator.model.step import Outcome
 from escalator.model.verdict import Code
 from escalator.orders.judging import Asked, judge_order
 
@@ -78,6 +79,21 @@ def test_a_node_that_failed_says_what_to_do(client: Any, ledger: Ledger) -> None
     assert "Needs a person" in page
     assert "<strong>What to do:</strong> look at its log" in page
     assert f"dags/{DAG}/runs/" in page
+
+
+def test_a_node_that_is_left_out_says_why(client: Any, ledger: Ledger) -> None:
+    stage = Stage(ledger)
+    run = stage.set()
+    attempt = run.begin_step("node-05", Step.ADMIT, try_number=1, now=stage.now)
+    run.finish_step(
+        attempt, result=Outcome.SKIPPED, now=stage.now, code=Code.ORDER_SKIP, message="ops ordered it"
+    )
+    run.set_progress(
+        "node-05", NodeState.SKIPPED, now=stage.now, code=Code.ORDER_SKIP, message="ops ordered it"
+    )
+    row = re.search(r'<tr id="n5".*?</tr>', read(client, PAGE), re.DOTALL)
+    assert row is not None
+    assert "ops ordered it" in row[0]
 
 
 def test_a_node_with_a_full_domain_name_leads_to_its_task_in_airflow(client: Any, ledger: Ledger) -> None:
