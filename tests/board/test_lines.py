@@ -60,3 +60,10 @@ def test_a_server_that_has_arrived_flies_no_more_and_one_that_is_tried_again_doe
     moves = list_moves(end("a", arrived=True), end("b", arrived=False), a=99, b=5)
     assert (moves["a"].done, moves["a"].flies, moves["a"].percent) == (True, False, None)
     assert (moves["b"].failed, moves["b"].flies, moves["b"].percent, moves["b"].tries) == (True, True, 5, 1)
+
+
+def test_what_a_verdict_says_of_its_node_is_shown_without_its_name_and_its_code_again() -> None:
+    message = "node node-02: nova-compute does not run -> read its log, mend it [service_not_up]"
+    failed = NodeProgress(host="node-02", state=NodeState.FAILED, code=Code.SERVICE_NOT_UP, message=message)
+    (need,) = build_board(record(view=LedgerView(nodes=(failed,))), at(400)).needs
+    assert (need.message, need.remedy) == ("nova-compute does not run", "read its log, mend it")

@@ -46,7 +46,8 @@ def list_nodes(record: BoardRecord, now: datetime) -> tuple[NodeLine, ...]:
 def _describe_node(
     record: BoardRecord, node: NodeProgress, place: int | None, cells: tuple[StepCell, ...]
 ) -> NodeLine:
-    why, _, remedy = node.message.partition(ARROW)
+    message = node.message.removeprefix(f"node {node.host}: ").removesuffix(f" [{node.code}]")
+    why, _, remedy = message.partition(ARROW)
     group = group_of(node.state)
     return NodeLine(
         host=node.host,
