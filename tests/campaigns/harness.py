@@ -34,6 +34,9 @@ NEW, OLD = "34.0.0", "33.0.2"
 RUN_SECONDS = 1500.0
 UNHURRIED = {"AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "900"}
 """The DAGs do not change while the tests run: they are read when Airflow starts."""
+WATCHER = "watcher"
+PERSONS = {"AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"admin:admin,{WATCHER}:viewer"}
+"""Who may log in to Airflow: one who may do everything, one who may look."""
 REBOOT = "reboot-only"
 REBOOT_BUNDLE = f"""\
 schema: escalator.bundle/1
@@ -220,7 +223,9 @@ def airflow_beside(
     )
     world.write_inventory()
     settings = world.stack(Progress()).settings
-    stack = AirflowStack(replace(settings, extra_env={**settings.extra_env, **UNHURRIED, **(told or {})}))
+    stack = AirflowStack(
+        replace(settings, extra_env={**settings.extra_env, **UNHURRIED, **PERSONS, **(told or {})})
+    )
     stack.down(wipe=True)
     try:
         stack.up()
