@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import IO, Any
 
 from escalator.backups.address import find_store_url
+from escalator.backups.archive import DamagedBackupError
 from escalator.backups.proving import find_archive, find_place, prove_backup, read_manifest
 from escalator.backups.store import BackupStore
 from escalator.ledger.backup_book import BackupBook
 from escalator.model.backup import BackupRecord
-from escalator.model.errors import InvalidRequestError
+from escalator.model.errors import InvalidRequestError, NotFoundError
 from escalator.model.verdict import Code
 from escalator.settings.places import BACKUP_VARIABLE
+
+_REMEDY = "name another backup (escalator backups list), or bring the node back by hand"
+
+
+@contextmanager
+def _for_good() -> Iterator[None]:
+    """Say of a backup that is damaged, or gone, that it cannot be put back; it is not taken anew here."""
+    try:
+        yield
+    except (DamagedBackupError, NotFoundError) as exc:
+        raise InvalidRequestError(exc.message, remedy=_REMEDY, code=Code.BACKUP_FAILED) from exc
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,13 +49,16 @@ class SavedBackup:
     def prove(self) -> None:
         """Read all of it and compare every checksum.
 
-        :raises EscalatorError: it is not whole, not there, or its store does not answer.
+        :raises InvalidRequestError: it is not whole, or not there: another attempt mends nothing.
+        :raises TransientError: its store does not answer.
         """
-        prove_backup(self._open(), self.record)
+        with _for_good():
+            prove_backup(self._open(), self.record)
 
     def read_manifest(self) -> Mapping[str, Any]:
-        """Read what is in it."""
-        return read_manifest(self._open(), self.record)
+        """Read what is in it; raises as :meth:`prove` does."""
+        with _for_good():
+            return read_manifest(self._open(), self.record)
 
     def open_archive(self) -> AbstractContextManager[IO[bytes]]:
         """Open its archive, to be read once from its begin to its end."""

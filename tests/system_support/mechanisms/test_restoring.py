@@ -26,7 +26,7 @@ from escalator.model.bundle import (
     NoMechanism,
     PlaybookRun,
 )
-from escalator.model.errors import InvalidRequestError, NodeFaultError
+from escalator.model.errors import EscalatorError, InvalidRequestError, NodeFaultError, TransientError
 from escalator.model.verdict import Code
 from escalator.system_support.backup.contents import make_wish
 from escalator.system_support.mechanisms import Effect, JobFailedError, Restoring, make_restoring
@@ -164,6 +164,20 @@ def test_a_backup_that_is_not_whole_is_refused_before_it_is_sent(
         restoring.stage(make_job(venv_node.sshd.shell, "restore", "1.0.0"))
     assert not Path(restoring.state).exists()
     assert (root / "etc/nova/nova.conf").read_bytes() == b"broken\n"
+
+
+def test_a_store_that_does_not_answer_is_tried_again_and_one_that_never_will_is_not(
+    restoring: Restoring, venv_node: VenvNode
+) -> None:
+    job = make_job(venv_node.sshd.shell, "restore", "1.0.0")
+    for fault, raised in (
+        (TransientError("no route", code=Code.BACKUP_FAILED), TransientError),
+        (EscalatorError("no such bucket", code=Code.BACKUP_FAILED), NodeFaultError),
+    ):
+        restoring.saved.fault = fault  # type: ignore[attr-defined]
+        with pytest.raises(raised) as found:
+            restoring.stage(job)
+        assert found.value.code is Code.BACKUP_FAILED
 
 
 def test_cut_short_by_a_service_that_does_not_start_it_goes_on(

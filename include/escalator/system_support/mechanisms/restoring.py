@@ -9,8 +9,8 @@ from __future__ import annotations
 import base64
 import logging
 import shlex
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, fields, replace
 from functools import partial
 from typing import IO, Any, Protocol, TypeVar
@@ -31,6 +31,7 @@ from escalator.model.errors import (
     InvalidRequestError,
     LoginRefusedError,
     NodeFaultError,
+    TransientError,
 )
 from escalator.model.verdict import Code, Severity, Subject, Verdict
 from escalator.model.way_back import WayBack
@@ -219,12 +220,10 @@ class Restoring:
 
         :raises NodeFaultError: it is not whole, or something of it is nowhere.
         """
-        try:
+        with _no_other_attempt():
             self.saved.prove()
             putting = self._reach_putting(job)
             _reach(job, self._send)
-        except InvalidRequestError as exc:
-            raise NodeFaultError(exc.message, remedy=exc.remedy, code=exc.code) from exc
         return job.run(write_stage_script(putting), trouble=self._say("cannot be laid down"), base=self.base)
 
     def activate(self, job: NodeJob) -> Effect:
@@ -256,7 +255,8 @@ class Restoring:
         return f"backup {self.saved.id} {what}"
 
     def _reach_putting(self, job: NodeJob) -> Putting:
-        manifest = self.saved.read_manifest()
+        with _no_other_attempt():
+            manifest = self.saved.read_manifest()
         return _reach(job, partial(self._find_putting, manifest=manifest))
 
     def _find_putting(self, shell: Shell, manifest: Mapping[str, Any]) -> Putting:
@@ -312,6 +312,18 @@ class Restoring:
                 f"{self._say('cannot be brought to the node')}: {result.last_words}",
                 remedy=f"see whether {self.state} on the node can be written and has room",
             )
+
+
+@contextmanager
+def _no_other_attempt() -> Iterator[None]:
+    """Say of what is wrong with a backup for good that no other attempt mends it."""
+    try:
+        yield
+    except (NodeFaultError, TransientError):
+        raise
+    except EscalatorError as exc:
+        code = exc.code or Code.BACKUP_FAILED
+        raise NodeFaultError(exc.message, remedy=exc.remedy or _REMEDY, code=code) from exc
 
 
 def _reach(job: NodeJob, action: Callable[[Shell], T]) -> T:
