@@ -8,6 +8,7 @@ import tarfile
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import IO, Any
 
 from escalator.model.errors import EscalatorError
@@ -27,6 +28,10 @@ class Saved:
     def __post_init__(self) -> None:
         made = io.BytesIO()
         with tarfile.open(fileobj=made, mode="w:gz") as archive:
+            for folder in sorted({str(Path(path).parent).lstrip("/") for path in self.files}):
+                member = tarfile.TarInfo(folder)
+                member.type, member.mode = tarfile.DIRTYPE, 0o755
+                archive.addfile(member)
             for path, content in self.files.items():
                 member = tarfile.TarInfo(path.lstrip("/"))
                 member.size, member.mode = len(content), 0o640

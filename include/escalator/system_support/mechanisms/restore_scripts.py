@@ -65,7 +65,7 @@ for row in $rows; do
 done
 [ $# = 0 ] || put_back "$@"
 tar --extract --gzip --file="$folder/archive.tar.gz" --directory="$root/" --preserve-permissions \
-  --same-owner --unlink-first --keep-directory-symlink EXCLUDED || fail "the files cannot be put back"
+  --same-owner --keep-directory-symlink EXCLUDED || fail "the files cannot be put back"
 if [ -n "$target" ]; then
   ln -sfn "$target" "$root$link.restore"
   mv -T "$root$link.restore" "$root$link"
