@@ -109,7 +109,9 @@ def test_configuration_comes_back_and_twice_changes_nothing(
     assert len((root / "etc/nova/big").read_bytes()) == 100_000
     assert not (root / "var").exists()
     assert sorted(file.name for file in Path(restoring.folder).iterdir()) == ["done", "lock"]
+    restoring.stage(job)  # as the next attempt of a step that was killed does
     assert restoring.activate(job) is Effect.ALREADY_ACTIVE
+    assert sorted(file.name for file in Path(restoring.folder).iterdir()) == ["done", "lock"]
     assert (venv_node.restarts(), read(restoring, venv_node)[1]) == (restarts + 1, ())
     assert read(replace(restoring, token="run-2"), venv_node)[1] != ()
 

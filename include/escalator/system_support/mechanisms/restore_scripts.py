@@ -55,7 +55,12 @@ _BEGIN = """\
 exec 7>"$folder/lock"
 flock 7
 is_active() { [ "$(systemctl is-active "$service" 2>/dev/null)" = active ]; }
-if [ "$(cat "$folder/done" 2>/dev/null)" = "$token" ] && is_active; then say already-active; exit 0; fi
+clear_away() { rm -rf "$folder/debs" "$folder/archive.tar.gz" "$folder/archive.part" "$folder/said"; }
+if [ "$(cat "$folder/done" 2>/dev/null)" = "$token" ] && is_active; then
+  clear_away
+  say already-active
+  exit 0
+fi
 """
 
 _PUT = """\
@@ -87,7 +92,7 @@ done
 rm -f $begun
 printf '%s\\n' "$token" >"$folder/done.new"
 mv -T "$folder/done.new" "$folder/done"
-rm -rf "$folder/debs" "$folder/archive.tar.gz" "$folder/said"
+clear_away
 say activated
 """
 

@@ -1,0 +1,268 @@
+"""A node whose rollback fails is put back to its backup; another one stays out as its rollback left it.
+
+The backup is damaged right after a person said yes: its node is held, untouched. Mended, it goes on, and its
+worker is killed while nova-compute starts again on the node.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from escalator.airflow_client.follow import wait_for_dag
+from escalator.airflow_client.records import DagRun, RequiredAction
+from escalator.demo.demo_world import CLOUD
+from escalator.lab.nodes import Node
+from escalator.lab.processes import wait_until
+from escalator.lab.servers import ServerSpec
+from escalator.model.approval import RestoreWord
+from escalator.model.cloud import ComputeService
+from escalator.model.lease import LeaseMark
+from escalator.model.naming import make_dag_id
+from tests.campaigns.harness import OLD, Harness, state_of
+from tests.campaigns.watching import Watcher
+
+pytestmark = [pytest.mark.lab, pytest.mark.stack, pytest.mark.proof, pytest.mark.timeout(3600)]
+
+DAMAGED, STUBBORN = HOSTS = ("node-01", "node-02")
+ROLLBACK, RESTORE = (make_dag_id(verb, CLOUD, "cell1/az1/general") for verb in ("rollback", "restore"))
+SERVERS = (
+    *(ServerSpec(name=f"web-{host}", host=host) for host in HOSTS),
+    ServerSpec(name="idle", host=DAMAGED, state="SHUTOFF"),
+    ServerSpec(name="held", host=STUBBORN, state="PAUSED"),
+)
+CONF = "/etc/nova/nova.conf"
+EDIT = "# changed since the backup"
+AT_WORK = "root/at-work"
+"""A file, below the root of a node, that is there when nova-compute is about to start."""
+DROP_IN = "/etc/systemd/system/nova-compute.service.d/slow.conf"
+SLOW_START = f"""
+rm -f /{AT_WORK}
+mkdir -p {DROP_IN.rpartition("/")[0]}
+printf '[Service]\\nExecStartPre=/bin/sh -c "touch /{AT_WORK}; sleep 20"\\n' >{DROP_IN}
+systemctl daemon-reload
+"""
+KEPT = "/var/lib/escalator/restore"
+"""Folder of the backups that are put back, on a node."""
+
+
+def in_node(node: Node, script: str) -> str:
+    """Run a script at the node's console; return what it prints."""
+    return node.console("/bin/sh", "-ec", script).stdout.strip()
+
+
+@dataclass
+class Scene:
+    """The lab, the DAGs of the ways back, and a person who answers."""
+
+    up: Harness
+    back: Harness
+    restore: Harness
+    before: Mapping[str, Any]
+    seen: dict[str, Any] = field(default_factory=dict)
+
+    def service(self, host: str) -> ComputeService:
+        return self.up.services()[host]
+
+    def node(self, host: str) -> Node:
+        return self.up.lab.node(host)
+
+    def start_restore(self, host: str) -> tuple[DagRun, RequiredAction]:
+        """Start one, as a user does, and wait until a person is asked."""
+        client = self.restore.client
+        run = client.trigger(RESTORE, {"hosts": [host]})
+        asked: list[RequiredAction] = []
+
+        def is_asked() -> bool:
+            asked[:] = client.list_required_actions(RESTORE, run.run_id)
+            return bool(asked)
+
+        assert wait_until(is_asked, timeout_seconds=300), self.restore.log(run, "check_conditions")
+        return run, asked[0]
+
+    def answer(self, action: RequiredAction, word: RestoreWord) -> None:
+        """Answer, after some thought: one in the same second meets a process that is not gone yet."""
+        time.sleep(6.0)
+        self.restore.client.respond(action, [str(word)])
+
+    def report_of(self, run: DagRun, host: str) -> dict[str, Any]:
+        nodes: list[dict[str, Any]] = self.restore.report(run)["nodes"]
+        return next(node for node in nodes if node["host"] == host)
+
+
+@pytest.fixture(scope="module")
+def scene(harness: Harness) -> Scene:
+    """Both nodes are upgraded, one is edited by a person, and both do not want to go back."""
+    before = harness.fresh(SERVERS)
+    for dag in (ROLLBACK, RESTORE):
+        wait_for_dag(harness.client, dag, timeout_seconds=120)
+    scene = Scene(
+        up=harness,
+        back=replace(harness, dag_id=ROLLBACK),
+        restore=replace(harness, dag_id=RESTORE),
+        before=before,
+    )
+    upgrade = harness.trigger(hosts=list(HOSTS), max_parallel=2)
+    assert harness.wait(upgrade) == "success", harness.states(upgrade)
+    in_node(scene.node(DAMAGED), f"echo '{EDIT}' >>{CONF}")
+    for host in HOSTS:
+        scene.node(host).fault(refuse_start_release=OLD)
+    undo = {"run_id": upgrade.run_id, "max_failed_nodes": 2, "max_parallel": 2}
+    rollback = scene.back.client.trigger(ROLLBACK, undo)
+    assert scene.back.wait(rollback) == "failed"
+    scene.seen |= {"upgrade": upgrade, "rollback": rollback}
+    return scene
+
+
+def test_both_nodes_are_out_after_their_rollback(scene: Scene) -> None:
+    for host in HOSTS:
+        lease = scene.service(host).lease
+        assert lease is not None
+        assert (lease.mark, lease.campaign) == (LeaseMark.FAILED, ROLLBACK)
+
+
+# -- a damaged backup, and a worker that is killed
+
+
+def find_archive(harness: Harness, upgrade: DagRun, host: str) -> Path:
+    """Return the archive that the upgrade took of a node."""
+    taken = [one for one in harness.report(upgrade)["backups"] if one["host"] == host]
+    (found,) = harness.world.backup_dir.rglob(f"{taken[0]['id']}.tar.gz")
+    return found
+
+
+@pytest.fixture(scope="module")
+def held(harness: Harness, scene: Scene) -> dict[str, Any]:
+    """A person is asked, and says yes; then the backup is damaged."""
+    reason = scene.service(DAMAGED).disabled_reason
+    run, action = scene.start_restore(DAMAGED)
+    said = scene.restore.log(run, "check_conditions")
+    waiting = scene.service(DAMAGED).disabled_reason
+    scene.answer(action, RestoreWord.RESTORE)
+    scene.restore.wait_for(run, "check_conditions", "success", "failed")
+    archive = find_archive(harness, scene.seen["upgrade"], DAMAGED)
+    whole = archive.read_bytes()
+    middle = len(whole) // 2
+    archive.write_bytes(whole[:middle] + bytes([whole[middle] ^ 1]) + whole[middle + 1 :])
+    state = scene.restore.wait(run)
+    found = {
+        "run": run,
+        "said": said,
+        "reason": reason,
+        "waiting": waiting,
+        "state": state,
+        "node": scene.report_of(run, DAMAGED),
+        "service": scene.service(DAMAGED),
+        "conf": in_node(scene.node(DAMAGED), f"cat {CONF}"),
+        "kept": in_node(scene.node(DAMAGED), f"find {KEPT} -type f 2>/dev/null || true"),
+    }
+    archive.write_bytes(whole)
+    return found
+
+
+def test_who_starts_it_is_told_how_old_the_backup_is_and_what_is_lost(held: dict[str, Any]) -> None:
+    assert re.search(r"node-01 is put back to backup node-01-\w+ of \S+, \d+ h \d+ min ago", held["said"])
+    assert re.search(rf"changed since, and lost: .*{CONF}", held["said"])
+
+
+def test_nothing_is_changed_while_a_person_is_asked(held: dict[str, Any]) -> None:
+    assert held["waiting"] == held["reason"]
+
+
+def test_a_damaged_backup_holds_the_node_before_anything_is_written(held: dict[str, Any]) -> None:
+    assert held["state"] == "failed"
+    node, lease = held["node"], held["service"].lease
+    assert (node["state"], node["code"]) == ("held", "backup_failed"), node
+    assert "->" in node["message"], node
+    assert lease is not None
+    assert (lease.mark, lease.campaign) == (LeaseMark.HELD, RESTORE)
+    assert "[backup_failed]" in lease.words
+    assert EDIT in held["conf"]
+    assert "archive" not in held["kept"]
+
+
+@pytest.fixture(scope="module")
+def killed(harness: Harness, scene: Scene, held: dict[str, Any]) -> dict[str, Any]:
+    """The backup is whole again; the worker is killed while the service starts on the node."""
+    run, node = held["run"], scene.node(DAMAGED)
+    node.clear_faults()
+    in_node(node, SLOW_START)
+    watcher = Watcher(harness.world.cloud())
+    with watcher.watching():
+        scene.restore.clear(run, f"{DAMAGED}.admit")
+        mark = node.compute.machine.upper / AT_WORK
+        assert wait_until(mark.exists, timeout_seconds=900), scene.restore.states(run)
+        harness.stack.kill_worker_of(RESTORE, run.run_id, f"{DAMAGED}.upgrade", timeout_seconds=5)
+        killed_at = datetime.now(UTC)
+        state = scene.restore.wait(run)
+    verify = scene.restore.client.get_task_instance(RESTORE, run.run_id, f"{DAMAGED}.verify")
+    return {
+        "run": run,
+        "state": state,
+        "killed_at": killed_at,
+        "verified_at": verify.ended_at,
+        "watcher": watcher,
+        "node": scene.report_of(run, DAMAGED),
+        "report": scene.restore.report(run),
+    }
+
+
+def test_a_restore_whose_worker_was_killed_ends_by_itself(
+    harness: Harness, scene: Scene, killed: dict[str, Any]
+) -> None:
+    run = killed["run"]
+    assert killed["state"] == "success", scene.restore.states(run)
+    task = scene.restore.client.get_task_instance(RESTORE, run.run_id, f"{DAMAGED}.upgrade")
+    assert task.try_number >= 2
+    assert killed["node"]["state"] == "released"
+    assert harness.running(DAMAGED) == OLD
+    assert EDIT not in in_node(scene.node(DAMAGED), f"cat {CONF}")
+
+
+def test_the_service_is_enabled_once_it_was_verified(killed: dict[str, Any]) -> None:
+    looks = [(at, leases[DAMAGED]) for at, leases in killed["watcher"].seen]
+    free = [at for at, lease in looks if lease is None]
+    assert free
+    assert killed["killed_at"] < killed["verified_at"] < min(free)
+    assert is_one_at_a_time(killed["watcher"])
+
+
+def is_one_at_a_time(watcher: Watcher) -> bool:
+    """Tell whether no two nodes were worked on at the same moment; those that a run left out do not count."""
+    looks = (leases.values() for _, leases in watcher.seen)
+    return all(sum(lease is not None and lease.mark is None for lease in look) <= 1 for look in looks)
+
+
+def test_nothing_of_the_backup_stays_on_the_node(scene: Scene, killed: dict[str, Any]) -> None:
+    assert killed["state"] == "success"
+    names = in_node(scene.node(DAMAGED), f"find {KEPT} -type f -printf '%f\\n' | sort").split()
+    assert names == ["done", "lock"]
+
+
+def test_the_report_says_what_was_put_back_and_over_which_run(scene: Scene, killed: dict[str, Any]) -> None:
+    report = killed["report"]
+    rollback = scene.seen["rollback"]
+    assert report["procedure"] == "restore"
+    assert (report["undoes"]["campaign"], report["undoes"]["run_id"]) == (ROLLBACK, rollback.run_id)
+    assert report["restores"]["backup"].startswith(f"{DAMAGED}-")
+    assert [one["host"] for one in report["backups"] if one["kind"] == "node"] == [DAMAGED]
+
+
+def test_no_server_was_lost_and_no_other_node_was_touched(
+    harness: Harness, scene: Scene, killed: dict[str, Any]
+) -> None:
+    assert killed["state"] == "success"
+    after = harness.servers()
+    assert after.keys() == scene.before.keys()
+    for name, server in scene.before.items():
+        assert state_of(after[name]) == state_of(server), name
+    services = harness.services()
+    assert services[DAMAGED].disabled_reason is None
+    assert services[STUBBORN].lease.campaign == ROLLBACK
