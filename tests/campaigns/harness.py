@@ -169,17 +169,21 @@ class Harness:
         return document
 
     def type_leases(self, *words: str) -> subprocess.CompletedProcess[str]:
-        """Type ``escalator leases ...`` as on a machine that knows the cloud, the ledger and Airflow."""
+        """Type ``escalator leases ...`` as on a machine that knows the cloud, too."""
+        return self.type("leases", "--cloud", CLOUD, "--clouds-yaml", str(self.world.clouds_yaml), *words)
+
+    def type(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Type ``escalator ...`` as on a machine that knows the bundles, the ledger and Airflow."""
         settings = self.stack.settings
         environment = {
             **os.environ,
+            **self.world.variables,
             "PYTHONPATH": str(ROOT / "include"),
             "ESCALATOR_LEDGER_URL": self.stack.database_url("escalator"),
             "ESCALATOR_AIRFLOW_URL": settings.url,
             "ESCALATOR_AIRFLOW_PASSWORD_FILE": str(settings.password_file),
         }
-        where = ["--cloud", CLOUD, "--clouds-yaml", str(self.world.clouds_yaml)]
-        command = [sys.executable, "-m", "escalator.cli", "leases", *where, *words]
+        command = [sys.executable, "-m", "escalator.cli", *words]
         return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
     def servers(self) -> dict[str, Any]:

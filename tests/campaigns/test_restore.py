@@ -1,7 +1,8 @@
-"""A node whose rollback fails is put back to its backup; another one stays out as its rollback left it.
+"""Two nodes whose rollback fails are put back to their backups, and upgraded again afterwards.
 
-The backup is damaged right after a person said yes: its node is held, untouched. Mended, it goes on, and its
-worker is killed while nova-compute starts again on the node.
+One backup is damaged right after a person said yes: its node is held, untouched. Mended, it goes on, and its
+worker is killed while nova-compute starts again on the node. The other node is left as it is at
+first, as the person says; then its nova-compute does not start after all was put back, until that is mended.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from escalator.model.approval import RestoreWord
 from escalator.model.cloud import ComputeService
 from escalator.model.lease import LeaseMark
 from escalator.model.naming import make_dag_id
-from tests.campaigns.harness import OLD, Harness, state_of
+from tests.campaigns.harness import DAG_ID, NEW, OLD, Harness, host_of, state_of
 from tests.campaigns.watching import Watcher
 
 pytestmark = [pytest.mark.lab, pytest.mark.stack, pytest.mark.proof, pytest.mark.timeout(3600)]
@@ -49,6 +50,13 @@ mkdir -p {DROP_IN.rpartition("/")[0]}
 printf '[Service]\\nExecStartPre=/bin/sh -c "touch /{AT_WORK}; sleep 20"\\n' >{DROP_IN}
 systemctl daemon-reload
 """
+REFUSING = f"{DROP_IN.rpartition('/')[0]}/refuse.conf"
+REFUSE = f"""
+mkdir -p {REFUSING.rpartition("/")[0]}
+printf '[Service]\\nExecStartPre=/bin/false\\n' >{REFUSING}
+systemctl daemon-reload
+"""
+"""systemd does not start nova-compute at all."""
 KEPT = "/var/lib/escalator/restore"
 """Folder of the backups that are put back, on a node."""
 
@@ -255,14 +263,98 @@ def test_the_report_says_what_was_put_back_and_over_which_run(scene: Scene, kill
     assert [one["host"] for one in report["backups"] if one["kind"] == "node"] == [DAMAGED]
 
 
-def test_no_server_was_lost_and_no_other_node_was_touched(
-    harness: Harness, scene: Scene, killed: dict[str, Any]
-) -> None:
+# -- a step that fails, after a person first said no
+
+
+@pytest.fixture(scope="module")
+def stubborn(scene: Scene, killed: dict[str, Any]) -> dict[str, Any]:
     assert killed["state"] == "success"
+    reason = scene.service(STUBBORN).disabled_reason
+    left, action = scene.start_restore(STUBBORN)
+    scene.answer(action, RestoreWord.LEAVE)
+    left_state = scene.restore.wait(left)
+    after_no = scene.service(STUBBORN).disabled_reason
+    in_node(scene.node(STUBBORN), REFUSE)
+    run, action = scene.start_restore(STUBBORN)
+    scene.answer(action, RestoreWord.RESTORE)
+    state = scene.restore.wait(run)
+    return {
+        "reason": reason,
+        "left_state": left_state,
+        "left_said": scene.restore.log(left, "check_conditions"),
+        "after_no": after_no,
+        "run": run,
+        "state": state,
+        "node": scene.report_of(run, STUBBORN),
+        "service": scene.service(STUBBORN),
+    }
+
+
+def test_who_says_no_has_nothing_changed(stubborn: dict[str, Any]) -> None:
+    assert stubborn["left_state"] == "failed"
+    assert "Not restored, nothing was changed" in stubborn["left_said"]
+    assert stubborn["after_no"] == stubborn["reason"]
+
+
+def test_a_restore_that_fails_leaves_its_node_out_and_says_why(stubborn: dict[str, Any]) -> None:
+    assert stubborn["state"] == "failed"
+    node, lease = stubborn["node"], stubborn["service"].lease
+    assert (node["state"], node["code"]) == ("failed", "upgrade_failed"), node
+    assert re.search(r"nova-compute does not (start|come up)", node["message"]), node
+    assert "->" in node["message"], node
+    assert lease is not None
+    assert (lease.mark, lease.campaign) == (LeaseMark.FAILED, RESTORE)
+
+
+@pytest.fixture(scope="module")
+def put_back(scene: Scene, stubborn: dict[str, Any]) -> str:
+    """The cause is mended, and its task cleared."""
+    scene.node(STUBBORN).clear_faults()
+    in_node(scene.node(STUBBORN), f"rm {REFUSING}; systemctl daemon-reload")
+    scene.restore.clear(stubborn["run"], f"{STUBBORN}.upgrade")
+    return scene.restore.wait(stubborn["run"])
+
+
+def test_it_is_gone_to_its_end_when_the_cause_is_mended(
+    harness: Harness, scene: Scene, stubborn: dict[str, Any], put_back: str
+) -> None:
+    assert put_back == "success", scene.restore.states(stubborn["run"])
+    assert {host: harness.running(host) for host in HOSTS} == dict.fromkeys(HOSTS, OLD)
+    services = harness.services()
+    assert {(services[host].status, services[host].disabled_reason) for host in HOSTS} == {("enabled", None)}
+
+
+# -- and forward again
+
+
+@pytest.fixture(scope="module")
+def forward(harness: Harness, scene: Scene, put_back: str) -> dict[str, Any]:
+    """What the upgrade had brought is brought again, by the verb that a person types."""
+    assert put_back == "success"
+    in_node(scene.node(DAMAGED), f"rm {DROP_IN}; systemctl daemon-reload")
+    watcher = Watcher(harness.world.cloud())
+    with watcher.watching():
+        run_id = scene.seen["upgrade"].run_id
+        words = ("--dag", DAG_ID, "--run", run_id, "--hosts", DAMAGED, "--follow")
+        typed = harness.type("rollforward", *words)
+    return {"typed": typed, "watcher": watcher}
+
+
+def test_rollforward_brings_a_node_what_the_upgrade_had_brought(
+    harness: Harness, forward: dict[str, Any]
+) -> None:
+    assert forward["typed"].returncode == 0, forward["typed"].stdout + forward["typed"].stderr
+    assert (harness.running(DAMAGED), harness.running(STUBBORN)) == (NEW, OLD)
+    assert is_one_at_a_time(forward["watcher"])
+
+
+def test_no_server_was_lost_and_no_lease_is_left(
+    harness: Harness, scene: Scene, forward: dict[str, Any]
+) -> None:
+    assert forward["typed"].returncode == 0
     after = harness.servers()
     assert after.keys() == scene.before.keys()
     for name, server in scene.before.items():
         assert state_of(after[name]) == state_of(server), name
-    services = harness.services()
-    assert services[DAMAGED].disabled_reason is None
-    assert services[STUBBORN].lease.campaign == ROLLBACK
+    assert {s.disabled_reason for s in harness.services().values()} == {None}
+    assert host_of(after["idle"])
