@@ -20,6 +20,7 @@ from escalator.lab.machine.cgroup import Cgroup
 from escalator.lab.machine.layers import PATH
 from escalator.lab.machine.machine_files import IDENTITY, MachineFiles
 from escalator.lab.machine.power_loop import NETWORK
+from escalator.lab.machine.watches import ensure_enough_watches
 from escalator.lab.pins import digest
 from escalator.lab.processes import wait_until
 
@@ -89,6 +90,7 @@ class Machine:
         """
         cgroup = self.cgroup
         if not cgroup.fetch_processes():
+            ensure_enough_watches()
             self._write()
             cgroup.make()
             self._spawn(cgroup)
