@@ -9,6 +9,7 @@ import subprocess
 
 import pytest
 
+from escalator.demo.demo_world import CLOUD
 from escalator.inventory.inventory_file import read_inventory
 from tests.campaigns.harness import Harness
 from tests.conftest import ROOT
@@ -31,7 +32,9 @@ def test_the_readmes_curl_starts_a_dry_run(harness: Harness) -> None:
     command = re.search(r"^curl -X POST .*?^```", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL)
     assert command is not None
     environment = {**os.environ, "AIRFLOW": harness.stack.settings.url, "TOKEN": _token(harness)}
-    script = command.group().removesuffix("```").replace("curl ", "curl -sf ", 1)
+    script = command.group().removesuffix("```").replace("curl ", "curl -sS --fail-with-body ", 1)
+    assert "__prod__" in script
+    script = script.replace("__prod__", f"__{CLOUD}__")
     done = subprocess.run(["bash", "-c", script], env=environment, capture_output=True, text=True, check=True)
     started = json.loads(done.stdout)
     run = harness.client.get_run(started["dag_id"], started["dag_run_id"])
