@@ -12,12 +12,10 @@ from escalator.backups.archive import DamagedBackupError
 from escalator.backups.proving import find_archive, find_place, prove_backup, read_manifest
 from escalator.backups.store import BackupStore
 from escalator.ledger.backup_book import BackupBook
-from escalator.model.backup import BackupRecord
+from escalator.model.backup import ANOTHER_BACKUP, BackupRecord
 from escalator.model.errors import InvalidRequestError, NotFoundError
 from escalator.model.verdict import Code
 from escalator.settings.places import BACKUP_VARIABLE
-
-_REMEDY = "name another backup (escalator backups list), or bring the node back by hand"
 
 
 @contextmanager
@@ -26,7 +24,7 @@ def _for_good() -> Iterator[None]:
     try:
         yield
     except (DamagedBackupError, NotFoundError) as exc:
-        raise InvalidRequestError(exc.message, remedy=_REMEDY, code=Code.BACKUP_FAILED) from exc
+        raise InvalidRequestError(exc.message, remedy=ANOTHER_BACKUP, code=Code.BACKUP_FAILED) from exc
 
 
 @dataclass(frozen=True, kw_only=True)

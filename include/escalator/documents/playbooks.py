@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
@@ -177,19 +177,8 @@ def read_playbooks(
     document: AnsibleDocument | KollaAnsibleDocument,
 ) -> AnsibleMechanism | KollaAnsibleMechanism:
     """Return the mechanism that a document without fault describes."""
-    keys = document.list_values("activate", "stage", "rollback", "restore")
-    if isinstance(document, AnsibleDocument):
-        stage, back, restore = (
-            None if part is None else part.read()
-            for part in (document.stage, document.rollback, document.restore)
-        )
-        return AnsibleMechanism(
-            **keys, activate=document.activate.read(), stage=stage, rollback=back, restore=restore
-        )
-    pull, undo, again = (
-        None if part is None else part.read()
-        for part in (document.stage, document.rollback, document.restore)
-    )
-    return KollaAnsibleMechanism(
-        **keys, activate=document.activate.read(), stage=pull, rollback=undo, restore=again
-    )
+    names = ("activate", "stage", "rollback", "restore")
+    parts = {name: getattr(document, name) for name in names}
+    runs: dict[str, Any] = {name: None if part is None else part.read() for name, part in parts.items()}
+    make = AnsibleMechanism if isinstance(document, AnsibleDocument) else KollaAnsibleMechanism
+    return make(**document.list_values(*names), **runs)

@@ -8,6 +8,8 @@ from enum import StrEnum
 
 SCHEMA = "escalator.backup/1"
 """The document beside an archive, which says what is in it."""
+ANOTHER_BACKUP = "name another backup (escalator backups list), or bring the node back by hand"
+"""What to do where a backup cannot be put back."""
 
 
 class BackupKind(StrEnum):

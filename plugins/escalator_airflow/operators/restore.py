@@ -39,7 +39,7 @@ class CheckRestoreOperator(CheckConditionsOperator):
             raise AirflowFailException(f"Refused, nothing was changed: {exc}") from exc
         self.log.warning("%s", said)
         if not (approved or work.request.dry_run):
-            self._tell(context, Action.QUESTION, message=said)
+            self._tell(context, Action.QUESTION, work=work, message=said)
             ask_person(
                 context,
                 subject=f"Put {work.hosts[0]} back to its backup?",
@@ -71,13 +71,14 @@ class CheckRestoreOperator(CheckConditionsOperator):
         context: Mapping[str, Any],
         action: Action,
         *,
+        work: Work | None = None,
         message: str = "",
         result: str | None = None,
         actor: str = ESCALATOR,
     ) -> None:
         """Tell of the question before the run is opened; what cannot be told keeps nothing back."""
         try:
-            work = self.find_work(context)
+            work = work or self.find_work(context)
             teller = self.draft(context, work).teller
             teller.tell(action, node=work.hosts[0], message=message, result=result, actor=actor)
         except EscalatorError as exc:

@@ -128,21 +128,22 @@ def test_the_power_of_a_node_that_answers_or_is_not_ours_is_left_alone(silent: W
     assert power(silent).said == ""
 
 
-def test_killed_between_off_and_on_the_next_attempt_switches_it_on(silent: World) -> None:
+def kill_between_off_and_on(silent: World) -> None:
     power(silent).fault = KilledError()  # type: ignore[assignment]
     with pytest.raises(KilledError):
         silent.run(Step.UPGRADE)
     power(silent).fault, power(silent).state = None, False
+
+
+def test_killed_between_off_and_on_the_next_attempt_switches_it_on(silent: World) -> None:
+    kill_between_off_and_on(silent)
     silent.clock.sleep(3600)
     assert silent.run(Step.UPGRADE).outcome is Outcome.OK
     assert power(silent).said == "cycle on "
 
 
 def test_a_node_without_power_that_somebody_took_is_left_without(silent: World) -> None:
-    power(silent).fault = KilledError()  # type: ignore[assignment]
-    with pytest.raises(KilledError):
-        silent.run(Step.UPGRADE)
-    power(silent).fault, power(silent).state = None, False
+    kill_between_off_and_on(silent)
     silent.boot("strange")
     assert silent.run(Step.UPGRADE).code is Code.REBOOT_OVERDUE
     assert power(silent).said == "cycle "

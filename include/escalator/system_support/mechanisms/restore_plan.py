@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from escalator.system_support.mechanisms.restore_packages import DPKG, PackageTool
+from escalator.system_support.mechanisms.restore_packages import DPKG, RPM, PackageTool
 
-CACHES = ("/var/cache/apt/", "/var/cache/dnf/", "/var/cache/libdnf5/")
+CACHES = ("/var/cache/apt/", *RPM.caches)
 """Where the files of packages lie in a backup; they are not put back as files."""
 _WHOLE = ("ii", "hi")
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass, fields, replace
 from functools import partial
 from typing import IO, Any, Protocol, TypeVar
 
+from escalator.model.backup import ANOTHER_BACKUP
 from escalator.model.bundle import (
     AnsibleMechanism,
     AptMechanism,
@@ -70,7 +71,6 @@ _AT_ONCE = 400
 UNKNOWN = "unknown"
 """The version of a node that does not say what it has."""
 _LOOK_SECONDS = 60.0
-_REMEDY = "name another backup (escalator backups list), or bring the node back by hand"
 
 
 class SavedNode(Protocol):
@@ -164,7 +164,12 @@ class Restoring:
         except EscalatorError as exc:
             said = f"the backup {self.saved.id} cannot be used: {exc.message}"
             return (
-                Verdict(code=Code.BACKUP_FAILED, message=said, subject=subject, remedy=exc.remedy or _REMEDY),
+                Verdict(
+                    code=Code.BACKUP_FAILED,
+                    message=said,
+                    subject=subject,
+                    remedy=exc.remedy or ANOTHER_BACKUP,
+                ),
             )
         putting, files = self._find_putting(shell, manifest), list_files(manifest)
         changed = find_changed(files, self._sum(shell, files))
@@ -181,7 +186,10 @@ class Restoring:
         if not nowhere:
             return (told,)
         lacking = f"neither the backup nor a source that it knows has {name_some(nowhere)}"
-        return (told, Verdict(code=Code.BACKUP_FAILED, message=lacking, subject=subject, remedy=_REMEDY))
+        return (
+            told,
+            Verdict(code=Code.BACKUP_FAILED, message=lacking, subject=subject, remedy=ANOTHER_BACKUP),
+        )
 
     def installed(self, shell: Shell) -> InstalledVersion | None:
         """Read which version is installed and which runs, and whether this run has put the node back.
@@ -192,12 +200,11 @@ class Restoring:
         if done == self.token:
             return self.forward.installed(shell)
         known = self._read_known(shell)
-        if known.get("running") is None and known.get("version") is None:
+        if known["running"] is None and known["version"] is None:
             known["version"] = UNKNOWN
         return NotPutBack(**known, backup=self.saved.id)
 
     def _read_known(self, shell: Shell) -> dict[str, Any]:
-        nothing = dict.fromkeys(("target", "version", "running", "previous", "main_pid"))
         try:
             found = self.forward.installed(shell)
         except LoginRefusedError:
@@ -206,10 +213,11 @@ class Restoring:
             if exc.code is Code.NODE_NO_PRIVILEGE:
                 raise
             log.warning("%s does not say what it has: %s", shell.host, exc)
-            return {**nothing, "package": self.service, "place": "the node", "active": False}
-        if found is None:
-            return {**nothing, "package": self.service, "place": "the node", "active": False}
-        return {field.name: getattr(found, field.name) for field in fields(found)}
+            found = None
+        if found is not None:
+            return {field.name: getattr(found, field.name) for field in fields(found)}
+        nothing = dict.fromkeys(("target", "version", "running", "previous", "main_pid"))
+        return {**nothing, "package": self.service, "place": "the node", "active": False}
 
     def service_state(self, shell: Shell) -> UnitState | None:
         """Read how systemd has the service."""
@@ -323,7 +331,7 @@ def _no_other_attempt() -> Iterator[None]:
         raise
     except EscalatorError as exc:
         code = exc.code or Code.BACKUP_FAILED
-        raise NodeFaultError(exc.message, remedy=exc.remedy or _REMEDY, code=code) from exc
+        raise NodeFaultError(exc.message, remedy=exc.remedy or ANOTHER_BACKUP, code=code) from exc
 
 
 def _reach(job: NodeJob, action: Callable[[Shell], T]) -> T:
