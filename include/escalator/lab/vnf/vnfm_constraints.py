@@ -23,6 +23,7 @@ class Constraints:
     log: ServiceLog
     _pushed: list[str] = field(default_factory=list)
     _ended: threading.Event = field(default_factory=threading.Event)
+    _putting: threading.Lock = field(default_factory=threading.Lock)
 
     def push(self) -> None:
         """Put groups, then instances, as soon as the catalogue names Escalator; what fails is put again."""
@@ -31,13 +32,18 @@ class Constraints:
         while wanted and not self._ended.is_set():
             endpoint = self._find_endpoint()
             while endpoint is not None and wanted and self._put(endpoint + wanted[0][0], wanted[0][1]):
-                self._pushed.append(endpoint + wanted.pop(0)[0])
+                wanted.pop(0)
             self._ended.wait(AGAIN_SECONDS if wanted else 0)
 
     def delete(self) -> None:
-        """Delete what was put, instances first; what cannot be deleted is told."""
+        """Delete what was put, instances first; what cannot be deleted is told.
+
+        One that is on its way is waited for: it is there, though its answer has not come.
+        """
         self._ended.set()
-        for url in reversed(self._pushed):
+        with self._putting:
+            pushed = self._pushed[::-1]
+        for url in pushed:
             try:
                 status = self.cloud.send("DELETE", url).status
             except OSError as error:
@@ -53,13 +59,17 @@ class Constraints:
             return None
 
     def _put(self, url: str, body: dict[str, Any]) -> bool:
-        """Put one; tell whether it was taken."""
-        try:
-            answer = self.cloud.send("PUT", url, body)
-        except OSError as error:
-            self.log.write("not put", url=url, error=repr(error))
-            return False
-        self.log.write(
-            "put" if answer.status in TAKEN else "not put", url=url, body=body, status=answer.status
-        )
-        return answer.status in TAKEN
+        """Put one, unless the end has come; tell whether it was taken."""
+        with self._putting:
+            if self._ended.is_set():
+                return False
+            try:
+                status = self.cloud.send("PUT", url, body).status
+            except OSError as error:
+                self.log.write("not put", url=url, error=repr(error))
+                return False
+            taken = status in TAKEN
+            self.log.write("put" if taken else "not put", url=url, body=body, status=status)
+            if taken:
+                self._pushed.append(url)
+            return taken
