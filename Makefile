@@ -57,7 +57,7 @@ test: install    ## everything: style, types, unit, lab, scheduler
 proof: install   ## what is longer than a test may take: the six use cases, lives of nodes by the hundred, two installations on one cloud, VNFs of every kind
 	$(BIN)/escalator lab install --hypervisor qemu
 	ESCALATOR_DRAWN_TIMES=10 $(BIN)/pytest -n 2 $(PROPERTIES)
-	$(BIN)/pytest --proof
+	$(BIN)/pytest --proof -n 2 --dist loadscope
 
 test-fast: install   ## the pure part only
 	$(BIN)/pytest -m "not airflow and not lab and not stack"
