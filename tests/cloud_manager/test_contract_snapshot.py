@@ -12,6 +12,7 @@ from escalator.cloud_manager.call_counter import CallCounter
 from escalator.cloud_manager.cloud import Cloud
 from escalator.cloud_manager.connection import connect
 from escalator.cloud_manager.credentials import CloudCredentials
+from escalator.cloud_manager.owners import fetch_group_owner, fetch_server_owner
 from escalator.cloud_manager.snapshots import snapshot_from_document, snapshot_to_document
 from escalator.lab.lab import Lab
 from escalator.lab.servers import ServerSpec
@@ -89,6 +90,10 @@ def test_snapshot_agrees_with_nova_and_placement(empty_lab: Lab) -> None:
     }
     assert {s.id for s in cloud.fetch_servers("node-01")} == {ids["s-active"], ids["s-off"]}
     assert cloud.fetch_servers("node-03") == ()
+    assert {s.id: fetch_server_owner(sdk, s.id) for s in snapshot.servers} == {
+        s.id: s.project_id for s in snapshot.servers
+    }
+    assert fetch_server_owner(sdk, "vm-1") is None
 
 
 def cloud_usage(snapshot: CloudSnapshot, host: str) -> dict[str, int]:
@@ -146,6 +151,8 @@ def test_the_rules_of_server_groups_are_read(empty_lab: Lab) -> None:
     try:
         (group,) = (g for g in taken(cloud).server_groups if g.id == made["id"])
         assert (group.policy, group.max_server_per_host) == ("anti-affinity", 3)
+        connection = cloud._connection
+        assert fetch_group_owner(connection, group.id) == connection.current_project_id
     finally:
         compute.delete(f"/os-server-groups/{made['id']}")
 

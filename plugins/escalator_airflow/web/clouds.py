@@ -1,4 +1,4 @@
-"""The clouds that the API speaks for: their inventories, and their Keystones."""
+"""The clouds that the API speaks for: their inventories, and what they say of tokens and owners."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from collections.abc import Callable
 from functools import lru_cache
 from http import HTTPStatus
 from pathlib import Path
+from typing import TypeVar
 
 from openstack.connection import Connection
 
 from escalator.cloud_manager.call_counter import CallCounter
+from escalator.cloud_manager.owners import fetch_group_owner, fetch_server_owner
 from escalator.cloud_manager.token_check import TokenCheck, TokenFacts, fetch_token_facts
 from escalator.inventory.inventory_file import find_inventory_path, read_inventory
 from escalator.model.errors import InvalidRequestError
@@ -19,9 +21,10 @@ from escalator.model.inventory import Inventory
 from escalator_airflow.settings import inventory_dir
 from escalator_airflow.web.answers import RefusedError
 
-KEYSTONE_TIMEOUT_SECONDS = 10.0
+CALL_TIMEOUT_SECONDS = 10.0
 CONNECTION_KEPT_SECONDS = 300.0
 """How long a connection is used before the credentials are read anew."""
+Answer = TypeVar("Answer")
 
 
 def find_inventory(cloud: str) -> Inventory:
@@ -48,7 +51,7 @@ def _read(path: Path, _changed: int) -> Inventory:
     return read_inventory(path)
 
 
-def open_keystone(conn_id: str) -> Connection:
+def open_cloud(conn_id: str) -> Connection:
     """Open the cloud of an Airflow connection, from within Airflow's API server.
 
     Its processes have the database; the hooks of tasks ask a supervisor, which is not there.
@@ -58,16 +61,16 @@ def open_keystone(conn_id: str) -> Connection:
     from escalator_airflow.hooks.openstack import connect_to  # noqa: PLC0415
 
     found = AirflowConnection.get_connection_from_secrets(conn_id)
-    return connect_to(found, CallCounter(), timeout_seconds=KEYSTONE_TIMEOUT_SECONDS)
+    return connect_to(found, CallCounter(), timeout_seconds=CALL_TIMEOUT_SECONDS)
 
 
-class Keystones:
-    """Says whose a token is, at the Keystone of each cloud. Threads may share it.
+class Clouds:
+    """Says whose a token, a server or a server group is, as each cloud has it. Threads may share it.
 
     :param connect: opens the cloud of an Airflow connection.
     """
 
-    def __init__(self, connect: Callable[[str], Connection] = open_keystone) -> None:
+    def __init__(self, connect: Callable[[str], Connection] = open_cloud) -> None:
         self._connect = connect
         self._lock = threading.Lock()
         self._checks: dict[tuple[str, str], TokenCheck] = {}
@@ -81,13 +84,28 @@ class Keystones:
         conn_id = inventory.cloud_conn_id
         with self._lock:
             check = self._checks.setdefault(
-                (inventory.cloud, conn_id), TokenCheck(lambda token: self._ask(conn_id, token))
+                (inventory.cloud, conn_id),
+                TokenCheck(lambda token: self._ask(conn_id, fetch_token_facts, token)),
             )
         return check.find_facts(token)
 
-    def _ask(self, conn_id: str, token: str) -> TokenFacts | None:
+    def find_server_owner(self, inventory: Inventory, server_id: str) -> str | None:
+        """Return the id of the project of a server; None when Nova knows no such server.
+
+        :raises EscalatorError: Nova cannot be asked.
+        """
+        return self._ask(inventory.cloud_conn_id, fetch_server_owner, server_id)
+
+    def find_group_owner(self, inventory: Inventory, group_id: str) -> str | None:
+        """Return the id of the project of a server group; None when Nova knows no such group.
+
+        :raises EscalatorError: Nova cannot be asked.
+        """
+        return self._ask(inventory.cloud_conn_id, fetch_group_owner, group_id)
+
+    def _ask(self, conn_id: str, fetch: Callable[[Connection, str], Answer], about: str) -> Answer:
         try:
-            return fetch_token_facts(self._open(conn_id), token)
+            return fetch(self._open(conn_id), about)
         except InvalidRequestError:  # credentials may have been changed
             with self._lock:
                 self._opened.pop(conn_id, None)

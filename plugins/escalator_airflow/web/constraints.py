@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any, TypeVar
 
@@ -66,7 +67,7 @@ def put_instance(
     _refuse_other_id("instance_id", body.instance_id, id)
     known = book.instance(caller.cloud, id)
     wanted = body.make_constraints(id, _project_of(body.project_id, caller, known))
-    _refuse_owned(known, wanted.project_id, caller)
+    known = _own(known, wanted.project_id, caller, lambda: means.find_server_owner(caller.inventory, id))
     _refuse_two_groups(ledger, caller, known, wanted)
     book.put_instance(caller.cloud, wanted, means.clock())
     return InstanceAnswer.model_validate(instance_to_wire(wanted))
@@ -101,7 +102,7 @@ def put_group(
     _refuse_other_id("group_id", body.group_id, id)
     known = book.group(caller.cloud, id)
     wanted = body.make_constraints(id, _project_of(body.project_id, caller, known))
-    _refuse_owned(known, wanted.project_id, caller)
+    _own(known, wanted.project_id, caller, lambda: means.find_group_owner(caller.inventory, id))
     book.put_group(caller.cloud, wanted, means.clock())
     return GroupAnswer.model_validate(group_to_wire(wanted))
 
@@ -153,16 +154,23 @@ def _refuse_other_id(key: str, named: str | None, given: str) -> None:
         )
 
 
-def _refuse_owned(
-    known: InstanceConstraints | GroupConstraints | None, project_id: str, caller: Caller
-) -> None:
-    """Refuse to change what another project has put; an administrator may."""
-    if known is not None and known.project_id != project_id and not caller.token.is_admin:
-        raise RefusedError(
-            HTTPStatus.FORBIDDEN,
-            "another project has put constraints under this id",
-            remedy="ask an administrator of the cloud to delete them when they are wrong",
-        )
+def _own(
+    known: Known | None, project_id: str, caller: Caller, find_owner: Callable[[], str | None]
+) -> Known | None:
+    """Return the constraints that are changed; None where there are none, or they are replaced.
+
+    What another project has put is refused, but to an administrator and to the project that Nova says the
+    id belongs to: nobody keeps an owner out by being there first.
+    """
+    if known is None or known.project_id == project_id or caller.token.is_admin:
+        return known
+    if find_owner() == project_id:
+        return None
+    raise RefusedError(
+        HTTPStatus.FORBIDDEN,
+        "another project has put constraints under this id, and Nova has nothing of this project under it",
+        remedy="ask an administrator of the cloud to delete them when they are wrong",
+    )
 
 
 def _refuse_two_groups(

@@ -49,10 +49,14 @@ class Means:
     """The world of the API.
 
     :ivar find_facts: says whose a token is at the cloud's Keystone.
+    :ivar find_server_owner: says which project a server is of; None: there is no such server.
+    :ivar find_group_owner: says the same of a server group.
     :ivar open_ledger: opens the ledger for one request.
     """
 
     find_facts: Callable[[Inventory, str], TokenFacts | None]
+    find_server_owner: Callable[[Inventory, str], str | None]
+    find_group_owner: Callable[[Inventory, str], str | None]
     starter: Starter
     open_ledger: Callable[[], Ledger] = Ledger
     clock: Callable[[], datetime] = utcnow
@@ -60,7 +64,13 @@ class Means:
 
 def find_means() -> Means:
     """Return the means of a process that serves Airflow's API."""
-    from escalator_airflow.web.clouds import Keystones  # noqa: PLC0415
+    from escalator_airflow.web.clouds import Clouds  # noqa: PLC0415
     from escalator_airflow.web.start_runs import AirflowStarter  # noqa: PLC0415
 
-    return Means(find_facts=Keystones().find_facts, starter=AirflowStarter())
+    clouds = Clouds()
+    return Means(
+        find_facts=clouds.find_facts,
+        find_server_owner=clouds.find_server_owner,
+        find_group_owner=clouds.find_group_owner,
+        starter=AirflowStarter(),
+    )

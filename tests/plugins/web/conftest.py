@@ -43,7 +43,9 @@ class World:
         }
     )
     now: datetime = NOW
+    owners: dict[str, str] = field(default_factory=dict)
     keystone_error: Exception | None = None
+    nova_error: Exception | None = None
     check_error: Exception | None = None
     start_error: Exception | None = None
     going: int = 0
@@ -54,6 +56,11 @@ class World:
         if self.keystone_error is not None:
             raise self.keystone_error
         return self.tokens.get(token)
+
+    def find_owner(self, _inventory: Any, about: str) -> str | None:
+        if self.nova_error is not None:
+            raise self.nova_error
+        return self.owners.get(about)
 
     def check(self, runs: Sequence[Any]) -> None:
         self.checked.append(tuple(runs))
@@ -93,6 +100,9 @@ class Stage:
     def find_facts(self, inventory: Any, token: str) -> TokenFacts | None:
         return self.world.find_facts(inventory, token)
 
+    def find_owner(self, inventory: Any, about: str) -> str | None:
+        return self.world.find_owner(inventory, about)
+
 
 @pytest.fixture(scope="session")
 def stage() -> Stage:
@@ -111,6 +121,8 @@ def app(airflow_home: Path, stage: Stage) -> Any:
     outer = FastAPI()
     means = Means(
         find_facts=stage.find_facts,
+        find_server_owner=stage.find_owner,
+        find_group_owner=stage.find_owner,
         starter=Starter(stage),
         clock=lambda: stage.world.now,
     )

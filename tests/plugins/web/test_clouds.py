@@ -42,15 +42,15 @@ def test_the_inventories_say_which_clouds_there_are(folders: Path) -> None:
 def test_the_connection_is_that_of_the_cloud_and_waits_for_nobody(
     folders: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from escalator_airflow.web.clouds import KEYSTONE_TIMEOUT_SECONDS, open_keystone
+    from escalator_airflow.web.clouds import CALL_TIMEOUT_SECONDS, open_cloud
 
     assert folders.is_dir()
     monkeypatch.setenv("AIRFLOW_CONN_THE_CLOUD", json.dumps(CONNECTION))
-    opened: Any = open_keystone("the_cloud")
+    opened: Any = open_cloud("the_cloud")
     assert opened.session.auth.auth_url == CONNECTION["host"]
-    assert float(opened.config.config["api_timeout"]) == KEYSTONE_TIMEOUT_SECONDS
+    assert float(opened.config.config["api_timeout"]) == CALL_TIMEOUT_SECONDS
     with pytest.raises(Exception, match="isn't defined"):
-        open_keystone("another")
+        open_cloud("another")
 
 
 def test_one_connection_serves_till_its_credentials_are_refused(
@@ -74,13 +74,13 @@ def test_one_connection_serves_till_its_credentials_are_refused(
 
     monkeypatch.setattr(clouds, "fetch_token_facts", fetch)
     inventory = read_inventory(folders / "inventory" / "lab.json")
-    keystones = clouds.Keystones(connect)
+    found = clouds.Clouds(connect)
     answers += [facts, facts, InvalidRequestError("refused"), facts]
-    assert keystones.find_facts(inventory, "a") is keystones.find_facts(inventory, "a") is facts
+    assert found.find_facts(inventory, "a") is found.find_facts(inventory, "a") is facts
     assert len(answers) == 3
-    assert keystones.find_facts(inventory, "b") is facts
+    assert found.find_facts(inventory, "b") is facts
     assert opened == ["the_cloud"]
     with pytest.raises(InvalidRequestError):
-        keystones.find_facts(inventory, "c")
-    assert keystones.find_facts(inventory, "c") is facts
+        found.find_facts(inventory, "c")
+    assert found.find_facts(inventory, "c") is facts
     assert opened == ["the_cloud"] * 2

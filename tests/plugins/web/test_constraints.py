@@ -104,6 +104,36 @@ def test_a_project_puts_nothing_for_another_one(client: Any, vnfm: Caller, path:
     assert vnfm("GET", path).status_code == 200
 
 
+@pytest.mark.parametrize(("path", "about"), [("/instance/vm-1", "vm-1"), ("/instance_group/g-1", "g-1")])
+def test_nobody_keeps_an_owner_out_by_being_there_first(
+    client: Any, vnfm: Caller, world: World, path: str, about: str
+) -> None:
+    from escalator.model.errors import TransientError
+
+    other = Caller(client, "other")
+    assert other("PUT", path, {}).status_code == 200
+    world.owners = {about: "c" * 32}
+    assert vnfm("PUT", path, {}).status_code == 403
+    world.owners = {about: OURS}
+    world.nova_error = TransientError("away")
+    assert vnfm("PUT", path, {}).status_code == 503
+    assert other("GET", path).status_code == 200
+    world.nova_error = None
+    assert vnfm("PUT", path, {}).json()["project_id"] == OURS
+    assert vnfm("GET", path).status_code == 200
+    assert other("PUT", path, {}).status_code == 403
+
+
+def test_a_group_that_another_project_named_for_an_instance_does_not_bind_its_owner(
+    client: Any, vnfm: Caller, world: World
+) -> None:
+    other = Caller(client, "other")
+    assert other("PUT", "/instance_group/g-2", {}).status_code == 200
+    assert other("PUT", "/instance/vm-1", {"group_id": "g-2"}).status_code == 200
+    world.owners = {"vm-1": OURS}
+    assert vnfm("PUT", "/instance/vm-1", {"group_id": "g-1"}).json()["group_id"] == "g-1"
+
+
 def test_an_administrator_who_names_no_project_leaves_constraints_to_their_own(
     admin: Caller, vnfm: Caller
 ) -> None:
