@@ -123,6 +123,23 @@ def test_a_campaign_whose_window_has_closed(visit: Any, ledger: Ledger) -> None:
     assert page.locator("#head .w-window").inner_text().startswith("5 ")
 
 
+def test_the_list_of_campaigns_stays_fresh_and_keeps_the_focus(visit: Any, ledger: Ledger) -> None:
+    page = visit(path=LIST)
+    page.clock.install()
+    page.reload()
+    assert "no campaign" in page.locator("#campaigns").inner_text()
+    stage = Stage(ledger)
+    run = stage.set()
+    page.clock.run_for(10_000)
+    link = page.locator("#campaigns h2 a")
+    link.focus()
+    assert page.locator("#campaigns .stand").inner_text() == "Running"
+    stage.fail(run, "node-04", Step.UPGRADE, Code.UPGRADE_FAILED, "exit code 100")
+    page.clock.run_for(10_000)
+    page.locator("#campaigns .stand", has_text="Needs a person").wait_for()
+    assert link.evaluate("link => link === document.activeElement")
+
+
 def test_names_that_are_markup_are_shown_as_they_are(visit: Any, ledger: Ledger) -> None:
     stage = Stage(ledger, out=2, parallel=2, name=NASTY + "{:02d}", server=NASTY + "{:02d}-{}")
     stage.fail(stage.set(), stage.hosts[3], Step.UPGRADE, Code.UPGRADE_FAILED, f"{NASTY} -> {NASTY}")

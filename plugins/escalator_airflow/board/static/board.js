@@ -1,9 +1,11 @@
 "use strict";
-// Keeps the board fresh: asks every two seconds for what has changed, counts on what runs, filters the list.
+// Keeps the board fresh: asks every two seconds for what has changed, counts on what runs, filters the list of
+// nodes; and the list of campaigns, every ten.
 // Without it the page is as readable as it was when it was loaded.
 (() => {
   const EVERY_MS = 2000;
   const STALE_MS = 10000;
+  const LIST_EVERY_MS = 10000;
   const live = document.getElementById("live");
   const inFrame = window.parent !== window;
 
@@ -18,6 +20,20 @@
       outer.click();
     } catch { /* another origin's frame: the link opens here */ }
   });
+
+  // --- the list of campaigns ---------------------------------------------------------------------
+  async function askForList() {
+    const list = document.getElementById("campaigns");
+    try {
+      const answer = await fetch(location.href, {
+        cache: "no-store", credentials: "same-origin", redirect: "error", signal: AbortSignal.timeout(STALE_MS),
+      });
+      const made = answer.ok && new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("campaigns");
+      if (made && made.innerHTML !== list.innerHTML) replace(list, made);
+    } catch { /* the next one may get through */ }
+    setTimeout(askForList, LIST_EVERY_MS);
+  }
+  if (document.getElementById("campaigns")) setTimeout(askForList, LIST_EVERY_MS);
   if (!live) return;
 
   const fresh = document.getElementById("fresh");
