@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from openstack.connection import Connection
 from tests.cloud_manager.whole_cloud import (
     CANDIDATES,
     HOSTS,
@@ -185,15 +186,21 @@ def slept() -> list[float]:
 
 
 @pytest.fixture
-def cloud(fake: FakeOpenStack, counter: CallCounter, slept: list[float]) -> Cloud:
-    """A Cloud that talks to the fake; retries do not wait, but say in ``slept`` how long they would."""
+def connection(fake: FakeOpenStack, counter: CallCounter) -> Connection:
+    """A connection to the fake."""
     credentials = CloudCredentials.from_connection_fields(
         host=f"{fake.url}/identity/v3",
         login="admin",
         password="secret",
         extra={"OS_REGION_NAME": "R", "OS_PROJECT_ID": "p", "OS_PROJECT_DOMAIN_ID": "default"},
     )
-    return Cloud(connect(credentials, counter), counter, sleep=slept.append)
+    return connect(credentials, counter)
+
+
+@pytest.fixture
+def cloud(connection: Connection, counter: CallCounter, slept: list[float]) -> Cloud:
+    """A Cloud that talks to the fake; retries do not wait, but say in ``slept`` how long they would."""
+    return Cloud(connection, counter, sleep=slept.append)
 
 
 @pytest.fixture

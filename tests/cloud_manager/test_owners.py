@@ -6,9 +6,6 @@ from typing import Any
 import pytest
 from openstack.connection import Connection
 
-from escalator.cloud_manager.call_counter import CallCounter
-from escalator.cloud_manager.connection import connect
-from escalator.cloud_manager.credentials import CloudCredentials
 from escalator.cloud_manager.owners import fetch_group_owner, fetch_server_owner
 from escalator.model.errors import ForbiddenError
 
@@ -17,17 +14,6 @@ CASES: list[Any] = [
     (fetch_server_owner, "/compute/v2.1/servers/s-1", {"server": {"id": "s-1", "tenant_id": "p-1"}}),
     (fetch_group_owner, "/compute/v2.1/os-server-groups/s-1", {"server_group": {"project_id": "p-1"}}),
 ]
-
-
-@pytest.fixture
-def connection(fake: Any) -> Connection:
-    credentials = CloudCredentials.from_connection_fields(
-        host=f"{fake.url}/identity/v3",
-        login="admin",
-        password="secret",
-        extra={"OS_REGION_NAME": "R", "OS_PROJECT_ID": "p", "OS_PROJECT_DOMAIN_ID": "default"},
-    )
-    return connect(credentials, CallCounter())
 
 
 @pytest.mark.parametrize(("fetch", "path", "answer"), CASES)

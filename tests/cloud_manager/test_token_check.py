@@ -4,10 +4,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from openstack.connection import Connection
 
-from escalator.cloud_manager.call_counter import CallCounter
-from escalator.cloud_manager.connection import connect
-from escalator.cloud_manager.credentials import CloudCredentials
 from escalator.cloud_manager.token_check import TokenCheck, TokenFacts, fetch_token_facts, is_token
 from escalator.model.errors import InvalidRequestError, TransientError
 
@@ -95,25 +93,15 @@ def test_what_cannot_be_a_token_is_not_asked_about(text: str) -> None:
     assert keystone.asked == []
 
 
-def connection_to(fake: Any) -> Any:
-    credentials = CloudCredentials.from_connection_fields(
-        host=f"{fake.url}/identity/v3",
-        login="admin",
-        password="secret",
-        extra={"OS_REGION_NAME": "R", "OS_PROJECT_ID": "p", "OS_PROJECT_DOMAIN_ID": "default"},
-    )
-    return connect(credentials, CallCounter())
-
-
 def answer_about(fake: Any, *answer: Any) -> None:
     """Tell what Keystone answers when it is asked about a token; a new one it gives as ever."""
     fake.first = lambda asked: answer if (asked.method, asked.path) == ("GET", TOKENS) else None
 
 
-def test_keystone_is_asked_with_our_own_credentials(fake: Any) -> None:
+def test_keystone_is_asked_with_our_own_credentials(fake: Any, connection: Connection) -> None:
     told = fake._token()["token"] | {"project": {"id": "p-1"}, "roles": [{"name": "member"}]}
     answer_about(fake, 200, {"token": told})
-    facts = fetch_token_facts(connection_to(fake), "theirs")
+    facts = fetch_token_facts(connection, "theirs")
     assert facts is not None
     assert (facts.user, facts.project_id, facts.roles) == ("admin", "p-1", {"member"})
     assert facts.expires_at == datetime(2099, 1, 1, tzinfo=UTC)
@@ -121,36 +109,38 @@ def test_keystone_is_asked_with_our_own_credentials(fake: Any) -> None:
     assert [asked.method for asked in fake.asked] == ["POST", "GET"]
 
 
-def test_a_token_without_a_project_has_none(fake: Any) -> None:
+def test_a_token_without_a_project_has_none(fake: Any, connection: Connection) -> None:
     told = fake._token()["token"]
     del told["project"]
     answer_about(fake, 200, {"token": told})
-    facts = fetch_token_facts(connection_to(fake), "theirs")
+    facts = fetch_token_facts(connection, "theirs")
     assert facts is not None
     assert facts.project_id is None
     assert facts.is_admin
 
 
-def test_a_token_that_keystone_does_not_know_does_not_count(fake: Any) -> None:
+def test_a_token_that_keystone_does_not_know_does_not_count(fake: Any, connection: Connection) -> None:
     answer_about(fake, 404, {"error": {"code": 404, "message": "Could not find token."}})
-    assert fetch_token_facts(connection_to(fake), "theirs") is None
+    assert fetch_token_facts(connection, "theirs") is None
 
 
 @pytest.mark.parametrize("status", [0, 429, 500, 503])
-def test_a_keystone_that_does_not_answer_is_an_error(fake: Any, status: int) -> None:
+def test_a_keystone_that_does_not_answer_is_an_error(fake: Any, connection: Connection, status: int) -> None:
     answer_about(fake, status, {})
     with pytest.raises(TransientError):
-        fetch_token_facts(connection_to(fake), "theirs")
+        fetch_token_facts(connection, "theirs")
 
 
 @pytest.mark.parametrize("status", [401, 403])
-def test_refused_credentials_of_ours_are_no_refusal_of_theirs(fake: Any, status: int) -> None:
+def test_refused_credentials_of_ours_are_no_refusal_of_theirs(
+    fake: Any, connection: Connection, status: int
+) -> None:
     answer_about(fake, status, {})
     with pytest.raises(InvalidRequestError):
-        fetch_token_facts(connection_to(fake), "theirs")
+        fetch_token_facts(connection, "theirs")
 
 
-def test_an_answer_of_something_else_is_an_error(fake: Any) -> None:
+def test_an_answer_of_something_else_is_an_error(fake: Any, connection: Connection) -> None:
     answer_about(fake, 200, {"hello": "world"})
     with pytest.raises(TransientError, match="none of Keystone's"):
-        fetch_token_facts(connection_to(fake), "theirs")
+        fetch_token_facts(connection, "theirs")
