@@ -16,6 +16,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from escalator.lab.vnf.json_server import NOT_FOUND, OK, Answer, JsonServer, Request, call
@@ -99,7 +100,9 @@ class Guest:
             return Answer(status=NOT_FOUND, body={"error": f"nothing at {request.method} {request.path}"})
         return answers[asked]()
 
-    def _serve(self, request: Request) -> Answer:
+    def _serve(self, noted: threading.Event, request: Request) -> Answer:
+        """Answer on the address of the service, once this one has noted that it serves."""
+        noted.wait()
         self._served += 1
         return self.answer(request)
 
@@ -176,7 +179,8 @@ class Guest:
 
         :raises OSError: when somebody keeps it.
         """
-        service = JsonServer(*where, self._serve)
+        noted = threading.Event()
+        service = JsonServer(*where, partial(self._serve, noted))
         deadline = time.monotonic() + seconds
         while not service.is_bound:
             try:
@@ -187,6 +191,7 @@ class Guest:
                 time.sleep(BIND_POLL_SECONDS)
         self._log.write(BOUND, address=service.address, port=service.port)
         self._service, self._served = service, 0
+        noted.set()
 
     def _unbind(self) -> tuple[str, int]:
         service, self._service = self._service, None
@@ -210,12 +215,12 @@ def parse_endpoint(text: str) -> tuple[str, int]:
     return address, int(port)
 
 
-def wait_for_end() -> None:
-    """Wait for the signal that ends this process in order."""
+def catch_end() -> threading.Event:
+    """Return what is set when this process is told to end in order; call it before anybody is answered."""
     ended = threading.Event()
     for sig in (signal.SIGTERM, signal.SIGINT):
         signal.signal(sig, lambda *_: ended.set())
-    ended.wait()
+    return ended
 
 
 def main() -> None:
@@ -239,8 +244,9 @@ def main() -> None:
         takeover_seconds=args.takeover_seconds,
     )
     guest = Guest(settings, ServiceLog(args.log, args.name))
+    ended = catch_end()
     guest.start(active=args.active)
-    wait_for_end()
+    ended.wait()
     guest.stop()
 
 

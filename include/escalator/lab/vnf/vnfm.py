@@ -19,7 +19,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from escalator.lab.vnf.guest import parse_endpoint, wait_for_end
+from escalator.lab.vnf.guest import catch_end, parse_endpoint
 from escalator.lab.vnf.json_server import BAD_REQUEST, NOT_FOUND, OK, Answer, JsonServer, Request
 from escalator.lab.vnf.service_log import ServiceLog
 from escalator.lab.vnf.vnfm_cloud import Account, VnfmCloud
@@ -253,13 +253,14 @@ def main() -> None:
         log=log,
         authorization=config.get("authorization"),
     )
+    ended = catch_end()
     JsonServer(*parse_endpoint(config["listen"]), manager.answer).start()
     log.write("started", behaviour=args.behaviour, dialect=args.dialect)
     constraints = Constraints(
         cloud=cloud, groups=config.get("groups", []), instances=config.get("instances", []), log=log
     )
     threading.Thread(target=constraints.push, daemon=True).start()
-    wait_for_end()
+    ended.wait()
     constraints.delete()
     log.write("ended")
 
