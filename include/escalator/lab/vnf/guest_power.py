@@ -24,7 +24,8 @@ from escalator.lab.vnf.json_server import call
 from escalator.lab.vnf.service_log import BOUND, UNBOUND, ServiceLog
 
 POLL_SECONDS = 0.01
-ROLE_SECONDS = 0.2
+ROLE_SECONDS = 2.0
+"""One that runs answers at once; on a busy computer it may be kept from it for a while."""
 FREEZE, THAW = frozenset({"paused", "suspended"}), frozenset({"resumed"})
 STOP, START = frozenset({"stopped"}), frozenset({"started"})
 
