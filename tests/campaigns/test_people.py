@@ -28,6 +28,8 @@ WORDS = " - do not enable, Ann"
 REASON = "disk is being replaced, ticket 4711"
 SLOW = {"lab_migrate_seconds": "3"}
 SNAPSHOT_SECONDS = 75
+ACTING_SECONDS = 15
+"""How long a move off the tenant's node takes until he has acted: what waits gets its turn after that."""
 AT_ONCE = 8
 """Moves under way from one node: what else is on it waits."""
 
@@ -38,7 +40,7 @@ def servers() -> list[ServerSpec]:
         ServerSpec(
             name=f"own-{n:02d}",
             host=TENANTS,
-            metadata={**SLOW, "lab_snapshot_seconds": str(SNAPSHOT_SECONDS)},
+            metadata={"lab_snapshot_seconds": str(SNAPSHOT_SECONDS)},
         )
         for n in range(AT_ONCE + 6)
     ]
@@ -76,14 +78,16 @@ class People:
 
     def tenant(self) -> None:
         """Act on servers that wait, and on one that is on its way."""
+        small = self.flavor("m1.small")
         names = self.waiting(TENANTS)
         self.act("busy", next(names), {"createImage": {"name": "nightly"}})
         self.act("deleted", next(names), None)
         self.act("shelved", next(names), {"shelve": None})
         self.act("moved", next(names), {"os-migrateLive": {"host": TAKEN, "block_migration": "auto"}})
-        self.act("resized", next(names), {"resize": {"flavorRef": self.flavor("m1.small")}})
+        self.act("resized", next(names), {"resize": {"flavorRef": small}})
         flying = [s.name for s in self.cloud.fetch_servers(TENANTS) if s.task_state == "migrating"]
         self.act("deleted in flight", max(set(flying) - {self.did["moved"]}), None)
+        self.lab.node(TENANTS).clear_faults()
         self.confirm(self.did["resized"])
 
     def flavor(self, name: str) -> str:
@@ -124,6 +128,7 @@ class People:
 @pytest.fixture(scope="module")
 def drill(harness: Harness) -> dict[str, Any]:
     people = People(harness, harness.fresh(servers()))
+    harness.lab.node(TENANTS).fault(seconds=ACTING_SECONDS)
     watcher = Watcher(
         harness.world.cloud(),
         {
