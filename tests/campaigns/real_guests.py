@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 from escalator.lab.lab import Lab
-from escalator.lab.ping_meter import answers
 from escalator.lab.processes import wait_until
 from escalator.lab.progress import Progress
 from escalator.lab.real_guests import RealGuests
@@ -56,8 +56,16 @@ def address_of(server: Mapping[str, Any]) -> str:
 
 
 def read(address: str) -> str:
-    """Return what a guest tells of its boot; nothing when it does not answer."""
-    if not wait_until(lambda: answers(address), timeout_seconds=ANSWER_SECONDS):
-        return ""
-    with urllib.request.urlopen(f"http://{address}/", timeout=10) as answer:
-        return str(answer.read().decode())
+    """Return what a guest tells of its boot; nothing when it does not answer in time.
+
+    It answers echoes before it tells: its web server starts last.
+    """
+    told: list[str] = []
+
+    def tells() -> bool:
+        with suppress(OSError, HTTPException), urlopen(f"http://{address}/", timeout=10) as answer:
+            told.append(answer.read().decode())
+        return bool(told)
+
+    wait_until(tells, timeout_seconds=ANSWER_SECONDS, poll_seconds=0.5)
+    return told[0] if told else ""
