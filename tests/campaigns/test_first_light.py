@@ -98,7 +98,7 @@ def test_the_report_says_what_nova_did(harness: Harness, light: dict[str, Any]) 
     assert live
     running = [m for m in live if m["interruption_note"] is None]
     assert len(running) >= len(live) / 2
-    assert all(0 < m["interruption_ms"] < 1000 for m in running)
+    assert all(0 < m["interruption_ms"] < 1000 * m["seconds"] for m in running)  # a pause, not the whole move
     events = [e["event"] for e in report["trace"]["events"]]
     assert events.count("admit") == events.count("release") == 4
     assert events.count("move_start") == events.count("move_end") == len(moved)
