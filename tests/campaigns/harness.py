@@ -236,7 +236,7 @@ def airflow_beside(
         world.connect_airflow(stack)
         with stack.client() as client:
             for domain in read_inventory(world.inventory_dir / f"{CLOUD}.json").domains():
-                wait_for_dag(client, make_dag_id("upgrade", CLOUD, domain), timeout_seconds=60)
+                wait_for_dag(client, make_dag_id("upgrade", CLOUD, domain), timeout_seconds=300)
             yield Harness(world=world, stack=stack, client=client)
     finally:
         stack.down(wipe="ESCALATOR_KEEP" not in os.environ)

@@ -49,7 +49,7 @@ def wide(harness: Harness) -> tuple[Harness, ...]:
         pytest.skip(f"the lab of {CHOSEN_LAB} has {settings.nodes} nodes in {settings.zones} zone(s)")
     dag_ids = [make_dag_id("upgrade", CLOUD, domain) for domain in DOMAINS]
     for dag_id in dag_ids:
-        wait_for_dag(harness.client, dag_id, timeout_seconds=90)
+        wait_for_dag(harness.client, dag_id, timeout_seconds=300)
     return tuple(replace(harness, dag_id=dag_id) for dag_id in dag_ids)
 
 

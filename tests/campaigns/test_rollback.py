@@ -20,7 +20,7 @@ BACK = make_dag_id("rollback", CLOUD, "cell1/az1/general")
 @pytest.fixture(scope="module")
 def back(harness: Harness) -> Harness:
     """The same lab and Airflow, and the DAG of the way back."""
-    wait_for_dag(harness.client, BACK, timeout_seconds=120)
+    wait_for_dag(harness.client, BACK, timeout_seconds=300)
     return replace(harness, dag_id=BACK)
 
 
