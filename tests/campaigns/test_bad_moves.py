@@ -28,7 +28,7 @@ def bad_moves(harness: Harness) -> dict[str, Any]:
     harness.lab.node("node-01").fault(migrate="hang", once=True)
     harness.lab.node("node-03").fault(migrate="die", once=True)
     run = harness.trigger(
-        hosts=["node-01", "node-02", "node-03"], max_failed_nodes=2, migration_timeout_seconds=20
+        hosts=["node-01", "node-02", "node-03"], max_failed_nodes=2, migration_timeout_seconds=45
     )
     state = harness.wait(run)
     nodes = {node["host"]: node for node in harness.report(run)["nodes"]}
