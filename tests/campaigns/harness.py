@@ -32,8 +32,15 @@ from tests.conftest import ROOT
 DAG_ID = make_dag_id("upgrade", CLOUD, "cell1/az1/general")
 NEW, OLD = "34.0.0", "33.0.2"
 RUN_SECONDS = 1500.0
-UNHURRIED = {"AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "900"}
-"""The DAGs do not change while the tests run: they are read when Airflow starts."""
+UNHURRIED = {
+    "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "900",
+    "AIRFLOW__DAG_PROCESSOR__DAG_FILE_PROCESSOR_TIMEOUT": "400",
+    "AIRFLOW__CORE__DAGBAG_IMPORT_TIMEOUT": "300",
+}
+"""The DAGs do not change while the tests run: they are read when Airflow starts, however long that takes.
+
+A file that took too long once would have no DAGs until it is read again.
+"""
 WATCHER = "watcher"
 PERSONS = {"AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"admin:admin,{WATCHER}:viewer"}
 """Who may log in to Airflow: one who may do everything, one who may look."""
