@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -23,9 +23,11 @@ from escalator.cloud_manager.cloud import Cloud
 from escalator.demo.demo_world import CLOUD, DemoWorld, offer_bundles
 from escalator.inventory.inventory_file import read_inventory
 from escalator.lab.lab import Lab
+from escalator.lab.processes import wait_until
 from escalator.lab.progress import Progress
 from escalator.lab.servers import ServerSpec, standard_set
-from escalator.model.cloud import ServiceState, ServiceStatus
+from escalator.model.cloud import MigrationStatus, ServiceState, ServiceStatus
+from escalator.model.errors import EscalatorError
 from escalator.model.naming import make_dag_id
 from tests.conftest import ROOT
 
@@ -166,6 +168,21 @@ class Harness:
     def clear(self, run: DagRun, task_id: str) -> None:
         """Clear one task with downstream, as an operator does."""
         self.client.clear_tasks(self.dag_id, run.run_id, [task_id])
+
+    def let_arrive(self, host: str) -> None:
+        """Let what is on its way from a node arrive now, and what follows go as ever: its faults are over."""
+        self.lab.node(host).clear_faults()
+        cloud = self.world.cloud()
+
+        def has_left() -> bool:
+            moving = {s.id for s in cloud.fetch_servers(host) if s.task_state == "migrating"}
+            for migration in cloud.fetch_migrations(host=host) if moving else ():
+                if migration.server_id in moving and migration.status is MigrationStatus.RUNNING:
+                    with suppress(EscalatorError):  # it has just ended
+                        cloud.force_complete(migration.server_id, migration.id)
+            return not moving
+
+        assert wait_until(has_left, timeout_seconds=300, poll_seconds=1.0), self.servers()
 
     def report(self, run: DagRun) -> dict[str, Any]:
         """Read the report of a run."""

@@ -24,7 +24,9 @@ def failed(harness: Harness) -> dict[str, Any]:
     run = harness.trigger(hosts=[OF_A_PERSON, *HOSTS], max_parallel=2)
     order = [host for host in harness.order(run) if host != OF_A_PERSON]
     harness.lab.node(order[0]).fault(refuse_start_release=NEW)
-    harness.lab.node(order[1]).fault(seconds=30)  # still out when the first one fails: nobody takes its place
+    harness.lab.node(order[1]).fault(seconds=600)  # out until the first one fails: nobody takes its place
+    harness.wait_for(run, f"{order[0]}.verify", "failed")
+    harness.let_arrive(order[1])
     state = harness.wait(run)
     return {"run": run, "order": order, "state": state, "services": harness.services()}
 
