@@ -100,8 +100,10 @@ def test_a_person_gives_the_node_back_and_all_is_in_order(orphan: Orphan) -> Non
 
 def test_a_living_run_keeps_its_lease(orphan: Orphan) -> None:
     harness = orphan.harness
+    harness.lab.node(HOST).fault(seconds=600)  # it goes on until the words are typed
     run = harness.trigger(hosts=[HOST])
     harness.wait_for(run, f"{HOST}.precheck", "running", "success")
     done = orphan.type_words("mark-failed", HOST, "--yes")
+    harness.let_arrive(HOST)
     assert (done.returncode, "still goes on" in done.stderr) == (2, True), done.stdout + done.stderr
     assert harness.wait(run) == "success", harness.states(run)
