@@ -21,7 +21,7 @@ from tests.campaigns.real_guests import (
 )
 from tests.lab.machine.machines import lost_by_emulation
 
-pytestmark = [pytest.mark.lab, pytest.mark.stack, pytest.mark.real_guests, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.lab, pytest.mark.stack, pytest.mark.real_guests, pytest.mark.timeout(3600)]
 
 TOLD = Progress()
 CHANGES, STAYS = {"nova-compute", "qemu", "libvirt"}, {"os", "kernel", "openvswitch"}
