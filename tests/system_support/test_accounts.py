@@ -118,10 +118,12 @@ def test_a_password_never_stands_in_a_command_line(machine: AccountsSshd) -> Non
 
 
 def test_a_job_of_a_user_with_sudo_is_roots_and_outlives_the_login(machine: AccountsSshd) -> None:
-    base = f"{machine.home}/jobs"
+    base, go = f"{machine.home}/jobs", machine.home / "go"
     with shell_of(machine, OPS, PASSWORD) as shell:
-        assert remote_job.start(shell, "job", "id -un; sleep 0.3; echo end", base=base)
+        script = f"id -un; until [ -e '{go}' ]; do sleep 0.05; done; echo end"
+        assert remote_job.start(shell, "job", script, base=base)
         assert remote_job.read_state(shell, "job", base=base).state is JobState.RUNNING
+    go.touch()
     with shell_of(machine, OPS, PASSWORD) as shell:
         while (status := remote_job.read_state(shell, "job", base=base)).state is JobState.RUNNING:
             pass

@@ -8,7 +8,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +17,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from escalator.lab.processes import children
 from escalator.model.errors import InvalidRequestError, LoginRefusedError, NodeFaultError, TransientError
 from escalator.system_support import remote_job
 from escalator.system_support.remote_job import JobOverdueError, JobState, NodeUnreachableError
@@ -47,11 +48,16 @@ def settled(shell: Shell, job: str, base: str) -> remote_job.JobStatus:
 
 
 def until(path: Path) -> str:
-    for _ in range(250):
+    for _ in range(1500):
         if path.exists() and (text := path.read_text().strip()):
             return text
         time.sleep(0.02)
     pytest.fail(f"{path} did not appear")
+
+
+def wait_for(go: Path) -> str:
+    """Return the words of a job that runs until a file is there, however long a busy computer takes."""
+    return f"until [ -e {shlex.quote(str(go))} ]; do sleep 0.05; done"
 
 
 @pytest.fixture
@@ -111,18 +117,21 @@ def test_the_folder_of_jobs_is_for_root_alone(local: LocalShell, base: str) -> N
     assert (Path(base) / "job" / "log").stat().st_mode & 0o077 == 0
 
 
-def test_a_running_job_is_seen_running_by_many_and_cannot_be_removed(local: LocalShell, base: str) -> None:
-    remote_job.start(local, "job", "sleep 1", base=base)
+def test_a_running_job_is_seen_running_by_many_and_cannot_be_removed(
+    local: LocalShell, base: str, tmp_path: Path
+) -> None:
+    remote_job.start(local, "job", wait_for(tmp_path / "go"), base=base)
     assert {remote_job.read_state(local, "job", base=base).state for _ in range(5)} == {JobState.RUNNING}
     with pytest.raises(NodeFaultError, match="still runs"):
         remote_job.clean_up(local, "job", base=base)
+    (tmp_path / "go").touch()
     settled(local, "job", base)
     remote_job.clean_up(local, "job", base=base)
     assert remote_job.read_state(local, "job", base=base).state is JobState.ABSENT
 
 
 def test_a_job_whose_processes_are_gone_is_lost(local: LocalShell, base: str, tmp_path: Path) -> None:
-    remote_job.start(local, "job", f"echo $$ > {tmp_path}/pid; echo begun; sleep 60", base=base)
+    remote_job.start(local, "job", f"echo begun; echo $$ > {tmp_path}/pid; sleep 60", base=base)
     os.killpg(os.getsid(int(until(tmp_path / "pid"))), signal.SIGKILL)
     status = settled(local, "job", base)
     assert (status.state, status.exit_code) == (JobState.LOST, None)
@@ -130,10 +139,12 @@ def test_a_job_whose_processes_are_gone_is_lost(local: LocalShell, base: str, tm
 
 
 def test_a_script_that_outlives_its_wrapper_still_runs(local: LocalShell, base: str, tmp_path: Path) -> None:
-    remote_job.start(local, "job", f"echo $$ > {tmp_path}/pid; sleep 0.8", base=base)
+    script = f"echo $$ > {tmp_path}/pid; {wait_for(tmp_path / 'go')}"
+    remote_job.start(local, "job", script, base=base)
     wrapper = os.getsid(int(until(tmp_path / "pid")))
     os.kill(wrapper, signal.SIGKILL)
     assert remote_job.read_state(local, "job", base=base).state is JobState.RUNNING
+    (tmp_path / "go").touch()
     assert settled(local, "job", base).state is JobState.LOST
 
 
@@ -214,10 +225,13 @@ def test_a_job_that_is_always_lost_is_given_up(local: LocalShell, base: str, tmp
     assert (tmp_path / "count").read_text() == "try\ntry\n"
 
 
-def test_a_job_that_runs_at_its_deadline_is_overdue_and_left(local: LocalShell, base: str) -> None:
-    remote_job.start(local, "job", "sleep 1", base=base)
+def test_a_job_that_runs_at_its_deadline_is_overdue_and_left(
+    local: LocalShell, base: str, tmp_path: Path
+) -> None:
+    remote_job.start(local, "job", wait_for(tmp_path / "go"), base=base)
     with pytest.raises(JobOverdueError, match="still runs"):
         remote_job.wait(lambda: local, "job", deadline=now(), clock=now, sleep=time.sleep, base=base)
+    (tmp_path / "go").touch()
     assert settled(local, "job", base).succeeded
 
 
@@ -266,11 +280,12 @@ def test_any_text_in_a_script_arrives_unchanged(local: LocalShell, base: str, te
 def test_over_ssh_a_job_survives_the_loss_of_its_connection(
     sshd: Sshd, base: str, tmp_path: Path, cut: Callable[[object], None]
 ) -> None:
-    script = f"echo $$ > {tmp_path}/pid; sleep 1; echo survived"
+    script = f"echo $$ > {tmp_path}/pid; {wait_for(tmp_path / 'go')}; echo survived"
     with sshd.shell() as shell:
         remote_job.start(shell, "job", script, base=base)
         until(tmp_path / "pid")
         cut(shell)
+    (tmp_path / "go").touch()
     status = remote_job.wait(
         sshd.shell, "job", deadline=soon(), clock=now, sleep=time.sleep, base=base, poll_seconds=0.1
     )
@@ -278,7 +293,7 @@ def test_over_ssh_a_job_survives_the_loss_of_its_connection(
 
 
 def test_over_ssh_waiting_connects_again_when_sshd_goes_away_and_comes_back(
-    own_sshd: Sshd, base: str, cut: Callable[[object], None]
+    own_sshd: Sshd, base: str, tmp_path: Path
 ) -> None:
     opened = []
 
@@ -287,19 +302,24 @@ def test_over_ssh_waiting_connects_again_when_sshd_goes_away_and_comes_back(
         return opened[-1]
 
     def outage() -> None:
-        time.sleep(0.5)
+        until(tmp_path / "pid")
+        assert own_sshd.process is not None
+        served = children(own_sshd.process.pid)
         own_sshd.stop()
-        cut(opened[-1])
+        for one in served:
+            with suppress(ProcessLookupError):
+                os.kill(one, signal.SIGKILL)
         time.sleep(1)
         own_sshd.start()
+        (tmp_path / "go").touch()
 
     trouble = threading.Thread(target=outage)
     trouble.start()
     status = remote_job.run_to_end(
         connect,
         "job",
-        "sleep 2.5; echo done",
-        deadline=soon(),
+        f"echo $$ > {tmp_path}/pid; {wait_for(tmp_path / 'go')}; echo done",
+        deadline=soon(60),
         clock=now,
         sleep=lambda s: time.sleep(s / 8),
         base=base,
