@@ -93,13 +93,16 @@ def test_the_vault_is_opened_by_the_password_of_a_connection_which_nobody_sees(
 
 
 def test_a_run_that_takes_too_long_is_ended_with_all_that_it_started(ansible_node: AnsibleNode) -> None:
-    run = ansible_node.write_tasks("{name: Hang, ansible.builtin.command: sleep 300, delegate_to: localhost}")
+    sleep = f"sleep 300.{os.getpid()}"  # others sleep on this computer too
+    run = ansible_node.write_tasks(
+        f"{{name: Hang, ansible.builtin.command: {sleep}, delegate_to: localhost}}"
+    )
     began = time.monotonic()
     with pytest.raises(NodeFaultError, match=r"playbook demo\.yml was ended after 12 s, its limit"):
         stage(ansible_node, stage=run, stage_seconds=12.0)
     assert time.monotonic() - began < 60
     assert ansible_node.list_leftovers() == []
-    assert list_processes_of("sleep 300") == []
+    assert list_processes_of(sleep) == []
     assert not (ansible_node.folder / "state" / "holder").exists()
 
 
@@ -122,7 +125,8 @@ HANGS = PlaybookRun(playbook="hangs.yml")
 
 def test_a_worker_that_was_killed_leaves_nothing_and_the_next_one_goes_on(ansible_node: AnsibleNode) -> None:
     begun = ansible_node.folder / "begun"
-    shell = 'cd "{{ folder }}"; touch begun; sleep 301'
+    sleep = f"sleep 301.{os.getpid()}"
+    shell = f'cd "{{{{ folder }}}}"; touch begun; {sleep}'
     wait = f"{{name: Hang, ansible.builtin.shell: {shell!r}, delegate_to: localhost}}"
     ansible_node.write_tasks(wait, name="hangs.yml")
     node, sshd = ansible_node, ansible_node.sshd
@@ -136,7 +140,7 @@ def test_a_worker_that_was_killed_leaves_nothing_and_the_next_one_goes_on(ansibl
     worker.send_signal(signal.SIGKILL)
     worker.wait()
     wait_until(lambda: not ansible_node.list_leftovers())
-    assert list_processes_of("sleep 301") == []
+    assert list_processes_of(sleep) == []
     assert (ansible_node.folder / "state" / "holder").exists()
     assert stage(ansible_node) is Effect.STAGED
     assert activate(ansible_node) is Effect.ACTIVATED

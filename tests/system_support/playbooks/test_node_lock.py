@@ -12,7 +12,15 @@ import pytest
 from tests.system_support.conftest import LocalShell
 
 from escalator.model.errors import NodeFaultError
+from escalator.system_support.playbooks import node_lock
 from escalator.system_support.playbooks.node_lock import SILENCE_SECONDS, NodeLock
+
+
+@pytest.fixture(autouse=True)
+def _own_modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let only modules below this test's folder count: others run Ansible on this computer too."""
+    ours = f"{str(tmp_path).removeprefix('/')}{node_lock._MODULES}"
+    monkeypatch.setattr(node_lock, "_MODULES", ours)
 
 
 def lock(folder: Path, owner: str, *, lasts: int = 60) -> NodeLock:
