@@ -121,8 +121,8 @@ class People:
         self.put(TAKEN, {"status": "disabled", "disabled_reason": REASON})
 
     def put(self, host: str, body: Mapping[str, str]) -> None:
-        self.at[host] = datetime.now(UTC)
         self.lab.cloud.put("nova", f"/os-services/{self.cloud.fetch_service(host).id}", body)
+        self.at[host] = datetime.now(UTC)
 
 
 @pytest.fixture(scope="module")
