@@ -55,7 +55,7 @@ def only(book: NoticeBook) -> NoticeRecord:
 
 def deliver(courier: Courier) -> int:
     tried = courier.deliver_due(SESSION)
-    assert courier.finish(10)
+    assert courier.finish(30)
     return tried
 
 

@@ -24,6 +24,7 @@ from tests.vim_interface.delivery.couriers import (
 from tests.vim_interface.servers import Request, answer, find_closed_port, serving, write_raw
 from tests.vim_interface.wire.notices import NOW, SESSION, make_notice
 
+from escalator.lab.processes import wait_until
 from escalator.ledger.notice_book import NoticeBook
 from escalator.model.notice import NoticeRecord, NoticeState, Reply, ReplyOutcome
 from escalator.model.vnfm import Vnfm, VnfmKind
@@ -83,27 +84,33 @@ def test_reply_inside_the_post_is_taken_and_the_post_may_then_break(book: Notice
     assert len(receiver.requests) == 1
 
 
-def test_manager_that_works_for_long_holds_up_nobody(book: NoticeBook, clock: Clock) -> None:
+def test_manager_that_works_for_long_holds_up_nobody(
+    book: NoticeBook, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
     go = threading.Event()
     slow = tuple(make_notice(host=f"compute-{number}") for number in range(9))
     queue(book, *slow, make_notice(vnfm="two"))
 
     def wait(handler: BaseHTTPRequestHandler, request: Request) -> None:
-        go.wait(20)
+        go.wait(60)
         answer(200)(handler, request)
+
+    def delivered() -> list[bool]:
+        return [record.delivered_at is not None for record in book.find(SESSION)]
 
     with serving(wait) as hanging, serving(answer(200)) as well:
         courier = make_courier(book, clock, manager(hanging.url), manager(well.url, id="two"))
         begun = time.monotonic()
         assert courier.deliver_due(SESSION) == 10
-        assert time.monotonic() - begun < 2
+        assert time.monotonic() - begun < 30, "it waits for no manager"
+        assert wait_until(lambda: delivered() == [False] * 9 + [True], timeout_seconds=20)
         assert len(well.requests) == 1
-        assert [record.delivered_at for record in book.find(SESSION)] == [None] * 9 + [NOW]
+        monkeypatch.setattr(module, "PATIENCE_SECONDS", 60.0)
         begun = time.monotonic()
         assert courier.deliver_due(SESSION) == 0, "they are on their way"
-        assert time.monotonic() - begun < module.PATIENCE_SECONDS, "there is nothing to wait for"
+        assert time.monotonic() - begun < 30, "there is nothing to wait for"
         go.set()
-        assert courier.finish(10)
+        assert courier.finish(30)
     assert len(hanging.requests) == 9
     assert all(record.delivered_at for record in book.find(SESSION))
 
@@ -130,7 +137,7 @@ def test_claim_is_renewed_while_a_manager_works(
                 time.sleep(0.01)
             assert other.deliver_due(SESSION) == 0
         go.set()
-        assert courier.finish(10)
+        assert courier.finish(30)
     assert len(receiver.requests) == 1
     assert only(book).delivered_at == clock()
 
@@ -198,14 +205,15 @@ def test_refused_connection_is_tried_again_until_somebody_is_there(book: NoticeB
 def test_post_that_takes_too_long_is_sent_again_after_half_a_minute(book: NoticeBook, clock: Clock) -> None:
     go = threading.Event()
     queue(book)
-    with serving(lambda _handler, _request: go.wait(20) and None) as receiver:
-        courier = make_courier(book, clock, manager(receiver.url), read_seconds=0.2)
+    with serving(lambda _handler, _request: go.wait(60) and None) as receiver:
+        courier = make_courier(book, clock, manager(receiver.url), read_seconds=1.0)
         deliver(courier)
-        assert (pause_of(book, clock), only(book).error) == (30, "it has not answered within 0.2 s")
+        assert (pause_of(book, clock), only(book).error) == (30, "it has not answered within 1 s")
         clock.pass_seconds(29)
         assert deliver(courier) == 0
         clock.pass_seconds(1)
         assert deliver(courier) == 1
+        assert wait_until(lambda: len(receiver.requests) == 2, timeout_seconds=20)
         go.set()
     first, second = (json.loads(request.body) for request in receiver.requests)
     assert first == second
