@@ -75,7 +75,7 @@ def list_triggers() -> set[str]:
     }
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(900)
 def test_the_loop_goes_on_while_triggers_import_and_connect(folders: Path, ledger_url: str) -> None:
     assert folders
     assert list_triggers() == set(ARGUMENTS)

@@ -155,9 +155,9 @@ def test_the_page_keeps_itself_fresh(visit: Any, ledger: Ledger) -> None:
     page = visit()
     page.get_by_label("Find").fill("node-0")
     run.set_progress("node-04", NodeState.UPGRADING, now=stage.now)
-    page.locator("#n4", has_text="upgrading").wait_for(timeout=20_000)
+    page.locator("#n4", has_text="upgrading").wait_for(timeout=60_000)
     stage.fail(run, "node-04", Step.UPGRADE, Code.UPGRADE_FAILED, "exit code 1")
-    page.locator("h1", has_text="Needs a person").wait_for(timeout=20_000)
+    page.locator("h1", has_text="Needs a person").wait_for(timeout=60_000)
     assert page.locator("#said").inner_text() == "Needs a person"  # it is said aloud, too
     assert page.get_by_label("Find").input_value() == "node-0"
 
@@ -247,7 +247,7 @@ def test_what_is_typed_stays_while_the_page_keeps_itself_fresh(visit: Any, ledge
     why = page.locator("#needs input[name=reason]").first
     why.fill("all is well")
     stage.wait(run, "node-04", Code.CAPACITY, "other words")
-    page.locator("#n4", has_text="other words").wait_for(timeout=20_000)
+    page.locator("#n4", has_text="other words").wait_for(timeout=60_000)
     assert why.input_value() == "all is well"
     assert page.get_by_role("button", name="Approve").count() == 3
 
@@ -260,7 +260,7 @@ def test_a_form_that_stays_open_follows_what_others_order(visit: Any, ledger: Le
     order.get_by_text("Order something").click()
     order.get_by_label("Why").fill("a storm")
     give(stage, run, Verb.PAUSE)
-    order.get_by_role("button", name="Resume").wait_for(timeout=20_000)
+    order.get_by_role("button", name="Resume").wait_for(timeout=60_000)
     assert order.get_by_role("button", name="Pause").is_disabled()
     assert "It stands otherwise now" in order.inner_text()
     assert order.get_by_label("Why").input_value() == "a storm"
@@ -268,7 +268,7 @@ def test_a_form_that_stays_open_follows_what_others_order(visit: Any, ledger: Le
     assert page.locator("h1").inner_text() == "Paused"
     order.get_by_label("Why").fill("")
     page.get_by_label("Find").focus()
-    order.get_by_role("button", name="Pause").wait_for(state="detached", timeout=20_000)
+    order.get_by_role("button", name="Pause").wait_for(state="detached", timeout=60_000)
     assert order.get_by_role("button", name="Resume").is_visible()  # the form is still open
     assert len(run.orders().read()) == 1
 
@@ -283,9 +283,9 @@ def test_a_need_that_is_new_comes_while_somebody_types_and_one_that_is_gone_is_s
     page = visit(who=EDITS)
     page.locator("#needs").get_by_label("Why").fill("it serves")
     stage.fail(run, "node-05", Step.UPGRADE, Code.UPGRADE_FAILED, "exit code 100")
-    page.locator("#needs", has_text="exit code 100").wait_for(timeout=20_000)
+    page.locator("#needs", has_text="exit code 100").wait_for(timeout=60_000)
     run.remember("node-03", approval=_approve(stage))
-    page.locator("#needs").get_by_text("It stands otherwise now").wait_for(timeout=20_000)
+    page.locator("#needs").get_by_text("It stands otherwise now").wait_for(timeout=60_000)
     assert page.get_by_role("button", name="Approve").is_disabled()
     assert page.locator("#needs").get_by_label("Why").input_value() == "it serves"
 
