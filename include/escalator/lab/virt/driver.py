@@ -184,10 +184,11 @@ class LabDriver(fake.FakeDriverWithoutFakeNodes):  # type: ignore[misc]
     def check_can_live_migrate_source(
         self, context: Context, instance: Instance, data: MigrateData, *_: object, **__: object
     ) -> Argument:
-        """Check on the source.
+        """Check on the source, and forget orders for an earlier move: from here on they are for this one.
 
         :raises nova.exception.MigrationPreCheckError: when it was ordered to fail here.
         """
+        self._orders.pop(instance.uuid, None)
         order = self._faults.migration_order(instance.metadata)
         if order.fails_precheck:
             self._faults.strike(order)
@@ -206,7 +207,6 @@ class LabDriver(fake.FakeDriverWithoutFakeNodes):  # type: ignore[misc]
     ) -> None:
         """Copy the guest's memory, then hand the guest over to the destination."""
         order = self._faults.migration_order(instance.metadata)
-        self._orders.pop(instance.uuid, None)
         copy = MemoryCopy(
             memory_mib=instance.flavor.memory_mb,
             bandwidth_mib_per_second=self._facts["bandwidth_mib_per_second"],
