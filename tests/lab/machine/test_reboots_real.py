@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -158,7 +159,7 @@ def count_boots(store: MachineStore, machine: Machine) -> int:
 def test_the_script_reads_a_boot_of_the_machines_own_and_what_asks_for_a_reboot(
     store: MachineStore, machine: Machine, shell: NodeShell
 ) -> None:
-    assert wait_until(lambda: not look(shell).system.is_coming_up, timeout_seconds=30)
+    assert wait_until(lambda: not look(shell).system.is_coming_up, timeout_seconds=120)
     boot = look(shell, signs=True)
     assert boot.system is SystemState.RUNNING
     assert 0 < boot.up_seconds < 300  # not since this computer began
@@ -167,7 +168,7 @@ def test_the_script_reads_a_boot_of_the_machines_own_and_what_asks_for_a_reboot(
     kernel = out(store, machine, "uname -r")
     put = "touch /run/reboot-required; echo libc6 >/run/reboot-required.pkgs"
     out(store, machine, f"{put}; touch /boot/vmlinuz-99{kernel}; systemd-run --unit=broken false")
-    assert wait_until(lambda: look(shell).system is SystemState.DEGRADED, timeout_seconds=10)
+    assert wait_until(lambda: look(shell).system is SystemState.DEGRADED, timeout_seconds=60)
     boot = look(shell, signs=True)
     assert boot.failed_units == ("broken.service",)
     assert boot.signs is not None
@@ -211,13 +212,15 @@ def test_a_machine_that_does_not_come_back_is_failed_and_goes_on_when_a_person_s
     store: MachineStore, machine: Machine, empty: RealNode
 ) -> None:
     boots = count_boots(store, machine)
-    empty.bundle = replace(REBOOTS, reboot_limit_seconds=60.0)
+    empty.bundle = replace(REBOOTS, reboot_limit_seconds=240.0)
     machine.order_stay_off()
     result = empty.run(Step.UPGRADE)
     assert (result.outcome, result.code) == (Outcome.FAILED, Code.REBOOT_OVERDUE)
     assert f"{NODE} did not come back from its reboot: ordered at 2026-" in result.message
-    assert ", its last answer; given up after 1 min" in result.message
-    assert not machine.is_on
+    found = re.search(r", its last answer; given up after (\d+) min", result.message)
+    assert found is not None, result.message
+    assert int(found[1]) >= 4
+    assert wait_until(lambda: not machine.is_on, timeout_seconds=60)  # it may take its time to shut down
     machine.ensure_on()
     assert empty.run(Step.UPGRADE).outcome is Outcome.OK
     assert count_boots(store, machine) == boots + 1
@@ -227,7 +230,7 @@ def test_a_machine_that_does_not_come_back_gets_its_power_by_the_operators_comma
     store: MachineStore, machine: Machine, empty: RealNode
 ) -> None:
     boots = count_boots(store, machine)
-    empty.bundle = replace(REBOOTS, reboot_limit_seconds=60.0)
+    empty.bundle = replace(REBOOTS, reboot_limit_seconds=240.0)
     empty.power = CommandPower(NODE, PowerCommands(cycle="power cycle"), SwitchedOn(machine))
     machine.order_stay_off()
     result = empty.run(Step.UPGRADE)

@@ -311,13 +311,15 @@ def test_a_file_in_the_cache_of_the_right_size_and_other_content_is_found(apt_no
 def test_the_lock_of_another_program_is_told_and_waited_for(apt_node: AptNode) -> None:
     apt_node.stage()
     hold = (
-        "import fcntl, time; f = open('/var/lib/dpkg/lock-frontend', 'w');"
-        " fcntl.lockf(f, fcntl.LOCK_EX); open('/run/held', 'w'); time.sleep({})"
+        "import fcntl, os, time; f = open('/var/lib/dpkg/lock-frontend', 'w');"
+        " fcntl.lockf(f, fcntl.LOCK_EX); open('/run/held', 'w');"
+        " [time.sleep(0.1) for _ in iter(lambda: os.path.exists('/run/let-go'), True)]"
     )
-    apt_node.run(f'rm -f /run/held; systemd-run -q --collect python3 -c "{hold.format(4)}"')
-    assert wait_until(lambda: apt_node.run("ls /run/held", check=False) != "", timeout_seconds=20)
+    apt_node.run(f'rm -f /run/held /run/let-go; systemd-run -q --collect python3 -c "{hold}"')
+    assert wait_until(lambda: apt_node.run("ls /run/held", check=False) != "", timeout_seconds=60)
     (verdict,) = check(apt_node)
     assert (verdict.code, verdict.severity) == (Code.NODE_PACKAGES_LOCKED, Severity.WARNING)
+    apt_node.run("systemd-run -q --collect sh -c 'sleep 3; touch /run/let-go'")
     assert apt_node.activate() is Effect.ACTIVATED
 
 
