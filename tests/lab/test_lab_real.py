@@ -173,8 +173,7 @@ def test_nova_compute_dies_in_mid_migration_and_the_guest_is_still_there(clean: 
     server = clean.boot(ServerSpec(name="die", host="node-01"))
     node.fault(migrate="die", seconds=2, once=True)
     live_migrate(clean, server, "node-02")
-    wait(lambda: not node.is_compute_active(), "nova-compute is dead")
-    assert "ActiveState=failed" in node.systemctl("show", "nova-compute")
+    wait(lambda: "ActiveState=failed" in node.systemctl("show", "nova-compute"), "nova-compute is dead")
     assert where(clean, server)[0] == "MIGRATING"
     node.systemctl("start", "nova-compute")
     settled(clean, server, "ACTIVE", "node-01")
