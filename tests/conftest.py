@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadScopeScheduling
 
 if TYPE_CHECKING:
@@ -29,6 +30,10 @@ CHOSEN_LAB = "ESCALATOR_TEST_LAB"
 REAL_GUESTS = int(os.environ.get("ESCALATOR_TEST_REAL_GUESTS", "4"))
 """The lab, and the Airflow, of tests with real guests."""
 _PIECE = pytest.StashKey[str]()
+
+settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")
+"""No example has to be quick: a computer that is busy with other tests is no fault of what is tested."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
