@@ -34,7 +34,7 @@ def start(folder: Path, *arguments: str) -> ProcessIdentity:
         log=folder / "component.log",
         environment={},
     )
-    wait_until(lambda: len(find_family(leader, read_process_table())) == 3, timeout_seconds=10)
+    assert wait_until(lambda: len(find_family(leader, read_process_table())) == 3, timeout_seconds=60)
     return leader
 
 
@@ -94,7 +94,7 @@ def test_descendants_are_found_over_generations() -> None:
     script = "sleep 60 & wait"
     parent = subprocess.Popen(["sh", "-c", f"sh -c '{script}' & wait"], start_new_session=True)
     try:
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + 30
         while len(find_descendants(parent.pid, read_process_table())) < 2 and time.monotonic() < deadline:
             time.sleep(0.02)
         below = find_descendants(parent.pid, read_process_table())

@@ -13,7 +13,7 @@ def test_who_asks_while_a_look_is_taken_takes_its_result_only_when_old_enough_a_
     count, gate = itertools.count(1), threading.Event()
 
     def look() -> int:
-        gate.wait(5)
+        gate.wait(60)
         return next(count)
 
     shared = SharedLook(look)

@@ -88,7 +88,7 @@ def test_threads_that_are_refused_at_once_all_go_on(
 
     def answer_new_tokens_only(fake: Any, asked: Any) -> Any:
         if asked.path == SERVICES and len(fake.requests_of("POST", TOKENS)) < 2:
-            together.wait(5)
+            together.wait(60)
             return 401, {"error": {"code": 401, "message": "no"}}
         time.sleep(0.05)
         return answer(fake, asked)

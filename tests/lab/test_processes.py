@@ -68,7 +68,7 @@ def test_one_that_does_not_listen_is_killed_with_its_session(tmp_path: Path) -> 
     pid_file = sleeper(tmp_path, "trap '' TERM; sleep 60 & sleep 60")
     identity = pid_file.alive()
     assert identity is not None
-    assert wait_until(lambda: len(children(identity.pid)) == 2, timeout_seconds=5)
+    assert wait_until(lambda: len(children(identity.pid)) == 2, timeout_seconds=30)
     grandchildren = [identify(child) for child in children(identity.pid)]
     start = time.monotonic()
     assert ensure_stopped(pid_file, sig=signal.SIGTERM, timeout_seconds=0.5)
@@ -79,7 +79,7 @@ def test_one_that_does_not_listen_is_killed_with_its_session(tmp_path: Path) -> 
 def test_a_zombie_is_not_alive() -> None:
     with subprocess.Popen([sys.executable, "-c", ""]) as process:
         pid = process.pid
-        assert wait_until(lambda: identify(pid) is None, timeout_seconds=5)
+        assert wait_until(lambda: identify(pid) is None, timeout_seconds=30)
 
 
 def test_one_that_ends_at_once_is_reported(tmp_path: Path) -> None:

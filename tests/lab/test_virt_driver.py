@@ -67,7 +67,7 @@ def move(driver: Any, guest: Any) -> str:
     return ended[0]
 
 
-@pytest.mark.timeout(30)
+@pytest.mark.timeout(300)
 def test_an_order_that_comes_as_soon_as_nova_says_running_is_heeded(driver: Any) -> None:
     metadata = {"lab_migrate": "hang"}
     guest = MagicMock(uuid="g", display_name="g", metadata=metadata, flavor=MagicMock(memory_mb=512))

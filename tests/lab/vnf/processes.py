@@ -33,7 +33,7 @@ def free_port(address: str = "127.0.0.1") -> int:
 
 
 def wait_answer(url: str) -> None:
-    assert wait_until(lambda: answers(url), timeout_seconds=20, poll_seconds=0.05), url
+    assert wait_until(lambda: answers(url), timeout_seconds=60, poll_seconds=0.05), url
 
 
 def answers(url: str) -> bool:

@@ -194,7 +194,7 @@ def test_one_that_dies_does_so_in_mid_negotiation(
         assert manager.process is not None
         with pytest.raises(OSError, match=r"."):
             post(manager.url, planned(escalator, "a"))
-        assert manager.process.wait(timeout=5) == 9
+        assert manager.process.wait(timeout=30) == 9
     assert escalator.replies == []
     assert roles(guests) == ["active", "standby"]
     assert len(manager.events("received")) == 1
@@ -204,7 +204,7 @@ def test_a_reply_that_is_refused_is_sent_again_and_an_old_token_renewed(
     manager: Manager, escalator: FakeEscalator
 ) -> None:
     with manager.run("--dialect", "a"):
-        assert wait_until(lambda: "instance/id-1" in escalator.constraints, timeout_seconds=10)
+        assert wait_until(lambda: "instance/id-1" in escalator.constraints, timeout_seconds=30)
         escalator.expire_tokens()
         escalator.refusals = 1
         post(manager.url, planned(escalator, "a"))
@@ -269,7 +269,7 @@ def test_constraints_are_put_groups_first_when_the_catalogue_has_the_service_and
         time.sleep(0.5)
         assert escalator.constraints == {}
         escalator.registered = True
-        assert wait_until(lambda: len(escalator.constraints) == 2, timeout_seconds=10)
+        assert wait_until(lambda: len(escalator.constraints) == 2, timeout_seconds=30)
         assert escalator.constraints["instance_group/g1"] == {"group_id": "g1", "project_id": PROJECT}
     put, deleted = escalator.order[:2], escalator.order[2:]
     assert put == ["PUT instance_group/g1", "PUT instance/id-1"]

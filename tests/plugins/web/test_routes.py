@@ -162,7 +162,7 @@ def serving_app(app: Any) -> Iterator[str]:
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     try:
-        assert wait_until(lambda: server.started, timeout_seconds=10)
+        assert wait_until(lambda: server.started, timeout_seconds=60)
         yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
     finally:
         server.should_exit = True

@@ -141,14 +141,14 @@ def test_a_node_on_which_nothing_runs_is_read_as_that(command_node: CommandNode)
     [
         ("echo gone >&2; exit 7", "fails: exit code 7: gone"),
         ("echo two words", "prints 'two words', which is no version"),
-        ("sleep 5", "fails: exit code 124"),
+        ("sleep 30", "fails: exit code 124"),
     ],
 )
 def test_a_version_command_that_does_not_say_is_the_nodes_fault(
     command_node: CommandNode, version: str, said: str
 ) -> None:
     with pytest.raises(NodeFaultError, match=said):
-        read(command_node, version=version, version_seconds=0.5)
+        read(command_node, version=version, version_seconds=2.0)
 
 
 def test_the_last_line_of_the_version_command_counts(command_node: CommandNode) -> None:
