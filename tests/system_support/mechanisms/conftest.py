@@ -34,6 +34,7 @@ case $verb in
 restart)
   alive && kill -9 $pid
   echo restart >>$unit.log
+  rm -f $unit.ready; blind=
   [ ! -e $unit.broken ] || exit 1
   [ ! -e $unit.blind ] || blind=-S
   setsid @LINK@/bin/python $blind -c 'import mmap, sys, time
@@ -42,8 +43,10 @@ if sys.flags.no_site:
 import demo_agent
 with open(demo_agent.__file__, "rb") as f:
     held = mmap.mmap(f.fileno(), 0, prot=mmap.PROT_READ)
-time.sleep(600)' </dev/null >/dev/null 2>&1 &
-  echo $! >$unit.pid; sleep 0.2 ;;
+open(sys.argv[1], "w").close()
+time.sleep(600)' $unit.ready </dev/null >/dev/null 2>&1 &
+  echo $! >$unit.pid; sleep 0.2
+  [ -n "$blind" ] || until [ -e $unit.ready ] || ! alive; do sleep 0.05; done ;;
 show) alive && echo MainPID=$pid || echo MainPID=0 ;;
 is-active) if alive; then echo active; else echo inactive; exit 3; fi ;;
 *) exit 2 ;;
