@@ -48,10 +48,15 @@ def test_the_report_reads_the_longest_silence_from_the_log(tmp_path: Path) -> No
 
 def test_a_real_address_is_watched_until_the_end() -> None:
     ended = threading.Event()
-    log = io.StringIO()
-    timer = threading.Timer(0.3, ended.set)
-    timer.start()
+
+    class Log(io.StringIO):
+        def flush(self) -> None:
+            ended.set()
+
+    log, enough = Log(), threading.Timer(60, ended.set)
+    enough.start()
     watch({"here": "127.0.0.1"}, log, ended)
+    enough.cancel()
     told = [json.loads(line) for line in log.getvalue().splitlines()]
     assert told
     assert {each["guest"] for each in told} == {"here"}
