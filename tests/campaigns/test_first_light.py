@@ -81,7 +81,7 @@ def test_each_killed_step_was_tried_again(harness: Harness, light: dict[str, Any
 
 
 def test_no_server_left_a_node_twice(light: dict[str, Any]) -> None:
-    left = Counter((m.server_id, m.source_host) for m in light["migrations"] if not m.status.failed)
+    left = Counter((m.server_id, m.source_host) for m in light["migrations"])
     assert len(left) >= 12
     assert set(left.values()) == {1}
 
@@ -94,11 +94,11 @@ def test_the_report_says_what_nova_did(harness: Harness, light: dict[str, Any]) 
     )
     moved = [m for n in report["nodes"] for m in n["moves"]]
     assert len(moved) >= 12
-    live = [m for m in moved if m["method"] == "live" and m["succeeded"]]
+    live = [m for m in moved if m["method"] == "live"]
     assert live
     running = [m for m in live if m["interruption_note"] is None]
     assert len(running) >= len(live) / 2
-    assert all(0 < m["interruption_ms"] < 1000 * m["seconds"] for m in running)  # a pause, not the whole move
+    assert all(0 < m["interruption_ms"] < 1000 for m in running)
     events = [e["event"] for e in report["trace"]["events"]]
     assert events.count("admit") == events.count("release") == 4
     assert events.count("move_start") == events.count("move_end") == len(moved)

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import re
 import socket
 import subprocess
 import time
@@ -77,7 +76,7 @@ def test_the_standard_set_gets_its_states_and_keeps_them_over_a_restart(clean: L
 
 
 def port_states(lab: Lab, server: str) -> list[tuple[str, str]]:
-    """Return status and node of a server's ports, as soon as all are active or when time is up."""
+    """Return status and node of a server's ports, when they are active or ten seconds have passed."""
     found: list[tuple[str, str]] = []
 
     def are_active() -> bool:
@@ -85,7 +84,7 @@ def port_states(lab: Lab, server: str) -> list[tuple[str, str]]:
         found[:] = [(port["status"], port["binding:host_id"]) for port in ports]
         return all(status == "ACTIVE" for status, _ in found)
 
-    wait_until(are_active, timeout_seconds=SECONDS, poll_seconds=0.5)
+    wait_until(are_active, timeout_seconds=10.0)
     return found
 
 
@@ -98,7 +97,7 @@ def test_an_active_server_moves_live_with_one_short_pause(clean: Lab) -> None:
     names = ("migration-start", "paused", "resumed")
     begun, paused, resumed = (next(e for e in told if e["event"] == name) for name in names)
     assert paused["t"] - begun["t"] > 0.9 * begun["seconds"]  # the guest runs while its memory is copied
-    assert 0.05 < resumed["t"] - paused["t"] < 10
+    assert 0.05 < resumed["t"] - paused["t"] < 1.0
     assert [event["event"] for event in told].count("paused") == 1
     assert port_states(clean, server) == [("ACTIVE", "node-02")]
 
@@ -202,14 +201,14 @@ def test_a_node_is_upgraded_over_ssh_in_seconds_and_reset_brings_it_back(clean: 
     node = clean.node("node-03")
     about = json.loads((clean.settings.run / "lab.json").read_text())
     target = clean.settings.to_release
+    start = time.monotonic()
     script = (
         f"uv venv -q /opt/nova/venv-{target} && "
-        f"uv pip install -q -p /opt/nova/venv-{target} nova=={target} && "
-        f"ln -sfn venv-{target} /opt/nova/venv && times"
+        f"uv pip install -q -p /opt/nova/venv-{target} nova=={target} && ln -sfn venv-{target} /opt/nova/venv"
     )
-    staged = ssh(about, node.address, script)
-    assert staged.returncode == 0
-    assert 0 < cpu_seconds(staged.stdout) < 20
+    assert ssh(about, node.address, script).returncode == 0
+    staged = time.monotonic() - start
+    assert staged < 20
     node.fault(refuse_start_release=target, once=True)
     assert ssh(about, node.address, "systemctl restart nova-compute").returncode == 0
     wait(lambda: not node.is_compute_active(), "it refuses to start")
@@ -321,11 +320,6 @@ def test_a_taken_port_is_refused_and_nothing_is_started(lab: Lab) -> None:
         ):
             other.up()
     assert not list((settings.run / "pid").glob("*.json"))
-
-
-def cpu_seconds(times: str) -> float:
-    """Return what the shell's ``times`` tells: how long its commands kept a processor busy."""
-    return sum(60 * int(found[1]) + float(found[2]) for found in re.finditer(r"(\d+)m([\d.]+)s", times))
 
 
 def ssh(about: dict[str, Any], address: str, command: str) -> subprocess.CompletedProcess[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -217,9 +216,7 @@ def test_a_machine_that_does_not_come_back_is_failed_and_goes_on_when_a_person_s
     result = empty.run(Step.UPGRADE)
     assert (result.outcome, result.code) == (Outcome.FAILED, Code.REBOOT_OVERDUE)
     assert f"{NODE} did not come back from its reboot: ordered at 2026-" in result.message
-    found = re.search(r", its last answer; given up after (\d+) min", result.message)
-    assert found is not None, result.message
-    assert int(found[1]) >= 4
+    assert ", its last answer; given up after 4 min" in result.message
     assert wait_until(lambda: not machine.is_on, timeout_seconds=60)  # it may take its time to shut down
     machine.ensure_on()
     assert empty.run(Step.UPGRADE).outcome is Outcome.OK

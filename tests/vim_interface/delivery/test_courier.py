@@ -102,7 +102,7 @@ def test_manager_that_works_for_long_holds_up_nobody(
         courier = make_courier(book, clock, manager(hanging.url), manager(well.url, id="two"))
         begun = time.monotonic()
         assert courier.deliver_due(SESSION) == 10
-        assert time.monotonic() - begun < 30, "it waits for no manager"
+        assert time.monotonic() - begun < 2, "it waits for no manager"
         assert wait_until(lambda: delivered() == [False] * 9 + [True], timeout_seconds=20)
         assert len(well.requests) == 1
         monkeypatch.setattr(module, "PATIENCE_SECONDS", 60.0)
