@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from escalator.lab.lab import Lab
-from escalator.lab.machine.package_files import FAIL_POSTINST, PACKAGE
+from escalator.lab.machine.package_files import FAIL_POSTINST, PACKAGE, version_of
 from escalator.lab.nodes import Node
 from escalator.lab.progress import Progress
 from escalator.lab.settings import LabSettings, NovaForm
-from tests.campaigns.harness import Harness, airflow_beside
+from tests.campaigns.harness import NEW, Harness, airflow_beside
 
 INSTANCE = 6
 """Of the labs with packages; their tests go one after the other."""
@@ -21,6 +21,25 @@ BOOT_ID = "/proc/sys/kernel/random/boot_id"
 POLICY = "/srv/site/policy"
 """A file that a bundle names as its artefact; each node has it on its own disk."""
 ARCHIVES = "/var/cache/apt/archives"
+
+
+BY_APT = """\
+  type: apt
+  packages:
+    - {name: lab-nova-compute, component: nova-compute, service: nova-compute}
+"""
+"""The mechanism of bundles that bring the lab's package by apt."""
+
+
+def make_bundle(name: str, rest: str, mechanism: str = BY_APT) -> str:
+    """Write a bundle that brings the lab's newer package; ``rest``: its lines after the mechanism."""
+    return f"""\
+schema: escalator.bundle/1
+name: {name}
+components:
+  - {{name: nova-compute, to: "{version_of(NEW)}", scheme: deb}}
+mechanism:
+{mechanism}{rest}"""
 
 
 @contextmanager

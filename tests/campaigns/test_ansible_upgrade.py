@@ -13,27 +13,24 @@ import pytest
 from escalator.lab.machine.package_files import PACKAGE, version_of
 from escalator.system_support.playbooks.keeper import PREFIX, find_place
 from tests.campaigns.harness import NEW, OLD, Harness, OutSampler, state_of
-from tests.campaigns.packaged import in_node, packaged_lab
+from tests.campaigns.packaged import in_node, make_bundle, packaged_lab
 from tests.system_support.mechanisms.ansible_node import need_ansible
 
 pytestmark = [pytest.mark.lab, pytest.mark.stack, pytest.mark.proof, pytest.mark.timeout(1800)]
 
 BUNDLE = "nova-34-playbook"
-BUNDLE_TEXT = f"""\
-schema: escalator.bundle/1
-name: {BUNDLE}
-components:
-  - {{name: nova-compute, to: "{version_of(NEW)}", scheme: deb}}
-mechanism:
+BUNDLE_TEXT = make_bundle(
+    BUNDLE,
+    "impact: data\nexpected: {upgrade_seconds: 60}\n",
+    f"""\
   type: ansible
   service: nova-compute
   version: dpkg-query --show --showformat '${{Version}}\\n' {PACKAGE}
   stage: {{playbook: upgrade-nova.yml, tags: [stage]}}
   activate: {{playbook: upgrade-nova.yml, tags: [activate]}}
   extra_vars: {{site_package: {PACKAGE}}}
-impact: data
-expected: {{upgrade_seconds: 60}}
-"""
+""",
+)
 PIN = "/etc/apt/preferences.d/site-nova"
 PLAYBOOK = f"""\
 - name: Upgrade nova-compute

@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 
-from escalator.lab.machine.package_files import version_of
 from escalator.model.lease import LeasePhase
 from tests.campaigns.harness import NEW, OLD, Harness, host_of, state_of
 from tests.campaigns.packaged import (
@@ -23,6 +22,7 @@ from tests.campaigns.packaged import (
     NO_CONFIGURATION,
     OTHER_SUM,
     in_node,
+    make_bundle,
     packaged_lab,
     read_boots,
 )
@@ -32,22 +32,17 @@ pytestmark = [pytest.mark.lab, pytest.mark.stack, pytest.mark.proof, pytest.mark
 
 BUNDLE = "packages-and-policy"
 POLICY_SUM = hashlib.sha256(b"7\n").hexdigest()
-BUNDLE_TEXT = f"""\
-schema: escalator.bundle/1
-name: {BUNDLE}
-components:
-  - {{name: nova-compute, to: "{version_of(NEW)}", scheme: deb}}
-mechanism:
-  type: apt
-  packages:
-    - {{name: lab-nova-compute, component: nova-compute, service: nova-compute}}
+BUNDLE_TEXT = make_bundle(
+    BUNDLE,
+    f"""\
 artefacts:
   - {{path: /srv/site/policy, sha256: {POLICY_SUM}}}
 impact: reboot
 reboot: always
 reboot_limit_seconds: 120
 expected: {{upgrade_seconds: 60, reboot_seconds: 30}}
-"""
+""",
+)
 FAILING, SILENT, TAMPERED = "node-08", "node-07", "node-06"
 """Their faults show when the node's turn has come; no look before it can see them."""
 SERVERS = 8

@@ -20,24 +20,19 @@ from escalator.lab.nodes import Node
 from escalator.lab.processes import wait_until
 from escalator.model.lease import LeasePhase
 from tests.campaigns.harness import NEW, OLD, Harness, OutSampler, state_of
-from tests.campaigns.packaged import BOOT_ID, in_node, packaged_lab, read_boots
+from tests.campaigns.packaged import BOOT_ID, in_node, make_bundle, packaged_lab, read_boots
 from tests.campaigns.watching import Watcher
 
 pytestmark = [pytest.mark.lab, pytest.mark.stack, pytest.mark.proof, pytest.mark.timeout(2400)]
 
-BUNDLE = """\
-schema: escalator.bundle/1
-name: packages-and-reboot
-components:
-  - {name: nova-compute, to: "3:34.0.0-0lab1", scheme: deb}
-mechanism:
-  type: apt
-  packages:
-    - {name: lab-nova-compute, component: nova-compute, service: nova-compute}
+BUNDLE = make_bundle(
+    "packages-and-reboot",
+    """\
 impact: reboot
 reboot: always
 expected: {upgrade_seconds: 60}
-"""
+""",
+)
 AT_WORK = "root/at-work"
 """A file, below the root of a node, that is there when what is to be met has begun."""
 SLOW_SCRIPT = f"""

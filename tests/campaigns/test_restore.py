@@ -28,6 +28,7 @@ from escalator.model.cloud import ComputeService
 from escalator.model.lease import LeaseMark
 from escalator.model.naming import make_dag_id
 from tests.campaigns.harness import DAG_ID, NEW, OLD, Harness, host_of, state_of
+from tests.campaigns.packaged import in_node
 from tests.campaigns.watching import Watcher
 
 pytestmark = [pytest.mark.lab, pytest.mark.stack, pytest.mark.proof, pytest.mark.timeout(3600)]
@@ -59,11 +60,6 @@ systemctl daemon-reload
 """systemd does not start nova-compute at all."""
 KEPT = "/var/lib/escalator/restore"
 """Folder of the backups that are put back, on a node."""
-
-
-def in_node(node: Node, script: str) -> str:
-    """Run a script at the node's console; return what it prints."""
-    return node.console("/bin/sh", "-ec", script).stdout.strip()
 
 
 @dataclass

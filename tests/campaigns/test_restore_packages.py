@@ -17,7 +17,7 @@ from escalator.demo.demo_world import CLOUD
 from escalator.lab.machine.package_files import CONFIGURATION, version_of
 from escalator.model.naming import make_dag_id
 from tests.campaigns.harness import NEW, OLD, Harness, OutSampler, state_of
-from tests.campaigns.packaged import ARCHIVES, in_node, packaged_lab
+from tests.campaigns.packaged import ARCHIVES, in_node, make_bundle, packaged_lab
 from tests.campaigns.test_packages import AT_WORK, SLOW_SCRIPT, kill_when_there
 
 pytestmark = [pytest.mark.lab, pytest.mark.stack, pytest.mark.proof, pytest.mark.timeout(2400)]
@@ -25,18 +25,13 @@ pytestmark = [pytest.mark.lab, pytest.mark.stack, pytest.mark.proof, pytest.mark
 HOST = "node-01"
 RESTORE = make_dag_id("restore", CLOUD, "cell1/az1/general")
 BUNDLE = "packages-one-way"
-BUNDLE_TEXT = f"""\
-schema: escalator.bundle/1
-name: {BUNDLE}
-components:
-  - {{name: nova-compute, to: "{version_of(NEW)}", scheme: deb}}
-mechanism:
-  type: apt
-  packages:
-    - {{name: lab-nova-compute, component: nova-compute, service: nova-compute}}
+BUNDLE_TEXT = make_bundle(
+    BUNDLE,
+    """\
 impact: data
-expected: {{upgrade_seconds: 60}}
-"""
+expected: {upgrade_seconds: 60}
+""",
+)
 EDIT = "# a person was here"
 EDITED = f"""
 echo '{EDIT}' >>{CONFIGURATION}

@@ -18,11 +18,11 @@ import pytest
 from escalator.airflow_client.follow import wait_for_dag
 from escalator.airflow_client.records import DagRun
 from escalator.demo.demo_world import CLOUD
-from escalator.lab.nodes import Node
 from escalator.lab.servers import ServerSpec
 from escalator.model.lease import LeaseMark, LeasePhase
 from escalator.model.naming import make_dag_id
 from tests.campaigns.harness import NEW, OLD, Harness, host_of
+from tests.campaigns.packaged import in_node
 from tests.campaigns.watching import Watcher
 
 pytestmark = [pytest.mark.lab, pytest.mark.stack, pytest.mark.proof, pytest.mark.timeout(3600)]
@@ -44,10 +44,6 @@ UV = "/usr/local/bin/uv"
 UNSTAGE = f"mv {UV} {UV}.away; rm -rf /opt/nova/venv-{NEW}*"
 DROP_IN = "/etc/systemd/system/nova-compute.service.d/refuse.conf"
 REFUSE = f"mkdir -p {DROP_IN.rpartition('/')[0]}; printf '[Service]\\nExecStartPre=/bin/false\\n' >{DROP_IN}"
-
-
-def in_node(node: Node, script: str) -> None:
-    node.console("/bin/sh", "-ec", script)
 
 
 def kill(harness: Harness, run: DagRun, steps: tuple[str, ...]) -> None:

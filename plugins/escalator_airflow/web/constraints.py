@@ -67,7 +67,9 @@ def put_instance(
     _refuse_other_id("instance_id", body.instance_id, id)
     known = book.instance(caller.cloud, id)
     wanted = body.make_constraints(id, _project_of(body.project_id, caller, known))
-    known = _own(known, wanted.project_id, caller, lambda: means.find_server_owner(caller.inventory, id))
+    known = _find_changed(
+        known, wanted.project_id, caller, lambda: means.find_server_owner(caller.inventory, id)
+    )
     _refuse_two_groups(ledger, caller, known, wanted)
     book.put_instance(caller.cloud, wanted, means.clock())
     return InstanceAnswer.model_validate(instance_to_wire(wanted))
@@ -102,7 +104,7 @@ def put_group(
     _refuse_other_id("group_id", body.group_id, id)
     known = book.group(caller.cloud, id)
     wanted = body.make_constraints(id, _project_of(body.project_id, caller, known))
-    _own(known, wanted.project_id, caller, lambda: means.find_group_owner(caller.inventory, id))
+    _find_changed(known, wanted.project_id, caller, lambda: means.find_group_owner(caller.inventory, id))
     book.put_group(caller.cloud, wanted, means.clock())
     return GroupAnswer.model_validate(group_to_wire(wanted))
 
@@ -154,7 +156,7 @@ def _refuse_other_id(key: str, named: str | None, given: str) -> None:
         )
 
 
-def _own(
+def _find_changed(
     known: Known | None, project_id: str, caller: Caller, find_owner: Callable[[], str | None]
 ) -> Known | None:
     """Return the constraints that are changed; None where there are none, or they are replaced.
